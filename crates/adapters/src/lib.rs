@@ -1,0 +1,1 @@
+//! Actions and sources: exec, http, sql, haproxy, wait, manual, gate, Prometheus, OpenMetrics.

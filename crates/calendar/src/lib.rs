@@ -1,0 +1,1 @@
+//! Change windows and freezes: when a change may start.

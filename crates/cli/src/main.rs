@@ -1,0 +1,2 @@
+//! Placeholder entry point while the workspace is laid out.
+fn main() {}

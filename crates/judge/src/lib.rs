@@ -1,0 +1,1 @@
+//! Canary verdicts, power and error-budget arithmetic.

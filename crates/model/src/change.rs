@@ -1,0 +1,219 @@
+//! What a team wants to alter.
+
+use crate::ids::*;
+use crate::time::{Millis, Timestamp};
+use crate::units::{Money, Share};
+use serde::{Deserialize, Serialize};
+
+/// A change as its file states it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// Its name.
+    pub name: ChangeName,
+    /// Title for people.
+    pub title: String,
+    /// Problem solved or feature added.
+    pub reason: Option<String>,
+    /// How much ceremony it needs.
+    pub class: ChangeClass,
+    /// What it is for.
+    pub intent: Intent,
+    /// Environments in order.
+    pub environments: Vec<EnvironmentName>,
+    /// Who answers for it.
+    pub owner: Option<OwnerRef>,
+    /// Where it is tracked.
+    pub ticket: Option<String>,
+    /// What is to be altered.
+    pub items: Vec<Item>,
+    /// What happens when something goes wrong.
+    pub on_failure: OnFailure,
+    /// What happens when the window closes in mid-flight.
+    pub on_window_end: OnWindowEnd,
+    /// Limits.
+    pub constraints: Constraints,
+    /// What to prefer among feasible candidates; the project's default when `None`.
+    pub prefer: Option<Preference>,
+    /// Digest of the file it was read from.
+    pub source: Option<String>,
+}
+
+/// How much ceremony a change needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeClass {
+    /// Well known and pre-approved.
+    Standard,
+    /// The usual.
+    #[default]
+    Normal,
+    /// Cannot wait.
+    Emergency,
+}
+
+/// What a change is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Intent {
+    /// Something new.
+    #[default]
+    Feature,
+    /// Something repaired.
+    Fix,
+    /// Makes the service hold better.
+    Reliability,
+    /// Closes a hole.
+    Security,
+}
+
+/// One component's part of a change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// The component.
+    pub component: ComponentName,
+    /// What kind of alteration, with its particulars.
+    pub kind: ItemKind,
+    /// Strategy asked for by name, if any.
+    pub strategy: Option<String>,
+    /// File and line of the declaration, for messages.
+    pub declared_at: Option<String>,
+}
+
+/// The kinds of alteration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum ItemKind {
+    /// A new version of code or configuration.
+    #[serde(rename_all = "camelCase")]
+    Version {
+        /// `code`, `config` or `infrastructure`.
+        what: VersionedKind,
+        /// The version to reach.
+        to: Version,
+        /// The version that must run now, if stated.
+        expect_from: Option<Version>,
+        /// Digest of the artifact, the same in each environment.
+        artifact: Option<String>,
+        /// Whether an interface is removed: consumers then go first.
+        removes: bool,
+    },
+    /// A schema or data change by expand, backfill, contract.
+    #[serde(rename_all = "camelCase")]
+    Schema {
+        /// Additive step.
+        expand: DataStep,
+        /// Data movement, if any.
+        backfill: Option<DataStep>,
+        /// The one irreversible step, which becomes a follow-up change.
+        contract: Option<ContractStep>,
+    },
+    /// A feature flag.
+    #[serde(rename_all = "camelCase")]
+    Flag {
+        /// Flag key.
+        flag: String,
+        /// Share of users that are to see it.
+        to: Share,
+        /// Who removes the flag and when, if stated.
+        remove_by: Option<Timestamp>,
+    },
+}
+
+/// What a version is a version of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum VersionedKind {
+    /// A program.
+    Code,
+    /// Settings.
+    Config,
+    /// What programs run on.
+    Infrastructure,
+}
+
+/// One step of a data change: SQL from a file, or a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DataStep {
+    /// SQL text frozen at plan time.
+    #[serde(rename_all = "camelCase")]
+    Sql {
+        /// Path as declared.
+        path: String,
+        /// The file's text.
+        text: String,
+    },
+    /// A command; placeholders `{version}`, `{component}`, `{environment}`.
+    #[serde(rename_all = "camelCase")]
+    Exec {
+        /// Words.
+        argv: Vec<String>,
+    },
+}
+
+/// The contract half of a data change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContractStep {
+    /// What to do.
+    pub step: DataStep,
+    /// How long after landing at the earliest.
+    pub not_before_ms: Millis,
+}
+
+/// What happens when a step or gate fails for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnFailure {
+    /// Everything goes back.
+    #[default]
+    RollbackChange,
+    /// The failed item goes back, earlier ones stay.
+    RollbackItem,
+    /// Exposure stays where it is and a person is asked.
+    Hold,
+}
+
+/// What happens when the window closes in mid-flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnWindowEnd {
+    /// Finish what began.
+    #[default]
+    Finish,
+    /// Start no further wave.
+    Hold,
+    /// Go back.
+    Rollback,
+}
+
+/// Limits a change sets itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Constraints {
+    /// Downtime allowed; none when `None`.
+    pub downtime_ms: Option<Millis>,
+    /// Must be finished before.
+    pub finish_before: Option<Timestamp>,
+    /// Greatest share of the remaining error budget it may spend.
+    pub max_budget_share: Option<Share>,
+    /// Greatest extra cost.
+    pub max_extra_cost: Option<Money>,
+    /// Regimes it falls under, such as `pci-dss`.
+    pub compliance: Vec<String>,
+}
+
+/// What to prefer among feasible candidates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Preference {
+    /// Least expected budget burn.
+    #[default]
+    LeastRisk,
+    /// Shortest duration.
+    Fastest,
+    /// Least extra cost.
+    Cheapest,
+}

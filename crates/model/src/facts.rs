@@ -1,0 +1,153 @@
+//! A dated snapshot of what is known: every fact with its source and time.
+
+use crate::catalog::Catalog;
+use crate::ids::*;
+use crate::time::{Millis, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A value with where it comes from and when it was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where from, for people: `http http://pay-1:8080/version`, `catalog/payments.yaml:12`.
+    pub source: String,
+    /// When it was observed or read.
+    pub observed_at: Timestamp,
+    /// Whether it was declared rather than observed.
+    pub assumed: bool,
+}
+
+impl<T> Sourced<T> {
+    /// An observed value.
+    pub fn observed(value: T, source: impl Into<String>, observed_at: Timestamp) -> Self {
+        Self { value, source: source.into(), observed_at, assumed: false }
+    }
+
+    /// A declared value.
+    pub fn assumed(value: T, source: impl Into<String>, observed_at: Timestamp) -> Self {
+        Self { value, source: source.into(), observed_at, assumed: true }
+    }
+
+    /// Whether it is older than `age_max` at `now`. Declared values do not age.
+    pub fn is_stale(&self, now: Timestamp, age_max: Millis) -> bool {
+        !self.assumed && now.since(self.observed_at) > age_max
+    }
+}
+
+/// The snapshot a plan is computed from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// Version of this form; 1.
+    pub format: u32,
+    /// When collection ended.
+    pub collected_at: Timestamp,
+    /// What is declared.
+    pub catalog: Catalog,
+    /// What was observed, by target.
+    pub targets: BTreeMap<TargetName, TargetFacts>,
+    /// Outcomes of earlier runs, by component.
+    pub history: BTreeMap<ComponentName, History>,
+    /// Durations of earlier steps, by duration key (`deploy/payments`).
+    pub durations: BTreeMap<String, Sourced<DurationFact>>,
+    /// Error budgets, by objective name.
+    pub budgets: BTreeMap<String, Sourced<BudgetFact>>,
+    /// Targets that a live run holds, with the run.
+    pub active: BTreeMap<TargetName, RunId>,
+    /// What could not be observed.
+    pub missing: Vec<MissingFact>,
+}
+
+impl Facts {
+    /// Facts that hold nothing but a catalog.
+    pub fn of_catalog(catalog: Catalog, collected_at: Timestamp) -> Self {
+        Self {
+            format: 1,
+            collected_at,
+            catalog,
+            targets: BTreeMap::new(),
+            history: BTreeMap::new(),
+            durations: BTreeMap::new(),
+            budgets: BTreeMap::new(),
+            active: BTreeMap::new(),
+            missing: Vec::new(),
+        }
+    }
+}
+
+/// What was observed of one target.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetFacts {
+    /// Version that runs, by host.
+    pub versions: BTreeMap<HostName, Sourced<Version>>,
+    /// Whether each host answers its health check.
+    pub healthy: BTreeMap<HostName, Sourced<bool>>,
+    /// Whether the router of a region answered and knows the hosts.
+    pub routers: BTreeMap<RegionName, Sourced<bool>>,
+    /// Requests per second, by region.
+    pub request_rate: BTreeMap<RegionName, Sourced<f64>>,
+    /// Share of failed requests, 0 to 1, by region.
+    pub error_ratio: BTreeMap<RegionName, Sourced<f64>>,
+    /// Share of slow requests, 0 to 1, by region.
+    pub slow_ratio: BTreeMap<RegionName, Sourced<f64>>,
+    /// Whether both sides of the split can be told apart (the baseline's series were found).
+    pub split_answers: Option<Sourced<bool>>,
+    /// Share of users that see a flag now, by flag key, 0 to 1.
+    pub flags: BTreeMap<String, Sourced<f64>>,
+}
+
+/// Outcomes of earlier runs of one component.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    /// Runs that landed.
+    pub landed: u32,
+    /// Runs that went back or needed an operator.
+    pub failed: u32,
+    /// When the newest of them ended.
+    pub last_ended_at: Option<Timestamp>,
+    /// When a rollback last succeeded.
+    pub last_rollback_at: Option<Timestamp>,
+}
+
+/// How long a kind of step took before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DurationFact {
+    /// Median.
+    pub p50_ms: Millis,
+    /// 95th percentile.
+    pub p95_ms: Millis,
+    /// Number of steps it rests on.
+    pub count: u32,
+}
+
+/// State of an error budget over its period.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BudgetFact {
+    /// Bad over all events in the period, 0 to 1.
+    pub bad_ratio: f64,
+    /// Events in the period.
+    pub total: f64,
+    /// What is left of the budget: 1 is all, negative is overspent.
+    pub remaining: f64,
+}
+
+/// A fact that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingFact {
+    /// What, for people: `version of payments on pay-1.eu`.
+    pub what: String,
+    /// Why not.
+    pub why: String,
+    /// The target it is about, when there is one.
+    pub target: Option<TargetName>,
+    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `budget`, `flag`.
+    pub kind: String,
+}

@@ -1,0 +1,84 @@
+//! Names and ids. Each is its own type, so that a region is never taken for a component.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Longest name or id accepted anywhere, in bytes.
+pub const NAME_BYTES_MAX: usize = 253;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps a text that has been checked by its reader.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text of the name.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(/** A component of the catalog, by its Backstage `metadata.name`. */ ComponentName);
+name!(/** An environment, such as `staging` or `production`. */ EnvironmentName);
+name!(/** A region or zone of an environment. */ RegionName);
+name!(/** A target: one component in one environment. */ TargetName);
+name!(/** A change, by its `metadata.name`. */ ChangeName);
+name!(/** An owner reference as Backstage writes it: `group:default/payments-team`. */ OwnerRef);
+name!(/** A version as raw text: `4.10` stays `4.10`. */ Version);
+name!(/** One host or replica of a target, as the deploy command is to be told. */ HostName);
+name!(/** A step of a plan: a readable path, stable over child plans, such as `production/payments/eu-west/stage-1/shift`. */ StepId);
+name!(/** A plan: the SHA-256 of its body's bytes, 64 hexadecimal digits. */ PlanId);
+name!(/** A run: one execution of a plan, `run-` and 12 characters. */ RunId);
+name!(/** SHA-256 of some bytes, 64 hexadecimal digits. */ Digest);
+
+impl PlanId {
+    /// The short form shown to people: the first twelve digits.
+    pub fn short(&self) -> &str {
+        self.as_str().get(..12).unwrap_or(self.as_str())
+    }
+}
+
+impl Digest {
+    /// The SHA-256 digest of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(hex::encode(sha2::Sha256::digest(bytes)))
+    }
+}
+
+/// Whether `text` may be a name: 1 to 253 bytes of letters, digits, `-`, `_`, `.`, beginning and ending with a letter or digit.
+pub fn is_valid_name(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    text.len() <= NAME_BYTES_MAX
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}

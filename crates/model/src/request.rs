@@ -1,0 +1,112 @@
+//! What somebody asks of a run.
+
+use crate::ids::*;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A request, as left in the store for the owner of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// The run.
+    pub run: RunId,
+    /// What is asked.
+    pub verb: Verb,
+    /// The step it is about, where one is named.
+    pub step: Option<StepId>,
+    /// Who asks.
+    pub who: Who,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it was left.
+    pub at: Timestamp,
+}
+
+/// Who asks or acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Who {
+    /// Name, such as the operating-system user.
+    pub name: String,
+    /// How the name is known: `os-user`, `guard`, `engine`.
+    pub known_by: String,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.known_by)
+    }
+}
+
+/// The verbs of pilots and operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Start nothing new; gates go on watching.
+    Pause,
+    /// Go on after pause, hold or stop.
+    Resume,
+    /// Pass the manual step or the gate that waits.
+    Promote,
+    /// Freeze exposure where it is.
+    Stop,
+    /// Go to safety: roll back.
+    Abort,
+    /// Roll back, also after landing.
+    Rollback,
+    /// Try the step again that needs an operator.
+    Retry,
+    /// Leave the step out.
+    Skip,
+    /// Pass a gate against its verdict.
+    Override,
+    /// The step was done by hand.
+    MarkDone,
+    /// End the run here; what is in place stays.
+    Abandon,
+    /// Probe what is in place and journal it.
+    Reconcile,
+}
+
+impl Verb {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Pause,
+        Self::Resume,
+        Self::Promote,
+        Self::Stop,
+        Self::Abort,
+        Self::Rollback,
+        Self::Retry,
+        Self::Skip,
+        Self::Override,
+        Self::MarkDone,
+        Self::Abandon,
+        Self::Reconcile,
+    ];
+
+    /// Name as typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Promote => "promote",
+            Self::Stop => "stop",
+            Self::Abort => "abort",
+            Self::Rollback => "rollback",
+            Self::Retry => "retry",
+            Self::Skip => "skip",
+            Self::Override => "override",
+            Self::MarkDone => "mark-done",
+            Self::Abandon => "abandon",
+            Self::Reconcile => "reconcile",
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,1 @@
+//! The planner: facts and a change become ranked, explained candidate plans.

@@ -1,0 +1,67 @@
+//! Actions: how a step touches the world.
+
+use crate::BoxFuture;
+use crate::cancel::CancelToken;
+use crate::store::StoreError;
+use crate::world::Secrets;
+use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
+use glidepath_model::{ActionDescriptor, PlanId, RunId, Timestamp};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// An action: one way of touching the world.
+pub trait Action: Send + Sync {
+    /// What it says about itself.
+    fn descriptor(&self) -> ActionDescriptor;
+
+    /// Makes one attempt. Ends by itself at `context.deadline` and soon after `context.cancel`; a cancelled or
+    /// timed-out attempt is `NotDone` only when nothing can have happened, else `Unknown`.
+    fn run<'a>(&'a self, context: &'a ActionContext, input: &'a Value) -> BoxFuture<'a, Outcome>;
+
+    /// Accounts for a process that an earlier owner started for this attempt: waits for its end (or ends it at the
+    /// deadline) and says how it ended. Actions without processes do not know.
+    fn adopt<'a>(&'a self, context: &'a ActionContext, input: &'a Value, process: &'a ProcessMark) -> BoxFuture<'a, Outcome> {
+        let _ = (context, input, process);
+        Box::pin(async { Outcome::Unknown { reason: "the earlier owner of the run died during this attempt".to_owned() } })
+    }
+}
+
+/// What an attempt gets, and no more.
+#[derive(Clone)]
+pub struct ActionContext {
+    /// The run.
+    pub run: RunId,
+    /// The plan; handed on as `GLIDEPATH_PLAN_ID` and in request headers.
+    pub plan: PlanId,
+    /// Which attempt.
+    pub attempt: AttemptRef,
+    /// Identity that automatic tries share; handed on as `GLIDEPATH_IDEMPOTENCY_KEY`.
+    pub idempotency_key: String,
+    /// When the attempt must have ended.
+    pub deadline: Timestamp,
+    /// Tells the attempt to end.
+    pub cancel: CancelToken,
+    /// Journals a process before it may begin its work.
+    pub processes: Arc<dyn ProcessJournal>,
+    /// Takes lines of output while it runs; bounded, not journaled.
+    pub progress: Arc<dyn ProgressSink>,
+    /// Resolves secret references.
+    pub secrets: Arc<dyn Secrets>,
+    /// Root of the project: relative paths start here.
+    pub root: PathBuf,
+    /// Folder for files of this attempt (output, exit record); exists.
+    pub attempt_dir: PathBuf,
+}
+
+/// Journals a process before it may begin its work.
+pub trait ProcessJournal: Send + Sync {
+    /// Returns when the process is journaled; on an error the process must not begin.
+    fn started(&self, attempt: &AttemptRef, process: ProcessMark) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// Takes lines of output.
+pub trait ProgressSink: Send + Sync {
+    /// One line, secrets already redacted.
+    fn line(&self, attempt: &AttemptRef, line: &str);
+}

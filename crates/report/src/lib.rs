@@ -1,0 +1,1 @@
+//! Documents and pictures: rollout plan, flight card, run record.

@@ -1,0 +1,1 @@
+//! The imperative shell: ownership, timers, dispatch, recovery, guard.

@@ -1,0 +1,1 @@
+//! Journal streams and projections on SQLite and in memory.

@@ -1,0 +1,1 @@
+//! Test support: fake clock, scripted actions, crash points, real test servers.
