@@ -32,7 +32,7 @@ pub trait Store: Send + Sync {
     fn load_plan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<StoredPlan, StoreError>>;
 
     /// Plans, newest first.
-    fn plans(&self, plans_max: usize) -> BoxFuture<'_, Result<Vec<(PlanId, String, Timestamp)>, StoreError>>;
+    fn plans(&self, plans_max: usize) -> BoxFuture<'_, Result<Vec<PlanLine>, StoreError>>;
 
     /// Keeps bytes under their digest.
     fn save_blob(&self, bytes: Vec<u8>) -> BoxFuture<'_, Result<Digest, StoreError>>;
@@ -119,6 +119,17 @@ pub struct StoredPlan {
     pub plan: Plan,
     /// Facts, as JSON.
     pub facts: Vec<u8>,
+}
+
+/// One line about a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanLine {
+    /// The plan.
+    pub plan: PlanId,
+    /// Title of its change.
+    pub title: String,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 /// What earlier runs taught.
