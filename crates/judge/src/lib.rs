@@ -1,1 +1,36 @@
 //! Canary verdicts, power and error-budget arithmetic.
+//!
+//! Pure: no clock, no randomness, no input or output. Every function is total: odd input gives an answer that says so, never a panic.
+//! Logarithms and the like come from `libm`, so that the same counts give the same bytes on every machine.
+//!
+//! - [`proportion`]: the sequential judge, canary against concurrent baseline; may be read after every scrape.
+//! - [`threshold`]: limits on a series of values.
+//! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
+//! - [`budget`]: objectives, error budgets, burn.
+//! - [`record`]: the probability of failure, from a prior and the record.
+//! - [`duration`]: the duration of steps one after another and side by side.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
+
+pub mod budget;
+pub mod dispersion;
+pub mod duration;
+mod evidence;
+mod explanation;
+#[cfg(test)]
+mod figures;
+mod grid;
+pub mod power;
+pub mod proportion;
+pub mod record;
+#[cfg(test)]
+mod simulation;
+pub mod threshold;
+pub mod verdict;
+
+pub use dispersion::{ASSUMED_DISPERSION, ASSUMED_LOOK_VARIATION, Dispersion};
+pub use proportion::{CountMode, Counts, SequentialConfig, SequentialState};
+pub use verdict::{Interval, ReasonCode, Samples, Verdict, VerdictKind};
+
+/// Version of the arithmetic. It is journaled with every verdict; a state of another version is not continued.
+pub const JUDGE_VERSION: u32 = 1;

@@ -1,0 +1,160 @@
+//! Durations of steps one after another and side by side, from their medians and 95 % quantiles.
+//!
+//! Each duration is taken as lognormal, which has no negative values and the long right tail that step durations have, and as independent
+//! of the others. A sum is approximated by the lognormal with the same mean and variance (Fenton and Wilkinson); against
+//! simulation its p50 and p95 are within 4 % for p95/p50 up to 3. A maximum is exact under the same assumptions, by solving the product of the
+//! distribution functions. Durations that share a cause (a slow registry slows all steps) spread more than this says.
+
+use serde::{Deserialize, Serialize};
+
+/// Standard normal 95 % quantile.
+const NORMAL_95: f64 = 1.644_853_626_951_472_2;
+
+/// Median and 95 % quantile of a duration, in milliseconds. Equal values are a certain duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DurationEstimate {
+    /// Median in milliseconds.
+    pub p50_ms: u64,
+    /// 95 % quantile in milliseconds; values under `p50_ms` count as `p50_ms`.
+    pub p95_ms: u64,
+}
+
+impl DurationEstimate {
+    /// A duration that is certain.
+    pub fn certain(ms: u64) -> Self {
+        Self { p50_ms: ms, p95_ms: ms }
+    }
+
+    /// Logarithmic standard deviation.
+    fn sigma(self) -> f64 {
+        if self.p50_ms == 0 || self.p95_ms <= self.p50_ms {
+            return 0.0;
+        }
+        libm::log(self.p95_ms as f64 / self.p50_ms as f64) / NORMAL_95
+    }
+
+    /// A zero median with a positive tail has no lognormal; its median counts as one millisecond.
+    fn repaired(self) -> Self {
+        let p50_ms = if self.p95_ms > 0 { self.p50_ms.max(1) } else { self.p50_ms };
+        Self { p50_ms, p95_ms: self.p95_ms.max(p50_ms) }
+    }
+
+    fn probability_below(self, ms: f64) -> f64 {
+        let sigma = self.sigma();
+        if sigma <= 0.0 {
+            return if ms >= self.p50_ms as f64 { 1.0 } else { 0.0 };
+        }
+        0.5 * libm::erfc(-libm::log(ms / self.p50_ms as f64) / sigma * std::f64::consts::FRAC_1_SQRT_2)
+    }
+}
+
+/// Steps one after another. An empty path takes no time.
+pub fn sum(steps: &[DurationEstimate]) -> DurationEstimate {
+    let (mut certain, mut mean, mut variance) = (0.0, 0.0, 0.0);
+    for step in steps.iter().map(|step| step.repaired()) {
+        let sigma = step.sigma();
+        let median = step.p50_ms as f64;
+        if sigma <= 0.0 {
+            certain += median;
+            continue;
+        }
+        let step_mean = median * libm::exp(0.5 * sigma * sigma);
+        mean += step_mean;
+        variance += step_mean * step_mean * libm::expm1(sigma * sigma);
+    }
+    if mean <= 0.0 {
+        return DurationEstimate::certain(to_ms(certain));
+    }
+    // Certain durations shift the result and do not widen it.
+    let sigma_squared = libm::log1p(variance / (mean * mean));
+    let median = mean * libm::exp(-0.5 * sigma_squared);
+    let p95 = median * libm::exp(NORMAL_95 * libm::sqrt(sigma_squared));
+    DurationEstimate { p50_ms: to_ms(certain + median), p95_ms: to_ms(certain + p95) }
+}
+
+/// Paths side by side, waiting for the slowest. No paths take no time.
+pub fn slowest(paths: &[DurationEstimate]) -> DurationEstimate {
+    let paths: Vec<DurationEstimate> = paths.iter().map(|path| path.repaired()).collect();
+    let quantile = |probability: f64| {
+        let mut low = 0.0;
+        let mut high = paths.iter().map(|path| path.p95_ms as f64).fold(0.0, f64::max);
+        let below = |ms: f64| paths.iter().map(|path| path.probability_below(ms)).product::<f64>();
+        for _ in 0..64 {
+            if below(high) >= probability {
+                break;
+            }
+            high *= 2.0;
+        }
+        while high - low > 0.5 && high - low > 1e-9 * high {
+            let middle = 0.5 * (low + high);
+            if below(middle) < probability {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        to_ms(high)
+    };
+    DurationEstimate { p50_ms: quantile(0.5), p95_ms: quantile(0.95) }
+}
+
+fn to_ms(ms: f64) -> u64 {
+    // A float above the range of u64 becomes its greatest value.
+    libm::round(ms) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::Random;
+
+    fn estimate(p50_ms: u64, p95_ms: u64) -> DurationEstimate {
+        DurationEstimate { p50_ms, p95_ms }
+    }
+
+    fn simulated(steps: &[DurationEstimate], combine: impl Fn(&[f64]) -> f64) -> (f64, f64) {
+        let mut random = Random::new(11);
+        let mut results: Vec<f64> = (0..20_000)
+            .map(|_| {
+                let draws: Vec<f64> = steps.iter().map(|step| step.p50_ms as f64 * (step.sigma() * random.normal()).exp()).collect();
+                combine(&draws)
+            })
+            .collect();
+        results.sort_unstable_by(f64::total_cmp);
+        (results[10_000], results[19_000])
+    }
+
+    #[test]
+    fn sum_and_slowest_agree_with_simulation() {
+        let cases = [
+            vec![estimate(10_000, 30_000), estimate(10_000, 30_000), estimate(60_000, 90_000)],
+            vec![estimate(5_000, 15_000); 8],
+            vec![estimate(60_000, 60_000), estimate(20_000, 60_000)],
+        ];
+        for steps in cases {
+            let (p50, p95) = simulated(&steps, |draws| draws.iter().sum());
+            let total = sum(&steps);
+            assert!((total.p50_ms as f64 / p50 - 1.0).abs() < 0.04, "{steps:?} {total:?} {p50}");
+            assert!((total.p95_ms as f64 / p95 - 1.0).abs() < 0.04, "{steps:?} {total:?} {p95}");
+            let (p50, p95) = simulated(&steps, |draws| draws.iter().copied().fold(0.0, f64::max));
+            let longest = slowest(&steps);
+            assert!((longest.p50_ms as f64 / p50 - 1.0).abs() < 0.03, "{steps:?} {longest:?} {p50}");
+            assert!((longest.p95_ms as f64 / p95 - 1.0).abs() < 0.03, "{steps:?} {longest:?} {p95}");
+        }
+    }
+
+    #[test]
+    fn edges_are_exact() {
+        assert_eq!(sum(&[]), DurationEstimate::default());
+        assert_eq!(slowest(&[]), DurationEstimate::default());
+        assert_eq!(sum(&[estimate(5, 5), DurationEstimate::certain(7)]), DurationEstimate::certain(12));
+        assert_eq!(slowest(&[DurationEstimate::certain(5), DurationEstimate::certain(7)]), DurationEstimate::certain(7));
+        assert_eq!(sum(&[estimate(1000, 2000)]), estimate(1000, 2000));
+        assert_eq!(slowest(&[estimate(1000, 2000)]), estimate(1000, 2000));
+        assert_eq!(sum(&[estimate(9, 3)]), DurationEstimate::certain(9));
+        let huge = sum(&[estimate(u64::MAX, u64::MAX), estimate(1, u64::MAX), estimate(0, 5)]);
+        assert!(huge.p95_ms >= huge.p50_ms);
+        let _ = slowest(&[estimate(u64::MAX, u64::MAX), estimate(0, u64::MAX)]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Seeded randomness for tests: a small generator and counts with and without bursts.
+
+use crate::proportion::{Counts, SequentialConfig, SequentialState};
+
+/// SplitMix64.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in (0, 1).
+    pub(crate) fn uniform(&mut self) -> f64 {
+        ((self.bits() >> 11) as f64 + 0.5) / 9_007_199_254_740_992.0
+    }
+
+    pub(crate) fn normal(&mut self) -> f64 {
+        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
+    /// Poisson, by multiplication in pieces of 30.
+    pub(crate) fn poisson(&mut self, mut mean: f64) -> f64 {
+        let mut count = 0.0;
+        while mean > 30.0 {
+            // A gamma waiting time splits the Poisson process exactly.
+            let waited = self.gamma(25.0);
+            if waited > mean {
+                return count + self.binomial(24, mean / waited);
+            }
+            count += 25.0;
+            mean -= waited;
+        }
+        let limit = (-mean).exp();
+        let mut product = self.uniform();
+        while product > limit {
+            count += 1.0;
+            product *= self.uniform();
+        }
+        count
+    }
+
+    fn binomial(&mut self, n: u32, p: f64) -> f64 {
+        (0..n).filter(|_| self.uniform() < p).count() as f64
+    }
+
+    /// Gamma with scale 1 (Marsaglia and Tsang).
+    pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let power = self.uniform().powf(1.0 / shape);
+            return self.gamma(shape + 1.0) * power;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && self.uniform().ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// Poisson with a gamma multiplier of mean 1 and the given variance.
+    pub(crate) fn burst(&mut self, mean: f64, variation: f64) -> f64 {
+        let multiplier = if variation > 0.0 { self.gamma(1.0 / variation) * variation } else { 1.0 };
+        self.poisson(mean * multiplier)
+    }
+}
+
+/// Two arms with constant rates.
+#[derive(Clone, Copy)]
+pub(crate) struct Arms {
+    pub(crate) canary_per_look: f64,
+    pub(crate) baseline_per_look: f64,
+    pub(crate) baseline_bad: f64,
+    pub(crate) ratio: f64,
+    /// Variance of the multiplier of each arm and look.
+    pub(crate) variation: f64,
+}
+
+impl Arms {
+    pub(crate) fn equal(per_look: f64, baseline_bad: f64, ratio: f64) -> Self {
+        Self { canary_per_look: per_look, baseline_per_look: per_look, baseline_bad, ratio, variation: 0.0 }
+    }
+
+    pub(crate) fn counts(&self, random: &mut Random) -> Counts {
+        let mut arm = |per_look: f64, bad: f64| {
+            let bad_count = random.burst(per_look * bad, self.variation);
+            // The number of good requests hardly matters where few are bad; keep it random all the same.
+            (bad_count, bad_count + random.poisson(per_look * (1.0 - bad)))
+        };
+        let (canary_bad, canary_total) = arm(self.canary_per_look, self.baseline_bad * self.ratio);
+        let (baseline_bad, baseline_total) = arm(self.baseline_per_look, self.baseline_bad);
+        Counts { canary_bad, canary_total, baseline_bad, baseline_total }
+    }
+}
+
+/// Looks until a regression, in each of `runs` runs of at most `looks_max` looks.
+pub(crate) fn looks_to_regression(config: &SequentialConfig, arms: Arms, runs: u32, looks_max: u32, seed: u64) -> Vec<Option<u32>> {
+    let mut random = Random::new(seed);
+    (0..runs)
+        .map(|_| {
+            let mut state = SequentialState::new(config.clone()).unwrap();
+            (1..=looks_max).find(|look| {
+                state.absorb(Some(arms.counts(&mut random)), u64::from(*look) * 1000);
+                state.has_regression()
+            })
+        })
+        .collect()
+}
+
+/// Looks until `NoRegression`, likewise; a regression ends a run without it.
+pub(crate) fn looks_to_promotion(config: &SequentialConfig, arms: Arms, runs: u32, looks_max: u32, seed: u64) -> Vec<Option<u32>> {
+    let mut random = Random::new(seed);
+    (0..runs)
+        .map(|_| {
+            let mut state = SequentialState::new(config.clone()).unwrap();
+            (1..=looks_max)
+                .find(|look| {
+                    state.absorb(Some(arms.counts(&mut random)), u64::from(*look) * 1000);
+                    state.has_regression() || state.promotion().is_some()
+                })
+                .filter(|_| !state.has_regression())
+        })
+        .collect()
+}
+
+/// Share of runs that ended within `looks` looks.
+pub(crate) fn share_within(ends: &[Option<u32>], looks: u32) -> f64 {
+    ends.iter().filter(|end| end.is_some_and(|end| end <= looks)).count() as f64 / ends.len() as f64
+}
+
+/// Median of the looks; runs without an end count as longest.
+pub(crate) fn median(ends: &[Option<u32>]) -> Option<u32> {
+    let mut ends: Vec<u32> = ends.iter().map(|end| end.unwrap_or(u32::MAX)).collect();
+    ends.sort_unstable();
+    ends.get(ends.len() / 2).copied().filter(|end| *end != u32::MAX)
+}
