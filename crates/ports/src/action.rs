@@ -19,6 +19,12 @@ pub trait Action: Send + Sync {
     /// timed-out attempt is `NotDone` only when nothing can have happened, else `Unknown`.
     fn run<'a>(&'a self, context: &'a ActionContext, input: &'a Value) -> BoxFuture<'a, Outcome>;
 
+    /// Whether all its effects happen in processes that were journaled before they began. Then an attempt without a
+    /// journaled process was certainly not done.
+    fn works_in_journaled_processes(&self) -> bool {
+        self.descriptor().kind == "exec"
+    }
+
     /// Accounts for a process that an earlier owner started for this attempt: waits for its end (or ends it at the
     /// deadline) and says how it ended. Actions without processes do not know.
     fn adopt<'a>(&'a self, context: &'a ActionContext, input: &'a Value, process: &'a ProcessMark) -> BoxFuture<'a, Outcome> {
