@@ -1,0 +1,1 @@
+//! Actions and sources against real processes and real servers.
