@@ -22,7 +22,7 @@ fn figures() {
             (Arms { variation: 0.04, ..Arms::equal(1000.0, 0.05, 1.0) }, "1000/s 5 %, variance 0.04"),
             (Arms { variation: 1.0, canary_per_look: 5.0, ..Arms::equal(95.0, 0.02, 1.0) }, "5 % of 100/s, 2 %, v 1"),
         ] {
-            let ends = looks_to_regression(config, arms, 4000, 600, 1);
+            let ends = looks_to_regression(config, arms, 3000, 600, 1);
             println!("{what}: {:.2} %", 100.0 * share_within(&ends, 600));
         }
         println!("== {name}: median seconds to a regression");

@@ -21,7 +21,11 @@ mod explanation;
 mod figures;
 mod grid;
 pub mod power;
+#[cfg(test)]
+mod power_tests;
 pub mod proportion;
+#[cfg(test)]
+mod proportion_tests;
 pub mod record;
 #[cfg(test)]
 mod simulation;

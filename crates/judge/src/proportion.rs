@@ -253,7 +253,10 @@ impl SequentialState {
         if waiting.canary_total > 0.0 && waiting.baseline_total > 0.0 {
             self.pending = Counts::default();
             self.evidence.absorb(&self.config, &waiting, self.usable_looks);
-            self.notice_regression();
+            // Without bad requests the e-value stays as it is.
+            if waiting.canary_bad + waiting.baseline_bad > 0.0 {
+                self.notice_regression();
+            }
         }
         let is_silent = increment.canary_total <= 0.0 || increment.baseline_total <= 0.0;
         is_silent.then_some(ReasonCode::NoTraffic)
@@ -268,8 +271,8 @@ impl SequentialState {
         }
     }
 
-    /// Whether a regression has been reached, for simulations that need no words.
-    pub(crate) fn has_regression(&self) -> bool {
+    /// Whether a regression has been reached; it stands.
+    pub fn has_regression(&self) -> bool {
         self.regression.is_some()
     }
 

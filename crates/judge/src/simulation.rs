@@ -85,18 +85,22 @@ pub(crate) struct Arms {
     pub(crate) ratio: f64,
     /// Variance of the multiplier of each arm and look.
     pub(crate) variation: f64,
+    /// Variance of the counts of each arm and look over Poisson variance, on top of that.
+    pub(crate) dispersion: f64,
 }
 
 impl Arms {
     pub(crate) fn equal(per_look: f64, baseline_bad: f64, ratio: f64) -> Self {
-        Self { canary_per_look: per_look, baseline_per_look: per_look, baseline_bad, ratio, variation: 0.0 }
+        Self { canary_per_look: per_look, baseline_per_look: per_look, baseline_bad, ratio, variation: 0.0, dispersion: 1.0 }
     }
 
     pub(crate) fn counts(&self, random: &mut Random) -> Counts {
         let mut arm = |per_look: f64, bad: f64| {
-            let bad_count = random.burst(per_look * bad, self.variation);
-            // The number of good requests hardly matters where few are bad; keep it random all the same.
-            (bad_count, bad_count + random.poisson(per_look * (1.0 - bad)))
+            // Traffic moves by up to a fifth from look to look, on each arm for itself.
+            let total = per_look * (0.8 + 0.4 * random.uniform());
+            let mean = total * bad;
+            let bad_count = random.burst(mean, self.variation + (self.dispersion - 1.0) / mean);
+            (bad_count, bad_count.max(total))
         };
         let (canary_bad, canary_total) = arm(self.canary_per_look, self.baseline_bad * self.ratio);
         let (baseline_bad, baseline_total) = arm(self.baseline_per_look, self.baseline_bad);
