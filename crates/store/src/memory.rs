@@ -1,0 +1,265 @@
+//! The store without a disk: the same answers, nothing survives the process. For tests and rehearsals.
+
+use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome, duration_fact};
+use crate::record::{StoredRow, check_plan_prefix, no_such_plan};
+use glidepath_model::event::ProcessMark;
+use glidepath_model::facts::History;
+use glidepath_model::projection::{Lesson, RunSummary};
+use glidepath_model::request::Who;
+use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
+use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission};
+use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A store in memory. Clones share one content, as processes share a database.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    content: Arc<Mutex<Content>>,
+    owned: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Content {
+    epoch: u64,
+    changes: u64,
+    streams: BTreeMap<RunId, Vec<StoredRow>>,
+    summaries: BTreeMap<RunId, RunSummary>,
+    plans: BTreeMap<PlanId, (Plan, Vec<u8>)>,
+    blobs: BTreeMap<Digest, Vec<u8>>,
+    submissions: Vec<(Submission, Option<Answer>)>,
+    history: BTreeMap<ComponentName, History>,
+    durations: BTreeMap<String, VecDeque<u64>>,
+}
+
+/// Gives the ownership up when dropped.
+struct MemoryLock(Arc<AtomicBool>);
+
+impl Drop for MemoryLock {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Content) -> T) -> T {
+        let mut content = self.content();
+        content.changes += 1;
+        change(&mut content)
+    }
+
+    fn take(&self) -> Option<Ownership> {
+        if self.owned.swap(true, Ordering::SeqCst) {
+            return None;
+        }
+        let lock = Box::new(MemoryLock(Arc::clone(&self.owned)));
+        let epoch = self.change(|content| {
+            content.epoch += 1;
+            content.epoch
+        });
+        Some(Ownership { epoch, lock })
+    }
+}
+
+impl Content {
+    fn append(&mut self, epoch: u64, appends: Vec<StreamAppend>) -> Result<(), StoreError> {
+        self.check(epoch, &appends)?;
+        for append in appends {
+            self.append_stream(epoch, &append);
+            append.lessons.iter().for_each(|lesson| self.learn(lesson));
+            self.summaries.insert(append.summary.run.clone(), append.summary);
+        }
+        Ok(())
+    }
+
+    /// Everything that may refuse, before anything is written. One call may name a stream twice.
+    fn check(&self, epoch: u64, appends: &[StreamAppend]) -> Result<(), StoreError> {
+        if self.epoch != epoch {
+            return Err(StoreError::Fenced { mine: epoch, present: self.epoch });
+        }
+        let mut lengths: BTreeMap<&RunId, u64> = BTreeMap::new();
+        for append in appends {
+            let length = lengths.entry(&append.run).or_insert_with(|| self.streams.get(&append.run).map_or(0, |rows| rows.len() as u64));
+            if *length != append.expected_seq {
+                return Err(StoreError::Conflict { run: append.run.clone(), present: *length, expected: append.expected_seq });
+            }
+            *length += append.events.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn append_stream(&mut self, epoch: u64, append: &StreamAppend) {
+        if append.events.is_empty() {
+            return;
+        }
+        let rows = self.streams.entry(append.run.clone()).or_default();
+        let at = rows.last().map_or(append.at, |last| append.at.max(Timestamp::from_micros(last.at_micros)));
+        for event in &append.events {
+            rows.push(StoredRow::new(rows.len() as u64 + 1, epoch, at, event));
+        }
+    }
+
+    fn learn(&mut self, lesson: &Lesson) {
+        match lesson {
+            Lesson::Outcome { component, landed, rolled_back, at } => {
+                add_outcome(self.history.entry(component.clone()).or_default(), *landed, *rolled_back, *at);
+            }
+            Lesson::Duration { key, took_ms, at: _ } => {
+                let durations = self.durations.entry(key.clone()).or_default();
+                durations.push_back(took_ms.0);
+                if durations.len() > DURATIONS_PER_KEY_MAX {
+                    durations.pop_front();
+                }
+            }
+        }
+    }
+
+    fn read_run(&self, run: &RunId, after: u64, events_max: usize) -> Result<Vec<Recorded>, StoreError> {
+        let rows = self.streams.get(run).map(Vec::as_slice).unwrap_or_default();
+        let skipped = usize::try_from(after).unwrap_or(usize::MAX);
+        rows.iter().skip(skipped).take(events_max).map(|row| row.clone().decode(run)).collect()
+    }
+
+    fn runs(&self, only_live: bool, runs_max: usize) -> Vec<RunSummary> {
+        let mut found: Vec<RunSummary> = self.summaries.values().filter(|run| !only_live || run.status.is_live()).cloned().collect();
+        found.sort_by_key(|run| Reverse((run.started_at, run.run.clone())));
+        found.truncate(runs_max);
+        found
+    }
+
+    fn plan(&self, prefix: &str) -> Result<StoredPlan, StoreError> {
+        check_plan_prefix(prefix)?;
+        let found: Vec<_> = self.plans.iter().filter(|(id, _)| id.as_str().starts_with(prefix)).collect();
+        match found.as_slice() {
+            [(_, (plan, facts))] => Ok(StoredPlan { plan: plan.clone(), facts: facts.clone() }),
+            other => Err(no_such_plan(prefix, other.len())),
+        }
+    }
+
+    fn plans(&self, plans_max: usize) -> Vec<PlanLine> {
+        let line =
+            |plan: &Plan| PlanLine { plan: plan.id.clone(), title: plan.body.change.title.clone(), created_at: plan.body.created_at };
+        let mut lines: Vec<PlanLine> = self.plans.values().map(|(plan, _)| line(plan)).collect();
+        lines.sort_by_key(|line| (Reverse(line.created_at), line.plan.clone()));
+        lines.truncate(plans_max);
+        lines
+    }
+
+    fn submit(&mut self, submission: Submission) -> u64 {
+        self.submissions.push((submission, None));
+        self.submissions.len() as u64
+    }
+
+    fn submissions(&self, after: u64) -> Vec<(u64, Submission)> {
+        let numbered = (1_u64..).zip(&self.submissions);
+        let open = numbered.filter(|(number, (_, answer))| *number > after && answer.is_none());
+        open.map(|(number, (submission, _))| (number, submission.clone())).collect()
+    }
+
+    fn submission(&mut self, number: u64) -> Result<&mut (Submission, Option<Answer>), StoreError> {
+        let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let found = index.and_then(|index| self.submissions.get_mut(index));
+        found.ok_or_else(|| StoreError::NotFound { what: format!("submission {number}") })
+    }
+
+    fn lessons(&self) -> Lessons {
+        let durations = self.durations.iter().filter_map(|(key, took)| Some((key.clone(), duration_fact(took.iter().copied().collect())?)));
+        Lessons { history: self.history.clone(), durations: durations.collect() }
+    }
+}
+
+/// A future that is ready at once.
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Store for MemoryStore {
+    fn try_own(&self, _who: Who, _process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>> {
+        ready(Ok(self.take()))
+    }
+
+    fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
+        ready(self.change(|content| content.append(epoch, appends)))
+    }
+
+    fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
+        ready(self.content().read_run(run, after, events_max))
+    }
+
+    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        ready(Ok(self.content().runs(only_live, runs_max)))
+    }
+
+    fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.change(|content| {
+            content.plans.entry(plan.id.clone()).or_insert_with(|| (plan.clone(), facts.to_owned()));
+            content.blobs.entry(Digest::of(facts)).or_insert_with(|| facts.to_owned());
+        });
+        ready(Ok(()))
+    }
+
+    fn load_plan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<StoredPlan, StoreError>> {
+        ready(self.content().plan(prefix))
+    }
+
+    fn plans(&self, plans_max: usize) -> BoxFuture<'_, Result<Vec<PlanLine>, StoreError>> {
+        ready(Ok(self.content().plans(plans_max)))
+    }
+
+    fn save_blob(&self, bytes: Vec<u8>) -> BoxFuture<'_, Result<Digest, StoreError>> {
+        let digest = Digest::of(&bytes);
+        self.change(|content| content.blobs.insert(digest.clone(), bytes));
+        ready(Ok(digest))
+    }
+
+    fn load_blob<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
+        ready(Ok(self.content().blobs.get(digest).cloned()))
+    }
+
+    fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<u64, StoreError>> {
+        ready(Ok(self.change(|content| content.submit(submission))))
+    }
+
+    fn submissions(&self, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+        ready(Ok(self.content().submissions(after)))
+    }
+
+    fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {
+        // The first answer stands: who asked may have read it already.
+        ready(self.change(|content| {
+            let (_, kept) = content.submission(number)?;
+            kept.get_or_insert(answer);
+            Ok(())
+        }))
+    }
+
+    fn answer_to(&self, number: u64) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
+        ready(self.content().submission(number).map(|(_, answer)| answer.clone()))
+    }
+
+    fn lessons(&self) -> BoxFuture<'_, Result<Lessons, StoreError>> {
+        ready(Ok(self.content().lessons()))
+    }
+
+    /// Memory cannot be changed behind the store's back: there is nothing to find.
+    fn verify(&self) -> BoxFuture<'_, Result<Audit, StoreError>> {
+        let content = self.content();
+        let events = content.streams.values().map(|rows| rows.len() as u64).sum();
+        ready(Ok(Audit { streams: content.streams.len() as u64, events, findings: Vec::new() }))
+    }
+
+    fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        ready(Ok(self.content().changes))
+    }
+}

@@ -1,0 +1,22 @@
+//! The lock that makes a process the owner of all runs in a state folder.
+
+use super::open::{FILE_MODE, file_error};
+use glidepath_ports::StoreError;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The file whose lock is the ownership.
+const LOCK_FILE: &str = "owner.lock";
+
+/// Takes the lock when nobody holds it. The kernel gives it up when the file is dropped or the process dies; child
+/// processes do not inherit it, because the file is closed on exec.
+pub(super) fn try_lock(state_dir: &Path) -> Result<Option<File>, StoreError> {
+    let path = state_dir.join(LOCK_FILE);
+    let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&path).map_err(|error| file_error(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(file_error(&path, &error)),
+    }
+}
