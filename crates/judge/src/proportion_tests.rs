@@ -31,7 +31,7 @@ fn false_alarms_stay_under_one_percent_at_600_looks() {
 
 #[test]
 fn false_alarms_under_bursts_are_covered_by_the_default() {
-    // The variance of the multipliers doubles that of the counts: more than the default says it covers (1.5).
+    // Multipliers of variance 1 on 0.5 bad requests per look and arm: 1.5 times the scatter of independent requests.
     let bursty = Arms { variation: 1.0, ..Arms::equal(25.0, 0.02, 1.0) };
     assert!(false_alarms(&SequentialConfig::default(), bursty, 1000) <= 0.015);
     // Many bad requests per look: 20 % multipliers drown independent scatter, and only the second part of the default helps.
