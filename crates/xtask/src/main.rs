@@ -1,2 +1,54 @@
-//! Placeholder entry point while the workspace is laid out.
-fn main() {}
+//! Development tasks of Glidepath: `cargo xtask test`, `tidy`, `codegen`, `bench`.
+//!
+//! `test` is the one gate: what it passes may be merged, and continuous integration runs nothing else.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A development tool talks to its terminal.
+
+mod bench;
+mod codegen;
+mod gate;
+mod programs;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Development tasks of Glidepath")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every check and every test, in order, and stop at the first that fails
+    Test,
+    /// Check the rules that no compiler checks
+    Tidy,
+    /// Write the generated reference pages
+    Codegen {
+        /// Change nothing; fail when a page is stale
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test => gate::run(),
+        Task::Tidy => tidy::run(),
+        Task::Codegen { check } => codegen::run(check),
+        Task::Bench(arguments) => bench::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
