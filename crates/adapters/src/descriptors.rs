@@ -1,7 +1,7 @@
 //! What each action says about itself, as plain data for the planner and for documents.
 
-use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown, OutputType};
 use glidepath_model::Millis;
+use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown, OutputType};
 use std::collections::BTreeMap;
 
 /// Version of the inputs of all built-in kinds.
@@ -139,7 +139,12 @@ fn of_the_engine(kind: &str, summary: &str, input: Vec<InputField>, timeout_ms: 
 
 /// `wait`: lets time pass.
 pub fn wait() -> ActionDescriptor {
-    of_the_engine("wait", "Waits for a length of time.", vec![field("lengthMs", "integer", true, "How long, in milliseconds.")], Millis::from_mins(24 * 60))
+    of_the_engine(
+        "wait",
+        "Waits for a length of time.",
+        vec![field("lengthMs", "integer", true, "How long, in milliseconds.")],
+        Millis::from_mins(24 * 60),
+    )
 }
 
 /// `manual`: a person promotes.
@@ -168,8 +173,10 @@ mod tests {
     #[test]
     fn every_descriptor_names_exactly_the_fields_of_its_typed_input() {
         let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
-        let sql_input: SqlInput =
-            serde_json::from_value(json!({"engine": "sqlite", "connection": "path:x", "text": "", "lockTimeoutMs": 1, "statementTimeoutMs": 1})).unwrap();
+        let sql_input: SqlInput = serde_json::from_value(
+            json!({"engine": "sqlite", "connection": "path:x", "text": "", "lockTimeoutMs": 1, "statementTimeoutMs": 1}),
+        )
+        .unwrap();
         let http_input: HttpInput = serde_json::from_value(json!({"url": "http://x"})).unwrap();
         let cases = [
             (exec(), serde_json::to_value(ExecInput::default()).unwrap()),

@@ -15,7 +15,8 @@ pub(crate) const QUOTE_BYTES_MAX: usize = 300;
 
 /// The typed input, or the outcome that says why it is none.
 pub(crate) fn read<T: DeserializeOwned>(kind: &str, input: &Value) -> Result<T, Outcome> {
-    T::deserialize(input).map_err(|error| never(Code(550), format!("the input of `{kind}` is not understood: {error}; make the plan again")))
+    T::deserialize(input)
+        .map_err(|error| never(Code(550), format!("the input of `{kind}` is not understood: {error}; make the plan again")))
 }
 
 /// Certainly not done, and trying again cannot help.

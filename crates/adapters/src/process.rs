@@ -23,8 +23,7 @@ pub enum ProcessState {
 /// # Errors
 /// When there is no such process or `/proc` cannot be read.
 pub fn mark_of(pid: u32) -> io::Result<ProcessMark> {
-    let (_, start_ticks) = state_and_start(pid)?;
-    Ok(ProcessMark { boot_id: boot_id()?, pid, start_ticks })
+    Ok(ProcessMark { boot_id: boot_id()?, pid, start_ticks: read_stat(pid)?.start_ticks })
 }
 
 /// The mark of this process.
@@ -40,8 +39,8 @@ pub fn state_of(mark: &ProcessMark) -> ProcessState {
     if boot_id().is_ok_and(|boot| boot != mark.boot_id) {
         return ProcessState::OtherBoot;
     }
-    match state_and_start(mark.pid) {
-        Ok((state, start)) if start == mark.start_ticks && !matches!(state, 'Z' | 'X') => ProcessState::Alive,
+    match read_stat(mark.pid) {
+        Ok(stat) if stat.start_ticks == mark.start_ticks && !stat.ended => ProcessState::Alive,
         Ok(_) => ProcessState::Gone,
         Err(error) if error.kind() == io::ErrorKind::NotFound => ProcessState::Gone,
         // ESRCH: the process ended between opening its file and reading it.
@@ -66,9 +65,18 @@ pub(crate) fn signal_group(leader: u32, signal: Signal) {
     }
 }
 
-/// Whether any process of the group `leader` is left.
+/// Whether any process of the group `leader` still runs. Ended ones that nobody has taken note of do not count: in a
+/// container whose first process does not do that they stay for ever.
 pub(crate) fn group_exists(leader: u32) -> bool {
-    pid_of(leader).is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+    let Some(pid) = pid_of(leader) else { return false };
+    if rustix::process::test_kill_process_group(pid).is_err() {
+        return false;
+    }
+    // Where `/proc` cannot be listed, the system's word has to do.
+    std::fs::read_dir("/proc").map_or(true, |entries| {
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter_map(|pid| read_stat(pid).ok()).any(|stat| stat.group == leader && !stat.ended)
+    })
 }
 
 /// Process ids 0 and 1 are never ours; signalling them would reach ourselves or everything.
@@ -80,16 +88,22 @@ fn boot_id() -> io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
-/// State letter and start time (field 3 and 22 of `/proc/PID/stat`; the name in field 2 may hold anything).
-fn state_and_start(pid: u32) -> io::Result<(char, u64)> {
+/// What `/proc/PID/stat` says.
+struct Stat {
+    ended: bool,
+    group: u32,
+    start_ticks: u64,
+}
+
+/// Fields 3 (state), 5 (group) and 22 (start); the name in field 2 may hold anything, brackets and blanks too.
+fn read_stat(pid: u32) -> io::Result<Stat> {
     let bytes = std::fs::read(format!("/proc/{pid}/stat"))?;
     let text = String::from_utf8_lossy(&bytes);
     let parse = || {
         let (_, rest) = text.rsplit_once(')')?;
-        let mut fields = rest.split_ascii_whitespace();
-        let state = fields.next()?.chars().next()?;
-        let start = fields.nth(18)?.parse().ok()?;
-        Some((state, start))
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
+        let ended = matches!(*fields.first()?, "Z" | "X");
+        Some(Stat { ended, group: fields.get(2)?.parse().ok()?, start_ticks: fields.get(19)?.parse().ok()? })
     };
     parse().ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat has an unknown form")))
 }

@@ -27,9 +27,8 @@ impl EnvFileSecrets {
 
     fn read(&self, reference: &str) -> Result<String, String> {
         let value = match reference.split_once(':') {
-            Some(("env", name)) => {
-                std::env::var(name).map_err(|_| format!("the variable {name} is not set, or is not text; set it for the process that flies the run"))?
-            }
+            Some(("env", name)) => std::env::var(name)
+                .map_err(|_| format!("the variable {name} is not set, or is not text; set it for the process that flies the run"))?,
             Some(("file", path)) => self.read_file(path)?,
             // The text itself is not repeated: somebody may have written the secret where its reference belongs.
             _ => return Err("it is neither `env:NAME` nor `file:PATH`; a secret is never written down itself".to_owned()),
@@ -41,7 +40,10 @@ impl EnvFileSecrets {
         let full = self.root.join(path);
         let file = std::fs::File::open(&full).map_err(|error| format!("the file {path} cannot be opened: {error}"))?;
         let mut text = String::new();
-        let read = file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| format!("the file {path} cannot be read: {error}"))?;
+        let read = file
+            .take(SECRET_BYTES_MAX + 1)
+            .read_to_string(&mut text)
+            .map_err(|error| format!("the file {path} cannot be read: {error}"))?;
         if read as u64 > SECRET_BYTES_MAX {
             return Err(format!("the file {path} is longer than {SECRET_BYTES_MAX} bytes"));
         }

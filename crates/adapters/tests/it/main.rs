@@ -1,1 +1,5 @@
 //! Actions and sources against real processes and real servers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod exec;
+mod support;

@@ -1,0 +1,133 @@
+//! What an attempt gets in these tests, recorded.
+
+use glidepath_adapters::EnvFileSecrets;
+use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
+use glidepath_model::{Millis, Timestamp};
+use glidepath_ports::{ActionContext, BoxFuture, CancelToken, ProcessJournal, ProgressSink, StoreError};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+/// Bound of every wait in the tests.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// What the process journal of a test does.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Journal {
+    Works,
+    Fails,
+    /// Never answers: the owner dies while it writes.
+    Hangs,
+}
+
+/// Records what an attempt tells its owner.
+pub(crate) struct Recorder {
+    journal: Journal,
+    pub(crate) marks: Mutex<Vec<ProcessMark>>,
+    pub(crate) lines: Mutex<Vec<String>>,
+}
+
+impl ProcessJournal for Recorder {
+    fn started(&self, _attempt: &AttemptRef, process: ProcessMark) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.marks.lock().unwrap().push(process);
+        Box::pin(async {
+            match self.journal {
+                Journal::Works => Ok(()),
+                Journal::Fails => Err(StoreError::Fenced { mine: 1, present: 2 }),
+                Journal::Hangs => std::future::pending().await,
+            }
+        })
+    }
+}
+
+impl ProgressSink for Recorder {
+    fn line(&self, _attempt: &AttemptRef, line: &str) {
+        self.lines.lock().unwrap().push(line.to_owned());
+    }
+}
+
+/// A project folder with one attempt in it.
+pub(crate) struct Attempt {
+    pub(crate) folder: TempDir,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) context: ActionContext,
+}
+
+impl Attempt {
+    pub(crate) fn new(time: Duration) -> Self {
+        Self::with(time, Journal::Works)
+    }
+
+    pub(crate) fn with(time: Duration, journal: Journal) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let attempt_dir = folder.path().join("attempt");
+        std::fs::create_dir(&attempt_dir).unwrap();
+        let recorder = Arc::new(Recorder { journal, marks: Mutex::default(), lines: Mutex::default() });
+        let attempt = AttemptRef { step: "production/payments/eu/deploy".into(), direction: Direction::Do, round: 0, number: 1 };
+        let run = "run-000000000001".into();
+        let context = ActionContext {
+            idempotency_key: attempt.idempotency_key(&run),
+            run,
+            plan: "feedfacefeedface".into(),
+            attempt,
+            deadline: now().plus(Millis(time.as_millis() as u64)),
+            cancel: CancelToken::new(),
+            processes: recorder.clone(),
+            progress: recorder.clone(),
+            secrets: Arc::new(EnvFileSecrets::new(folder.path())),
+            root: folder.path().to_owned(),
+            attempt_dir,
+        };
+        Self { folder, recorder, context }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn mark(&self) -> ProcessMark {
+        self.recorder.marks.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64)
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < WAIT_MAX, "not within {WAIT_MAX:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The number in a file, once it is there.
+pub(crate) async fn number_in(path: &Path) -> u32 {
+    let read = || std::fs::read_to_string(path).ok().and_then(|t| t.ends_with('\n').then(|| t.trim().parse().ok())?);
+    eventually("a number in a file", || read().is_some()).await;
+    read().unwrap()
+}
+
+/// `done`, `not-done`, `never` or `unknown`, and the words with it.
+pub(crate) fn told(outcome: &Outcome) -> (&'static str, String) {
+    match outcome {
+        Outcome::Done { outputs } => ("done", outputs.get("text").and_then(|t| t.as_str()).unwrap_or("").to_owned()),
+        Outcome::NotDone { reason, retryable: true } => ("not-done", reason.clone()),
+        Outcome::NotDone { reason, retryable: false } => ("never", reason.clone()),
+        Outcome::Unknown { reason } => ("unknown", reason.clone()),
+    }
+}
+
+/// Asserts an outcome's kind and that its words hold `part`.
+#[track_caller]
+pub(crate) fn assert_told(outcome: &Outcome, kind: &str, part: &str) {
+    let (told_kind, words) = told(outcome);
+    assert!(told_kind == kind && words.contains(part), "expected {kind} with `{part}`, got {told_kind}: {words}");
+}
