@@ -1,0 +1,293 @@
+//! Gates: what is looked at, how often, and what the looks add up to.
+//!
+//! # Theory of operation
+//!
+//! A gate is an effect of the engine: `Watch` starts a watcher, every look comes back as one input with a verdict, one line for people, and
+//! the state of all checks. The engine journals the look and decides by verdict and time alone. When the owner dies, the
+//! journaled state of the last look is handed to the new watcher, so that counts gathered before are not lost and the judge's
+//! error probability holds over the whole watch; the increments of the gap are counted by the first look after it.
+//!
+//! Checks combine so: any regression is a regression; all without regression is no regression; everything else is undecided.
+//! Absent data, zero traffic, a source out of reach and a broken check are undecided with the reason, never a pass.
+//!
+//! Races. A look that is under way when the gate is closed is dropped with its task. A look that was journaled by a dead owner may be repeated
+//! by the new one: the counters have then only grown. Two watchers of one gate cannot be: the loop aborts the old one before it starts
+//! another, and the round in each look tells the engine's rounds apart.
+
+mod counters;
+mod proportion;
+
+use crate::calls::CallRunner;
+use glidepath_model::event::{AttemptRef, Direction, Outcome};
+use glidepath_model::plan::{CountSource, GateCheck, GateSpec};
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{ActionCall, Millis, PlanId, RunId, StepId};
+use glidepath_ports::{CancelToken, Telemetry};
+use proportion::{ProportionSpec, ProportionState};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Longest line of a look, in bytes.
+const LINE_BYTES_MAX: usize = 600;
+
+/// A probe call may take this long at most.
+const PROBE_CALL_MAX: Millis = Millis::from_secs(10);
+
+/// What a look concluded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// The combined verdict.
+    pub verdict: VerdictKind,
+    /// One line for people.
+    pub line: String,
+    /// What is needed to go on after a restart.
+    pub state: Value,
+}
+
+/// What all checks of a gate remember between looks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GateState {
+    looks: u32,
+    checks: Vec<CheckState>,
+}
+
+/// What one check remembers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum CheckState {
+    Proportion(Box<ProportionState>),
+    /// Bad looks in a row.
+    Limits {
+        failures: u32,
+    },
+}
+
+/// Watches one gate.
+pub struct Watcher {
+    run: RunId,
+    plan: PlanId,
+    step: StepId,
+    round: u32,
+    spec: GateSpec,
+    state: GateState,
+    telemetry: Arc<dyn Telemetry>,
+    calls: Arc<CallRunner>,
+}
+
+/// Which gate a watcher is for.
+pub struct WatchedGate {
+    /// The run.
+    pub run: RunId,
+    /// Its plan.
+    pub plan: PlanId,
+    /// The gate's step.
+    pub step: StepId,
+    /// The round of its opening.
+    pub round: u32,
+    /// What to watch.
+    pub spec: GateSpec,
+}
+
+impl Watcher {
+    /// A watcher that begins anew, or goes on from the state of an earlier look if this version can read it.
+    pub fn new(gate: WatchedGate, stored: Option<&Value>, telemetry: Arc<dyn Telemetry>, calls: Arc<CallRunner>) -> Self {
+        let WatchedGate { run, plan, step, round, spec } = gate;
+        let fresh = GateState { looks: 0, checks: spec.checks.iter().map(CheckState::new).collect() };
+        let stored = stored.and_then(|value| GateState::deserialize(value).ok()).filter(|state| state.fits(&spec));
+        Self { run, plan, step, round, spec, state: stored.unwrap_or(fresh), telemetry, calls }
+    }
+
+    /// Time between looks.
+    pub fn look_every(&self) -> Millis {
+        self.spec.look_every_ms.max(crate::limits::LOOK_EVERY_MIN)
+    }
+
+    /// Looks once at everything.
+    pub async fn look(&mut self) -> Look {
+        self.state.looks = self.state.looks.saturating_add(1);
+        let mut states = std::mem::take(&mut self.state.checks);
+        let mut found = Vec::with_capacity(states.len());
+        for (check, state) in self.spec.checks.iter().zip(&mut states) {
+            found.push(self.check(check, state).await);
+        }
+        self.state.checks = states;
+        let verdict = combine(found.iter().map(|(verdict, _)| *verdict));
+        let line = join_lines(&found);
+        Look { verdict, line, state: serde_json::to_value(&self.state).unwrap_or(Value::Null) }
+    }
+
+    async fn check(&self, check: &GateCheck, state: &mut CheckState) -> (VerdictKind, String) {
+        match (check, state) {
+            (GateCheck::Proportion { .. }, CheckState::Proportion(state)) => match proportion_spec(check) {
+                Some(spec) => state.look(&spec, self.telemetry.as_ref()).await,
+                None => misfit(),
+            },
+            (GateCheck::Threshold { name, source, query, min, max, failures_max }, CheckState::Limits { failures }) => {
+                match self.value_problem(source, query, *min, *max).await {
+                    Ok(found) => count_failures(name, found, failures, *failures_max),
+                    Err(reason) => (VerdictKind::Undecided, format!("{name}: undecided, no data: {reason}")),
+                }
+            }
+            (GateCheck::Probe { name, calls, failures_max }, CheckState::Limits { failures }) => {
+                count_failures(name, self.probe_problem(calls).await, failures, *failures_max)
+            }
+            (GateCheck::Proportion { .. }, CheckState::Limits { .. })
+            | (GateCheck::Threshold { .. } | GateCheck::Probe { .. }, CheckState::Proportion(_)) => misfit(),
+        }
+    }
+
+    /// What was measured, as `Ok` when good and `Err` when bad; the outer error when there is no value.
+    async fn value_problem(&self, source: &CountSource, query: &str, min: Option<f64>, max: Option<f64>) -> Result<Measured, String> {
+        let reading = self.telemetry.value(source, query).await.map_err(|error| error.to_string())?;
+        let value = reading.ok_or("the query has no value")?.value;
+        if !value.is_finite() {
+            return Err("the value is not a number".to_owned());
+        }
+        Ok(match (min.filter(|min| value < *min), max.filter(|max| value > *max)) {
+            (Some(min), _) => Err(format!("{value} is below {min}")),
+            (_, Some(max)) => Err(format!("{value} is above {max}")),
+            (None, None) => Ok(format!("{value} is within its bounds")),
+        })
+    }
+
+    /// Makes all probe calls side by side. A call that does not end in time is a failed one.
+    async fn probe_problem(&self, probes: &[ActionCall]) -> Measured {
+        let attempt = AttemptRef { step: self.step.clone(), direction: Direction::Probe, round: self.round, number: self.state.looks };
+        let timeout = self.look_every().min(PROBE_CALL_MAX);
+        let outcomes = self.calls.run_probes(&self.run, &self.plan, &attempt, probes, timeout, &CancelToken::new()).await;
+        let problems: Vec<String> = outcomes
+            .into_iter()
+            .filter_map(|outcome| match outcome {
+                Outcome::Done { .. } => None,
+                Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => Some(reason),
+            })
+            .collect();
+        match problems.first() {
+            None => Ok(format!("{} of {} passed", probes.len(), probes.len())),
+            Some(first) => Err(format!("{} of {} failed: {first}", problems.len(), probes.len())),
+        }
+    }
+}
+
+/// What was found, in words: `Ok` is good, `Err` is bad.
+type Measured = Result<String, String>;
+
+impl CheckState {
+    fn new(check: &GateCheck) -> Self {
+        match proportion_spec(check) {
+            Some(spec) => Self::Proportion(Box::new(ProportionState::new(&spec))),
+            None => Self::Limits { failures: 0 },
+        }
+    }
+}
+
+impl GateState {
+    fn fits(&self, spec: &GateSpec) -> bool {
+        self.checks.len() == spec.checks.len()
+            && self.checks.iter().zip(&spec.checks).all(|(state, check)| match (state, check) {
+                (CheckState::Proportion(state), GateCheck::Proportion { .. }) => state.is_continuable(),
+                (CheckState::Limits { .. }, GateCheck::Threshold { .. } | GateCheck::Probe { .. }) => true,
+                (CheckState::Proportion(_), GateCheck::Threshold { .. } | GateCheck::Probe { .. })
+                | (CheckState::Limits { .. }, GateCheck::Proportion { .. }) => false,
+            })
+    }
+}
+
+fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
+    match check {
+        GateCheck::Proportion { name, source, canary, baseline, effect, alpha, dispersion, ceiling } => Some(ProportionSpec {
+            name,
+            source,
+            canary,
+            baseline,
+            effect: *effect,
+            alpha: *alpha,
+            dispersion: *dispersion,
+            ceiling: *ceiling,
+        }),
+        GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
+    }
+}
+
+fn misfit() -> (VerdictKind, String) {
+    (VerdictKind::Undecided, "undecided, the stored state does not fit the check".to_owned())
+}
+
+fn count_failures(name: &str, found: Measured, failures: &mut u32, failures_max: u32) -> (VerdictKind, String) {
+    match found {
+        Ok(line) => {
+            *failures = 0;
+            (VerdictKind::NoRegression, format!("{name}: no regression seen, {line}"))
+        }
+        Err(line) => {
+            *failures = failures.saturating_add(1);
+            let verdict = if *failures >= failures_max.max(1) { VerdictKind::Regression } else { VerdictKind::Undecided };
+            (verdict, format!("{name}: {verdict}, {failures} of {} bad looks in a row, {line}", failures_max.max(1)))
+        }
+    }
+}
+
+/// Any regression is one; all without is none; no checks at all say nothing.
+fn combine(verdicts: impl Iterator<Item = VerdictKind>) -> VerdictKind {
+    let mut combined = None;
+    for verdict in verdicts {
+        combined = Some(match (combined, verdict) {
+            (Some(VerdictKind::Regression), _) | (_, VerdictKind::Regression) => VerdictKind::Regression,
+            (Some(VerdictKind::Undecided), _) | (_, VerdictKind::Undecided) => VerdictKind::Undecided,
+            (None | Some(VerdictKind::NoRegression), VerdictKind::NoRegression) => VerdictKind::NoRegression,
+        });
+    }
+    combined.unwrap_or(VerdictKind::Undecided)
+}
+
+/// The lines of the checks in one, the ones that hold the gate first.
+fn join_lines(found: &[(VerdictKind, String)]) -> String {
+    let mut ordered: Vec<&(VerdictKind, String)> = found.iter().collect();
+    ordered.sort_by_key(|(verdict, _)| match verdict {
+        VerdictKind::Regression => 0,
+        VerdictKind::Undecided => 1,
+        VerdictKind::NoRegression => 2,
+    });
+    let mut line = ordered.into_iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("; ");
+    if line.len() > LINE_BYTES_MAX {
+        let end = (0..=LINE_BYTES_MAX).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+        line.truncate(end);
+        line.push_str(" ...");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_regression_decides_and_nothing_undecided_passes() {
+        use VerdictKind::{NoRegression, Regression, Undecided};
+        let cases: [(&[VerdictKind], VerdictKind); 6] = [
+            (&[], Undecided),
+            (&[NoRegression], NoRegression),
+            (&[NoRegression, NoRegression], NoRegression),
+            (&[NoRegression, Undecided], Undecided),
+            (&[Undecided, NoRegression], Undecided),
+            (&[Undecided, Regression, NoRegression], Regression),
+        ];
+        for (verdicts, expected) in cases {
+            assert_eq!(combine(verdicts.iter().copied()), expected, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn bad_looks_must_come_in_a_row() {
+        let mut failures = 0;
+        let bad = || Err("9 is above 5".to_owned());
+        assert_eq!(count_failures("heat", bad(), &mut failures, 2).0, VerdictKind::Undecided);
+        assert_eq!(count_failures("heat", Ok("4".to_owned()), &mut failures, 2).0, VerdictKind::NoRegression);
+        assert_eq!(count_failures("heat", bad(), &mut failures, 2).0, VerdictKind::Undecided);
+        let (verdict, line) = count_failures("heat", bad(), &mut failures, 2);
+        assert_eq!(verdict, VerdictKind::Regression);
+        assert_eq!(line, "heat: regression, 2 of 2 bad looks in a row, 9 is above 5");
+    }
+}

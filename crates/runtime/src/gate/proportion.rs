@@ -1,0 +1,237 @@
+//! The check of bad shares, new side against old, by the sequential judge.
+
+use super::counters::{ArmTrack, CounterTrack, PartMeaning};
+use glidepath_judge::{ASSUMED_DISPERSION, Counts, Dispersion, JUDGE_VERSION, SequentialConfig, SequentialState};
+use glidepath_model::catalog::{MatchOperator, Matcher, Selector};
+use glidepath_model::plan::{CountSelectors, CountSource};
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{Millis, Timestamp};
+use glidepath_ports::{CounterReading, Telemetry, TelemetryError};
+use serde::{Deserialize, Serialize};
+
+/// Share of a check's false alarms that is set aside for the ceiling where there is one.
+const CEILING_ALPHA_SHARE: f64 = 0.1;
+
+/// Windows that a dispersion frozen in the plan is known to rest on at least.
+const DISPERSION_WINDOWS_MIN: u32 = 20;
+
+/// What a proportion check watches, borrowed from the plan.
+pub(crate) struct ProportionSpec<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) source: &'a CountSource,
+    pub(crate) canary: &'a CountSelectors,
+    pub(crate) baseline: &'a CountSelectors,
+    pub(crate) effect: f64,
+    pub(crate) alpha: f64,
+    pub(crate) dispersion: Option<f64>,
+    pub(crate) ceiling: Option<f64>,
+}
+
+impl ProportionSpec<'_> {
+    fn config(&self) -> SequentialConfig {
+        SequentialConfig {
+            subject: self.name.to_owned(),
+            false_alarm_max: if self.ceiling.is_some() { self.alpha * (1.0 - CEILING_ALPHA_SHARE) } else { self.alpha },
+            margin: self.effect,
+            tolerated_proportion: self.ceiling,
+            dispersion: match self.dispersion {
+                Some(phi) => Dispersion::Learnt { phi, windows: DISPERSION_WINDOWS_MIN },
+                None => Dispersion::Assumed,
+            },
+            ..SequentialConfig::default()
+        }
+    }
+}
+
+/// What a proportion check remembers between looks; journaled, so that a new owner goes on where the last one stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProportionState {
+    judge_version: u32,
+    judge: Option<SequentialState>,
+    /// Time of the base reading by the clock of the source; none until it could be read.
+    opened_at: Option<Timestamp>,
+    canary: ArmTrack,
+    baseline: ArmTrack,
+    seen: Counts,
+}
+
+impl ProportionState {
+    pub(crate) fn new(spec: &ProportionSpec<'_>) -> Self {
+        Self {
+            judge_version: JUDGE_VERSION,
+            judge: SequentialState::new(spec.config()).ok(),
+            opened_at: None,
+            canary: ArmTrack::default(),
+            baseline: ArmTrack::default(),
+            seen: Counts::default(),
+        }
+    }
+
+    /// Whether this version may go on from a stored state.
+    pub(crate) fn is_continuable(&self) -> bool {
+        self.judge_version == JUDGE_VERSION
+    }
+
+    /// Reads the counters and judges.
+    pub(crate) async fn look(&mut self, spec: &ProportionSpec<'_>, telemetry: &dyn Telemetry) -> (VerdictKind, String) {
+        let readings = match Readings::take(spec, telemetry).await {
+            Ok(readings) => readings,
+            Err(error) => return self.without_counts(spec, None, &format!("no data: {error}")),
+        };
+        if !readings.are_countable() {
+            return self.without_counts(spec, Some(readings.observed_at), "a counter has a value that is no count");
+        }
+        let Some(opened_at) = self.opened_at else {
+            self.canary.open(&readings.canary_part, &readings.canary_total);
+            self.baseline.open(&readings.baseline_part, &readings.baseline_total);
+            self.opened_at = Some(readings.observed_at);
+            return (VerdictKind::Undecided, format!("{}: counting begins", spec.name));
+        };
+        let (canary_bad, canary_total) = self.canary.advance(&readings.canary_part, &readings.canary_total, meaning(spec.canary));
+        let (baseline_bad, baseline_total) =
+            self.baseline.advance(&readings.baseline_part, &readings.baseline_total, meaning(spec.baseline));
+        let counts = Counts { canary_bad, canary_total, baseline_bad, baseline_total };
+        self.judge_counts(spec, counts, readings.observed_at.since(opened_at), &readings)
+    }
+
+    fn judge_counts(&mut self, spec: &ProportionSpec<'_>, counts: Counts, elapsed: Millis, readings: &Readings) -> (VerdictKind, String) {
+        self.seen = Counts {
+            canary_bad: self.seen.canary_bad + counts.canary_bad,
+            canary_total: self.seen.canary_total + counts.canary_total,
+            baseline_bad: self.seen.baseline_bad + counts.baseline_bad,
+            baseline_total: self.seen.baseline_total + counts.baseline_total,
+        };
+        let absent = readings.absent_side();
+        let Some(judge) = &mut self.judge else {
+            return (VerdictKind::Undecided, bad_configuration(spec));
+        };
+        let verdict = judge.look(Some(counts), elapsed.0);
+        let (kind, line) = match verdict.kind {
+            glidepath_judge::VerdictKind::Regression => (VerdictKind::Regression, verdict.explanation),
+            glidepath_judge::VerdictKind::NoRegression => (VerdictKind::NoRegression, verdict.explanation),
+            glidepath_judge::VerdictKind::Undecided => (VerdictKind::Undecided, verdict.explanation),
+        };
+        if kind != VerdictKind::Regression {
+            if let Some(line) = self.above_ceiling(spec) {
+                return (VerdictKind::Regression, line);
+            }
+            if let Some(side) = absent {
+                return (VerdictKind::Undecided, format!("{line}; no counter matches on the {side}"));
+            }
+        }
+        (kind, line)
+    }
+
+    /// A look without usable counts: the judge counts it and keeps what it knows, a regression included.
+    fn without_counts(&mut self, spec: &ProportionSpec<'_>, at: Option<Timestamp>, why: &str) -> (VerdictKind, String) {
+        let Some(judge) = &mut self.judge else {
+            return (VerdictKind::Undecided, bad_configuration(spec));
+        };
+        let elapsed = at.zip(self.opened_at).map_or(Millis::ZERO, |(at, opened)| at.since(opened));
+        let verdict = judge.look(None, elapsed.0);
+        match verdict.kind {
+            glidepath_judge::VerdictKind::Regression => (VerdictKind::Regression, verdict.explanation),
+            _ => (VerdictKind::Undecided, format!("{}: {why}", verdict.explanation)),
+        }
+    }
+
+    /// The sentence that calls a regression when the new side is shown to be above the ceiling.
+    ///
+    /// The likelihood ratio of "twice the ceiling" (or half-way to one) against "the ceiling" is a nonnegative supermartingale for every
+    /// share at or under the ceiling, so that it may be read at every look; bursts are allowed for by the dispersion. Where the old
+    /// side is above the ceiling too, the ceiling says nothing about the change and is left out.
+    fn above_ceiling(&self, spec: &ProportionSpec<'_>) -> Option<String> {
+        let ceiling = spec.ceiling.filter(|ceiling| *ceiling > 0.0 && *ceiling < 1.0)?;
+        let seen = &self.seen;
+        if seen.baseline_bad > ceiling * seen.baseline_total {
+            return None;
+        }
+        let worse = (2.0 * ceiling).min(0.5 + 0.5 * ceiling);
+        let good = seen.canary_total - seen.canary_bad;
+        let ln_e = (seen.canary_bad * (worse / ceiling).ln() + good * ((1.0 - worse) / (1.0 - ceiling)).ln())
+            / spec.dispersion.unwrap_or(ASSUMED_DISPERSION).max(1.0);
+        (ln_e >= -(spec.alpha * CEILING_ALPHA_SHARE).ln()).then(|| {
+            format!(
+                "{} {:.2} % of {:.0} requests on the new side, above the ceiling of {:.2} %: regression",
+                spec.name,
+                100.0 * seen.canary_bad / seen.canary_total,
+                seen.canary_total,
+                100.0 * ceiling
+            )
+        })
+    }
+}
+
+fn bad_configuration(spec: &ProportionSpec<'_>) -> String {
+    let problem = spec.config().problem().unwrap_or("the judge does not accept it");
+    format!("{}: undecided, the check cannot be used: {problem}", spec.name)
+}
+
+/// The four readings of a look.
+struct Readings {
+    canary_part: CounterReading,
+    canary_total: CounterReading,
+    baseline_part: CounterReading,
+    baseline_total: CounterReading,
+    observed_at: Timestamp,
+}
+
+impl Readings {
+    /// Reads the parts before the totals, so that a bad request is rarely seen before it is counted.
+    async fn take(spec: &ProportionSpec<'_>, telemetry: &dyn Telemetry) -> Result<Self, TelemetryError> {
+        let (canary_part, canary_total) = selectors(spec.canary);
+        let (baseline_part, baseline_total) = selectors(spec.baseline);
+        let (canary_part, baseline_part) =
+            tokio::try_join!(telemetry.counters(spec.source, &canary_part), telemetry.counters(spec.source, &baseline_part))?;
+        let (canary_total, baseline_total) =
+            tokio::try_join!(telemetry.counters(spec.source, &canary_total), telemetry.counters(spec.source, &baseline_total))?;
+        let observed_at = canary_total.observed_at.max(baseline_total.observed_at);
+        Ok(Self { canary_part, canary_total, baseline_part, baseline_total, observed_at })
+    }
+
+    fn are_countable(&self) -> bool {
+        [&self.canary_part, &self.canary_total, &self.baseline_part, &self.baseline_total].into_iter().all(CounterTrack::is_countable)
+    }
+
+    fn absent_side(&self) -> Option<&'static str> {
+        match (self.canary_total.series.is_empty(), self.baseline_total.series.is_empty()) {
+            (true, true) => Some("new and the old side"),
+            (true, false) => Some("new side"),
+            (false, true) => Some("old side"),
+            (false, false) => None,
+        }
+    }
+}
+
+fn meaning(selectors: &CountSelectors) -> PartMeaning {
+    match selectors {
+        CountSelectors::BadOfTotal { .. } => PartMeaning::Bad,
+        CountSelectors::AboveLimit { .. } => PartMeaning::Good,
+    }
+}
+
+/// Selectors of the part and of the total.
+fn selectors(selectors: &CountSelectors) -> (Selector, Selector) {
+    match selectors {
+        CountSelectors::BadOfTotal { bad, total } => (bad.clone(), total.clone()),
+        CountSelectors::AboveLimit { histogram, limit_ms } => {
+            let suffixed =
+                |suffix: &str| Selector { metric: format!("{}{suffix}", histogram.metric), matchers: histogram.matchers.clone() };
+            let mut bucket = suffixed("_bucket");
+            let in_millis = histogram.metric.ends_with("_milliseconds") || histogram.metric.ends_with("_ms");
+            let bound = if in_millis { limit_ms.0 as f64 } else { limit_ms.as_secs_f64() };
+            bucket.matchers.push(Matcher { label: "le".to_owned(), operator: MatchOperator::Matches, value: bound_pattern(bound) });
+            (bucket, suffixed("_count"))
+        }
+    }
+}
+
+/// A regular expression for the ways a bucket bound is written: `0.3`, `0.30`; `1`, `1.0`.
+fn bound_pattern(bound: f64) -> String {
+    let text = bound.to_string();
+    match text.split_once('.') {
+        Some((whole, fraction)) => format!("{whole}[.]{fraction}0*"),
+        None => format!("{text}([.]0+)?"),
+    }
+}

@@ -1,0 +1,76 @@
+//! Every limit of the runtime, with its unit.
+
+use glidepath_model::Millis;
+use std::time::Duration;
+
+/// Time between two looks at the store's change counter.
+pub const STORE_POLL_EVERY: Duration = Duration::from_millis(100);
+
+/// Requests are read after this time even when the change counter stands still.
+pub const SUBMISSIONS_READ_EVERY: Duration = Duration::from_secs(2);
+
+/// Shortest time between two looks of a gate.
+pub const LOOK_EVERY_MIN: Millis = Millis(100);
+
+/// Messages that may wait for the event loop.
+pub const MESSAGES_MAX: usize = 4096;
+
+/// Runs that one owner flies at once.
+pub const LIVE_RUNS_MAX: usize = 1000;
+
+/// Events read from the store in one piece.
+pub const EVENTS_READ_MAX: usize = 1000;
+
+/// Attempts that work at once; bringing exposure to zero never waits for a place.
+pub const ATTEMPTS_AT_ONCE_MAX: usize = 256;
+
+/// After its deadline an attempt is told to end; this long later it is given up as unknown.
+pub const ATTEMPT_GRACE: Duration = Duration::from_secs(10);
+
+/// First wait between two tries of a validation.
+pub const VALIDATION_PAUSE_FIRST: Duration = Duration::from_millis(500);
+
+/// Longest wait between two tries of a validation.
+pub const VALIDATION_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// One try of a validation may take this long at most.
+pub const VALIDATION_CALL_MAX: Millis = Millis::from_secs(30);
+
+/// First wait after the store failed.
+pub const STORE_PAUSE_FIRST: Duration = Duration::from_millis(50);
+
+/// Longest wait after the store failed.
+pub const STORE_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// An owner whose store failed for this long gives the runs up, so that the guard can bring traffic to safety.
+pub const STORE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Shortest time between two writes of one card file.
+pub const CARD_EVERY: Duration = Duration::from_millis(100);
+
+/// An owner that ends waits this long for attempts that only it can account for.
+pub const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+/// An engine that has nothing to say to a due timer is asked again after this time.
+pub const WAKE_AGAIN_AFTER: Millis = Millis(200);
+
+/// Time between two looks of the guard.
+pub const GUARD_POLL_EVERY: Duration = Duration::from_millis(250);
+
+/// A guard that sees no live run for this long ends.
+pub const GUARD_IDLE_MAX: Duration = Duration::from_secs(15);
+
+/// A guard waits this long for another guard to end.
+pub const GUARD_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// A guard that cannot use the store brings traffic to safety after this time, or after half of the hold limit if that is shorter.
+pub const GUARD_STORE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Deadline of one safety call that a guard makes without the store.
+pub const GUARD_SAFETY_CALL_MAX: Millis = Millis::from_secs(60);
+
+/// Tries of one safety call that a guard makes without the store.
+pub const GUARD_SAFETY_TRIES_MAX: u32 = 10;
+
+/// An adopted attempt whose deadline has passed gets this long to say how it ended.
+pub const ADOPTION_MIN: Millis = Millis::from_secs(5);

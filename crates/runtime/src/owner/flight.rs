@@ -1,0 +1,187 @@
+//! One live run inside the owner: its state, what waits to be decided, what waits for the journal.
+
+use crate::limits::WAKE_AGAIN_AFTER;
+use glidepath_engine::{Effect, EngineError, Input, RunState};
+use glidepath_model::event::{AttemptRef, Outcome};
+use glidepath_model::request::Request;
+use glidepath_model::{Event, Millis, Plan, Recorded, RunId, TargetName, Timestamp};
+use glidepath_ports::store::{Answer, StreamAppend};
+use glidepath_ports::{CancelToken, StoreError};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// What is due once an input's events are in the journal.
+pub(crate) enum Then {
+    /// Nothing.
+    Nothing,
+    /// A process may begin its work.
+    Begin(oneshot::Sender<Result<(), StoreError>>),
+    /// A process must not begin: its attempt is not open any more.
+    Refuse(oneshot::Sender<Result<(), StoreError>>),
+    /// A submission is answered with what the engine said to this request.
+    AnswerRequest(u64, Box<Request>),
+    /// A submission is answered so.
+    Answer(u64, Answer),
+}
+
+impl Then {
+    /// A process may begin only when that is what the engine journals first.
+    fn after(self, first: Option<&Event>) -> Self {
+        match (self, first) {
+            (Self::Begin(begin), Some(Event::ProcessStarted { .. })) => Self::Begin(begin),
+            (Self::Begin(begin), _) => Self::Refuse(begin),
+            (then, _) => then,
+        }
+    }
+}
+
+/// Events on their way into the journal, with what follows.
+pub(crate) struct Commit {
+    /// What is appended; none when the inputs had no consequence.
+    pub(crate) append: Option<StreamAppend>,
+    /// What is asked of the world afterwards.
+    pub(crate) effects: Vec<Effect>,
+    /// What was waited for.
+    pub(crate) then: Vec<Then>,
+}
+
+/// An attempt at work.
+pub(crate) struct AtWork {
+    /// Tells it to end.
+    pub(crate) cancel: CancelToken,
+    /// When it began.
+    pub(crate) since: Timestamp,
+    /// Whether its process is journaled, so that another owner can account for it.
+    pub(crate) is_adoptable: bool,
+}
+
+/// A live run.
+pub(crate) struct Flight {
+    pub(crate) plan: Arc<Plan>,
+    /// State after everything decided, ahead of the journal while a commit is under way.
+    pub(crate) state: RunState,
+    /// Inputs that wait for their turn.
+    inbox: VecDeque<(Input, Then)>,
+    /// Whether a commit is under way; inputs wait meanwhile.
+    pub(crate) committing: Option<(Vec<Effect>, Vec<Then>, Vec<Event>)>,
+    /// Attempts at work.
+    pub(crate) at_work: BTreeMap<AttemptRef, AtWork>,
+    /// Adopted attempts whose deadline has passed: the engine would give them up at once, so that they are heard first.
+    pub(crate) overdue: BTreeSet<AttemptRef>,
+    /// When the engine wants to be asked next.
+    pub(crate) wake_at: Option<Timestamp>,
+    /// Requests that the journal has, with their answers: a request that was journaled but not answered is not taken twice.
+    taken: Vec<(Request, Answer)>,
+}
+
+impl Flight {
+    pub(crate) fn new(plan: Arc<Plan>, run: RunId, events: &[Recorded]) -> Result<Self, EngineError> {
+        let state = RunState::fold(run, &plan.body, events)?;
+        let mut flight = Self {
+            plan,
+            state,
+            inbox: VecDeque::new(),
+            committing: None,
+            at_work: BTreeMap::new(),
+            overdue: BTreeSet::new(),
+            wake_at: None,
+            taken: Vec::new(),
+        };
+        for recorded in events {
+            flight.remember_request(&recorded.event);
+        }
+        Ok(flight)
+    }
+
+    /// Puts an input in line.
+    pub(crate) fn push(&mut self, input: Input, then: Then) {
+        self.inbox.push_back((input, then));
+    }
+
+    /// Takes the end of an attempt.
+    pub(crate) fn attempt_ended(&mut self, attempt: AttemptRef, outcome: Outcome, now: Timestamp) {
+        let began = self.at_work.remove(&attempt).map(|work| work.since);
+        let took_ms = began.map_or(Millis::ZERO, |since| now.since(since));
+        let is_overdue = self.overdue.remove(&attempt);
+        let input = (Input::AttemptEnded { attempt, outcome, took_ms }, Then::Nothing);
+        if is_overdue { self.inbox.push_front(input) } else { self.inbox.push_back(input) }
+    }
+
+    /// The journaled answer to a request, if it was taken before.
+    pub(crate) fn answer_given(&self, request: &Request) -> Option<&Answer> {
+        self.taken.iter().find(|(taken, _)| taken == request).map(|(_, answer)| answer)
+    }
+
+    /// Whether inputs wait that may be decided on now.
+    pub(crate) fn has_work(&self) -> bool {
+        self.committing.is_none() && self.overdue.is_empty() && !self.inbox.is_empty()
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.inbox.is_empty() && self.committing.is_none()
+    }
+
+    /// Whether the run has ended and nothing of it is left to do here.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.state.status().is_live() && self.is_quiet() && self.at_work.is_empty()
+    }
+
+    /// Whether an attempt is at work that no other owner could account for.
+    pub(crate) fn has_unadoptable_work(&self) -> bool {
+        self.at_work.values().any(|work| !work.is_adoptable)
+    }
+
+    /// Whether this run holds one of these targets.
+    pub(crate) fn held_target(&self, targets: &BTreeSet<TargetName>) -> Option<TargetName> {
+        if !self.state.status().is_live() {
+            return None;
+        }
+        self.plan.body.assignments.iter().map(|assignment| &assignment.target).find(|target| targets.contains(*target)).cloned()
+    }
+
+    /// Decides on everything that waits. `None` when nothing waits or a commit is under way.
+    pub(crate) fn decide(&mut self, epoch: u64, now: Timestamp) -> Result<Option<Commit>, EngineError> {
+        if !self.has_work() {
+            return Ok(None);
+        }
+        let at = now.max(self.state.last_at);
+        let expected_seq = self.state.seq;
+        let state_before = self.state.clone();
+        let (mut events, mut then) = (Vec::new(), Vec::new());
+        for (input, follows) in std::mem::take(&mut self.inbox) {
+            let decided = glidepath_engine::decide(&self.plan.body, &self.state, input, at);
+            let follows = follows.after(decided.first());
+            for event in decided {
+                let recorded = Recorded { seq: self.state.seq + 1, epoch, at, event };
+                glidepath_engine::apply(&mut self.state, &self.plan.body, &recorded)?;
+                self.remember_request(&recorded.event);
+                events.push(recorded.event);
+            }
+            then.push(follows);
+        }
+        self.wake_at = glidepath_engine::next_wake(&self.state, &self.plan.body);
+        if events.is_empty() {
+            // A timer that is due and brings nothing about must not make the loop spin.
+            self.wake_at = self.wake_at.map(|wake_at| wake_at.max(at.plus(WAKE_AGAIN_AFTER)));
+            return Ok(Some(Commit { append: None, effects: Vec::new(), then }));
+        }
+        let effects = glidepath_engine::effects(&self.plan.body, &self.state, &events);
+        let append = StreamAppend {
+            run: self.state.run.clone(),
+            expected_seq,
+            at,
+            summary: self.state.summary(&self.plan.body),
+            lessons: glidepath_engine::lessons(&self.plan.body, &state_before, &self.state, &events),
+            events,
+        };
+        Ok(Some(Commit { append: Some(append), effects, then }))
+    }
+
+    fn remember_request(&mut self, event: &Event) {
+        if let Event::RequestTaken { request, granted, answer } = event {
+            self.taken.push((request.clone(), Answer { granted: *granted, line: answer.clone() }));
+        }
+    }
+}

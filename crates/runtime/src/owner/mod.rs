@@ -1,0 +1,455 @@
+//! The process that owns the runs: one event loop.
+//!
+//! # Theory of operation
+//!
+//! Taking over: every live run is loaded and folded, is told of its new owner, and its open attempts are accounted for. An attempt whose process was
+//! journaled is adopted by its action, which waits for that very process. An attempt of an action that works in journaled
+//! processes only, and that has none, was certainly not begun: `NotDone`. Reading actions are `NotDone` too, everything else
+//! is `Unknown`, and the step says what that means. Gates go on from the state of their last journaled look.
+//!
+//! Flying: inputs of a run wait in its inbox. When no commit of that run is under way they are decided on together, and
+//! their events, the summary and the lessons go to the store as one append. Only when that is in the journal are the effects dispatched,
+//! processes allowed to begin, submissions answered. Appends of many runs are under way at once; the store
+//! commits them as groups. Whatever happens outside (ends of attempts, looks of gates, processes that want to begin,
+//! submissions) comes back as a message and becomes an input.
+//!
+//! Ending: the loop stops deciding, waits a short while for commits and for attempts that only it can account for, and drops
+//! everything else. Dropping an attempt does not end its process; the next owner adopts it.
+//!
+//! Races:
+//! - The process of an attempt ends before its start is journaled: it cannot, it waits for the acknowledgement.
+//! - The owner dies after an append and before the effect: the next owner finds the open attempt and accounts for it.
+//! - The owner dies after a request was journaled and before it was answered: the next owner finds the request among those
+//!   taken and gives the journaled answer.
+//! - An attempt is cancelled while its result is on its way: the engine notes the late result.
+//! - Two processes become owner one after the other within a blink: the later epoch fences the earlier; its appends fail,
+//!   it starts no effect and stops.
+//! - A timer is due but the engine has nothing to say: the run is asked again a little later, never in a spin.
+
+mod commit;
+mod flight;
+mod submissions;
+mod taking;
+
+use crate::calls::{AttemptJob, CallRunner};
+use crate::cards::{DueCards, write_card};
+use crate::clock::JumpWatch;
+use crate::gate::{WatchedGate, Watcher};
+use crate::limits::{DRAIN_MAX, MESSAGES_MAX, STORE_POLL_EVERY};
+use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
+use commit::append_patiently;
+use flight::{AtWork, Commit, Flight, Then};
+use glidepath_engine::{Effect, Input};
+use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
+use glidepath_model::{RunId, StepId, TargetName, Timestamp};
+use glidepath_ports::store::{Answer, Submission};
+use glidepath_ports::{BoxFuture, CancelToken, ProcessJournal, StoreError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use submissions::{answer_patiently, poll_submissions};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// What reaches the loop.
+pub(crate) enum Message {
+    /// A process of an attempt wants to begin.
+    ProcessStarted(RunId, AttemptRef, ProcessMark, oneshot::Sender<Result<(), StoreError>>),
+    /// A gate looked.
+    Looked(RunId, Input),
+    /// Other processes ask.
+    Submissions(Vec<(u64, Submission)>),
+}
+
+/// A run whose journal cannot be followed: it is left alone and keeps its targets.
+struct BrokenRun {
+    targets: Vec<TargetName>,
+}
+
+/// The owner of all runs in a store.
+pub(crate) struct Owner {
+    deps: Arc<Deps>,
+    calls: Arc<CallRunner>,
+    process: ProcessMark,
+    epoch: u64,
+    flights: BTreeMap<RunId, Flight>,
+    broken: BTreeMap<RunId, BrokenRun>,
+    inbox: mpsc::Receiver<Message>,
+    to_inbox: mpsc::Sender<Message>,
+    submitted: Arc<Notify>,
+    has_read_submissions: bool,
+    attempts: JoinSet<(RunId, AttemptRef, Outcome)>,
+    attempt_ids: HashMap<tokio::task::Id, (RunId, AttemptRef)>,
+    commits: JoinSet<(RunId, Result<(), StoreError>)>,
+    answers: JoinSet<()>,
+    /// Watchers and the reader of submissions; they end with the owner.
+    background: JoinSet<()>,
+    watches: BTreeMap<(RunId, StepId), AbortHandle>,
+    cards: DueCards,
+    jumps: JumpWatch,
+}
+
+impl Owner {
+    pub(crate) fn new(deps: Arc<Deps>, calls: Arc<CallRunner>, process: ProcessMark, submitted: Arc<Notify>, epoch: u64) -> Self {
+        let (to_inbox, inbox) = mpsc::channel(MESSAGES_MAX);
+        let jumps = JumpWatch::new(deps.clock.now());
+        Self {
+            deps,
+            calls,
+            process,
+            epoch,
+            flights: BTreeMap::new(),
+            broken: BTreeMap::new(),
+            inbox,
+            to_inbox,
+            submitted,
+            has_read_submissions: false,
+            attempts: JoinSet::new(),
+            attempt_ids: HashMap::new(),
+            commits: JoinSet::new(),
+            answers: JoinSet::new(),
+            background: JoinSet::new(),
+            watches: BTreeMap::new(),
+            cards: DueCards::default(),
+            jumps,
+        }
+    }
+
+    /// Flies until told otherwise.
+    pub(crate) async fn fly(mut self, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        self.take_over().await?;
+        self.background.spawn(poll_submissions(self.deps.store.clone(), self.submitted.clone(), self.to_inbox.clone()));
+        let mut ticks = interval(STORE_POLL_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.decide_all()?;
+            self.write_cards();
+            self.forget_ended();
+            if self.is_reached(until) {
+                self.drain().await?;
+                return Ok(FlightEnd::Reached);
+            }
+            let clock = self.deps.clock.clone();
+            let next_wake = self.next_wake();
+            tokio::select! {
+                Some(committed) = self.commits.join_next(), if !self.commits.is_empty() => self.committed(committed)?,
+                Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => self.attempt_ended(ended),
+                Some(message) = self.inbox.recv() => self.take_message(message).await?,
+                () = clock.sleep_until(next_wake.unwrap_or(Timestamp::EPOCH)), if next_wake.is_some() => self.wake_due(),
+                _ = ticks.tick() => self.tick(),
+                () = cancel.cancelled() => {
+                    self.drain().await?;
+                    return Ok(FlightEnd::Interrupted);
+                }
+            }
+            // Answers are written and gates closed one by one; their places are given back here.
+            while self.background.try_join_next().is_some() || self.answers.try_join_next().is_some() {}
+        }
+    }
+
+    fn is_reached(&self, until: &Until) -> bool {
+        if !self.has_read_submissions {
+            return false;
+        }
+        match until {
+            Until::NoLiveRuns => self.flights.is_empty(),
+            Until::RunEnds(run) | Until::RunRests(run) => match self.flights.get(run) {
+                None => true,
+                Some(flight) => flight.is_quiet() && until.is_reached_by(run, flight.state.status()),
+            },
+        }
+    }
+
+    /// Decides on the inputs of every run that has no commit under way, and starts the appends.
+    fn decide_all(&mut self) -> Result<(), RuntimeError> {
+        let now = self.deps.clock.now();
+        let runs: Vec<RunId> = self.flights.iter().filter(|(_, flight)| flight.has_work()).map(|(run, _)| run.clone()).collect();
+        for run in runs {
+            let Some(flight) = self.flights.get_mut(&run) else { continue };
+            match flight.decide(self.epoch, now) {
+                Ok(Some(commit)) => self.start_commit(&run, commit),
+                Ok(None) => {}
+                Err(error) => self.break_run(&run, &error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn start_commit(&mut self, run: &RunId, commit: Commit) {
+        let Commit { append, effects, then } = commit;
+        let Some(append) = append else {
+            self.follow_up(run, then);
+            return;
+        };
+        if let Some(flight) = self.flights.get_mut(run) {
+            flight.committing = Some((effects, then, append.events.clone()));
+        }
+        let (deps, epoch, run) = (self.deps.clone(), self.epoch, run.clone());
+        self.commits.spawn(async move {
+            let result = append_patiently(deps.store.as_ref(), epoch, append, deps.store_patience, deps.observer.as_ref()).await;
+            (run, result)
+        });
+    }
+
+    /// What was decided is in the journal: the world may be touched.
+    fn committed(&mut self, ended: Result<(RunId, Result<(), StoreError>), JoinError>) -> Result<(), RuntimeError> {
+        let (run, result) = ended
+            .map_err(|error| RuntimeError::Store(StoreError::Unavailable { place: "the journal".to_owned(), reason: error.to_string() }))?;
+        result?;
+        let Some(flight) = self.flights.get_mut(&run) else { return Ok(()) };
+        let Some((effects, then, events)) = flight.committing.take() else { return Ok(()) };
+        self.deps.observer.committed(&flight.plan, &flight.state, &events);
+        self.cards.changed(&run);
+        self.follow_up(&run, then);
+        for effect in effects {
+            self.dispatch(&run, effect);
+        }
+        Ok(())
+    }
+
+    fn follow_up(&mut self, run: &RunId, then: Vec<Then>) {
+        for then in then {
+            match then {
+                Then::Nothing => {}
+                Then::Begin(begin) => {
+                    let _ = begin.send(Ok(()));
+                }
+                Then::Refuse(begin) => {
+                    let _ = begin.send(Err(StoreError::NotFound { what: "an open attempt for this process".to_owned() }));
+                }
+                Then::Answer(number, answer) => self.answer(number, answer),
+                Then::AnswerRequest(number, request) => {
+                    let given = self.flights.get(run).and_then(|flight| flight.answer_given(&request)).cloned();
+                    self.answer(number, given.unwrap_or_else(|| refused("the run said nothing to this request")));
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, number: u64, answer: Answer) {
+        self.answers.spawn(answer_patiently(self.deps.store.clone(), number, answer, self.deps.observer.clone()));
+    }
+
+    fn attempt_ended(&mut self, ended: Result<(tokio::task::Id, (RunId, AttemptRef, Outcome)), JoinError>) {
+        let (run, attempt, outcome) = match ended {
+            Ok((id, found)) => {
+                self.attempt_ids.remove(&id);
+                found
+            }
+            Err(error) => match self.attempt_ids.remove(&error.id()) {
+                Some((run, attempt)) => (run, attempt, Outcome::Unknown { reason: "GP0412: the action broke down".to_owned() }),
+                None => return,
+            },
+        };
+        if let Some(flight) = self.flights.get_mut(&run) {
+            flight.attempt_ended(attempt, outcome, self.deps.clock.now());
+        }
+    }
+
+    async fn take_message(&mut self, message: Message) -> Result<(), RuntimeError> {
+        match message {
+            Message::ProcessStarted(run, attempt, process, begin) => {
+                if let Some(flight) = self.flights.get_mut(&run) {
+                    if let Some(work) = flight.at_work.get_mut(&attempt) {
+                        work.is_adoptable = true;
+                    }
+                    flight.push(Input::ProcessStarted { attempt, process }, Then::Begin(begin));
+                }
+            }
+            Message::Looked(run, input) => {
+                if let Some(flight) = self.flights.get_mut(&run) {
+                    flight.push(input, Then::Nothing);
+                }
+            }
+            Message::Submissions(found) => {
+                for (number, submission) in found {
+                    self.take_submission(number, submission).await?;
+                }
+                self.has_read_submissions = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the world for what the engine wants.
+    fn dispatch(&mut self, run: &RunId, effect: Effect) {
+        let Some(flight) = self.flights.get(run) else { return };
+        let plan = flight.plan.id.clone();
+        match effect {
+            Effect::Attempt { attempt, call, validations, deadline, key: _ } => {
+                let since = self.deps.clock.now();
+                self.start_attempt(AttemptJob { run: run.clone(), plan, attempt, call, validations, deadline, adopt: None }, since);
+            }
+            Effect::Watch { step, round, spec, resume, opened_at: _ } => {
+                self.start_watch(WatchedGate { run: run.clone(), plan, step, round, spec }, resume.as_ref());
+            }
+            Effect::StopWatching { step } => {
+                if let Some(watch) = self.watches.remove(&(run.clone(), step)) {
+                    watch.abort();
+                }
+            }
+            Effect::Cancel { attempt } => {
+                if let Some(work) = flight.at_work.get(&attempt) {
+                    work.cancel.cancel();
+                }
+            }
+            Effect::Page { line } => self.deps.notifier.page(run, &line),
+        }
+    }
+
+    fn start_attempt(&mut self, job: AttemptJob, since: Timestamp) {
+        let cancel = CancelToken::new();
+        let Some(flight) = self.flights.get_mut(&job.run) else { return };
+        let work = AtWork { cancel: cancel.clone(), since, is_adoptable: job.adopt.is_some() };
+        flight.at_work.insert(job.attempt.clone(), work);
+        let (run, attempt) = (job.run.clone(), job.attempt.clone());
+        let calls = self.calls.clone();
+        let processes = Arc::new(LoopProcesses { run: run.clone(), to_inbox: self.to_inbox.clone() });
+        let task = self.attempts.spawn(async move {
+            let outcome = calls.run_attempt(&job, processes, cancel).await;
+            (job.run, job.attempt, outcome)
+        });
+        self.attempt_ids.insert(task.id(), (run, attempt));
+    }
+
+    fn start_watch(&mut self, gate: WatchedGate, stored: Option<&serde_json::Value>) {
+        let (run, step) = (gate.run.clone(), gate.step.clone());
+        let key = (run.clone(), step.clone());
+        let mut watcher = Watcher::new(gate, stored, self.deps.telemetry.clone(), self.calls.clone());
+        let (to_inbox, clock) = (self.to_inbox.clone(), self.deps.clock.clone());
+        let task = self.background.spawn(async move {
+            loop {
+                let began = clock.now();
+                let look = watcher.look().await;
+                let input = Input::GateLook { step: step.clone(), verdict: look.verdict, line: look.line, state: look.state };
+                if to_inbox.send(Message::Looked(run.clone(), input)).await.is_err() {
+                    return;
+                }
+                clock.sleep_until(began.plus(watcher.look_every())).await;
+            }
+        });
+        if let Some(before) = self.watches.insert(key, task) {
+            before.abort();
+        }
+    }
+
+    /// When the engine wants to be asked next, over all runs.
+    fn next_wake(&self) -> Option<Timestamp> {
+        self.flights.values().filter(|flight| flight.is_quiet()).filter_map(|flight| flight.wake_at).min()
+    }
+
+    fn wake_due(&mut self) {
+        let now = self.deps.clock.now();
+        for flight in self.flights.values_mut().filter(|flight| flight.is_quiet()) {
+            if flight.wake_at.is_some_and(|at| at <= now) {
+                flight.push(Input::Wake, Then::Nothing);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Some(by_ms) = self.jumps.jump_ms(self.deps.clock.now()) {
+            self.deps.observer.trouble(&format!("the clock of this machine jumped by {by_ms} ms"));
+            for flight in self.flights.values_mut() {
+                flight.push(Input::ClockJumped { by_ms }, Then::Nothing);
+            }
+        }
+        self.wake_due();
+    }
+
+    fn write_cards(&mut self) {
+        let now = self.deps.clock.now();
+        for run in self.cards.take_due(Instant::now()) {
+            let Some(flight) = self.flights.get(&run) else { continue };
+            let text = (self.deps.card_writer)(&flight.plan, &flight.state, now);
+            if let Err(error) = write_card(&self.deps.state_dir, &run, &text) {
+                self.deps.observer.trouble(&format!("the card of {run} cannot be written: {error}"));
+            }
+        }
+    }
+
+    /// Lets runs go that have ended. Their last card is written first.
+    fn forget_ended(&mut self) {
+        let over: Vec<RunId> = self.flights.iter().filter(|(_, flight)| flight.is_over()).map(|(run, _)| run.clone()).collect();
+        if over.is_empty() {
+            return;
+        }
+        for run in over {
+            self.cards.write_now(&run);
+            self.write_cards();
+            self.cards.forget(&run);
+            self.flights.remove(&run);
+        }
+    }
+
+    fn break_run(&mut self, run: &RunId, reason: &str) {
+        let Some(flight) = self.flights.remove(run) else { return };
+        for work in flight.at_work.values() {
+            work.cancel.cancel();
+        }
+        let targets = flight.plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
+        self.keep_broken(run, targets, reason);
+    }
+
+    fn keep_broken(&mut self, run: &RunId, targets: Vec<TargetName>, reason: &str) {
+        let line = format!("GP0422: run {run} is stopped, because its journal cannot be followed: {reason}");
+        self.deps.observer.trouble(&line);
+        self.deps.notifier.page(run, &line);
+        self.broken.insert(run.clone(), BrokenRun { targets });
+    }
+
+    /// Who holds one of these targets: the run and the target.
+    fn holder_of(&self, targets: &BTreeSet<TargetName>) -> Option<(RunId, TargetName)> {
+        let live = self.flights.iter().find_map(|(run, flight)| flight.held_target(targets).map(|target| (run.clone(), target)));
+        live.or_else(|| {
+            let held = |broken: &BrokenRun| broken.targets.iter().find(|target| targets.contains(*target)).cloned();
+            self.broken.iter().find_map(|(run, broken)| held(broken).map(|target| (run.clone(), target)))
+        })
+    }
+
+    /// Waits, within a limit, for what only this process can account for. Nothing new is decided but the ends of attempts.
+    async fn drain(&mut self) -> Result<(), RuntimeError> {
+        let give_up_at = Instant::now() + DRAIN_MAX;
+        while !self.commits.is_empty() || self.flights.values().any(Flight::has_unadoptable_work) {
+            tokio::select! {
+                Some(committed) = self.commits.join_next(), if !self.commits.is_empty() => self.committed(committed)?,
+                Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => {
+                    self.attempt_ended(ended);
+                    self.decide_all()?;
+                }
+                () = tokio::time::sleep_until(give_up_at) => break,
+            }
+        }
+        // An answer that is not written in time is given by the next owner.
+        let written = async { while self.answers.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout_at(give_up_at, written).await;
+        for run in self.flights.keys() {
+            self.cards.write_now(run);
+        }
+        self.write_cards();
+        Ok(())
+    }
+}
+
+/// Journals processes through the loop.
+struct LoopProcesses {
+    run: RunId,
+    to_inbox: mpsc::Sender<Message>,
+}
+
+impl ProcessJournal for LoopProcesses {
+    fn started(&self, attempt: &AttemptRef, process: ProcessMark) -> BoxFuture<'_, Result<(), StoreError>> {
+        let attempt = attempt.clone();
+        Box::pin(async move {
+            let gone = || StoreError::Unavailable { place: "the journal".to_owned(), reason: "the owner of the runs has ended".to_owned() };
+            let (begin, may_begin) = oneshot::channel();
+            let message = Message::ProcessStarted(self.run.clone(), attempt, process, begin);
+            self.to_inbox.send(message).await.map_err(|_| gone())?;
+            may_begin.await.map_err(|_| gone())?
+        })
+    }
+}
+
+fn refused(line: impl Into<String>) -> Answer {
+    Answer { granted: false, line: line.into() }
+}

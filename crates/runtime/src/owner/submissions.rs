@@ -1,0 +1,58 @@
+//! What other processes ask for: noticed by the store's change counter, read in order, answered by the loop.
+
+use crate::limits::{STORE_PAUSE_FIRST, STORE_PAUSE_MAX, STORE_POLL_EVERY, SUBMISSIONS_READ_EVERY};
+use crate::runtime::Observer;
+use glidepath_ports::Store;
+use glidepath_ports::store::{Answer, Submission};
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+
+use super::Message;
+
+/// Reads submissions and hands them to the loop until the loop is gone. The first reading is handed over even when it is empty.
+pub(crate) async fn poll_submissions(store: Arc<dyn Store>, submitted: Arc<Notify>, loop_inbox: mpsc::Sender<Message>) {
+    let mut after = 0;
+    let mut counter_seen = None;
+    let mut read_at = None::<Instant>;
+    let mut is_poked = false;
+    loop {
+        let counter = store.change_counter().await.ok();
+        let is_due = is_poked || read_at.is_none_or(|at| at.elapsed() >= SUBMISSIONS_READ_EVERY);
+        if (is_due || counter.is_none() || counter != counter_seen)
+            && let Ok(found) = store.submissions(after).await
+        {
+            after = found.iter().map(|(number, _)| *number).max().unwrap_or(after);
+            let is_first = read_at.is_none();
+            (counter_seen, read_at, is_poked) = (counter, Some(Instant::now()), false);
+            if (is_first || !found.is_empty()) && loop_inbox.send(Message::Submissions(found)).await.is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(STORE_POLL_EVERY) => {}
+            () = submitted.notified() => is_poked = true,
+        }
+    }
+}
+
+/// Writes an answer, waiting out a store that fails; the submission stays open for the next owner when this one ends before.
+pub(crate) async fn answer_patiently(store: Arc<dyn Store>, number: u64, answer: Answer, observer: Arc<dyn Observer>) {
+    let mut pause = STORE_PAUSE_FIRST;
+    loop {
+        let Err(error) = store.answer(number, answer.clone()).await else { return };
+        if pause == STORE_PAUSE_FIRST {
+            observer.trouble(&format!("the answer to request {number} cannot be written yet: {error}"));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(STORE_PAUSE_MAX);
+    }
+}
+
+/// One sentence about a submission, for messages.
+pub(crate) fn describe(submission: &Submission) -> String {
+    match submission {
+        Submission::Start { run, who, .. } => format!("start of {run} by {who}"),
+        Submission::Ask(request) => format!("{} on {} by {}", request.verb, request.run, request.who),
+    }
+}

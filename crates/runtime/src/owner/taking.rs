@@ -1,0 +1,170 @@
+//! Taking over live runs, and taking submissions.
+
+use super::flight::{Flight, Then};
+use super::submissions::describe;
+use super::{Owner, refused};
+use crate::calls::AttemptJob;
+use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX};
+use crate::runtime::{RuntimeError, load_run};
+use glidepath_engine::{Effect, Input, OpenAttempt, recovery};
+use glidepath_model::event::Outcome;
+use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::{PlanId, RunId, TargetName};
+use glidepath_ports::StoreError;
+use glidepath_ports::store::{Answer, Submission};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Owner {
+    /// Loads every live run and accounts for what the last owner left open.
+    pub(super) async fn take_over(&mut self) -> Result<(), RuntimeError> {
+        for summary in self.deps.store.runs(true, LIVE_RUNS_MAX).await? {
+            match self.load(&summary.run).await {
+                Ok(flight) => {
+                    self.flights.insert(summary.run.clone(), flight);
+                    self.account_for(&summary.run);
+                }
+                Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
+                    self.keep_broken(&summary.run, summary.targets, &reason);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn load(&self, run: &RunId) -> Result<Flight, RuntimeError> {
+        let (plan, events) = load_run(self.deps.store.as_ref(), run, None).await?;
+        Flight::new(plan, run.clone(), &events).map_err(|error| RuntimeError::engine(run, &error))
+    }
+
+    /// Tells a run of its new owner, adopts or closes its open attempts, reopens its gates.
+    fn account_for(&mut self, run: &RunId) {
+        let Some(flight) = self.flights.get_mut(run) else { return };
+        let found = recovery(&flight.plan.body, &flight.state);
+        let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone() };
+        flight.push(took, Then::Nothing);
+        self.cards.changed(run);
+        for open in found.open {
+            self.account_for_attempt(run, open);
+        }
+        for effect in found.watches {
+            self.dispatch(run, effect);
+        }
+        if let Some(request) = crate::guard::safety_request(&self.deps.state_dir, run, self.deps.clock.now())
+            && let Some(flight) = self.flights.get_mut(run)
+            && flight.answer_given(&request).is_none()
+        {
+            flight.push(Input::Request(request), Then::Nothing);
+        }
+    }
+
+    fn account_for_attempt(&mut self, run: &RunId, open: OpenAttempt) {
+        let OpenAttempt { attempt, call, validations, deadline, process, cancel, since } = open;
+        let Some(flight) = self.flights.get_mut(run) else { return };
+        let action = self.calls.actions.get(&call);
+        match process {
+            Some(process) => {
+                let now = self.deps.clock.now();
+                if deadline <= now {
+                    flight.overdue.insert(attempt.clone());
+                }
+                let job = AttemptJob {
+                    run: run.clone(),
+                    plan: flight.plan.id.clone(),
+                    attempt: attempt.clone(),
+                    call,
+                    validations,
+                    deadline: deadline.max(now.plus(ADOPTION_MIN)),
+                    adopt: Some(process),
+                };
+                self.start_attempt(job, since);
+                if cancel {
+                    self.dispatch(run, Effect::Cancel { attempt });
+                }
+            }
+            None => {
+                let cannot_have_begun = action.is_none_or(|action| action.works_in_journaled_processes() || action.descriptor().read_only);
+                let outcome = if cannot_have_begun {
+                    let reason = "the earlier owner of the run died before the work began".to_owned();
+                    Outcome::NotDone { reason, retryable: true }
+                } else {
+                    Outcome::Unknown { reason: "the earlier owner of the run died during this attempt".to_owned() }
+                };
+                let took_ms = self.deps.clock.now().since(since);
+                flight.push(Input::AttemptEnded { attempt, outcome, took_ms }, Then::Nothing);
+            }
+        }
+    }
+
+    /// Takes one submission; it is answered once the consequence is journaled.
+    pub(super) async fn take_submission(&mut self, number: u64, submission: Submission) -> Result<(), RuntimeError> {
+        let what = describe(&submission);
+        let taken = match submission {
+            Submission::Start { plan, run, who } => self.take_start(number, &plan, run, who).await,
+            Submission::Ask(request) => self.take_request(number, request).await,
+        };
+        match taken {
+            Ok(()) => Ok(()),
+            Err(RuntimeError::Fenced { mine, present }) => Err(RuntimeError::Fenced { mine, present }),
+            Err(error) => {
+                self.answer(number, refused(format!("{what} cannot be taken: {error}")));
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_start(&mut self, number: u64, plan: &PlanId, run: RunId, who: Who) -> Result<(), RuntimeError> {
+        // A start that was journaled by an owner that died before it answered.
+        if self.flights.contains_key(&run) || !self.deps.store.read_run(&run, 0, 1).await?.is_empty() {
+            self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
+            return Ok(());
+        }
+        let plan = Arc::new(self.deps.store.load_plan(plan.as_str()).await?.plan);
+        let targets: BTreeSet<TargetName> = plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
+        if let Some((holder, target)) = self.holder_of(&targets) {
+            self.answer(number, refused(self.held_by(&holder, &target)));
+            return Ok(());
+        }
+        if self.flights.len() >= LIVE_RUNS_MAX {
+            self.answer(number, refused(format!("GP0431: {LIVE_RUNS_MAX} runs are live already; wait until one has ended")));
+            return Ok(());
+        }
+        let mut flight = Flight::new(plan, run.clone(), &[]).map_err(|error| RuntimeError::engine(&run, &error))?;
+        flight.push(Input::Start { plan: flight.plan.id.clone(), who, seed: flight.plan.body.seed }, Then::Nothing);
+        let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone() };
+        let answer = Answer { granted: true, line: format!("{run} flies \"{}\".", flight.plan.body.change.title) };
+        flight.push(took, Then::Answer(number, answer));
+        self.flights.insert(run, flight);
+        Ok(())
+    }
+
+    async fn take_request(&mut self, number: u64, request: Request) -> Result<(), RuntimeError> {
+        if !self.flights.contains_key(&request.run) {
+            if self.broken.contains_key(&request.run) {
+                self.answer(number, refused(format!("GP0422: run {} is stopped, because its journal cannot be followed", request.run)));
+                return Ok(());
+            }
+            let flight = self.load(&request.run).await?;
+            // A landed run that goes back needs its targets again.
+            let targets: BTreeSet<TargetName> = flight.plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
+            if let (Verb::Rollback | Verb::Abort, Some((holder, target))) = (request.verb, self.holder_of(&targets)) {
+                self.answer(number, refused(self.held_by(&holder, &target)));
+                return Ok(());
+            }
+            self.flights.insert(request.run.clone(), flight);
+        }
+        let Some(flight) = self.flights.get_mut(&request.run) else { return Ok(()) };
+        if let Some(answer) = flight.answer_given(&request).cloned() {
+            self.answer(number, answer);
+            return Ok(());
+        }
+        flight.push(Input::Request(request.clone()), Then::AnswerRequest(number, Box::new(request)));
+        Ok(())
+    }
+
+    fn held_by(&self, holder: &RunId, target: &TargetName) -> String {
+        let title = self.flights.get(holder).map(|flight| format!(" (\"{}\")", flight.plan.body.change.title)).unwrap_or_default();
+        format!("GP0430: {target} is held by {holder}{title}; wait until it has ended, or ask it with `glidepath abort {holder}`")
+    }
+}

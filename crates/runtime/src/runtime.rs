@@ -1,0 +1,359 @@
+//! What the composition root builds and uses.
+
+use crate::calls::{ActionRegistry, CallRunner};
+use crate::cards::CardWriter;
+use crate::limits::{EVENTS_READ_MAX, STORE_POLL_EVERY};
+use crate::owner::Owner;
+use crate::process;
+use glidepath_engine::{EngineError, RunState};
+use glidepath_model::event::ProcessMark;
+use glidepath_model::projection::RunStatus;
+use glidepath_model::request::Who;
+use glidepath_model::{Event, Plan, Recorded, RunId};
+use glidepath_ports::store::{Answer, Submission};
+use glidepath_ports::{CancelToken, Clock, Notifier, ProgressSink, Secrets, Store, StoreError, Telemetry};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::Notify;
+
+/// Everything the runtime needs of the outside.
+#[derive(Clone)]
+pub struct Deps {
+    /// Journal and requests.
+    pub store: Arc<dyn Store>,
+    /// Ways of touching the world.
+    pub actions: ActionRegistry,
+    /// Counters and values for gates.
+    pub telemetry: Arc<dyn Telemetry>,
+    /// Wall-clock time and timers.
+    pub clock: Arc<dyn Clock>,
+    /// Resolver of secret references.
+    pub secrets: Arc<dyn Secrets>,
+    /// Pages people.
+    pub notifier: Arc<dyn Notifier>,
+    /// Takes output lines of running actions.
+    pub progress: Arc<dyn ProgressSink>,
+    /// Told what was journaled.
+    pub observer: Arc<dyn Observer>,
+    /// Root of the project.
+    pub root: PathBuf,
+    /// State folder.
+    pub state_dir: PathBuf,
+    /// Makes the text of a flight card.
+    pub card_writer: CardWriter,
+    /// Who this process acts for.
+    pub who: Who,
+    /// How long the store may fail before an owner gives the runs up; `limits::STORE_PATIENCE` is the default.
+    pub store_patience: Duration,
+}
+
+/// Is told what was journaled, by an owner as well as by a process that only follows.
+pub trait Observer: Send + Sync {
+    /// Events of a run are in the journal; `state` is after them.
+    fn committed(&self, plan: &Plan, state: &RunState, events: &[Event]);
+
+    /// Something is wrong that is no event of a run: the store fails, a run cannot be read.
+    fn trouble(&self, line: &str);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn committed(&self, _plan: &Plan, _state: &RunState, _events: &[Event]) {}
+
+    fn trouble(&self, _line: &str) {}
+}
+
+/// Until when to fly or follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// No live run is left.
+    NoLiveRuns,
+    /// This run has ended.
+    RunEnds(RunId),
+    /// This run has ended or needs an operator.
+    RunRests(RunId),
+}
+
+/// Why flying or following was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlightEnd {
+    /// What was waited for is reached.
+    Reached,
+    /// The submission was refused.
+    Refused {
+        /// Why, one sentence.
+        line: String,
+    },
+    /// The caller cancelled. Live runs are safe in the journal; the guard or the next owner goes on with them.
+    Interrupted,
+    /// Another process owns the runs.
+    HeldByAnother,
+}
+
+/// Why the runtime could not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RuntimeError {
+    /// Another owner has taken over.
+    #[error("GP0420: another process took the runs over (epoch {present}, this process had {mine}); this process has stopped")]
+    Fenced {
+        /// Epoch of this process.
+        mine: u64,
+        /// Present epoch.
+        present: u64,
+    },
+    /// The store failed for longer than the patience, or for good.
+    #[error("GP0421: the store failed, so that nothing can be journaled and nothing is started: {0}")]
+    Store(StoreError),
+    /// The journal of a run cannot be understood.
+    #[error("GP0422: the journal of run {run} cannot be followed: {reason}")]
+    BrokenRun {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// The process cannot name itself.
+    #[error("GP0423: this machine does not say which process this is: {0}")]
+    NoProcessMark(String),
+}
+
+impl RuntimeError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Fenced { .. } => "GP0420",
+            Self::Store(_) => "GP0421",
+            Self::BrokenRun { .. } => "GP0422",
+            Self::NoProcessMark(_) => "GP0423",
+        }
+    }
+
+    pub(crate) fn engine(run: &RunId, error: &EngineError) -> Self {
+        Self::BrokenRun { run: run.clone(), reason: error.to_string() }
+    }
+}
+
+impl From<StoreError> for RuntimeError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced { mine, present } => Self::Fenced { mine, present },
+            StoreError::Conflict { .. }
+            | StoreError::NotFound { .. }
+            | StoreError::Full { .. }
+            | StoreError::Unavailable { .. }
+            | StoreError::Corrupt { .. } => Self::Store(error),
+        }
+    }
+}
+
+/// Flies runs, or follows those that another process flies. Clones share everything.
+#[derive(Clone)]
+pub struct Runtime {
+    deps: Arc<Deps>,
+    calls: Arc<CallRunner>,
+    process: ProcessMark,
+    /// Woken by submissions of this very process, which the change counter of a store need not show.
+    submitted: Arc<Notify>,
+}
+
+impl Runtime {
+    /// Puts a runtime together.
+    ///
+    /// # Errors
+    /// When the process cannot be named.
+    pub fn new(deps: Deps) -> Result<Self, RuntimeError> {
+        let process = process::own_mark().map_err(|error| RuntimeError::NoProcessMark(error.to_string()))?;
+        let calls = CallRunner::new(
+            deps.actions.clone(),
+            deps.clock.clone(),
+            deps.secrets.clone(),
+            deps.progress.clone(),
+            deps.root.clone(),
+            deps.state_dir.clone(),
+        );
+        Ok(Self { deps: Arc::new(deps), calls: Arc::new(calls), process, submitted: Arc::new(Notify::new()) })
+    }
+
+    /// What the runtime was given.
+    pub fn deps(&self) -> &Deps {
+        &self.deps
+    }
+
+    pub(crate) fn calls(&self) -> &Arc<CallRunner> {
+        &self.calls
+    }
+
+    /// Leaves a submission for the owner, whoever that is or will be; gives its number.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn submit(&self, submission: Submission) -> Result<u64, RuntimeError> {
+        let number = self.deps.store.submit(submission).await?;
+        self.submitted.notify_one();
+        Ok(number)
+    }
+
+    /// Waits for the answer to a submission; `None` when cancelled before. Somebody must own the runs, or be about to.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn answer(&self, number: u64, cancel: &CancelToken) -> Result<Option<Answer>, RuntimeError> {
+        loop {
+            if let Some(answer) = self.deps.store.answer_to(number).await? {
+                return Ok(Some(answer));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(STORE_POLL_EVERY) => {}
+                () = cancel.cancelled() => return Ok(None),
+            }
+        }
+    }
+
+    /// Becomes the owner of all runs, if nobody is, and flies them. Leaves when `until` is reached or `cancel` is cancelled; live runs then
+    /// go on under the guard or the next owner, and processes that are at work are adopted by it.
+    ///
+    /// # Errors
+    /// When the store fails for good or for too long, or another owner took over.
+    pub async fn own_and_fly(&self, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        let Some(ownership) = self.deps.store.try_own(self.deps.who.clone(), self.process.clone()).await? else {
+            return Ok(FlightEnd::HeldByAnother);
+        };
+        let owner = Owner::new(self.deps.clone(), self.calls.clone(), self.process.clone(), self.submitted.clone(), ownership.epoch);
+        let end = owner.fly(until, cancel).await;
+        drop(ownership);
+        end
+    }
+
+    /// Submits, then owns and flies, or follows while another process does, until the run has ended (or rests, when `until` says so).
+    ///
+    /// # Errors
+    /// As `own_and_fly`.
+    pub async fn submit_and_fly(&self, submission: Submission, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        let number = self.submit(submission).await?;
+        self.fly_or_follow(Some(number), until, cancel).await
+    }
+
+    /// Owns and flies when nobody else does, else follows and takes over when the owner goes away.
+    ///
+    /// # Errors
+    /// As `own_and_fly`.
+    pub async fn fly_or_follow(&self, number: Option<u64>, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        let mut followed = Followed::default();
+        loop {
+            let end = match self.own_and_fly(until, cancel).await {
+                Ok(end) => end,
+                // Fenced means that another process flies on: following it is what is left to do.
+                Err(RuntimeError::Fenced { .. }) => FlightEnd::HeldByAnother,
+                Err(error) => return Err(error),
+            };
+            if let Some(refused) = self.refusal(number).await? {
+                return Ok(refused);
+            }
+            if end != FlightEnd::HeldByAnother {
+                return Ok(end);
+            }
+            if self.follow_once(until, number, &mut followed).await? {
+                return Ok(FlightEnd::Reached);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(2 * STORE_POLL_EVERY) => {}
+                () = cancel.cancelled() => return Ok(FlightEnd::Interrupted),
+            }
+        }
+    }
+
+    async fn refusal(&self, number: Option<u64>) -> Result<Option<FlightEnd>, RuntimeError> {
+        let Some(number) = number else { return Ok(None) };
+        let answer = self.deps.store.answer_to(number).await?;
+        Ok(answer.filter(|answer| !answer.granted).map(|answer| FlightEnd::Refused { line: answer.line }))
+    }
+
+    /// Tells the observer what is new in the journal; whether `until` is reached.
+    async fn follow_once(&self, until: &Until, number: Option<u64>, followed: &mut Followed) -> Result<bool, RuntimeError> {
+        let run = match until {
+            Until::NoLiveRuns => return Ok(self.deps.store.runs(true, 1).await?.is_empty()),
+            Until::RunEnds(run) | Until::RunRests(run) => run,
+        };
+        if let Some(number) = number
+            && self.deps.store.answer_to(number).await?.is_none()
+        {
+            return Ok(false);
+        }
+        let store = self.deps.store.as_ref();
+        let seq = followed.run.as_ref().map_or(0, |(_, state)| state.seq);
+        let events = store.read_run(run, seq, EVENTS_READ_MAX).await?;
+        if followed.run.is_none() && !events.is_empty() {
+            let (plan, _) = load_run(store, run, Some(0)).await?;
+            followed.run = Some((plan, RunState::new(run.clone())));
+        }
+        let Some((plan, state)) = &mut followed.run else { return Ok(false) };
+        for recorded in &events {
+            glidepath_engine::apply(state, &plan.body, recorded).map_err(|error| RuntimeError::engine(run, &error))?;
+        }
+        if !events.is_empty() {
+            let events: Vec<Event> = events.into_iter().map(|recorded| recorded.event).collect();
+            self.deps.observer.committed(plan, state, &events);
+        }
+        Ok(until.is_reached_by(run, state.status()))
+    }
+
+    /// The plan and the present state of a run, live or ended.
+    ///
+    /// # Errors
+    /// When the store fails or the journal cannot be followed.
+    pub async fn run_state(&self, run: &RunId) -> Result<(Arc<Plan>, RunState), RuntimeError> {
+        let (plan, events) = load_run(self.deps.store.as_ref(), run, None).await?;
+        let state = RunState::fold(run.clone(), &plan.body, &events).map_err(|error| RuntimeError::engine(run, &error))?;
+        Ok((plan, state))
+    }
+}
+
+/// What a follower has seen.
+#[derive(Default)]
+struct Followed {
+    run: Option<(Arc<Plan>, RunState)>,
+}
+
+impl Until {
+    pub(crate) fn is_reached_by(&self, run: &RunId, status: RunStatus) -> bool {
+        match self {
+            Self::NoLiveRuns => false,
+            Self::RunEnds(waited) => waited == run && !status.is_live(),
+            Self::RunRests(waited) => waited == run && (!status.is_live() || status == RunStatus::NeedsOperator),
+        }
+    }
+}
+
+/// The plan of a run and its events, all or at most so many.
+pub(crate) async fn load_run(
+    store: &dyn Store,
+    run: &RunId,
+    events_max: Option<usize>,
+) -> Result<(Arc<Plan>, Vec<Recorded>), RuntimeError> {
+    let mut events = store.read_run(run, 0, EVENTS_READ_MAX).await?;
+    let plan_id = events.first().and_then(|first| match &first.event {
+        Event::RunStarted { plan, .. } => Some(plan.clone()),
+        _ => None,
+    });
+    let Some(plan_id) = plan_id else {
+        return Err(StoreError::NotFound { what: format!("run {run}") }.into());
+    };
+    let plan = Arc::new(store.load_plan(plan_id.as_str()).await?.plan);
+    if let Some(events_max) = events_max {
+        events.truncate(events_max);
+        return Ok((plan, events));
+    }
+    loop {
+        let last = events.last().map_or(0, |last| last.seq);
+        let mut more = store.read_run(run, last, EVENTS_READ_MAX).await?;
+        if more.is_empty() {
+            return Ok((plan, events));
+        }
+        events.append(&mut more);
+    }
+}
