@@ -1,1 +1,56 @@
 //! The run as a pure state machine: events are folded, intents come out.
+//!
+//! # Theory of operation
+//!
+//! A run is a stream of events. `apply` folds one event into `RunState`; it is total: an event that cannot follow
+//! is a coded error, never a panic. `decide` takes what reached the owner (a result, a look of a gate, a request,
+//! a timer) and gives the events to journal: the input's own event first, then every intent that now follows.
+//! It finds these by folding each onto a scratch state and asking `next` again until nothing follows. After the
+//! journal has them, `effects` says what to ask of the world. Nothing here reads a clock: `now` is an argument.
+//!
+//! A new owner folds the journal, asks `recovery` what its predecessor left open, accounts for those attempts with
+//! `Input::AttemptEnded`, and goes on. Because intents are derived from state alone, a crash at any point loses
+//! nothing: what was not journaled is decided again, what was journaled is accounted for.
+//!
+//! Races, and how they end:
+//! - A result arrives for an attempt that is no longer open (the run turned back, a new owner closed it): it is
+//!   `Noted` and changes nothing.
+//! - The run turns back while a shift of traffic is still running: the shift is cancelled, and safety for that
+//!   target and region waits until it is accounted for, since a late shift could raise the share again. Safety of
+//!   all other exposures does not wait.
+//! - A gate's good verdict is old when its bake ends (the owner was dead): only a look made at or after that time
+//!   passes a gate.
+//! - A person promotes while the gate reports a regression: whichever is journaled first counts, the other is
+//!   refused or ignored.
+
+mod apply;
+mod decide;
+mod effects;
+mod exposure;
+mod lessons;
+mod next;
+mod projection;
+mod requests;
+mod retry;
+mod rollback;
+mod state;
+pub mod stored;
+mod timers;
+
+pub use apply::apply;
+pub use decide::{Input, decide};
+pub use effects::{Effect, OpenAttempt, Recovery, effects, recovery};
+pub use exposure::ExposureNow;
+pub use lessons::lessons;
+pub use projection::invariants;
+pub use state::{EngineError, Ended, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, StepStatus, Track};
+pub use timers::next_wake;
+
+/// The meaning of steps and events that this engine implements; a run is bound to the one it started with.
+pub const ENGINE_SEMANTICS: u32 = 1;
+
+/// Attempts of one run that may be open at the same time; more wait their turn. Safety attempts are not counted.
+pub const STEPS_IN_FLIGHT_MAX: usize = 64;
+
+/// Events kept in the state for people.
+pub const RECENT_EVENTS_MAX: usize = 8;

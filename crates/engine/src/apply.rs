@@ -1,0 +1,423 @@
+//! The fold: one event onto the state. Every event is checked before anything is changed.
+
+use crate::exposure::made_safe_by;
+use crate::requests::apply_granted;
+use crate::retry::PROBES_MAX;
+use crate::rollback::scope_of;
+use crate::state::{Ended, EngineError, Hold, Look, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, Track};
+use crate::{ENGINE_SEMANTICS, RECENT_EVENTS_MAX};
+use glidepath_model::action::OnUnknown;
+use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
+use glidepath_model::plan::{PlanBody, Step, Undo, Work};
+use glidepath_model::{StepId, Timestamp};
+
+/// Why an event cannot follow.
+type Refused = String;
+
+/// Folds one event. The state is unchanged when the event cannot follow.
+///
+/// # Errors
+/// `EngineError::IllegalEvent` when the event cannot follow in this state, `EngineError::OtherSemantics` when the run
+/// is bound to another meaning of its steps.
+pub fn apply(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<(), EngineError> {
+    if let Event::RunStarted { engine_semantics, .. } = &recorded.event
+        && *engine_semantics != ENGINE_SEMANTICS
+    {
+        return Err(EngineError::OtherSemantics { run: state.run.clone(), bound: *engine_semantics, have: ENGINE_SEMANTICS });
+    }
+    let illegal = |reason: Refused| EngineError::IllegalEvent { run: state.run.clone(), seq: recorded.seq, kind: kind_of(&recorded.event), reason };
+    check_place(state, recorded).map_err(illegal)?;
+    fold(state, plan, recorded).map_err(|reason| EngineError::IllegalEvent {
+        run: state.run.clone(),
+        seq: recorded.seq,
+        kind: kind_of(&recorded.event),
+        reason,
+    })?;
+    state.seq = recorded.seq;
+    state.last_at = recorded.at;
+    state.resting_since = state.is_resting().then(|| state.resting_since.unwrap_or(recorded.at));
+    if state.recent.len() == RECENT_EVENTS_MAX {
+        state.recent.pop_front();
+    }
+    state.recent.push_back(recorded.clone());
+    Ok(())
+}
+
+fn check_place(state: &RunState, recorded: &Recorded) -> Result<(), Refused> {
+    if recorded.seq != state.seq + 1 {
+        return Err(format!("its position should be {}", state.seq + 1));
+    }
+    if state.seq > 0 && recorded.at < state.last_at {
+        return Err(format!("it is dated {}, before the event that precedes it", recorded.at));
+    }
+    let is_start = matches!(recorded.event, Event::RunStarted { .. });
+    if is_start != (state.seq == 0) {
+        return Err("a run starts once, and with its first event".to_owned());
+    }
+    let Some(ended) = &state.ended else { return Ok(()) };
+    match &recorded.event {
+        Event::OwnerTook { .. } | Event::ClockJumped { .. } | Event::Noted { .. } | Event::RequestTaken { .. } => Ok(()),
+        Event::RollbackBegan { .. } if ended.end == RunEnd::Succeeded => Ok(()),
+        _ => Err(format!("the run has ended ({})", ended.end)),
+    }
+}
+
+fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<(), Refused> {
+    let at = recorded.at;
+    match &recorded.event {
+        Event::RunStarted { plan: id, who, seed, .. } => {
+            state.plan = Some(id.clone());
+            state.who = Some(who.clone());
+            state.seed = *seed;
+            state.started_at = at;
+            state.steps = plan.steps.iter().map(|step| (step.id.clone(), StepState::default())).collect();
+            Ok(())
+        }
+        Event::OwnerTook { epoch, who, process } => {
+            state.owner = Some(Owner { epoch: *epoch, who: who.clone(), process: process.clone() });
+            Ok(())
+        }
+        Event::ClockJumped { .. } | Event::Noted { .. } => Ok(()),
+        Event::AttemptStarted { attempt, deadline } => attempt_started(state, plan, attempt, *deadline, at),
+        Event::ProcessStarted { attempt, process: mark } => {
+            let track = track_of(state, attempt)?;
+            match &mut track.progress {
+                Progress::Running { attempt: open, process, .. } if open == attempt => *process = Some(mark.clone()),
+                _ => return Err(format!("attempt {attempt} is not open")),
+            }
+            Ok(())
+        }
+        Event::AttemptEnded { attempt, outcome, .. } => attempt_ended(state, plan, attempt, outcome, at),
+        Event::RetrySet { step, direction, at: due } => retry_set(state, step, *direction, *due),
+        Event::WaitStarted { step, until } => wait_started(state, plan, step, *until, at),
+        Event::WaitEnded { step, passed } => {
+            let own = step_of(state, step)?;
+            if !matches!(own.forward.progress, Progress::WaitingUntil(_) | Progress::AskingPerson { .. }) {
+                return Err(format!("{step} does not wait"));
+            }
+            own.forward.progress = match passed {
+                true => Progress::Done,
+                false => Progress::Failed { reason: "nobody promoted it in time".to_owned(), retryable: false },
+            };
+            own.ended_at = Some(at);
+            Ok(())
+        }
+        Event::GateOpened { step, round } => {
+            let turned_back = state.rollback.is_some();
+            let is_gate = matches!(step_in(plan, step)?.work, Work::Gate(_));
+            let own = step_of(state, step)?;
+            if turned_back || !is_gate || own.forward.progress != Progress::Waiting || own.forward.round != *round {
+                return Err(format!("gate {step} cannot be opened for round {round}"));
+            }
+            own.forward.progress = Progress::Watching { opened_at: at, last: None };
+            own.started_at.get_or_insert(at);
+            Ok(())
+        }
+        Event::GateLooked { step, verdict, line, state: judge } => match &mut step_of(state, step)?.forward.progress {
+            Progress::Watching { last, .. } => {
+                *last = Some(Look { at, verdict: *verdict, line: line.clone(), state: judge.clone() });
+                Ok(())
+            }
+            _ => Err(format!("gate {step} does not watch")),
+        },
+        Event::GateClosed { step, passed, reason } => gate_closed(state, step, *passed, reason, at),
+        Event::RequestTaken { request, granted, .. } => match granted {
+            true => apply_granted(state, plan, request, at),
+            false => Ok(()),
+        },
+        Event::HoldBegan { step, reason, until } => {
+            if state.rollback.is_some() || state.hold.is_some() {
+                return Err("the run holds already or is on its way back".to_owned());
+            }
+            state.hold = Some(Hold { step: step.clone(), reason: reason.clone(), since: at, until: *until });
+            Ok(())
+        }
+        Event::HoldEnded => state.hold.take().map(|_| ()).ok_or_else(|| "the run does not hold".to_owned()),
+        Event::RollbackBegan { cause, item } => rollback_began(state, plan, cause, *item, at),
+        Event::SafetyReached => match &mut state.rollback {
+            Some(rollback) if rollback.safety_reached.is_none() => {
+                rollback.safety_reached = Some(at);
+                Ok(())
+            }
+            _ => Err("the run is not on its way to safety".to_owned()),
+        },
+        Event::OperatorNeeded { step, reason } => {
+            if state.operator.is_some() {
+                return Err("an operator is needed already".to_owned());
+            }
+            state.operator = Some(OperatorNeed { step: step.clone(), reason: reason.clone(), since: at });
+            Ok(())
+        }
+        Event::RunEnded { end, leftovers } => run_ended(state, *end, leftovers, at),
+    }
+}
+
+fn attempt_started(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, deadline: Timestamp, at: Timestamp) -> Result<(), Refused> {
+    let step = step_in(plan, &attempt.step)?;
+    may_start(state, step, attempt.direction)?;
+    let track = track_of(state, attempt)?;
+    let is_probe = matches!(attempt.direction, Direction::Probe | Direction::ProbeUndo);
+    let made = if is_probe { &mut track.probes } else { &mut track.attempts };
+    if attempt.round != track.round || attempt.number != *made + 1 {
+        return Err(format!("attempt {attempt} is not the next one of its step"));
+    }
+    *made += 1;
+    track.progress = Progress::Running { attempt: attempt.clone(), since: at, deadline, process: None };
+    if attempt.direction == Direction::Do {
+        let own = step_of(state, &attempt.step)?;
+        own.began = true;
+        own.cleared = false;
+        own.started_at.get_or_insert(at);
+    }
+    Ok(())
+}
+
+/// Whether an attempt in that direction can begin now.
+fn may_start(state: &RunState, step: &Step, direction: Direction) -> Result<(), Refused> {
+    let own = state.step(&step.id);
+    let is_fresh = |track: &Track| matches!(track.progress, Progress::Waiting | Progress::RetryAt(_));
+    let is_open_question = |track: &Track| matches!(track.progress, Progress::Unsure { .. } | Progress::Failed { .. });
+    let turned_back = state.rollback.is_some();
+    let allowed = match direction {
+        Direction::Do => {
+            let needs_are_behind = step.needs.iter().all(|id| state.step(id).is_behind());
+            !turned_back && needs_are_behind && matches!(step.work, Work::Call(_)) && is_fresh(&own.forward)
+        }
+        Direction::Probe => !turned_back && step.probe.is_some() && is_open_question(&own.forward),
+        Direction::Safety => turned_back && step.exposure.as_ref().is_some_and(|e| e.safety.is_some()) && is_fresh(&own.safety),
+        Direction::Undo => turned_back && matches!(step.undo, Undo::Call { .. }) && is_fresh(&own.undo) && !own.forward.is_running(),
+        Direction::ProbeUndo => turned_back && step.probe.is_some() && is_open_question(&own.undo),
+    };
+    if allowed { Ok(()) } else { Err(format!("an attempt to {direction} {} cannot begin now", step.id)) }
+}
+
+fn attempt_ended(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, outcome: &Outcome, at: Timestamp) -> Result<(), Refused> {
+    let step = step_in(plan, &attempt.step)?;
+    if track_of(state, attempt)?.open().is_none_or(|(open, ..)| open != attempt) {
+        return Err(format!("attempt {attempt} is not open"));
+    }
+    let own = step_of(state, &attempt.step)?;
+    match attempt.direction {
+        Direction::Do => do_ended(own, step, outcome),
+        Direction::Probe => probe_ended(own, outcome),
+        Direction::Safety => own.safety.progress = tried(outcome),
+        Direction::Undo => own.undo.progress = undo_progress(step, outcome),
+        Direction::ProbeUndo => probe_undo_ended(own, outcome),
+    }
+    if own.forward.progress == Progress::Done && own.ended_at.is_none() {
+        own.ended_at = Some(at);
+    }
+    let made_safe = attempt.direction == Direction::Safety && own.safety.progress == Progress::Done;
+    if made_safe {
+        clear_exposure(state, plan, &attempt.step);
+    }
+    Ok(())
+}
+
+fn do_ended(own: &mut StepState, step: &Step, outcome: &Outcome) {
+    own.forward.progress = match outcome {
+        Outcome::Done { outputs } => {
+            own.outputs.clone_from(outputs);
+            Progress::Done
+        }
+        Outcome::NotDone { reason, retryable } => Progress::Failed { reason: reason.clone(), retryable: *retryable },
+        Outcome::Unknown { reason } => {
+            own.maybe_done = true;
+            Progress::Unsure { reason: reason.clone(), ask: !can_find_out(step) }
+        }
+    };
+}
+
+/// The probe of a step passes when the step was done.
+fn probe_ended(own: &mut StepState, outcome: &Outcome) {
+    let asked_by_operator = std::mem::take(&mut own.reconciling);
+    own.forward.progress = match outcome {
+        Outcome::Done { .. } => Progress::Done,
+        Outcome::NotDone { reason, .. } => {
+            own.maybe_done = false;
+            match asked_by_operator {
+                true => Progress::Unsure { reason: format!("the probe says it was not done: {reason}"), ask: true },
+                false => Progress::Failed { reason: reason.clone(), retryable: true },
+            }
+        }
+        Outcome::Unknown { reason } => {
+            Progress::Unsure { reason: format!("the probe has no answer: {reason}"), ask: asked_by_operator || own.forward.probes >= PROBES_MAX }
+        }
+    };
+}
+
+/// The probe of a step passes while the step is still in place.
+fn probe_undo_ended(own: &mut StepState, outcome: &Outcome) {
+    let asked_by_operator = std::mem::take(&mut own.reconciling);
+    own.undo.progress = match outcome {
+        Outcome::Done { .. } if asked_by_operator => Progress::Unsure { reason: "the probe says it is still in place".to_owned(), ask: true },
+        Outcome::Done { .. } => Progress::Failed { reason: "the probe says it is still in place".to_owned(), retryable: true },
+        Outcome::NotDone { .. } => Progress::Done,
+        Outcome::Unknown { reason } => {
+            Progress::Unsure { reason: format!("the probe has no answer: {reason}"), ask: asked_by_operator || own.undo.probes >= PROBES_MAX }
+        }
+    };
+}
+
+/// Safety calls set an absolute state, so an unknown outcome may simply be tried again.
+fn tried(outcome: &Outcome) -> Progress {
+    match outcome {
+        Outcome::Done { .. } => Progress::Done,
+        Outcome::NotDone { reason, retryable } => Progress::Failed { reason: reason.clone(), retryable: *retryable },
+        Outcome::Unknown { reason } => Progress::Failed { reason: reason.clone(), retryable: true },
+    }
+}
+
+fn undo_progress(step: &Step, outcome: &Outcome) -> Progress {
+    match outcome {
+        Outcome::Unknown { reason } if step.on_unknown != OnUnknown::Rerun => Progress::Unsure { reason: reason.clone(), ask: !can_find_out(step) },
+        other => tried(other),
+    }
+}
+
+fn can_find_out(step: &Step) -> bool {
+    match step.on_unknown {
+        OnUnknown::Rerun => true,
+        OnUnknown::Probe => step.probe.is_some(),
+        OnUnknown::Ask => false,
+    }
+}
+
+/// Marks every exposure of the step's target and region as gone.
+pub(crate) fn clear_exposure(state: &mut RunState, plan: &PlanBody, id: &StepId) {
+    for safe in made_safe_by(plan, state, id) {
+        if let Some(own) = state.steps.get_mut(&safe) {
+            own.cleared = true;
+        }
+    }
+}
+
+fn retry_set(state: &mut RunState, step: &StepId, direction: Direction, due: Timestamp) -> Result<(), Refused> {
+    let forward_turned_back = direction == Direction::Do && state.rollback.is_some();
+    let own = step_of(state, step)?;
+    let track = match direction {
+        Direction::Do => &mut own.forward,
+        Direction::Safety => &mut own.safety,
+        Direction::Undo => &mut own.undo,
+        Direction::Probe | Direction::ProbeUndo => return Err("probes are not set for a time".to_owned()),
+    };
+    if forward_turned_back || !matches!(track.progress, Progress::Failed { retryable: true, .. } | Progress::Unsure { ask: false, .. }) {
+        return Err(format!("{step} has nothing to try again"));
+    }
+    track.progress = Progress::RetryAt(due);
+    Ok(())
+}
+
+fn wait_started(state: &mut RunState, plan: &PlanBody, id: &StepId, until: Timestamp, at: Timestamp) -> Result<(), Refused> {
+    let begun = match step_in(plan, id)?.work {
+        Work::Wait(_) => Progress::WaitingUntil(until),
+        Work::Manual { .. } => Progress::AskingPerson { until },
+        Work::Call(_) | Work::Gate(_) => return Err(format!("{id} is no wait")),
+    };
+    let turned_back = state.rollback.is_some();
+    let own = step_of(state, id)?;
+    if turned_back || own.forward.progress != Progress::Waiting {
+        return Err(format!("{id} has begun already, or the run is on its way back"));
+    }
+    own.forward.progress = begun;
+    own.started_at.get_or_insert(at);
+    Ok(())
+}
+
+fn gate_closed(state: &mut RunState, id: &StepId, passed: bool, reason: &str, at: Timestamp) -> Result<(), Refused> {
+    let turned_back = state.rollback.is_some();
+    let own = step_of(state, id)?;
+    if !matches!(own.forward.progress, Progress::Watching { .. }) {
+        return Err(format!("gate {id} does not watch"));
+    }
+    own.forward.progress = match (passed, turned_back) {
+        (true, _) => Progress::Done,
+        // The gate did not fail; the run had no more use for it.
+        (false, true) => Progress::Waiting,
+        (false, false) => Progress::Failed { reason: reason.to_owned(), retryable: false },
+    };
+    own.ended_at = Some(at);
+    Ok(())
+}
+
+fn rollback_began(state: &mut RunState, plan: &PlanBody, cause: &str, item: Option<u32>, at: Timestamp) -> Result<(), Refused> {
+    if state.rollback.as_ref().is_some_and(|r| r.item.is_none() || item.is_some()) {
+        return Err("the run is on its way back already".to_owned());
+    }
+    let scope = scope_of(plan, state, item);
+    state.rollback =
+        Some(Rollback { cause: cause.to_owned(), item, scope, began_at: at, safety_reached: None, one_way_accepted: false });
+    state.ended = None;
+    state.hold = None;
+    state.operator = None;
+    state.pilot = Pilot::Fly;
+    for own in state.steps.values_mut() {
+        if matches!(own.forward.progress, Progress::RetryAt(_) | Progress::WaitingUntil(_) | Progress::AskingPerson { .. }) {
+            own.forward.progress = Progress::Waiting;
+        }
+    }
+    Ok(())
+}
+
+fn run_ended(state: &mut RunState, end: RunEnd, leftovers: &[String], at: Timestamp) -> Result<(), Refused> {
+    if let Some((attempt, ..)) = state.steps.values().flat_map(StepState::tracks).find_map(Track::open) {
+        return Err(format!("attempt {attempt} is still open"));
+    }
+    if end == RunEnd::Succeeded {
+        if !state.steps.values().all(StepState::is_behind) || state.rollback.is_some() {
+            return Err("not every step is done".to_owned());
+        }
+        state.landed_at = Some(at);
+    }
+    if end == RunEnd::RolledBack && state.rollback.as_ref().is_none_or(|r| r.safety_reached.is_none()) {
+        return Err("safety was not reached".to_owned());
+    }
+    state.ended = Some(Ended { end, leftovers: leftovers.to_vec(), at });
+    state.hold = None;
+    state.operator = None;
+    state.pilot = Pilot::Fly;
+    Ok(())
+}
+
+fn step_in<'a>(plan: &'a PlanBody, id: &StepId) -> Result<&'a Step, Refused> {
+    plan.step(id).ok_or_else(|| format!("the plan has no step {id}"))
+}
+
+fn step_of<'a>(state: &'a mut RunState, id: &StepId) -> Result<&'a mut StepState, Refused> {
+    state.steps.get_mut(id).ok_or_else(|| format!("the plan has no step {id}"))
+}
+
+fn track_of<'a>(state: &'a mut RunState, attempt: &AttemptRef) -> Result<&'a mut Track, Refused> {
+    let own = step_of(state, &attempt.step)?;
+    Ok(match attempt.direction {
+        Direction::Do | Direction::Probe => &mut own.forward,
+        Direction::Safety => &mut own.safety,
+        Direction::Undo | Direction::ProbeUndo => &mut own.undo,
+    })
+}
+
+/// Name of an event's kind, as it is stored.
+pub(crate) fn kind_of(event: &Event) -> &'static str {
+    match event {
+        Event::RunStarted { .. } => "RunStarted",
+        Event::OwnerTook { .. } => "OwnerTook",
+        Event::ClockJumped { .. } => "ClockJumped",
+        Event::AttemptStarted { .. } => "AttemptStarted",
+        Event::ProcessStarted { .. } => "ProcessStarted",
+        Event::AttemptEnded { .. } => "AttemptEnded",
+        Event::RetrySet { .. } => "RetrySet",
+        Event::WaitStarted { .. } => "WaitStarted",
+        Event::WaitEnded { .. } => "WaitEnded",
+        Event::GateOpened { .. } => "GateOpened",
+        Event::GateLooked { .. } => "GateLooked",
+        Event::GateClosed { .. } => "GateClosed",
+        Event::RequestTaken { .. } => "RequestTaken",
+        Event::HoldBegan { .. } => "HoldBegan",
+        Event::HoldEnded => "HoldEnded",
+        Event::RollbackBegan { .. } => "RollbackBegan",
+        Event::SafetyReached => "SafetyReached",
+        Event::OperatorNeeded { .. } => "OperatorNeeded",
+        Event::RunEnded { .. } => "RunEnded",
+        Event::Noted { .. } => "Noted",
+    }
+}

@@ -1,0 +1,148 @@
+//! What to journal when something reached the owner.
+
+use crate::state::{Progress, RunState};
+use crate::{ENGINE_SEMANTICS, apply, next, requests};
+use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark, Recorded};
+use glidepath_model::plan::PlanBody;
+use glidepath_model::request::{Request, Who};
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{Millis, PlanId, StepId, Timestamp};
+use serde_json::Value;
+
+/// Events that one input may bring about, at most. A plan has far fewer; the limit turns a fault into a stop.
+pub(crate) const EVENTS_PER_INPUT_MAX: usize = 20_000;
+
+/// What reached the owner of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The run is accepted.
+    Start {
+        /// The plan's digest.
+        plan: PlanId,
+        /// Who starts it.
+        who: Who,
+        /// Seed of everything random in the run.
+        seed: u64,
+    },
+    /// A process took the run over. Open attempts (`recovery`) are to be reported next.
+    Took {
+        /// Its epoch.
+        epoch: u64,
+        /// Who.
+        who: Who,
+        /// The process.
+        process: ProcessMark,
+    },
+    /// A process was made for an attempt and waits to begin. It may begin when the answer's first event is
+    /// `Event::ProcessStarted`; else the attempt is no longer open and the process must be ended.
+    ProcessStarted {
+        /// For which attempt.
+        attempt: AttemptRef,
+        /// The process.
+        process: ProcessMark,
+    },
+    /// An attempt ended.
+    AttemptEnded {
+        /// Which.
+        attempt: AttemptRef,
+        /// How.
+        outcome: Outcome,
+        /// How long it took.
+        took_ms: Millis,
+    },
+    /// A gate looked.
+    GateLook {
+        /// The step.
+        step: StepId,
+        /// What it concludes so far.
+        verdict: VerdictKind,
+        /// One line for people.
+        line: String,
+        /// The judge's state, to go on from.
+        state: Value,
+    },
+    /// Somebody asks for something.
+    Request(Request),
+    /// The wall clock jumped.
+    ClockJumped {
+        /// By how much; negative is backwards.
+        by_ms: i64,
+    },
+    /// A time that `next_wake` named has come.
+    Wake,
+}
+
+/// The events to journal: the input's own first, then every intent that now follows. Empty when nothing follows.
+/// They must be appended in one transaction, dated `max(now, state.last_at)`.
+pub fn decide(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -> Vec<Event> {
+    let now = if state.seq == 0 { now } else { now.max(state.last_at) };
+    let mut scratch = state.clone();
+    let mut events = Vec::new();
+    for event in own_events(plan, state, input, now) {
+        if !push(plan, &mut scratch, &mut events, event, now) {
+            break;
+        }
+    }
+    while events.len() < EVENTS_PER_INPUT_MAX
+        && let Some(event) = next::next(plan, &scratch, now)
+        && push(plan, &mut scratch, &mut events, event, now)
+    {}
+    events
+}
+
+fn push(plan: &PlanBody, scratch: &mut RunState, events: &mut Vec<Event>, event: Event, at: Timestamp) -> bool {
+    let epoch = scratch.owner.as_ref().map_or(0, |owner| owner.epoch);
+    let recorded = Recorded { seq: scratch.seq + 1, epoch, at, event };
+    let folded = apply(scratch, plan, &recorded);
+    debug_assert!(folded.is_ok(), "an event of the engine's own cannot follow: {folded:?}");
+    if folded.is_ok() {
+        events.push(recorded.event);
+    }
+    folded.is_ok()
+}
+
+fn own_events(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -> Vec<Event> {
+    let started = state.seq > 0;
+    match input {
+        Input::Start { plan: id, who, seed } if !started => {
+            vec![Event::RunStarted { plan: id, engine_semantics: ENGINE_SEMANTICS, who, seed }]
+        }
+        Input::Start { .. } => Vec::new(),
+        _ if !started => Vec::new(),
+        Input::Took { epoch, who, process } => vec![Event::OwnerTook { epoch, who, process }],
+        Input::ProcessStarted { attempt, process } => match is_open(state, &attempt) {
+            true => vec![Event::ProcessStarted { attempt, process }],
+            false => vec![Event::Noted { line: format!("process {} came too late for {attempt} and does not begin", process.pid) }],
+        },
+        Input::AttemptEnded { attempt, outcome, took_ms } => match is_open(state, &attempt) {
+            true => vec![Event::AttemptEnded { attempt, outcome, took_ms }],
+            false => vec![Event::Noted { line: format!("late result of {attempt}: {}", outcome_line(&outcome)) }],
+        },
+        Input::GateLook { step, verdict, line, state: judge } => {
+            // A look of a gate that was closed meanwhile is of no interest to anybody.
+            let watches = state.ended.is_none() && matches!(state.step(&step).forward.progress, Progress::Watching { .. });
+            watches.then_some(Event::GateLooked { step, verdict, line, state: judge }).into_iter().collect()
+        }
+        Input::Request(request) => requests::answer(plan, state, request, now),
+        Input::ClockJumped { by_ms } => vec![Event::ClockJumped { by_ms }],
+        Input::Wake => Vec::new(),
+    }
+}
+
+fn is_open(state: &RunState, attempt: &AttemptRef) -> bool {
+    let own = state.step(&attempt.step);
+    let track = match attempt.direction {
+        Direction::Do | Direction::Probe => &own.forward,
+        Direction::Safety => &own.safety,
+        Direction::Undo | Direction::ProbeUndo => &own.undo,
+    };
+    state.ended.is_none() && track.open().is_some_and(|(open, ..)| open == attempt)
+}
+
+fn outcome_line(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done { .. } => "done".to_owned(),
+        Outcome::NotDone { reason, .. } => format!("not done, {reason}"),
+        Outcome::Unknown { reason } => format!("unknown, {reason}"),
+    }
+}

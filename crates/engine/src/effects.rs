@@ -1,0 +1,186 @@
+//! What the journal's intents ask of the world.
+
+use crate::state::{Progress, RunState};
+use glidepath_model::action::ActionCall;
+use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark};
+use glidepath_model::plan::{GateSpec, PlanBody, Undo, Work};
+use glidepath_model::{StepId, Timestamp};
+use serde_json::Value;
+
+/// What the runtime is to do, after the events it follows from are journaled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Make an attempt: the call, then its validations, repeated until they pass or the deadline is reached.
+    Attempt {
+        /// Which.
+        attempt: AttemptRef,
+        /// What to call.
+        call: ActionCall,
+        /// What must hold afterwards.
+        validations: Vec<ActionCall>,
+        /// When it must have ended.
+        deadline: Timestamp,
+        /// Identity that all automatic tries of the round share.
+        key: String,
+    },
+    /// Look at a gate's checks again and again, and report each look.
+    Watch {
+        /// The step.
+        step: StepId,
+        /// Which opening.
+        round: u32,
+        /// What to watch.
+        spec: GateSpec,
+        /// The judge's state at its last journaled look, to go on from.
+        resume: Option<Value>,
+        /// When it was opened.
+        opened_at: Timestamp,
+    },
+    /// Stop looking.
+    StopWatching {
+        /// The step.
+        step: StepId,
+    },
+    /// End an attempt soon; its end is still awaited. Nothing is to be done when it is not running.
+    Cancel {
+        /// Which.
+        attempt: AttemptRef,
+    },
+    /// Tell people.
+    Page {
+        /// One line.
+        line: String,
+    },
+}
+
+/// What a new owner must account for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recovery {
+    /// Attempts with an intent and no end.
+    pub open: Vec<OpenAttempt>,
+    /// Gates to look at again (`Effect::Watch`), with their last journaled state.
+    pub watches: Vec<Effect>,
+}
+
+/// An attempt that an earlier owner may have begun.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenAttempt {
+    /// Which.
+    pub attempt: AttemptRef,
+    /// What was to be called.
+    pub call: ActionCall,
+    /// What must hold afterwards.
+    pub validations: Vec<ActionCall>,
+    /// When it must have ended.
+    pub deadline: Timestamp,
+    /// When it began.
+    pub since: Timestamp,
+    /// Its process, where one was journaled. Without one, no process can have begun its work.
+    pub process: Option<ProcessMark>,
+    /// Whether it is to be ended rather than waited for: the run turned back.
+    pub cancel: bool,
+}
+
+/// The effects that follow from events that are now journaled.
+pub fn effects(plan: &PlanBody, state_after: &RunState, events: &[Event]) -> Vec<Effect> {
+    events.iter().flat_map(|event| effects_of(plan, state_after, event)).collect()
+}
+
+fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
+    match event {
+        Event::AttemptStarted { attempt, deadline } => calls_of(plan, attempt)
+            .map(|(call, validations)| Effect::Attempt {
+                key: attempt.idempotency_key(&state.run),
+                attempt: attempt.clone(),
+                call,
+                validations,
+                deadline: *deadline,
+            })
+            .into_iter()
+            .collect(),
+        // The engine gives an attempt up when nothing was heard of it; should it still run, it is to end.
+        Event::AttemptEnded { attempt, outcome: Outcome::Unknown { .. }, .. } => vec![Effect::Cancel { attempt: attempt.clone() }],
+        Event::GateOpened { step, .. } => watch_of(plan, state, step).into_iter().collect(),
+        Event::GateClosed { step, .. } => vec![Effect::StopWatching { step: step.clone() }],
+        Event::RollbackBegan { cause, .. } => {
+            let mut found: Vec<Effect> =
+                state.steps.values().filter_map(|s| s.forward.open()).map(|(attempt, ..)| Effect::Cancel { attempt: attempt.clone() }).collect();
+            found.push(Effect::Page { line: format!("{} turns back: {cause}.", plan.change.title) });
+            found
+        }
+        Event::HoldBegan { reason, until, .. } => {
+            let limit = until.map(|at| format!(" Traffic goes back by itself at {at}.")).unwrap_or_default();
+            vec![Effect::Page { line: format!("{} holds and asks: {reason}.{limit}", plan.change.title) }]
+        }
+        Event::OperatorNeeded { reason, .. } => vec![Effect::Page { line: format!("{} needs an operator: {reason}.", plan.change.title) }],
+        Event::RunStarted { .. }
+        | Event::OwnerTook { .. }
+        | Event::ClockJumped { .. }
+        | Event::ProcessStarted { .. }
+        | Event::AttemptEnded { .. }
+        | Event::RetrySet { .. }
+        | Event::WaitStarted { .. }
+        | Event::WaitEnded { .. }
+        | Event::GateLooked { .. }
+        | Event::RequestTaken { .. }
+        | Event::HoldEnded
+        | Event::SafetyReached
+        | Event::RunEnded { .. }
+        | Event::Noted { .. } => Vec::new(),
+    }
+}
+
+/// What a new owner must account for before it decides anything else: each open attempt is to be re-attached or
+/// ended and then reported with `Input::AttemptEnded`.
+pub fn recovery(plan: &PlanBody, state: &RunState) -> Recovery {
+    let mut found = Recovery::default();
+    for step in &plan.steps {
+        let own = state.step(&step.id);
+        for track in own.tracks() {
+            let Progress::Running { attempt, since, deadline, process } = &track.progress else { continue };
+            let Some((call, validations)) = calls_of(plan, attempt) else { continue };
+            let cancel = state.rollback.is_some() && matches!(attempt.direction, Direction::Do | Direction::Probe);
+            found.open.push(OpenAttempt {
+                attempt: attempt.clone(),
+                call,
+                validations,
+                deadline: *deadline,
+                since: *since,
+                process: process.clone(),
+                cancel,
+            });
+        }
+        found.watches.extend(watch_of(plan, state, &step.id));
+    }
+    found
+}
+
+fn watch_of(plan: &PlanBody, state: &RunState, id: &StepId) -> Option<Effect> {
+    let Work::Gate(spec) = &plan.step(id)?.work else { return None };
+    let track = &state.step(id).forward;
+    let Progress::Watching { opened_at, last } = &track.progress else { return None };
+    Some(Effect::Watch {
+        step: id.clone(),
+        round: track.round,
+        spec: spec.as_ref().clone(),
+        resume: last.as_ref().map(|look| look.state.clone()),
+        opened_at: *opened_at,
+    })
+}
+
+/// The call of an attempt and what must hold afterwards.
+fn calls_of(plan: &PlanBody, attempt: &AttemptRef) -> Option<(ActionCall, Vec<ActionCall>)> {
+    let step = plan.step(&attempt.step)?;
+    match attempt.direction {
+        Direction::Do => match &step.work {
+            Work::Call(call) => Some((call.clone(), step.validations.clone())),
+            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+        },
+        Direction::Safety => Some((step.exposure.as_ref()?.safety.clone()?, Vec::new())),
+        Direction::Undo => match &step.undo {
+            Undo::Call { call, validations, .. } => Some((call.clone(), validations.clone())),
+            Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
+        },
+        Direction::Probe | Direction::ProbeUndo => Some((step.probe.clone()?, Vec::new())),
+    }
+}

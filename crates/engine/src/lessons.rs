@@ -1,0 +1,50 @@
+//! What a run taught: durations of steps, outcomes of components.
+
+use crate::state::RunState;
+use glidepath_model::event::{Direction, Event, Outcome, RunEnd};
+use glidepath_model::plan::{PlanBody, Work};
+use glidepath_model::projection::Lesson;
+use glidepath_model::{ComponentName, Timestamp};
+use std::collections::BTreeSet;
+
+/// Lessons from events just journaled: the duration of each step that was done, and at the end what became of each component.
+pub fn lessons(plan: &PlanBody, state_before: &RunState, state_after: &RunState, events: &[Event]) -> Vec<Lesson> {
+    let at = state_after.last_at;
+    let mut found = Vec::new();
+    for event in events {
+        match event {
+            Event::AttemptEnded { attempt, outcome: Outcome::Done { .. }, took_ms } if attempt.direction == Direction::Do => {
+                let step = plan.step(&attempt.step).filter(|s| matches!(s.work, Work::Call(_)));
+                let key = step.and_then(|s| s.duration_key.clone());
+                found.extend(key.map(|key| Lesson::Duration { key, took_ms: *took_ms, at }));
+            }
+            Event::RunEnded { end, .. } => found.extend(outcomes(plan, state_before, state_after, *end, at)),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn outcomes(plan: &PlanBody, before: &RunState, after: &RunState, end: RunEnd, at: Timestamp) -> Vec<Lesson> {
+    let outcome = |component: ComponentName| {
+        let item = plan.change.items.iter().position(|i| i.component == component).and_then(|i| u32::try_from(i).ok());
+        let of_component = || plan.steps.iter().filter(|s| s.item.is_some() && s.item == item);
+        let went_back = after.rollback.as_ref().is_some_and(|r| of_component().any(|s| r.scope.contains(&s.id)));
+        let stays = of_component().all(|s| after.step(&s.id).is_behind()) && of_component().next().is_some();
+        let landed = match end {
+            RunEnd::Succeeded => true,
+            RunEnd::RolledBack => before.landed_at.is_some() || (!went_back && stays),
+            RunEnd::Abandoned | RunEnd::Superseded => false,
+        };
+        Lesson::Outcome { component, landed, rolled_back: end == RunEnd::RolledBack && went_back, at }
+    };
+    let components: BTreeSet<ComponentName> = plan.change.items.iter().map(|i| i.component.clone()).collect();
+    // A component that was never touched taught nothing.
+    let touched = |name: &ComponentName| {
+        plan.steps.iter().any(|s| {
+            let of_it = s.item.and_then(|i| plan.change.items.get(i as usize)).is_some_and(|i| i.component == *name);
+            of_it && after.step(&s.id).started_at.is_some()
+        })
+    };
+    components.into_iter().filter(touched).map(outcome).collect()
+}

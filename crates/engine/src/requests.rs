@@ -1,0 +1,368 @@
+//! What pilots and operators may ask, and the answer to each: granted or refused, with one sentence.
+
+use crate::apply::clear_exposure;
+use crate::exposure::carries;
+use crate::next::attempt_event;
+use crate::rollback::{leftovers, stuck_step};
+use crate::state::{Look, Mode, Pilot, Progress, RunState, Track};
+use glidepath_model::event::{Direction, Event, RunEnd};
+use glidepath_model::plan::{Phase, PlanBody, Step, Undo, Work};
+use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{StepId, Timestamp};
+
+/// What a granted request brings about.
+struct Grant {
+    /// The step it is about, found where the request named none.
+    step: Option<StepId>,
+    /// One sentence.
+    answer: String,
+    /// Events that follow at once.
+    follow: Vec<Event>,
+}
+
+impl Grant {
+    fn new(answer: impl Into<String>) -> Self {
+        Self { step: None, answer: answer.into(), follow: Vec::new() }
+    }
+
+    fn on(step: &Step, answer: impl Into<String>) -> Self {
+        Self { step: Some(step.id.clone()), ..Self::new(answer) }
+    }
+
+    fn then(mut self, event: Event) -> Self {
+        self.follow.push(event);
+        self
+    }
+}
+
+/// One sentence: why not, and what to do instead.
+type Refusal = String;
+
+/// The journaled answer to a request, with the events that follow from it at once.
+pub(crate) fn answer(plan: &PlanBody, state: &RunState, mut request: Request, now: Timestamp) -> Vec<Event> {
+    match judge(plan, state, &request, now) {
+        Ok(grant) => {
+            request.step = grant.step;
+            let mut events = vec![Event::RequestTaken { request, granted: true, answer: grant.answer }];
+            events.extend(grant.follow);
+            events
+        }
+        Err(refusal) => vec![Event::RequestTaken { request, granted: false, answer: refusal }],
+    }
+}
+
+/// Verbs that would be granted now. Reasons are taken as given.
+pub(crate) fn allowed(plan: &PlanBody, state: &RunState) -> Vec<(Verb, Option<StepId>)> {
+    let ask = |verb: Verb, step: Option<StepId>| {
+        let who = Who { name: String::new(), known_by: String::new() };
+        let request = Request { run: state.run.clone(), verb, step, who, reason: Some("asked".to_owned()), at: state.last_at };
+        judge(plan, state, &request, Timestamp::from_micros(i64::MAX / 2)).is_ok()
+    };
+    let of_verb = |verb: Verb| -> Vec<(Verb, Option<StepId>)> {
+        match verb {
+            Verb::Pause | Verb::Resume | Verb::Stop | Verb::Abort | Verb::Rollback | Verb::Abandon => {
+                if ask(verb, None) { vec![(verb, None)] } else { Vec::new() }
+            }
+            Verb::Promote | Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile => {
+                let named = plan.steps.iter().map(|step| step.id.clone()).filter(|id| ask(verb, Some(id.clone())));
+                named.map(|id| (verb, Some(id))).collect()
+            }
+        }
+    };
+    Verb::ALL.into_iter().flat_map(of_verb).collect()
+}
+
+fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
+    if let Mode::Ended(ended) = state.mode() {
+        return match (request.verb, ended.end) {
+            (Verb::Rollback, RunEnd::Succeeded) => Ok(turn_back(state, request, "the run is opened again and everything that can be undone goes back")),
+            (Verb::Rollback, RunEnd::RolledBack) => Err("the run is rolled back already; nothing is left to undo".to_owned()),
+            (verb, end) => Err(format!("the run has ended ({end}), so it takes no `{verb}`; make a new plan to change anything")),
+        };
+    }
+    match request.verb {
+        Verb::Pause | Verb::Stop | Verb::Resume => pilot(state, request.verb),
+        Verb::Abort | Verb::Rollback => match &state.rollback {
+            Some(rollback) if rollback.item.is_none() => {
+                Err("the run is on its way back already; asking again does no harm and changes nothing".to_owned())
+            }
+            _ => Ok(turn_back(state, request, "the run turns back: traffic goes to safety first, then the steps are undone")),
+        },
+        Verb::Promote => promote(plan, state, request, now),
+        Verb::Retry => retry(plan, state, request),
+        Verb::Skip => skip(plan, state, request),
+        Verb::Override => override_verdict(plan, state, request, now),
+        Verb::MarkDone => mark_done(plan, state, request),
+        Verb::Abandon => abandon(plan, state),
+        Verb::Reconcile => reconcile(plan, state, request, now),
+    }
+}
+
+fn pilot(state: &RunState, verb: Verb) -> Result<Grant, Refusal> {
+    if state.rollback.is_some() {
+        return Err(format!("the run is on its way back, and nothing holds that up; `{verb}` is for runs that fly forward"));
+    }
+    match verb {
+        Verb::Pause if state.pilot == Pilot::Pause => Err("the run is paused already; `resume` goes on".to_owned()),
+        Verb::Pause => Ok(Grant::new("nothing new is started; gates go on watching, and `resume` goes on")),
+        Verb::Stop if state.pilot == Pilot::Stop => Err("exposure is frozen already; `resume` goes on, `abort` goes back".to_owned()),
+        Verb::Stop => Ok(Grant::new("exposure is frozen where it is; `resume` goes on, `abort` goes back, and at the hold limit it goes back by itself")),
+        _ => resume(state),
+    }
+}
+
+fn resume(state: &RunState) -> Result<Grant, Refusal> {
+    let waits_for = state.operator.as_ref().map(|o| &o.reason).or(state.hold.as_ref().map(|h| &h.reason));
+    match (waits_for, state.pilot) {
+        (Some(reason), Pilot::Fly) => {
+            Err(format!("the run does not wait for `resume` but for an answer: {reason}; see `status` for the verbs that are allowed"))
+        }
+        (Some(reason), Pilot::Pause | Pilot::Stop) => Ok(Grant::new(format!("the pause is over, but the run still waits for an answer: {reason}"))),
+        (None, Pilot::Fly) => Err("the run flies already".to_owned()),
+        (None, Pilot::Pause | Pilot::Stop) => Ok(Grant::new("the run goes on")),
+    }
+}
+
+fn turn_back(state: &RunState, request: &Request, answer: &str) -> Grant {
+    let landed = if state.ended.is_some() { "rolled back after landing" } else { "aborted" };
+    let why = request.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Grant::new(answer).then(Event::RollbackBegan { cause: format!("{landed} by {}{why}", request.who), item: None })
+}
+
+fn promote(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
+    let waits = |step: &Step| matches!(state.step(&step.id).forward.progress, Progress::AskingPerson { .. } | Progress::Watching { .. });
+    let step = resolve(plan, state, request, waits, "no manual step or gate waits for a promotion")?;
+    match (&state.step(&step.id).forward.progress, &step.work) {
+        (Progress::Watching { opened_at, last }, Work::Gate(spec)) => {
+            let bake_over = opened_at.plus(spec.min_bake_ms);
+            gate_may_be_passed(request, last.as_ref(), bake_over, now)?;
+            let reason = format!("promoted by {}{}", request.who, because(request));
+            Ok(Grant::on(step, "the gate is passed on your word").then(Event::GateClosed { step: step.id.clone(), passed: true, reason }))
+        }
+        _ => Ok(Grant::on(step, "the step is promoted").then(Event::WaitEnded { step: step.id.clone(), passed: true })),
+    }
+}
+
+fn gate_may_be_passed(request: &Request, last: Option<&Look>, bake_over: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+    let verdict = last.map_or(VerdictKind::Undecided, |look| look.verdict);
+    match verdict {
+        _ if now < bake_over => Err(format!("the shortest bake is never waived; ask again at {bake_over}")),
+        VerdictKind::Regression => Err("the gate sees a regression; `override --reason` passes it against its verdict".to_owned()),
+        VerdictKind::Undecided if request.reason.is_none() => {
+            Err("the gate is undecided, so a promotion needs a reason; repeat it with `--reason`".to_owned())
+        }
+        VerdictKind::Undecided | VerdictKind::NoRegression => Ok(()),
+    }
+}
+
+fn retry(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, Refusal> {
+    if state.rollback.is_some() {
+        let step = stuck(plan, state, request)?;
+        return Ok(Grant::on(step, "it is tried again on the way back"));
+    }
+    let step = resolve(plan, state, request, |s| is_troubled(state, s), "no step has failed, so there is nothing to try again")?;
+    Ok(Grant::on(step, "the step is tried again with a new round of tries"))
+}
+
+fn skip(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, Refusal> {
+    if state.rollback.is_some() {
+        let step = stuck(plan, state, request)?;
+        return match carries(plan, state, step) || matches!(step.undo, Undo::ForwardOnly { .. }) {
+            true => Err("traffic must be safe before anything is left out; `retry`, or `mark-done` once it was done by hand".to_owned()),
+            false => Ok(Grant::on(step, "its undo is left out; the record lists it as left in place")),
+        };
+    }
+    let step = resolve(plan, state, request, |s| is_troubled(state, s), "only a step that has failed can be left out")?;
+    if matches!(step.work, Work::Gate(_)) || step.phase == Phase::Verify {
+        return Err("verification is never left out; `override --reason` passes it on your word, `abort` goes back".to_owned());
+    }
+    if is_backup(step) {
+        return Err("a backup is never left out; `retry`, or `mark-done` once it was made by hand".to_owned());
+    }
+    if matches!(step.undo, Undo::ForwardOnly { .. }) {
+        return Err("a one-way step is never left out; `retry`, `mark-done` once it was done by hand, or `abort`".to_owned());
+    }
+    Ok(Grant::on(step, "the step is left out; the record lists it"))
+}
+
+/// Plans name their backup steps so.
+fn is_backup(step: &Step) -> bool {
+    step.id.as_str().split('/').any(|part| part.starts_with("backup"))
+}
+
+fn override_verdict(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
+    if request.reason.is_none() {
+        return Err("an override needs a reason, which goes into the record; repeat it with `--reason`".to_owned());
+    }
+    if let Some(rollback) = &state.rollback {
+        let one_way = |step: &Step| matches!(step.undo, Undo::ForwardOnly { .. }) && is_operators_step(state, &step.id);
+        let step = resolve(plan, state, request, one_way, "on the way back only a one-way step can be overridden")?;
+        return match rollback.one_way_accepted {
+            true => Err("it was accepted already that one-way steps stay".to_owned()),
+            false => Ok(Grant::on(step, "the one-way steps stay, and everything else is undone around them")),
+        };
+    }
+    let is_gate = |step: &Step| {
+        let watched = matches!(state.step(&step.id).forward.progress, Progress::Watching { .. });
+        matches!(step.work, Work::Gate(_)) && (watched || is_troubled(state, step))
+    };
+    let step = resolve(plan, state, request, is_gate, "only a gate can be overridden; a failed step takes `retry`, `skip` or `mark-done`")?;
+    match (&state.step(&step.id).forward.progress, &step.work) {
+        (Progress::Watching { opened_at, .. }, Work::Gate(spec)) if now < opened_at.plus(spec.min_bake_ms) => {
+            Err(format!("the shortest bake is never waived; ask again at {}", opened_at.plus(spec.min_bake_ms)))
+        }
+        (Progress::Watching { .. }, _) => {
+            let reason = format!("overridden by {}{}", request.who, because(request));
+            Ok(Grant::on(step, "the gate is passed against its verdict").then(Event::GateClosed { step: step.id.clone(), passed: true, reason }))
+        }
+        _ => Ok(Grant::on(step, "the gate is passed against its verdict")),
+    }
+}
+
+fn mark_done(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, Refusal> {
+    if state.rollback.is_some() {
+        let may = |step: &Step| is_stuck(plan, state, step) || (matches!(step.undo, Undo::ForwardOnly { .. }) && is_operators_step(state, &step.id));
+        let step = resolve(plan, state, request, may, "nothing on the way back waits for a person")?;
+        return Ok(Grant::on(step, "it counts as done by hand, and the way back goes on"));
+    }
+    let step = resolve(plan, state, request, |s| is_troubled(state, s), "no step waits for a person to say that it was done")?;
+    match step.work {
+        Work::Gate(_) => Err("a gate is not done by hand; `override --reason` passes it on your word".to_owned()),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => Ok(Grant::on(step, "the step counts as done by hand")),
+    }
+}
+
+fn abandon(plan: &PlanBody, state: &RunState) -> Result<Grant, Refusal> {
+    let rests = state.operator.is_some() || state.is_resting();
+    if !rests {
+        return Err("only a run that rests can be abandoned; `abort` goes back, `pause` rests".to_owned());
+    }
+    if state.steps.values().flat_map(|s| s.tracks()).any(Track::is_running) {
+        return Err("attempts are still running; ask again when they have ended".to_owned());
+    }
+    let exposed = state.exposures(plan).into_iter().map(|e| {
+        let region = e.region.map(|r| format!(" in {r}")).unwrap_or_default();
+        format!("{}{region} stays exposed: {:.1} % on the new side", e.target, e.share.as_f64() * 100.0)
+    });
+    let stays = exposed.chain(leftovers(plan, state)).collect();
+    Ok(Grant::new("the run ends here; what is in place stays and counts as unknown until probed").then(Event::RunEnded { end: RunEnd::Abandoned, leftovers: stays }))
+}
+
+fn reconcile(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
+    let turned_back = state.rollback.is_some();
+    let may = |step: &Step| if turned_back { is_stuck(plan, state, step) } else { is_troubled(state, step) };
+    let step = resolve(plan, state, request, may, "no step is in doubt, so there is nothing to probe")?;
+    let on_undo = turned_back && matches!(stuck_direction(plan, state, step), Some(Direction::Undo));
+    if step.probe.is_none() || (turned_back && !on_undo) {
+        return Err("there is no probe for this; look yourself, then say `mark-done` or `retry`".to_owned());
+    }
+    let own = state.step(&step.id);
+    let probe = match turned_back {
+        true => attempt_event(step, Direction::ProbeUndo, &own.undo, now),
+        false => attempt_event(step, Direction::Probe, &own.forward, now),
+    };
+    Ok(Grant::on(step, "the probe is asked, and its answer is journaled").then(probe))
+}
+
+/// Finds the one step a request is about: the one it names, the one the run asks about, or the only one there is.
+fn resolve<'a>(plan: &'a PlanBody, state: &RunState, request: &Request, may: impl Fn(&Step) -> bool, none: &str) -> Result<&'a Step, Refusal> {
+    if let Some(id) = &request.step {
+        let step = plan.step(id).ok_or_else(|| format!("the plan has no step {id}; see `status` for its steps"))?;
+        return if may(step) { Ok(step) } else { Err(format!("`{}` does not apply to {id} now: {none}", request.verb)) };
+    }
+    let candidates: Vec<&Step> = plan.steps.iter().filter(|step| may(step)).collect();
+    let asked_about = candidates.iter().find(|step| is_operators_step(state, &step.id) || is_held_step(state, &step.id));
+    match (asked_about, candidates.as_slice()) {
+        (Some(step), _) => Ok(step),
+        (None, [only]) => Ok(only),
+        (None, []) => Err(none.to_owned()),
+        (None, [first, ..]) => Err(format!("it could be about {} steps; name one, such as `{}`", candidates.len(), first.id)),
+    }
+}
+
+fn stuck<'a>(plan: &'a PlanBody, state: &RunState, request: &Request) -> Result<&'a Step, Refusal> {
+    resolve(plan, state, request, |step| is_stuck(plan, state, step), "nothing on the way back waits for a person")
+}
+
+fn is_stuck(plan: &PlanBody, state: &RunState, step: &Step) -> bool {
+    stuck_direction(plan, state, step).is_some()
+}
+
+fn stuck_direction(plan: &PlanBody, state: &RunState, step: &Step) -> Option<Direction> {
+    state.operator.as_ref()?;
+    stuck_step(plan, state, step).map(|(direction, _)| direction)
+}
+
+fn is_operators_step(state: &RunState, id: &StepId) -> bool {
+    state.operator.as_ref().is_some_and(|o| o.step.as_ref() == Some(id))
+}
+
+fn is_held_step(state: &RunState, id: &StepId) -> bool {
+    state.hold.as_ref().is_some_and(|h| h.step.as_ref() == Some(id))
+}
+
+/// A forward step that failed or is in doubt while the run rests.
+fn is_troubled(state: &RunState, step: &Step) -> bool {
+    matches!(state.step(&step.id).forward.progress, Progress::Failed { .. } | Progress::Unsure { .. })
+}
+
+fn because(request: &Request) -> String {
+    request.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+/// Folds a granted request. A request that this engine would refuse is no legal event.
+pub(crate) fn apply_granted(state: &mut RunState, plan: &PlanBody, request: &Request, at: Timestamp) -> Result<(), Refusal> {
+    judge(plan, state, request, at)?;
+    match (request.verb, &request.step) {
+        (Verb::Pause, _) => state.pilot = Pilot::Pause,
+        (Verb::Stop, _) => state.pilot = Pilot::Stop,
+        (Verb::Resume, _) => state.pilot = Pilot::Fly,
+        (Verb::Abort | Verb::Rollback, _) => state.turned_back_by = Some(request.who.clone()),
+        // Their follow-up events carry the change.
+        (Verb::Promote | Verb::Abandon, _) => {}
+        (Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile, Some(step)) => {
+            answer_step(state, plan, request.verb, step, at);
+        }
+        (Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile, None) => return Err("it names no step".to_owned()),
+    }
+    Ok(())
+}
+
+fn answer_step(state: &mut RunState, plan: &PlanBody, verb: Verb, id: &StepId, at: Timestamp) {
+    let Some(step) = plan.step(id) else { return };
+    let direction = match &state.rollback {
+        None => Direction::Do,
+        Some(_) => stuck_direction(plan, state, step).unwrap_or(Direction::Undo),
+    };
+    if is_operators_step(state, id) {
+        state.operator = None;
+    }
+    if verb == Verb::Override && direction != Direction::Do {
+        if let Some(rollback) = &mut state.rollback {
+            rollback.one_way_accepted = true;
+        }
+        return;
+    }
+    let Some(own) = state.steps.get_mut(id) else { return };
+    own.reconciling = verb == Verb::Reconcile;
+    let track = match direction {
+        Direction::Do | Direction::Probe => &mut own.forward,
+        Direction::Safety => &mut own.safety,
+        Direction::Undo | Direction::ProbeUndo => &mut own.undo,
+    };
+    match verb {
+        Verb::Retry => *track = Track { round: track.round.saturating_add(1), ..Track::default() },
+        Verb::Skip => track.progress = Progress::Skipped,
+        // A gate that still watches is passed by the event that follows.
+        Verb::Override if matches!(track.progress, Progress::Watching { .. }) => {}
+        Verb::Override | Verb::MarkDone => track.progress = Progress::Done,
+        _ => {}
+    }
+    if direction == Direction::Do && verb != Verb::Reconcile {
+        own.ended_at = (verb != Verb::Retry).then_some(at);
+    }
+    if direction == Direction::Safety && verb == Verb::MarkDone {
+        clear_exposure(state, plan, id);
+    }
+}

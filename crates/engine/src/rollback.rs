@@ -1,0 +1,222 @@
+//! The way back: safety first, then undo in reverse dependency order.
+//!
+//! Safety of every exposed target and region starts at once and in parallel. It waits only for a forward shift of
+//! the same target and region that is still open, and for the undo of the deploy steps that the old side needs to
+//! carry the traffic. Undo of everything else begins when no exposure is left, and a step goes back when nothing
+//! that needs it is still due. Nothing here asks a gate, a window or a budget.
+
+use crate::STEPS_IN_FLIGHT_MAX;
+use crate::exposure::carries;
+use crate::next::{attempt_event, hurdle_event};
+use crate::retry::has_tries_left;
+use crate::state::{Progress, Rollback, RunState, Track};
+use crate::timers::open_attempts;
+use glidepath_model::event::{Direction, Event, RunEnd};
+use glidepath_model::plan::{CompensateOn, PlanBody, Step, Undo};
+use glidepath_model::{StepId, Timestamp};
+use std::collections::BTreeSet;
+
+/// The next event of a run that turned back.
+pub(crate) fn next(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Timestamp) -> Option<Event> {
+    close_gates(plan, state)
+        .or_else(|| next_safety(plan, state, rollback, now))
+        .or_else(|| safety_reached(plan, state, rollback))
+        .or_else(|| next_undo(plan, state, rollback, now))
+        .or_else(|| one_way(plan, state, rollback))
+        .or_else(|| stuck(plan, state))
+        .or_else(|| end(plan, state, rollback))
+}
+
+fn close_gates(plan: &PlanBody, state: &RunState) -> Option<Event> {
+    let watching = plan.steps.iter().find(|s| matches!(state.step(&s.id).forward.progress, Progress::Watching { .. }))?;
+    Some(Event::GateClosed { step: watching.id.clone(), passed: false, reason: "the run turned back".to_owned() })
+}
+
+fn next_safety(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Timestamp) -> Option<Event> {
+    state.exposures(plan).into_iter().filter(|e| !e.in_flight).filter_map(|e| e.safety_step).find_map(|id| {
+        let step = plan.step(&id).filter(|s| rollback.scope.contains(&s.id))?;
+        let old_side_is_ready =
+            step.exposure.iter().flat_map(|e| &e.safety_needs).all(|need| plan.step(need).is_none_or(|s| !undo_is_due(state, s)));
+        try_on(state, step, Direction::Safety, &state.step(&id).safety, now, old_side_is_ready)
+    })
+}
+
+fn safety_reached(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Event> {
+    (rollback.safety_reached.is_none() && !is_exposed_in_scope(plan, state, rollback)).then_some(Event::SafetyReached)
+}
+
+fn is_exposed_in_scope(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> bool {
+    let in_scope = |e: &crate::ExposureNow| {
+        plan.steps.iter().filter(|s| rollback.scope.contains(&s.id)).filter_map(|s| s.exposure.as_ref()).any(|x| x.target == e.target && x.region == e.region)
+    };
+    state.exposures(plan).iter().any(in_scope)
+}
+
+fn next_undo(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Timestamp) -> Option<Event> {
+    let allowed = allowed_undos(plan, state, rollback);
+    let has_room = open_attempts(state) < STEPS_IN_FLIGHT_MAX;
+    plan.steps.iter().rev().filter(|s| allowed.contains(&s.id)).find_map(|step| {
+        let own = state.step(&step.id);
+        let ready = has_room
+            && !own.forward.is_running()
+            && !own.safety.is_running()
+            && !dependants_of(plan, &step.id).iter().filter(|id| allowed.contains(*id)).any(|id| plan.step(id).is_some_and(|s| undo_is_due(state, s)));
+        try_on(state, step, Direction::Undo, &own.undo, now, ready)
+    })
+}
+
+/// Steps whose undo is due and may begin before or after safety.
+fn allowed_undos(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> BTreeSet<StepId> {
+    let due = plan.steps.iter().filter(|step| undo_is_due(state, step));
+    if rollback.safety_reached.is_some() {
+        let across_one_way = !rollback.one_way_accepted && one_way_in_place(plan, state, rollback).is_some();
+        return due.filter(|_| !across_one_way).map(|step| step.id.clone()).collect();
+    }
+    // Before safety only what safety itself needs, and what alone takes the traffic away.
+    let exposing: Vec<&Step> = plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && carries(plan, state, s)).collect();
+    let needed = |id: &StepId| {
+        exposing.iter().filter_map(|s| s.exposure.as_ref().map(|e| (s, e))).any(|(s, e)| e.safety_needs.contains(id) || (e.safety.is_none() && s.id == *id))
+    };
+    due.filter(|step| needed(&step.id)).map(|step| step.id.clone()).collect()
+}
+
+/// Begins, repeats or questions an attempt on the way back, where the track asks for it.
+fn try_on(state: &RunState, step: &Step, direction: Direction, track: &Track, now: Timestamp, ready: bool) -> Option<Event> {
+    match &track.progress {
+        Progress::Waiting if ready => Some(attempt_event(step, direction, track, now)),
+        Progress::RetryAt(at) if ready && *at <= now => Some(attempt_event(step, direction, track, now)),
+        Progress::Failed { .. } | Progress::Unsure { .. } => hurdle_event(state, step, direction, track, now),
+        // A done safety call does not undo itself; a later exposure of the same step does not exist on the way back.
+        Progress::Waiting
+        | Progress::RetryAt(_)
+        | Progress::Running { .. }
+        | Progress::Watching { .. }
+        | Progress::WaitingUntil(_)
+        | Progress::AskingPerson { .. }
+        | Progress::Done
+        | Progress::Skipped => None,
+    }
+}
+
+/// A one-way step that may be in place, once nothing runs forward any more.
+fn one_way_in_place<'a>(plan: &'a PlanBody, state: &RunState, rollback: &Rollback) -> Option<&'a Step> {
+    plan.steps
+        .iter()
+        .filter(|s| rollback.scope.contains(&s.id) && matches!(s.undo, Undo::ForwardOnly { .. }))
+        .find(|s| state.step(&s.id).may_be_in_place() && state.step(&s.id).undo.progress != Progress::Skipped)
+}
+
+fn one_way(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Event> {
+    let anything_open = state.steps.values().flat_map(|s| s.tracks()).any(Track::is_running);
+    if state.operator.is_some() || rollback.safety_reached.is_none() || rollback.one_way_accepted || anything_open {
+        return None;
+    }
+    let step = one_way_in_place(plan, state, rollback)?;
+    let why = match &step.undo {
+        Undo::ForwardOnly { reason } => reason.as_str(),
+        Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => "it has no undo",
+    };
+    let reason = format!("traffic is safe, but '{}' cannot be undone ({why}); say `mark-done` once it was undone by hand, `override --reason` to undo the rest around it, or `abandon`", step.title);
+    Some(Event::OperatorNeeded { step: Some(step.id.clone()), reason })
+}
+
+/// Why the step cannot go on by itself on the way back, and in which direction.
+pub(crate) fn stuck_step(plan: &PlanBody, state: &RunState, step: &Step) -> Option<(Direction, String)> {
+    let own = state.step(&step.id);
+    let gave_up = |direction: Direction, track: &Track| match &track.progress {
+        Progress::Failed { reason, retryable } => (!*retryable || !has_tries_left(step, direction, track)).then(|| (direction, reason.clone())),
+        Progress::Unsure { reason, ask: true } => Some((direction, reason.clone())),
+        _ => None,
+    };
+    let safety = gave_up(Direction::Safety, &own.safety).filter(|_| carries(plan, state, step));
+    safety.or_else(|| gave_up(Direction::Undo, &own.undo))
+}
+
+/// Asks an operator when nothing more can be done alone: other steps went back as far as they could before.
+fn stuck(plan: &PlanBody, state: &RunState) -> Option<Event> {
+    let moves = |track: &Track| matches!(track.progress, Progress::Running { .. } | Progress::RetryAt(_));
+    if state.operator.is_some() || state.steps.values().flat_map(|s| s.tracks()).any(moves) {
+        return None;
+    }
+    let (step, (direction, reason)) = plan.steps.iter().find_map(|step| Some((step, stuck_step(plan, state, step)?)))?;
+    let what = if direction == Direction::Safety { "traffic could not be taken off by" } else { "the undo failed for" };
+    Some(Event::OperatorNeeded { step: Some(step.id.clone()), reason: format!("{what} '{}': {reason}", step.title) })
+}
+
+fn end(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Event> {
+    let anything_open = state.steps.values().flat_map(|s| s.tracks()).any(Track::is_running);
+    let anything_due = plan.steps.iter().any(|step| undo_is_due(state, step));
+    let across_one_way = !rollback.one_way_accepted && one_way_in_place(plan, state, rollback).is_some();
+    if anything_open || anything_due || across_one_way || rollback.safety_reached.is_none() {
+        return None;
+    }
+    Some(Event::RunEnded { end: RunEnd::RolledBack, leftovers: leftovers(plan, state) })
+}
+
+/// Whether the undo of the step is due, or may become due once its open attempt is accounted for.
+pub(crate) fn undo_is_due(state: &RunState, step: &Step) -> bool {
+    let own = state.step(&step.id);
+    let in_scope = state.rollback.as_ref().is_some_and(|r| r.scope.contains(&step.id));
+    let settled = matches!(own.undo.progress, Progress::Done | Progress::Skipped);
+    let changed = own.may_be_in_place() || (own.began && step.compensate_on == CompensateOn::Attempt);
+    in_scope && !settled && changed && matches!(step.undo, Undo::Call { .. })
+}
+
+/// Steps that go back: everything, or the item, the items and steps that rest on it, and items that are half-way.
+pub(crate) fn scope_of(plan: &PlanBody, state: &RunState, item: Option<u32>) -> BTreeSet<StepId> {
+    let Some(item) = item else { return plan.steps.iter().map(|s| s.id.clone()).collect() };
+    let mut items: BTreeSet<u32> = plan.steps.iter().filter_map(|s| s.item).filter(|i| is_half_way(plan, state, *i)).collect();
+    items.insert(item);
+    loop {
+        let of_items = |s: &&Step| s.item.is_some_and(|i| items.contains(&i));
+        let mut scope: BTreeSet<StepId> = plan.steps.iter().filter(of_items).map(|s| s.id.clone()).collect();
+        for id in scope.clone() {
+            scope.extend(dependants_of(plan, &id));
+        }
+        let reached: BTreeSet<u32> = plan.steps.iter().filter(|s| scope.contains(&s.id)).filter_map(|s| s.item).collect();
+        // Steps of an item that rests on the failed one count only when that item has begun at all; either way it is whole.
+        if reached == items {
+            return scope;
+        }
+        items = reached;
+    }
+}
+
+/// Whether an item has begun and is not through: left alone, its exposure would outlive the run.
+fn is_half_way(plan: &PlanBody, state: &RunState, item: u32) -> bool {
+    let of_item = || plan.steps.iter().filter(|s| s.item == Some(item)).map(|s| state.step(&s.id));
+    of_item().any(|s| s.started_at.is_some()) && !of_item().all(|s| s.is_behind())
+}
+
+/// All steps that need `id`, directly or through others.
+pub(crate) fn dependants_of(plan: &PlanBody, id: &StepId) -> BTreeSet<StepId> {
+    let mut found: BTreeSet<StepId> = BTreeSet::new();
+    let mut open = vec![id.clone()];
+    while let Some(id) = open.pop() {
+        for step in plan.steps.iter().filter(|s| s.needs.contains(&id)) {
+            if found.insert(step.id.clone()) {
+                open.push(step.id.clone());
+            }
+        }
+    }
+    found
+}
+
+/// What stays in place if the run ended now, one line per step that changed something.
+pub(crate) fn leftovers(plan: &PlanBody, state: &RunState) -> Vec<String> {
+    let line = |step: &Step| {
+        let own = state.step(&step.id);
+        if !own.may_be_in_place() && !(own.began && step.compensate_on == CompensateOn::Attempt && own.undo.progress != Progress::Done) {
+            return None;
+        }
+        let sure = if own.forward.progress == Progress::Done { "" } else { "perhaps, its outcome is not known: " };
+        let why = match &step.undo {
+            Undo::LeaveInPlace { reason } => reason.clone(),
+            Undo::ForwardOnly { reason } => format!("cannot be undone: {reason}"),
+            Undo::Call { command, .. } => format!("undo by hand: {command}"),
+            Undo::Nothing => return None,
+        };
+        Some(format!("{sure}{} ({why})", step.title))
+    };
+    plan.steps.iter().filter_map(line).collect()
+}

@@ -1,0 +1,476 @@
+//! The state of a run: what the fold of its events says.
+
+use glidepath_model::event::{AttemptRef, ProcessMark, RunEnd};
+use glidepath_model::plan::PlanBody;
+use glidepath_model::projection::RunStatus;
+use glidepath_model::request::Who;
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{PlanId, Recorded, RunId, StepId, Timestamp};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use thiserror::Error;
+
+/// The state of a run. Only `apply` changes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunState {
+    /// The run.
+    pub run: RunId,
+    /// The plan it flies; `None` before the first event.
+    pub plan: Option<PlanId>,
+    /// Position of the last event folded; 0 before the first.
+    pub seq: u64,
+    /// Time of the last event folded.
+    pub last_at: Timestamp,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it landed, if it ever did; kept when it is rolled back later.
+    pub landed_at: Option<Timestamp>,
+    /// Who started it.
+    pub who: Option<Who>,
+    /// Seed of the retry jitter.
+    pub seed: u64,
+    /// The present owner.
+    pub owner: Option<Owner>,
+    /// What the pilot asked for.
+    pub pilot: Pilot,
+    /// The hold, while a person is asked.
+    pub hold: Option<Hold>,
+    /// The operator's case, while only a person can help.
+    pub operator: Option<OperatorNeed>,
+    /// The way back, once the run turned back.
+    pub rollback: Option<Rollback>,
+    /// The end, once it ended.
+    pub ended: Option<Ended>,
+    /// Since when the run rests (paused, stopped, holding, needs an operator) without flying in between.
+    pub resting_since: Option<Timestamp>,
+    /// Who asked the run to turn back, when a person (or the guard) did.
+    pub turned_back_by: Option<Who>,
+    /// Each step of the plan.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// The last events, for people, oldest first.
+    pub recent: VecDeque<Recorded>,
+}
+
+/// Where a run stands, the strongest condition first: ended, needs operator, rolling back, holding, stopped, paused, flying.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mode<'a> {
+    /// Steps are being done.
+    Flying,
+    /// Nothing new is started; gates go on and may pass.
+    Paused,
+    /// Exposure is frozen where it is: nothing new is started and no gate passes.
+    Stopped,
+    /// Exposure is held and a person is asked.
+    Holding(&'a Hold),
+    /// On the way back.
+    RollingBack(&'a Rollback),
+    /// Only a person can help. `RunState::rollback` says whether the run is on the way back.
+    NeedsOperator(&'a OperatorNeed),
+    /// Over.
+    Ended(&'a Ended),
+}
+
+/// The process that owns a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Who.
+    pub who: Who,
+    /// The process.
+    pub process: ProcessMark,
+}
+
+/// What the pilot asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pilot {
+    /// To fly.
+    Fly,
+    /// To start nothing new.
+    Pause,
+    /// To freeze exposure.
+    Stop,
+}
+
+/// A hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The step that could not go on, if one.
+    pub step: Option<StepId>,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When traffic goes to safety by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// What an operator is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorNeed {
+    /// The step, if one.
+    pub step: Option<StepId>,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollback {
+    /// Why.
+    pub cause: String,
+    /// The item that goes back; `None` for everything.
+    pub item: Option<u32>,
+    /// Steps that go back.
+    pub scope: BTreeSet<StepId>,
+    /// When the run turned back.
+    pub began_at: Timestamp,
+    /// When no exposure was left.
+    pub safety_reached: Option<Timestamp>,
+    /// Whether an operator accepted that one-way steps stay, so that the rest may go back.
+    pub one_way_accepted: bool,
+}
+
+/// The end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How.
+    pub end: RunEnd,
+    /// What stays in place, one line each.
+    pub leftovers: Vec<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The state of one step: three independent tracks, since a step may be done, made safe, and undone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StepState {
+    /// Forward.
+    pub forward: Track,
+    /// Exposure to zero.
+    pub safety: Track,
+    /// Back.
+    pub undo: Track,
+    /// Whether a forward attempt may have begun, in any round.
+    pub began: bool,
+    /// Whether an attempt with unknown outcome may have done it.
+    pub maybe_done: bool,
+    /// Whether its exposure was brought to zero since its last attempt.
+    pub cleared: bool,
+    /// Whether an operator asked for the probe that is open.
+    pub reconciling: bool,
+    /// When the first forward attempt, wait or watch began.
+    pub started_at: Option<Timestamp>,
+    /// When it was done, skipped or failed.
+    pub ended_at: Option<Timestamp>,
+    /// Typed outputs of the forward action.
+    pub outputs: BTreeMap<String, Value>,
+}
+
+/// One direction of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// Where it stands.
+    pub progress: Progress,
+    /// Round, from 1; raised by an operator's redo and by each opening of a gate.
+    pub round: u32,
+    /// Tries made in this round.
+    pub attempts: u32,
+    /// Probes made in this round.
+    pub probes: u32,
+}
+
+impl Default for Track {
+    fn default() -> Self {
+        Self { progress: Progress::Waiting, round: 1, attempts: 0, probes: 0 }
+    }
+}
+
+/// Where a track stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Progress {
+    /// Not begun, or not to be begun.
+    #[default]
+    Waiting,
+    /// An attempt is open (a probe too).
+    Running {
+        /// Which.
+        attempt: AttemptRef,
+        /// When it began.
+        since: Timestamp,
+        /// When it must have ended.
+        deadline: Timestamp,
+        /// Its process, where it has one.
+        process: Option<ProcessMark>,
+    },
+    /// A further try is set.
+    RetryAt(Timestamp),
+    /// The gate watches.
+    Watching {
+        /// When it was opened.
+        opened_at: Timestamp,
+        /// Its last look.
+        last: Option<Look>,
+    },
+    /// Time passes.
+    WaitingUntil(Timestamp),
+    /// A person is asked.
+    AskingPerson {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Done, passed, or undone.
+    Done,
+    /// Left out.
+    Skipped,
+    /// Not done.
+    Failed {
+        /// Why.
+        reason: String,
+        /// Whether another try can help.
+        retryable: bool,
+    },
+    /// Nobody knows.
+    Unsure {
+        /// Why not.
+        reason: String,
+        /// Whether only a person can say.
+        ask: bool,
+    },
+}
+
+/// One look of a gate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// When.
+    pub at: Timestamp,
+    /// What it concludes.
+    pub verdict: VerdictKind,
+    /// One line for people.
+    pub line: String,
+    /// The judge's state, to go on from.
+    pub state: Value,
+}
+
+/// One word about a step, for people and for colours.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepStatus {
+    /// Not begun.
+    Waiting,
+    /// An attempt is open.
+    Running,
+    /// A further try is set.
+    RetryAt(Timestamp),
+    /// The gate watches.
+    Watching,
+    /// Time passes until then.
+    WaitingUntil(Timestamp),
+    /// A person is asked.
+    AskingPerson(Timestamp),
+    /// Done.
+    Done,
+    /// Failed, or nobody knows.
+    Failed(String),
+    /// Left out.
+    Skipped,
+    /// On the way back.
+    Undoing,
+    /// Back.
+    Undone,
+    /// The undo failed for good or nobody knows.
+    UndoFailed(String),
+}
+
+/// An event or a plan that this engine cannot go on from; stops that run only.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EngineError {
+    /// The event cannot follow in this state.
+    #[error("GP0400: event {seq} ({kind}) of run {run} cannot follow: {reason}")]
+    IllegalEvent {
+        /// The run.
+        run: RunId,
+        /// Position of the event.
+        seq: u64,
+        /// Its kind.
+        kind: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// A stored event is of a kind or version that this program does not know.
+    #[error("GP0401: stored event of kind {kind}, version {version} is not known to this program: {reason}")]
+    UnknownEvent {
+        /// Kind.
+        kind: String,
+        /// Version.
+        version: u32,
+        /// Details.
+        reason: String,
+    },
+    /// The run was started with another meaning of the steps.
+    #[error("GP0402: run {run} is bound to engine semantics {bound}, this program has {have}")]
+    OtherSemantics {
+        /// The run.
+        run: RunId,
+        /// What it is bound to.
+        bound: u32,
+        /// What this program has.
+        have: u32,
+    },
+}
+
+impl EngineError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::IllegalEvent { .. } => "GP0400",
+            Self::UnknownEvent { .. } => "GP0401",
+            Self::OtherSemantics { .. } => "GP0402",
+        }
+    }
+}
+
+impl RunState {
+    /// The state before the first event.
+    pub fn new(run: RunId) -> Self {
+        Self {
+            run,
+            plan: None,
+            seq: 0,
+            last_at: Timestamp::EPOCH,
+            started_at: Timestamp::EPOCH,
+            landed_at: None,
+            who: None,
+            seed: 0,
+            owner: None,
+            pilot: Pilot::Fly,
+            hold: None,
+            operator: None,
+            rollback: None,
+            ended: None,
+            resting_since: None,
+            turned_back_by: None,
+            steps: BTreeMap::new(),
+            recent: VecDeque::new(),
+        }
+    }
+
+    /// Folds a journal from its beginning.
+    ///
+    /// # Errors
+    /// The first event that cannot follow.
+    pub fn fold(run: RunId, plan: &PlanBody, events: &[Recorded]) -> Result<Self, EngineError> {
+        let mut state = Self::new(run);
+        for recorded in events {
+            crate::apply(&mut state, plan, recorded)?;
+        }
+        Ok(state)
+    }
+
+    /// Where it stands.
+    pub fn mode(&self) -> Mode<'_> {
+        match (&self.ended, &self.operator, &self.rollback, &self.hold) {
+            (Some(ended), ..) => Mode::Ended(ended),
+            (None, Some(need), ..) => Mode::NeedsOperator(need),
+            (None, None, Some(rollback), _) => Mode::RollingBack(rollback),
+            (None, None, None, Some(hold)) => Mode::Holding(hold),
+            (None, None, None, None) => match self.pilot {
+                Pilot::Fly => Mode::Flying,
+                Pilot::Pause => Mode::Paused,
+                Pilot::Stop => Mode::Stopped,
+            },
+        }
+    }
+
+    /// Where it stands, as stores and lists show it.
+    pub fn status(&self) -> RunStatus {
+        match self.mode() {
+            Mode::Flying => RunStatus::Flying,
+            Mode::Paused | Mode::Stopped => RunStatus::Paused,
+            Mode::Holding(_) => RunStatus::Holding,
+            Mode::RollingBack(_) => RunStatus::RollingBack,
+            Mode::NeedsOperator(_) => RunStatus::NeedsOperator,
+            Mode::Ended(ended) => RunStatus::Ended(ended.end),
+        }
+    }
+
+    /// State of one step; a step that has no event yet waits.
+    pub fn step(&self, id: &StepId) -> &StepState {
+        static UNTOUCHED: StepState = StepState::UNTOUCHED;
+        self.steps.get(id).unwrap_or(&UNTOUCHED)
+    }
+
+    /// Whether the run rests until a person speaks (or the hold limit passes).
+    pub fn is_resting(&self) -> bool {
+        self.ended.is_none() && self.rollback.is_none() && (self.pilot != Pilot::Fly || self.hold.is_some() || self.operator.is_some())
+    }
+}
+
+impl StepState {
+    const UNTOUCHED: Self = Self {
+        forward: Track::UNTOUCHED,
+        safety: Track::UNTOUCHED,
+        undo: Track::UNTOUCHED,
+        began: false,
+        maybe_done: false,
+        cleared: false,
+        reconciling: false,
+        started_at: None,
+        ended_at: None,
+        outputs: BTreeMap::new(),
+    };
+
+    /// One word about it: what the way back says, else what the way forward says.
+    pub fn status(&self) -> StepStatus {
+        match &self.undo.progress {
+            Progress::Done => return StepStatus::Undone,
+            Progress::Running { .. } | Progress::RetryAt(_) => return StepStatus::Undoing,
+            Progress::Failed { reason, .. } | Progress::Unsure { reason, .. } => return StepStatus::UndoFailed(reason.clone()),
+            _ => {}
+        }
+        match &self.forward.progress {
+            Progress::Waiting => StepStatus::Waiting,
+            Progress::Running { .. } => StepStatus::Running,
+            Progress::RetryAt(at) => StepStatus::RetryAt(*at),
+            Progress::Watching { .. } => StepStatus::Watching,
+            Progress::WaitingUntil(until) => StepStatus::WaitingUntil(*until),
+            Progress::AskingPerson { until } => StepStatus::AskingPerson(*until),
+            Progress::Done => StepStatus::Done,
+            Progress::Skipped => StepStatus::Skipped,
+            Progress::Failed { reason, .. } | Progress::Unsure { reason, .. } => StepStatus::Failed(reason.clone()),
+        }
+    }
+
+    /// Whether the step no longer holds back those that need it.
+    pub fn is_behind(&self) -> bool {
+        matches!(self.forward.progress, Progress::Done | Progress::Skipped)
+    }
+
+    /// Whether it may have changed something that is still in place.
+    pub fn may_be_in_place(&self) -> bool {
+        self.undo.progress != Progress::Done && (self.forward.progress == Progress::Done || self.maybe_done || self.forward.is_running())
+    }
+
+    /// All three tracks.
+    pub fn tracks(&self) -> [&Track; 3] {
+        [&self.forward, &self.safety, &self.undo]
+    }
+}
+
+impl Track {
+    const UNTOUCHED: Self = Self { progress: Progress::Waiting, round: 1, attempts: 0, probes: 0 };
+
+    /// Whether an attempt is open.
+    pub fn is_running(&self) -> bool {
+        matches!(self.progress, Progress::Running { .. })
+    }
+
+    /// The open attempt.
+    pub fn open(&self) -> Option<(&AttemptRef, Timestamp, Option<&ProcessMark>)> {
+        match &self.progress {
+            Progress::Running { attempt, deadline, process, .. } => Some((attempt, *deadline, process.as_ref())),
+            _ => None,
+        }
+    }
+}
