@@ -18,33 +18,32 @@ use serde_json::Value;
 const VERSION: u32 = 1;
 
 /// An event as it is stored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEvent {
     /// Kind, such as `AttemptStarted`.
     pub kind: String,
     /// Version of the kind's form.
     pub version: u32,
-    /// The form.
-    pub json: Value,
+    /// The form, as compact JSON.
+    pub json: String,
 }
 
-impl StoredEvent {
-    /// The stored form of an event.
-    pub fn from_event(event: &Event) -> Self {
-        Self { kind: kind_of(event).to_owned(), version: VERSION, json: forms::write(event) }
-    }
+/// The stored form of an event.
+pub fn encode(event: &Event) -> StoredEvent {
+    StoredEvent { kind: kind_of(event).to_owned(), version: VERSION, json: forms::write(event).to_string() }
+}
 
-    /// The event.
-    ///
-    /// # Errors
-    /// `EngineError::UnknownEvent` when kind, version or form is not known.
-    pub fn to_event(&self) -> Result<Event, EngineError> {
-        let unknown = |reason: String| EngineError::UnknownEvent { kind: self.kind.clone(), version: self.version, reason };
-        if self.version != VERSION {
-            return Err(unknown(format!("this program reads version {VERSION}")));
-        }
-        forms::read(&self.kind, &self.json).map_err(unknown)
+/// The event of a stored form.
+///
+/// # Errors
+/// `EngineError::UnknownEvent` when kind, version or form is not known.
+pub fn decode(stored: &StoredEvent) -> Result<Event, EngineError> {
+    let unknown = |reason: String| EngineError::UnknownEvent { kind: stored.kind.clone(), version: stored.version, reason };
+    if stored.version != VERSION {
+        return Err(unknown(format!("this program reads version {VERSION}")));
     }
+    let json: Value = serde_json::from_str(&stored.json).map_err(|error| unknown(error.to_string()))?;
+    forms::read(&stored.kind, &json).map_err(unknown)
 }
 
 fn to_json(form: &impl Serialize) -> Value {
