@@ -3,6 +3,7 @@
 //! Events are encoded by the engine (kind, version, JSON). Submissions and answers have stored types here, so that
 //! the types of the port may change without changing what is on the disk.
 
+use glidepath_engine::stored;
 use glidepath_model::request::{Request, Who};
 use glidepath_model::{Event, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
@@ -110,20 +111,5 @@ pub(crate) fn no_such_plan(prefix: &str, matches: usize) -> StoreError {
         } else {
             format!("one plan that begins with {prefix} (there are {matches}; give more digits)")
         },
-    }
-}
-
-mod stored {
-    use glidepath_model::Event;
-    pub(crate) struct StoredEvent {
-        pub(crate) kind: String,
-        pub(crate) version: u32,
-        pub(crate) json: String,
-    }
-    pub(crate) fn encode(event: &Event) -> StoredEvent {
-        StoredEvent { kind: "x".into(), version: 1, json: serde_json::to_string(event).unwrap_or_default() }
-    }
-    pub(crate) fn decode(s: &StoredEvent) -> Result<Event, String> {
-        serde_json::from_str(&s.json).map_err(|e| e.to_string())
     }
 }

@@ -160,10 +160,10 @@ impl Walk {
     }
 
     fn stream_head(&mut self, run: &str, count: u64, head: &[u8]) {
-        let Some(reached) = self.streams.get(run).copied() else {
-            return self.findings.add(format!("all {count} events of run {run} are missing."));
-        };
-        if reached.count != count {
+        let reached = self.streams.get(run).copied().unwrap_or_default();
+        if reached.count == 0 && count > 0 {
+            self.findings.add(format!("all {count} events of run {run} are missing."));
+        } else if reached.count != count {
             self.findings.add(format!("run {run} must have {count} events and has {}.", reached.count));
         } else if Head::from_bytes(head) != Some(reached.head) {
             self.findings.add(format!("the head of run {run} does not fit its {count} events."));

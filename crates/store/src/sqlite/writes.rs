@@ -184,7 +184,7 @@ fn append_stream(connection: &Connection, epoch: u64, append: &StreamAppend, jou
         return Err(StoreError::Conflict { run: append.run.clone(), present: stream.count, expected: append.expected_seq }.into());
     }
     if append.events.is_empty() {
-        return Ok(());
+        return list_stream(connection, &append.run);
     }
     // Time within a stream never goes back, whatever the clocks of its owners did.
     stream.at_micros = stream.at_micros.max(append.at.as_micros());
@@ -214,6 +214,16 @@ fn append_stream(connection: &Connection, epoch: u64, append: &StreamAppend, jou
         stream.count.cast_signed(),
         stream.head.0,
         stream.at_micros
+    ])?;
+    Ok(())
+}
+
+/// A run may be listed before its first event; its empty stream has a head all the same, so that it can be missed.
+fn list_stream(connection: &Connection, run: &RunId) -> Result<(), Refusal> {
+    connection.prepare_cached("INSERT OR IGNORE INTO streams (run, count, head, at) VALUES (?1, 0, ?2, ?3)")?.execute(params![
+        run.as_str(),
+        Head::default().0,
+        i64::MIN
     ])?;
     Ok(())
 }

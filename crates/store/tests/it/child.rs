@@ -1,0 +1,108 @@
+//! Roles of other processes: the test binary starts itself to play one.
+
+use crate::fixtures::*;
+use glidepath_ports::{Store, StoreError};
+use glidepath_store::SqliteStore;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// Names the state folder to the child.
+const FOLDER_VARIABLE: &str = "GLIDEPATH_TEST_STATE_DIR";
+
+/// Starts this binary in a role, `child::name`.
+pub(crate) fn command(binary: &Path, role: &str, state_dir: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.args(["--exact", &format!("child::{role}"), "--ignored", "--nocapture"]);
+    command.env(FOLDER_VARIABLE, state_dir).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// A child that is ended when the test ends, however it ends.
+pub(crate) struct Role {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Role {
+    pub(crate) fn start(role: &str, state_dir: &Path) -> Self {
+        let mut child = command(&std::env::current_exe().unwrap(), role, state_dir).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// The number in the next line that says `word NUMBER`; `None` at the end of the output.
+    pub(crate) fn next_number(&mut self, word: &str) -> Option<u64> {
+        loop {
+            let mut line = String::new();
+            if self.lines.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            // A line without its end was cut by the kill, and may be half a number.
+            let number = line.strip_suffix('\n').and_then(|line| line.strip_prefix(word)).map(str::trim);
+            if let Some(number) = number.and_then(|text| text.parse().ok()) {
+                return Some(number);
+            }
+        }
+    }
+
+    /// SIGKILL, and wait for the end.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn state_dir() -> PathBuf {
+    std::env::var_os(FOLDER_VARIABLE).expect("this is a role of another process; the other tests start it").into()
+}
+
+fn say(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "\n{line}").unwrap();
+    stdout.flush().unwrap();
+}
+
+/// Appends to one run, and says each number only after the store acknowledged it.
+#[tokio::test]
+#[ignore = "a role of another process, started by the durability tests"]
+async fn append_until_killed() {
+    let store = SqliteStore::open(&state_dir()).unwrap();
+    let owner = own(&store).await;
+    let run = run_id(1);
+    let mut seq = store.read_run(&run, 0, usize::MAX).await.unwrap().len() as u64;
+    loop {
+        store.append(owner.epoch, vec![append(&run, seq, vec![noted(format!("event {}", seq + 1))])]).await.unwrap();
+        seq += 1;
+        say(&format!("acknowledged {seq}"));
+    }
+}
+
+/// Owns the store until its input ends.
+#[tokio::test]
+#[ignore = "a role of another process, started by the ownership tests"]
+async fn own_until_told() {
+    let store = SqliteStore::open(&state_dir()).unwrap();
+    let owner = own(&store).await;
+    store.append(owner.epoch, vec![append(&run_id(1), 0, vec![noted("from the owner")])]).await.unwrap();
+    say(&format!("owns {}", owner.epoch));
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// Opens the store and says what came of it.
+#[tokio::test]
+#[ignore = "a role of another process, started by the limits tests"]
+async fn open_as_another_user() {
+    match SqliteStore::open(&state_dir()).map(drop) {
+        Ok(()) => say("opened"),
+        Err(error @ StoreError::Unavailable { .. }) => say(&format!("unavailable {error}")),
+        Err(error) => say(&format!("other {error}")),
+    }
+}

@@ -1,0 +1,156 @@
+//! Small runs, plans and stores for tests.
+
+use glidepath_model::change::{Change, ChangeClass, Constraints, Intent, OnFailure, OnWindowEnd};
+use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark, RunEnd};
+use glidepath_model::plan::{Envelope, Estimate, Prediction, ProbabilityEstimate, RiskLevel};
+use glidepath_model::projection::{RunStatus, RunSummary};
+use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{Digest, Event, Millis, Plan, PlanBody, PlanId, RunId, Share, StepId, Timestamp};
+use glidepath_ports::Store;
+use glidepath_ports::store::StreamAppend;
+use std::collections::BTreeMap;
+
+/// A point in time some seconds after a fixed one.
+pub(crate) fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_790_000_000_000_000 + seconds * 1_000_000)
+}
+
+pub(crate) fn who() -> Who {
+    Who { name: "pilot".to_owned(), known_by: "os-user".to_owned() }
+}
+
+pub(crate) fn process() -> ProcessMark {
+    ProcessMark { boot_id: "boot".to_owned(), pid: 7, start_ticks: 99 }
+}
+
+pub(crate) fn run_id(number: u64) -> RunId {
+    RunId::new(format!("run-{number:012}"))
+}
+
+pub(crate) fn noted(line: impl Into<String>) -> Event {
+    Event::Noted { line: line.into() }
+}
+
+pub(crate) fn summary(run: &RunId, started: Timestamp, status: RunStatus) -> RunSummary {
+    RunSummary {
+        run: run.clone(),
+        plan: PlanId::new("ab".repeat(32)),
+        change: "checkout".into(),
+        title: "Require 3-D Secure".to_owned(),
+        status,
+        now: "bakes".to_owned(),
+        started_at: started,
+        ended_at: (!status.is_live()).then_some(started),
+        wake_at: None,
+        targets: vec!["payments-production".into()],
+        components: vec!["payments".into()],
+    }
+}
+
+/// An append of events to one run that flies.
+pub(crate) fn append(run: &RunId, expected_seq: u64, events: Vec<Event>) -> StreamAppend {
+    StreamAppend { run: run.clone(), expected_seq, at: time(0), events, summary: summary(run, time(0), RunStatus::Flying), lessons: vec![] }
+}
+
+/// Becomes the owner and gives the epoch; the ownership lives as long as the test holds it.
+pub(crate) async fn own(store: &dyn Store) -> glidepath_ports::Ownership {
+    store.try_own(who(), process()).await.unwrap().expect("nobody else owns the store of this test")
+}
+
+fn attempt() -> AttemptRef {
+    AttemptRef { step: StepId::new("production/payments/deploy"), direction: Direction::Do, round: 1, number: 2 }
+}
+
+/// One event of each kind.
+pub(crate) fn every_event() -> Vec<Event> {
+    let step = StepId::new("production/payments/gate");
+    let request =
+        Request { run: run_id(1), verb: Verb::Override, step: Some(step.clone()), who: who(), reason: Some("seen".into()), at: time(3) };
+    vec![
+        Event::RunStarted { plan: PlanId::new("ab".repeat(32)), engine_semantics: 1, who: who(), seed: u64::MAX },
+        Event::OwnerTook { epoch: 1, who: who(), process: process() },
+        Event::ClockJumped { by_ms: -40_000 },
+        Event::AttemptStarted { attempt: attempt(), deadline: time(60) },
+        Event::ProcessStarted { attempt: attempt(), process: process() },
+        Event::AttemptEnded {
+            attempt: attempt(),
+            outcome: Outcome::Done { outputs: BTreeMap::from([("rows".to_owned(), 12.into())]) },
+            took_ms: Millis(1500),
+        },
+        Event::RetrySet { step: step.clone(), direction: Direction::Undo, at: time(61) },
+        Event::WaitStarted { step: step.clone(), until: time(90) },
+        Event::WaitEnded { step: step.clone(), passed: true },
+        Event::GateOpened { step: step.clone(), round: 1 },
+        Event::GateLooked {
+            step: step.clone(),
+            verdict: VerdictKind::Undecided,
+            line: "no traffic \"yet\" \u{1f6eb}".to_owned(),
+            state: serde_json::json!({"counts": [1, 2, 3], "nothing": null}),
+        },
+        Event::GateClosed { step: step.clone(), passed: false, reason: "5x errors".to_owned() },
+        Event::RequestTaken { request, granted: true, answer: "promoted".to_owned() },
+        Event::HoldBegan { step: Some(step.clone()), reason: "undecided".to_owned(), until: Some(time(600)) },
+        Event::HoldEnded,
+        Event::RollbackBegan { cause: "regression".to_owned(), item: None },
+        Event::SafetyReached,
+        Event::OperatorNeeded { step: Some(step), reason: "the router is gone".to_owned() },
+        Event::RunEnded { end: RunEnd::RolledBack, leftovers: vec!["the expanded schema".to_owned()] },
+        noted("late result"),
+    ]
+}
+
+/// A plan of no steps, made at a time.
+pub(crate) fn plan(title: &str, created_at: Timestamp) -> Plan {
+    let change = Change {
+        name: "checkout".into(),
+        title: title.to_owned(),
+        reason: None,
+        class: ChangeClass::Normal,
+        intent: Intent::Feature,
+        environments: vec!["production".into()],
+        owner: None,
+        ticket: None,
+        items: vec![],
+        on_failure: OnFailure::RollbackChange,
+        on_window_end: OnWindowEnd::Finish,
+        constraints: Constraints::default(),
+        prefer: None,
+        source: None,
+    };
+    let body = PlanBody {
+        format: 1,
+        engine_semantics: 1,
+        change,
+        facts: Digest::of(b"facts"),
+        created_at,
+        expires_at: created_at.plus(Millis::from_mins(60)),
+        seed: 1,
+        assignments: vec![],
+        takeoff: vec![],
+        steps: vec![],
+        on_failure: OnFailure::RollbackChange,
+        matrices: vec![],
+        hold_limit_ms: Millis::from_mins(30),
+        envelope: Envelope { items: vec![], greatest_exposure: Share::percent(25), least_bake_ms: Millis(0), one_way: vec![] },
+        follow_ups: vec![],
+    };
+    Plan::new(body, prediction(), vec![], vec![], vec![], vec!["assumed 1 region".to_owned()])
+}
+
+fn prediction() -> Prediction {
+    let estimate = Estimate { p50_ms: Millis(1), p95_ms: Millis(2), source: "stated".to_owned() };
+    Prediction {
+        failure: ProbabilityEstimate { mean: 0.05, low: 0.01, high: 0.125, label: "prior only, 0 of your runs".to_owned() },
+        bad_requests: 12.5,
+        bad_requests_if_failing: 40.0,
+        bad_requests_straight: 900.0,
+        budget_share: None,
+        duration: estimate.clone(),
+        extra_cost: None,
+        time_to_safety: estimate.clone(),
+        time_to_rollback: estimate,
+        risk: RiskLevel::Low,
+        risk_reasons: vec![],
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests of the store from outside: one suite on both stores, and what only a disk can do wrong.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod child;
+mod conformance;
+mod durability;
+mod fixtures;
+mod limits;
+mod model;
+mod ownership;
+mod tamper;

@@ -1,0 +1,72 @@
+//! Two processes on one store.
+
+use crate::child::Role;
+use crate::fixtures::*;
+use glidepath_model::PlanId;
+use glidepath_ports::store::{Answer, Submission};
+use glidepath_ports::{Store, StoreError};
+use glidepath_store::SqliteStore;
+use std::sync::{Arc, Barrier};
+
+#[tokio::test]
+async fn a_second_process_reads_and_asks_but_owns_only_after_the_first_died() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Role::start("own_until_told", folder.path());
+    let epoch = first.next_number("owns ").unwrap();
+
+    let second = SqliteStore::open(folder.path()).unwrap();
+    assert!(second.try_own(who(), process()).await.unwrap().is_none());
+    assert_eq!(second.read_run(&run_id(1), 0, 10).await.unwrap().len(), 1, "the journal of a living owner can be read");
+    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(2), who: who() };
+    let number = second.submit(start.clone()).await.unwrap();
+
+    first.kill();
+    let owner = own(&second).await;
+    assert_eq!(owner.epoch, epoch + 1);
+    assert_eq!(second.submissions(0).await.unwrap(), [(number, start)], "what was asked outlives the owner");
+    second.append(owner.epoch, vec![append(&run_id(1), 1, vec![noted("from the second")])]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_owner_whose_lock_file_was_deleted_is_fenced_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (SqliteStore::open(folder.path()).unwrap(), SqliteStore::open(folder.path()).unwrap());
+    let old_owner = own(&old).await;
+    std::fs::remove_file(folder.path().join("owner.lock")).unwrap();
+    let new_owner = own(&new).await;
+    let refused = old.append(old_owner.epoch, vec![append(&run_id(1), 0, vec![noted("late")])]).await;
+    assert_eq!(refused, Err(StoreError::Fenced { mine: old_owner.epoch, present: new_owner.epoch }));
+    new.append(new_owner.epoch, vec![append(&run_id(1), 0, vec![noted("in time")])]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_of_one_handle_is_seen_by_the_counter_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (SqliteStore::open(folder.path()).unwrap(), SqliteStore::open(folder.path()).unwrap());
+    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(2), who: who() };
+    let number = one.submit(start).await.unwrap();
+    let before = one.change_counter().await.unwrap();
+    let answer = Answer { granted: true, line: "flies".to_owned() };
+    other.answer(number, answer.clone()).await.unwrap();
+    assert_ne!(one.change_counter().await.unwrap(), before);
+    assert_eq!(one.answer_to(number).await.unwrap(), Some(answer));
+}
+
+#[test]
+fn many_may_open_a_new_store_at_the_same_moment() {
+    const OPENERS: usize = 8;
+    let folder = tempfile::tempdir().unwrap();
+    let start = Arc::new(Barrier::new(OPENERS));
+    let openers: Vec<_> = (0..OPENERS)
+        .map(|_| {
+            let (start, path) = (Arc::clone(&start), folder.path().join("state"));
+            std::thread::spawn(move || {
+                start.wait();
+                SqliteStore::open(&path).map(drop)
+            })
+        })
+        .collect();
+    for opener in openers {
+        assert_eq!(opener.join().unwrap(), Ok(()));
+    }
+}
