@@ -1,1 +1,11 @@
-//! Test support: fake clock, scripted actions, crash points, real test servers.
+//! Test support: a clock on virtual time, a world with scripted actions, a store that fails where told, telemetry that a test writes.
+
+pub mod clock;
+pub mod faults;
+pub mod telemetry;
+pub mod world;
+
+pub use clock::{TEST_EPOCH, TestClock};
+pub use faults::{Fault, FaultyStore};
+pub use telemetry::{NoSecrets, ScriptedTelemetry};
+pub use world::{Mark, Script, ScriptedAction, World};

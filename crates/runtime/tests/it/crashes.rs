@@ -1,0 +1,96 @@
+//! The owner dies before and after every append of a run: the next one reaches the same end, nothing is lost, nothing is done twice.
+
+use crate::plans::thirty_steps;
+use crate::sky::{Sky, run_id};
+use glidepath_model::event::{Direction, RunEnd};
+use glidepath_model::plan::{Undo, Work};
+use glidepath_model::projection::RunStatus;
+use glidepath_model::{Plan, StepId};
+use glidepath_ports::{CancelToken, Store};
+use glidepath_runtime::{RuntimeError, Until};
+use glidepath_testkit::{Fault, FaultyStore, Script};
+use std::sync::Arc;
+
+/// Runs a future on virtual time of its own.
+fn on_virtual_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(future)
+}
+
+/// Flies the plan with a store that fails so; when the owner dies another one goes on. Gives the sky and the number of appends of the first.
+async fn fly_through(plan: &Plan, prepare: &dyn Fn(&Sky), fault: Option<(u64, Fault)>) -> (Sky, u64) {
+    let sky = Sky::new();
+    prepare(&sky);
+    let run = run_id("crash");
+    sky.submit_start(plan, &run).await;
+    let store = FaultyStore::new(sky.store.clone());
+    let store = Arc::new(match &fault {
+        Some((at, fault)) => store.with(*at, *at, fault.clone()),
+        None => store,
+    });
+    let until = Until::RunEnds(run);
+    let first = sky.runtime_on(store.clone()).own_and_fly(&until, &CancelToken::new()).await;
+    match &fault {
+        None => assert!(first.is_ok(), "{first:?}"),
+        Some(_) => assert!(matches!(first, Err(RuntimeError::Fenced { .. })), "{first:?}"),
+    }
+    let second = sky.runtime().own_and_fly(&until, &CancelToken::new()).await;
+    assert!(second.is_ok(), "{second:?}");
+    (sky, store.appends())
+}
+
+fn effects_of<'a>(plan: &'a Plan, is_wanted: impl Fn(&glidepath_model::Step) -> bool + 'a) -> impl Iterator<Item = &'a StepId> {
+    plan.body.steps.iter().filter(move |step| matches!(step.work, Work::Call(_)) && is_wanted(step)).map(|step| &step.id)
+}
+
+/// Crashes at every append, before and after it, and checks what became of the world.
+fn crash_everywhere(plan: &Plan, prepare: &dyn Fn(&Sky), check: &dyn Fn(&Sky, Option<RunStatus>, &str)) {
+    let appends = on_virtual_time(async {
+        let (sky, appends) = fly_through(plan, prepare, None).await;
+        check(&sky, sky.status(&run_id("crash")).await, "without a crash");
+        appends
+    });
+    assert!(appends > 30, "only {appends} appends");
+    for at in 1..=appends {
+        for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+            let what = format!("{fault:?} at append {at} of {appends}");
+            on_virtual_time(async {
+                let (sky, _) = fly_through(plan, prepare, Some((at, fault))).await;
+                check(&sky, sky.status(&run_id("crash")).await, &what);
+                let audit = sky.store.verify().await.unwrap();
+                assert_eq!(audit.findings, Vec::<String>::new(), "{what}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_landing_is_the_same_whenever_the_owner_dies() {
+    let plan = thirty_steps();
+    assert_eq!(plan.body.steps.len(), 30);
+    crash_everywhere(&plan, &|_| {}, &|sky, status, what| {
+        for id in effects_of(&plan, |_| true) {
+            let count = sky.world.count(id, Direction::Do);
+            let most = if plan.body.step(id).unwrap().exposure.is_some() { 2 } else { 1 };
+            assert!((1..=most).contains(&count), "{what}: {id} took effect {count} times");
+        }
+        assert_eq!(sky.world.marks().iter().filter(|mark| mark.attempt.direction != Direction::Do).count(), 0, "{what}");
+        assert_eq!(status, Some(RunStatus::Ended(RunEnd::Succeeded)), "{what}");
+    });
+}
+
+#[test]
+fn a_rollback_is_the_same_whenever_the_owner_dies() {
+    let plan = thirty_steps();
+    let failing = StepId::from("stage-3/host-b");
+    let script = |sky: &Sky| sky.world.always(&failing, Direction::Do, Script::fails(false));
+    crash_everywhere(&plan, &script, &|sky, status, what| {
+        assert_eq!(status, Some(RunStatus::Ended(RunEnd::RolledBack)), "{what}");
+        for id in effects_of(&plan, |step| matches!(step.undo, Undo::Call { .. })) {
+            assert!(!sky.world.is_in_place(id), "{what}: {id} is still in place");
+            let (done, undone) = (sky.world.count(id, Direction::Do), sky.world.count(id, Direction::Undo));
+            assert!(done <= 1 && undone <= done.max(1), "{what}: {id} done {done} times, undone {undone} times");
+        }
+        let shifts: Vec<_> = sky.world.marks().into_iter().filter(|mark| mark.attempt.step.as_str().ends_with("/shift")).collect();
+        assert_eq!(shifts.last().map(|mark| mark.attempt.direction), Some(Direction::Safety), "{what}: traffic ends on the old side");
+    });
+}

@@ -1,0 +1,143 @@
+//! A store that fails where a test wants it to.
+
+use glidepath_model::event::ProcessMark;
+use glidepath_model::projection::RunSummary;
+use glidepath_model::request::Who;
+use glidepath_model::{Digest, Plan, Recorded, RunId};
+use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission};
+use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What goes wrong with an append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The owner dies before the append: nothing is written, and every later append of this handle fails.
+    CrashBefore,
+    /// The owner dies after the append: it is written, but the owner never hears of it.
+    CrashAfter,
+    /// The append is not written and fails with this error.
+    Refuse(StoreError),
+    /// The append is written and fails with this error: the answer was lost.
+    LoseAnswer(StoreError),
+}
+
+/// Wraps a store. A crash looks to the owner like being fenced: it must stop at once and start no effect.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    appends: AtomicU64,
+    faults: Mutex<Vec<(u64, u64, Fault)>>,
+    crashed: AtomicU64,
+}
+
+impl FaultyStore {
+    /// A store that does not fail yet.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, appends: AtomicU64::new(0), faults: Mutex::default(), crashed: AtomicU64::new(0) }
+    }
+
+    /// Fails the appends `from` to `to`, counted from 1, both included.
+    #[must_use]
+    pub fn with(self, from: u64, to: u64, fault: Fault) -> Self {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push((from, to, fault));
+        self
+    }
+
+    /// Appends asked for so far.
+    pub fn appends(&self) -> u64 {
+        self.appends.load(Ordering::SeqCst)
+    }
+
+    /// Whether the crash has happened.
+    pub fn has_crashed(&self) -> bool {
+        self.crashed.load(Ordering::SeqCst) > 0
+    }
+
+    fn fault_at(&self, number: u64) -> Option<Fault> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.iter().find(|(from, to, _)| (*from..=*to).contains(&number)).map(|(_, _, fault)| fault.clone())
+    }
+
+    fn crash(&self, epoch: u64) -> StoreError {
+        self.crashed.store(1, Ordering::SeqCst);
+        StoreError::Fenced { mine: epoch, present: epoch + 1 }
+    }
+}
+
+impl Store for FaultyStore {
+    fn try_own(&self, who: Who, process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>> {
+        self.inner.try_own(who, process)
+    }
+
+    fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            if self.has_crashed() {
+                return Err(self.crash(epoch));
+            }
+            let number = self.appends.fetch_add(1, Ordering::SeqCst) + 1;
+            match self.fault_at(number) {
+                None => self.inner.append(epoch, appends).await,
+                Some(Fault::CrashBefore) => Err(self.crash(epoch)),
+                Some(Fault::CrashAfter) => self.inner.append(epoch, appends).await.and(Err(self.crash(epoch))),
+                Some(Fault::Refuse(error)) => Err(error),
+                Some(Fault::LoseAnswer(error)) => self.inner.append(epoch, appends).await.and(Err(error)),
+            }
+        })
+    }
+
+    fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
+        self.inner.read_run(run, after, events_max)
+    }
+
+    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        self.inner.runs(only_live, runs_max)
+    }
+
+    fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.save_plan(plan, facts)
+    }
+
+    fn load_plan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<StoredPlan, StoreError>> {
+        self.inner.load_plan(prefix)
+    }
+
+    fn plans(&self, plans_max: usize) -> BoxFuture<'_, Result<Vec<PlanLine>, StoreError>> {
+        self.inner.plans(plans_max)
+    }
+
+    fn save_blob(&self, bytes: Vec<u8>) -> BoxFuture<'_, Result<Digest, StoreError>> {
+        self.inner.save_blob(bytes)
+    }
+
+    fn load_blob<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
+        self.inner.load_blob(digest)
+    }
+
+    fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.submit(submission)
+    }
+
+    fn submissions(&self, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+        self.inner.submissions(after)
+    }
+
+    fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.answer(number, answer)
+    }
+
+    fn answer_to(&self, number: u64) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
+        self.inner.answer_to(number)
+    }
+
+    fn lessons(&self) -> BoxFuture<'_, Result<Lessons, StoreError>> {
+        self.inner.lessons()
+    }
+
+    fn verify(&self) -> BoxFuture<'_, Result<Audit, StoreError>> {
+        self.inner.verify()
+    }
+
+    fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.change_counter()
+    }
+}

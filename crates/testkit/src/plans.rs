@@ -1,0 +1,288 @@
+//! Small plans for tests, from a compact text, one step per line:
+//!
+//! ```text
+//! plan on-failure hold hold-limit 60s items 2
+//! call deploy/eu item 0 compensate attempt unknown probe
+//! call shift/eu/5 needs deploy/eu item 0 target payments region eu share 5
+//! gate watch/eu/5 needs shift/eu/5 item 0 bake 10s min-bake 4s patience 20s
+//! wait settle needs watch/eu/5 for 30s
+//! manual sign-off needs settle for 60s
+//! ```
+//!
+//! Words after the id come in pairs. Lists are separated by commas. A call is undone by a call unless `undo` says
+//! `nothing`, `leave` or `one-way`; an exposure has a safety call unless `safety` says `none`. Every call is of the
+//! kind the caller names, with the input `{"step": ID, "what": "do" | "undo" | "safety" | "probe" | "validate"}`.
+
+use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::catalog::Selector;
+use glidepath_model::change::{Change, ChangeClass, Constraints, Intent, Item, ItemKind, OnFailure, OnWindowEnd, VersionedKind};
+use glidepath_model::plan::*;
+use glidepath_model::{ChangeName, ComponentName, Digest, Millis, RegionName, Share, StepId, TargetName, Timestamp, Version};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Time at which test plans are made: 2026-12-01T00:00:00Z.
+pub const MADE_AT: Timestamp = Timestamp::from_micros(1_796_083_200_000_000);
+
+/// A chain of `steps` calls, each needing the one before.
+pub fn chain_plan(kind: &str, steps: usize) -> PlanBody {
+    let mut text = String::from("plan\n");
+    for number in 1..=steps {
+        let needs = if number > 1 { format!(" needs step-{}", number - 1) } else { String::new() };
+        let _ = writeln!(text, "call step-{number}{needs} timeout 10s");
+    }
+    text_plan(kind, &text)
+}
+
+/// Thirty steps as a planner makes them: a preflight, a backup, a migration that may stay, then in each of two
+/// regions three deploys, and three stages of shift and gate with a settling wait, and a finish. Gates bake `bake`.
+pub fn canary_plan(kind: &str, bake: Millis) -> PlanBody {
+    let gate_times = format!("bake {}ms min-bake {}ms patience {}ms look {}ms", bake.0, bake.0 / 2, bake.0.saturating_mul(3), (bake.0 / 4).max(1));
+    let mut text = String::from("plan hold-limit 60s items 2\ncall preflight undo nothing\ncall backup needs preflight undo leave\n");
+    text.push_str("call migrate needs backup item 0 undo leave\n");
+    let mut before = "migrate".to_owned();
+    for region in ["eu-west", "us-east"] {
+        for host in 1..=3 {
+            let _ = writeln!(text, "call {region}/deploy-{host} needs {before} item 1 compensate attempt unknown probe target payments region {region}");
+        }
+        let deploys = format!("{region}/deploy-1,{region}/deploy-2,{region}/deploy-3");
+        let mut needs = deploys;
+        for share in [5, 25, 100] {
+            let _ = writeln!(text, "call {region}/shift-{share} needs {needs} item 1 target payments region {region} share {share} undo nothing");
+            let _ = writeln!(text, "gate {region}/gate-{share} needs {region}/shift-{share} item 1 target payments region {region} {gate_times}");
+            needs = format!("{region}/gate-{share}");
+        }
+        let _ = writeln!(text, "wait {region}/settle needs {needs} item 1 for 20ms");
+        let _ = writeln!(text, "call {region}/verify needs {region}/settle item 1 undo nothing");
+        let _ = writeln!(text, "call {region}/drain-old needs {region}/verify item 1");
+        before = format!("{region}/drain-old");
+    }
+    let _ = writeln!(text, "call notice needs {before} undo nothing\ncall clean-up needs {before}\ncall close needs notice,clean-up undo nothing");
+    text_plan(kind, &text)
+}
+
+/// The plan of a compact text. A text that cannot be read gives a plan with fewer steps and a title that says so,
+/// which no test takes for what it asked for; `parse_plan` gives the error itself.
+fn text_plan(kind: &str, text: &str) -> PlanBody {
+    parse_plan(kind, text).unwrap_or_else(|error| plan_of(&BTreeMap::new(), Vec::new(), &error))
+}
+
+/// Reads the compact text.
+///
+/// # Errors
+/// One sentence with the line that cannot be read.
+pub fn parse_plan(kind: &str, text: &str) -> Result<PlanBody, String> {
+    let mut header = BTreeMap::new();
+    let mut steps: Vec<Step> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let said = |error: String| format!("{line}: {error}");
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("plan") => header = pairs(words).map_err(said)?,
+            Some(work) => {
+                let id = words.next().ok_or_else(|| said("a step needs an id".to_owned()))?;
+                let step = step(kind, work, id, &pairs(words).map_err(said)?).map_err(said)?;
+                if let Some(need) = step.needs.iter().find(|need| !steps.iter().any(|s| s.id == **need)) {
+                    return Err(said(format!("no earlier step is called {need}")));
+                }
+                steps.push(step);
+            }
+            None => {}
+        }
+    }
+    Ok(plan_of(&header, steps, "A change for tests"))
+}
+
+type Words = BTreeMap<String, String>;
+
+fn pairs<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Words, String> {
+    let mut found = BTreeMap::new();
+    while let Some(key) = words.next() {
+        let value = words.next().ok_or_else(|| format!("`{key}` has no value"))?;
+        found.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(found)
+}
+
+fn plan_of(header: &Words, steps: Vec<Step>, title: &str) -> PlanBody {
+    let on_failure = match header.get("on-failure").map(String::as_str) {
+        Some("hold") => OnFailure::Hold,
+        Some("rollback-item") => OnFailure::RollbackItem,
+        _ => OnFailure::RollbackChange,
+    };
+    let items = header.get("items").and_then(|n| n.parse().ok()).unwrap_or(1);
+    PlanBody {
+        format: 1,
+        engine_semantics: 1,
+        change: change(title, items, on_failure),
+        facts: Digest::of(b"facts"),
+        created_at: MADE_AT,
+        expires_at: MADE_AT.plus(Millis::from_mins(24 * 60)),
+        seed: 7,
+        assignments: Vec::new(),
+        takeoff: Vec::new(),
+        steps,
+        on_failure,
+        matrices: Vec::new(),
+        hold_limit_ms: header.get("hold-limit").and_then(|t| Millis::parse(t)).unwrap_or(Millis::from_mins(10)),
+        envelope: Envelope { items: Vec::new(), greatest_exposure: Share::ALL, least_bake_ms: Millis::ZERO, one_way: Vec::new() },
+        follow_ups: Vec::new(),
+    }
+}
+
+fn change(title: &str, items: u32, on_failure: OnFailure) -> Change {
+    let item = |number: u32| Item {
+        component: ComponentName::new(format!("component-{number}")),
+        kind: ItemKind::Version {
+            what: VersionedKind::Code,
+            to: Version::from("2"),
+            expect_from: None,
+            artifact: None,
+            removes: false,
+        },
+        strategy: None,
+        declared_at: None,
+    };
+    Change {
+        name: ChangeName::from("test-change"),
+        title: title.to_owned(),
+        reason: None,
+        class: ChangeClass::default(),
+        intent: Intent::default(),
+        environments: Vec::new(),
+        owner: None,
+        ticket: None,
+        items: (0..items).map(item).collect(),
+        on_failure,
+        on_window_end: OnWindowEnd::default(),
+        constraints: Constraints::default(),
+        prefer: None,
+        source: None,
+    }
+}
+
+fn step(kind: &str, work: &str, id: &str, words: &Words) -> Result<Step, String> {
+    let call = |what: &str| ActionCall { kind: kind.to_owned(), version: 1, input: json!({ "step": id, "what": what }) };
+    let word = |key: &str| words.get(key).map(String::as_str);
+    let list = |key: &str| word(key).map(|ids| ids.split(',').map(StepId::from).collect()).unwrap_or_default();
+    let timeout_ms = length(words, "timeout", Millis::from_secs(10))?;
+    let undo_call = Undo::Call { call: call("undo"), validations: Vec::new(), command: format!("undo {id}"), timeout_ms };
+    let undo = match (work, word("undo")) {
+        ("call", None | Some("call")) => undo_call,
+        (_, Some("leave")) => Undo::LeaveInPlace { reason: "it may stay".to_owned() },
+        (_, Some("one-way")) => Undo::ForwardOnly { reason: "it drops data".to_owned() },
+        _ => Undo::Nothing,
+    };
+    let on_unknown = match word("unknown") {
+        Some("probe") => OnUnknown::Probe,
+        Some("ask") => OnUnknown::Ask,
+        _ => OnUnknown::Rerun,
+    };
+    Ok(Step {
+        id: StepId::from(id),
+        title: id.to_owned(),
+        phase: Phase::Deploy,
+        item: words.get("item").map(|n| n.parse().map_err(|_| format!("{n} is no item"))).transpose()?,
+        target: word("target").map(TargetName::from),
+        environment: None,
+        region: word("region").map(RegionName::from),
+        wave: 0,
+        stage: 0,
+        owner: None,
+        needs: list("needs"),
+        work: work_of(work, words, call("do"))?,
+        validations: if word("validate") == Some("yes") { vec![call("validate")] } else { Vec::new() },
+        undo,
+        compensate_on: if word("compensate") == Some("attempt") { CompensateOn::Attempt } else { CompensateOn::Done },
+        on_unknown,
+        probe: (on_unknown == OnUnknown::Probe || word("probe") == Some("yes")).then(|| call("probe")),
+        retry: RetryPolicy {
+            attempts_max: words.get("tries").map_or(Ok(2), |n| n.parse().map_err(|_| format!("{n} is no number of tries")))?,
+            first_delay_ms: length(words, "delay", Millis(100))?,
+            delay_max_ms: Millis::from_secs(5),
+        },
+        timeout_ms,
+        expected: Estimate { p50_ms: Millis(100), p95_ms: Millis(300), source: "stated".to_owned() },
+        exposure: exposure(words, list("safety-needs"), call("safety"))?,
+        duration_key: Some(format!("test/{id}")),
+        command: format!("do {id}"),
+    })
+}
+
+fn work_of(work: &str, words: &Words, call: ActionCall) -> Result<Work, String> {
+    match work {
+        "call" => Ok(Work::Call(call)),
+        "wait" => Ok(Work::Wait(length(words, "for", Millis::from_secs(1))?)),
+        "manual" => Ok(Work::Manual { prompt: "may it go on?".to_owned(), deadline_ms: length(words, "for", Millis::from_secs(60))? }),
+        "gate" => {
+            let check = match words.get("check").map(String::as_str) {
+                Some("threshold") => {
+                    GateCheck::Threshold { name: "errors".to_owned(), source: no_source(), query: "0".to_owned(), min: None, max: Some(1.0), failures_max: 3 }
+                }
+                _ => proportion(),
+            };
+            Ok(Work::Gate(Box::new(GateSpec {
+                subject: "test traffic".to_owned(),
+                checks: vec![check],
+                min_bake_ms: length(words, "min-bake", Millis::ZERO)?,
+                bake_ms: length(words, "bake", Millis::from_secs(10))?,
+                patience_ms: length(words, "patience", Millis::from_secs(30))?,
+                look_every_ms: length(words, "look", Millis::from_secs(1))?,
+                early_promotion: words.get("early").map(String::as_str) == Some("yes"),
+            })))
+        }
+        other => Err(format!("{other} is no kind of step")),
+    }
+}
+
+fn proportion() -> GateCheck {
+    let selector = || Selector { metric: "requests_total".to_owned(), matchers: Vec::new() };
+    let counts = || CountSelectors::BadOfTotal { bad: selector(), total: selector() };
+    GateCheck::Proportion {
+        name: "errors".to_owned(),
+        source: no_source(),
+        canary: counts(),
+        baseline: counts(),
+        effect: 2.0,
+        alpha: 0.01,
+        dispersion: None,
+        ceiling: None,
+    }
+}
+
+fn no_source() -> CountSource {
+    CountSource::Scrape { urls: Vec::new(), timeout_ms: Millis::from_secs(1) }
+}
+
+fn exposure(words: &Words, safety_needs: Vec<StepId>, safety: ActionCall) -> Result<Option<Exposure>, String> {
+    let Some(share) = words.get("share") else { return Ok(None) };
+    let percent: u32 = share.parse().map_err(|_| format!("{share} is no whole number of percent"))?;
+    let has_safety = words.get("safety").map(String::as_str) != Some("none");
+    Ok(Some(Exposure {
+        target: TargetName::from(words.get("target").map_or("target", String::as_str)),
+        region: words.get("region").map(|r| RegionName::from(r.as_str())),
+        share: Share::percent(percent),
+        safety: has_safety.then_some(safety),
+        safety_command: has_safety.then(|| "safety".to_owned()),
+        safety_needs,
+    }))
+}
+
+fn length(words: &Words, key: &str, default: Millis) -> Result<Millis, String> {
+    words.get(key).map_or(Ok(default), |text| Millis::parse(text).ok_or_else(|| format!("{key} {text} is no length of time")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_ready_made_plans_have_the_steps_they_promise() {
+        assert_eq!(chain_plan("fake", 5).steps.len(), 5);
+        let canary = canary_plan("fake", Millis(40));
+        assert_eq!((canary.change.title.as_str(), canary.steps.len()), ("A change for tests", 30));
+        assert!(parse_plan("fake", "call b needs a").unwrap_err().contains("no earlier step"));
+    }
+}

@@ -1,0 +1,76 @@
+//! Telemetry that a test writes.
+
+use glidepath_model::catalog::Selector;
+use glidepath_model::plan::CountSource;
+use glidepath_ports::telemetry::ValueReading;
+use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError, world::Secret, world::SecretError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+type CountersNow = Arc<dyn Fn(&Selector, f64) -> Result<BTreeMap<String, f64>, TelemetryError> + Send + Sync>;
+type ValueNow = Arc<dyn Fn(&str, f64) -> Result<Option<f64>, TelemetryError> + Send + Sync>;
+
+/// Counters and values as functions of the seconds since the beginning.
+pub struct ScriptedTelemetry {
+    clock: Arc<dyn Clock>,
+    began_micros: i64,
+    counters: Mutex<CountersNow>,
+    value: Mutex<ValueNow>,
+}
+
+impl ScriptedTelemetry {
+    /// No series and no values.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let began_micros = clock.now().as_micros();
+        Self {
+            clock,
+            began_micros,
+            counters: Mutex::new(Arc::new(|_, _| Ok(BTreeMap::new()))),
+            value: Mutex::new(Arc::new(|_, _| Ok(None))),
+        }
+    }
+
+    /// Sets what a selector reads at so many seconds since the beginning.
+    pub fn set_counters(&self, now: impl Fn(&Selector, f64) -> Result<BTreeMap<String, f64>, TelemetryError> + Send + Sync + 'static) {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+    }
+
+    /// Sets what a query gives at so many seconds since the beginning.
+    pub fn set_value(&self, now: impl Fn(&str, f64) -> Result<Option<f64>, TelemetryError> + Send + Sync + 'static) {
+        *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+    }
+
+    fn seconds(&self) -> f64 {
+        (self.clock.now().as_micros() - self.began_micros) as f64 / 1e6
+    }
+}
+
+impl Telemetry for ScriptedTelemetry {
+    fn counters<'a>(&'a self, _source: &'a CountSource, selector: &'a Selector) -> BoxFuture<'a, Result<CounterReading, TelemetryError>> {
+        let now = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let series = now(selector, self.seconds());
+        let observed_at = self.clock.now();
+        Box::pin(async move { Ok(CounterReading { series: series?, observed_at }) })
+    }
+
+    fn value<'a>(&'a self, _source: &'a CountSource, query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>> {
+        let now = self.value.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let value = now(query, self.seconds());
+        let observed_at = self.clock.now();
+        Box::pin(async move { Ok(value?.map(|value| ValueReading { value, observed_at })) })
+    }
+}
+
+/// Knows no secrets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn resolve(&self, reference: &str) -> Result<Secret, SecretError> {
+        Err(SecretError { reference: reference.to_owned(), reason: "there are no secrets in this test".to_owned() })
+    }
+
+    fn redact(&self, text: &str) -> String {
+        text.to_owned()
+    }
+}
