@@ -1,12 +1,49 @@
 //! The planner: a change and a snapshot of facts become one executable, explained plan.
 //!
 //! Pure and total: no clock, no randomness, no input or output; odd input gives diagnostics, never a panic. Equal inputs give equal bytes.
+//!
+//! The way of a change: `site` puts each item into each environment with what the facts say of the place; `order` sorts the items over
+//! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
+//! rules it out; `predict` gives it figures; `rank` picks one strategy per site; `lower` makes the steps; `body` puts the rest around them;
+//! `check` looks the result over.
 
+mod body;
+mod check;
+pub mod codes;
+mod command;
+mod durations;
+mod ladder;
+mod lower;
+mod notes;
+mod order;
+mod outline;
+mod predict;
+mod rank;
+mod site;
+mod template;
+mod traffic;
+
+pub use check::check;
+
+use crate::ladder::Ladders;
+use crate::notes::Notes;
+use crate::outline::{Outline, choices};
+use crate::rank::{Options, Ranking};
+use crate::site::Site;
 use glidepath_model::action::ActionDescriptor;
 use glidepath_model::diagnostic::Diagnostic;
 use glidepath_model::ids::Digest;
-use glidepath_model::plan::Plan;
-use glidepath_model::{Change, Facts, Timestamp};
+use glidepath_model::plan::{Assignment, Plan, PlanBody, RuledOut, Strategy, VerificationKind};
+use glidepath_model::{Change, Facts, Millis, Timestamp};
+
+/// Version of the plan's form.
+const FORMAT: u32 = 1;
+/// Meaning of the steps that the planner writes.
+const ENGINE_SEMANTICS: u32 = 1;
+/// How long a plan holds where the project does not say.
+const TTL_DEFAULT: Millis = Millis::from_mins(24 * 60);
+/// How long partial exposure may be held where no environment says.
+const HOLD_DEFAULT: Millis = Millis::from_mins(60);
 
 /// What a plan is computed with, beside the change and the facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,20 +63,146 @@ pub struct PlanOptions {
 pub struct Planning {
     /// The winning plan; `None` where something refuses it.
     pub plan: Option<Plan>,
-    /// Why there is no plan, or why it must not be flown as it is: facts, calendars, claims. Exit code 3.
+    /// Facts that forbid a plan: missing, stale, or other than expected. Exit code 3.
     pub refused: Vec<Diagnostic>,
-    /// What is wrong with the input. Errors among them leave `plan` empty. Exit code 2.
+    /// What is wrong with the input. Exit code 2.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 /// Plans a change.
 pub fn plan(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions) -> Planning {
-    let _ = (change, facts, descriptors, options);
-    Planning::default()
+    let mut notes = Notes { accept_stale: options.accept_stale, ..Notes::default() };
+    let plan = work_out(change, facts, descriptors, options, &mut notes);
+    Planning { plan, refused: notes.refused, diagnostics: notes.diagnostics }
 }
 
-/// Looks a plan over for what a careful person would mend first.
-pub fn check(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
-    let _ = (plan, facts);
-    Vec::new()
+fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions, notes: &mut Notes) -> Option<Plan> {
+    let levels = order::levels(change, &facts.catalog, notes);
+    let sites = site::resolve(change, facts, options.now, notes);
+    let levels = levels?;
+    if notes.is_stuck() || sites.is_empty() {
+        return None;
+    }
+    let ladders = ladder::ladders(&sites, facts);
+    let mut ruled_out = Vec::new();
+    let usable: Vec<Options> = sites.iter().enumerate().map(|(at, site)| usable(site, at, change, facts, &ladders, &mut ruled_out, notes)).collect();
+    if notes.is_stuck() {
+        return None;
+    }
+    let ranking = rank::rank(change, facts, &sites, &usable, &levels, options.now, notes)?;
+    let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
+    let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
+    let (steps, follow_ups) = lower::lower(change, facts, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
+    if notes.is_stuck() {
+        return None;
+    }
+    for outline in &chosen {
+        outline.derived.iter().for_each(|sentence| notes.derive(sentence.clone()));
+    }
+    say_what_watches(&sites, &chosen, &ladders, notes);
+    let assignments = assignments(&sites, &chosen, &ladders, facts, &ranking, change);
+    let body = PlanBody {
+        format: FORMAT,
+        engine_semantics: ENGINE_SEMANTICS,
+        change: change.clone(),
+        facts: options.facts_digest.clone(),
+        created_at: options.now,
+        expires_at: options.now.plus(non_zero(facts.catalog.settings.plan_ttl_ms, TTL_DEFAULT)),
+        seed: options.seed,
+        takeoff: body::takeoff(change, facts, &sites),
+        on_failure: change.on_failure,
+        matrices: body::matrices(change, &sites, &levels),
+        hold_limit_ms: non_zero(sites.iter().map(|s| s.environment.hold_limit_ms).min().unwrap_or_default(), HOLD_DEFAULT),
+        envelope: body::envelope(change, &steps, &assignments),
+        follow_ups,
+        assignments,
+        steps,
+    };
+    let findings = std::mem::take(&mut notes.findings);
+    let mut plan = Plan::new(body, ranking.prediction, ranking.summaries, ruled_out, findings, std::mem::take(&mut notes.derived));
+    let linted = check(&plan, facts);
+    for finding in linted {
+        if !plan.findings.contains(&finding) {
+            plan.findings.push(finding);
+        }
+    }
+    Some(plan)
+}
+
+fn non_zero(length: Millis, default: Millis) -> Millis {
+    if length == Millis::ZERO { default } else { length }
+}
+
+/// The strategies that can be used at a site; the others go to `ruled_out`.
+fn usable(site: &Site<'_>, at: usize, change: &Change, facts: &Facts, ladders: &Ladders, ruled_out: &mut Vec<RuledOut>, notes: &mut Notes) -> Options {
+    let no_ladder = Err(String::new());
+    let mut options = Options::new();
+    let mut facts_against = Vec::new();
+    let asked = site.change_item.strategy.as_deref();
+    let list = choices(site, change, ladders.by_site.get(at).unwrap_or(&no_ladder));
+    let is_known = asked.is_none_or(|name| list.iter().any(|(strategy, _)| strategy.name() == name));
+    for (strategy, choice) in list {
+        match choice {
+            Ok(outline) if asked.is_none_or(|name| name == strategy.name()) => {
+                let figures = predict::figures(site, &outline, facts);
+                options.push((outline, figures));
+            }
+            Ok(_) => {
+                let fact = format!("the change asks for {}", asked.unwrap_or_default());
+                ruled_out.push(RuledOut { component: site.target.component.clone(), environment: site.environment.name.clone(), strategy, fact });
+            }
+            Err(fact) => {
+                facts_against.push(format!("{strategy}: {fact}"));
+                ruled_out.push(RuledOut { component: site.target.component.clone(), environment: site.environment.name.clone(), strategy, fact });
+            }
+        }
+    }
+    if options.is_empty() {
+        notes.wrong(no_option(site, asked, is_known, &facts_against));
+    }
+    options
+}
+
+fn no_option(site: &Site<'_>, asked: Option<&str>, is_known: bool, facts_against: &[String]) -> Diagnostic {
+    let path = site.path();
+    let of_asked = asked.and_then(|name| facts_against.iter().find(|fact| fact.starts_with(&format!("{name}: "))));
+    let diagnostic = match (asked, of_asked) {
+        (Some(name), _) if !is_known => {
+            let hint = if Strategy::ALL.iter().any(|s| s.name() == name) { "Leave `strategy` out to let the planner choose." } else { "Strategies are rolling, canary, blue-green, recreate, flag and expand-contract." };
+            Diagnostic::error(codes::STRATEGY_UNFIT, format!("{name} is not a strategy for {path}.")).because("The item is of another kind.").hint(hint)
+        }
+        (Some(name), Some(fact)) => Diagnostic::error(codes::STRATEGY_UNFIT, format!("{path} cannot be done as asked: {fact}."))
+            .because(format!("The change asks for {name}."))
+            .hint("Leave `strategy` out to let the planner choose, or mend the fact."),
+        (_, _) => Diagnostic::error(codes::NO_STRATEGY, format!("No strategy fits {path}: {}.", facts_against.join("; ")))
+            .because("Each one is ruled out by a fact.")
+            .hint("Add hosts or a router, allow downtime in the change, or state restart on the target."),
+    };
+    diagnostic.field(site.change_item.declared_at.clone().unwrap_or_default())
+}
+
+fn assignments(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, facts: &Facts, ranking: &Ranking, change: &Change) -> Vec<Assignment> {
+    let mut list = body::assignments(sites, chosen, ladders, facts);
+    let why = ranking.summaries.first().map(|s| s.reason.clone()).unwrap_or_default();
+    for (assignment, site) in list.iter_mut().zip(sites) {
+        assignment.reason = match (&site.change_item.strategy, change.prefer) {
+            (Some(name), _) => format!("The change asks for {name}."),
+            (None, _) => why.clone(),
+        };
+    }
+    list
+}
+
+/// Says where health checks are all there is, and why.
+fn say_what_watches(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, notes: &mut Notes) {
+    for ((site, outline), ladder) in sites.iter().zip(chosen).zip(&ladders.by_site) {
+        let is_version = matches!(outline.strategy, Strategy::Canary | Strategy::Rolling | Strategy::BlueGreen | Strategy::Recreate);
+        if let (true, VerificationKind::Probe, Err(fact)) = (is_version, outline.verification, ladder) {
+            notes.find(
+                Diagnostic::new(codes::HEALTH_ONLY, glidepath_model::Severity::Note, format!("{}: health checks only, because {fact}.", site.path()))
+                    .because("A version that answers its health check and fails its users would pass.")
+                    .hint("Declare traffic and signals on the target, so that stages can be judged."),
+            );
+        }
+    }
 }

@@ -1,0 +1,182 @@
+//! What stands around the steps: assignments, take-off gates, version matrices, envelope.
+
+use crate::ladder::{Judge, Ladders, bad_ratio, effect_text, tenths};
+use crate::outline::{Outline, rounded};
+use crate::site::Site;
+use glidepath_model::change::{Change, ItemKind, OnFailure};
+use glidepath_model::facts::Facts;
+use glidepath_model::ids::{ComponentName, Version};
+use glidepath_model::plan::{Assignment, Envelope, LadderStage, Phase, Step, TakeoffGate, Undo, VerificationKind, VersionMatrix, Work};
+use glidepath_model::{Millis, Share};
+use std::collections::BTreeMap;
+
+/// One assignment per site, the ladder with its power.
+pub(crate) fn assignments(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, facts: &Facts) -> Vec<Assignment> {
+    let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
+    sites.iter().zip(chosen).map(|(site, outline)| assignment(site, outline, &judge)).collect()
+}
+
+fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge) -> Assignment {
+    let ladder = ladder_stages(site, outline, judge);
+    let detects = ladder.iter().filter_map(|s| s.detects).fold(f64::INFINITY, f64::min);
+    let longest = ladder.iter().filter(|s| s.detects.is_some()).map(|s| s.bake_ms).max().unwrap_or_default();
+    let blind_to = outline.blind_to.clone().or_else(|| detects.is_finite().then(|| format!("blind below a {}-fold rise of errors within {longest}", tenths(detects))));
+    Assignment {
+        item: site.item,
+        component: site.target.component.clone(),
+        target: site.target.name.clone(),
+        environment: site.environment.name.clone(),
+        strategy: outline.strategy,
+        from: site.from_text().to_owned(),
+        to: site.to.clone(),
+        artifact: match &site.change_item.kind {
+            ItemKind::Version { artifact, .. } => artifact.clone(),
+            ItemKind::Schema { .. } | ItemKind::Flag { .. } => None,
+        },
+        verification: outline.verification,
+        blind_to,
+        ladder,
+        reason: String::new(),
+    }
+}
+
+fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge) -> Vec<LadderStage> {
+    let mut list = Vec::new();
+    for path in outline.waves.iter().flatten() {
+        let region = path.region.and_then(|at| site.regions.get(at));
+        let rate = region.map_or_else(|| site.rate(), |r| r.rate).unwrap_or_default();
+        for stage in &path.stages {
+            let Some(gate) = &stage.gate else { continue };
+            let share = rounded(Share::from_f64(stage.share));
+            let canary_rate = rate * stage.share;
+            let (power, detects, explanation) = match (&gate.judged, region) {
+                (Some(judged), Some(region)) => {
+                    let (ratio, _) = bad_ratio(region, judged.signal);
+                    let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms);
+                    let assumed = if judged.ratio_assumed { format!(", taking {:.2} % as bad now", ratio * 100.0) } else { String::new() };
+                    let origin = if region.rate_assumed { " (declared, not observed)" } else { "" };
+                    let text = format!(
+                        "at {share} this stage sees {} requests/s{origin}; it needs {} to see {} of {} with {} power{assumed}",
+                        tenths(canary_rate),
+                        judged.detect,
+                        effect_text(judge.verification.effect),
+                        judged.signal.text(),
+                        judge.verification.power
+                    );
+                    (Some(power), detects, text)
+                }
+                _ => (None, None, format!("at {share} nothing old stands beside to compare with; {} watch for {}", watchers(outline.verification), gate.bake)),
+            };
+            list.push(LadderStage {
+                region: region.map(|r| r.region.name.clone()),
+                share: Share::from_f64(stage.share),
+                canary_rate,
+                baseline_rate: rate - canary_rate,
+                bake_ms: gate.bake,
+                power,
+                detects,
+                explanation,
+            });
+        }
+    }
+    list
+}
+
+/// Who watches where nothing is compared.
+fn watchers(kind: VerificationKind) -> &'static str {
+    match kind {
+        VerificationKind::Threshold => "thresholds and health checks",
+        VerificationKind::Statistical | VerificationKind::Probe => "health checks",
+    }
+}
+
+/// Conditions at take-off.
+pub(crate) fn takeoff(change: &Change, facts: &Facts, sites: &[Site<'_>]) -> Vec<TakeoffGate> {
+    let mut gates = vec![TakeoffGate::Fresh];
+    for name in &change.environments {
+        let calendars: Vec<_> =
+            facts.catalog.calendars.iter().filter(|c| c.environments.is_empty() || c.environments.contains(name)).cloned().collect();
+        if !calendars.is_empty() && sites.iter().any(|s| s.environment.name == *name) {
+            gates.push(TakeoffGate::Calendar { environment: name.clone(), calendars });
+        }
+    }
+    for site in sites {
+        if let (ItemKind::Version { .. }, Some(from), false, true) = (&site.change_item.kind, &site.from, site.mixed, site.target.version_probe.is_some()) {
+            gates.push(TakeoffGate::StillRuns { target: site.target.name.clone(), version: Version::new(from.clone()) });
+        }
+    }
+    for objective in &facts.catalog.objectives {
+        if sites.iter().any(|s| s.target.component == objective.component)
+            && let Some(budget) = facts.budgets.get(&objective.name)
+        {
+            gates.push(TakeoffGate::Budget { objective: objective.name.clone(), remaining: budget.value.remaining });
+        }
+    }
+    gates
+}
+
+/// Mixes of versions that a failure can leave behind.
+pub(crate) fn matrices(change: &Change, sites: &[Site<'_>], levels: &[Vec<u32>]) -> Vec<VersionMatrix> {
+    if change.on_failure == OnFailure::RollbackChange {
+        return Vec::new();
+    }
+    let mut list = Vec::new();
+    for environment in &change.environments {
+        let here: Vec<&Site<'_>> = sites.iter().filter(|s| s.environment.name == *environment).collect();
+        for (number, level) in levels.iter().enumerate() {
+            for failing in here.iter().filter(|s| level.contains(&s.item)) {
+                let is_done = |site: &Site<'_>| levels[..number].iter().any(|l| l.contains(&site.item));
+                let beside = here.iter().filter(|s| level.contains(&s.item)).count() > 1;
+                list.push(matrix(change.on_failure, failing, &here, is_done, beside));
+            }
+        }
+    }
+    list
+}
+
+fn matrix(on_failure: OnFailure, failing: &Site<'_>, here: &[&Site<'_>], is_done: impl Fn(&Site<'_>) -> bool, beside: bool) -> VersionMatrix {
+    let versions: BTreeMap<ComponentName, String> = here
+        .iter()
+        .map(|site| {
+            let version = match on_failure {
+                _ if is_done(site) => site.to.clone(),
+                OnFailure::Hold if site.item == failing.item => format!("{} and {} side by side", site.from_text(), site.to),
+                OnFailure::Hold | OnFailure::RollbackItem | OnFailure::RollbackChange => site.from_text().to_owned(),
+            };
+            (site.target.component.clone(), version)
+        })
+        .collect();
+    let (verb, note) = match on_failure {
+        OnFailure::Hold => ("hold", "Both versions serve until a person decides, at most for the hold limit."),
+        OnFailure::RollbackItem | OnFailure::RollbackChange => ("rollbackItem", "What went before stays; what comes after never begins."),
+    };
+    let note = if beside { format!("{note} Items of the same wave may be further on.") } else { note.to_owned() };
+    VersionMatrix { when: format!("{} fails, {verb}", failing.path()), versions, seen_in_flight: !beside, note }
+}
+
+/// What approvers approve.
+pub(crate) fn envelope(change: &Change, steps: &[Step], assignments: &[Assignment]) -> Envelope {
+    let items = assignments
+        .iter()
+        .map(|a| {
+            let artifact = a.artifact.as_ref().map(|d| format!(" {d}")).unwrap_or_default();
+            format!("{} {} {} -> {}{artifact}", a.environment, a.component, a.from, a.to)
+        })
+        .collect();
+    let mut greatest_exposure = Share::ZERO;
+    for environment in &change.environments {
+        let here: Vec<&Step> = steps.iter().filter(|s| s.environment.as_ref() == Some(environment)).collect();
+        let last_gate = here.iter().rposition(|s| s.phase == Phase::Deploy && matches!(s.work, Work::Gate(_))).unwrap_or(here.len());
+        greatest_exposure = here[..last_gate].iter().filter_map(|s| s.exposure.as_ref()).map(|e| e.share).fold(greatest_exposure, Share::max);
+    }
+    let bakes = steps.iter().filter_map(|s| match &s.work {
+        Work::Gate(gate) => Some(gate.bake_ms),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => None,
+    });
+    Envelope {
+        items,
+        greatest_exposure,
+        least_bake_ms: bakes.min().unwrap_or(Millis::ZERO),
+        one_way: steps.iter().filter(|s| matches!(s.undo, Undo::ForwardOnly { .. })).map(|s| s.id.clone()).collect(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Codes of the planner's diagnostics. Each has a page under `docs/errors/`.
+
+use glidepath_model::Code;
+
+/// Changed components depend on each other in a circle.
+pub const CYCLE: Code = Code(250);
+/// A component of the change has no target in an environment.
+pub const NO_TARGET: Code = Code(251);
+/// A component is changed twice in the same way.
+pub const CHANGED_TWICE: Code = Code(252);
+/// Everything runs already.
+pub const RUNS_ALREADY: Code = Code(253);
+/// A placeholder has no value at this place.
+pub const PLACEHOLDER_LEFT: Code = Code(254);
+/// An action does not exist, or its input does not fit.
+pub const ACTION_UNFIT: Code = Code(255);
+/// A target does not declare what the item needs.
+pub const TARGET_CANNOT: Code = Code(256);
+/// A strategy asked for cannot be used here.
+pub const STRATEGY_UNFIT: Code = Code(257);
+/// No strategy fits.
+pub const NO_STRATEGY: Code = Code(258);
+/// No candidate keeps within the change's limits.
+pub const LIMITS_BROKEN: Code = Code(259);
+/// A fact that the plan rests on is missing.
+pub const FACT_MISSING: Code = Code(260);
+/// A fact that the plan rests on is stale.
+pub const FACT_STALE: Code = Code(261);
+/// Another version runs than the change expects.
+pub const OTHER_VERSION: Code = Code(262);
+/// Several versions run side by side now.
+pub const MIXED_VERSIONS: Code = Code(263);
+/// No figures to judge by: health checks only.
+pub const HEALTH_ONLY: Code = Code(264);
+/// A target is held by a live run.
+pub const HELD: Code = Code(265);
+/// An environment is not declared.
+pub const NO_ENVIRONMENT: Code = Code(266);
+/// The plan has more steps than are handled.
+pub const TOO_MANY_STEPS: Code = Code(267);
+/// A host is ill before anything is changed.
+pub const HOST_ILL: Code = Code(268);
+/// A router does not answer or does not know its hosts.
+pub const ROUTER_DOWN: Code = Code(269);
+/// The version that runs now is not known, so that nothing can go back to it.
+pub const FROM_UNKNOWN: Code = Code(270);
+
+/// Nothing tells success from failure.
+pub const NO_SIGNAL: Code = Code(300);
+/// A step has no way back.
+pub const NO_UNDO: Code = Code(301);
+/// Nobody answers for a component.
+pub const NO_OWNER: Code = Code(302);
+/// A stage cannot see the effect it is to see.
+pub const STAGE_BLIND: Code = Code(303);
+/// The change is large.
+pub const TOO_LARGE: Code = Code(304);
+/// A start is not allowed at the time of the plan.
+pub const OUTSIDE_WINDOW: Code = Code(305);
+/// A data step has no backup before it.
+pub const NO_BACKUP: Code = Code(306);
+/// Traffic would come before capacity.
+pub const TRAFFIC_FIRST: Code = Code(307);
+/// A plan rests on stale facts by permission.
+pub const STALE_ACCEPTED: Code = Code(308);
+/// A target has no telemetry.
+pub const NO_TELEMETRY: Code = Code(309);
+/// An unknown outcome would wait for a person.
+pub const UNKNOWN_ASKS: Code = Code(310);
+/// Nobody is to remove a flag.
+pub const FLAG_STAYS: Code = Code(311);
+/// One region takes everything at once.
+pub const ALL_EGGS: Code = Code(312);
+/// Nobody can be reached.
+pub const NO_ON_CALL: Code = Code(313);
+/// The way back has never been walked.
+pub const UNDO_UNTRIED: Code = Code(314);
+/// An artifact is not pinned.
+pub const ARTIFACT_MUTABLE: Code = Code(315);
+/// Paired regions change together.
+pub const PAIR_TOGETHER: Code = Code(316);
+/// Exposure may not be held as long as it is watched.
+pub const HOLD_SHORT: Code = Code(317);
+/// The error budget is low or spent.
+pub const BUDGET_LOW: Code = Code(318);
+/// A step is one-way.
+pub const ONE_WAY: Code = Code(319);

@@ -1,0 +1,335 @@
+//! The canary ladder: which shares of traffic are watched, for how long, and what they can see.
+//!
+//! The first stage is the largest share within the environment's limit that sees the effect within the longest bake. Each later judged stage is at
+//! least four times the one before. Shares that cannot see the effect in time are merged into the next that can; where the first cannot, there is no
+//! ladder. Regions of later waves carry a version that has passed at full traffic elsewhere, so they are judged once, at the last judged share.
+//! False alarms are split evenly over all checks of all judged stages of the change: a first pass with as few stages as possible counts
+//! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
+
+use crate::site::{Site, SiteRegion, waves};
+use crate::traffic::hosts_for;
+use glidepath_judge::Dispersion;
+use glidepath_judge::power::{PowerQuestion, power_at, smallest_effect, time_to_detect_ms};
+use glidepath_model::catalog::{Settings, Verification};
+use glidepath_model::change::ItemKind;
+use glidepath_model::facts::Facts;
+use glidepath_model::{Millis, Share};
+use std::collections::BTreeMap;
+
+/// Shares tried with a weighted router, in percent.
+const SHARES_PERCENT: [u32; 5] = [1, 5, 10, 25, 50];
+/// Least growth from one judged stage to the next.
+const GROWTH_MIN: f64 = 4.0;
+/// Bad share taken where none was seen or observed.
+pub(crate) const ASSUMED_BAD_RATIO: f64 = 0.001;
+/// Looks of a gate over its bake.
+const LOOKS: u64 = 60;
+/// Longest time looked at when saying how long a stage that is ruled out would need.
+const NEEDS_SHOWN_MAX: Millis = Millis::from_mins(24 * 60);
+
+/// A signal that the judge compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Signal {
+    Errors,
+    Slow,
+}
+
+impl Signal {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Errors => "errors",
+            Self::Slow => "slow",
+        }
+    }
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Errors => "errors",
+            Self::Slow => "slow requests",
+        }
+    }
+}
+
+/// A stage that the judge decides.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct JudgedStage {
+    /// Share of the region's traffic on the new side.
+    pub(crate) share: Share,
+    /// Hosts on the new side.
+    pub(crate) hosts: usize,
+    /// How long it is watched.
+    pub(crate) bake: Millis,
+    /// Time to see the effect with the wanted power.
+    pub(crate) detect: Millis,
+    /// The signal the bake time rests on.
+    pub(crate) signal: Signal,
+    /// Whether its present bad share was assumed.
+    pub(crate) ratio_assumed: bool,
+}
+
+/// Judged stages by region index.
+pub(crate) type Ladder = BTreeMap<usize, Vec<JudgedStage>>;
+
+/// Ladders of all sites, and into how many parts the allowed false alarms are split.
+#[derive(Debug)]
+pub(crate) struct Ladders {
+    /// By index of the site: the ladder, or the fact that rules it out.
+    pub(crate) by_site: Vec<Result<Ladder, String>>,
+    /// Checks that share the false alarms.
+    pub(crate) parts: u32,
+}
+
+/// Works the ladders of all sites out.
+pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
+    let settings = &facts.catalog.settings;
+    let mut cache = BTreeMap::new();
+    let mut parts = sites.iter().filter(|s| blocked(s, settings, facts).is_none()).map(|s| (signals(s).len() * s.regions.len()) as u32).sum::<u32>().max(1);
+    let mut by_site: Vec<Result<Ladder, String>> = Vec::new();
+    for _ in 0..3 {
+        let verification = Judge { verification: settings.verification.clone(), parts };
+        by_site = sites
+            .iter()
+            .map(|site| match blocked(site, settings, facts) {
+                Some(fact) => Err(fact),
+                None => ladder(site, &verification, &mut cache),
+            })
+            .collect();
+        let count = by_site
+            .iter()
+            .zip(sites)
+            .map(|(ladder, site)| ladder.as_ref().map_or(0, |l| l.values().map(Vec::len).sum::<usize>() * signals(site).len()))
+            .sum::<usize>() as u32;
+        if count <= parts {
+            break;
+        }
+        parts = count;
+    }
+    Ladders { by_site, parts }
+}
+
+/// What is asked of the judge.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    pub(crate) verification: Verification,
+    pub(crate) parts: u32,
+}
+
+impl Judge {
+    /// Probability of a false alarm that one check may spend.
+    pub(crate) fn alpha(&self) -> f64 {
+        (self.verification.false_alarm.as_f64() / f64::from(self.parts.max(1))).max(1e-9)
+    }
+
+    fn question(&self, rate: f64, share: f64, bad_ratio: f64, max_bake: Millis) -> PowerQuestion {
+        PowerQuestion {
+            baseline_bad_ratio: bad_ratio,
+            canary_per_second: rate * share,
+            baseline_per_second: rate * (1.0 - share),
+            effect: self.verification.effect,
+            false_alarm_max: self.alpha(),
+            dispersion: self.verification.dispersion.map_or(Dispersion::Assumed, |phi| Dispersion::Learnt { phi, windows: u32::MAX }),
+            look_interval_ms: look_every(max_bake).0,
+            ..PowerQuestion::default()
+        }
+    }
+
+    /// Probability that a stage finds the effect within its bake, and the smallest effect it finds with the judge's usual power.
+    pub(crate) fn sees(&self, rate: f64, stage: &JudgedStage, bad_ratio: f64, max_bake: Millis) -> (f64, Option<f64>) {
+        let question = self.question(rate, stage.share.as_f64(), bad_ratio, max_bake);
+        (power_at(&question, stage.bake.0), smallest_effect(&question, stage.bake.0))
+    }
+}
+
+/// Time between looks: a sixtieth of the bake, between 1 s and 30 s.
+pub(crate) fn look_every(bake: Millis) -> Millis {
+    Millis::from_secs((bake.0 / LOOKS / 1000).clamp(1, 30))
+}
+
+/// The signals that can be compared at a site.
+pub(crate) fn signals(site: &Site<'_>) -> Vec<Signal> {
+    let Some(signals) = &site.target.signals else { return Vec::new() };
+    [(Signal::Errors, signals.errors.is_some()), (Signal::Slow, signals.slow.is_some())].into_iter().filter(|(_, has)| *has).map(|(s, _)| s).collect()
+}
+
+/// Why nothing can be compared at a site, if so.
+fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<String> {
+    let name = &site.target.name;
+    if !matches!(site.change_item.kind, ItemKind::Version { .. }) {
+        return Some("only versions of code and configuration can be compared side by side".to_owned());
+    }
+    if signals(site).is_empty() {
+        return Some(format!("{name} declares no error or latency signal to compare"));
+    }
+    if site.target.signals.as_ref().is_some_and(|s| s.split.is_none()) {
+        return Some(format!("{name} declares no split that tells the new side's figures from the old side's"));
+    }
+    if site.from.is_none() {
+        return Some(format!("the version that {name} runs now is not known, so the two sides cannot be told apart"));
+    }
+    if settings.prometheus.is_none() && site.target.metrics_url.is_none() {
+        return Some(format!("there is neither a Prometheus nor a metrics page for {name}"));
+    }
+    if facts.targets.get(name).and_then(|t| t.split_answers.as_ref()).is_some_and(|answers| !answers.value) {
+        return Some(format!("no series of the old side were found for {name}"));
+    }
+    let silent = site.regions.iter().find(|r| r.rate.is_none_or(|rate| rate <= 0.0))?;
+    Some(match silent.rate {
+        Some(_) => format!("there is no traffic in {}", silent.region.name),
+        None => format!("there are no traffic figures for {}", silent.region.name),
+    })
+}
+
+/// Bad share of a signal now, and whether it was assumed.
+pub(crate) fn bad_ratio(region: &SiteRegion<'_>, signal: Signal) -> (f64, bool) {
+    let observed = match signal {
+        Signal::Errors => region.errors,
+        Signal::Slow => region.slow,
+    };
+    match observed {
+        Some(ratio) if ratio > 1e-6 && ratio < 1.0 => (ratio, false),
+        Some(_) | None => (ASSUMED_BAD_RATIO, true),
+    }
+}
+
+type Cache = BTreeMap<(u64, u64, u64, u64, u64), Option<u64>>;
+
+fn ladder(site: &Site<'_>, judge: &Judge, cache: &mut Cache) -> Result<Ladder, String> {
+    let mut stages = Ladder::new();
+    let mut last_share = None;
+    for wave in waves(site) {
+        let mut greatest: Option<Share> = None;
+        for at in wave {
+            let region = &site.regions[at];
+            let list = match last_share {
+                None => first_wave(site, region, judge, cache)?,
+                Some(from) => later_wave(site, region, from, judge, cache),
+            };
+            greatest = greatest.max(list.last().map(|s| s.share));
+            stages.insert(at, list);
+        }
+        last_share = last_share.or(greatest);
+    }
+    Ok(stages)
+}
+
+/// Shares that can be set in a region, with the hosts that carry them, each below everything.
+fn shares(site: &Site<'_>, region: &SiteRegion<'_>) -> Vec<(Share, usize)> {
+    let hosts = region.region.hosts.len();
+    if region.region.router.is_none() {
+        return (1..hosts).map(|k| (Share::from_f64(k as f64 / hosts as f64), k)).collect();
+    }
+    let mut list: Vec<Share> = SHARES_PERCENT.iter().map(|p| Share::percent(*p)).collect();
+    list.push(site.environment.first_stage_max);
+    list.sort_unstable();
+    list.dedup();
+    list.into_iter()
+        .filter(|share| *share > Share::ZERO && *share < Share::ALL)
+        .map(|share| (share, hosts_for(share, region.needed)))
+        .filter(|(_, new)| *new < hosts)
+        .collect()
+}
+
+fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &mut Cache) -> Result<Vec<JudgedStage>, String> {
+    let shares = shares(site, region);
+    let limit = site.environment.first_stage_max;
+    let mut first: Vec<(Share, usize)> = shares.iter().copied().filter(|(share, _)| *share <= limit).collect();
+    if first.is_empty() && region.region.router.is_none() {
+        first.extend(shares.first());
+    }
+    let Some(largest) = first.last().copied() else {
+        return Err(format!("{} has too few hosts for a stage of at most {limit}", region.region.name));
+    };
+    let Some(start) = first.iter().rev().find_map(|at| judged(site, region, *at, judge, cache).ok()) else {
+        let needs = judged(site, region, largest, judge, cache).err().flatten();
+        return Err(too_long(site, largest.0, needs, judge));
+    };
+    let mut stages = vec![start];
+    for at in shares {
+        let previous = stages.last().map_or(0.0, |s| s.share.as_f64());
+        if at.0.as_f64() >= previous * GROWTH_MIN
+            && let Ok(stage) = judged(site, region, at, judge, cache)
+        {
+            stages.push(stage);
+        }
+    }
+    Ok(stages)
+}
+
+fn later_wave(site: &Site<'_>, region: &SiteRegion<'_>, from: Share, judge: &Judge, cache: &mut Cache) -> Vec<JudgedStage> {
+    let mut at_least = shares(site, region).into_iter().filter(|(share, _)| *share >= from);
+    at_least.find_map(|at| judged(site, region, at, judge, cache).ok()).into_iter().collect()
+}
+
+fn too_long(site: &Site<'_>, share: Share, needs: Option<Millis>, judge: &Judge) -> String {
+    let max = site.environment.max_bake_ms;
+    let effect = effect_text(judge.verification.effect);
+    match needs {
+        Some(needs) => format!("needs {needs} at {share} to see {effect} of errors with {} power, max {max}", judge.verification.power),
+        None => format!("needs more than {NEEDS_SHOWN_MAX} at {share} to see {effect} of errors with {} power, max {max}", judge.verification.power),
+    }
+}
+
+/// `a doubling`, `a 5-fold rise`.
+pub(crate) fn effect_text(effect: f64) -> String {
+    if (effect - 2.0).abs() < 1e-9 {
+        "a doubling".to_owned()
+    } else if (effect - 3.0).abs() < 1e-9 {
+        "a tripling".to_owned()
+    } else {
+        format!("a {}-fold rise", tenths(effect))
+    }
+}
+
+/// A figure with at most one decimal.
+pub(crate) fn tenths(value: f64) -> String {
+    let text = format!("{value:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+}
+
+/// The stage at a share when some signal shows the effect within the longest bake; else the time it would need, if that is known.
+fn judged(site: &Site<'_>, region: &SiteRegion<'_>, (share, hosts): (Share, usize), judge: &Judge, cache: &mut Cache) -> Result<JudgedStage, Option<Millis>> {
+    let environment = site.environment;
+    let rate = region.rate.unwrap_or_default();
+    let mut best: Option<JudgedStage> = None;
+    let mut shortest: Option<Millis> = None;
+    for signal in signals(site) {
+        let (ratio, ratio_assumed) = bad_ratio(region, signal);
+        let Some(detect) = time_to_see(judge, rate, share, ratio, environment.max_bake_ms, cache) else { continue };
+        shortest = Some(shortest.map_or(detect, |s| s.min(detect)));
+        if detect > environment.max_bake_ms {
+            continue;
+        }
+        // The bake covers every signal that can be seen in time: the slowest of them decides.
+        if best.as_ref().is_none_or(|b| detect > b.detect) {
+            best = Some(JudgedStage { share, hosts, bake: detect.max(environment.min_bake_ms), detect, signal, ratio_assumed });
+        }
+    }
+    best.ok_or(shortest)
+}
+
+fn time_to_see(judge: &Judge, rate: f64, share: Share, ratio: f64, max_bake: Millis, cache: &mut Cache) -> Option<Millis> {
+    let question = judge.question(rate, share.as_f64(), ratio, max_bake);
+    let key = (question.canary_per_second.to_bits(), question.baseline_per_second.to_bits(), ratio.to_bits(), question.false_alarm_max.to_bits(), max_bake.0);
+    let found = *cache.entry(key).or_insert_with(|| detect_ms(&question, judge.verification.power.as_f64(), NEEDS_SHOWN_MAX.0));
+    found.map(Millis)
+}
+
+/// Time to see the effect with `power`. The judge's own answer is for 80 %; for other powers the time is widened or narrowed until it holds.
+fn detect_ms(question: &PowerQuestion, power: f64, max_ms: u64) -> Option<u64> {
+    let usual = time_to_detect_ms(question, max_ms)?;
+    if (power - glidepath_judge::power::POWER_WANTED).abs() < 1e-6 {
+        return Some(usual);
+    }
+    let (mut low, mut high) = (0, usual);
+    while power_at(question, high) < power {
+        if high >= max_ms {
+            return None;
+        }
+        (low, high) = (high, high.saturating_mul(2).min(max_ms));
+    }
+    while high - low > question.look_interval_ms {
+        let middle = low + (high - low) / 2;
+        if power_at(question, middle) < power { low = middle } else { high = middle }
+    }
+    Some(high)
+}

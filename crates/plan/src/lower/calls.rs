@@ -1,0 +1,134 @@
+//! Calls of a site: templates filled, and checked against what the action says about itself.
+
+use crate::codes;
+use crate::notes::Notes;
+use crate::site::Site;
+use crate::template::{Placeholders, expecting};
+use glidepath_model::action::{ActionCall, ActionDescriptor, OnUnknown};
+use glidepath_model::catalog::{ActionTemplate, Region, Router};
+use glidepath_model::ids::HostName;
+use glidepath_model::plan::RetryPolicy;
+use glidepath_model::{Diagnostic, Millis};
+use std::collections::BTreeMap;
+
+/// Deadline of an attempt where neither template nor action states one.
+const TIMEOUT_DEFAULT: Millis = Millis::from_mins(5);
+/// Deadline of a read-only look at a host.
+pub(crate) const LOOK_TIMEOUT: Millis = Millis::from_secs(60);
+
+/// Descriptors by kind.
+pub(crate) type Kinds<'a> = BTreeMap<&'a str, &'a ActionDescriptor>;
+
+/// Values that hold for the whole site.
+pub(crate) fn site_values(site: &Site<'_>) -> Placeholders {
+    let values = Placeholders::default().with("component", site.target.component.as_str()).with("environment", site.environment.name.as_str());
+    let values = match &site.from {
+        Some(from) => values.with("from", from),
+        None => values,
+    };
+    values.with("version", &site.to)
+}
+
+/// Values that hold for one host.
+pub(crate) fn host_values(site: &Site<'_>, region: &Region, host: &HostName) -> Placeholders {
+    site_values(site).with("region", region.name.as_str()).with("host", host.as_str())
+}
+
+/// A filled template; what does not fit goes to the notes and the call is left out.
+pub(crate) fn filled(template: &ActionTemplate, values: &Placeholders, site: &Site<'_>, what: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> Option<ActionCall> {
+    match template.filled(values.values()) {
+        Ok(call) => fits(&call, site, what, kinds, notes).then_some(call),
+        Err(mut left) => {
+            left.sort_unstable();
+            left.dedup();
+            let known = values.values().keys().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(" ");
+            notes.wrong(
+                Diagnostic::error(
+                    codes::PLACEHOLDER_LEFT,
+                    format!("The {what} of {} has no value for {{{}}}.", site.target.name, left.join("}, {")),
+                )
+                .because("A command must be complete before it is planned.")
+                .hint(format!("Known here are {known}."))
+                .field(site.target.declared_at.clone().unwrap_or_default()),
+            );
+            None
+        }
+    }
+}
+
+fn fits(call: &ActionCall, site: &Site<'_>, what: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> bool {
+    let target = &site.target.name;
+    let mut wrong = |message: String, hint: String| {
+        notes.wrong(
+            Diagnostic::error(codes::ACTION_UNFIT, message)
+                .because("The step could not be carried out.")
+                .hint(hint)
+                .field(site.target.declared_at.clone().unwrap_or_default()),
+        );
+        false
+    };
+    let Some(descriptor) = kinds.get(call.kind.as_str()) else {
+        let known = kinds.keys().copied().collect::<Vec<_>>().join(", ");
+        return wrong(format!("The {what} of {target} uses the action {}, which does not exist.", call.kind), format!("Known actions are {known}."));
+    };
+    let Some(input) = call.input.as_object() else {
+        return wrong(format!("The {what} of {target} gives {} no fields.", call.kind), "Write its input as a map.".to_owned());
+    };
+    let lacking: Vec<&str> = descriptor.input.iter().filter(|f| f.required && !input.contains_key(&f.name)).map(|f| f.name.as_str()).collect();
+    let unknown: Vec<&str> = input.keys().map(String::as_str).filter(|name| !descriptor.input.iter().any(|f| f.name == *name)).collect();
+    let fields = descriptor.input.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
+    if !lacking.is_empty() {
+        return wrong(format!("The {what} of {target} lacks {} for {}.", lacking.join(", "), call.kind), format!("Its fields are {fields}."));
+    }
+    if !unknown.is_empty() {
+        return wrong(format!("The {what} of {target} gives {} the unknown {}.", call.kind, unknown.join(", ")), format!("Its fields are {fields}."));
+    }
+    true
+}
+
+/// Whether `host` is healthy, as a call.
+pub(crate) fn health(site: &Site<'_>, region: &Region, host: &HostName, kinds: &Kinds<'_>, notes: &mut Notes) -> Option<ActionCall> {
+    filled(site.target.health.as_ref()?, &host_values(site, region, host), site, "health check", kinds, notes)
+}
+
+/// Whether `host` runs `version`, as a call.
+pub(crate) fn runs(site: &Site<'_>, region: &Region, host: &HostName, version: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> Option<ActionCall> {
+    let call = filled(site.target.version_probe.as_ref()?, &host_values(site, region, host), site, "version probe", kinds, notes)?;
+    expecting(call, version)
+}
+
+/// Health and version of a host.
+pub(crate) fn validations(site: &Site<'_>, region: &Region, host: &HostName, version: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> Vec<ActionCall> {
+    [health(site, region, host, kinds, notes), runs(site, region, host, version, kinds, notes)].into_iter().flatten().collect()
+}
+
+/// Name of a host's server in the router.
+pub(crate) fn server(router: &Router, site: &Site<'_>, region: &Region, host: &HostName, notes: &mut Notes) -> String {
+    let Router::Haproxy { server, .. } = router;
+    let mut left = Vec::new();
+    let name = host_values(site, region, host).text(server, &mut left);
+    if !left.is_empty() {
+        notes.wrong(
+            Diagnostic::error(codes::PLACEHOLDER_LEFT, format!("The router server name of {} has no value for {{{}}}.", site.target.name, left.join("}, {")))
+                .because("The router would not know the host.")
+                .hint("Use {host} and {region} only."),
+        );
+    }
+    name
+}
+
+/// Deadline of one attempt.
+pub(crate) fn timeout(template: &ActionTemplate, kinds: &Kinds<'_>) -> Millis {
+    template.timeout_ms.or_else(|| kinds.get(template.kind.as_str()).map(|d| d.timeout_ms)).unwrap_or(TIMEOUT_DEFAULT)
+}
+
+/// Tries of a template's step.
+pub(crate) fn retry(template: &ActionTemplate, kinds: &Kinds<'_>) -> RetryPolicy {
+    let attempts = template.attempts_max.or_else(|| kinds.get(template.kind.as_str()).map(|d| d.attempts_max));
+    RetryPolicy { attempts_max: attempts.unwrap_or(RetryPolicy::default().attempts_max).max(1), ..RetryPolicy::default() }
+}
+
+/// Default meaning of an unknown outcome of a kind.
+pub(crate) fn on_unknown_default(kind: &str, kinds: &Kinds<'_>) -> OnUnknown {
+    kinds.get(kind).map_or(OnUnknown::Ask, |d| d.on_unknown)
+}

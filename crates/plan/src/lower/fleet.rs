@@ -1,0 +1,349 @@
+//! Versions on the hosts of a region: rolling, canary and recreate.
+
+use super::calls::{self, LOOK_TIMEOUT};
+use super::{Lowering, Spot};
+use crate::codes;
+use crate::command::{haproxy_call, shell_line};
+use crate::durations::Kind;
+use crate::outline::{RegionPath, rounded};
+use crate::site::{Site, names};
+use crate::traffic::{Batch, WEIGHT_FULL, weights};
+use glidepath_model::action::{ActionCall, HaproxyInput, OnUnknown};
+use glidepath_model::catalog::{ActionTemplate, Router};
+use glidepath_model::ids::{HostName, StepId};
+use glidepath_model::plan::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Strategy, Undo, Work};
+use glidepath_model::{Diagnostic, Millis, Share};
+use std::collections::BTreeMap;
+
+/// How long to wait for sessions of a drained host; those left over then are cut.
+pub(crate) const DRAIN_MAX: Millis = Millis::from_secs(30);
+/// How long a person may take to deploy by hand.
+const MANUAL_DEADLINE: Millis = Millis::from_mins(60);
+
+/// A batch of the region's way, with the ids of its steps.
+#[derive(Clone, Debug)]
+struct Leg {
+    batch: Batch,
+    ready: Option<StepId>,
+    deploys: Vec<StepId>,
+}
+
+/// The fixed facts of one region's way.
+struct Way<'s, 'a> {
+    site: &'s Site<'a>,
+    at: usize,
+    hosts: &'a [HostName],
+    /// Server names in the router, where traffic is steered.
+    servers: Option<Vec<String>>,
+    legs: Vec<Leg>,
+}
+
+impl Way<'_, '_> {
+    fn needed(&self) -> usize {
+        self.site.regions.get(self.at).map_or(1, |r| r.needed)
+    }
+
+    fn router(&self) -> Option<&Router> {
+        self.site.regions.get(self.at).and_then(|r| r.region.router.as_ref())
+    }
+
+    /// A router call that gives hosts their weights by `weight`, `None` leaves a host as it is, and drains `drain`.
+    fn set(&self, weight: impl Fn(usize) -> Option<u16>, drain: std::ops::Range<usize>) -> Option<ActionCall> {
+        let Router::Haproxy { socket, backend, .. } = self.router()?;
+        let servers = self.servers.as_ref()?;
+        let weights: BTreeMap<String, u16> = servers.iter().enumerate().filter_map(|(at, name)| weight(at).map(|w| (name.clone(), w))).collect();
+        let drain: Vec<String> = servers.get(drain).unwrap_or_default().to_vec();
+        let drain_max_ms = if drain.is_empty() { Millis::ZERO } else { DRAIN_MAX };
+        Some(haproxy_call(&HaproxyInput { socket: socket.clone(), backend: backend.clone(), weights, drain, drain_max_ms, expect_servers: Vec::new() }))
+    }
+
+    /// The exposure of `new` hosts on the new side, while `next` is out or about to be taken out.
+    ///
+    /// Hosts of `next` are left as they are by the safety call: until they are drained they serve, afterwards they may be half-done. They count
+    /// for nothing. Where the remaining old hosts are too few, batches go back first, the newest before the older ones.
+    fn exposure(&self, share: f64, new: usize, next: Option<&Leg>) -> Exposure {
+        let site = self.site;
+        let next_hosts = next.map_or(new..new, |leg| leg.batch.begin..leg.batch.end);
+        let mut carrying = self.hosts.len() - new.max(next_hosts.end);
+        let carries_at_once = carrying >= self.needed();
+        let mut boundary = new;
+        let mut safety_needs = Vec::new();
+        if !carries_at_once {
+            // What is out must be whole again before anything that serves is taken back.
+            safety_needs.extend(next.iter().flat_map(|leg| leg.deploys.iter().cloned()));
+            carrying += next_hosts.len();
+            for leg in self.legs.iter().rev().filter(|leg| leg.batch.end <= new) {
+                if carrying >= self.needed() {
+                    break;
+                }
+                safety_needs.extend(leg.ready.iter().cloned());
+                safety_needs.extend(leg.deploys.iter().cloned());
+                carrying += leg.batch.end - leg.batch.begin;
+                boundary = leg.batch.begin;
+            }
+        }
+        let weight = |at: usize| match () {
+            () if at < boundary => Some(0),
+            () if carries_at_once && next_hosts.contains(&at) => None,
+            () => Some(WEIGHT_FULL),
+        };
+        let safety = self.set(weight, 0..0);
+        Exposure {
+            target: site.target.name.clone(),
+            region: site.regions.get(self.at).map(|r| r.region.name.clone()),
+            share: Share::from_f64(share),
+            safety_command: safety.as_ref().map(shell_line),
+            safety_needs: if safety.is_some() { safety_needs } else { Vec::new() },
+            safety,
+        }
+    }
+}
+
+impl Lowering<'_> {
+    /// The preflight check of a region's router; its undo gives all hosts equal weight again and is the last to be undone.
+    pub(super) fn router_check(&mut self, site: &Site<'_>, at: usize, strategy: Strategy, spot: &Spot, needs: &[StepId]) {
+        let Some(region) = site.regions.get(at).map(|r| r.region) else { return };
+        let Some(router @ Router::Haproxy { socket, backend, .. }) = &region.router else { return };
+        let hosts: Vec<String> = region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect();
+        let standby: Vec<String> = match strategy {
+            Strategy::BlueGreen => region.standby.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect(),
+            _ => Vec::new(),
+        };
+        let weights = hosts.iter().map(|s| (s.clone(), WEIGHT_FULL)).chain(standby.iter().map(|s| (s.clone(), 0))).collect();
+        let look = HaproxyInput {
+            socket: socket.clone(),
+            backend: backend.clone(),
+            expect_servers: hosts.into_iter().chain(standby).collect(),
+            ..HaproxyInput::default()
+        };
+        let restore = haproxy_call(&HaproxyInput { socket: socket.clone(), backend: backend.clone(), weights, ..HaproxyInput::default() });
+        let title = format!("The router in {} knows all hosts of {}", region.name, site.target.component);
+        let mut step = self.draft(site, spot, "router", title, Work::Call(haproxy_call(&look)), Kind::Shift);
+        step.undo = undo_call(restore, Vec::new(), LOOK_TIMEOUT);
+        step.on_unknown = OnUnknown::Rerun;
+        step.duration_key = None;
+        step.needs = needs.to_vec();
+        self.push(step);
+    }
+
+    /// A region's way to the new version, batch by batch; gives its last steps.
+    pub(super) fn fleet(&mut self, site: &Site<'_>, at: usize, path: &RegionPath, wave: u32, strategy: Strategy, needs: &[StepId]) -> Vec<StepId> {
+        let region = site.regions[at].region;
+        let is_steered = strategy != Strategy::Recreate && region.hosts.len() > 1;
+        let servers = region.router.as_ref().filter(|_| is_steered).map(|router| {
+            region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect()
+        });
+        let mut way = Way { site, at, hosts: &region.hosts, servers, legs: Vec::new() };
+        way.legs = path
+            .stages
+            .iter()
+            .enumerate()
+            .flat_map(|(stage, s)| s.batches.iter().enumerate().map(move |(number, batch)| (stage, s.batches.len(), number, batch)))
+            .map(|(stage, count, number, batch)| {
+                let prefix = leg_prefix(site, &region.name, stage, count, number);
+                Leg {
+                    batch: batch.clone(),
+                    ready: way.servers.is_some().then(|| StepId::new(format!("{prefix}/ready"))),
+                    deploys: region.hosts[batch.begin..batch.end].iter().map(|host| StepId::new(format!("{prefix}/deploy-{host}"))).collect(),
+                }
+            })
+            .collect();
+        let mut frontier = needs.to_vec();
+        let mut leg_index = 0;
+        let mut share_now = 0.0;
+        for (number, stage) in path.stages.iter().enumerate() {
+            let spot = |prefix: String| Spot { phase: Phase::Deploy, wave, stage: number as u32 + 1, region: Some(at), prefix };
+            for batch in 0..stage.batches.len() {
+                let spot = spot(leg_prefix(site, &region.name, number, stage.batches.len(), batch));
+                frontier = self.leg(&way, leg_index, &spot, share_now, frontier);
+                let leg = &way.legs[leg_index].batch;
+                share_now = weights(leg.end, way.hosts.len() - leg.end, leg.share_after).share;
+                leg_index += 1;
+            }
+            let spot = spot(format!("{}/{}/stage-{}", site.path(), region.name, number + 1));
+            if stage.batches.is_empty() && way.servers.is_some() {
+                frontier = vec![self.shift(&way, leg_index, &spot, stage.share, &frontier)];
+                share_now = stage.share;
+            }
+            if let Some(gate) = &stage.gate {
+                let new = way.legs[..leg_index].last().map_or(0, |leg| leg.batch.end);
+                frontier = vec![self.stage_gate(site, at, stage, gate, new, &spot, &frontier)];
+            }
+        }
+        frontier
+    }
+
+    /// One batch: drain, deploy, ready, shift.
+    fn leg(&mut self, way: &Way<'_, '_>, index: usize, spot: &Spot, share_now: f64, needs: Vec<StepId>) -> Vec<StepId> {
+        let leg = &way.legs[index];
+        let hosts = &way.hosts[leg.batch.begin..leg.batch.end];
+        let mut frontier = needs;
+        if let Some(step) = self.drain(way, index, spot, share_now, &frontier) {
+            frontier = vec![self.push(step)];
+        }
+        let exposes = way.servers.is_none();
+        let deploys: Vec<StepId> = hosts
+            .iter()
+            .map(|host| {
+                let mut step = self.deploy(way.site, way.at, host, spot, &frontier);
+                if exposes {
+                    step.exposure = Some(way.exposure(leg.batch.share_after, leg.batch.end, None));
+                }
+                self.push(step)
+            })
+            .collect();
+        let Some(ready) = self.ready(way, index, spot, &deploys) else { return deploys };
+        let ready = self.push(ready);
+        vec![self.shift(way, index + 1, spot, leg.batch.share_after, &[ready])]
+    }
+
+    /// Takes a batch out of the router. Nothing to undo: the router check restores all weights in the end.
+    fn drain(&mut self, way: &Way<'_, '_>, index: usize, spot: &Spot, share_now: f64, needs: &[StepId]) -> Option<Step> {
+        let leg = &way.legs[index];
+        let (begin, end) = (leg.batch.begin, leg.batch.end);
+        let given = weights(begin, way.hosts.len() - end, leg.batch.share_during);
+        let weight = |at: usize| Some(if at < begin { given.new } else if at < end { 0 } else { given.old });
+        let call = way.set(weight, begin..end)?;
+        let title = format!("Take {} of {} out of the router", names(&way.hosts[begin..end]), way.site.target.component);
+        let mut step = self.draft(way.site, spot, "drain", title, Work::Call(call), Kind::Drain);
+        step.timeout_ms = LOOK_TIMEOUT.plus(DRAIN_MAX);
+        step.needs = needs.to_vec();
+        if given.share > share_now + 1e-9 {
+            step.exposure = Some(way.exposure(given.share, begin, Some(leg)));
+        }
+        Some(step)
+    }
+
+    /// Brings the new version to a host.
+    pub(super) fn deploy(&mut self, site: &Site<'_>, at: usize, host: &HostName, spot: &Spot, needs: &[StepId]) -> Step {
+        let region = site.regions[at].region;
+        let kinds = self.kinds;
+        let values = calls::host_values(site, region, host);
+        let title = format!("Deploy {} {} to {host}", site.target.component, site.to);
+        let template = site.target.deploy.as_ref();
+        if template.is_none() {
+            self.notes.wrong(
+                Diagnostic::error(codes::TARGET_CANNOT, format!("{} does not say how a version is deployed.", site.target.name))
+                    .because("Without it nothing can be done.")
+                    .hint(format!("Declare spec.deploy on {}, for example exec: {{ argv: [ ./deploy.sh, \"{{host}}\", \"{{version}}\" ] }}.", site.target.name)),
+            );
+        }
+        let call = template.and_then(|t| calls::filled(t, &values, site, "deploy command", kinds, self.notes));
+        let work = match (template, call) {
+            (Some(template), Some(call)) if template.kind == "manual" => by_hand(&call, &title),
+            (_, Some(call)) => Work::Call(call),
+            (_, None) => Work::Wait(Millis::ZERO),
+        };
+        let mut step = self.draft(site, spot, &format!("deploy-{host}"), title, work, Kind::Deploy);
+        step.validations = calls::validations(site, region, host, &site.to, kinds, self.notes);
+        step.probe = calls::runs(site, region, host, &site.to, kinds, self.notes);
+        step.undo = self.deploy_undo(site, at, host);
+        step.compensate_on = CompensateOn::Attempt;
+        if let Some(template) = template {
+            step.timeout_ms = calls::timeout(template, kinds);
+            step.retry = calls::retry(template, kinds);
+            step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
+        }
+        step.needs = needs.to_vec();
+        step
+    }
+
+    fn deploy_undo(&mut self, site: &Site<'_>, at: usize, host: &HostName) -> Undo {
+        let region = site.regions[at].region;
+        let kinds = self.kinds;
+        let component = &site.target.component;
+        let template = match (&site.target.undo, &site.target.deploy) {
+            (Some(undo), _) => undo,
+            (None, Some(deploy)) if deploy.kind != "manual" => deploy,
+            (None, Some(_)) => return Undo::ForwardOnly { reason: format!("{component} is deployed by hand and declares no undo") },
+            (None, None) => return Undo::Nothing,
+        };
+        let values = calls::host_values(site, region, host);
+        let values = match &site.from {
+            // The deploy command goes back by being told the old version.
+            Some(from) if site.target.undo.is_none() => values.with("version", from),
+            Some(_) => values,
+            None if site.target.undo.is_some() && template.filled(values.values()).is_ok() => values,
+            None => return Undo::ForwardOnly { reason: format!("the version of {component} that runs now is not known") },
+        };
+        let Some(call) = calls::filled(template, &values, site, "undo command", kinds, self.notes) else { return Undo::Nothing };
+        let validations = match &site.from {
+            Some(from) => calls::validations(site, region, host, from, kinds, self.notes),
+            None => calls::health(site, region, host, kinds, self.notes).into_iter().collect(),
+        };
+        undo_call(call, validations, calls::timeout(template, kinds))
+    }
+
+    /// Between the deploys of a batch and the traffic: forward it reads the router back, backward it drains the batch.
+    fn ready(&mut self, way: &Way<'_, '_>, index: usize, spot: &Spot, needs: &[StepId]) -> Option<Step> {
+        let leg = &way.legs[index];
+        let (begin, end) = (leg.batch.begin, leg.batch.end);
+        let Router::Haproxy { socket, backend, .. } = way.router()?;
+        let servers = way.servers.as_ref()?.get(begin..end)?.to_vec();
+        let look = haproxy_call(&HaproxyInput { socket: socket.clone(), backend: backend.clone(), expect_servers: servers, ..HaproxyInput::default() });
+        let old_carries = way.hosts.len() - end >= way.needed();
+        let weight = |at: usize| {
+            Some(if at < begin {
+                if old_carries { 0 } else { WEIGHT_FULL }
+            } else if at < end {
+                0
+            } else {
+                WEIGHT_FULL
+            })
+        };
+        let back = way.set(weight, begin..end)?;
+        let title = format!("{} of {} can take traffic", names(&way.hosts[begin..end]), way.site.target.component);
+        let mut step = self.draft(way.site, spot, "ready", title, Work::Call(look), Kind::Shift);
+        step.undo = undo_call(back, Vec::new(), LOOK_TIMEOUT.plus(DRAIN_MAX));
+        step.on_unknown = OnUnknown::Rerun;
+        step.duration_key = None;
+        step.needs = needs.to_vec();
+        Some(step)
+    }
+
+    /// Gives the new side its share, with the hosts of the first `done` batches on it.
+    fn shift(&mut self, way: &Way<'_, '_>, done: usize, spot: &Spot, share: f64, needs: &[StepId]) -> StepId {
+        let new = way.legs[..done].last().map_or(0, |leg| leg.batch.end);
+        let given = weights(new, way.hosts.len() - new, share);
+        let call = way.set(|at| Some(if at < new { given.new } else { given.old }), 0..0);
+        let component = &way.site.target.component;
+        let title = format!("Give {component} {} {} of the traffic", way.site.to, rounded(Share::from_f64(given.share)));
+        let work = call.map_or(Work::Wait(Millis::ZERO), Work::Call);
+        let mut step = self.draft(way.site, spot, "shift", title, work, Kind::Shift);
+        step.exposure = Some(way.exposure(given.share, new, way.legs.get(done)));
+        step.compensate_on = CompensateOn::Attempt;
+        step.retry = RetryPolicy { attempts_max: SHIFT_ATTEMPTS_MAX, ..RetryPolicy::default() };
+        step.needs = needs.to_vec();
+        self.push(step)
+    }
+}
+
+/// Tries of a shift: it is absolute, so trying again does no harm.
+const SHIFT_ATTEMPTS_MAX: u32 = 5;
+
+/// `production/payments/eu-west/stage-1`, and `/batch-2` below it where a stage has several.
+fn leg_prefix(site: &Site<'_>, region: &glidepath_model::RegionName, stage: usize, count: usize, number: usize) -> String {
+    let stage = format!("{}/{region}/stage-{}", site.path(), stage + 1);
+    if count > 1 { format!("{stage}/batch-{}", number + 1) } else { stage }
+}
+
+fn by_hand(call: &ActionCall, title: &str) -> Work {
+    let text = call.input.get("text").and_then(|t| t.as_str()).unwrap_or(title);
+    let deadline = call.input.get("deadlineMs").and_then(serde_json::Value::as_u64).map_or(MANUAL_DEADLINE, Millis);
+    Work::Manual { prompt: text.to_owned(), deadline_ms: deadline }
+}
+
+/// What an unknown outcome means: as declared, else the probe if there is one, else as the action says of itself.
+pub(super) fn on_unknown(template: &ActionTemplate, has_probe: bool, default: OnUnknown) -> OnUnknown {
+    match template.on_unknown {
+        Some(OnUnknown::Probe) if !has_probe => OnUnknown::Ask,
+        Some(declared) => declared,
+        None if has_probe => OnUnknown::Probe,
+        None => default,
+    }
+}
+
+/// An undo by a call, with its command for people.
+pub(super) fn undo_call(call: ActionCall, validations: Vec<ActionCall>, timeout_ms: Millis) -> Undo {
+    Undo::Call { command: shell_line(&call), call, validations, timeout_ms }
+}

@@ -1,0 +1,234 @@
+//! Gates: what is watched after a stage, and in the windows after deployment.
+
+use super::calls;
+use super::{Lowering, Spot};
+use crate::durations::Kind;
+use crate::ladder::{look_every, signals, Signal};
+use crate::outline::{Outline, StageGate, StagePath, rounded};
+use crate::site::Site;
+use glidepath_model::catalog::{ErrorRatio, Indicator, Selector, Split, Target};
+use glidepath_model::change::ItemKind;
+use glidepath_model::ids::{EnvironmentName, StepId};
+use glidepath_model::plan::{CountSelectors, CountSource, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
+use glidepath_model::{Millis, Share};
+
+/// Failed looks in a row that fail a probe.
+const PROBE_FAILURES_MAX: u32 = 3;
+/// Bad looks in a row that fail the ceiling of an objective.
+const CEILING_FAILURES_MAX: u32 = 3;
+/// Burn over which the new side fails whatever the old side does: at this rate 2 % of a 30-day budget is spent in an hour.
+pub(crate) const CEILING_BURN: f64 = 14.4;
+/// Patience of a gate as a multiple of its bake.
+const PATIENCE_FACTOR: u64 = 3;
+/// Deadline of one page of metrics.
+const SCRAPE_TIMEOUT: Millis = Millis::from_secs(5);
+/// Time a gate's step may take beyond its patience.
+const GATE_GRACE: Millis = Millis::from_mins(1);
+
+impl Lowering<'_> {
+    /// The gate after a stage that has `new` hosts of the region on the new version.
+    #[allow(clippy::too_many_arguments, reason = "a gate belongs to a stage of a region of a site, at a place in the graph")]
+    pub(super) fn stage_gate(&mut self, site: &Site<'_>, at: usize, stage: &StagePath, gate: &StageGate, new: usize, spot: &Spot, needs: &[StepId]) -> StepId {
+        let share = rounded(Share::from_f64(stage.share));
+        let subject = match (spot.region.and_then(|at| site.regions.get(at)), &site.change_item.kind) {
+            (_, ItemKind::Flag { flag, .. }) => format!("{flag} at {share} in {}", site.environment.name),
+            (Some(region), _) => format!("{} in {} at {share}", site.target.component, region.region.name),
+            (None, _) => format!("{} at {share}", site.target.component),
+        };
+        let mut checks = Vec::new();
+        if gate.judged.is_some() {
+            checks.extend(self.proportions(site, at));
+        }
+        let regions: Vec<usize> = spot.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
+        checks.extend(self.thresholds(site, &regions));
+        checks.extend(self.probes(site, &regions, new, gate.on_standby));
+        let spec = self.gate_spec(site.environment.min_bake_ms, gate.bake, site.environment.hold_limit_ms, subject.clone(), checks, gate.judged.is_some());
+        let mut step = self.gate_step(site, spot, "gate", format!("Watch {subject}"), spec);
+        step.needs = needs.to_vec();
+        self.push(step)
+    }
+
+    fn gate_step(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, spec: GateSpec) -> Step {
+        let timeout_ms = spec.patience_ms.plus(GATE_GRACE);
+        let mut step = self.draft(site, spot, name, title, Work::Gate(Box::new(spec)), Kind::Check);
+        step.timeout_ms = timeout_ms;
+        step
+    }
+
+    fn gate_spec(&self, min: Millis, bake: Millis, hold: Millis, subject: String, checks: Vec<GateCheck>, judged: bool) -> GateSpec {
+        let bake_ms = bake.max(min);
+        let patience_ms = Millis(bake_ms.0.saturating_mul(PATIENCE_FACTOR)).min(hold).max(bake_ms);
+        GateSpec { subject, checks, min_bake_ms: min, bake_ms, patience_ms, look_every_ms: look_every(bake_ms), early_promotion: judged }
+    }
+
+    /// The windows after deployment, one gate for the whole environment each; the observing ones become follow-ups.
+    pub(super) fn verify(&mut self, name: &EnvironmentName, here: &[(&Site<'_>, &Outline)], needs: Vec<StepId>) -> Vec<StepId> {
+        let mut frontier = needs;
+        let Some((first, _)) = here.first() else { return frontier };
+        for window in &first.environment.verify {
+            let owner = self.change.owner.clone().or_else(|| first.owner.clone());
+            if window.observe {
+                self.follow_ups.push(FollowUp {
+                    title: format!("Look {name} over, {} after landing ({})", window.length_ms, window.name),
+                    not_before_ms: window.length_ms,
+                    command: "glidepath status".to_owned(),
+                    owner,
+                });
+                continue;
+            }
+            let mut checks = Vec::new();
+            for (site, _) in here {
+                let regions: Vec<usize> = (0..site.regions.len()).collect();
+                checks.extend(self.ceiling(site));
+                checks.extend(self.thresholds(site, &regions));
+                checks.extend(self.probes(site, &regions, usize::MAX, false));
+            }
+            if checks.is_empty() {
+                continue;
+            }
+            let subject = format!("everything changed in {name}, {} window", window.name);
+            let spec = self.gate_spec(window.length_ms, window.length_ms, first.environment.hold_limit_ms, subject, checks, false);
+            let spot = Spot { phase: Phase::Verify, wave: 0, stage: 0, region: None, prefix: format!("{name}/verify") };
+            let mut step = self.gate_step(first, &spot, &window.name, format!("Watch {name} for {}", window.length_ms), spec);
+            (step.item, step.target, step.owner) = (None, None, owner);
+            step.needs = frontier;
+            frontier = vec![self.push(step)];
+        }
+        frontier
+    }
+
+    /// The judge's checks of a region, new side against old.
+    fn proportions(&mut self, site: &Site<'_>, at: usize) -> Vec<GateCheck> {
+        let Some((declared, split)) = site.target.signals.as_ref().and_then(|s| s.split.as_ref().map(|split| (s, split))) else { return Vec::new() };
+        let Some(source) = self.source(site.target, site, &[at]) else { return Vec::new() };
+        let mut checks = Vec::new();
+        for signal in signals(site) {
+            let sides = match signal {
+                Signal::Errors => declared.errors.as_ref().map(|e| [true, false].map(|new| bad_of_total(site, at, split, e, new))),
+                Signal::Slow => declared.slow.as_ref().map(|s| {
+                    [true, false].map(|new| CountSelectors::AboveLimit { histogram: side(site, at, split, &s.histogram, new), limit_ms: s.limit_ms })
+                }),
+            };
+            let Some([canary, baseline]) = sides else { continue };
+            checks.push(GateCheck::Proportion {
+                name: signal.name().to_owned(),
+                source: source.clone(),
+                canary,
+                baseline,
+                effect: self.judge.verification.effect,
+                alpha: self.judge.alpha(),
+                dispersion: self.judge.verification.dispersion,
+                ceiling: if signal == Signal::Errors { self.ceiling_ratio(site, at) } else { None },
+            });
+        }
+        checks
+    }
+
+    /// The bad share over which the new side fails in any case: a fast burn of the objective. None where the present share is above it already.
+    fn ceiling_ratio(&self, site: &Site<'_>, at: usize) -> Option<f64> {
+        let objective = self
+            .facts
+            .catalog
+            .objectives
+            .iter()
+            .find(|o| o.component == site.target.component && matches!(o.indicator, Indicator::Ratio { .. }))?;
+        let ceiling = CEILING_BURN * objective.target.rest().as_f64();
+        let now = site.regions.get(at).and_then(|r| r.errors).unwrap_or_default();
+        (ceiling > 0.0 && ceiling < 1.0 && now < ceiling).then_some(ceiling)
+    }
+
+    /// The ceiling as a threshold on all traffic, for windows without an old side; only where there is traffic to ask about.
+    fn ceiling(&self, site: &Site<'_>) -> Option<GateCheck> {
+        let errors = site.target.signals.as_ref()?.errors.as_ref()?;
+        let prometheus = self.facts.catalog.settings.prometheus.as_ref()?;
+        site.rate().filter(|rate| *rate > 0.0)?;
+        let ceiling = (0..site.regions.len()).map(|at| self.ceiling_ratio(site, at)).collect::<Option<Vec<_>>>()?.first().copied()?;
+        let [bad, total] = [&errors.bad, &errors.total].map(|s| placed(site, 0, s).to_string());
+        Some(GateCheck::Threshold {
+            name: format!("error share of {}", site.target.component),
+            source: CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms },
+            query: format!("(sum(rate({bad}[1m])) or vector(0)) / sum(rate({total}[1m]))"),
+            min: None,
+            max: Some(ceiling),
+            failures_max: CEILING_FAILURES_MAX,
+        })
+    }
+
+    /// The declared thresholds, once per region where they ask about one.
+    fn thresholds(&mut self, site: &Site<'_>, regions: &[usize]) -> Vec<GateCheck> {
+        let declared = site.target.signals.as_ref().map(|s| s.thresholds.as_slice()).unwrap_or_default();
+        let mut checks = Vec::new();
+        for threshold in declared {
+            let Some(prometheus) = self.facts.catalog.settings.prometheus.as_ref() else {
+                self.notes.derive(format!("{}: the threshold {} is left out, since it asks a Prometheus and none is declared.", site.target.name, threshold.name));
+                continue;
+            };
+            for at in regions {
+                let query = filled_query(site, *at, &threshold.query);
+                if checks.iter().any(|c| matches!(c, GateCheck::Threshold { query: q, .. } if *q == query)) {
+                    continue;
+                }
+                checks.push(GateCheck::Threshold {
+                    name: threshold.name.clone(),
+                    source: CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms },
+                    query,
+                    min: threshold.min,
+                    max: threshold.max,
+                    failures_max: threshold.failures_max.max(1),
+                });
+            }
+        }
+        checks
+    }
+
+    /// Health of the first `new` hosts, regular or standby, of each region.
+    fn probes(&mut self, site: &Site<'_>, regions: &[usize], new: usize, on_standby: bool) -> Option<GateCheck> {
+        let kinds = self.kinds;
+        let mut list = Vec::new();
+        for region in regions.iter().filter_map(|at| site.regions.get(*at)).map(|r| r.region) {
+            let serving = if on_standby { &region.standby } else { &region.hosts };
+            for host in serving.iter().take(new) {
+                list.extend(calls::health(site, region, host, kinds, self.notes));
+            }
+        }
+        (!list.is_empty()).then(|| GateCheck::Probe { name: format!("health of {}", site.target.component), calls: list, failures_max: PROBE_FAILURES_MAX })
+    }
+
+    /// Where counters of a target are read.
+    fn source(&mut self, target: &Target, site: &Site<'_>, regions: &[usize]) -> Option<CountSource> {
+        let Some(page) = &target.metrics_url else {
+            let prometheus = self.facts.catalog.settings.prometheus.as_ref()?;
+            return Some(CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms });
+        };
+        let mut urls = Vec::new();
+        for region in regions.iter().filter_map(|at| site.regions.get(*at)).map(|r| r.region) {
+            let mut left = Vec::new();
+            urls.extend(region.hosts.iter().map(|host| calls::host_values(site, region, host).text(page, &mut left)));
+        }
+        Some(CountSource::Scrape { urls, timeout_ms: SCRAPE_TIMEOUT })
+    }
+}
+
+fn filled_query(site: &Site<'_>, at: usize, query: &str) -> String {
+    // PromQL has braces of its own, but never around a single bare word.
+    let values = calls::site_values(site);
+    let values = match site.regions.get(at) {
+        Some(region) => values.with("region", region.region.name.as_str()),
+        None => values,
+    };
+    values.text(query, &mut Vec::new())
+}
+
+fn placed(site: &Site<'_>, at: usize, selector: &Selector) -> Selector {
+    selector.clone().map_values(|value| filled_query(site, at, value))
+}
+
+/// A selector narrowed to one side of the split.
+fn side(site: &Site<'_>, at: usize, split: &Split, selector: &Selector, new: bool) -> Selector {
+    let value = if new { &split.canary } else { &split.baseline };
+    placed(site, at, selector).with(&split.label, &filled_query(site, at, value))
+}
+
+fn bad_of_total(site: &Site<'_>, at: usize, split: &Split, errors: &ErrorRatio, new: bool) -> CountSelectors {
+    CountSelectors::BadOfTotal { bad: side(site, at, split, &errors.bad, new), total: side(site, at, split, &errors.total, new) }
+}

@@ -1,0 +1,287 @@
+//! From outlines to steps: the winning candidate becomes the graph that the engine executes.
+//!
+//! # The way back
+//!
+//! The engine derives a rollback from three things that are written here. *Exposure*: each step that moves traffic says how to bring its region to
+//! safety at once, and which steps must be undone before, because the old side could not carry the traffic otherwise. *Undo*: each deploy goes
+//! back by its own undo. *Order*: undo runs against `needs`. Between the deploys of a batch and the shift that lets it serve stands a `ready` step: forward it
+//! reads the router back, and its undo drains the batch before the deploys are taken back, with absolute weights for every host: later batches are
+//! old again by then and serve, earlier ones serve only if the old side could not carry the traffic without them. So a rollback of a fully changed
+//! region walks back batch by batch exactly where it must, and jumps straight to safety everywhere else.
+
+pub(crate) mod calls;
+mod data;
+mod fleet;
+mod gates;
+mod switch;
+
+use crate::PlanOptions;
+use crate::codes;
+use crate::command::shell_line;
+use crate::durations::{self, Kind};
+use crate::ladder::{Judge, Ladders};
+use crate::notes::Notes;
+use crate::outline::Outline;
+use crate::site::Site;
+use calls::{Kinds, LOOK_TIMEOUT};
+use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::facts::Facts;
+use glidepath_model::ids::{EnvironmentName, StepId};
+use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Phase, RetryPolicy, Step, Strategy, Undo, Work};
+use glidepath_model::{Diagnostic, Millis};
+
+/// Steps of one plan at most.
+pub(crate) const STEPS_MAX: usize = 5_000;
+
+/// What lowering works with, and what it has made.
+pub(crate) struct Lowering<'a> {
+    pub(crate) change: &'a Change,
+    pub(crate) facts: &'a Facts,
+    pub(crate) options: &'a PlanOptions,
+    pub(crate) kinds: &'a Kinds<'a>,
+    pub(crate) judge: Judge,
+    pub(crate) notes: &'a mut Notes,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) follow_ups: Vec<FollowUp>,
+    waves: u32,
+}
+
+/// Where a step stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Spot {
+    pub(crate) phase: Phase,
+    pub(crate) wave: u32,
+    pub(crate) stage: u32,
+    /// Index into the site's regions.
+    pub(crate) region: Option<usize>,
+    /// Beginning of the ids.
+    pub(crate) prefix: String,
+}
+
+/// Makes the steps of a candidate: `chosen` has one outline per site.
+pub(crate) fn lower<'a>(
+    change: &'a Change,
+    facts: &'a Facts,
+    options: &'a PlanOptions,
+    kinds: &'a Kinds<'a>,
+    ladders: &Ladders,
+    sites: &[Site<'_>],
+    chosen: &[&Outline],
+    levels: &[Vec<u32>],
+    notes: &'a mut Notes,
+) -> (Vec<Step>, Vec<FollowUp>) {
+    let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
+    let mut lowering = Lowering { change, facts, options, kinds, judge, notes, steps: Vec::new(), follow_ups: Vec::new(), waves: 0 };
+    let mut frontier = Vec::new();
+    for environment in &change.environments {
+        let here: Vec<(&Site<'_>, &Outline)> =
+            sites.iter().zip(chosen.iter().copied()).filter(|(site, _)| site.environment.name == *environment).collect();
+        if !here.is_empty() {
+            frontier = lowering.environment(environment, &here, levels, frontier);
+        }
+    }
+    if lowering.steps.len() > STEPS_MAX {
+        lowering.notes.wrong(
+            Diagnostic::error(codes::TOO_MANY_STEPS, format!("The plan would have {} steps; at most {STEPS_MAX} are handled.", lowering.steps.len()))
+                .because("Nobody could read it, and a run of it would be slow to recover.")
+                .hint("Split the change by component or by environment."),
+        );
+    }
+    (lowering.steps, lowering.follow_ups)
+}
+
+impl Lowering<'_> {
+    fn environment(&mut self, name: &EnvironmentName, here: &[(&Site<'_>, &Outline)], levels: &[Vec<u32>], before: Vec<StepId>) -> Vec<StepId> {
+        let mut frontier = self.preflight(here, &before);
+        for level in levels {
+            let together: Vec<&(&Site<'_>, &Outline)> = here.iter().filter(|(site, _)| level.contains(&site.item)).collect();
+            let mut ends = Vec::new();
+            let mut longest = 0;
+            for (site, outline) in together {
+                let base = self.waves;
+                ends.extend(self.item(site, outline, base, frontier.clone()));
+                longest = longest.max(outline.waves.len() as u32);
+            }
+            self.waves += longest;
+            if !ends.is_empty() {
+                frontier = ends;
+            }
+        }
+        self.verify(name, here, frontier)
+    }
+
+    fn item(&mut self, site: &Site<'_>, outline: &Outline, base: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        let needs = self.backup(site, needs);
+        match (outline.strategy, &site.change_item.kind) {
+            (Strategy::ExpandContract, ItemKind::Schema { expand, backfill, contract }) => {
+                self.schema(site, expand, backfill.as_ref(), contract.as_ref(), base + 1, needs)
+            }
+            (Strategy::Flag, ItemKind::Flag { flag, remove_by, .. }) => self.flag(site, outline, flag, *remove_by, base + 1, needs),
+            _ => self.waves_of(site, outline, base, needs),
+        }
+    }
+
+    fn waves_of(&mut self, site: &Site<'_>, outline: &Outline, base: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        let mut frontier = needs;
+        for (number, wave) in outline.waves.iter().enumerate() {
+            let mut ends = Vec::new();
+            for path in wave {
+                let Some(at) = path.region.filter(|at| *at < site.regions.len()) else { continue };
+                let wave = base + number as u32 + 1;
+                ends.extend(match outline.strategy {
+                    Strategy::BlueGreen => self.switch(site, at, path, wave, &frontier),
+                    _ => self.fleet(site, at, path, wave, outline.strategy, &frontier),
+                });
+            }
+            if !ends.is_empty() {
+                frontier = ends;
+            }
+        }
+        frontier
+    }
+
+    /// Looks at everything before anything is changed: health and version of all hosts, the routers, what is depended on, telemetry.
+    fn preflight(&mut self, here: &[(&Site<'_>, &Outline)], before: &[StepId]) -> Vec<StepId> {
+        let start = self.steps.len();
+        for (site, outline) in here {
+            for at in 0..site.regions.len() {
+                self.preflight_region(site, at, outline.strategy, before);
+            }
+            self.preflight_dependencies(site, here, before);
+        }
+        let made: Vec<StepId> = self.steps[start..].iter().map(|s| s.id.clone()).collect();
+        if made.is_empty() { before.to_vec() } else { made }
+    }
+
+    fn preflight_region(&mut self, site: &Site<'_>, at: usize, strategy: Strategy, before: &[StepId]) {
+        if !matches!(site.change_item.kind, ItemKind::Version { .. }) {
+            return;
+        }
+        let region = site.regions[at].region;
+        let spot = Spot { phase: Phase::Preflight, wave: 0, stage: 0, region: Some(at), prefix: format!("{}/{}/preflight", site.path(), region.name) };
+        let kinds = self.kinds;
+        let healths: Vec<ActionCall> = region.hosts.iter().filter_map(|h| calls::health(site, region, h, kinds, self.notes)).collect();
+        let title = format!("All hosts of {} in {} are healthy", site.target.component, region.name);
+        self.look(site, &spot, "health", title, healths, before);
+        if let (Some(from), false) = (&site.from, site.mixed) {
+            let versions: Vec<ActionCall> = region.hosts.iter().filter_map(|h| calls::runs(site, region, h, from, kinds, self.notes)).collect();
+            let title = format!("All hosts of {} in {} still run {from}", site.target.component, region.name);
+            self.look(site, &spot, "version", title, versions, before);
+        }
+        if region.router.is_some() && (region.hosts.len() > 1 || strategy == Strategy::BlueGreen) {
+            self.router_check(site, at, strategy, &spot, before);
+        }
+    }
+
+    /// Direct dependencies that the change leaves alone must be healthy.
+    fn preflight_dependencies(&mut self, site: &Site<'_>, here: &[(&Site<'_>, &Outline)], before: &[StepId]) {
+        let Some(component) = site.component else { return };
+        for edge in &component.depends_on {
+            if here.iter().any(|(other, _)| other.target.component == edge.to) {
+                continue;
+            }
+            let Some(target) = self.facts.catalog.target_of(&edge.to, &site.environment.name) else { continue };
+            let id = StepId::new(format!("{}/{}/preflight/health", site.environment.name, edge.to));
+            if target.health.is_none() || self.steps.iter().any(|s| s.id == id) {
+                continue;
+            }
+            let neighbour = Site {
+                item: site.item,
+                change_item: site.change_item,
+                component: None,
+                target,
+                environment: site.environment,
+                from: None,
+                to: String::new(),
+                mixed: false,
+                owner: self.facts.catalog.components.get(&edge.to).and_then(|c| c.owner.clone()),
+                regions: Vec::new(),
+            };
+            let kinds = self.kinds;
+            let calls: Vec<ActionCall> =
+                target.hosts().filter_map(|(region, host)| calls::health(&neighbour, region, host, kinds, self.notes)).collect();
+            let spot = Spot { phase: Phase::Preflight, wave: 0, stage: 0, region: None, prefix: format!("{}/{}/preflight", site.environment.name, edge.to) };
+            let title = format!("{}, which {} depends on, is healthy", edge.to, site.target.component);
+            let count = self.steps.len();
+            self.look(&neighbour, &spot, "health", title, calls, before);
+            // Nothing of it is changed: the step holds no claim on the neighbour and belongs to no item.
+            if let Some(step) = self.steps.get_mut(count) {
+                (step.item, step.target) = (None, None);
+            }
+        }
+    }
+
+    /// A step that only looks: the first call is the work, the others must hold as well.
+    fn look(&mut self, site: &Site<'_>, spot: &Spot, name: &str, title: String, calls: Vec<ActionCall>, needs: &[StepId]) {
+        let mut calls = calls.into_iter();
+        let Some(first) = calls.next() else { return };
+        let mut step = self.draft(site, spot, name, title, Work::Call(first), Kind::Check);
+        step.validations = calls.collect();
+        step.command = step_command(&step);
+        step.on_unknown = OnUnknown::Rerun;
+        step.timeout_ms = LOOK_TIMEOUT;
+        step.duration_key = None;
+        step.needs = needs.to_vec();
+        self.steps.push(step);
+    }
+
+    /// A step with the defaults of its kind: no undo, asks when unknown.
+    fn draft(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, work: Work, kind: Kind) -> Step {
+        let expected = match &work {
+            Work::Gate(gate) => gate_estimate(gate),
+            Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => durations::estimate(kind, site, self.facts),
+        };
+        let (on_unknown, command) = match &work {
+            Work::Call(call) => (calls::on_unknown_default(&call.kind, self.kinds), shell_line(call)),
+            Work::Gate(gate) => (OnUnknown::Rerun, format!("watch {}", gate.subject)),
+            Work::Wait(length) => (OnUnknown::Rerun, format!("sleep {}", length.0.div_ceil(1000))),
+            Work::Manual { prompt, .. } => (OnUnknown::Rerun, prompt.clone()),
+        };
+        Step {
+            id: StepId::new(format!("{}/{name}", spot.prefix)),
+            title,
+            phase: spot.phase,
+            item: Some(site.item),
+            target: Some(site.target.name.clone()),
+            environment: Some(site.environment.name.clone()),
+            region: spot.region.and_then(|at| site.regions.get(at)).map(|r| r.region.name.clone()),
+            wave: spot.wave,
+            stage: spot.stage,
+            owner: site.owner.clone(),
+            needs: Vec::new(),
+            duration_key: matches!(work, Work::Call(_)).then(|| kind.key(site)),
+            work,
+            validations: Vec::new(),
+            undo: Undo::Nothing,
+            compensate_on: CompensateOn::Done,
+            on_unknown,
+            probe: None,
+            retry: RetryPolicy::default(),
+            timeout_ms: LOOK_TIMEOUT,
+            expected,
+            exposure: None,
+            command,
+        }
+    }
+
+    fn push(&mut self, step: Step) -> StepId {
+        let id = step.id.clone();
+        self.steps.push(step);
+        id
+    }
+}
+
+fn gate_estimate(gate: &glidepath_model::plan::GateSpec) -> Estimate {
+    let p95_ms = if gate.early_promotion { Millis(gate.bake_ms.0.saturating_add(gate.bake_ms.0 / 2)).min(gate.patience_ms) } else { gate.bake_ms };
+    Estimate { p50_ms: gate.bake_ms, p95_ms: p95_ms.max(gate.bake_ms), source: "planned bake".to_owned() }
+}
+
+/// All calls of a step as one line each.
+fn step_command(step: &Step) -> String {
+    let work = match &step.work {
+        Work::Call(call) => Some(call),
+        Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+    };
+    work.into_iter().chain(&step.validations).map(shell_line).collect::<Vec<_>>().join("\n")
+}

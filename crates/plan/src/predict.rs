@@ -1,0 +1,321 @@
+//! What is expected to happen: failure, bad requests, duration, cost, the way back, risk.
+//!
+//! Bad requests. A failing item raises the bad share `p` of its component to `effect` times `p`. The probability `q` that it fails and has not been
+//! seen yet starts at P(failure) and falls at each watched stage by what the stage catches: its wanted power where the judge decides, a half
+//! for thresholds, three in ten for health checks. A stage costs `q x share x rate x (effect - 1) x p x time`, where the time is its bake, and
+//! for the caught part the way to safety on top. What no stage catches runs on for [`UNSEEN`] at full traffic.
+
+use crate::durations::{Kind, estimate, plain};
+use crate::ladder::{Signal, bad_ratio};
+use crate::outline::{Outline, StagePath};
+use crate::site::Site;
+use glidepath_judge::duration::{DurationEstimate, slowest, sum};
+use glidepath_judge::record::{Prior, failure_probability};
+use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::facts::Facts;
+use glidepath_model::ids::ComponentName;
+use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel, Strategy, VerificationKind};
+use glidepath_model::{Millis, Money};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// As if one of twenty earlier runs had failed.
+const PRIOR: Prior = Prior { failures: 0.5, successes: 9.5 };
+/// Part of failures that plain thresholds catch.
+const THRESHOLDS_CATCH: f64 = 0.5;
+/// Part of failures that health checks catch.
+const PROBES_CATCH: f64 = 0.3;
+/// How long a failure runs on that no stage catches, until people see it.
+pub(crate) const UNSEEN: Millis = Millis::from_mins(30);
+/// Share of a budget above which the risk is high.
+const BUDGET_HIGH: f64 = 0.10;
+/// Share of a budget below which the risk is low.
+const BUDGET_LOW: f64 = 0.01;
+/// Probability of failure above which the risk is at least medium.
+const FAILURE_MEDIUM: f64 = 0.10;
+
+/// A strategy at a site in figures.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    /// Expected bad requests; a site without traffic figures counts with one request per second, for ranking only.
+    pub(crate) burn: f64,
+    /// Bad requests if it fails at the first stage that can see it.
+    pub(crate) if_failing: f64,
+    pub(crate) straight: f64,
+    pub(crate) traffic_known: bool,
+    pub(crate) duration: DurationEstimate,
+    pub(crate) cost: Option<Money>,
+    pub(crate) to_safety: DurationEstimate,
+    pub(crate) to_rollback: DurationEstimate,
+}
+
+/// Probability that an item of a component fails, from its own record.
+fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
+    let history = facts.history.get(component);
+    let (failed, landed) = history.map_or((0, 0), |h| (u64::from(h.failed), u64::from(h.landed)));
+    failure_probability(PRIOR, failed, landed).map_or(0.05, |p| p.mean)
+}
+
+/// Figures of a strategy at a site.
+pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figures {
+    let verification = &facts.catalog.settings.verification;
+    let step = |kind| plain(&estimate(kind, site, facts));
+    let steered = site.regions.iter().any(|r| r.region.router.is_some()) && outline.strategy != Strategy::Recreate;
+    let changes = matches!(outline.strategy, Strategy::ExpandContract);
+    let back = if outline.strategy == Strategy::Flag { step(Kind::Flag) } else { step(Kind::Deploy) };
+    let to_safety = match outline.strategy {
+        Strategy::ExpandContract => DurationEstimate::default(),
+        Strategy::Flag => back,
+        _ if steered => step(Kind::Shift),
+        _ => back,
+    };
+    let extra = (verification.effect - 1.0).max(0.0);
+    let mut figures = Figures {
+        burn: 0.0,
+        if_failing: 0.0,
+        straight: 0.0,
+        traffic_known: site.rate().is_some() || changes,
+        duration: duration(site, outline, facts),
+        cost: cost(site, outline),
+        to_safety,
+        to_rollback: rollback(site, outline, back, step(Kind::Drain)),
+    };
+    let mut unseen = item_failure(&site.target.component, facts);
+    let away = Millis(to_safety.p50_ms).as_secs_f64();
+    let notice = site.environment.verify.first().map_or(site.environment.min_bake_ms, |w| w.length_ms).as_secs_f64();
+    for path in outline.waves.iter().flatten() {
+        let regions: Vec<usize> = path.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
+        let bad_per_second: f64 = regions.iter().filter_map(|at| site.regions.get(*at)).map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();
+        for stage in &path.stages {
+            let (bake, caught) = watched(stage, outline, verification.power.as_f64());
+            figures.burn += unseen * stage.share * bad_per_second * (bake + caught * away);
+            if figures.if_failing == 0.0 && caught > 0.0 {
+                figures.if_failing = stage.share * bad_per_second * (bake + away);
+            }
+            unseen *= 1.0 - caught;
+        }
+        figures.straight += bad_per_second * (notice + Millis(back.p50_ms).as_secs_f64());
+    }
+    if !changes {
+        let total: f64 = site.regions.iter().map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();
+        figures.burn += unseen * total * UNSEEN.as_secs_f64();
+    }
+    figures
+}
+
+/// Seconds a stage is watched, and the part of failures it catches.
+fn watched(stage: &StagePath, outline: &Outline, power: f64) -> (f64, f64) {
+    let Some(gate) = &stage.gate else { return (0.0, 0.0) };
+    let caught = match (&gate.judged, outline.verification) {
+        (Some(_), _) => power,
+        (None, VerificationKind::Threshold) => THRESHOLDS_CATCH,
+        (None, VerificationKind::Statistical | VerificationKind::Probe) => PROBES_CATCH,
+    };
+    let seconds = gate.judged.as_ref().map_or(gate.bake, |j| j.detect.max(Millis::from_secs(1))).as_secs_f64();
+    (seconds, caught)
+}
+
+fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstimate {
+    let step = |kind| plain(&estimate(kind, site, facts));
+    let mut parts = Vec::new();
+    if site.target.backup.is_some() {
+        parts.push(step(Kind::Backup));
+    }
+    if let ItemKind::Schema { backfill, .. } = &site.change_item.kind {
+        parts.push(step(Kind::Data));
+        parts.extend(backfill.iter().map(|_| step(Kind::Data)));
+    }
+    for wave in &outline.waves {
+        let paths: Vec<DurationEstimate> = wave
+            .iter()
+            .map(|path| {
+                let steered = path.region.and_then(|at| site.regions.get(at)).is_some_and(|r| r.region.router.is_some() && r.region.hosts.len() > 1);
+                let mut list = Vec::new();
+                for stage in &path.stages {
+                    for batch in &stage.batches {
+                        let deploys = vec![step(Kind::Deploy); (batch.end - batch.begin).min(8)];
+                        list.push(slowest(&deploys));
+                        if steered {
+                            list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
+                        }
+                    }
+                    if outline.strategy == Strategy::Flag {
+                        list.push(step(Kind::Flag));
+                    }
+                    list.extend(stage.gate.as_ref().map(|gate| DurationEstimate::certain(gate.bake.0)));
+                }
+                sum(&list)
+            })
+            .collect();
+        parts.push(if paths.len() == 1 { paths.first().copied().unwrap_or_default() } else { slowest(&paths) });
+    }
+    sum(&parts)
+}
+
+/// Everything undone: the batches of the slowest region one after another.
+fn rollback(site: &Site<'_>, outline: &Outline, back: DurationEstimate, drain: DurationEstimate) -> DurationEstimate {
+    let batches = |wave: &Vec<crate::outline::RegionPath>| wave.iter().map(|p| p.stages.iter().map(|s| s.batches.len()).sum::<usize>()).max().unwrap_or(0);
+    match outline.strategy {
+        Strategy::ExpandContract => DurationEstimate::default(),
+        Strategy::Flag => back,
+        Strategy::Recreate | Strategy::BlueGreen => sum(&[back, drain]),
+        Strategy::Rolling | Strategy::Canary => {
+            let steered = site.regions.iter().any(|r| r.region.router.is_some());
+            let most = outline.waves.iter().map(batches).max().unwrap_or(0);
+            let one = if steered { vec![back, drain] } else { vec![back] };
+            sum(&one.repeat(most.min(64)))
+        }
+    }
+}
+
+/// Standby hosts that work beside the regular ones, for as long as they do.
+fn cost(site: &Site<'_>, outline: &Outline) -> Option<Money> {
+    let hour = site.target.replica_hour.as_ref()?;
+    if outline.strategy != Strategy::BlueGreen {
+        return Some(hour.times(0.0));
+    }
+    let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
+    let bake: f64 = outline.waves.iter().flatten().flat_map(|p| &p.stages).filter_map(|s| s.gate.as_ref()).map(|g| g.bake.as_secs_f64()).fold(0.0, f64::max);
+    Some(hour.times(hosts as f64 * bake / 3600.0))
+}
+
+/// Puts the figures of a candidate's sites together.
+pub(crate) fn prediction(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Prediction {
+    let failure = failure(sites, facts);
+    let mut rows = Vec::new();
+    for environment in &change.environments {
+        for level in levels {
+            let together: Vec<DurationEstimate> = sites
+                .iter()
+                .zip(chosen)
+                .filter(|(site, _)| site.environment.name == *environment && level.contains(&site.item))
+                .map(|(_, (_, figures))| figures.duration)
+                .collect();
+            match together.as_slice() {
+                [] => {}
+                [one] => rows.push(*one),
+                many => rows.push(slowest(many)),
+            }
+        }
+        let here = sites.iter().find(|site| site.environment.name == *environment);
+        rows.extend(here.iter().flat_map(|s| &s.environment.verify).filter(|w| !w.observe).map(|w| DurationEstimate::certain(w.length_ms.0)));
+    }
+    let total = sum(&rows);
+    let known = chosen.iter().all(|(_, f)| f.traffic_known);
+    let of_known = |value: fn(&Figures) -> f64| chosen.iter().filter(|(_, f)| f.traffic_known).map(|(_, f)| value(f)).fold(0.0, |a, b| a + b);
+    let worst = |value: fn(&Figures) -> DurationEstimate| chosen.iter().map(|(_, f)| value(f)).max_by_key(|e| e.p50_ms).unwrap_or_default();
+    let last = change.environments.last();
+    let if_failing = sites.iter().zip(chosen).filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known).map(|(_, (_, f))| f.if_failing).fold(0.0, f64::max);
+    let straight = sites.iter().zip(chosen).filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known).map(|(_, (_, f))| f.straight).fold(0.0, f64::max);
+    let mut prediction = Prediction {
+        failure,
+        bad_requests: tidy(of_known(|f| f.burn)),
+        bad_requests_if_failing: tidy(if_failing),
+        bad_requests_straight: tidy(straight),
+        budget_share: budget_share(facts, sites, chosen),
+        duration: told(total, "steps, bakes and windows on the longest path"),
+        extra_cost: extra_cost(chosen),
+        time_to_safety: told(worst(|f| f.to_safety), "slowest way to safety"),
+        time_to_rollback: told(worst(|f| f.to_rollback), "slowest way back"),
+        risk: RiskLevel::Medium,
+        risk_reasons: Vec::new(),
+    };
+    risk(&mut prediction, sites, chosen, known);
+    prediction
+}
+
+fn failure(sites: &[Site<'_>], facts: &Facts) -> ProbabilityEstimate {
+    // Items fail independently; the interval is that of the component with the worst record, widened to the mean of the whole.
+    let components: BTreeSet<&ComponentName> = sites.iter().map(|s| &s.target.component).collect();
+    let (mut lands, mut low, mut high, mut runs) = (1.0, 0.0_f64, 0.0_f64, 0_u64);
+    for component in components {
+        let history = facts.history.get(component);
+        let (failed, landed) = history.map_or((0, 0), |h| (u64::from(h.failed), u64::from(h.landed)));
+        let Some(one) = failure_probability(PRIOR, failed, landed) else { continue };
+        lands *= 1.0 - one.mean;
+        low = low.max(one.low);
+        high = 1.0 - (1.0 - high) * (1.0 - one.high);
+        runs += one.runs;
+    }
+    let label = if runs == 0 { "prior only, 0 of your runs".to_owned() } else { format!("prior and {runs} of your runs") };
+    ProbabilityEstimate { mean: tidy(1.0 - lands), low: tidy(low), high: tidy(high), label }
+}
+
+fn told(estimate: DurationEstimate, source: &str) -> Estimate {
+    Estimate { p50_ms: Millis(estimate.p50_ms), p95_ms: Millis(estimate.p95_ms), source: source.to_owned() }
+}
+
+/// Figures to six digits, so that they read well.
+fn tidy(value: f64) -> f64 {
+    if value.is_finite() { (value * 1e6).round() / 1e6 } else { 0.0 }
+}
+
+/// The greatest share of an objective's budget that is expected to be spent.
+fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Option<f64> {
+    let mut spent: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
+    for (site, (_, figures)) in sites.iter().zip(chosen).filter(|(_, (_, f))| f.traffic_known) {
+        let entry = spent.entry(&site.target.component).or_default();
+        entry.0 += figures.burn;
+        entry.1 = entry.1.max(site.rate().unwrap_or_default());
+    }
+    let mut greatest = None;
+    for objective in &facts.catalog.objectives {
+        let Some((bad, rate)) = spent.get(&objective.component) else { continue };
+        let total = facts.budgets.get(&objective.name).map_or(rate * objective.period_ms.as_secs_f64(), |b| b.value.total);
+        let allowed = total * objective.target.rest().as_f64();
+        if allowed > 0.0 && allowed.is_finite() {
+            greatest = Some(greatest.map_or(bad / allowed, |g: f64| g.max(bad / allowed)));
+        }
+    }
+    greatest.map(tidy)
+}
+
+/// The sum over all sites; none where a unit cost is missing or the currencies differ.
+fn extra_cost(chosen: &[(&Outline, &Figures)]) -> Option<Money> {
+    let mut total: Option<Money> = None;
+    for (_, figures) in chosen {
+        let cost = figures.cost.clone()?;
+        total = match total {
+            None => Some(cost),
+            Some(sum) if sum.currency == cost.currency => Some(Money { micros: sum.micros.saturating_add(cost.micros), currency: sum.currency }),
+            Some(_) => return None,
+        };
+    }
+    total
+}
+
+fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], traffic_known: bool) {
+    let mut level = RiskLevel::Low;
+    let mut reasons = Vec::new();
+    let mut raise = |to: RiskLevel, reason: String| {
+        level = level.max(to);
+        reasons.push(reason);
+    };
+    match prediction.budget_share {
+        Some(share) if share > BUDGET_HIGH => raise(RiskLevel::High, format!("{:.1} % of an error budget is expected to be spent", share * 100.0)),
+        Some(share) if share > BUDGET_LOW => raise(RiskLevel::Medium, format!("{:.1} % of an error budget is expected to be spent", share * 100.0)),
+        Some(_) | None => {}
+    }
+    if !traffic_known {
+        raise(RiskLevel::Medium, "no traffic figures: the cost of a failure is not known for every target".to_owned());
+    }
+    if prediction.failure.mean > FAILURE_MEDIUM {
+        raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));
+    }
+    for (site, (outline, _)) in sites.iter().zip(chosen) {
+        let path = site.path();
+        if site.from.is_none() {
+            raise(RiskLevel::High, format!("{path} cannot go back: the version that runs now is not known"));
+        }
+        if outline.strategy == Strategy::Recreate {
+            raise(RiskLevel::Medium, format!("{path} is down while it is recreated"));
+        }
+        let important = site.component.and_then(|c| c.tier).is_some_and(|tier| tier <= 1);
+        if important && outline.verification == VerificationKind::Probe && outline.strategy != Strategy::ExpandContract {
+            raise(RiskLevel::Medium, format!("{path} is of tier 1 and only health checks watch it"));
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("every step can be undone, and little of an error budget is at stake".to_owned());
+    }
+    (prediction.risk, prediction.risk_reasons) = (level, reasons);
+}

@@ -1,0 +1,245 @@
+//! Candidates: one strategy per site, ranked.
+
+use crate::codes;
+use crate::notes::Notes;
+use crate::outline::Outline;
+use crate::predict::{Figures, prediction};
+use crate::site::Site;
+use glidepath_model::change::{Change, Preference};
+use glidepath_model::facts::Facts;
+use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
+use glidepath_model::{Diagnostic, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Candidates worked out at most.
+const CANDIDATES_MAX: usize = 64;
+/// Candidates below which it is said that there are few.
+const CANDIDATES_FEW: usize = 3;
+
+/// The usable strategies of one site with their figures.
+pub(crate) type Options = Vec<(Outline, Figures)>;
+
+/// One strategy per site, by index into its options.
+type Assignment = Vec<usize>;
+
+/// The winner and all candidates, best first.
+pub(crate) struct Ranking {
+    pub(crate) winner: Assignment,
+    pub(crate) prediction: Prediction,
+    pub(crate) summaries: Vec<CandidateSummary>,
+}
+
+/// Ranks the candidates; `None` where none keeps within the change's limits, which is said.
+pub(crate) fn rank(change: &Change, facts: &Facts, sites: &[Site<'_>], options: &[Options], levels: &[Vec<u32>], now: Timestamp, notes: &mut Notes) -> Option<Ranking> {
+    let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
+    let mut feasible: Vec<(Assignment, Prediction, f64)> = Vec::new();
+    let mut broken: Vec<(Assignment, Prediction, String)> = Vec::new();
+    for assignment in assignments(options, preference) {
+        let chosen = chosen(options, &assignment);
+        let predicted = prediction(change, facts, sites, &chosen, levels);
+        let burn = chosen.iter().map(|(_, f)| f.burn).sum();
+        match limit_broken(change, facts, sites, &predicted, now) {
+            None => feasible.push((assignment, predicted, burn)),
+            Some(why) => broken.push((assignment, predicted, why)),
+        }
+    }
+    if feasible.is_empty() {
+        for (assignment, _, why) in broken.iter().take(CANDIDATES_FEW) {
+            notes.wrong(
+                Diagnostic::error(codes::LIMITS_BROKEN, format!("{}: {why}.", name(sites, options, assignment)))
+                    .because("No candidate keeps within the change's limits.")
+                    .hint("Loosen the constraint in the change, or split the change."),
+            );
+        }
+        return None;
+    }
+    if feasible.len() < CANDIDATES_FEW {
+        let noun = if feasible.len() == 1 { "candidate is" } else { "candidates are" };
+        notes.derive(format!("{} {noun} feasible.", feasible.len()));
+    }
+    let front: Vec<bool> = feasible.iter().map(|one| !feasible.iter().any(|other| dominates(other, one))).collect();
+    let mut order: Vec<usize> = (0..feasible.len()).collect();
+    order.sort_by(|a, b| {
+        (!front[*a]).cmp(&!front[*b]).then_with(|| compare(preference, &feasible[*a], &feasible[*b])).then_with(|| feasible[*a].0.cmp(&feasible[*b].0))
+    });
+    let best = &feasible[order[0]];
+    let mut summaries = Vec::new();
+    for (rank, at) in order.iter().enumerate() {
+        let reason = if rank == 0 { won(preference, &feasible, &order) } else { lost(preference, best, &feasible[*at]) };
+        summaries.push(summary(sites, options, &feasible[*at].0, feasible[*at].1.clone(), rank, reason));
+    }
+    for (assignment, predicted, why) in &broken {
+        summaries.push(summary(sites, options, assignment, predicted.clone(), summaries.len(), format!("Dropped: {why}.")));
+    }
+    Some(Ranking { winner: best.0.clone(), prediction: best.1.clone(), summaries })
+}
+
+/// The outlines and figures an assignment picks.
+pub(crate) fn chosen<'o>(options: &'o [Options], assignment: &[usize]) -> Vec<(&'o Outline, &'o Figures)> {
+    options.iter().zip(assignment).filter_map(|(list, at)| list.get(*at)).map(|(outline, figures)| (outline, figures)).collect()
+}
+
+/// The best of each preference at each site, then single swaps of the stated preference's.
+fn assignments(options: &[Options], preference: Preference) -> Vec<Assignment> {
+    let best = |preference: Preference| -> Assignment {
+        options
+            .iter()
+            .map(|list| (0..list.len()).min_by(|a, b| key(preference, &list[*a].1).total_cmp(&key(preference, &list[*b].1)).then(a.cmp(b))).unwrap_or(0))
+            .collect()
+    };
+    let base = best(preference);
+    let mut all = vec![base.clone()];
+    let mut seen = BTreeSet::from([base.clone()]);
+    let others = [Preference::LeastRisk, Preference::Fastest, Preference::Cheapest].map(best);
+    let swaps = options.iter().enumerate().flat_map(|(site, list)| {
+        let base = &base;
+        (0..list.len()).map(move |option| {
+            let mut swapped = base.clone();
+            swapped[site] = option;
+            swapped
+        })
+    });
+    for assignment in others.into_iter().chain(swaps) {
+        if all.len() < CANDIDATES_MAX && seen.insert(assignment.clone()) {
+            all.push(assignment);
+        }
+    }
+    all
+}
+
+fn key(preference: Preference, figures: &Figures) -> f64 {
+    match preference {
+        Preference::LeastRisk => figures.burn,
+        Preference::Fastest => figures.duration.p50_ms as f64,
+        Preference::Cheapest => figures.cost.as_ref().map_or(0.0, |c| c.micros as f64),
+    }
+}
+
+type Scored = (Assignment, Prediction, f64);
+
+fn cost(one: &Scored) -> i64 {
+    one.1.extra_cost.as_ref().map_or(0, |c| c.micros)
+}
+
+fn dominates(a: &Scored, b: &Scored) -> bool {
+    let no_worse = a.2 <= b.2 && a.1.duration.p50_ms <= b.1.duration.p50_ms && cost(a) <= cost(b);
+    no_worse && (a.2 < b.2 || a.1.duration.p50_ms < b.1.duration.p50_ms || cost(a) < cost(b))
+}
+
+fn compare(preference: Preference, a: &Scored, b: &Scored) -> std::cmp::Ordering {
+    let burn = a.2.total_cmp(&b.2);
+    let duration = a.1.duration.p50_ms.cmp(&b.1.duration.p50_ms);
+    let cost = cost(a).cmp(&cost(b));
+    match preference {
+        Preference::LeastRisk => burn.then(duration).then(cost),
+        Preference::Fastest => duration.then(burn).then(cost),
+        Preference::Cheapest => cost.then(burn).then(duration),
+    }
+}
+
+/// Why a candidate cannot be flown, by the change's own limits.
+fn limit_broken(change: &Change, facts: &Facts, sites: &[Site<'_>], predicted: &Prediction, now: Timestamp) -> Option<String> {
+    let limits = &change.constraints;
+    if let Some(deadline) = limits.finish_before {
+        let end = now.plus(predicted.duration.p95_ms);
+        if end > deadline {
+            return Some(format!("needs {} (p95) and would end after {deadline}", predicted.duration.p95_ms));
+        }
+    }
+    if let (Some(most), Some(cost)) = (&limits.max_extra_cost, &predicted.extra_cost) {
+        if most.currency != cost.currency && cost.micros > 0 {
+            return Some(format!("costs {cost}, and the limit is in {}", most.currency));
+        }
+        if cost.micros > most.micros {
+            return Some(format!("costs {cost}, at most {most} allowed"));
+        }
+    }
+    if let (Some(most), Some(share)) = (limits.max_budget_share, predicted.budget_share) {
+        let components: BTreeSet<_> = sites.iter().map(|s| &s.target.component).collect();
+        let remaining = facts
+            .catalog
+            .objectives
+            .iter()
+            .filter(|o| components.contains(&o.component))
+            .filter_map(|o| facts.budgets.get(&o.name))
+            .map(|b| b.value.remaining)
+            .fold(1.0, f64::min);
+        if share > most.as_f64() * remaining.max(0.0) {
+            return Some(format!("is expected to spend {:.1} % of an error budget, at most {most} of the remaining {:.0} % allowed", share * 100.0, remaining * 100.0));
+        }
+    }
+    None
+}
+
+fn strategies(sites: &[Site<'_>], options: &[Options], assignment: &[usize]) -> BTreeMap<String, Strategy> {
+    sites.iter().zip(chosen(options, assignment)).map(|(site, (outline, _))| (site.path(), outline.strategy)).collect()
+}
+
+/// `canary payments, rolling auth`; the environment is named where it matters.
+fn name(sites: &[Site<'_>], options: &[Options], assignment: &[usize]) -> String {
+    let chosen = chosen(options, assignment);
+    let mut by_component: BTreeMap<&str, Vec<(&str, Strategy)>> = BTreeMap::new();
+    let mut order = Vec::new();
+    for (site, (outline, _)) in sites.iter().zip(&chosen) {
+        let component = site.target.component.as_str();
+        if !by_component.contains_key(component) {
+            order.push(component);
+        }
+        by_component.entry(component).or_default().push((site.environment.name.as_str(), outline.strategy));
+    }
+    let mut parts = Vec::new();
+    for component in order {
+        let uses = &by_component[component];
+        let first = uses[0].1;
+        if uses.iter().all(|(_, strategy)| *strategy == first) {
+            parts.push(format!("{first} {component}"));
+        } else {
+            parts.extend(uses.iter().map(|(environment, strategy)| format!("{strategy} {component} in {environment}")));
+        }
+    }
+    parts.join(", ")
+}
+
+fn summary(sites: &[Site<'_>], options: &[Options], assignment: &[usize], prediction: Prediction, rank: usize, reason: String) -> CandidateSummary {
+    CandidateSummary { rank: rank as u32 + 1, name: name(sites, options, assignment), strategies: strategies(sites, options, assignment), prediction, reason }
+}
+
+fn preference_text(preference: Preference) -> &'static str {
+    match preference {
+        Preference::LeastRisk => "least expected bad requests",
+        Preference::Fastest => "shortest duration",
+        Preference::Cheapest => "least extra cost",
+    }
+}
+
+fn won(preference: Preference, feasible: &[Scored], order: &[usize]) -> String {
+    let Some(second) = order.get(1).map(|at| &feasible[*at]) else { return "Chosen: the only feasible candidate.".to_owned() };
+    let first = &feasible[order[0]];
+    format!("Chosen for {}: {} against {} of the next.", preference_text(preference), figure(preference, first), figure(preference, second))
+}
+
+fn figure(preference: Preference, one: &Scored) -> String {
+    match preference {
+        Preference::LeastRisk => format!("{:.2}", one.2),
+        Preference::Fastest => one.1.duration.p50_ms.to_string(),
+        Preference::Cheapest => one.1.extra_cost.as_ref().map_or_else(|| "no known cost".to_owned(), ToString::to_string),
+    }
+}
+
+fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
+    let burn = if best.2 > 0.0 && one.2 > best.2 * 1.005 { Some(format!("{:.1} times the expected bad requests", one.2 / best.2)) } else { None };
+    let slower = if one.1.duration.p50_ms > best.1.duration.p50_ms { Some(format!("takes {} against {}", one.1.duration.p50_ms, best.1.duration.p50_ms)) } else { None };
+    let dearer = if cost(one) > cost(best) { Some(format!("costs {}", one.1.extra_cost.as_ref().map_or_else(String::new, ToString::to_string))) } else { None };
+    let reasons: Vec<String> = match preference {
+        Preference::LeastRisk => [burn, slower, dearer],
+        Preference::Fastest => [slower, burn, dearer],
+        Preference::Cheapest => [dearer, burn, slower],
+    }
+    .into_iter()
+    .flatten()
+    .collect();
+    match reasons.first() {
+        Some(reason) => format!("Lost: {reason}."),
+        None => "Lost: as good by every figure, and later in the order of strategies.".to_owned(),
+    }
+}

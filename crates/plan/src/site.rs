@@ -1,0 +1,404 @@
+//! One item in one environment, with what the facts say about the place.
+
+use crate::codes;
+use crate::notes::Notes;
+use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Target, TrafficSource};
+use glidepath_model::change::{Change, Item, ItemKind};
+use glidepath_model::facts::{Facts, Sourced, TargetFacts};
+use glidepath_model::ids::{EnvironmentName, HostName, OwnerRef, RegionName, Version};
+use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One item in one environment.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) item: u32,
+    pub(crate) change_item: &'a Item,
+    pub(crate) component: Option<&'a Component>,
+    pub(crate) target: &'a Target,
+    pub(crate) environment: &'a Environment,
+    /// Version, flag share or schema state that is there now; `None` where nobody knows.
+    pub(crate) from: Option<String>,
+    pub(crate) to: String,
+    /// Whether hosts run different versions now.
+    pub(crate) mixed: bool,
+    pub(crate) owner: Option<OwnerRef>,
+    /// Regions that have hosts.
+    pub(crate) regions: Vec<SiteRegion<'a>>,
+}
+
+/// A region of a site.
+#[derive(Debug)]
+pub(crate) struct SiteRegion<'a> {
+    pub(crate) region: &'a Region,
+    /// Requests per second arriving.
+    pub(crate) rate: Option<f64>,
+    pub(crate) rate_assumed: bool,
+    /// Share of failed requests now.
+    pub(crate) errors: Option<f64>,
+    /// Share of slow requests now.
+    pub(crate) slow: Option<f64>,
+    /// Hosts that must serve so that the traffic is carried.
+    pub(crate) needed: usize,
+}
+
+impl Site<'_> {
+    /// `production/payments`.
+    pub(crate) fn path(&self) -> String {
+        format!("{}/{}", self.environment.name, self.target.component)
+    }
+
+    /// What runs now, for people.
+    pub(crate) fn from_text(&self) -> &str {
+        self.from.as_deref().unwrap_or("unknown")
+    }
+
+    /// Requests per second over all regions, where known in each.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        self.regions.iter().map(|r| r.rate).sum()
+    }
+}
+
+/// All sites in the order of environments, then items.
+pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, now: Timestamp, notes: &mut Notes) -> Vec<Site<'a>> {
+    let mut sites = Vec::new();
+    let mut already = 0_usize;
+    for name in &change.environments {
+        let Some(environment) = facts.catalog.environment(name) else {
+            notes.wrong(
+                Diagnostic::error(codes::NO_ENVIRONMENT, format!("The environment {name} is not declared."))
+                    .because("Without it there are no limits on bake and exposure.")
+                    .hint(format!("Declare it in glidepath.yaml; known are {}.", names(facts.catalog.environments.iter().map(|e| &e.name)))),
+            );
+            continue;
+        };
+        for (index, item) in change.items.iter().enumerate() {
+            let Some(target) = facts.catalog.target_of(&item.component, name) else {
+                notes.wrong(no_target(item, name, &facts.catalog));
+                continue;
+            };
+            match site(change, index as u32, item, target, environment, facts, now, notes) {
+                Some(site) => sites.push(site),
+                None => already += 1,
+            }
+        }
+    }
+    if sites.is_empty() && already > 0 && !notes.is_stuck() {
+        notes.wrong(
+            Diagnostic::error(codes::RUNS_ALREADY, format!("Everything that {} asks for runs already.", change.name))
+                .because("There is nothing to do, so there is no plan.")
+                .hint("Raise the version in the change, or run `glidepath status` to see what runs."),
+        );
+    }
+    sites
+}
+
+fn no_target(item: &Item, environment: &EnvironmentName, catalog: &Catalog) -> Diagnostic {
+    let elsewhere: BTreeSet<_> = catalog.targets.values().filter(|t| t.component == item.component).map(|t| &t.environment).collect();
+    let hint = if elsewhere.is_empty() {
+        format!("Write a Target with `component: {}` and `environment: {environment}`.", item.component)
+    } else {
+        format!("{} has targets in {}; write one for {environment} or leave it out of the change.", item.component, names(elsewhere))
+    };
+    Diagnostic::error(codes::NO_TARGET, format!("{} has no target in {environment}.", item.component))
+        .because("A target says where a component runs and how it is changed.")
+        .hint(hint)
+        .field(item.declared_at.clone().unwrap_or_default())
+}
+
+#[allow(clippy::too_many_arguments, reason = "one place puts a site together from everything that is known")]
+fn site<'a>(
+    change: &'a Change,
+    index: u32,
+    item: &'a Item,
+    target: &'a Target,
+    environment: &'a Environment,
+    facts: &'a Facts,
+    now: Timestamp,
+    notes: &mut Notes,
+) -> Option<Site<'a>> {
+    let observed = facts.targets.get(&target.name);
+    let component = facts.catalog.components.get(&item.component);
+    let owner = component.and_then(|c| c.owner.clone()).or_else(|| change.owner.clone());
+    let regions = regions(target, observed, notes);
+    let mut site =
+        Site { item: index, change_item: item, component, target, environment, from: None, to: String::new(), mixed: false, owner, regions };
+    match &item.kind {
+        ItemKind::Version { to, expect_from, .. } => {
+            if site.regions.is_empty() {
+                notes.wrong(
+                    Diagnostic::error(codes::TARGET_CANNOT, format!("{} has no hosts.", target.name))
+                        .because("A version is deployed host by host.")
+                        .hint(format!("List hosts under spec.regions of {}.", target.name)),
+                );
+            }
+            site.to = to.as_str().to_owned();
+            let running = running_versions(target, observed, facts, now, notes);
+            reachability(target, observed, facts, now, notes);
+            if !running.is_empty() && running.len() == host_count(target) && running.values().all(|v| *v == to) {
+                notes.derive(format!("{} runs {to} already in {}: left out.", item.component, environment.name));
+                return None;
+            }
+            place_version(&mut site, &running, expect_from.as_ref(), notes);
+        }
+        ItemKind::Flag { flag, to, .. } => {
+            site.to = to.to_string();
+            site.from = flag_share(target, flag, observed, facts, now, notes).map(|share| share.to_string());
+            if site.from.as_deref() == Some(site.to.as_str()) {
+                notes.derive(format!("The flag {flag} is at {to} already in {}: left out.", environment.name));
+                return None;
+            }
+        }
+        ItemKind::Schema { expand, .. } => {
+            site.from = Some("before the expansion".to_owned());
+            site.to = match expand {
+                glidepath_model::change::DataStep::Sql { path, .. } => path.clone(),
+                glidepath_model::change::DataStep::Exec { argv } => argv.join(" "),
+            };
+        }
+    }
+    if let Some(run) = facts.active.get(&target.name) {
+        notes.find(
+            Diagnostic::warning(codes::HELD, format!("{} is held by the run {run}.", target.name))
+                .because("Two changes of one target at the same time cannot be told apart, so this plan would wait.")
+                .hint(format!("Wait for `glidepath status {run}` to end, then plan again.")),
+        );
+    }
+    Some(site)
+}
+
+fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, expected: Option<&Version>, notes: &mut Notes) {
+    let ItemKind::Version { to, .. } = &site.change_item.kind else { return };
+    let mut counts: BTreeMap<&Version, usize> = BTreeMap::new();
+    for version in running.values() {
+        *counts.entry(version).or_default() += 1;
+    }
+    site.mixed = counts.len() > 1;
+    let commonest = counts.iter().filter(|(version, _)| **version != to).max_by_key(|(version, count)| (**count, std::cmp::Reverse(*version)));
+    site.from = commonest.map(|(version, _)| version.as_str().to_owned()).or_else(|| expected.map(|v| v.as_str().to_owned()));
+    if site.mixed {
+        let mix = counts.iter().map(|(version, count)| format!("{version} on {count} hosts")).collect::<Vec<_>>().join(", ");
+        notes.find(
+            Diagnostic::warning(codes::MIXED_VERSIONS, format!("{} runs several versions now: {mix}.", site.target.name))
+                .because(format!("A rollback would bring every host to {}.", site.from_text()))
+                .hint("Find out why, and bring the hosts to one version first if this is not meant."),
+        );
+    }
+    if let (Some(expected), Some(from)) = (expected, &site.from)
+        && expected.as_str() != from
+    {
+        notes.refuse(
+            Diagnostic::error(codes::OTHER_VERSION, format!("{} runs {from}, and the change expects {expected}.", site.target.name))
+                .because("The change was written against another state than the one it would meet.")
+                .hint("Check what changed in between, then correct expectFrom in the change."),
+        );
+    }
+    match (&site.from, running.is_empty()) {
+        (None, _) => notes.find(
+            Diagnostic::warning(codes::FROM_UNKNOWN, format!("Nothing says which version of {} runs now in {}.", site.target.component, site.environment.name))
+                .because("Without it there is no version to go back to.")
+                .hint(format!("Declare spec.version.probe on {}, or state expectFrom in the change.", site.target.name)),
+        ),
+        (Some(from), true) => notes.derive(format!("{} is taken to run {from}, as the change states; nothing observed it.", site.target.name)),
+        (Some(_), false) => {}
+    }
+}
+
+fn host_count(target: &Target) -> usize {
+    target.hosts().count()
+}
+
+/// Versions by host as observed; what is missing or stale is said.
+fn running_versions<'a>(
+    target: &'a Target,
+    observed: Option<&'a TargetFacts>,
+    facts: &Facts,
+    now: Timestamp,
+    notes: &mut Notes,
+) -> BTreeMap<&'a HostName, &'a Version> {
+    let versions = observed.map(|o| &o.versions);
+    let mut running = BTreeMap::new();
+    let mut absent = Vec::new();
+    for (_, host) in target.hosts() {
+        match versions.and_then(|v| v.get(host)) {
+            Some(version) => {
+                running.insert(host, &version.value);
+            }
+            None => absent.push(host),
+        }
+    }
+    if target.version_probe.is_some() && !absent.is_empty() {
+        missing(target, "version", &format!("The version on {} is not known", names(absent)), facts, notes);
+    }
+    if let Some(versions) = versions {
+        stale(target, "version", versions, facts, now, notes);
+    }
+    running
+}
+
+/// Whether hosts and routers answer.
+fn reachability(target: &Target, observed: Option<&TargetFacts>, facts: &Facts, now: Timestamp, notes: &mut Notes) {
+    for kind in ["health", "router"] {
+        let whats: Vec<&str> =
+            facts.missing.iter().filter(|m| m.kind == kind && m.target.as_ref() == Some(&target.name)).map(|m| m.what.as_str()).collect();
+        if !whats.is_empty() {
+            missing(target, kind, &format!("Not observed: {}", whats.join(", ")), facts, notes);
+        }
+    }
+    let Some(observed) = observed else { return };
+    stale(target, "health", &observed.healthy, facts, now, notes);
+    stale(target, "router", &observed.routers, facts, now, notes);
+    let declared: BTreeSet<&HostName> = target.hosts().map(|(_, host)| host).collect();
+    let ill = names(observed.healthy.iter().filter(|(host, healthy)| !healthy.value && declared.contains(host)).map(|(host, _)| host));
+    if !ill.is_empty() {
+        notes.unsure(
+            Diagnostic::error(codes::HOST_ILL, format!("{ill} of {} fail their health check before anything is changed.", target.name))
+                .because("A host that is ill now cannot tell a good version from a bad one, and its capacity is missing.")
+                .hint("Mend the hosts first, or plan with --accept-stale if the change is the cure."),
+        );
+    }
+    let down = names(observed.routers.iter().filter(|(_, answers)| !answers.value).map(|(region, _)| region));
+    if !down.is_empty() {
+        notes.unsure(
+            Diagnostic::error(codes::ROUTER_DOWN, format!("The router of {} in {down} does not answer or does not know its hosts.", target.name))
+                .because("Traffic could neither be shifted nor brought to safety.")
+                .hint("Run `glidepath validate --live` to see what it answers."),
+        );
+    }
+}
+
+fn missing(target: &Target, kind: &str, message: &str, facts: &Facts, notes: &mut Notes) {
+    let why: BTreeSet<&str> =
+        facts.missing.iter().filter(|m| m.kind == kind && m.target.as_ref() == Some(&target.name)).map(|m| m.why.as_str()).collect();
+    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.into_iter().collect::<Vec<_>>().join("; ")) };
+    notes.unsure(
+        Diagnostic::error(codes::FACT_MISSING, format!("{message}, for {}{why}.", target.name))
+            .because("The plan rests on it.")
+            .hint("Make the target answer and plan again, or plan with --accept-stale."),
+    );
+}
+
+fn stale<K: Ord + AsRef<str>, V>(target: &Target, kind: &str, values: &BTreeMap<K, Sourced<V>>, facts: &Facts, now: Timestamp, notes: &mut Notes) {
+    let age_max = facts.catalog.settings.fact_age_max_ms;
+    if age_max == Millis::ZERO {
+        return;
+    }
+    let old: Vec<(&K, &Sourced<V>)> = values.iter().filter(|(_, value)| value.is_stale(now, age_max)).collect();
+    let Some((_, oldest)) = old.iter().min_by_key(|(_, value)| value.observed_at) else { return };
+    notes.unsure(
+        Diagnostic::error(
+            codes::FACT_STALE,
+            format!(
+                "The {kind} of {} on {} was seen {} ago; at most {age_max} is allowed.",
+                target.name,
+                old.iter().map(|(key, _)| key.as_ref()).collect::<Vec<_>>().join(", "),
+                now.since(oldest.observed_at)
+            ),
+        )
+        .because("What runs may have changed since.")
+        .hint("Plan again without --facts so that it is observed anew, or plan with --accept-stale."),
+    );
+}
+
+fn flag_share(
+    target: &Target,
+    flag: &str,
+    observed: Option<&TargetFacts>,
+    facts: &Facts,
+    now: Timestamp,
+    notes: &mut Notes,
+) -> Option<Share> {
+    match observed.and_then(|o| o.flags.get(flag)) {
+        Some(share) => {
+            if share.is_stale(now, facts.catalog.settings.fact_age_max_ms) {
+                let message = format!("The share of the flag {flag} in {} was seen {} ago.", target.name, now.since(share.observed_at));
+                notes.unsure(Diagnostic::error(codes::FACT_STALE, message).because("It may have been changed since.").hint("Plan again without --facts."));
+            }
+            Some(Share::from_f64(share.value))
+        }
+        None => {
+            notes.derive(format!("The flag {flag} is taken to be at 0 % in {}; nothing observed it.", target.environment));
+            Some(Share::ZERO)
+        }
+    }
+}
+
+fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
+    let hosts_all = host_count(target).max(1) as f64;
+    let number = |values: Option<&BTreeMap<RegionName, Sourced<f64>>>, name: &RegionName| {
+        values.and_then(|v| v.get(name)).map(|v| v.value).filter(|v| v.is_finite() && *v >= 0.0)
+    };
+    let mut regions = Vec::new();
+    for region in target.regions.iter().filter(|r| !r.hosts.is_empty()) {
+        let measured = number(observed.map(|o| &o.request_rate), &region.name);
+        let assumed = match &target.traffic {
+            Some(TrafficSource::Assumed(rate)) if rate.is_finite() && *rate >= 0.0 => Some(rate * region.hosts.len() as f64 / hosts_all),
+            Some(TrafficSource::Assumed(_) | TrafficSource::Query(_)) | None => None,
+        };
+        let rate_assumed = observed.and_then(|o| o.request_rate.get(&region.name)).map_or(assumed.is_some(), |fact| fact.assumed);
+        let rate = measured.or(assumed);
+        let ratio = |values, name| number(values, name).filter(|v| *v <= 1.0);
+        regions.push(SiteRegion {
+            region,
+            rate,
+            rate_assumed,
+            errors: ratio(observed.map(|o| &o.error_ratio), &region.name),
+            slow: ratio(observed.map(|o| &o.slow_ratio), &region.name),
+            needed: needed(target, region, rate, notes),
+        });
+    }
+    regions
+}
+
+/// Hosts that must serve. From the stated capacity where the rate is known, else a third of the fleet is taken to be spare, at least one host.
+fn needed(target: &Target, region: &Region, rate: Option<f64>, notes: &mut Notes) -> usize {
+    let hosts = region.hosts.len();
+    match (target.replica_capacity, rate) {
+        (Some(capacity), Some(rate)) if capacity.is_finite() && capacity > 0.0 => {
+            let needed = (rate / capacity).ceil();
+            if needed > hosts as f64 {
+                notes.derive(format!(
+                    "{} in {}: {rate:.0} requests/s need {needed:.0} hosts of {capacity:.0} requests/s each, and there are {hosts}.",
+                    target.name, region.name
+                ));
+                return hosts;
+            }
+            (needed as usize).max(1)
+        }
+        _ if hosts < 2 => hosts,
+        _ => {
+            if target.infrastructure != Infrastructure::Database {
+                notes.derive(format!(
+                    "{}: no capacity per replica stated, so a region is taken to carry its traffic with one host in three missing, at least one.",
+                    target.name
+                ));
+            }
+            hosts - (hosts / 3).max(1)
+        }
+    }
+}
+
+/// Names separated by commas.
+pub(crate) fn names<T: AsRef<str>>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.as_ref().to_owned()).collect::<Vec<_>>().join(", ")
+}
+
+/// Waves over the regions of a site: the one with the least traffic alone first, then as many together as pairs allow.
+pub(crate) fn waves(site: &Site<'_>) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..site.regions.len()).collect();
+    let weight = |at: usize| site.regions[at].rate.unwrap_or(site.regions[at].region.hosts.len() as f64);
+    order.sort_by(|a, b| weight(*a).total_cmp(&weight(*b)).then(a.cmp(b)));
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    for at in order {
+        let region = site.regions[at].region;
+        let clashes = |other: &usize| {
+            let other = site.regions[*other].region;
+            other.pair.as_ref() == Some(&region.name) || region.pair.as_ref() == Some(&other.name)
+        };
+        match waves.iter_mut().skip(1).find(|wave| !wave.iter().any(clashes)) {
+            Some(wave) => wave.push(at),
+            None => waves.push(vec![at]),
+        }
+    }
+    waves
+}
