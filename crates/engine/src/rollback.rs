@@ -54,30 +54,41 @@ fn is_exposed_in_scope(plan: &PlanBody, state: &RunState, rollback: &Rollback) -
 
 fn next_undo(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Timestamp) -> Option<Event> {
     let allowed = allowed_undos(plan, state, rollback);
+    let blocked = blocked_by_dependants(plan, &allowed);
     let has_room = open_attempts(state) < STEPS_IN_FLIGHT_MAX;
-    plan.steps.iter().rev().filter(|s| allowed.contains(&s.id)).find_map(|step| {
+    plan.steps.iter().rev().filter(|step| allowed.contains(&step.id)).find_map(|step| {
         let own = state.step(&step.id);
-        let ready = has_room
-            && !own.forward.is_running()
-            && !own.safety.is_running()
-            && !dependants_of(plan, &step.id).iter().filter(|id| allowed.contains(*id)).any(|id| plan.step(id).is_some_and(|s| undo_is_due(state, s)));
+        let ready = has_room && !own.forward.is_running() && !own.safety.is_running() && !blocked.contains(&step.id);
         try_on(state, step, Direction::Undo, &own.undo, now, ready)
     })
 }
 
+/// Steps that something still due rests on, directly or through others. Each step of a plan stands after all it
+/// needs, so one sweep from the end finds them.
+fn blocked_by_dependants<'a>(plan: &'a PlanBody, due: &BTreeSet<&StepId>) -> BTreeSet<&'a StepId> {
+    let mut blocked = BTreeSet::new();
+    for step in plan.steps.iter().rev() {
+        if due.contains(&step.id) || blocked.contains(&step.id) {
+            blocked.extend(&step.needs);
+        }
+    }
+    blocked
+}
+
 /// Steps whose undo is due and may begin before or after safety.
-fn allowed_undos(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> BTreeSet<StepId> {
+fn allowed_undos<'a>(plan: &'a PlanBody, state: &RunState, rollback: &Rollback) -> BTreeSet<&'a StepId> {
     let due = plan.steps.iter().filter(|step| undo_is_due(state, step));
     if rollback.safety_reached.is_some() {
         let across_one_way = !rollback.one_way_accepted && one_way_in_place(plan, state, rollback).is_some();
-        return due.filter(|_| !across_one_way).map(|step| step.id.clone()).collect();
+        return due.filter(|_| !across_one_way).map(|step| &step.id).collect();
     }
     // Before safety only what safety itself needs, and what alone takes the traffic away.
-    let exposing: Vec<&Step> = plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && carries(plan, state, s)).collect();
-    let needed = |id: &StepId| {
-        exposing.iter().filter_map(|s| s.exposure.as_ref().map(|e| (s, e))).any(|(s, e)| e.safety_needs.contains(id) || (e.safety.is_none() && s.id == *id))
-    };
-    due.filter(|step| needed(&step.id)).map(|step| step.id.clone()).collect()
+    let mut needed: BTreeSet<&StepId> = BTreeSet::new();
+    for step in plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && carries(plan, state, s)) {
+        needed.extend(step.exposure.iter().flat_map(|e| &e.safety_needs));
+        needed.extend(step.exposure.iter().filter(|e| e.safety.is_none()).map(|_| &step.id));
+    }
+    due.filter(|step| needed.contains(&step.id)).map(|step| &step.id).collect()
 }
 
 /// Begins, repeats or questions an attempt on the way back, where the track asks for it.

@@ -47,9 +47,13 @@ pub(crate) fn asks_when_patience_ends(state: &RunState) -> bool {
     state.rollback.is_none() && state.hold.is_none() && state.operator.is_none() && state.pilot != Pilot::Stop
 }
 
-/// When an undecided gate asks. Never before its bake is over.
+/// Looks that a gate gets after its bake before it asks, so that the one look that passes it is not overtaken by the question.
+const LOOKS_AFTER_BAKE: u64 = 3;
+
+/// When an undecided gate asks. Never before its bake is over and was looked at.
 pub(crate) fn patience_end(spec: &GateSpec, opened_at: Timestamp) -> Timestamp {
-    opened_at.plus(spec.patience_ms.max(spec.bake_ms).max(spec.min_bake_ms))
+    let looks = Millis(spec.look_every_ms.0.saturating_mul(LOOKS_AFTER_BAKE));
+    opened_at.plus(spec.patience_ms.max(spec.bake_ms.max(spec.min_bake_ms).plus(looks)))
 }
 
 /// Attempts that are open and count against the limit: all but safety.

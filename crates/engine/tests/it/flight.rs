@@ -1,0 +1,101 @@
+//! A run in a test: the journal, the state, and a clock that only tests move.
+
+use glidepath_engine::{Effect, Input, RunState, apply, decide, effects, invariants, next_wake, recovery, stored};
+use glidepath_model::event::{AttemptRef, Event, Outcome, ProcessMark, Recorded};
+use glidepath_model::plan::PlanBody;
+use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{Millis, PlanId, RunId, StepId, Timestamp};
+use glidepath_testkit::plans::MADE_AT;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+pub(crate) struct Flight {
+    pub(crate) plan: PlanBody,
+    pub(crate) state: RunState,
+    pub(crate) journal: Vec<Recorded>,
+    pub(crate) now: Timestamp,
+}
+
+pub(crate) fn who(name: &str) -> Who {
+    Who { name: name.to_owned(), known_by: "os-user".to_owned() }
+}
+
+pub(crate) fn process(pid: u32) -> ProcessMark {
+    ProcessMark { boot_id: "boot".to_owned(), pid, start_ticks: 1 }
+}
+
+pub(crate) fn done() -> Outcome {
+    Outcome::Done { outputs: BTreeMap::new() }
+}
+
+impl Flight {
+    pub(crate) fn new(plan: PlanBody) -> Self {
+        Self { plan, state: RunState::new(RunId::from("run-000000000001")), journal: Vec::new(), now: MADE_AT }
+    }
+
+    pub(crate) fn start(&mut self) -> Vec<Event> {
+        self.input(Input::Start { plan: PlanId::from("aaaaaaaaaaaa"), who: who("pilot"), seed: 42 })
+    }
+
+    /// Decides, journals, folds, and checks what must hold after every input.
+    pub(crate) fn input(&mut self, input: Input) -> Vec<Event> {
+        let events = decide(&self.plan, &self.state, input, self.now);
+        for event in &events {
+            let seq = self.state.seq + 1;
+            let at = if seq == 1 { self.now } else { self.now.max(self.state.last_at) };
+            let recorded = Recorded { seq, epoch: 1, at, event: event.clone() };
+            apply(&mut self.state, &self.plan, &recorded).unwrap();
+            self.journal.push(recorded);
+        }
+        self.check(&events);
+        events
+    }
+
+    fn check(&self, events: &[Event]) {
+        assert_eq!(invariants(&self.plan, &self.state), Vec::<String>::new());
+        assert_eq!(decide(&self.plan, &self.state, Input::Wake, self.now), Vec::new(), "something followed and was not decided");
+        for effect in effects(&self.plan, &self.state, events) {
+            if let Effect::Attempt { attempt, .. } = &effect {
+                let open = self.open();
+                assert!(open.contains(attempt), "{attempt} is asked of the world but not open");
+            }
+        }
+    }
+
+    /// The state folded anew from stored forms of the journal, as a new owner would.
+    pub(crate) fn folded_anew(&self) -> RunState {
+        let read = |r: &Recorded| Recorded { event: stored::decode(&stored::encode(&r.event)).unwrap(), ..r.clone() };
+        let journal: Vec<Recorded> = self.journal.iter().map(read).collect();
+        RunState::fold(self.state.run.clone(), &self.plan, &journal).unwrap()
+    }
+
+    pub(crate) fn open(&self) -> Vec<AttemptRef> {
+        recovery(&self.plan, &self.state).open.into_iter().map(|open| open.attempt).collect()
+    }
+
+    pub(crate) fn watched(&self) -> Vec<StepId> {
+        let step = |effect: Effect| match effect {
+            Effect::Watch { step, .. } => Some(step),
+            _ => None,
+        };
+        recovery(&self.plan, &self.state).watches.into_iter().filter_map(step).collect()
+    }
+
+    pub(crate) fn end(&mut self, attempt: AttemptRef, outcome: Outcome) -> Vec<Event> {
+        self.input(Input::AttemptEnded { attempt, outcome, took_ms: Millis(100) })
+    }
+
+    pub(crate) fn look(&mut self, step: &StepId, verdict: VerdictKind) -> Vec<Event> {
+        self.input(Input::GateLook { step: step.clone(), verdict, line: format!("it looks like {verdict}"), state: json!({"looks": 1}) })
+    }
+
+    pub(crate) fn ask(&mut self, verb: Verb, step: Option<StepId>, reason: Option<String>) -> Vec<Event> {
+        let request = Request { run: self.state.run.clone(), verb, step, who: who("pilot"), reason, at: self.now };
+        self.input(Input::Request(request))
+    }
+
+    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+        next_wake(&self.state, &self.plan)
+    }
+}
