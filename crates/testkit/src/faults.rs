@@ -6,7 +6,7 @@ use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, Recorded, RunId};
 use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What goes wrong with an append.
@@ -27,13 +27,20 @@ pub struct FaultyStore {
     inner: Arc<dyn Store>,
     appends: AtomicU64,
     faults: Mutex<Vec<(u64, u64, Fault)>>,
-    crashed: AtomicU64,
+    crashed: AtomicBool,
+    is_down: AtomicBool,
 }
 
 impl FaultyStore {
     /// A store that does not fail yet.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, appends: AtomicU64::new(0), faults: Mutex::default(), crashed: AtomicU64::new(0) }
+        Self {
+            inner,
+            appends: AtomicU64::new(0),
+            faults: Mutex::default(),
+            crashed: AtomicBool::new(false),
+            is_down: AtomicBool::new(false),
+        }
     }
 
     /// Fails the appends `from` to `to`, counted from 1, both included.
@@ -50,7 +57,20 @@ impl FaultyStore {
 
     /// Whether the crash has happened.
     pub fn has_crashed(&self) -> bool {
-        self.crashed.load(Ordering::SeqCst) > 0
+        self.crashed.load(Ordering::SeqCst)
+    }
+
+    /// Takes the store down, or brings it back: meanwhile nothing can be read or written.
+    pub fn set_down(&self, is_down: bool) {
+        self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// The call, unless the store is down.
+    fn unless_down<'a, T: 'a>(&'a self, call: BoxFuture<'a, Result<T, StoreError>>) -> BoxFuture<'a, Result<T, StoreError>> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Unavailable { place: "the test".to_owned(), reason: "it is down".to_owned() }) });
+        }
+        call
     }
 
     fn fault_at(&self, number: u64) -> Option<Fault> {
@@ -59,18 +79,18 @@ impl FaultyStore {
     }
 
     fn crash(&self, epoch: u64) -> StoreError {
-        self.crashed.store(1, Ordering::SeqCst);
+        self.crashed.store(true, Ordering::SeqCst);
         StoreError::Fenced { mine: epoch, present: epoch + 1 }
     }
 }
 
 impl Store for FaultyStore {
     fn try_own(&self, who: Who, process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>> {
-        self.inner.try_own(who, process)
+        self.unless_down(self.inner.try_own(who, process))
     }
 
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move {
+        self.unless_down(Box::pin(async move {
             if self.has_crashed() {
                 return Err(self.crash(epoch));
             }
@@ -82,62 +102,62 @@ impl Store for FaultyStore {
                 Some(Fault::Refuse(error)) => Err(error),
                 Some(Fault::LoseAnswer(error)) => self.inner.append(epoch, appends).await.and(Err(error)),
             }
-        })
+        }))
     }
 
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
-        self.inner.read_run(run, after, events_max)
+        self.unless_down(self.inner.read_run(run, after, events_max))
     }
 
     fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
-        self.inner.runs(only_live, runs_max)
+        self.unless_down(self.inner.runs(only_live, runs_max))
     }
 
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.save_plan(plan, facts)
+        self.unless_down(self.inner.save_plan(plan, facts))
     }
 
     fn load_plan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<StoredPlan, StoreError>> {
-        self.inner.load_plan(prefix)
+        self.unless_down(self.inner.load_plan(prefix))
     }
 
     fn plans(&self, plans_max: usize) -> BoxFuture<'_, Result<Vec<PlanLine>, StoreError>> {
-        self.inner.plans(plans_max)
+        self.unless_down(self.inner.plans(plans_max))
     }
 
     fn save_blob(&self, bytes: Vec<u8>) -> BoxFuture<'_, Result<Digest, StoreError>> {
-        self.inner.save_blob(bytes)
+        self.unless_down(self.inner.save_blob(bytes))
     }
 
     fn load_blob<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
-        self.inner.load_blob(digest)
+        self.unless_down(self.inner.load_blob(digest))
     }
 
     fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.inner.submit(submission)
+        self.unless_down(self.inner.submit(submission))
     }
 
     fn submissions(&self, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
-        self.inner.submissions(after)
+        self.unless_down(self.inner.submissions(after))
     }
 
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inner.answer(number, answer)
+        self.unless_down(self.inner.answer(number, answer))
     }
 
     fn answer_to(&self, number: u64) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
-        self.inner.answer_to(number)
+        self.unless_down(self.inner.answer_to(number))
     }
 
     fn lessons(&self) -> BoxFuture<'_, Result<Lessons, StoreError>> {
-        self.inner.lessons()
+        self.unless_down(self.inner.lessons())
     }
 
     fn verify(&self) -> BoxFuture<'_, Result<Audit, StoreError>> {
-        self.inner.verify()
+        self.unless_down(self.inner.verify())
     }
 
     fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.inner.change_counter()
+        self.unless_down(self.inner.change_counter())
     }
 }

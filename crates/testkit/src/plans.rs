@@ -38,19 +38,29 @@ pub fn chain_plan(kind: &str, steps: usize) -> PlanBody {
 /// Thirty steps as a planner makes them: a preflight, a backup, a migration that may stay, then in each of two
 /// regions three deploys, and three stages of shift and gate with a settling wait, and a finish. Gates bake `bake`.
 pub fn canary_plan(kind: &str, bake: Millis) -> PlanBody {
-    let gate_times = format!("bake {}ms min-bake {}ms patience {}ms look {}ms", bake.0, bake.0 / 2, bake.0.saturating_mul(3), (bake.0 / 4).max(1));
+    let gate_times =
+        format!("bake {}ms min-bake {}ms patience {}ms look {}ms", bake.0, bake.0 / 2, bake.0.saturating_mul(3), (bake.0 / 4).max(1));
     let mut text = String::from("plan hold-limit 60s items 2\ncall preflight undo nothing\ncall backup needs preflight undo leave\n");
     text.push_str("call migrate needs backup item 0 undo leave\n");
     let mut before = "migrate".to_owned();
     for region in ["eu-west", "us-east"] {
         for host in 1..=3 {
-            let _ = writeln!(text, "call {region}/deploy-{host} needs {before} item 1 compensate attempt unknown probe target payments region {region}");
+            let _ = writeln!(
+                text,
+                "call {region}/deploy-{host} needs {before} item 1 compensate attempt unknown probe target payments region {region}"
+            );
         }
         let deploys = format!("{region}/deploy-1,{region}/deploy-2,{region}/deploy-3");
         let mut needs = deploys;
         for share in [5, 25, 100] {
-            let _ = writeln!(text, "call {region}/shift-{share} needs {needs} item 1 target payments region {region} share {share} undo nothing");
-            let _ = writeln!(text, "gate {region}/gate-{share} needs {region}/shift-{share} item 1 target payments region {region} {gate_times}");
+            let _ = writeln!(
+                text,
+                "call {region}/shift-{share} needs {needs} item 1 target payments region {region} share {share} undo nothing"
+            );
+            let _ = writeln!(
+                text,
+                "gate {region}/gate-{share} needs {region}/shift-{share} item 1 target payments region {region} {gate_times}"
+            );
             needs = format!("{region}/gate-{share}");
         }
         let _ = writeln!(text, "wait {region}/settle needs {needs} item 1 for 20ms");
@@ -58,7 +68,10 @@ pub fn canary_plan(kind: &str, bake: Millis) -> PlanBody {
         let _ = writeln!(text, "call {region}/drain-old needs {region}/verify item 1");
         before = format!("{region}/drain-old");
     }
-    let _ = writeln!(text, "call notice needs {before} undo nothing\ncall clean-up needs {before}\ncall close needs notice,clean-up undo nothing");
+    let _ = writeln!(
+        text,
+        "call notice needs {before} undo nothing\ncall clean-up needs {before}\ncall close needs notice,clean-up undo nothing"
+    );
     text_plan(kind, &text)
 }
 
@@ -134,13 +147,7 @@ fn plan_of(header: &Words, steps: Vec<Step>, title: &str) -> PlanBody {
 fn change(title: &str, items: u32, on_failure: OnFailure) -> Change {
     let item = |number: u32| Item {
         component: ComponentName::new(format!("component-{number}")),
-        kind: ItemKind::Version {
-            what: VersionedKind::Code,
-            to: Version::from("2"),
-            expect_from: None,
-            artifact: None,
-            removes: false,
-        },
+        kind: ItemKind::Version { what: VersionedKind::Code, to: Version::from("2"), expect_from: None, artifact: None, removes: false },
         strategy: None,
         declared_at: None,
     };
@@ -217,9 +224,14 @@ fn work_of(work: &str, words: &Words, call: ActionCall) -> Result<Work, String> 
         "manual" => Ok(Work::Manual { prompt: "may it go on?".to_owned(), deadline_ms: length(words, "for", Millis::from_secs(60))? }),
         "gate" => {
             let check = match words.get("check").map(String::as_str) {
-                Some("threshold") => {
-                    GateCheck::Threshold { name: "errors".to_owned(), source: no_source(), query: "0".to_owned(), min: None, max: Some(1.0), failures_max: 3 }
-                }
+                Some("threshold") => GateCheck::Threshold {
+                    name: "errors".to_owned(),
+                    source: no_source(),
+                    query: "0".to_owned(),
+                    min: None,
+                    max: Some(1.0),
+                    failures_max: 3,
+                },
                 _ => proportion(),
             };
             Ok(Work::Gate(Box::new(GateSpec {

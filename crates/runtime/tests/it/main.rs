@@ -2,5 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod crashes;
+mod faults;
+mod gates;
+mod guards;
 mod plans;
 mod sky;
+mod verbs;

@@ -170,9 +170,15 @@ pub(crate) fn thirty_steps() -> Plan {
         let shifted = id("shift");
         steps.push(shift(&shifted, &host_refs, stage * 25));
         let watched = id("watch");
-        steps.push(gate(&watched, &[&shifted], gate_spec(vec![probe_check("healthy")])));
+        let watch = GateSpec {
+            look_every_ms: Millis::from_secs(2),
+            min_bake_ms: Millis::from_secs(1),
+            bake_ms: Millis::from_secs(3),
+            ..gate_spec(vec![probe_check("healthy")])
+        };
+        steps.push(gate(&watched, &[&shifted], watch));
         let waited = id("wait");
-        steps.push(wait(&waited, &[&watched], Millis::from_secs(2)));
+        steps.push(wait(&waited, &[&watched], Millis(300)));
         let noted = id("note");
         steps.push(Step { undo: Undo::LeaveInPlace { reason: "a note".to_owned() }, ..step(&noted, &[&waited]) });
         before = noted;

@@ -1,0 +1,189 @@
+//! Stores that fail, actions that hang or lie, clocks that jump.
+
+use crate::plans::{check, plan_of, shift, step, thirty_steps, wait};
+use crate::sky::{Sky, run_id};
+use glidepath_model::event::{Direction, Outcome, RunEnd};
+use glidepath_model::plan::RetryPolicy;
+use glidepath_model::projection::RunStatus;
+use glidepath_model::{Event, Millis, Step, StepId};
+use glidepath_ports::{CancelToken, Clock, Store, StoreError};
+use glidepath_runtime::{Deps, FlightEnd, Runtime, RuntimeError, Until};
+use glidepath_testkit::{Fault, FaultyStore, Script};
+use std::sync::Arc;
+use std::time::Duration;
+
+fn full() -> StoreError {
+    StoreError::Full { reason: "no space left on device".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fenced_owner_stops_at_once_and_starts_no_effect() {
+    let (sky, run) = (Sky::new(), run_id("fenced"));
+    sky.submit_start(&plan_of(vec![step("one", &[]), step("two", &["one"])], "payments"), &run).await;
+    let fenced = StoreError::Fenced { mine: 1, present: 2 };
+    let store = Arc::new(FaultyStore::new(sky.store.clone()).with(2, 2, Fault::Refuse(fenced)));
+    let end = sky.runtime_on(store).own_and_fly(&Until::RunEnds(run), &CancelToken::new()).await;
+    assert_eq!(end, Err(RuntimeError::Fenced { mine: 1, present: 2 }));
+    assert_eq!(sky.world.calls().len(), 1, "step two was not journaled and so not begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_waited_out_and_nothing_starts_meanwhile() {
+    let (sky, run) = (Sky::new(), run_id("full"));
+    sky.submit_start(&plan_of(vec![step("one", &[]), step("two", &["one"])], "payments"), &run).await;
+    let store = Arc::new(FaultyStore::new(sky.store.clone()).with(2, 6, Fault::Refuse(full())));
+    let seen_by_two = Arc::new(std::sync::Mutex::new(None));
+    let (seen, counted) = (seen_by_two.clone(), store.clone());
+    sky.world.on_call(move |attempt| {
+        if attempt.step.as_str() == "two" {
+            *seen.lock().unwrap() = Some(counted.appends());
+        }
+    });
+    let end = sky.runtime_on(store).own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await;
+    assert_eq!(end, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+    assert_eq!(*seen_by_two.lock().unwrap(), Some(7), "step two began after the append that succeeded, not before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stays_full_ends_the_owner_after_its_patience() {
+    let (sky, run) = (Sky::new(), run_id("patience"));
+    sky.submit_start(&thirty_steps(), &run).await;
+    let store = Arc::new(FaultyStore::new(sky.store.clone()).with(5, u64::MAX, Fault::Refuse(full())));
+    let began = tokio::time::Instant::now();
+    let runtime = Runtime::new(Deps { store_patience: Duration::from_secs(20), ..sky.deps(store) }).unwrap();
+    let end = runtime.own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await;
+    assert_eq!(end, Err(RuntimeError::Store(full())));
+    assert!((20..25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    // The disk has room again: the next owner lands the run.
+    assert_eq!(sky.runtime().own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_whose_answer_was_lost_is_not_written_twice() {
+    let (sky, run) = (Sky::new(), run_id("lost"));
+    sky.submit_start(&plan_of(vec![step("one", &[]), step("two", &["one"])], "payments"), &run).await;
+    let lost = StoreError::Unavailable { place: "the store".to_owned(), reason: "connection reset".to_owned() };
+    let store = Arc::new(FaultyStore::new(sky.store.clone()).with(2, 2, Fault::LoseAnswer(lost)));
+    let end = sky.runtime_on(store).own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await;
+    assert_eq!(end, Ok(FlightEnd::Reached));
+    let starts = sky.events(&run).await.iter().filter(|event| matches!(event, Event::AttemptStarted { .. })).count();
+    assert_eq!(starts, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_hangs_is_told_to_end_at_its_deadline_and_tried_again() {
+    let (sky, run) = (Sky::new(), run_id("hangs"));
+    let one = StepId::from("one");
+    sky.world.script(&one, Direction::Do, Script::hangs());
+    let began = sky.clock.now();
+    assert_eq!(sky.fly(&plan_of(vec![step("one", &[])], "payments"), &run).await, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+    let took = sky.clock.now().since(began);
+    assert!(took >= Millis::from_secs(30) && took < Millis::from_secs(33), "{took}");
+    let ended: Vec<Outcome> = sky
+        .events(&run)
+        .await
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::AttemptEnded { attempt, outcome, .. } if attempt.direction == Direction::Do => Some(outcome),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(ended.as_slice(), [Outcome::Unknown { .. }, Outcome::Done { .. }]), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_is_done_only_when_its_validation_passes() {
+    let (sky, run) = (Sky::new(), run_id("validated"));
+    let one = StepId::from("one");
+    let validated = || Step { validations: vec![check("healthy")], ..step("one", &[]) };
+    // The work is unscripted, its first two validations fail.
+    for script in [Script::slow(Millis::ZERO), Script::fails(true), Script::fails(true)] {
+        sky.world.script(&one, Direction::Do, script);
+    }
+    assert_eq!(sky.fly(&plan_of(vec![validated()], "payments"), &run).await, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+    assert_eq!((sky.world.calls().len(), sky.world.count(&one, Direction::Do)), (4, 1));
+
+    let (sky, run) = (Sky::new(), run_id("never-validated"));
+    sky.world.script(&one, Direction::Do, Script::slow(Millis::ZERO));
+    sky.world.always(&one, Direction::Do, Script::fails(true));
+    assert_eq!(sky.fly(&plan_of(vec![validated()], "payments"), &run).await, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::RolledBack)));
+    assert!(!sky.world.is_in_place(&one), "what was done without passing its check goes back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_kind_of_action_fails_the_step_with_a_code() {
+    let (sky, run) = (Sky::new(), run_id("kind"));
+    let mut unknown = step("one", &[]);
+    unknown.work = glidepath_model::plan::Work::Call(glidepath_model::ActionCall { kind: "teleport".to_owned(), ..check("x") });
+    unknown.retry = RetryPolicy { attempts_max: 1, ..unknown.retry };
+    assert_eq!(sky.fly(&plan_of(vec![unknown], "payments"), &run).await, Ok(FlightEnd::Reached));
+    let events = sky.events(&run).await;
+    assert!(format!("{events:?}").contains("GP0410"), "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jump_of_the_wall_clock_is_journaled_and_timers_follow_the_wall() {
+    let (sky, run) = (Sky::new(), run_id("jump"));
+    sky.submit_start(&plan_of(vec![wait("look", &[], Millis::from_mins(60))], "payments"), &run).await;
+    let (owner, until) = (sky.runtime(), Until::RunEnds(run.clone()));
+    let flying = tokio::spawn(async move { owner.own_and_fly(&until, &CancelToken::new()).await });
+    sky.until(&run, "the wait", |events| events.iter().any(|event| matches!(event, Event::WaitStarted { .. }))).await;
+    let began = tokio::time::Instant::now();
+    sky.clock.jump_ms(2 * 3_600_000);
+    assert_eq!(flying.await.unwrap(), Ok(FlightEnd::Reached));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let events = sky.events(&run).await;
+    assert!(events.iter().any(|event| matches!(event, Event::ClockJumped { by_ms: 7_199_000..=7_201_000 })), "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_journal_stops_that_run_and_no_other() {
+    let (sky, broken, sound) = (Sky::new(), run_id("broken"), run_id("sound"));
+    let plan = plan_of(vec![wait("look", &[], Millis::from_mins(60))], "payments");
+    sky.submit_start(&plan, &broken).await;
+    let cancel = CancelToken::new();
+    let (owner, until, told) = (sky.runtime(), Until::RunEnds(broken.clone()), cancel.clone());
+    let flying = tokio::spawn(async move { owner.own_and_fly(&until, &told).await });
+    sky.until(&broken, "the wait", |events| events.iter().any(|event| matches!(event, Event::WaitStarted { .. }))).await;
+    cancel.cancel();
+    flying.await.unwrap().unwrap();
+    // An event that cannot follow.
+    let ownership = sky.store.try_own(crate::sky::who(), glidepath_runtime::process::own_mark().unwrap()).await.unwrap().unwrap();
+    let summary = sky.store.runs(true, 1).await.unwrap().remove(0);
+    let bad = glidepath_ports::store::StreamAppend {
+        run: broken.clone(),
+        expected_seq: sky.events(&broken).await.len() as u64,
+        at: sky.clock.now(),
+        events: vec![Event::WaitEnded { step: StepId::from("no-such-step"), passed: true }],
+        summary,
+        lessons: Vec::new(),
+    };
+    sky.store.append(ownership.epoch, vec![bad]).await.unwrap();
+    drop(ownership);
+    assert_eq!(sky.fly(&plan_of(vec![step("one", &[])], "auth"), &sound).await, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&sound).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+    assert!(sky.pages().iter().any(|page| page.contains("GP0422")), "{:?}", sky.pages());
+    // What the broken run holds stays held.
+    let third = run_id("third");
+    let number = sky.submit_start(&plan_of(vec![step("one", &[])], "payments"), &third).await;
+    let end = sky.runtime().fly_or_follow(Some(number), &Until::RunEnds(third), &CancelToken::new()).await;
+    assert!(matches!(&end, Ok(FlightEnd::Refused { line }) if line.contains("run-broken")), "{end:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_is_reached_while_a_cancelled_deploy_still_hangs() {
+    let (sky, run) = (Sky::new(), run_id("safety"));
+    let plan = plan_of(vec![shift("half", &[], 50), step("a", &["half"]), step("b", &["half"])], "payments");
+    sky.world.always(&StepId::from("a"), Direction::Do, Script::hangs());
+    sky.world.always(&StepId::from("b"), Direction::Do, Script::fails(false));
+    let began = sky.clock.now();
+    assert_eq!(sky.fly(&plan, &run).await, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::RolledBack)));
+    assert!(sky.clock.now().since(began) < Millis::from_secs(5), "the hanging attempt was cancelled, not waited for");
+    assert_eq!(sky.world.count(&StepId::from("half"), Direction::Safety), 1);
+}
