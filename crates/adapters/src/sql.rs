@@ -1,12 +1,43 @@
-//! The action `sql`.
-use crate::descriptors;
-use crate::input::unknown;
-use glidepath_model::event::Outcome;
-use glidepath_model::{ActionDescriptor, Code};
-use glidepath_ports::{Action, ActionContext, BoxFuture};
-use serde_json::Value;
+//! SQL statements on PostgreSQL and SQLite.
+//!
+//! # Once, not twice
+//!
+//! Text in a transaction is applied exactly once per step and round. The transaction that changes something also
+//! inserts the attempt's idempotency key into the table `glidepath_applied (key text primary key, at)`, which is
+//! made when it is missing. A connection that breaks while the commit is under way leaves the outcome unknown; the next
+//! try finds the key and is done, or does not find it and applies the text. Text that only reads leaves no key and is
+//! read anew each time; probes run in a read-only transaction.
+//!
+//! Text outside a transaction (`transaction: false`, for `CREATE INDEX CONCURRENTLY` and the like) is sent statement by
+//! statement and has no such promise: what ran before a failure stays, and the outcome says so.
+//!
+//! # What an ending means
+//!
+//! In a transaction everything before the commit is certainly not done when it fails: lock timeout, deadlock, lost
+//! connection and cancelled attempt are worth a retry; an error in a statement is not. Only a commit without an answer is
+//! unknown.
 
-/// The action `sql`.
+mod postgres;
+mod sqlite;
+mod statements;
+
+use crate::descriptors;
+use crate::input::{TEXT_OUTPUT_BYTES_MAX, never, not_yet, quoted, read, shortened, unknown};
+use glidepath_model::action::SqlInput;
+use glidepath_model::event::{Direction, Outcome};
+use glidepath_model::{ActionDescriptor, Code, Millis};
+use glidepath_ports::{Action, ActionContext, BoxFuture};
+use serde_json::{Value, json};
+use statements::{Dialect, split};
+use std::collections::BTreeMap;
+
+/// Greatest timeout that both engines accept, about 24 days.
+const TIMEOUT_MAX: Millis = Millis(i32::MAX as u64);
+
+/// Table of the keys of what was applied.
+pub const APPLIED_TABLE: &str = "glidepath_applied";
+
+/// Runs SQL.
 #[derive(Default)]
 pub struct SqlAction {}
 
@@ -22,7 +53,107 @@ impl Action for SqlAction {
         descriptors::sql()
     }
 
-    fn run<'a>(&'a self, _context: &'a ActionContext, _input: &'a Value) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move { unknown(Code(559), "not yet") })
+    fn run<'a>(&'a self, context: &'a ActionContext, input: &'a Value) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let outcome = match check(input) {
+                Ok((Dialect::Postgres, input)) => postgres::run(context, &input).await,
+                Ok((Dialect::Sqlite, input)) => sqlite::run(context, &input).await,
+                Err(outcome) => outcome,
+            };
+            redacted(context, outcome)
+        })
+    }
+}
+
+/// The typed input, when it may be run.
+fn check(input: &Value) -> Result<(Dialect, SqlInput), Outcome> {
+    let input: SqlInput = read("sql", input)?;
+    let dialect = match input.engine.as_str() {
+        "postgres" => Dialect::Postgres,
+        "sqlite" => Dialect::Sqlite,
+        other => return Err(never(Code(576), format!("the engine `{other}` is not known; it is `postgres` or `sqlite`"))),
+    };
+    for (name, timeout) in [("lockTimeoutMs", input.lock_timeout_ms), ("statementTimeoutMs", input.statement_timeout_ms)] {
+        if timeout == Millis::ZERO || timeout > TIMEOUT_MAX {
+            let why = "a statement that waits without limit for a lock stops everybody who queues behind it";
+            return Err(never(Code(571), format!("`{name}` is {} ms; it must be from 1 to {} because {why}", timeout.0, TIMEOUT_MAX.0)));
+        }
+    }
+    let statements = split(&input.text, dialect);
+    if statements.is_empty() {
+        return Err(never(Code(576), format!("{} holds no statement", place(&input, None))));
+    }
+    if let (true, Some(control)) = (input.transaction, statements.iter().find(|s| s.controls_transaction())) {
+        let hint = "leave it out, or set `transaction: false`";
+        let text = format!(
+            "{} begins or ends a transaction itself (`{}`), which would undo the promise to apply it once; {hint}",
+            place(&input, Some(control.line)),
+            quoted(control.text)
+        );
+        return Err(never(Code(578), text));
+    }
+    Ok((dialect, input))
+}
+
+/// `migrations/0042.sql line 3`, or what there is of it.
+fn place(input: &SqlInput, line: Option<usize>) -> String {
+    let file = input.path.as_deref().unwrap_or("the text");
+    line.map_or_else(|| file.to_owned(), |line| format!("{file} line {line}"))
+}
+
+/// Whether the attempt only asks.
+fn is_probe(context: &ActionContext) -> bool {
+    match context.attempt.direction {
+        Direction::Probe | Direction::ProbeUndo => true,
+        Direction::Do | Direction::Safety | Direction::Undo => false,
+    }
+}
+
+fn done(value: Option<&str>, already: bool) -> Outcome {
+    let text = shortened(value.unwrap_or(""), TEXT_OUTPUT_BYTES_MAX);
+    Outcome::Done { outputs: BTreeMap::from([("text".to_owned(), json!(text)), ("alreadyApplied".to_owned(), json!(already))]) }
+}
+
+/// The sentence about an answer that is not the expected one; `None` when it is.
+fn mismatch(input: &SqlInput, value: Option<&str>) -> Option<String> {
+    let expected = input.expect_text.as_deref()?;
+    match value {
+        Some(value) if value == expected => None,
+        Some(value) => Some(format!("{} answered `{}`, `{}` was expected", place(input, None), quoted(value), quoted(expected))),
+        None => Some(format!("{} answered nothing, `{}` was expected", place(input, None), quoted(expected))),
+    }
+}
+
+/// An answer that is not the expected one, after statements that were not rolled back.
+fn mismatch_outside(context: &ActionContext, sentence: &str) -> Outcome {
+    if is_probe(context) {
+        not_yet(Code(558), sentence)
+    } else {
+        unknown(Code(558), format!("{sentence}; what the statements changed stays, because they are no transaction"))
+    }
+}
+
+/// A failure at statement `at` (from 0) of `count` that are no transaction: what ran before stays.
+fn failed_outside(at: usize, count: usize, failure: Outcome) -> Outcome {
+    match failure {
+        Outcome::NotDone { reason, .. } if at > 0 => {
+            Outcome::Unknown { reason: format!("statement {} of {count} failed and the ones before it stay applied: {reason}", at + 1) }
+        }
+        other => other,
+    }
+}
+
+fn redacted(context: &ActionContext, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::NotDone { reason, retryable } => Outcome::NotDone { reason: context.secrets.redact(&reason), retryable },
+        Outcome::Unknown { reason } => Outcome::Unknown { reason: context.secrets.redact(&reason) },
+        Outcome::Done { mut outputs } => {
+            if let Some(text) = outputs.get_mut("text")
+                && let Some(plain) = text.as_str()
+            {
+                *text = json!(context.secrets.redact(plain));
+            }
+            Outcome::Done { outputs }
+        }
     }
 }

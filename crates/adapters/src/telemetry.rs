@@ -1,30 +1,134 @@
-//! Telemetry.
+//! Counters and values, from a Prometheus server or from the pages of the targets.
+//!
+//! Data that is missing is never taken for zero: a page that cannot be had, a partial answer, rubbish, and more series
+//! than the limit are errors, so that a gate stays undecided. Values that are no finite number are left out.
+
+mod exposition;
+mod prometheus;
+mod scrape;
+
+use crate::input::{chain, coded};
 use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
+use glidepath_model::{Code, Timestamp};
 use glidepath_ports::telemetry::ValueReading;
 use glidepath_ports::{BoxFuture, CounterReading, Secrets, Telemetry, TelemetryError};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Most series in one reading.
+pub const SERIES_MAX: usize = 1000;
+
+/// Longest answer or page, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Longest wait for a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// Asks a Prometheus server or reads pages, as the source says.
 pub struct TelemetryRouter {
+    client: Client,
     secrets: Arc<dyn Secrets>,
 }
 
 impl TelemetryRouter {
-    /// A router that resolves bearer tokens with `secrets`.
+    /// A router that resolves bearer tokens with `secrets`. Installs the TLS provider.
     pub fn new(secrets: Arc<dyn Secrets>) -> Self {
-        Self { secrets }
+        crate::install_tls_provider();
+        let builder = Client::builder().connect_timeout(CONNECT_MAX).user_agent(concat!("glidepath/", env!("CARGO_PKG_VERSION")));
+        Self { client: builder.build().unwrap_or_default(), secrets }
     }
 }
 
 impl Telemetry for TelemetryRouter {
-    fn counters<'a>(&'a self, _source: &'a CountSource, _selector: &'a Selector) -> BoxFuture<'a, Result<CounterReading, TelemetryError>> {
-        let source_name = self.secrets.redact("");
-        Box::pin(async move { Err(TelemetryError::Unsupported { source_name, reason: String::new() }) })
+    fn counters<'a>(&'a self, source: &'a CountSource, selector: &'a Selector) -> BoxFuture<'a, Result<CounterReading, TelemetryError>> {
+        Box::pin(async move {
+            match source {
+                CountSource::Prometheus { url, bearer, timeout_ms } => {
+                    let server = prometheus::Server::new(&self.client, &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
+                    server.counters(selector).await
+                }
+                CountSource::Scrape { urls, timeout_ms } => scrape::counters(&self.client, urls, timeout_ms.to_std(), selector).await,
+            }
+        })
     }
 
-    fn value<'a>(&'a self, _source: &'a CountSource, _query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>> {
-        let source_name = self.secrets.redact("");
-        Box::pin(async move { Err(TelemetryError::Unsupported { source_name, reason: String::new() }) })
+    fn value<'a>(&'a self, source: &'a CountSource, query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>> {
+        Box::pin(async move {
+            match source {
+                CountSource::Prometheus { url, bearer, timeout_ms } => {
+                    let server = prometheus::Server::new(&self.client, &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
+                    server.value(query).await
+                }
+                CountSource::Scrape { urls, timeout_ms } => scrape::value(&self.client, urls, timeout_ms.to_std(), query).await,
+            }
+        })
     }
+}
+
+fn out_of_reach(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
+    TelemetryError::OutOfReach { source_name: source_name.to_owned(), reason: coded(Code(590), reason) }
+}
+
+fn bad_answer(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
+    TelemetryError::BadAnswer { source_name: source_name.to_owned(), reason: coded(Code(591), reason) }
+}
+
+fn unsupported(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
+    TelemetryError::Unsupported { source_name: source_name.to_owned(), reason: coded(Code(592), reason) }
+}
+
+/// An address for people: without user and password.
+fn shown(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) => {
+            let _ = (parsed.set_username(""), parsed.set_password(None));
+            parsed.as_str().trim_end_matches('/').to_owned()
+        }
+        Err(_) => url.to_owned(),
+    }
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    text: String,
+    /// Time by the clock of the other side, where it says one; to the second.
+    date: Option<Timestamp>,
+}
+
+/// Sends a request and reads its whole answer within `time_max`.
+async fn fetch(source_name: &str, request: RequestBuilder, time_max: Duration) -> Result<Answer, TelemetryError> {
+    let exchange = async {
+        let mut response = request.send().await.map_err(|error| out_of_reach(source_name, chain(&error.without_url())))?;
+        let (status, date) = (response.status().as_u16(), date_of(&response));
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| out_of_reach(source_name, format!("its answer broke off: {}", chain(&error.without_url()))))?
+        {
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(bad_answer(source_name, format!("its answer is longer than {ANSWER_BYTES_MAX} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let text = String::from_utf8(bytes).map_err(|_| bad_answer(source_name, "its answer is not UTF-8 text"))?;
+        Ok(Answer { status, text, date })
+    };
+    match tokio::time::timeout(time_max, exchange).await {
+        Ok(answer) => answer,
+        Err(_) => Err(out_of_reach(source_name, format!("it did not answer within {} ms", time_max.as_millis()))),
+    }
+}
+
+/// The `Date` field: `Sat, 21 Nov 2026 01:12:34 GMT`.
+fn date_of(response: &Response) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let text = response.headers().get("date")?.to_str().ok()?;
+    let mut words = text.split_once(", ")?.1.split(' ');
+    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let month = MONTHS.iter().position(|m| *m == month)? + 1;
+    Timestamp::parse(&format!("{year}-{month:02}-{day}T{time}Z"))
 }

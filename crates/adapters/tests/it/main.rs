@@ -2,4 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod exec;
+mod haproxy;
+mod http;
+mod servers;
+mod sql;
 mod support;
+mod telemetry;

@@ -1,0 +1,331 @@
+//! The PostgreSQL side of `sql`.
+
+use super::statements::{Dialect, split};
+use super::{APPLIED_TABLE, done, failed_outside, is_probe, mismatch, mismatch_outside, place};
+use crate::input::{chain, never, not_yet, quoted, time_left, unknown};
+use futures_util::StreamExt;
+use glidepath_model::Code;
+use glidepath_model::action::SqlInput;
+use glidepath_model::event::Outcome;
+use glidepath_ports::ActionContext;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::{ErrorPosition, SqlState};
+use tokio_postgres::{CancelToken, Client, Config, Error, NoTls, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Longest wait for a connection.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Longest wait for the server to take a request to cancel.
+const CANCEL_MAX: Duration = Duration::from_secs(2);
+
+/// How far an attempt has come, for whoever has to break it off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing that lasts was sent.
+    Harmless,
+    /// The commit was sent.
+    Committing,
+    /// Statements outside a transaction were sent.
+    Outside,
+}
+
+/// What breaking off needs.
+struct Progress {
+    stage: Mutex<Stage>,
+    cancel: Mutex<Option<CancelToken>>,
+}
+
+impl Progress {
+    fn set(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) async fn run(context: &ActionContext, input: &SqlInput) -> Outcome {
+    let config = match config(context, input) {
+        Ok(config) => config,
+        Err(outcome) => return outcome,
+    };
+    let progress = Progress { stage: Mutex::new(Stage::Harmless), cancel: Mutex::default() };
+    let why = tokio::select! {
+        outcome = attempt(context, input, &config, &progress) => return outcome,
+        () = context.cancel.cancelled() => "was stopped",
+        () = tokio::time::sleep(time_left(context)) => "reached its deadline",
+    };
+    let token = progress.cancel.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(token) = token {
+        let cancelled = async {
+            match tls(&config) {
+                Ok(Some(tls)) => token.cancel_query(tls).await,
+                Ok(None) | Err(_) => token.cancel_query(NoTls).await,
+            }
+        };
+        let _ = tokio::time::timeout(CANCEL_MAX, cancelled).await;
+    }
+    let file = place(input, None);
+    match progress.stage() {
+        Stage::Harmless => not_yet(Code(577), format!("{file} {why} before its commit was sent; the server rolls it back")),
+        Stage::Committing => unknown(
+            Code(575),
+            format!("{file} {why} while its commit was under way; running it again is safe, its key tells whether it was applied"),
+        ),
+        Stage::Outside => unknown(Code(575), format!("{file} {why} between statements that are no transaction")),
+    }
+}
+
+fn config(context: &ActionContext, input: &SqlInput) -> Result<Config, Outcome> {
+    let secret = context.secrets.resolve(&input.connection).map_err(|error| never(Code(555), error.to_string()))?;
+    // The parser's error may quote the text it read, so only its kind is told.
+    let mut config: Config = secret.expose().parse().map_err(|_: Error| {
+        never(Code(576), format!("the value behind {} is not a PostgreSQL connection string such as `postgres://user:password@host:5432/database?sslmode=require`", input.connection))
+    })?;
+    config.connect_timeout(CONNECT_MAX.min(time_left(context))).application_name("glidepath");
+    Ok(config)
+}
+
+/// TLS with the system's roots where the connection string asks for it (`sslmode=require`; the certificate is always
+/// checked); `None` where it does not.
+fn tls(config: &Config) -> Result<Option<MakeRustlsConnect>, Outcome> {
+    match config.get_ssl_mode() {
+        SslMode::Require => {}
+        // `prefer` promises nothing: it takes whatever the other side says, a person in the middle included.
+        _ => return Ok(None),
+    }
+    crate::install_tls_provider();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(never(
+            Code(572),
+            "`sslmode=require` needs the system's root certificates, and none were found; install `ca-certificates` or set SSL_CERT_FILE",
+        ));
+    }
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(Some(MakeRustlsConnect::new(config)))
+}
+
+async fn attempt(context: &ActionContext, input: &SqlInput, config: &Config, progress: &Progress) -> Outcome {
+    let client = match connect(config, input).await {
+        Ok(client) => client,
+        Err(outcome) => return outcome,
+    };
+    *progress.cancel.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.cancel_token());
+    let limits = format!("SET lock_timeout = {}; SET statement_timeout = {}", input.lock_timeout_ms.0, input.statement_timeout_ms.0);
+    if let Err(error) = client.batch_execute(&limits).await {
+        return fault(input, &error, 0);
+    }
+    if input.transaction { inside(context, input, &client, progress).await } else { outside(context, input, &client, progress).await }
+}
+
+async fn connect(config: &Config, input: &SqlInput) -> Result<Client, Outcome> {
+    let refused = |error: &Error| {
+        let text = format!("the database behind {} cannot be reached: {}", input.connection, chain(error));
+        match error.code() {
+            // A wrong password or database name stays wrong.
+            Some(code) if code.code().starts_with("28") || code.code().starts_with("3D") => never(Code(570), text),
+            _ if text.contains("certificate") => never(Code(572), text),
+            _ => not_yet(Code(570), text),
+        }
+    };
+    // The connection's task ends when the client is dropped.
+    Ok(match tls(config)? {
+        Some(tls) => {
+            let (client, connection) = config.connect(tls).await.map_err(|error| refused(&error))?;
+            tokio::spawn(connection);
+            client
+        }
+        None => {
+            let (client, connection) = config.connect(NoTls).await.map_err(|error| refused(&error))?;
+            tokio::spawn(connection);
+            client
+        }
+    })
+}
+
+/// One transaction, with its key.
+async fn inside(context: &ActionContext, input: &SqlInput, client: &Client, progress: &Progress) -> Outcome {
+    match transact(context, input, client).await {
+        Ok(Prepared::Over(outcome)) => outcome,
+        Ok(Prepared::ToCommit(value)) => {
+            progress.set(Stage::Committing);
+            match client.batch_execute("COMMIT").await {
+                Ok(()) => done(value.as_deref(), false),
+                Err(error) if error.as_db_error().is_some_and(|e| !e.code().code().starts_with("57P")) => fault(input, &error, 0),
+                Err(error) => {
+                    let text = format!("the connection was lost while {} was being committed: {}", place(input, None), chain(&error));
+                    unknown(Code(575), format!("{text}; running it again is safe, its key tells whether it was applied"))
+                }
+            }
+        }
+        Err((error, line)) => fault(input, &error, line),
+    }
+}
+
+enum Prepared {
+    Over(Outcome),
+    ToCommit(Option<String>),
+}
+
+/// Everything up to the commit. A failure carries the line at which the text sent begins, 0 for our own statements.
+async fn transact(context: &ActionContext, input: &SqlInput, client: &Client) -> Result<Prepared, (Error, usize)> {
+    let ours = |error| (error, 0);
+    let key = literal(&context.idempotency_key);
+    let probe = is_probe(context);
+    let mut table = None;
+    if !probe {
+        let (name, there) = applied_table(client).await.map_err(ours)?;
+        if there && first_value(client, &format!("SELECT 1 FROM {name} WHERE key = {key}")).await.map_err(ours)?.is_some() {
+            return Ok(Prepared::Over(done(None, true)));
+        }
+        table = Some((name, there));
+    }
+    client.batch_execute(if probe { "BEGIN READ ONLY" } else { "BEGIN" }).await.map_err(ours)?;
+    let value = first_value(client, &input.text).await.map_err(|error| (error, 1))?;
+    if let Some(sentence) = mismatch(input, value.as_deref()) {
+        client.batch_execute("ROLLBACK").await.map_err(ours)?;
+        return Ok(Prepared::Over(not_yet(Code(558), format!("{sentence}; it was rolled back"))));
+    }
+    if let Some((name, there)) = table
+        && first_value(client, "SELECT txid_current_if_assigned()").await.map_err(ours)?.is_some()
+    {
+        let create = if there {
+            String::new()
+        } else {
+            format!("CREATE TABLE IF NOT EXISTS {name} (key text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());")
+        };
+        match client.batch_execute(&format!("{create} INSERT INTO {name} (key) VALUES ({key})")).await {
+            Ok(()) => {}
+            // Another try of the same step committed in the meantime; ours is rolled back with its connection.
+            Err(error) if there && error.code() == Some(&SqlState::UNIQUE_VIOLATION) => return Ok(Prepared::Over(done(None, true))),
+            Err(error) => return Ok(Prepared::Over(key_fault(&error))),
+        }
+    }
+    Ok(Prepared::ToCommit(value))
+}
+
+/// The table of keys: its full name, and whether it is there.
+async fn applied_table(client: &Client) -> Result<(String, bool), Error> {
+    let there = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass";
+    if let Some(name) = first_value(client, &format!("{there}('{APPLIED_TABLE}')")).await? {
+        return Ok((name, true));
+    }
+    let schema = first_value(client, "SELECT quote_ident(coalesce(current_schema(), 'public'))").await?;
+    Ok((format!("{}.{APPLIED_TABLE}", schema.unwrap_or_else(|| "public".to_owned())), false))
+}
+
+/// The key could not be written; everything is rolled back with the connection.
+fn key_fault(error: &Error) -> Outcome {
+    let text = chain_of(error);
+    if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        let hint = format!(
+            "grant it, or make the table by hand: `CREATE TABLE {APPLIED_TABLE} (key text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`"
+        );
+        return never(
+            Code(579),
+            format!("the table {APPLIED_TABLE} that keeps a step from being applied twice may not be used: {text}; {hint}"),
+        );
+    }
+    not_yet(
+        Code(579),
+        format!("the key that keeps a step from being applied twice could not be written: {text}; everything was rolled back"),
+    )
+}
+
+/// Statement by statement, each on its own.
+async fn outside(context: &ActionContext, input: &SqlInput, client: &Client, progress: &Progress) -> Outcome {
+    let statements = split(&input.text, Dialect::Postgres);
+    let mut value = None;
+    for (at, statement) in statements.iter().enumerate() {
+        progress.set(Stage::Outside);
+        match first_value(client, statement.text).await {
+            Ok(answer) => value = answer,
+            Err(error) if error.as_db_error().is_none() => {
+                let text = format!("the connection was lost at {}: {}", place(input, Some(statement.line)), chain(&error));
+                return unknown(Code(575), format!("{text}; nobody knows whether statement {} of {} was done", at + 1, statements.len()));
+            }
+            Err(error) => return failed_outside(at, statements.len(), fault(input, &error, statement.line)),
+        }
+    }
+    match mismatch(input, value.as_deref()) {
+        Some(sentence) => mismatch_outside(context, &sentence),
+        None => done(value.as_deref(), false),
+    }
+}
+
+/// First value of the first row of the last statement of `text`. Rows beyond the first are read and forgotten.
+async fn first_value(client: &Client, text: &str) -> Result<Option<String>, Error> {
+    let mut messages = pin!(client.simple_query_raw(text).await?);
+    let (mut rows, mut value, mut last) = (0_u64, None, None);
+    while let Some(message) = messages.next().await {
+        match message? {
+            SimpleQueryMessage::Row(row) => {
+                if rows == 0 && !row.is_empty() {
+                    value = row.get(0).map(str::to_owned);
+                }
+                rows += 1;
+            }
+            SimpleQueryMessage::CommandComplete(_) => {
+                last = value.take();
+                rows = 0;
+            }
+            _ => {}
+        }
+    }
+    Ok(last)
+}
+
+/// What an error before the commit means. `line` is where the failing text begins, 0 for our own statements.
+fn fault(input: &SqlInput, error: &Error, line: usize) -> Outcome {
+    let Some(db) = error.as_db_error() else {
+        return not_yet(Code(570), format!("the connection was lost before the commit: {}; the server rolls it back", chain(error)));
+    };
+    let line = match db.position() {
+        Some(ErrorPosition::Original(position)) if line > 0 => {
+            let before = input.text.chars().take((*position as usize).saturating_sub(1));
+            // A statement sent by itself begins at `line`, and its positions count from there.
+            Some(if input.transaction { 1 + before.filter(|c| *c == '\n').count() } else { line })
+        }
+        _ => (line > 1).then_some(line),
+    };
+    let place = place(input, line);
+    let text = chain_of(error);
+    match db.code() {
+        &SqlState::LOCK_NOT_AVAILABLE => {
+            not_yet(Code(573), format!("{place} did not get its lock within {}: {text}; it was rolled back", input.lock_timeout_ms))
+        }
+        &SqlState::QUERY_CANCELED => {
+            not_yet(Code(577), format!("{place} ran longer than {}: {text}; it was rolled back", input.statement_timeout_ms))
+        }
+        &SqlState::ACTIVE_SQL_TRANSACTION => {
+            never(Code(578), format!("{place} cannot run in a transaction: {text}; set `transaction: false` and `onUnknown: ask`"))
+        }
+        code if ["40", "53", "57", "08"].contains(&code.code().get(..2).unwrap_or("")) => {
+            not_yet(Code(574), format!("{place} failed: {text}"))
+        }
+        _ => never(Code(574), format!("{place} failed: {text}")),
+    }
+}
+
+/// The server's own words with the code it gave.
+fn chain_of(error: &Error) -> String {
+    match error.as_db_error() {
+        None => chain(error),
+        Some(db) => {
+            let detail = db.detail().map_or_else(String::new, |d| format!(" ({d})"));
+            quoted(&format!("{}{detail} [SQLSTATE {}]", db.message(), db.code().code()))
+        }
+    }
+}
+
+/// A text as an SQL literal.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,0 +1,150 @@
+//! A thin client of Prometheus' HTTP API: instant queries.
+
+use super::{Answer, SERIES_MAX, bad_answer, fetch, out_of_reach, shown, unsupported};
+use crate::input::{now, quoted};
+use glidepath_model::Timestamp;
+use glidepath_model::catalog::Selector;
+use glidepath_ports::telemetry::ValueReading;
+use glidepath_ports::{CounterReading, Secrets, TelemetryError};
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One server, for one question.
+pub(super) struct Server<'a> {
+    client: &'a Client,
+    secrets: &'a dyn Secrets,
+    url: &'a str,
+    bearer: Option<&'a str>,
+    time_max: Duration,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    status: String,
+    #[serde(default)]
+    data: Option<Data>,
+    #[serde(default)]
+    error_type: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    result_type: String,
+    result: Value,
+}
+
+#[derive(Deserialize)]
+struct Series {
+    metric: BTreeMap<String, String>,
+    /// Native histograms have none.
+    #[serde(default)]
+    value: Option<(f64, String)>,
+}
+
+/// Values by series with the time they are for; values that are no finite number are left out.
+struct Samples {
+    values: Vec<(BTreeMap<String, String>, f64)>,
+    at: Timestamp,
+}
+
+impl<'a> Server<'a> {
+    pub(super) fn new(client: &'a Client, secrets: &'a dyn Secrets, url: &'a str, bearer: Option<&'a str>, time_max: Duration) -> Self {
+        Self { client, secrets, url, bearer, time_max, name: format!("Prometheus at {}", shown(url)) }
+    }
+
+    pub(super) async fn counters(&self, selector: &Selector) -> Result<CounterReading, TelemetryError> {
+        let samples = self.query(&selector.to_string()).await?;
+        Ok(CounterReading { series: samples.values.iter().map(|(labels, value)| (key(labels), *value)).collect(), observed_at: samples.at })
+    }
+
+    pub(super) async fn value(&self, query: &str) -> Result<Option<ValueReading>, TelemetryError> {
+        let samples = self.query(query).await?;
+        match samples.values.as_slice() {
+            [] => Ok(None),
+            [(_, value)] => Ok(Some(ValueReading { value: *value, observed_at: samples.at })),
+            [(first, _), (second, _), ..] => {
+                let text = format!(
+                    "`{}` has {} series ({}, {}, ...) where one value is needed; put `sum(...)` or `max(...)` around it",
+                    quoted(query),
+                    samples.values.len(),
+                    key(first),
+                    key(second)
+                );
+                Err(unsupported(&self.name, text))
+            }
+        }
+    }
+
+    async fn query(&self, query: &str) -> Result<Samples, TelemetryError> {
+        let base = format!("{}/api/v1/query", self.url.trim_end_matches('/'));
+        let mut url = Url::parse(&base).map_err(|error| out_of_reach(&self.name, format!("its address cannot be used: {error}")))?;
+        url.query_pairs_mut().append_pair("query", query).append_pair("timeout", &format!("{}ms", self.time_max.as_millis()));
+        let mut request = self.client.get(url);
+        if let Some(reference) = self.bearer {
+            let secret = self.secrets.resolve(reference).map_err(|error| out_of_reach(&self.name, error.to_string()))?;
+            request = request.bearer_auth(secret.expose());
+        }
+        let answer = fetch(&self.name, request, self.time_max).await?;
+        self.read(query, &answer)
+    }
+
+    fn read(&self, query: &str, answer: &Answer) -> Result<Samples, TelemetryError> {
+        let bad = |reason: String| bad_answer(&self.name, self.secrets.redact(&reason));
+        let Ok(reply) = serde_json::from_str::<Reply>(&answer.text) else {
+            return Err(bad(format!("status {}, `{}` is not its API; check the address", answer.status, quoted(&answer.text))));
+        };
+        if reply.status != "success" {
+            let (kind, error) = (reply.error_type.unwrap_or_default(), reply.error.unwrap_or_default());
+            let text = format!("`{}` failed: {kind}: {}", quoted(query), quoted(&error));
+            // A query that is wrong stays wrong; a server that is overloaded or starting does not.
+            return Err(if matches!(kind.as_str(), "timeout" | "unavailable" | "internal" | "canceled") {
+                out_of_reach(&self.name, text)
+            } else {
+                bad(text)
+            });
+        }
+        // Remarks about the query are harmless; anything else says that part of the data is missing.
+        if let Some(warning) = reply.warnings.iter().find(|w| !w.starts_with("PromQL ")) {
+            return Err(bad(format!("the answer may be partial: {}", quoted(warning))));
+        }
+        let data = reply.data.ok_or_else(|| bad("the answer holds no data".to_owned()))?;
+        let shape = |error: serde_json::Error| bad(format!("the answer to `{}` has an unknown form: {error}", quoted(query)));
+        let rows: Vec<Series> = match data.result_type.as_str() {
+            "vector" => serde_json::from_value(data.result).map_err(shape)?,
+            "scalar" => vec![Series { metric: BTreeMap::new(), value: Some(serde_json::from_value(data.result).map_err(shape)?) }],
+            other => {
+                return Err(unsupported(&self.name, format!("`{}` gives a {}, a vector or scalar is needed", quoted(query), quoted(other))));
+            }
+        };
+        if rows.len() > SERIES_MAX {
+            return Err(TelemetryError::TooMany { source_name: self.name.clone(), series_max: SERIES_MAX });
+        }
+        let at = rows.iter().find_map(|row| row.value.as_ref()).and_then(|(seconds, _)| time(*seconds)).or(answer.date).unwrap_or_else(now);
+        let finite =
+            |row: Series| row.value.and_then(|(_, text)| text.parse::<f64>().ok()).filter(|v| v.is_finite()).map(|v| (row.metric, v));
+        Ok(Samples { values: rows.into_iter().filter_map(finite).collect(), at })
+    }
+}
+
+fn time(seconds: f64) -> Option<Timestamp> {
+    let micros = seconds * 1e6;
+    (micros.is_finite() && micros.abs() < 9e17).then(|| Timestamp::from_micros(micros.round() as i64))
+}
+
+/// A series as text: its name, and its labels in the order of their names.
+pub(super) fn key(labels: &BTreeMap<String, String>) -> String {
+    let name = labels.get("__name__").map_or("", String::as_str);
+    let labels: Vec<String> =
+        labels.iter().filter(|(label, _)| *label != "__name__").map(|(label, value)| format!("{label}={value:?}")).collect();
+    format!("{name}{{{}}}", labels.join(","))
+}

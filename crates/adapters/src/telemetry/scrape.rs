@@ -1,0 +1,92 @@
+//! Counters straight from the pages of the targets, for those who have no Prometheus.
+//!
+//! All pages are read at the same time, and all must answer: a replica that does not is data that is missing, and a
+//! reading without it would look better than the truth.
+
+use super::exposition::{Matchers, Sample, samples};
+use super::prometheus::key;
+use super::{SERIES_MAX, bad_answer, fetch, out_of_reach, shown, unsupported};
+use crate::input::{now, quoted};
+use futures_util::future::try_join_all;
+use glidepath_model::catalog::Selector;
+use glidepath_ports::telemetry::ValueReading;
+use glidepath_ports::{CounterReading, TelemetryError};
+use reqwest::Client;
+use std::time::Duration;
+
+const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+
+pub(super) async fn counters(
+    client: &Client,
+    urls: &[String],
+    time_max: Duration,
+    selector: &Selector,
+) -> Result<CounterReading, TelemetryError> {
+    let mut reading = CounterReading { series: Default::default(), observed_at: now() };
+    for (url, samples) in all(client, urls, time_max, selector).await? {
+        for sample in samples {
+            let series = format!("{url} {}{}", selector.metric, key(&sample.labels));
+            reading.series.insert(series, sample.value);
+        }
+    }
+    if reading.series.len() > SERIES_MAX {
+        return Err(TelemetryError::TooMany { source_name: name(urls), series_max: SERIES_MAX });
+    }
+    // Whoever scrapes gives the time, as with Prometheus.
+    reading.observed_at = now();
+    Ok(reading)
+}
+
+/// The sum of what a plain selector matches.
+pub(super) async fn value(
+    client: &Client,
+    urls: &[String],
+    time_max: Duration,
+    query: &str,
+) -> Result<Option<ValueReading>, TelemetryError> {
+    let selector = Selector::parse(query).map_err(|_| {
+        unsupported(
+            &name(urls),
+            format!(
+                "`{}` is a query, and pages only give plain metrics such as `up{{app=\"a\"}}`; declare a Prometheus server for queries",
+                quoted(query)
+            ),
+        )
+    })?;
+    let reading = counters(client, urls, time_max, &selector).await?;
+    let sum: f64 = reading.series.values().sum();
+    Ok((!reading.series.is_empty() && sum.is_finite()).then_some(ValueReading { value: sum, observed_at: reading.observed_at }))
+}
+
+fn name(urls: &[String]) -> String {
+    match urls {
+        [] => "scraping without an address".to_owned(),
+        [one] => format!("the page {}", shown(one)),
+        [first, ..] => format!("the {} pages from {} on", urls.len(), shown(first)),
+    }
+}
+
+async fn all(
+    client: &Client,
+    urls: &[String],
+    time_max: Duration,
+    selector: &Selector,
+) -> Result<Vec<(String, Vec<Sample>)>, TelemetryError> {
+    if urls.is_empty() {
+        return Err(out_of_reach(&name(urls), "no address is declared"));
+    }
+    let matchers = Matchers::new(selector).map_err(|reason| unsupported(&name(urls), reason))?;
+    try_join_all(urls.iter().map(|url| page(client, url, time_max, &matchers))).await
+}
+
+async fn page(client: &Client, url: &str, time_max: Duration, matchers: &Matchers) -> Result<(String, Vec<Sample>), TelemetryError> {
+    let name = format!("the page {}", shown(url));
+    let answer = fetch(&name, client.get(url).header("Accept", ACCEPT), time_max).await?;
+    if answer.status != 200 {
+        return Err(bad_answer(&name, format!("status {}: {}", answer.status, quoted(&answer.text))));
+    }
+    match samples(&answer.text, matchers) {
+        Some(samples) => Ok((shown(url), samples)),
+        None => Err(bad_answer(&name, format!("`{}` is no page of metrics", quoted(&answer.text)))),
+    }
+}
