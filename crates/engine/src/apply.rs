@@ -1,6 +1,6 @@
 //! The fold: one event onto the state. Every event is checked before anything is changed.
 
-use crate::exposure::made_safe_by;
+use crate::exposure::{carries, made_safe_by};
 use crate::requests::apply_granted;
 use crate::retry::PROBES_MAX;
 use crate::rollback::scope_of;
@@ -211,7 +211,19 @@ fn attempt_ended(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, ou
     if made_safe {
         clear_exposure(state, plan, &attempt.step);
     }
+    drop_needless_safety(state, plan);
     Ok(())
+}
+
+/// An undo may have ended an exposure whose safety call was to be tried again; the try is then dropped.
+pub(crate) fn drop_needless_safety(state: &mut RunState, plan: &PlanBody) {
+    let is_set = |step: &&Step| matches!(state.step(&step.id).safety.progress, Progress::RetryAt(_));
+    let needless: Vec<StepId> = plan.steps.iter().filter(is_set).filter(|step| !carries(plan, state, step)).map(|step| step.id.clone()).collect();
+    for id in needless {
+        if let Some(own) = state.steps.get_mut(&id) {
+            own.safety.progress = Progress::Waiting;
+        }
+    }
 }
 
 fn do_ended(own: &mut StepState, step: &Step, outcome: &Outcome) {

@@ -1,6 +1,6 @@
 //! What pilots and operators may ask, and the answer to each: granted or refused, with one sentence.
 
-use crate::apply::clear_exposure;
+use crate::apply::{clear_exposure, drop_needless_safety};
 use crate::exposure::carries;
 use crate::next::attempt_event;
 use crate::rollback::{leftovers, stuck_step};
@@ -365,4 +365,5 @@ fn answer_step(state: &mut RunState, plan: &PlanBody, verb: Verb, id: &StepId, a
     if direction == Direction::Safety && verb == Verb::MarkDone {
         clear_exposure(state, plan, id);
     }
+    drop_needless_safety(state, plan);
 }

@@ -13,7 +13,7 @@ use crate::state::{Progress, Rollback, RunState, Track};
 use crate::timers::open_attempts;
 use glidepath_model::event::{Direction, Event, RunEnd};
 use glidepath_model::plan::{CompensateOn, PlanBody, Step, Undo};
-use glidepath_model::{StepId, Timestamp};
+use glidepath_model::{RegionName, StepId, TargetName, Timestamp};
 use std::collections::BTreeSet;
 
 /// The next event of a run that turned back.
@@ -174,22 +174,28 @@ pub(crate) fn undo_is_due(state: &RunState, step: &Step) -> bool {
 }
 
 /// Steps that go back: everything, or the item, the items and steps that rest on it, and items that are half-way.
+/// Steps that expose the same target and region share their fate, since one safety call ends them all.
 pub(crate) fn scope_of(plan: &PlanBody, state: &RunState, item: Option<u32>) -> BTreeSet<StepId> {
     let Some(item) = item else { return plan.steps.iter().map(|s| s.id.clone()).collect() };
     let mut items: BTreeSet<u32> = plan.steps.iter().filter_map(|s| s.item).filter(|i| is_half_way(plan, state, *i)).collect();
     items.insert(item);
+    let mut places: BTreeSet<(&TargetName, Option<&RegionName>)> = BTreeSet::new();
+    let mut scope: BTreeSet<StepId> = BTreeSet::new();
     loop {
-        let of_items = |s: &&Step| s.item.is_some_and(|i| items.contains(&i));
-        let mut scope: BTreeSet<StepId> = plan.steps.iter().filter(of_items).map(|s| s.id.clone()).collect();
-        for id in scope.clone() {
-            scope.extend(dependants_of(plan, &id));
+        let before = scope.len();
+        // Each step of a plan stands after all it needs, so one pass reaches all that rests on a step.
+        for step in &plan.steps {
+            let place = step.exposure.as_ref().map(|e| (&e.target, e.region.as_ref()));
+            let of_item = step.item.is_some_and(|i| items.contains(&i));
+            if of_item || place.is_some_and(|p| places.contains(&p)) || step.needs.iter().any(|id| scope.contains(id)) {
+                items.extend(step.item);
+                places.extend(place);
+                scope.insert(step.id.clone());
+            }
         }
-        let reached: BTreeSet<u32> = plan.steps.iter().filter(|s| scope.contains(&s.id)).filter_map(|s| s.item).collect();
-        // Steps of an item that rests on the failed one count only when that item has begun at all; either way it is whole.
-        if reached == items {
+        if scope.len() == before {
             return scope;
         }
-        items = reached;
     }
 }
 
@@ -197,20 +203,6 @@ pub(crate) fn scope_of(plan: &PlanBody, state: &RunState, item: Option<u32>) -> 
 fn is_half_way(plan: &PlanBody, state: &RunState, item: u32) -> bool {
     let of_item = || plan.steps.iter().filter(|s| s.item == Some(item)).map(|s| state.step(&s.id));
     of_item().any(|s| s.started_at.is_some()) && !of_item().all(|s| s.is_behind())
-}
-
-/// All steps that need `id`, directly or through others.
-pub(crate) fn dependants_of(plan: &PlanBody, id: &StepId) -> BTreeSet<StepId> {
-    let mut found: BTreeSet<StepId> = BTreeSet::new();
-    let mut open = vec![id.clone()];
-    while let Some(id) = open.pop() {
-        for step in plan.steps.iter().filter(|s| s.needs.contains(&id)) {
-            if found.insert(step.id.clone()) {
-                open.push(step.id.clone());
-            }
-        }
-    }
-    found
 }
 
 /// What stays in place if the run ended now, one line per step that changed something.

@@ -99,3 +99,13 @@ impl Flight {
         next_wake(&self.state, &self.plan)
     }
 }
+
+impl Drop for Flight {
+    /// A test that fails shows the plan and what happened; of a shrunk case the last one printed is the smallest.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let journal: Vec<String> = self.journal.iter().map(crate::scenarios::told).collect();
+            eprintln!("{}{}\n", self.plan.change.reason.as_deref().unwrap_or_default(), journal.join("\n"));
+        }
+    }
+}

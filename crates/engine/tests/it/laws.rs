@@ -71,7 +71,9 @@ fn plan_of(on_failure: u8, sketches: &[Sketch]) -> PlanBody {
             calls.push(at);
         }
     }
-    parse_plan("scripted", &text).unwrap()
+    let mut plan = parse_plan("scripted", &text).unwrap();
+    plan.change.reason = Some(text);
+    plan
 }
 
 fn call_words(s: &Sketch, safety_needs: &str) -> String {

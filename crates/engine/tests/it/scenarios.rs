@@ -146,7 +146,7 @@ fn clock(at: Timestamp) -> String {
     format!("{:.3}", at.since(MADE_AT).as_secs_f64())
 }
 
-fn told(recorded: &Recorded) -> String {
+pub(crate) fn told(recorded: &Recorded) -> String {
     let named = |step: &Option<StepId>| step.as_ref().map(|s| format!(" {s}")).unwrap_or_default();
     match &recorded.event {
         Event::RunStarted { who, .. } => format!("started by {who}"),
