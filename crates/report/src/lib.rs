@@ -1,1 +1,35 @@
-//! Documents and pictures: rollout plan, flight card, run record.
+//! Documents and pictures: pure functions from a plan, its facts and the state of its run to text.
+//!
+//! A document is a typed tree (`document`); renderers turn it into Markdown, JSON and one self-contained HTML page. Nothing from outside
+//! ever becomes markup: plain text is escaped by the renderer that writes it. The flight card and the live view are lines of plain text,
+//! styled only where the caller says that a terminal reads them. No clock: `now` is an argument.
+
+mod blast;
+mod calls;
+mod card;
+mod directory;
+mod document;
+mod figures;
+mod flight;
+mod html;
+mod live;
+mod markdown;
+mod record;
+mod sections;
+mod summary;
+mod svg;
+mod terminal;
+mod timeline;
+
+pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
+pub use document::{
+    Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Figure, Highlight, Section, Span, StepBlock, Text, Tone, to_json,
+};
+pub use flight::event_line;
+pub use html::to_html;
+pub use live::live;
+pub use markdown::to_markdown;
+pub use record::run_record;
+pub use sections::document;
+pub use summary::summary;
+pub use terminal::Style;

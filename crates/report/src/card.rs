@@ -1,0 +1,225 @@
+//! The flight card: one screen of plain text that is useful when everything else is gone.
+
+use crate::directory::{Reach, lead, name, reach};
+use crate::figures::{count, estimate, minute, percent, plural, second};
+use crate::flight::{one_way_behind, serving, status_words, timed_line, verdict, way_back};
+use crate::terminal::{Ink, Line, Style};
+use glidepath_engine::RunState;
+use glidepath_model::plan::Undo;
+use glidepath_model::{Facts, Plan, Share, Timestamp};
+
+/// Columns of the card at most.
+pub const CARD_COLUMNS_MAX: usize = 100;
+/// Lines of the card at most.
+pub const CARD_LINES_MAX: usize = 40;
+/// How a command begins on the card.
+const COMMAND: &str = "  $ ";
+const SERVING_LINES_MAX: usize = 10;
+const WAY_BACK_COMMANDS_MAX: usize = 4;
+const EVENTS_MAX: usize = 5;
+
+/// The flight card at `now`. Without a state it is the card before take-off.
+pub fn card(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>, now: Timestamp) -> String {
+    let mut lines = vec![head(plan, state), Line::of(Ink::Plain, format!("  as of {} {}", minute(now), identity(plan, state)))];
+    lines.push(Line::of(Ink::Plain, "─".repeat(CARD_COLUMNS_MAX)));
+    lines.extend(serving_lines(plan, facts, state));
+    lines.extend(way_back_lines(plan, state));
+    lines.push(fact(
+        "VERDICT",
+        state.map_or_else(|| before(plan), |s| verdict(plan, s).unwrap_or_else(|| "no gate has looked yet".to_owned())),
+    ));
+    lines.extend(next_lines(plan, state, now));
+    lines.push(Line::of(Ink::Plain, "LAST EVENTS"));
+    lines.extend(event_lines(plan, state));
+    lines.extend(holder_lines(plan, facts, state));
+    let mut shown: Vec<String> = lines.iter().map(|l| l.render(columns(l), Style::Plain)).collect();
+    shown.truncate(CARD_LINES_MAX);
+    shown.join("\n") + "\n"
+}
+
+/// Columns a line may take: commands are whole.
+fn columns(line: &Line) -> usize {
+    if line.starts_with(COMMAND) || line.starts_with("     ") { line.width().max(CARD_COLUMNS_MAX) } else { CARD_COLUMNS_MAX }
+}
+
+fn head(plan: &Plan, state: Option<&RunState>) -> Line {
+    let status = state.map_or_else(|| "not flown yet".to_owned(), status_words);
+    Line::of(Ink::Plain, format!("FLIGHT CARD  {}", crate::terminal::cut(&plan.body.change.title, 60))).right(
+        CARD_COLUMNS_MAX,
+        Ink::Plain,
+        &status.to_uppercase(),
+    )
+}
+
+fn identity(plan: &Plan, state: Option<&RunState>) -> String {
+    let run = state.map_or(String::new(), |s| format!(", {}", s.run));
+    format!("· change {}, plan {}{run}, risk {}", plan.body.change.name, plan.id.short(), plan.prediction.risk)
+}
+
+fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -> Vec<Line> {
+    let all = serving(plan, facts, state);
+    let mut lines = vec![Line::of(Ink::Plain, "SERVES TRAFFIC NOW (component, place, version and share)")];
+    // Nothing is more urgent than what is exposed, so that stands first when the screen is too small for all.
+    let mut ordered: Vec<_> = all.iter().collect();
+    ordered.sort_by_key(|s| s.share == Some(Share::ZERO) || s.share == Some(Share::ALL));
+    for serving in ordered.iter().take(SERVING_LINES_MAX) {
+        let shares = match serving.share {
+            Some(Share::ZERO) => format!("{} 100 %", serving.from),
+            Some(Share::ALL) => format!("{} 100 %", serving.to),
+            Some(share) => format!("{} {}, {} {share}", serving.from, share.rest(), serving.to),
+            None => format!("{} and {} side by side, hosts half done", serving.from, serving.to),
+        };
+        lines.push(
+            Line::of(Ink::Plain, format!("  {}", serving.component))
+                .to_column(20)
+                .with(Ink::Plain, format!(" {}", serving.place))
+                .to_column(46)
+                .with(Ink::Plain, format!(" {shares}")),
+        );
+    }
+    if all.len() > SERVING_LINES_MAX {
+        lines.push(Line::of(
+            Ink::Plain,
+            format!("  and {} more, none of them between two versions or see `glidepath status`", all.len() - SERVING_LINES_MAX),
+        ));
+    }
+    lines
+}
+
+fn way_back_lines(plan: &Plan, state: Option<&RunState>) -> Vec<Line> {
+    let p = &plan.prediction;
+    let one_way = match state {
+        Some(state) => {
+            let behind = one_way_behind(plan, state);
+            behind.first().map_or_else(|| "no one-way step is behind us".to_owned(), |s| format!("ONE-WAY STEP BEHIND US: {}", s.title))
+        }
+        None => match plan.body.steps.iter().filter(|s| matches!(s.undo, Undo::ForwardOnly { .. })).count() {
+            0 => "the plan has no one-way step".to_owned(),
+            steps => format!("the plan has {}", plural(steps, "one-way step", "one-way steps")),
+        },
+    };
+    let mut lines = vec![
+        Line::of(Ink::Plain, "WAY BACK (raw commands; they need nothing of this program)"),
+        Line::of(
+            Ink::Plain,
+            format!("  safe in {}, all undone in {}; {one_way}", estimate(&p.time_to_safety), estimate(&p.time_to_rollback)),
+        ),
+    ];
+    let commands = way_back(plan, state);
+    if commands.is_empty() {
+        lines.push(Line::of(Ink::Plain, "  nothing is exposed and nothing is in place that would have to go back"));
+    }
+    let (safety, undo): (Vec<_>, Vec<_>) = commands.iter().partition(|c| c.safety);
+    for command in safety
+        .iter()
+        .take(WAY_BACK_COMMANDS_MAX)
+        .chain(undo.iter().take(WAY_BACK_COMMANDS_MAX - safety.len().min(WAY_BACK_COMMANDS_MAX - 1)))
+    {
+        lines.extend(typed(&command.command).iter().map(|part| Line::of(Ink::Plain, part)));
+        lines.push(Line::of(Ink::Plain, format!("    expect: {}", command.reaches)));
+    }
+    let shown =
+        safety.len().min(WAY_BACK_COMMANDS_MAX) + undo.len().min(WAY_BACK_COMMANDS_MAX - safety.len().min(WAY_BACK_COMMANDS_MAX - 1));
+    if commands.len() > shown {
+        lines.push(Line::of(
+            Ink::Plain,
+            format!("  and {} more, in order, in section 6 of the document", plural(commands.len() - shown, "command", "commands")),
+        ));
+    }
+    lines
+}
+
+/// A command is never cut, since half a command is worse than a long line; it is continued at a space outside quotes where it has one.
+fn typed(command: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (at, source) in command.lines().enumerate() {
+        let mut current = if at == 0 { COMMAND.to_owned() } else { "    ".to_owned() };
+        for piece in pieces(source) {
+            if current.chars().count() + piece.chars().count() + 3 > CARD_COLUMNS_MAX && current.trim().len() > 1 {
+                lines.push(format!("{current} \\"));
+                current = "     ".to_owned();
+            }
+            current = if current.ends_with(' ') { format!("{current}{piece}") } else { format!("{current} {piece}") };
+        }
+        lines.push(current);
+    }
+    lines
+}
+
+/// Pieces of a command between spaces that stand outside quotes.
+fn pieces(command: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut quote = None;
+    for c in command.chars() {
+        match (quote, c) {
+            (None, ' ') => pieces.push(String::new()),
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            (None | Some(_), _) => {}
+        }
+        if quote.is_some() || c != ' ' {
+            let last = pieces.len() - 1;
+            pieces[last].push(c);
+        }
+    }
+    pieces.retain(|p| !p.is_empty());
+    pieces
+}
+
+fn before(plan: &Plan) -> String {
+    let p = &plan.prediction;
+    format!(
+        "not flown; expects {} bad requests, fails with {} ({} to {}; {})",
+        count(p.bad_requests),
+        percent(p.failure.mean),
+        percent(p.failure.low),
+        percent(p.failure.high),
+        p.failure.label
+    )
+}
+
+fn next_lines(plan: &Plan, state: Option<&RunState>, now: Timestamp) -> Vec<Line> {
+    let Some(state) = state else {
+        let first = plan.body.steps.first().map_or("nothing", |s| s.title.as_str());
+        return vec![fact("NEXT", format!("nothing by itself; on take-off: {first}; the plan expires {}", minute(plan.body.expires_at)))];
+    };
+    let line = match state.next_automatic(&plan.body) {
+        Some((what, Some(at))) => format!("{} (in {}): {what}", second(at), at.since(now)),
+        Some((what, None)) => what,
+        None => "nothing happens by itself".to_owned(),
+    };
+    let mut lines = vec![fact("NOW", state.now_line(&plan.body)), fact("NEXT", line)];
+    if let Some(at) = state.hold_until(&plan.body) {
+        lines.push(fact("LIMIT", format!("{} (in {}): traffic goes to safety if nobody speaks", second(at), at.since(now))));
+    }
+    lines
+}
+
+fn event_lines(plan: &Plan, state: Option<&RunState>) -> Vec<Line> {
+    let lines: Vec<Line> = state
+        .map(|s| s.recent.iter().rev().take(EVENTS_MAX).rev().map(|e| Line::of(Ink::Plain, format!("  {}", timed_line(e, plan)))).collect())
+        .unwrap_or_default();
+    if lines.is_empty() { vec![Line::of(Ink::Plain, format!("  {} plan made", second(plan.body.created_at)))] } else { lines }
+}
+
+fn holder_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -> Vec<Line> {
+    let catalog = facts.map(|f| &f.catalog);
+    let owner = state.and_then(|s| s.owner.as_ref()).map(|o| format!("{}, process {}", o.who, o.process.pid));
+    let held = owner.unwrap_or_else(|| "nobody: not in flight".to_owned());
+    let mut lines = vec![fact("HELD BY", held)];
+    match lead(plan, catalog) {
+        Some(owner) => {
+            lines.push(fact("REACH", format!("{}: {}", name(catalog, owner), reach(catalog, owner, Reach::Primary).words())));
+            lines.push(fact(
+                "THEN",
+                format!("{}; {}", reach(catalog, owner, Reach::Secondary).words(), reach(catalog, owner, Reach::Escalation).words()),
+            ));
+        }
+        None => lines.push(fact("REACH", format!("no owner: add `spec.owner` to changes/{}", plan.body.change.name))),
+    }
+    lines
+}
+
+fn fact(name: &str, text: String) -> Line {
+    Line::of(Ink::Plain, name).to_column(9).with(Ink::Plain, text)
+}

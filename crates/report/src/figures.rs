@@ -1,0 +1,124 @@
+//! Numbers and times as people read them: units always, no more digits than are known.
+
+use glidepath_model::plan::Estimate;
+use glidepath_model::{Millis, Timestamp};
+
+/// A fraction as percent: `12 %`, `1.5 %`, `0.04 %`.
+pub(crate) fn percent(fraction: f64) -> String {
+    if !fraction.is_finite() {
+        return "not known".to_owned();
+    }
+    let value = fraction * 100.0;
+    let size = value.abs();
+    let text = if size == 0.0 {
+        "0".to_owned()
+    } else if size >= 10.0 {
+        format!("{value:.0}")
+    } else if size >= 0.1 {
+        trim(format!("{value:.1}"))
+    } else if size >= 0.001 {
+        trim(format!("{value:.3}"))
+    } else {
+        "less than 0.001".to_owned()
+    };
+    format!("{text} %")
+}
+
+/// A count: `12,345`, `3.4` under ten.
+pub(crate) fn count(value: f64) -> String {
+    if !value.is_finite() {
+        return "not known".to_owned();
+    }
+    if value.abs() < 10.0 {
+        return trim(format!("{value:.1}"));
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0.0 { format!("-{text}") } else { text }
+}
+
+/// A rate: `21 requests/s`.
+pub(crate) fn rate(value: f64) -> String {
+    format!("{} requests/s", count(value))
+}
+
+/// A multiple: `2-fold`.
+pub(crate) fn fold(value: f64) -> String {
+    if value.is_finite() { format!("{}-fold", trim(format!("{value:.1}"))) } else { "no".to_owned() }
+}
+
+/// Median and 95 % value: `12 min (95 %: 19 min)`.
+pub(crate) fn estimate(estimate: &Estimate) -> String {
+    if estimate.p50_ms == estimate.p95_ms {
+        estimate.p50_ms.to_string()
+    } else {
+        format!("{} (95 %: {})", estimate.p50_ms, estimate.p95_ms)
+    }
+}
+
+/// `2026-11-30 23:00 UTC`.
+pub(crate) fn minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(clock)) => format!("{day} {clock} UTC"),
+        _ => text,
+    }
+}
+
+/// `23:00:05`, in UTC.
+pub(crate) fn second(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.get(11..19).map_or(text.clone(), str::to_owned)
+}
+
+/// `1 step`, `3 steps`.
+pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// `a, b and c`.
+pub(crate) fn listed<S: AsRef<str>>(words: &[S]) -> String {
+    match words {
+        [] => "none".to_owned(),
+        [one] => one.as_ref().to_owned(),
+        [head @ .., last] => {
+            format!("{} and {}", head.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "), last.as_ref())
+        }
+    }
+}
+
+/// Minutes and seconds as on a clock: `4:10`, `1:02:03`.
+pub(crate) fn stopwatch(length: Millis) -> String {
+    let seconds = length.0 / 1000;
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{rest:02}") } else { format!("{minutes}:{rest:02}") }
+}
+
+fn trim(text: String) -> String {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_carry_units_and_no_false_digits() {
+        for (value, shown) in
+            [(0.0, "0 %"), (0.123, "12 %"), (0.015, "1.5 %"), (0.0004, "0.04 %"), (0.000_001, "less than 0.001 %"), (-0.25, "-25 %")]
+        {
+            assert_eq!(percent(value), shown);
+        }
+        for (value, shown) in [(0.0, "0"), (3.44, "3.4"), (12_345.4, "12,345"), (-1000.0, "-1,000"), (f64::NAN, "not known")] {
+            assert_eq!(count(value), shown);
+        }
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(stopwatch(Millis::from_secs(3723)), "1:02:03");
+    }
+}

@@ -1,0 +1,268 @@
+//! What a run does now, read from its state: who serves, what watches, what comes next by itself, how to go back.
+
+use crate::figures::second;
+use crate::timeline::component_of;
+use glidepath_engine::{Look, Mode, Progress, RunState, StepStatus};
+use glidepath_model::event::{Event, Outcome, RunEnd};
+use glidepath_model::plan::{Assignment, Phase, Undo, Work};
+use glidepath_model::{Facts, Plan, Recorded, Share, Step, StepId, Timestamp};
+use serde_json::Value;
+
+/// What one region of one target serves.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Serving {
+    pub(crate) component: String,
+    pub(crate) place: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// Share on the new side; `None` where steps are half done without a router to say.
+    pub(crate) share: Option<Share>,
+}
+
+/// Every target and region of the plan with what it serves. `None` as state: before take-off.
+pub(crate) fn serving(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -> Vec<Serving> {
+    let mut found = Vec::new();
+    for assignment in &plan.body.assignments {
+        for region in regions(plan, facts, assignment) {
+            let share = state.map_or(Some(Share::ZERO), |s| share_now(plan, s, assignment, &region));
+            let mut place = assignment.environment.to_string();
+            if !region.is_empty() {
+                place = format!("{place} {region}");
+            }
+            found.push(Serving {
+                component: assignment.component.to_string(),
+                place,
+                from: assignment.from.clone(),
+                to: assignment.to.clone(),
+                share,
+            });
+        }
+    }
+    found
+}
+
+fn regions(plan: &Plan, facts: Option<&Facts>, assignment: &Assignment) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for step in plan.body.steps.iter().filter(|s| s.target.as_ref() == Some(&assignment.target)) {
+        if let Some(region) = step.region.as_ref().map(ToString::to_string).filter(|r| !found.contains(r)) {
+            found.push(region);
+        }
+    }
+    if found.is_empty() {
+        let declared = facts.and_then(|f| f.catalog.targets.get(&assignment.target));
+        found = declared.map(|t| t.regions.iter().map(|r| r.name.to_string()).collect()).unwrap_or_default();
+    }
+    if found.is_empty() { vec![String::new()] } else { found }
+}
+
+fn share_now(plan: &Plan, state: &RunState, assignment: &Assignment, region: &str) -> Option<Share> {
+    let here = |r: Option<&str>| r.is_none_or(|r| r == region);
+    let exposed =
+        state.exposures(&plan.body).into_iter().find(|e| e.target == assignment.target && here(e.region.as_ref().map(|r| r.as_str())));
+    if let Some(exposure) = exposed {
+        return Some(exposure.share);
+    }
+    let changes: Vec<&Step> = plan
+        .body
+        .steps
+        .iter()
+        .filter(|s| s.target.as_ref() == Some(&assignment.target) && here(s.region.as_ref().map(|r| r.as_str())))
+        .filter(|s| s.phase == Phase::Deploy && matches!(s.work, Work::Call(_)))
+        .collect();
+    if changes.iter().any(|s| s.exposure.is_some()) {
+        return Some(Share::ZERO);
+    }
+    let in_place = changes.iter().filter(|s| state.step(&s.id).may_be_in_place()).count();
+    match in_place {
+        0 => Some(Share::ZERO),
+        all if all == changes.len() => Some(Share::ALL),
+        _ => None,
+    }
+}
+
+/// The gate that watches, with its last look.
+pub(crate) fn watching<'a>(plan: &'a Plan, state: &'a RunState) -> Vec<(&'a Step, Timestamp, Option<&'a Look>)> {
+    plan.body
+        .steps
+        .iter()
+        .filter_map(|step| match &state.step(&step.id).forward.progress {
+            Progress::Watching { opened_at, last } => Some((step, *opened_at, last.as_ref())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The newest word of any gate.
+pub(crate) fn verdict(plan: &Plan, state: &RunState) -> Option<String> {
+    let open = watching(plan, state)
+        .into_iter()
+        .filter_map(|(step, _, look)| look.map(|l| (l.at, subject(step), format!("{}: {}", l.verdict, l.line))))
+        .max_by_key(|l| l.0);
+    if let Some((_, subject, line)) = open {
+        return Some(format!("{subject}: {line}"));
+    }
+    state
+        .recent
+        .iter()
+        .rev()
+        .find_map(|recorded| match &recorded.event {
+            Event::GateClosed { step, reason, passed } => {
+                Some((step, format!("{} at {}: {reason}", if *passed { "passed" } else { "failed" }, second(recorded.at))))
+            }
+            Event::GateLooked { step, verdict, line, .. } => Some((step, format!("{verdict}: {line}"))),
+            _ => None,
+        })
+        .map(|(step, line)| format!("{}: {line}", plan.body.step(step).map_or_else(|| step.to_string(), subject)))
+}
+
+pub(crate) fn subject(step: &Step) -> String {
+    match &step.work {
+        Work::Gate(gate) => gate.subject.clone(),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => step.title.clone(),
+    }
+}
+
+/// Steps without a way back that are behind us, or at least were begun.
+pub(crate) fn one_way_behind<'a>(plan: &'a Plan, state: &RunState) -> Vec<&'a Step> {
+    plan.body.steps.iter().filter(|s| matches!(s.undo, Undo::ForwardOnly { .. }) && state.step(&s.id).may_be_in_place()).collect()
+}
+
+/// A command of the way back, with what it reaches.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct WayBack {
+    pub(crate) command: String,
+    pub(crate) reaches: String,
+    /// Whether it brings traffic to safety, before anything is undone.
+    pub(crate) safety: bool,
+}
+
+/// Commands of the way back in order: traffic to safety first, then undo in reverse. Without a state: from the end of the plan.
+pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
+    let mut found: Vec<WayBack> = Vec::new();
+    let mut seen = Vec::new();
+    for step in plan.body.steps.iter().rev() {
+        let Some(exposure) = &step.exposure else { continue };
+        let key = (&exposure.target, &exposure.region);
+        let live = state.is_none_or(|s| s.exposures(&plan.body).iter().any(|e| e.target == exposure.target && e.region == exposure.region));
+        if seen.contains(&key) || !live {
+            continue;
+        }
+        if let Some(command) = &exposure.safety_command {
+            let name = component_of(plan, step).unwrap_or_else(|| exposure.target.to_string());
+            let place = exposure.region.as_ref().map_or(String::new(), |r| format!(" in {r}"));
+            let old = plan.body.assignments.iter().find(|a| a.target == exposure.target).map_or("the old side", |a| a.from.as_str());
+            found.push(WayBack { command: command.clone(), reaches: format!("{name}{place} serves {old} only"), safety: true });
+            seen.push(key);
+        }
+    }
+    for step in plan.body.steps.iter().rev() {
+        if let Undo::Call { command, validations, .. } = &step.undo
+            && state.is_none_or(|s| s.step(&step.id).may_be_in_place())
+        {
+            let expected = validations.first().map_or_else(|| "ends with status 0".to_owned(), |v| crate::calls::expectation(v).words());
+            found.push(WayBack { command: command.clone(), reaches: expected, safety: false });
+        }
+    }
+    found
+}
+
+/// An event in one line, steps named by their ids; `None` for what only the program itself cares about.
+pub fn event_line(event: &Event) -> Option<String> {
+    match event {
+        Event::ProcessStarted { .. } => None,
+        other => Some(event_words(other, &|id| id.to_string())),
+    }
+}
+
+/// An event in one line with its time, steps named by their titles.
+pub(crate) fn timed_line(recorded: &Recorded, plan: &Plan) -> String {
+    let title = |id: &StepId| plan.body.step(id).map_or_else(|| id.to_string(), |s| s.title.clone());
+    format!("{} {}", second(recorded.at), event_words(&recorded.event, &title))
+}
+
+pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> String {
+    match event {
+        Event::RunStarted { who, .. } => format!("run started by {who}"),
+        Event::OwnerTook { who, epoch, .. } => format!("{who} took the run over, epoch {epoch}"),
+        Event::ClockJumped { by_ms } => format!("the clock jumped by {by_ms} ms"),
+        Event::AttemptStarted { attempt, .. } => format!("began: {}{}", way(&attempt.direction.to_string()), title(&attempt.step)),
+        Event::ProcessStarted { attempt, process } => format!("process {} runs: {}", process.pid, title(&attempt.step)),
+        Event::AttemptEnded { attempt, outcome, took_ms } => {
+            let step = format!("{}{}", way(&attempt.direction.to_string()), title(&attempt.step));
+            match outcome {
+                Outcome::Done { .. } => format!("done in {took_ms}: {step}"),
+                Outcome::NotDone { reason, .. } => format!("not done: {step}: {reason}"),
+                Outcome::Unknown { reason } => format!("outcome unknown: {step}: {reason}"),
+            }
+        }
+        Event::RetrySet { step, at, .. } => format!("next try at {}: {}", second(*at), title(step)),
+        Event::WaitStarted { step, until } => format!("waits until {}: {}", second(*until), title(step)),
+        Event::WaitEnded { step, passed } => format!("{}: {}", if *passed { "went on" } else { "nobody answered in time" }, title(step)),
+        Event::GateOpened { step, .. } => format!("gate opened: {}", title(step)),
+        Event::GateLooked { step, verdict, line, .. } => format!("{}: {verdict}: {line}", title(step)),
+        Event::GateClosed { step, passed, reason } => {
+            format!("gate {}: {}: {reason}", if *passed { "passed" } else { "failed" }, title(step))
+        }
+        Event::RequestTaken { request, granted, answer } => {
+            let why = request.reason.as_ref().map_or(String::new(), |r| format!(" because {r}"));
+            format!("{} asked to {}{why}: {}: {answer}", request.who, request.verb, if *granted { "granted" } else { "refused" })
+        }
+        Event::HoldBegan { reason, until, .. } => {
+            format!("holds: {reason}{}", until.map_or(String::new(), |u| format!("; traffic goes to safety at {}", second(u))))
+        }
+        Event::HoldEnded => "the hold is over".to_owned(),
+        Event::RollbackBegan { cause, .. } => format!("turns back: {cause}"),
+        Event::SafetyReached => "traffic is safe: nothing is on the new side".to_owned(),
+        Event::OperatorNeeded { reason, .. } => format!("needs an operator: {reason}"),
+        Event::RunEnded { end, .. } => format!("run ended: {end}"),
+        Event::Noted { line } => line.clone(),
+    }
+}
+
+fn way(direction: &str) -> String {
+    if direction == "do" { String::new() } else { format!("{direction} ") }
+}
+
+/// Where the run stands, in words.
+pub(crate) fn status_words(state: &RunState) -> String {
+    match state.mode() {
+        Mode::Stopped => "stopped".to_owned(),
+        Mode::Flying | Mode::Paused | Mode::Holding(_) | Mode::RollingBack(_) | Mode::NeedsOperator(_) => state.status().to_string(),
+        Mode::Ended(ended) if ended.end == RunEnd::RolledBack => "rolled back".to_owned(),
+        Mode::Ended(ended) => ended.end.to_string(),
+    }
+}
+
+/// Sign of a step's state: one column wide.
+pub(crate) const fn sign(status: &StepStatus) -> &'static str {
+    match status {
+        StepStatus::Waiting => "·",
+        StepStatus::Running | StepStatus::Watching | StepStatus::WaitingUntil(_) => "▶",
+        StepStatus::RetryAt(_) => "↻",
+        StepStatus::AskingPerson(_) => "?",
+        StepStatus::Done => "✓",
+        StepStatus::Failed(_) | StepStatus::UndoFailed(_) => "✗",
+        StepStatus::Skipped => "-",
+        StepStatus::Undoing => "◀",
+        StepStatus::Undone => "↩",
+    }
+}
+
+/// Requests that a gate counted on both sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Counted {
+    pub(crate) bad: f64,
+    pub(crate) total: f64,
+    /// Bad ones beyond what the old side's ratio would have given; never below zero.
+    pub(crate) excess: f64,
+}
+
+/// Reads the counts of a gate's first proportion check from the journaled state of a look; `None` where nothing was counted.
+pub(crate) fn counted(state: &Value) -> Option<Counted> {
+    let seen = state.get("checks")?.as_array()?.iter().find_map(|check| check.get("proportion")?.get("seen"))?;
+    let field = |name: &str| seen.get(name).and_then(Value::as_f64);
+    let (bad, total) = (field("canaryBad")?, field("canaryTotal")?);
+    let (old_bad, old_total) = (field("baselineBad")?, field("baselineTotal")?);
+    let ratio = if old_total > 0.0 { old_bad / old_total } else { 0.0 };
+    Some(Counted { bad, total, excess: (bad - total * ratio).max(0.0) })
+}

@@ -1,0 +1,178 @@
+//! Documents as one self-contained page: no script, no request to anywhere, light and dark, and fit for paper.
+
+use crate::document::{Badge, Block, Document, DocumentKind, Highlight, Section, Span, StepBlock, Text, Tone};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const CSS: &str = include_str!("page.css");
+
+/// The document as a page.
+pub fn to_html(document: &Document) -> String {
+    let kind = match document.kind {
+        DocumentKind::RolloutPlan => "Rollout plan",
+        DocumentKind::RunRecord => "Run record",
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (document.title) " · " (kind) }
+                style { (PreEscaped(CSS)) }
+            }
+            body {
+                div class="page" {
+                    (header(document, kind))
+                    (card(&document.card))
+                    div class="body" {
+                        (contents(document))
+                        main { @for section in &document.sections { (section_markup(section)) } }
+                    }
+                    footer { "Made by Glidepath. The plan is what its SHA-256 names; this page only shows it." }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn header(document: &Document, kind: &str) -> Markup {
+    html! {
+        header class="top" {
+            p class="kind" { (mark()) span { "Glidepath" } span class="what" { (kind) } }
+            h1 { (document.title) }
+            p class="subtitle" { (document.subtitle) }
+            p class="badges" { @for badge in &document.badges { (badge_markup(badge)) } }
+            div class="highlights" { @for highlight in &document.highlights { (highlight_markup(highlight)) } }
+            dl class="identity" {
+                @for entry in &document.identity { div { dt { (entry.name) } dd { (inline(&entry.value)) } } }
+            }
+        }
+    }
+}
+
+/// The sign of the project: a descent to a runway.
+fn mark() -> Markup {
+    html! {
+        svg class="logo" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true" {
+            path d="M2 5 L17 16" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" {}
+            path d="M10 20 H22" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" {}
+            circle cx="17" cy="16" r="2.4" fill="currentColor" {}
+        }
+    }
+}
+
+fn badge_markup(badge: &Badge) -> Markup {
+    html! { span class=(format!("badge {}", tone(badge.tone))) { (badge.text) } }
+}
+
+fn highlight_markup(highlight: &Highlight) -> Markup {
+    html! { div class="highlight" { p class="name" { (highlight.name) } p class="value" { (highlight.value) } p class="note" { (highlight.note) } } }
+}
+
+const fn tone(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Neutral => "neutral",
+        Tone::Good => "good",
+        Tone::Caution => "caution",
+        Tone::Bad => "bad",
+    }
+}
+
+fn card(text: &str) -> Markup {
+    html! { section class="card" aria-label="Flight card" { pre { (text.trim_end()) } } }
+}
+
+fn contents(document: &Document) -> Markup {
+    html! {
+        nav aria-label="Contents" {
+            ol { @for section in &document.sections { li { a href=(format!("#section-{}", section.number)) { span class="n" { (section.number) } (section.title) } } } }
+        }
+    }
+}
+
+fn section_markup(section: &Section) -> Markup {
+    html! {
+        section id=(format!("section-{}", section.number)) {
+            h2 { span class="n" { (section.number) } " " (section.title) }
+            @for block in &section.blocks { (block_markup(block)) }
+        }
+    }
+}
+
+fn block_markup(block: &Block) -> Markup {
+    match block {
+        Block::Heading { text } => html! { h3 { (text) } },
+        Block::Paragraph { text } => html! { p { (inline(text)) } },
+        Block::List { ordered: true, items } => html! { ol class="list" { @for item in items { li { (inline(item)) } } } },
+        Block::List { ordered: false, items } => html! { ul class="list" { @for item in items { li { (inline(item)) } } } },
+        Block::Checklist { items } => {
+            html! { ul class="checks" { @for item in items { li { span class="box" aria-hidden="true" {} span { (inline(item)) } } } } }
+        }
+        Block::Table { header, rows } => html! {
+            div class="table" {
+                table {
+                    thead { tr { @for name in header { th scope="col" { (name) } } } }
+                    tbody { @for row in rows { tr { @for cell in row { td { (inline(cell)) } } } } }
+                }
+            }
+        },
+        Block::Code { caption, text } => html! {
+            figure class="code" {
+                pre { code { (text) } }
+                @if !caption.is_empty() { figcaption { (caption) } }
+            }
+        },
+        Block::Callout { tone: feeling, title, text } => {
+            html! { aside class=(format!("callout {}", tone(*feeling))) { strong { (title) } " " (inline(text)) } }
+        }
+        Block::Notice { when, to, subject, text } => html! {
+            article class="notice" {
+                p class="when" { (when) }
+                dl { div { dt { "To" } dd { (to) } } div { dt { "Subject" } dd class="subject" { (subject) } } }
+                pre { (text) }
+            }
+        },
+        Block::Step(step) => step_markup(step),
+        Block::Figure(figure) => html! {
+            figure class="picture" {
+                figcaption { (figure.title) }
+                div class="drawing" { (PreEscaped(&figure.svg)) }
+            }
+        },
+    }
+}
+
+fn step_markup(step: &StepBlock) -> Markup {
+    html! {
+        article class=(if step.one_way { "step oneway" } else { "step" }) {
+            header {
+                span class="n" { (step.number) }
+                div { h4 { (step.title) } p class="id" { (step.id) } }
+                p class="expected" { (step.expected) }
+            }
+            pre { code { (step.command) } }
+            dl {
+                @if !step.validation.is_empty() {
+                    div { dt { "Validation" } dd { @for line in &step.validation { p { (inline(line)) } } } }
+                }
+                div { dt { "Undo" } dd { (inline(&step.undo)) } }
+            }
+        }
+    }
+}
+
+fn inline(text: &Text) -> Markup {
+    html! {
+        @for span in &text.0 {
+            @match span {
+                Span::Plain(t) => { (t) }
+                Span::Code(t) => { code { (t) } }
+                Span::Strong(t) => { strong { (t) } }
+                Span::Link(t) if t.starts_with("https://") || t.starts_with("http://") => { a href=(t) rel="noreferrer" { (t) } }
+                Span::Link(t) => { (t) }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Documents as CommonMark with GitHub tables. Text from outside is escaped, so that it cannot become markup.
+
+use crate::document::{Block, Document, Span, StepBlock, Text};
+
+/// The document as Markdown. Sections are headed `## N. Title`.
+pub fn to_markdown(document: &Document) -> String {
+    let mut out = format!("# {}\n\n{}\n", escape(&document.title), escape(&document.subtitle));
+    if !document.badges.is_empty() {
+        let badges: Vec<String> = document.badges.iter().map(|b| format!("**{}**", escape(&b.text))).collect();
+        out.push_str(&format!("\n{}\n", badges.join(" · ")));
+    }
+    out.push_str("\n| | |\n|---|---|\n");
+    for entry in &document.identity {
+        out.push_str(&format!("| {} | {} |\n", escape(&entry.name), cell(&entry.value)));
+    }
+    for highlight in &document.highlights {
+        let note = if highlight.note.is_empty() { String::new() } else { format!(" ({})", escape(&highlight.note)) };
+        out.push_str(&format!("| {} | **{}**{note} |\n", escape(&highlight.name), escape(&highlight.value)));
+    }
+    out.push_str(&format!("\nFlight card:\n\n{}\n", fenced(&document.card, "text")));
+    for section in &document.sections {
+        out.push_str(&format!("\n## {}. {}\n", section.number, escape(&section.title)));
+        for block in &section.blocks {
+            out.push('\n');
+            out.push_str(&block_text(block));
+        }
+    }
+    out
+}
+
+fn block_text(block: &Block) -> String {
+    match block {
+        Block::Heading { text } => format!("### {}\n", escape(text)),
+        Block::Paragraph { text } => format!("{}\n", inline(text)),
+        Block::List { ordered, items } => items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| if *ordered { format!("{}. {}\n", at + 1, inline(item)) } else { format!("- {}\n", inline(item)) })
+            .collect(),
+        Block::Checklist { items } => items.iter().map(|item| format!("- [ ] {}\n", inline(item))).collect(),
+        Block::Table { header, rows } => table(header, rows),
+        Block::Code { caption, text } => {
+            let caption = if caption.is_empty() { String::new() } else { format!("{}:\n\n", escape(caption)) };
+            format!("{caption}{}", fenced(text, "sh"))
+        }
+        Block::Callout { title, text, .. } => format!("> **{}.** {}\n", escape(title), inline(text)),
+        Block::Notice { when, to, subject, text } => {
+            format!("**{}**, to {}. Subject: {}\n\n{}", escape(when), escape(to), escape(subject), fenced(text, "text"))
+        }
+        Block::Step(step) => step_text(step),
+        Block::Figure(figure) => {
+            format!("**{}.** {}\n\n{}", escape(&figure.title), escape(&figure.description), fenced(&figure.text, "text"))
+        }
+    }
+}
+
+fn step_text(step: &StepBlock) -> String {
+    let one_way = if step.one_way { " **No way back across this step.**" } else { "" };
+    let mut out = format!("**{}. {}** ({}){one_way}\n\n", step.number, escape(&step.title), escape(&step.expected));
+    out.push_str(&fenced(&step.command, "sh"));
+    out.push_str(&format!("\n- Step: {}\n", code(&step.id)));
+    for validation in &step.validation {
+        out.push_str(&format!("- Validation: {}\n", inline(validation)));
+    }
+    out.push_str(&format!("- Undo: {}\n", inline(&step.undo)));
+    out
+}
+
+fn table(header: &[String], rows: &[Vec<Text>]) -> String {
+    let mut out = format!("| {} |\n|{}\n", header.iter().map(|h| escape(h)).collect::<Vec<_>>().join(" | "), "---|".repeat(header.len()));
+    for row in rows {
+        out.push_str(&format!("| {} |\n", row.iter().map(cell).collect::<Vec<_>>().join(" | ")));
+    }
+    out
+}
+
+fn cell(text: &Text) -> String {
+    let written: Vec<String> = text
+        .0
+        .iter()
+        .map(|span| match span {
+            Span::Code(t) => code(&one_line(t)).replace('|', "\\|"),
+            other => span_text(other),
+        })
+        .collect();
+    written.concat()
+}
+
+fn inline(text: &Text) -> String {
+    text.0.iter().map(span_text).collect()
+}
+
+fn span_text(span: &Span) -> String {
+    match span {
+        Span::Plain(t) => escape(t),
+        Span::Code(t) => code(&one_line(t)),
+        Span::Strong(t) => format!("**{}**", escape(t)),
+        Span::Link(t) if t.starts_with("http://") || t.starts_with("https://") => format!("<{}>", one_line(t).replace(['<', '>', ' '], "")),
+        Span::Link(t) => escape(t),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn code(text: &str) -> String {
+    let ticks = "`".repeat(longest_run(text, '`') + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') || text.is_empty() { " " } else { "" };
+    format!("{ticks}{pad}{text}{pad}{ticks}")
+}
+
+fn fenced(text: &str, language: &str) -> String {
+    let fence = "`".repeat((longest_run(text, '`') + 1).max(3));
+    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end_matches('\n'))
+}
+
+fn longest_run(text: &str, of: char) -> usize {
+    let (mut longest, mut current) = (0, 0);
+    for c in text.chars() {
+        current = if c == of { current + 1 } else { 0 };
+        longest = longest.max(current);
+    }
+    longest
+}
+
+/// Escapes what CommonMark would read as markup; line breaks become spaces.
+fn escape(text: &str) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in characters.iter().enumerate() {
+        let word = |i: Option<usize>| i.and_then(|i| characters.get(i)).is_some_and(|c| c.is_alphanumeric());
+        let inside_word = word(at.checked_sub(1)) && word(Some(at + 1));
+        let starts = at == 0 && matches!(c, '#' | '+' | '-' | '=' | '~');
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '_' if inside_word => out.push('_'),
+            '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '|' => {
+                out.push('\\');
+                out.push(*c);
+            }
+            '&' => out.push_str("&amp;"),
+            c if starts => {
+                out.push('\\');
+                out.push(*c);
+            }
+            c => out.push(*c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_cannot_become_markup() {
+        for (text, written) in [
+            ("<script>alert(1)</script>", "\\<script\\>alert(1)\\</script\\>"),
+            ("a|b *c* _d_ e_f [g]", "a\\|b \\*c\\* \\_d\\_ e_f \\[g\\]"),
+            ("# no heading\nnor this", "\\# no heading nor this"),
+            ("payments-db", "payments-db"),
+        ] {
+            assert_eq!(escape(text), written);
+        }
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(fenced("```\nx", "sh"), "````sh\n```\nx\n````\n");
+        assert_eq!(cell(&Text::new().code("a | b")), "`a \\| b`");
+    }
+}

@@ -1,0 +1,305 @@
+//! Section 1: what, why, when, how risky, who is touched, and why in this way.
+
+use super::{Sources, regions_words, sourced};
+use crate::blast;
+use crate::directory::{name, owner_of};
+use crate::document::{Section, Text, Tone};
+use crate::figures::{count, estimate, listed, minute, percent, plural};
+use crate::svg;
+use glidepath_model::change::OnFailure;
+use glidepath_model::plan::{Strategy, Undo};
+
+pub(super) fn section(of: &Sources<'_>) -> Section {
+    let mut section = Section::new(1, "Executive summary");
+    let change = &of.plan.body.change;
+    if let Some(reason) = &change.reason {
+        section.paragraph(Text::new().strong("Why. ").plain(reason.as_str()));
+    }
+    figures(of, &mut section);
+    items(of, &mut section);
+    section.figure(svg::graph(of.plan, of.catalog));
+    dependants(of, &mut section);
+    risk(of, &mut section);
+    strategy(of, &mut section);
+    section.figure(svg::gantt(of.plan));
+    if let Some(figure) = svg::ladder(of.plan) {
+        section.figure(figure);
+    }
+    if !of.plan.derived.is_empty() {
+        section.heading("Derived and assumed");
+        section.list(of.plan.derived.iter().map(|d| d.as_str().into()).collect());
+    }
+    findings(of, &mut section);
+    section
+}
+
+fn figures(of: &Sources<'_>, section: &mut Section) {
+    let p = &of.plan.prediction;
+    let change = &of.plan.body.change;
+    let budget = p.budget_share.map_or_else(
+        || "no objective is declared: add an OpenSLO file to slo/".to_owned(),
+        |s| format!("{} of the period's error budget", percent(s)),
+    );
+    let cost = p
+        .extra_cost
+        .as_ref()
+        .map_or_else(|| "no unit cost is known: add spec.cost.replicaHour to the targets".to_owned(), ToString::to_string);
+    let finish = change
+        .constraints
+        .finish_before
+        .map_or_else(|| "no deadline is set".to_owned(), |t| format!("must be finished before {}", minute(t)));
+    let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy == Strategy::Recreate) {
+        format!("yes: {} stops and starts", listed(&recreated(of)))
+    } else {
+        "none expected: the old side serves until the new one is ready".to_owned()
+    };
+    let allowed = change.constraints.downtime_ms.map_or(String::new(), |d| format!(" (allowed: {d})"));
+    section.table(
+        &["What", "Figure", "Source or label"],
+        vec![
+            row("Duration", estimate(&p.duration), &p.duration.source),
+            row("When", format!("at take-off, at the latest {}; {finish}", minute(of.plan.body.expires_at)), "plan, change"),
+            row(
+                "Does not land",
+                format!("{} (90 %: {} to {})", percent(p.failure.mean), percent(p.failure.low), percent(p.failure.high)),
+                &p.failure.label,
+            ),
+            row("Expected bad requests", count(p.bad_requests), "exposure x rate x time to see it and turn back"),
+            row(
+                "Bad requests if it fails",
+                format!("{}, against {} by a straight deploy", count(p.bad_requests_if_failing), count(p.bad_requests_straight)),
+                "same model",
+            ),
+            row("Error budget", budget, "same model"),
+            row("Time to safe traffic", estimate(&p.time_to_safety), &p.time_to_safety.source),
+            row("Time until all is undone", estimate(&p.time_to_rollback), &p.time_to_rollback.source),
+            row("Downtime", format!("{downtime}{allowed}"), "strategies"),
+            row("Extra cost", cost, "replica hours x declared unit cost"),
+        ],
+    );
+}
+
+fn recreated(of: &Sources<'_>) -> Vec<String> {
+    of.plan
+        .body
+        .assignments
+        .iter()
+        .filter(|a| a.strategy == Strategy::Recreate)
+        .map(|a| format!("{} in {}", a.component, a.environment))
+        .collect()
+}
+
+fn row(what: &str, figure: impl Into<Text>, source: &str) -> Vec<Text> {
+    vec![what.into(), figure.into(), source.into()]
+}
+
+fn items(of: &Sources<'_>, section: &mut Section) {
+    section.heading("What changes");
+    section.table(
+        &["Environment", "Component", "From", "To", "Strategy", "Where", "Verified by"],
+        of.plan
+            .body
+            .assignments
+            .iter()
+            .map(|a| {
+                let verified =
+                    a.blind_to.as_ref().map_or_else(|| a.verification.to_string(), |blind| format!("{}: {blind}", a.verification));
+                vec![
+                    a.environment.as_str().into(),
+                    a.component.as_str().into(),
+                    Text::new().code(a.from.as_str()),
+                    Text::new().code(a.to.as_str()),
+                    a.strategy.name().into(),
+                    regions_words(of, &a.target).into(),
+                    verified.into(),
+                ]
+            })
+            .collect(),
+    );
+}
+
+fn dependants(of: &Sources<'_>, section: &mut Section) {
+    let blast = blast::of(of.plan, of.catalog);
+    let rows: Vec<Vec<Text>> = blast
+        .dependants()
+        .into_iter()
+        .map(|(component, distance)| {
+            let owner = owner_of(Some(of.catalog), component).map_or_else(
+                || Text::from("no owner: add ").code("spec.owner").plain(format!(" to component {component} in catalog/")),
+                |o| name(Some(of.catalog), o).into(),
+            );
+            let tier = of.catalog.components.get(component).and_then(|c| c.tier).map_or_else(|| "not stated".to_owned(), |t| t.to_string());
+            vec![component.as_str().into(), distance.to_string().into(), tier.into(), owner]
+        })
+        .collect();
+    section.heading("Affected systems and user impact");
+    if rows.is_empty() {
+        section.paragraph("No component of the catalog depends on what is changed.");
+    } else {
+        section.paragraph(format!(
+            "{} on what is changed; their users see a failure of it too.",
+            plural(rows.len(), "component depends", "components depend")
+        ));
+        section.table(&["Component", "Distance", "Tier", "Owner"], rows);
+    }
+    let exposure = of.plan.body.envelope.greatest_exposure;
+    section.paragraph(format!(
+        "Before the last gate at most {exposure} of a region's traffic is on a new side. If it fails at the first stage that can see it, about {} requests are bad.",
+        count(of.plan.prediction.bad_requests_if_failing)
+    ));
+}
+
+fn risk(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Risk");
+    section.paragraph(Text::new().plain("Risk level: ").strong(of.plan.prediction.risk.to_string()).plain("."));
+    section.list(of.plan.prediction.risk_reasons.iter().map(|r| r.as_str().into()).collect());
+    let one_way = of.plan.body.steps.iter().filter_map(|s| match &s.undo {
+        Undo::ForwardOnly { reason } => Some((s, reason)),
+        Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
+    });
+    for (step, reason) in one_way {
+        section.callout(
+            Tone::Bad,
+            "Point of no return",
+            Text::new().plain(step.title.as_str()).plain(" (").code(step.id.as_str()).plain(format!("): {reason}")),
+        );
+    }
+}
+
+fn strategy(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Why in this way");
+    for assignment in &of.plan.body.assignments {
+        section.paragraph(
+            Text::new()
+                .strong(format!("{} in {}: {}. ", assignment.component, assignment.environment, assignment.strategy))
+                .plain(assignment.reason.as_str()),
+        );
+    }
+    let rows = of
+        .plan
+        .candidates
+        .iter()
+        .map(|c| {
+            let p = &c.prediction;
+            vec![
+                c.rank.to_string().into(),
+                if c.rank == 1 { Text::new().strong(c.name.as_str()) } else { c.name.as_str().into() },
+                p.risk.to_string().into(),
+                percent(p.failure.mean).into(),
+                count(p.bad_requests).into(),
+                estimate(&p.duration).into(),
+                estimate(&p.time_to_safety).into(),
+                p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string).into(),
+                c.reason.as_str().into(),
+            ]
+        })
+        .collect();
+    section.table(&["Rank", "Candidate", "Risk", "Fails", "Bad requests", "Duration", "Safe in", "Extra cost", "Why"], rows);
+    if of.plan.candidates.len() < 3 {
+        section.paragraph(format!(
+            "{} feasible; the list is not padded.",
+            plural(of.plan.candidates.len(), "candidate was", "candidates were")
+        ));
+    }
+    if let Some(figure) = svg::candidates(of.plan) {
+        section.figure(figure);
+    }
+    let ruled_out = of
+        .plan
+        .ruled_out
+        .iter()
+        .map(|r| vec![r.environment.as_str().into(), r.component.as_str().into(), r.strategy.name().into(), r.fact.as_str().into()])
+        .collect();
+    section.table(&["Environment", "Component", "Ruled out", "The fact that decided"], ruled_out);
+    trade_offs(of, section);
+    let on_failure = match of.plan.body.on_failure {
+        OnFailure::RollbackChange => "everything goes back",
+        OnFailure::RollbackItem => "the failed item goes back, earlier ones stay",
+        OnFailure::Hold => "exposure stays where it is and a person is asked",
+    };
+    section.paragraph(format!(
+        "When a step or gate fails for good, {on_failure}. Partial exposure is held for at most {}.",
+        of.plan.body.hold_limit_ms
+    ));
+}
+
+/// How each strategy that the plan weighs goes back here.
+fn trade_offs(of: &Sources<'_>, section: &mut Section) {
+    let p = &of.plan.prediction;
+    let rows = Strategy::ALL
+        .into_iter()
+        .filter_map(|strategy| {
+            let chosen: Vec<String> = of
+                .plan
+                .body
+                .assignments
+                .iter()
+                .filter(|a| a.strategy == strategy)
+                .map(|a| format!("{} in {}", a.component, a.environment))
+                .collect();
+            let lost: Vec<&str> = of
+                .plan
+                .candidates
+                .iter()
+                .skip(1)
+                .filter(|c| c.strategies.values().any(|s| *s == strategy))
+                .map(|c| c.name.as_str())
+                .collect();
+            let out = of.plan.ruled_out.iter().filter(|r| r.strategy == strategy).count();
+            if chosen.is_empty() && lost.is_empty() && out == 0 {
+                return None;
+            }
+            let (kind, back, costs) = character(strategy);
+            let here = if !chosen.is_empty() {
+                format!("chosen for {}; safe in {}", listed(&chosen), p.time_to_safety.p50_ms)
+            } else if !lost.is_empty() {
+                format!("possible, lost: {}", listed(&lost))
+            } else {
+                format!("ruled out in {}, see above", plural(out, "place", "places"))
+            };
+            Some(vec![strategy.name().into(), kind.into(), back.into(), costs.into(), here.into()])
+        })
+        .collect();
+    section.heading("Strategies weighed");
+    section.table(&["Strategy", "Kind of rollback", "Speed of it", "What it costs", "Here"], rows);
+}
+
+const fn character(strategy: Strategy) -> (&'static str, &'static str, &'static str) {
+    match strategy {
+        Strategy::Rolling => ("version rollback, host by host", "minutes", "versions stand side by side; nothing extra"),
+        Strategy::Canary => ("traffic shift", "seconds", "time for evidence at each stage"),
+        Strategy::BlueGreen => ("switch back to the old copy", "seconds", "a second full copy while both run"),
+        Strategy::Recreate => ("redeploy of the old version", "stop plus start", "downtime"),
+        Strategy::Flag => ("flag off", "at once", "a flag to remove later"),
+        Strategy::ExpandContract => {
+            ("additive part stays, contract part comes later", "nothing to undo before the contract", "two schema states for a while")
+        }
+    }
+}
+
+fn findings(of: &Sources<'_>, section: &mut Section) {
+    if of.plan.findings.is_empty() {
+        return;
+    }
+    section.heading("Findings");
+    let rows = of
+        .plan
+        .findings
+        .iter()
+        .map(|f| {
+            let severity = match f.severity {
+                glidepath_model::Severity::Note => "note",
+                glidepath_model::Severity::Warning => "warning",
+                glidepath_model::Severity::Error => "error",
+            };
+            vec![
+                Text::new().code(f.code.to_string()),
+                severity.into(),
+                format!("{} {}", f.message, f.reason).trim().into(),
+                f.hint.as_str().into(),
+            ]
+        })
+        .collect();
+    section.table(&["Code", "Severity", "What and why", "What to do"], rows);
+    section.paragraph(format!("Duration of the whole: {}.", sourced(&of.plan.prediction.duration)));
+}

@@ -1,0 +1,171 @@
+//! The rollout document: the flight card, then ten sections in a fixed order, all from the plan and its facts.
+
+mod afterwards;
+mod approvals;
+mod communication;
+mod contacts;
+mod contingency;
+mod executive;
+mod preflight;
+mod procedure;
+mod rollback;
+mod windows;
+
+use crate::card::card;
+use crate::directory::{lead, name};
+use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Text, Tone};
+use crate::figures::{count, estimate, listed, minute, percent};
+use glidepath_model::catalog::{Catalog, Environment};
+use glidepath_model::plan::{Prediction, RiskLevel};
+use glidepath_model::{EnvironmentName, Facts, Plan};
+
+/// The rollout document of a plan.
+pub fn document(plan: &Plan, facts: &Facts) -> Document {
+    let of = Sources { plan, facts, catalog: &facts.catalog };
+    let change = &plan.body.change;
+    Document {
+        format: DOCUMENT_FORMAT,
+        kind: DocumentKind::RolloutPlan,
+        title: change.title.clone(),
+        subtitle: change.reason.clone().unwrap_or_else(|| format!("no reason is stated: add `spec.reason` to the change {}", change.name)),
+        badges: badges(plan),
+        identity: identity(&of),
+        highlights: highlights(&plan.prediction),
+        card: card(plan, Some(facts), None, plan.body.created_at),
+        sections: vec![
+            executive::section(&of),
+            approvals::section(&of),
+            preflight::section(&of),
+            procedure::section(&of),
+            windows::section(&of),
+            rollback::section(&of),
+            communication::section(&of),
+            afterwards::section(&of),
+            contingency::section(&of),
+            contacts::section(&of),
+        ],
+    }
+}
+
+/// What every section is written from.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    plan: &'a Plan,
+    facts: &'a Facts,
+    catalog: &'a Catalog,
+}
+
+impl<'a> Sources<'a> {
+    /// Environments of the change in order, with what is declared about them.
+    fn environments(&self) -> Vec<(&'a EnvironmentName, Option<&'a Environment>)> {
+        self.plan.body.change.environments.iter().map(|name| (name, self.catalog.environment(name))).collect()
+    }
+
+    /// Components of the change, each once, in order.
+    fn components(&self) -> Vec<&'a glidepath_model::ComponentName> {
+        let mut found = Vec::new();
+        for item in &self.plan.body.change.items {
+            if !found.contains(&&item.component) {
+                found.push(&item.component);
+            }
+        }
+        found
+    }
+}
+
+/// Marks of a plan: risk, class, intent.
+pub(crate) fn badges(plan: &Plan) -> Vec<Badge> {
+    let tone = match plan.prediction.risk {
+        RiskLevel::Low => Tone::Good,
+        RiskLevel::Medium => Tone::Caution,
+        RiskLevel::High => Tone::Bad,
+    };
+    vec![
+        Badge { text: format!("{} risk", plan.prediction.risk), tone },
+        Badge { text: format!("{} change", class_words(plan.body.change.class)), tone: Tone::Neutral },
+        Badge { text: intent_words(plan.body.change.intent).to_owned(), tone: Tone::Neutral },
+    ]
+}
+
+const fn class_words(class: glidepath_model::change::ChangeClass) -> &'static str {
+    use glidepath_model::change::ChangeClass;
+    match class {
+        ChangeClass::Standard => "standard",
+        ChangeClass::Normal => "normal",
+        ChangeClass::Emergency => "emergency",
+    }
+}
+
+const fn intent_words(intent: glidepath_model::change::Intent) -> &'static str {
+    use glidepath_model::change::Intent;
+    match intent {
+        Intent::Feature => "feature",
+        Intent::Fix => "fix",
+        Intent::Reliability => "reliability",
+        Intent::Security => "security",
+    }
+}
+
+fn identity(of: &Sources<'_>) -> Vec<Entry> {
+    let (body, change) = (&of.plan.body, &of.plan.body.change);
+    let environments: Vec<&str> = change.environments.iter().map(|e| e.as_str()).collect();
+    let owner = lead(of.plan, Some(of.catalog))
+        .map_or_else(|| Text::from("no owner: add ").code("spec.owner").plain(" to the change"), |o| name(Some(of.catalog), o).into());
+    let ticket = change
+        .ticket
+        .as_ref()
+        .map_or_else(|| Text::from("no ticket: add ").code("spec.ticket.url").plain(" to the change"), |t| Text::new().link(t.as_str()));
+    let entry = |name: &str, value: Text| Entry { name: name.to_owned(), value };
+    vec![
+        entry("Change", Text::new().code(change.name.as_str())),
+        entry("Plan", Text::new().code(of.plan.id.as_str())),
+        entry("Owner", owner),
+        entry("Ticket", ticket),
+        entry("Environments", environments.join(" then ").into()),
+        entry("Made", minute(body.created_at).into()),
+        entry("Expires", format!("{}, unless in flight", minute(body.expires_at)).into()),
+        entry(
+            "Facts",
+            Text::new()
+                .code(body.facts.as_str().get(..12).unwrap_or(body.facts.as_str()))
+                .plain(format!(", collected {}", minute(of.facts.collected_at))),
+        ),
+    ]
+}
+
+fn highlights(p: &Prediction) -> Vec<Highlight> {
+    let highlight = |name: &str, value: String, note: String| Highlight { name: name.to_owned(), value, note };
+    vec![
+        highlight("Duration", p.duration.p50_ms.to_string(), format!("95 %: {}; {}", p.duration.p95_ms, p.duration.source)),
+        highlight(
+            "Does not land",
+            percent(p.failure.mean),
+            format!("90 %: {} to {}; {}", percent(p.failure.low), percent(p.failure.high), p.failure.label),
+        ),
+        highlight(
+            "Bad requests expected",
+            count(p.bad_requests),
+            format!("{} if it fails; {} by a straight deploy that fails", count(p.bad_requests_if_failing), count(p.bad_requests_straight)),
+        ),
+        highlight(
+            "Time to safe traffic",
+            p.time_to_safety.p50_ms.to_string(),
+            format!("95 %: {}; {}", p.time_to_safety.p95_ms, p.time_to_safety.source),
+        ),
+    ]
+}
+
+/// A duration with where it comes from.
+fn sourced(e: &glidepath_model::plan::Estimate) -> String {
+    format!("{}; {}", estimate(e), e.source)
+}
+
+fn regions_words(of: &Sources<'_>, target: &glidepath_model::TargetName) -> String {
+    let regions: Vec<String> = of
+        .catalog
+        .targets
+        .get(target)
+        .map(|t| t.regions.iter().map(|r| format!("{} ({})", r.name, crate::figures::plural(r.hosts.len(), "host", "hosts"))).collect())
+        .unwrap_or_default();
+    listed(&regions)
+}

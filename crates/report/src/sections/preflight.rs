@@ -1,0 +1,151 @@
+//! Section 3: how things are before take-off, and the list to say go or no-go by.
+
+use super::{Sources, sourced};
+use crate::blast;
+use crate::document::{Section, Text, Tone};
+use crate::figures::{listed, minute, percent, rate};
+use glidepath_model::plan::{Assignment, Phase};
+
+pub(super) fn section(of: &Sources<'_>) -> Section {
+    let mut section = Section::new(3, "Preflight");
+    baseline(of, &mut section);
+    dependencies(of, &mut section);
+    checks(of, &mut section);
+    go(of, &mut section);
+    section
+}
+
+fn baseline(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Infrastructure, application and monitoring baseline");
+    let rows = of.plan.body.assignments.iter().flat_map(|a| rows(of, a)).collect();
+    section.table(&["Target", "Region", "Healthy", "Runs", "Requests", "Errors", "Slow", "Seen"], rows);
+    if !of.facts.missing.is_empty() {
+        section.callout(Tone::Caution, "Not observed", "What follows could not be seen; the plan does not pretend that it was.");
+        section.list(of.facts.missing.iter().map(|m| Text::new().strong(format!("{}: ", m.what)).plain(m.why.as_str())).collect());
+    }
+}
+
+fn rows(of: &Sources<'_>, assignment: &Assignment) -> Vec<Vec<Text>> {
+    let Some(target) = of.catalog.targets.get(&assignment.target) else {
+        return vec![vec![
+            assignment.target.as_str().into(),
+            "not declared".into(),
+            "".into(),
+            "".into(),
+            "".into(),
+            "".into(),
+            "".into(),
+            "".into(),
+        ]];
+    };
+    let facts = of.facts.targets.get(&target.name).cloned().unwrap_or_default();
+    target
+        .regions
+        .iter()
+        .map(|region| {
+            let known: Vec<bool> = region.hosts.iter().filter_map(|h| facts.healthy.get(h)).map(|s| s.value).collect();
+            let healthy = format!("{} of {} hosts", known.iter().filter(|h| **h).count(), region.hosts.len());
+            let mut versions: Vec<&str> = region.hosts.iter().filter_map(|h| facts.versions.get(h)).map(|v| v.value.as_str()).collect();
+            versions.dedup();
+            let figure = |fact: Option<&glidepath_model::facts::Sourced<f64>>, words: fn(f64) -> String| {
+                fact.map_or_else(
+                    || "not observed".to_owned(),
+                    |f| format!("{}{}", words(f.value), if f.assumed { " (assumed)" } else { "" }),
+                )
+            };
+            let seen = facts
+                .request_rate
+                .get(&region.name)
+                .map(|f| f.observed_at)
+                .into_iter()
+                .chain(region.hosts.iter().filter_map(|h| facts.healthy.get(h)).map(|f| f.observed_at))
+                .max();
+            vec![
+                target.name.as_str().into(),
+                region.name.as_str().into(),
+                if known.is_empty() { "not observed".into() } else { healthy.into() },
+                if versions.is_empty() {
+                    Text::new().code(assignment.from.as_str()).plain(" (not observed per host)")
+                } else {
+                    Text::new().code(versions.join(" "))
+                },
+                figure(facts.request_rate.get(&region.name), rate).into(),
+                figure(facts.error_ratio.get(&region.name), percent).into(),
+                figure(facts.slow_ratio.get(&region.name), percent).into(),
+                seen.map_or_else(|| "-".to_owned(), minute).into(),
+            ]
+        })
+        .collect()
+}
+
+fn dependencies(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Dependencies that must be available");
+    let needed: Vec<Text> = blast::of(of.plan, of.catalog)
+        .edges
+        .iter()
+        .filter(|(from, to, _)| of.components().contains(&from) && !of.components().contains(&to))
+        .map(|(from, to, kind)| Text::new().strong(to.as_str()).plain(format!(" must answer: {from} {} it", words(*kind))))
+        .collect();
+    if needed.is_empty() {
+        section.paragraph("The changed components need nothing outside this change.");
+    }
+    section.checklist(needed);
+}
+
+const fn words(kind: glidepath_model::catalog::EdgeKind) -> &'static str {
+    use glidepath_model::catalog::EdgeKind;
+    match kind {
+        EdgeKind::Calls => "calls",
+        EdgeKind::Reads => "reads",
+        EdgeKind::Writes => "writes",
+        EdgeKind::Publishes => "publishes to",
+        EdgeKind::DeploysWith => "deploys with",
+    }
+}
+
+fn checks(of: &Sources<'_>, section: &mut Section) {
+    let steps: Vec<Text> = of
+        .plan
+        .body
+        .steps
+        .iter()
+        .filter(|s| s.phase == Phase::Preflight)
+        .map(|s| Text::new().plain(format!("{} ({}): ", s.title, sourced(&s.expected))).code(s.command.as_str()))
+        .collect();
+    if !steps.is_empty() {
+        section.heading("Checks that the run makes itself");
+        section.checklist(steps);
+    }
+}
+
+fn go(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Go or no-go");
+    let mut items: Vec<Text> = of
+        .plan
+        .body
+        .assignments
+        .iter()
+        .map(|a| {
+            Text::new()
+                .plain(format!("{} in {} runs ", a.component, a.environment))
+                .code(a.from.as_str())
+                .plain(" on every host and every host is healthy")
+        })
+        .collect();
+    for (name, budget) in &of.facts.budgets {
+        items.push(
+            format!("Budget of {name}: {} remains (seen {}); go above 0 %", percent(budget.value.remaining), minute(budget.observed_at))
+                .into(),
+        );
+    }
+    let errors = of.plan.findings.iter().filter(|f| f.severity == glidepath_model::Severity::Error).count();
+    items.push(format!("No finding of the linter is an error ({errors} are)").into());
+    let busy: Vec<String> = of.facts.active.iter().map(|(target, run)| format!("{target} by {run}")).collect();
+    items.push(if busy.is_empty() {
+        "No other run holds a target of this change".into()
+    } else {
+        format!("Targets held by other runs: {}", listed(&busy)).into()
+    });
+    items.push(format!("Somebody can go back within {}: section 6 is at hand", of.plan.prediction.time_to_safety.p95_ms).into());
+    section.checklist(items);
+}

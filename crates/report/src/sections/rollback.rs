@@ -1,0 +1,173 @@
+//! Section 6: when to turn back, how, in which order, what is left behind, and where there is no way back.
+
+use super::Sources;
+use super::procedure::gate_words;
+use crate::calls::expectation;
+use crate::document::{Section, Text, Tone};
+use crate::figures::{estimate, listed, plural};
+use crate::flight::way_back;
+use glidepath_model::change::{OnFailure, OnWindowEnd};
+use glidepath_model::plan::{Undo, Work};
+
+pub(super) fn section(of: &Sources<'_>) -> Section {
+    let mut section = Section::new(6, "Rollback");
+    criteria(of, &mut section);
+    steps(of, &mut section);
+    no_return(of, &mut section);
+    matrices(of, &mut section);
+    afterwards(of, &mut section);
+    section
+}
+
+fn criteria(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Decision criteria");
+    let mut items: Vec<Text> = Vec::new();
+    for step in &of.plan.body.steps {
+        if let Work::Gate(gate) = &step.work {
+            items.extend(gate_words(gate).into_iter().skip(1).map(|check| {
+                let mut text = Text::new().strong(format!("{}: ", gate.subject));
+                text.0.extend(check.0);
+                text
+            }));
+        }
+    }
+    items.dedup();
+    items.push(match of.plan.body.on_failure {
+        OnFailure::RollbackChange => "A step that fails for good: everything goes back.".into(),
+        OnFailure::RollbackItem => "A step that fails for good: its item goes back, the others stay (see the matrices below).".into(),
+        OnFailure::Hold => "A step that fails for good: exposure stays where it is and a person is asked.".into(),
+    });
+    items.push(format!("Nobody answers a hold: traffic goes to safety after {}.", of.plan.body.hold_limit_ms).into());
+    items.push(
+        match of.plan.body.change.on_window_end {
+            OnWindowEnd::Finish => "The window closes in mid-flight: what began is finished.",
+            OnWindowEnd::Hold => "The window closes in mid-flight: no further wave begins.",
+            OnWindowEnd::Rollback => "The window closes in mid-flight: everything goes back.",
+        }
+        .into(),
+    );
+    items.push(
+        Text::from("A person says so at any time, also after landing: ")
+            .code("glidepath abort RUN")
+            .plain(" or ")
+            .code("glidepath rollback RUN")
+            .plain(" (RUN is what `glidepath status` shows)."),
+    );
+    section.list(items);
+}
+
+fn steps(of: &Sources<'_>, section: &mut Section) {
+    let p = &of.plan.prediction;
+    let commands = way_back(of.plan, None);
+    let (safety, undo): (Vec<_>, Vec<_>) = commands.into_iter().partition(|c| c.safety);
+    section.heading("Traffic to safety, first and in parallel");
+    section.paragraph(format!("Expected: {}; {}.", estimate(&p.time_to_safety), p.time_to_safety.source));
+    if safety.is_empty() {
+        section.paragraph("No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back.");
+    }
+    for command in &safety {
+        section.code(format!("Then {}", command.reaches), command.command.clone());
+    }
+    section.heading("Undo, in reverse order");
+    section.paragraph(format!("Expected for everything: {}; {}.", estimate(&p.time_to_rollback), p.time_to_rollback.source));
+    if undo.is_empty() {
+        section.paragraph("No step has anything to undo by a command.");
+    }
+    for command in &undo {
+        section.code(format!("Expect: {}", command.reaches), command.command.clone());
+    }
+    let stays: Vec<Text> = of
+        .plan
+        .body
+        .steps
+        .iter()
+        .filter_map(|s| match &s.undo {
+            Undo::LeaveInPlace { reason } => Some(format!("{}: stays in place: {reason}", s.title).into()),
+            Undo::Call { .. } | Undo::Nothing | Undo::ForwardOnly { .. } => None,
+        })
+        .collect();
+    section.list(stays);
+    restore(of, section);
+}
+
+fn restore(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Full restore");
+    let backups: Vec<&str> = of.plan.body.steps.iter().filter(|s| s.id.as_str().contains("backup")).map(|s| s.title.as_str()).collect();
+    if backups.is_empty() {
+        section.paragraph(
+            Text::from("The plan makes no backup, so there is nothing to restore from. Where data can be lost, add ")
+                .code("spec.backup")
+                .plain(" to the target."),
+        );
+    } else {
+        section.paragraph(format!("If undo does not help, restore from what the plan saved: {}. Restoring loses what was written since, so its owner decides (section 10).", listed(&backups)));
+    }
+}
+
+fn no_return(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Points of no return");
+    let mut any = false;
+    for step in &of.plan.body.steps {
+        if let Undo::ForwardOnly { reason } = &step.undo {
+            any = true;
+            section.callout(Tone::Bad, step.title.clone(), Text::new().code(step.id.as_str()).plain(format!(": {reason}")));
+        }
+    }
+    if !any {
+        section.paragraph("There is none in this plan: every step can be undone or may stay.");
+    }
+    let later: Vec<Text> = of
+        .plan
+        .body
+        .follow_ups
+        .iter()
+        .map(|f| format!("Not part of this plan: {}, at the earliest {} after landing.", f.title, f.not_before_ms).into())
+        .collect();
+    section.list(later);
+}
+
+fn matrices(of: &Sources<'_>, section: &mut Section) {
+    if of.plan.body.matrices.is_empty() {
+        return;
+    }
+    section.heading("Mixes of versions that a failure can leave");
+    let rows = of
+        .plan
+        .body
+        .matrices
+        .iter()
+        .map(|m| {
+            let versions: Vec<String> = m.versions.iter().map(|(c, v)| format!("{c} {v}")).collect();
+            vec![
+                m.when.as_str().into(),
+                Text::new().code(versions.join(", ")),
+                if m.seen_in_flight { "yes".into() } else { Text::new().strong("no") },
+                m.note.as_str().into(),
+            ]
+        })
+        .collect();
+    section.table(&["When", "Versions", "Also passed on the way", "Note"], rows);
+}
+
+fn afterwards(of: &Sources<'_>, section: &mut Section) {
+    section.heading("Verification after a rollback");
+    let mut items: Vec<Text> = Vec::new();
+    for assignment in &of.plan.body.assignments {
+        let check = of.plan.body.steps.iter().filter(|s| s.target.as_ref() == Some(&assignment.target)).find_map(|s| match &s.undo {
+            Undo::Call { validations, .. } => validations.first(),
+            Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
+        });
+        let mut text = Text::new()
+            .strong(format!("{} in {}: ", assignment.component, assignment.environment))
+            .plain("runs ")
+            .code(assignment.from.as_str());
+        if let Some(call) = check {
+            text = text.plain("; ");
+            text.0.extend(expectation(call).0);
+        }
+        items.push(text);
+    }
+    section.checklist(items);
+    let told = plural(crate::blast::of(of.plan, of.catalog).dependants().len(), "dependant", "dependants");
+    section.paragraph(format!("Then send the rollback notice of section 7 to the owners of the change and of its {told}."));
+}

@@ -1,0 +1,152 @@
+//! Section 5: what is looked at in which window after a deployment.
+
+use super::Sources;
+use super::procedure::gate_words;
+use crate::document::{Section, Text};
+use crate::figures::{listed, minute, percent, stopwatch};
+use glidepath_model::catalog::{Environment, VerifyWindow};
+use glidepath_model::plan::{Assignment, Work};
+use glidepath_model::{EnvironmentName, Millis};
+
+/// Windows of an environment that declares none: name, end of the window in minutes from deployment, whether it only observes.
+const USUAL: [(&str, u64, u64, bool); 4] =
+    [("immediate", 0, 2, false), ("short", 2, 5, false), ("medium", 5, 15, false), ("long", 15, 0, true)];
+
+pub(super) fn section(of: &Sources<'_>) -> Section {
+    let mut section = Section::new(5, "Verification windows");
+    for (at, (name, environment)) in of.environments().into_iter().enumerate() {
+        let last = at + 1 == of.plan.body.change.environments.len();
+        section.heading(name.as_str());
+        match environment {
+            Some(environment) if !environment.verify.is_empty() => declared(of, environment, last, &mut section),
+            Some(_) | None => usual(of, name, last, &mut section),
+        }
+    }
+    gates(of, &mut section);
+    section
+}
+
+fn declared(of: &Sources<'_>, environment: &Environment, full: bool, section: &mut Section) {
+    let mut begins = Millis::ZERO;
+    let mut rows = Vec::new();
+    for window in &environment.verify {
+        rows.push(row(of, &environment.name, begins, window, full));
+        begins = begins.plus(window.length_ms);
+    }
+    section.table(&["Window", "From deployment", "Looked at", "If it is not so"], rows);
+}
+
+fn row(of: &Sources<'_>, environment: &EnvironmentName, begins: Millis, window: &VerifyWindow, full: bool) -> Vec<Text> {
+    let ends = begins.plus(window.length_ms);
+    let consequence = if window.observe {
+        "a person is told; the run has landed: glidepath rollback RUN"
+    } else {
+        "the plan's failure rule applies (section 6)"
+    };
+    vec![
+        window.name.as_str().into(),
+        format!("{} to {}", stopwatch(begins), stopwatch(ends)).into(),
+        what(of, environment, begins, full),
+        consequence.into(),
+    ]
+}
+
+/// What can be seen at all depends on what the target declares; a later window looks at more.
+fn what(of: &Sources<'_>, environment: &EnvironmentName, begins: Millis, full: bool) -> Text {
+    let here: Vec<&Assignment> = of.plan.body.assignments.iter().filter(|a| a.environment == *environment).collect();
+    let names: Vec<&str> = here.iter().map(|a| a.component.as_str()).collect();
+    let minutes = begins.0 / 60_000;
+    if minutes < 2 {
+        let hosts: usize = here.iter().filter_map(|a| of.catalog.targets.get(&a.target)).map(|t| t.hosts().count()).sum();
+        return format!(
+            "the deploy commands of {} ended well, {hosts} hosts report the new version and pass their health checks",
+            listed(&names)
+        )
+        .into();
+    }
+    let signals: Vec<String> = here.iter().flat_map(|a| signal_words(of, a)).collect();
+    let signals = if signals.is_empty() {
+        "health checks only: no signals are declared (add spec.signals to the targets)".to_owned()
+    } else {
+        signals.join("; ")
+    };
+    match (minutes, full) {
+        (..5, _) => format!("the services answer: {signals}").into(),
+        (..15, true) => format!("the same figures stay level; {} still answer", listed(&dependants(of))).into(),
+        (..15, false) => "the same figures stay level".into(),
+        (_, true) => format!("no slow decline, capacity, and the objectives: {}", objectives(of)).into(),
+        (_, false) => "no slow decline".into(),
+    }
+}
+
+fn signal_words(of: &Sources<'_>, assignment: &Assignment) -> Vec<String> {
+    let Some(signals) = of.catalog.targets.get(&assignment.target).and_then(|t| t.signals.as_ref()) else { return Vec::new() };
+    let facts = of.facts.targets.get(&assignment.target);
+    let worst = |map: Option<&std::collections::BTreeMap<glidepath_model::RegionName, glidepath_model::facts::Sourced<f64>>>| {
+        map.and_then(|m| m.values().map(|f| f.value).max_by(f64::total_cmp)).map_or(String::new(), |v| format!(" (was {})", percent(v)))
+    };
+    let errors = signals.errors.as_ref().map(|_| format!("{} errors{}", assignment.component, worst(facts.map(|f| &f.error_ratio))));
+    let slow = signals
+        .slow
+        .as_ref()
+        .map(|s| format!("{} requests over {}{}", assignment.component, s.limit_ms, worst(facts.map(|f| &f.slow_ratio))));
+    let thresholds = signals.thresholds.iter().map(|t| format!("{} {}", assignment.component, t.name));
+    errors.into_iter().chain(slow).chain(thresholds).collect()
+}
+
+fn dependants(of: &Sources<'_>) -> Vec<String> {
+    let blast = crate::blast::of(of.plan, of.catalog);
+    let names: Vec<String> = blast.dependants().into_iter().map(|(n, _)| n.to_string()).collect();
+    if names.is_empty() { vec!["the changed services".to_owned()] } else { names }
+}
+
+fn objectives(of: &Sources<'_>) -> String {
+    let found: Vec<String> =
+        of.catalog
+            .objectives
+            .iter()
+            .filter(|o| of.components().contains(&&o.component))
+            .map(|o| {
+                let now = of.facts.budgets.get(&o.name).map_or(String::new(), |b| {
+                    format!(", {} of the budget remained {}", percent(b.value.remaining), minute(b.observed_at))
+                });
+                format!("{} {} over {}{now}", o.name, o.target, o.period_ms)
+            })
+            .collect();
+    if found.is_empty() { "none is declared (add OpenSLO files to slo/)".to_owned() } else { listed(&found) }
+}
+
+fn usual(of: &Sources<'_>, name: &EnvironmentName, full: bool, section: &mut Section) {
+    section.paragraph(
+        Text::from("The environment declares no windows; these are the usual ones (assumed). Add ")
+            .code("verify")
+            .plain(format!(" to environment {name} in "))
+            .code("glidepath.yaml")
+            .plain("."),
+    );
+    let rows = USUAL
+        .into_iter()
+        .map(|(window, from, to, observe)| {
+            let begins = Millis::from_mins(from);
+            let span = if to == 0 { format!("{from} min and later") } else { format!("{from} to {to} min") };
+            let after = if observe { "a person is told" } else { "the plan's failure rule applies (section 6)" };
+            vec![window.into(), span.into(), what(of, name, begins, full), after.into()]
+        })
+        .collect();
+    section.table(&["Window", "From deployment", "Looked at", "If it is not so"], rows);
+}
+
+fn gates(of: &Sources<'_>, section: &mut Section) {
+    let mut rows = Vec::new();
+    for step in &of.plan.body.steps {
+        if let Work::Gate(gate) = &step.work {
+            let checks: Vec<String> = gate_words(gate).iter().skip(1).map(Text::words).collect();
+            let bake = if gate.early_promotion { format!("{} to {}", gate.min_bake_ms, gate.bake_ms) } else { gate.bake_ms.to_string() };
+            rows.push(vec![gate.subject.as_str().into(), bake.into(), gate.look_every_ms.to_string().into(), checks.join("; ").into()]);
+        }
+    }
+    if !rows.is_empty() {
+        section.heading("Gates on the way");
+        section.table(&["Gate", "Bake", "Looks every", "Must hold"], rows);
+    }
+}
