@@ -2,4 +2,4 @@
 
 mod rules;
 
-pub use rules::{Verdict, may_start, next_start};
+pub use rules::{SEARCH_MAX, Verdict, may_start, next_start, window_closes};

@@ -1,8 +1,24 @@
 //! Evaluation of windows and freezes.
+//!
+//! Theory: a calendar's rules turn civil time into intervals of exact time, one civil day at a time. An edge that the
+//! clock skips or repeats has two readings; the careful one is taken: a window opens late and closes early, a rule
+//! against starting begins early and ends late. Whether a start is allowed can only change at an edge of such an
+//! interval, so the search for the next start looks at edges, never at every minute.
 
-use glidepath_model::calendar::Calendar;
+use glidepath_model::calendar::{Calendar, Window};
 use glidepath_model::change::ChangeClass;
-use glidepath_model::{EnvironmentName, Timestamp};
+use glidepath_model::{EnvironmentName, Millis, Timestamp};
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp as Moment, ToSpan};
+
+/// How far ahead the next start is sought.
+pub const SEARCH_MAX: Millis = Millis::from_mins(60 * 24 * 60);
+/// Minute of Friday from which nothing starts.
+const FRIDAY_NOON_MINUTE: u16 = 12 * 60;
+const DAY_MINUTES: u16 = 24 * 60;
+/// Days looked back for windows that reach over midnight, and for days of 25 hours.
+const DAYS_BACK: i64 = 2;
 
 /// Whether a change may start at a time, and if not, why and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,11 +33,171 @@ pub struct Verdict {
 
 /// Whether a change of `class` may start in `environment` at the time `at`.
 pub fn may_start(calendars: &[Calendar], environment: &EnvironmentName, class: ChangeClass, at: Timestamp) -> Verdict {
-    let _ = (calendars, environment, class);
-    Verdict { allowed: true, reasons: Vec::new(), opens_at: Some(at) }
+    let rules = rules(calendars, environment);
+    let reasons: Vec<String> = rules.iter().flat_map(|rule| rule.against(class, at)).collect();
+    let allowed = reasons.is_empty();
+    let opens_at = if allowed { Some(at) } else { search(&rules, class, at) };
+    Verdict { allowed, reasons, opens_at }
 }
 
 /// The earliest time at or after `from`, within 60 days, at which a change may start.
 pub fn next_start(calendars: &[Calendar], environment: &EnvironmentName, class: ChangeClass, from: Timestamp) -> Option<Timestamp> {
     may_start(calendars, environment, class, from).opens_at
+}
+
+/// When the last of the windows open at `at` closes; `None` where no window is declared or none is open.
+pub fn window_closes(calendars: &[Calendar], environment: &EnvironmentName, at: Timestamp) -> Option<Timestamp> {
+    let closing = rules(calendars, environment).into_iter().filter(|rule| !rule.calendar.windows.is_empty());
+    closing.filter_map(|rule| rule.windows(at, at).into_iter().filter(|w| w.holds(at)).map(|w| w.to).max()).min()
+}
+
+/// A calendar with its time zone.
+struct Rule<'c> {
+    calendar: &'c Calendar,
+    /// `None` when the zone is not known on this machine.
+    zone: Option<TimeZone>,
+}
+
+/// From inclusive, to exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Interval {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Interval {
+    fn holds(self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
+/// Which of two readings of a civil time is the careful one.
+#[derive(Clone, Copy)]
+enum Reading {
+    Earlier,
+    Later,
+}
+
+fn rules<'c>(calendars: &'c [Calendar], environment: &EnvironmentName) -> Vec<Rule<'c>> {
+    let applies = |c: &&Calendar| c.environments.is_empty() || c.environments.contains(environment);
+    calendars.iter().filter(applies).map(|calendar| Rule { calendar, zone: TimeZone::get(&calendar.time_zone).ok() }).collect()
+}
+
+fn search(rules: &[Rule<'_>], class: ChangeClass, at: Timestamp) -> Option<Timestamp> {
+    let until = at.plus(SEARCH_MAX);
+    let mut edges: Vec<Timestamp> =
+        rules.iter().flat_map(|rule| rule.edges(at, until)).filter(|edge| *edge > at && *edge <= until).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    edges.into_iter().find(|edge| rules.iter().all(|rule| rule.against(class, *edge).is_empty()))
+}
+
+impl Rule<'_> {
+    /// What speaks against a start at `at`.
+    fn against(&self, class: ChangeClass, at: Timestamp) -> Vec<String> {
+        let name = &self.calendar.name;
+        let Some(zone) = &self.zone else {
+            return vec![format!("calendar {name} is in time zone {}, which is not known here", self.calendar.time_zone)];
+        };
+        let mut reasons: Vec<String> = Vec::new();
+        for freeze in self.calendar.freezes.iter().filter(|f| f.from <= at && at < f.to) {
+            if !freeze.except.iter().any(|word| word == class_name(class)) {
+                let why = freeze.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+                reasons.push(format!("freeze {} holds until {}{why}", freeze.name, self.shown(zone, freeze.to, at)));
+            }
+        }
+        if !self.calendar.windows.is_empty() && class != ChangeClass::Emergency && !self.windows(at, at).iter().any(|w| w.holds(at)) {
+            reasons.push(self.no_window(zone, at));
+        }
+        if class != ChangeClass::Emergency
+            && let Some(friday) = self.fridays(at, at).into_iter().find(|f| f.holds(at))
+        {
+            reasons.push(format!(
+                "nothing starts on Friday afternoon; that rule of calendar {name} holds until {}",
+                self.shown(zone, friday.to, at)
+            ));
+        }
+        reasons
+    }
+
+    fn no_window(&self, zone: &TimeZone, at: Timestamp) -> String {
+        let next = self.windows(at, at.plus(SEARCH_MAX)).into_iter().map(|w| w.from).filter(|from| *from > at).min();
+        match next {
+            Some(next) => format!("no window of calendar {} is open until {}", self.calendar.name, self.shown(zone, next, at)),
+            None => format!("no window of calendar {} opens within {SEARCH_MAX}", self.calendar.name),
+        }
+    }
+
+    /// `Mon 08:00 Europe/Berlin`, with the date when it is a week away or more.
+    fn shown(&self, zone: &TimeZone, time: Timestamp, now: Timestamp) -> String {
+        const WEEK: Millis = Millis::from_mins(7 * 24 * 60);
+        let form = if time.since(now) < WEEK { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
+        format!("{} {}", time.to_jiff().to_zoned(zone.clone()).strftime(form), self.calendar.time_zone)
+    }
+
+    /// Times at which what is allowed may change.
+    fn edges(&self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+        let freezes = self.calendar.freezes.iter().flat_map(|f| [f.from, f.to]);
+        let windows = self.windows(from, to).into_iter().flat_map(|w| [w.from, w.to]);
+        let fridays = self.fridays(from, to).into_iter().flat_map(|f| [f.from, f.to]);
+        freezes.chain(windows).chain(fridays).collect()
+    }
+
+    /// Windows of all days between two times, and some days before for those that reach over midnight.
+    fn windows(&self, from: Timestamp, to: Timestamp) -> Vec<Interval> {
+        let days = self.days(from, to);
+        let opened = days.iter().flat_map(|day| self.calendar.windows.iter().filter_map(|window| self.window_on(window, *day)));
+        opened.collect()
+    }
+
+    fn window_on(&self, window: &Window, day: Date) -> Option<Interval> {
+        let weekday = day.weekday().to_monday_one_offset() as u8;
+        if !window.days.contains(&weekday) {
+            return None;
+        }
+        let closes_on = if window.to_minute <= window.from_minute { day.checked_add(1.day()).ok()? } else { day };
+        let opens = self.moment(day, window.from_minute, Reading::Later)?;
+        let closes = self.moment(closes_on, window.to_minute, Reading::Earlier)?;
+        (opens < closes).then_some(Interval { from: opens, to: closes })
+    }
+
+    fn fridays(&self, from: Timestamp, to: Timestamp) -> Vec<Interval> {
+        if !self.calendar.no_friday_afternoon {
+            return Vec::new();
+        }
+        let fridays = self.days(from, to).into_iter().filter(|day| day.weekday() == Weekday::Friday);
+        fridays
+            .filter_map(|day| {
+                let begins = self.moment(day, FRIDAY_NOON_MINUTE, Reading::Earlier)?;
+                Some(Interval { from: begins, to: self.moment(day, DAY_MINUTES, Reading::Later)? })
+            })
+            .collect()
+    }
+
+    fn days(&self, from: Timestamp, to: Timestamp) -> Vec<Date> {
+        let Some(zone) = &self.zone else { return Vec::new() };
+        let day_of = |moment: Moment| moment.to_zoned(zone.clone()).date();
+        let (Ok(first), last) = (day_of(from.to_jiff()).checked_sub(DAYS_BACK.days()), day_of(to.to_jiff())) else { return Vec::new() };
+        first.series(1.day()).take_while(|day| *day <= last).collect()
+    }
+
+    /// A minute of a civil day as exact time; minute 1440 is midnight at its end.
+    fn moment(&self, day: Date, minute: u16, reading: Reading) -> Option<Timestamp> {
+        let (day, minute) = if minute >= DAY_MINUTES { (day.checked_add(1.day()).ok()?, 0) } else { (day, minute) };
+        let civil = day.at(i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?, 0, 0);
+        let ambiguous = self.zone.as_ref()?.to_ambiguous_timestamp(civil);
+        let moment = match reading {
+            Reading::Earlier => ambiguous.earlier(),
+            Reading::Later => ambiguous.later(),
+        };
+        moment.ok().map(|m| Timestamp::from_micros(m.as_microsecond()))
+    }
+}
+
+const fn class_name(class: ChangeClass) -> &'static str {
+    match class {
+        ChangeClass::Standard => "standard",
+        ChangeClass::Normal => "normal",
+        ChangeClass::Emergency => "emergency",
+    }
 }

@@ -1,40 +1,17 @@
-//! Reading the folder of a project.
+//! Reading the folder of a project: the one place of this crate that touches the file system.
 
-use glidepath_model::change::Change;
-use glidepath_model::{Catalog, ChangeName, Diagnostic, Severity};
-use std::collections::BTreeMap;
+use crate::codes;
+use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX};
+use crate::parse::{Loaded, SourceFile, parse, too_many_files};
+use crate::scalar::is_inside;
+use glidepath_model::{Code, Diagnostic, Place};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// Everything a project's files say, and what is wrong with them.
-#[derive(Clone, Debug, Default)]
-pub struct Loaded {
-    /// Components, targets, objectives, calendars, environments, settings.
-    pub catalog: Catalog,
-    /// Changes by name, each that could be read.
-    pub changes: BTreeMap<ChangeName, Change>,
-    /// Where each change was declared, `changes/checkout-3ds.yaml`.
-    pub change_files: BTreeMap<ChangeName, String>,
-    /// All findings, in the order of file, line and column.
-    pub diagnostics: Vec<Diagnostic>,
-    /// Files read.
-    pub files: usize,
-}
-
-impl Loaded {
-    /// Whether any finding is an error.
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
-    }
-}
-
-/// A file's path relative to the project's root, and its bytes.
-#[derive(Clone, Debug)]
-pub struct SourceFile {
-    /// Path with `/` between the parts.
-    pub path: String,
-    /// Contents.
-    pub bytes: Vec<u8>,
-}
+/// Folders of a project that hold documents.
+const FOLDERS: [&str; 6] = ["calendar", "catalog", "changes", "runbooks", "slo", "targets"];
+/// The file that makes a folder a project.
+const CONFIG: &str = "glidepath.yaml";
 
 /// A project on disk.
 #[derive(Clone, Copy, Debug)]
@@ -43,19 +20,138 @@ pub struct Project;
 impl Project {
     /// Reads all files of the project whose `glidepath.yaml` lies in `root`.
     pub fn load(root: &Path) -> Loaded {
-        let _ = root;
-        Loaded::default()
+        let mut found = Walk { root, files: Vec::new(), problems: Vec::new(), full: false };
+        found.file(CONFIG);
+        for folder in FOLDERS {
+            found.folder(folder, 0);
+        }
+        let Walk { files, problems, full, .. } = found;
+        let mut loaded = parse(&files, &|path| companion(root, path));
+        loaded.diagnostics.extend(problems);
+        if full {
+            loaded.diagnostics.push(too_many_files());
+        }
+        loaded.diagnostics.sort_by(|a, b| (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place)));
+        loaded
     }
 }
 
 /// The nearest folder at or above `from` that holds a `glidepath.yaml`.
 pub fn find_root(from: &Path) -> Option<PathBuf> {
-    from.ancestors().find(|folder| folder.join("glidepath.yaml").is_file()).map(Path::to_path_buf)
+    from.ancestors().find(|folder| folder.join(CONFIG).is_file()).map(Path::to_path_buf)
 }
 
-/// Reads files that are already in memory. `companion` gives the text of SQL files and inventories by their path
-/// relative to the root, or a sentence saying why it cannot.
-pub fn parse(files: &[SourceFile], companion: &dyn Fn(&str) -> Result<String, String>) -> Loaded {
-    let _ = companion;
-    Loaded { files: files.len(), ..Loaded::default() }
+/// The text of a file that another one names.
+fn companion(root: &Path, path: &str) -> Result<String, String> {
+    if !is_inside(path) {
+        return Err("its path leads out of the project".to_owned());
+    }
+    let bytes = read(&root.join(path)).map_err(|(_, why)| why)?;
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+}
+
+/// Reads a regular file up to the limit.
+fn read(path: &Path) -> Result<Vec<u8>, (Code, String)> {
+    let unreadable = |error: std::io::Error| (codes::FILE_UNREADABLE, plain(&error));
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    if !about.is_file() {
+        return Err((codes::NOT_A_FILE, "it is not a regular file".to_owned()));
+    }
+    // One byte more than allowed is read, so that a file that grows meanwhile is still seen to be too large.
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(unreadable)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    match bytes.len() as u64 > FILE_BYTES_MAX {
+        true => Err((codes::FILE_TOO_LARGE, format!("it has more than {FILE_BYTES_MAX} bytes"))),
+        false => Ok(bytes),
+    }
+}
+
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission is denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+struct Walk<'r> {
+    root: &'r Path,
+    files: Vec<SourceFile>,
+    problems: Vec<Diagnostic>,
+    full: bool,
+}
+
+impl Walk<'_> {
+    fn file(&mut self, path: &str) {
+        if self.files.len() >= FILES_MAX {
+            self.full = true;
+            return;
+        }
+        match read(&self.root.join(path)) {
+            Ok(bytes) => self.files.push(SourceFile { path: path.to_owned(), bytes }),
+            Err(_) if path == CONFIG && !self.root.join(path).exists() => {}
+            Err((code, why)) => self.problem(path, Diagnostic::error(code, format!("the file cannot be read: {why}"))),
+        }
+    }
+
+    fn problem(&mut self, path: &str, finding: Diagnostic) {
+        let place = Place { file: path.to_owned(), line: 1, column: 1, length: 1, snippet: String::new() };
+        let finding = match finding.reason.is_empty() {
+            true => finding.because("What it says is missing from the project.").hint("Mend or remove it."),
+            false => finding,
+        };
+        self.problems.push(finding.at(place));
+    }
+
+    fn folder(&mut self, path: &str, depth: usize) {
+        let full_path = self.root.join(path);
+        if !full_path.is_dir() {
+            return;
+        }
+        if depth > FOLDER_DEPTH_MAX {
+            let message = format!("folders are nested more than {FOLDER_DEPTH_MAX} deep");
+            return self.problem(path, Diagnostic::error(codes::FOLDERS_TOO_DEEP, message));
+        }
+        let mut names: Vec<(String, bool, bool)> = match std::fs::read_dir(&full_path) {
+            Ok(entries) => entries
+                .filter_map(Result::ok)
+                .filter_map(|e| Some((e.file_name().into_string().ok()?, e.file_type().ok()?)))
+                .map(|(name, kind)| (name, kind.is_dir(), kind.is_symlink()))
+                .collect(),
+            Err(error) => {
+                let message = format!("the folder cannot be read: {}", plain(&error));
+                return self.problem(path, Diagnostic::error(codes::FILE_UNREADABLE, message));
+            }
+        };
+        names.sort();
+        for (name, is_folder, is_link) in names.into_iter().filter(|(name, ..)| !name.starts_with('.')) {
+            self.entry(&format!("{path}/{name}"), is_folder, is_link, depth);
+        }
+    }
+
+    fn entry(&mut self, path: &str, is_folder: bool, is_link: bool, depth: usize) {
+        let is_yaml = path.ends_with(".yaml") || path.ends_with(".yml");
+        if is_folder && is_yaml {
+            self.problem(path, Diagnostic::error(codes::NOT_A_FILE, "a folder is named like a YAML file"));
+        }
+        if is_folder {
+            return self.folder(path, depth + 1);
+        }
+        // Links to folders are not followed: they could lead round in a circle or out of what is reviewed.
+        if is_link && self.root.join(path).is_dir() {
+            let finding = Diagnostic::warning(codes::FILE_IGNORED, "a link to a folder is not followed")
+                .because("It could lead round in a circle or out of the project.")
+                .hint("Put the files themselves here.");
+            return self.problem(path, finding);
+        }
+        if is_yaml {
+            return self.file(path);
+        }
+        if path.ends_with(".ics") {
+            let finding = Diagnostic::warning(codes::FILE_IGNORED, "this version does not read .ics files")
+                .because("Its freezes have no effect.")
+                .hint("Write them as `kind: Calendar`.");
+            self.problem(path, finding);
+        }
+    }
 }

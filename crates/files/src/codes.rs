@@ -1,0 +1,85 @@
+//! Codes of the findings of this crate, GP0001 to GP0199. Each has a page under `docs/errors/`.
+
+use glidepath_model::Code;
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $title:literal;)*) => {
+        $(#[doc = $title] pub const $name: Code = Code($number);)*
+        /// Every code with its short title.
+        pub const ALL: &[(Code, &str)] = &[$(($name, $title)),*];
+    };
+}
+
+codes! {
+    FILE_UNREADABLE = 1, "A file cannot be read";
+    FILE_TOO_LARGE = 2, "A file is too large";
+    NOT_UTF8 = 3, "A file is not UTF-8 text";
+    YAML_SYNTAX = 4, "A file is not YAML";
+    NESTED_TOO_DEEP = 5, "A document is nested too deep";
+    TOO_MANY_VALUES = 6, "A file holds too many values";
+    TOO_MANY_FILES = 7, "A project has too many files";
+    FOLDERS_TOO_DEEP = 8, "Folders are nested too deep";
+    NOT_A_FILE = 9, "Something named like a file is not one";
+    NOT_A_MAPPING = 10, "A document is not a mapping";
+    DUPLICATE_KEY = 11, "A key stands twice";
+    UNKNOWN_API_VERSION = 12, "An unknown apiVersion";
+    UNKNOWN_KIND = 13, "An unknown kind";
+    KIND_NOT_YET = 14, "A kind that this version does not read";
+    KEY_NOT_TEXT = 15, "A key is not text";
+    UNKNOWN_FIELD = 20, "An unknown field";
+    MISSING_FIELD = 21, "A required field is missing";
+    WRONG_SHAPE = 22, "A value has the wrong shape";
+    UNKNOWN_CHOICE = 23, "A value is not one of those allowed";
+    NO_UNIT = 24, "A number has no unit";
+    BAD_DURATION = 25, "A duration cannot be read";
+    BAD_SHARE = 26, "A share cannot be read";
+    BAD_MONEY = 27, "An amount of money cannot be read";
+    BAD_TIME = 28, "A time cannot be read";
+    BAD_NUMBER = 29, "A number cannot be read or is out of range";
+    BAD_BOOLEAN = 30, "Not true or false";
+    BAD_NAME = 31, "Not a name";
+    UNKNOWN_PLACEHOLDER = 32, "An unknown placeholder";
+    ONE_OF = 33, "Exactly one of several fields must be there";
+    BAD_SELECTOR = 34, "Not a metric selector";
+    BAD_URL = 35, "Not an address";
+    BAD_SECRET = 36, "Not a secret reference";
+    EMPTY_VALUE = 38, "An empty list or text";
+    BAD_PATH = 39, "A path leads out of the project";
+    NO_CONFIG = 40, "A project has no Config";
+    TWO_CONFIGS = 41, "A project has two Configs";
+    DUPLICATE_NAME = 42, "A name is taken";
+    NO_SHARED_STORE = 43, "A shared environment has no shared store";
+    UNKNOWN_COMPONENT = 50, "An unknown component";
+    UNKNOWN_OWNER = 51, "An unknown owner";
+    UNKNOWN_ENVIRONMENT = 52, "An unknown environment";
+    UNKNOWN_REGION = 53, "An unknown region";
+    PAIR_NOT_MUTUAL = 54, "A region pair is not mutual";
+    DEPENDENCY_CYCLE = 55, "Components depend on each other in a circle";
+    MISSING_TARGET = 56, "A component has no Target in an environment";
+    TWO_TARGETS = 57, "Two Targets for one component in one environment";
+    TARGET_LACKS = 58, "A Target lacks what a change needs";
+    CLASS_CONFLICT = 59, "Two TargetClasses disagree";
+    CLASS_UNUSED = 60, "A TargetClass selects nothing";
+    UNKNOWN_SERVICE = 61, "An objective is about an unknown service";
+    UNKNOWN_API = 62, "An unknown API";
+    UNKNOWN_SYSTEM = 63, "An unknown system";
+    HOST_TWICE = 64, "A host stands twice";
+    BAD_INVENTORY = 65, "An inventory cannot be used";
+    NO_HEALTH = 66, "A Target has no health check";
+    UNKNOWN_ANNOTATION = 67, "An unknown annotation";
+    BAD_EDGES = 68, "Edge kinds cannot be read";
+    COMPANION_UNREADABLE = 70, "A file that another one names cannot be read";
+    ITEM_TWICE = 72, "A component stands twice in a change";
+    ITEM_NOT_YET = 73, "A type of item that this version does not plan";
+    FIELD_OF_OTHER_TYPE = 74, "A field belongs to another type of item";
+    SAME_VERSION = 75, "A change from a version to itself";
+    BAD_ARTIFACT = 76, "Not an artifact digest";
+    STRATEGY_NOT_ALLOWED = 80, "A strategy is not allowed here";
+    UNKNOWN_INDICATOR = 81, "An unknown indicator";
+    BAD_OBJECTIVE = 82, "An objective cannot be used";
+    UNKNOWN_TIME_ZONE = 84, "An unknown time zone";
+    EMPTY_WINDOW = 85, "A window is empty";
+    FREEZE_BACKWARDS = 86, "A freeze ends before it begins";
+    FILE_IGNORED = 87, "A file is not read";
+    TOO_MANY_FINDINGS = 90, "Too many findings";
+}

@@ -1,0 +1,414 @@
+//! Changes, checked against the catalog.
+
+use super::config::preference;
+use super::{Context, boolean, duration, names, owner_reference, share, text, time};
+use crate::codes;
+use crate::document::Document;
+use crate::findings::Source;
+use crate::node::Node;
+use crate::shapes::Kind;
+use glidepath_model::catalog::Target;
+use glidepath_model::change::*;
+use glidepath_model::{Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Money, OwnerRef, Share};
+use std::collections::BTreeMap;
+
+type Changes = (BTreeMap<ChangeName, Change>, BTreeMap<ChangeName, String>);
+
+pub(super) fn read(context: &mut Context<'_, '_>, catalog: &Catalog, sources: &[Source]) -> Changes {
+    let mut changes = BTreeMap::new();
+    let mut files = BTreeMap::new();
+    for document in context.named(&[Kind::Change]) {
+        let name = ChangeName::from(document.name.as_str());
+        files.insert(name.clone(), context.findings.file(document.root.at).to_owned());
+        let mut change = change(context, document, catalog);
+        change.source = sources.get(document.root.at.file as usize).map(|s| Digest::of(s.text.as_bytes()).to_string());
+        changes.insert(name, change);
+    }
+    (changes, files)
+}
+
+fn change(context: &mut Context<'_, '_>, document: &Document, catalog: &Catalog) -> Change {
+    let spec = &document.spec;
+    let environments = match spec.get("environments") {
+        Some(_) => in_order(context, spec, catalog),
+        None => catalog.environments.iter().map(|e| e.name.clone()).collect(),
+    };
+    let items = items(context, spec, catalog, &environments);
+    Change {
+        name: document.name.as_str().into(),
+        title: text(spec, "title").unwrap_or_else(|| document.name.clone()),
+        reason: text(spec, "reason"),
+        class: class(spec),
+        intent: intent(spec),
+        environments,
+        owner: owner(context, spec, catalog),
+        ticket: spec.get("ticket").and_then(|t| t.text().map(str::to_owned).or_else(|| text(t, "url"))),
+        items,
+        on_failure: match spec.text_of("onFailure") {
+            Some("rollbackItem") => OnFailure::RollbackItem,
+            Some("hold") => OnFailure::Hold,
+            _ => OnFailure::RollbackChange,
+        },
+        on_window_end: match spec.text_of("onWindowEnd") {
+            Some("hold") => OnWindowEnd::Hold,
+            Some("rollback") => OnWindowEnd::Rollback,
+            _ => OnWindowEnd::Finish,
+        },
+        constraints: spec.get("constraints").map(constraints).unwrap_or_default(),
+        prefer: spec.text_of("prefer").and_then(preference),
+        source: None,
+    }
+}
+
+/// The environments named, in the order of the Config: a change climbs, whatever the order it was written in.
+fn in_order(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Vec<EnvironmentName> {
+    let named = context.environments(spec, catalog);
+    catalog.environments.iter().map(|e| e.name.clone()).filter(|name| named.contains(name)).collect()
+}
+
+fn class(spec: &Node) -> ChangeClass {
+    match spec.text_of("class") {
+        Some("standard") => ChangeClass::Standard,
+        Some("emergency") => ChangeClass::Emergency,
+        _ => ChangeClass::Normal,
+    }
+}
+
+fn intent(spec: &Node) -> Intent {
+    match spec.text_of("intent") {
+        Some("fix") => Intent::Fix,
+        Some("reliability") => Intent::Reliability,
+        Some("security") => Intent::Security,
+        _ => Intent::Feature,
+    }
+}
+
+fn owner(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Option<OwnerRef> {
+    let node = spec.get("owner")?;
+    let reference = owner_reference(node.text()?);
+    if !catalog.owners.contains_key(&reference) {
+        context.unknown(node, "spec.owner", codes::UNKNOWN_OWNER, "group or user", catalog.owners.keys().map(OwnerRef::as_str));
+    }
+    Some(reference)
+}
+
+fn constraints(node: &Node) -> Constraints {
+    Constraints {
+        downtime_ms: duration(node, "downtime"),
+        finish_before: time(node, "finishBefore"),
+        max_budget_share: node.get("maxBudgetSpend").and_then(|b| share(b, "share")),
+        max_extra_cost: node.text_of("maxExtraCost").and_then(Money::parse),
+        compliance: node.texts_of("compliance"),
+    }
+}
+
+/// What an item needs of the table of types.
+struct ItemAt<'n> {
+    node: &'n Node,
+    field: String,
+    kind: &'n str,
+}
+
+fn items(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog, environments: &[EnvironmentName]) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for (index, node) in spec.items_of("items").iter().enumerate() {
+        let item = ItemAt { node, field: format!("spec.items[{index}]"), kind: node.text_of("type").unwrap_or("code") };
+        let Some(component_node) = node.get("component") else { continue };
+        let Some(component) = component_node.text() else { continue };
+        if let Some(line) = seen.get(&(component, item.kind)) {
+            let message = format!("`{component}` has an item of type {} in line {line} already", item.kind);
+            context.findings.error(
+                component_node.at,
+                &item.field,
+                codes::ITEM_TWICE,
+                message,
+                "It could not reach both.",
+                "Keep one of them, or make a second change.",
+            );
+            continue;
+        }
+        seen.insert((component, item.kind), component_node.at.line);
+        let known = known_component(context, &item, component_node, catalog);
+        let Some(kind) = kind(context, &item) else { continue };
+        if known {
+            check_targets(context, &item, component_node, &kind, catalog, environments);
+        }
+        items.push(Item {
+            component: component.into(),
+            kind,
+            strategy: strategy(context, &item),
+            declared_at: Some(format!("{}:{}", context.findings.file(node.at), component_node.at.line)),
+        });
+    }
+    items
+}
+
+fn known_component(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node, catalog: &Catalog) -> bool {
+    let known = catalog.components.contains_key(&ComponentName::from(node.text().unwrap_or_default()));
+    if !known {
+        let field = format!("{}.component", item.field);
+        context.unknown(
+            node,
+            &field,
+            codes::UNKNOWN_COMPONENT,
+            "component or resource",
+            catalog.components.keys().map(ComponentName::as_str),
+        );
+    }
+    known
+}
+
+const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes"];
+const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
+const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
+const COMMON_FIELDS: &[&str] = &["component", "type", "strategy"];
+
+fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
+    let (fields, needed): (&[&str], &str) = match item.kind {
+        "code" | "config" | "infrastructure" => (VERSION_FIELDS, "to"),
+        "schema" | "data" => (SCHEMA_FIELDS, "expand"),
+        "flag" => (FLAG_FIELDS, "flag"),
+        "secret" | "capacity" | "traffic" | "failover" => return not_yet(context, item),
+        _ => return None,
+    };
+    for entry in item.node.entries().iter().filter(|e| !COMMON_FIELDS.contains(&e.key.as_str()) && !fields.contains(&e.key.as_str())) {
+        if [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS].iter().any(|f| f.contains(&entry.key.as_str())) {
+            let message = format!("an item of type {} has no `{}`", item.kind, entry.key);
+            let hint = format!("Its fields are {}.", crate::findings::quoted(fields));
+            context.findings.error(
+                entry.key_at,
+                &format!("{}.{}", item.field, entry.key),
+                codes::FIELD_OF_OTHER_TYPE,
+                message,
+                "It would have no effect.",
+                hint,
+            );
+        }
+    }
+    if item.node.get(needed).is_none() {
+        missing(context, item, needed);
+        return None;
+    }
+    match item.kind {
+        "schema" | "data" => schema(context, item),
+        "flag" => flag(context, item),
+        _ => version(context, item),
+    }
+}
+
+fn not_yet(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
+    let at = item.node.get("type").map_or(item.node.at, |n| n.at);
+    let message = format!("this version does not plan items of type {}", item.kind);
+    let hint = "Planned are code, config, infrastructure, schema, data and flag.";
+    context.findings.error(
+        at,
+        &format!("{}.type", item.field),
+        codes::ITEM_NOT_YET,
+        message,
+        "A plan without it would not be the change that was asked for.",
+        hint,
+    );
+    None
+}
+
+fn missing(context: &mut Context<'_, '_>, item: &ItemAt<'_>, needed: &str) {
+    let at = item.node.entries().first().map_or(item.node.at, |e| e.key_at);
+    let message = format!("an item of type {} needs `{needed}`", item.kind);
+    context.findings.error(
+        at,
+        &format!("{}.{needed}", item.field),
+        codes::MISSING_FIELD,
+        message,
+        "Without it nobody knows what to alter.",
+        format!("Add `{needed}:` with its value."),
+    );
+}
+
+fn version(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
+    let to = text(item.node, "to")?;
+    let expect_from = text(item.node, "expectFrom");
+    if expect_from.as_deref() == Some(to.as_str()) {
+        let at = item.node.get("expectFrom").map_or(item.node.at, |n| n.at);
+        let message = format!("`{to}` is both the version to reach and the one that must run now");
+        context.findings.error(
+            at,
+            &format!("{}.expectFrom", item.field),
+            codes::SAME_VERSION,
+            message,
+            "There is nothing to do.",
+            "Correct one of them, or leave the item out.",
+        );
+    }
+    artifact(context, item);
+    Some(ItemKind::Version {
+        what: match item.kind {
+            "config" => VersionedKind::Config,
+            "infrastructure" => VersionedKind::Infrastructure,
+            _ => VersionedKind::Code,
+        },
+        to: to.as_str().into(),
+        expect_from: expect_from.as_deref().map(Into::into),
+        artifact: text(item.node, "artifact"),
+        removes: boolean(item.node, "removes").unwrap_or(false),
+    })
+}
+
+/// An ellipsis stands for digits in examples and drafts; everything else must be a digest.
+fn artifact(context: &mut Context<'_, '_>, item: &ItemAt<'_>) {
+    let Some(node) = item.node.get("artifact") else { return };
+    let digits = node.text().and_then(|t| t.strip_prefix("sha256:")).map(|d| d.strip_suffix("...").unwrap_or(d));
+    if !digits.is_some_and(|d| !d.is_empty() && d.len() <= 64 && d.bytes().all(|b| b.is_ascii_hexdigit())) {
+        let message = format!("`{}` is not an artifact digest", crate::scalar::short(node.text().unwrap_or_default()));
+        let reason = "The same artifact must reach each environment, and only a digest names it for good.";
+        context.findings.error(
+            node.at,
+            &format!("{}.artifact", item.field),
+            codes::BAD_ARTIFACT,
+            message,
+            reason,
+            "Write `sha256:` and its hexadecimal digits.",
+        );
+    }
+}
+
+fn flag(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
+    let Some(node) = item.node.get("to") else {
+        missing(context, item, "to");
+        return None;
+    };
+    let written = node.text()?;
+    let Some(to) = Some(written).filter(|t| t.ends_with('%')).and_then(Share::parse) else {
+        let message = format!("`{}` is not a share of users", crate::scalar::short(written));
+        context.findings.error(
+            node.at,
+            &format!("{}.to", item.field),
+            codes::BAD_SHARE,
+            message,
+            "A flag is raised to a share of users.",
+            "Write `to: 50%`, or `to: 100%` for everybody.",
+        );
+        return None;
+    };
+    Some(ItemKind::Flag { flag: text(item.node, "flag")?, to, remove_by: time(item.node, "removeBy") })
+}
+
+fn schema(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
+    let expand = item.node.get("expand").and_then(|n| data_step(context, n, &format!("{}.expand", item.field)))?;
+    let backfill = item.node.get("backfill").and_then(|n| data_step(context, n, &format!("{}.backfill", item.field)));
+    let contract = item.node.get("contract").and_then(|n| {
+        let step = data_step(context, n, &format!("{}.contract", item.field))?;
+        Some(ContractStep { step, not_before_ms: duration(n, "notBefore")? })
+    });
+    Some(ItemKind::Schema { expand, backfill, contract })
+}
+
+fn data_step(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<DataStep> {
+    if let Some(exec) = node.get("exec") {
+        return Some(DataStep::Exec { argv: exec.texts_of("argv") }).filter(|_| !exec.items_of("argv").is_empty());
+    }
+    let path = node.get("sql").unwrap_or(node);
+    let written = path.text()?;
+    let text = context.companion(path.at, field, written)?;
+    Some(DataStep::Sql { path: written.to_owned(), text })
+}
+
+fn strategy(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<String> {
+    let node = item.node.get("strategy")?;
+    let name = node.text()?;
+    let fits = match item.kind {
+        "schema" | "data" => name == "expand-contract",
+        "flag" => name == "flag",
+        _ => !matches!(name, "flag" | "expand-contract"),
+    };
+    if !fits && crate::shapes::STRATEGIES.contains(&name) {
+        let message = format!("an item of type {} cannot use strategy {name}", item.kind);
+        context.findings.error(
+            node.at,
+            &format!("{}.strategy", item.field),
+            codes::STRATEGY_NOT_ALLOWED,
+            message,
+            "The strategy works on something else.",
+            "Leave `strategy` out to let the planner choose.",
+        );
+    }
+    Some(name.to_owned())
+}
+
+fn check_targets(
+    context: &mut Context<'_, '_>,
+    item: &ItemAt<'_>,
+    component: &Node,
+    kind: &ItemKind,
+    catalog: &Catalog,
+    environments: &[EnvironmentName],
+) {
+    let Some(name) = component.text() else { return };
+    for environment in environments {
+        match catalog.target_of(&name.into(), environment) {
+            Some(target) => check_target(context, item, component, kind, target),
+            None if declared(context, name, environment) => {}
+            None => {
+                let message = format!("`{name}` has no Target in `{environment}`");
+                let have: Vec<&str> =
+                    names(catalog).into_iter().filter(|e| catalog.target_of(&name.into(), &(*e).into()).is_some()).collect();
+                let hint = match have.is_empty() {
+                    true => format!("Add a Target with `component: {name}` and `environment: {environment}`."),
+                    false => format!(
+                        "It has one in {}. Add one for `{environment}`, or list other `environments`.",
+                        crate::findings::quoted(&have)
+                    ),
+                };
+                context.findings.error(
+                    component.at,
+                    &format!("{}.component", item.field),
+                    codes::MISSING_TARGET,
+                    message,
+                    "A Target says where it runs and how it is changed.",
+                    hint,
+                );
+            }
+        }
+    }
+}
+
+/// Whether a Target for it stands in the files but could not be used, which has been said where it stands.
+fn declared(context: &Context<'_, '_>, component: &str, environment: &EnvironmentName) -> bool {
+    context.documents.iter().any(|d| {
+        d.kind == Kind::Target
+            && d.spec.text_of("component") == Some(component)
+            && d.spec.text_of("environment").is_some_and(|e| crate::findings::nearest(e, [environment.as_str()]).is_some())
+    })
+}
+
+fn check_target(context: &mut Context<'_, '_>, item: &ItemAt<'_>, component: &Node, kind: &ItemKind, target: &Target) {
+    let broken = |field: &str| {
+        context.documents.iter().any(|d| d.kind == Kind::Target && d.name == target.name.as_str() && d.spec.get(field).is_some())
+    };
+    let lacks = match kind {
+        ItemKind::Version { .. } if target.deploy.is_none() && !broken("deploy") => Some("deploy"),
+        ItemKind::Schema { expand: DataStep::Sql { .. }, .. } if target.database.is_none() && !broken("database") => Some("database"),
+        ItemKind::Flag { .. } if target.flag.is_none() && !broken("flag") => Some("flag"),
+        ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => None,
+    };
+    if let Some(lacks) = lacks {
+        let message = format!("target `{}` has no `{lacks}`, which an item of type {} needs", target.name, item.kind);
+        let hint = format!("Add `{lacks}:` to the Target in {}.", target.declared_at.as_deref().unwrap_or("the catalog"));
+        context.findings.error(component.at, &item.field, codes::TARGET_LACKS, message, "The change could not be carried out.", hint);
+    }
+    let wanted = item.node.get("strategy");
+    let Some(name) = wanted.and_then(Node::text) else { return };
+    if !target.strategies_allowed.is_empty() && !target.strategies_allowed.iter().any(|s| s == name) {
+        let allowed: Vec<&str> = target.strategies_allowed.iter().map(String::as_str).collect();
+        let message = format!("target `{}` does not allow strategy {name}", target.name);
+        let hint = format!("It allows {}.", crate::findings::quoted(&allowed));
+        context.findings.error(
+            wanted.map_or(item.node.at, |n| n.at),
+            &format!("{}.strategy", item.field),
+            codes::STRATEGY_NOT_ALLOWED,
+            message,
+            "The Target says what may be done there.",
+            hint,
+        );
+    }
+}

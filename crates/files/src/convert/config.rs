@@ -1,0 +1,146 @@
+//! `glidepath.yaml`.
+
+use super::{Context, boolean, duration, share, text};
+use crate::codes;
+use crate::node::{At, Node};
+use crate::scalar;
+use crate::shapes::Kind;
+use glidepath_model::catalog::{Environment, PrometheusSource, Verification, VerifyWindow};
+use glidepath_model::change::Preference;
+use glidepath_model::{Catalog, Diagnostic, Millis, Share};
+use std::collections::BTreeMap;
+
+const PLAN_TTL_DEFAULT: Millis = Millis::from_mins(24 * 60);
+const FACT_AGE_DEFAULT: Millis = Millis::from_mins(15);
+const QUERY_TIMEOUT_DEFAULT: Millis = Millis::from_secs(10);
+const MIN_BAKE_DEFAULT: Millis = Millis::from_mins(2);
+const MAX_BAKE_DEFAULT: Millis = Millis::from_mins(60);
+const HOLD_LIMIT_DEFAULT: Millis = Millis::from_mins(30);
+const FIRST_STAGE_MAX_DEFAULT: Share = Share::percent(5);
+/// 0-2, 2-5, 5-15 minutes, and an hour that only observes.
+const VERIFY_DEFAULT: [(&str, u64, bool); 4] = [("immediate", 2, false), ("short", 3, false), ("medium", 10, false), ("long", 45, true)];
+
+pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
+    let mut configs = context.documents.iter().filter(|d| d.kind == Kind::Config);
+    let Some(config) = configs.next() else {
+        context.findings.without_place(
+            Diagnostic::error(codes::NO_CONFIG, "the project has no Config")
+                .because("The Config names the environments in their order.")
+                .hint("Run `glidepath init`, or write `glidepath.yaml` with `kind: Config`."),
+        );
+        return;
+    };
+    for second in configs {
+        let message = format!("a second Config; the first is in {}", context.findings.show(config.root.at));
+        context.findings.error(
+            second.root.at,
+            "",
+            codes::TWO_CONFIGS,
+            message,
+            "Their settings could contradict each other.",
+            "Move everything into one.",
+        );
+    }
+    let spec = &config.spec;
+    let settings = &mut catalog.settings;
+    settings.project.clone_from(&config.name);
+    settings.store = text(spec, "store");
+    settings.prometheus = spec.dig(&["telemetry", "prometheus"]).and_then(prometheus);
+    let none = Node::empty_map(At::default());
+    let defaults = spec.get("defaults").unwrap_or(&none);
+    settings.plan_ttl_ms = duration(defaults, "planTtl").unwrap_or(PLAN_TTL_DEFAULT);
+    settings.fact_age_max_ms = duration(defaults, "factAgeMax").unwrap_or(FACT_AGE_DEFAULT);
+    settings.prefer = defaults.text_of("prefer").and_then(preference).unwrap_or_default();
+    settings.verification = spec.get("verification").map(verification).unwrap_or_default();
+    environments(context, spec, catalog);
+}
+
+fn prometheus(node: &Node) -> Option<PrometheusSource> {
+    Some(PrometheusSource {
+        url: text(node, "url")?.trim_end_matches('/').to_owned(),
+        bearer: text(node, "bearer"),
+        timeout_ms: duration(node, "timeout").unwrap_or(QUERY_TIMEOUT_DEFAULT),
+    })
+}
+
+pub(super) fn preference(word: &str) -> Option<Preference> {
+    match word {
+        "leastRisk" => Some(Preference::LeastRisk),
+        "fastest" => Some(Preference::Fastest),
+        "cheapest" => Some(Preference::Cheapest),
+        _ => None,
+    }
+}
+
+fn verification(node: &Node) -> Verification {
+    let default = Verification::default();
+    Verification {
+        effect: node.text_of("effect").and_then(scalar::multiple).unwrap_or(default.effect),
+        power: share(node, "power").unwrap_or(default.power),
+        false_alarm: share(node, "falseAlarm").unwrap_or(default.false_alarm),
+        dispersion: node.text_of("dispersion").and_then(scalar::multiple),
+    }
+}
+
+fn environments(context: &mut Context<'_, '_>, spec: &Node, catalog: &mut Catalog) {
+    let mut seen: BTreeMap<&str, At> = BTreeMap::new();
+    for (index, node) in spec.items_of("environments").iter().enumerate() {
+        let name_node = node.get("name").unwrap_or(node);
+        let Some(name) = name_node.text() else { continue };
+        let field = format!("spec.environments[{index}].name");
+        if let Some(earlier) = seen.get(name) {
+            let message = format!("environment `{name}` is declared in {} already", context.findings.show(*earlier));
+            context.findings.error(
+                name_node.at,
+                &field,
+                codes::DUPLICATE_NAME,
+                message,
+                "A change reaches each environment once.",
+                "Remove one of them.",
+            );
+            continue;
+        }
+        seen.insert(name, name_node.at);
+        let environment = environment(name, node);
+        if !environment.local && spec.get("store").is_none() {
+            let message = format!("environment `{name}` is shared, but the project has no shared store");
+            let reason = "A lock in one clone is no lock for a team: two people could change it at once.";
+            let hint = "Add `store: env:GLIDEPATH_STORE` with a postgres address, or `local: true` if one machine makes all changes.";
+            context.findings.warning(name_node.at, &field, codes::NO_SHARED_STORE, message, reason, hint);
+        }
+        catalog.environments.push(environment);
+    }
+}
+
+fn environment(name: &str, node: &Node) -> Environment {
+    let verify = match node.get("verify") {
+        Some(windows) => windows.items().iter().filter_map(window).collect(),
+        None => VERIFY_DEFAULT
+            .iter()
+            .map(|(name, minutes, observe)| VerifyWindow {
+                name: (*name).to_owned(),
+                length_ms: Millis::from_mins(*minutes),
+                observe: *observe,
+            })
+            .collect(),
+    };
+    let min_bake_ms = duration(node, "minBake").unwrap_or(MIN_BAKE_DEFAULT);
+    Environment {
+        name: name.into(),
+        local: boolean(node, "local").unwrap_or(false),
+        gated: boolean(node, "gated").unwrap_or(false),
+        min_bake_ms,
+        max_bake_ms: duration(node, "maxBake").unwrap_or(MAX_BAKE_DEFAULT).max(min_bake_ms),
+        first_stage_max: share(node, "firstStageMax").unwrap_or(FIRST_STAGE_MAX_DEFAULT),
+        hold_limit_ms: duration(node, "holdLimit").unwrap_or(HOLD_LIMIT_DEFAULT),
+        verify,
+    }
+}
+
+fn window(node: &Node) -> Option<VerifyWindow> {
+    Some(VerifyWindow {
+        name: text(node, "name")?,
+        length_ms: duration(node, "length")?,
+        observe: boolean(node, "observe").unwrap_or(false),
+    })
+}

@@ -1,0 +1,409 @@
+//! Targets with their classes merged in.
+
+use super::actions::template;
+use super::{Context, duration, merge, names, text};
+use crate::codes;
+use crate::document::Document;
+use crate::inventory;
+use crate::node::{Node, Value};
+use crate::scalar;
+use crate::shapes::Kind;
+use glidepath_model::catalog::*;
+use glidepath_model::{Catalog, ComponentName, EnvironmentName, HostName, Millis, Money, TargetName};
+use std::collections::{BTreeMap, BTreeSet};
+
+const LOCK_TIMEOUT_DEFAULT: Millis = Millis::from_secs(5);
+const STATEMENT_TIMEOUT_DEFAULT: Millis = Millis::from_mins(15);
+const FAILURES_MAX_DEFAULT: u32 = 3;
+/// Name of the one region of a target that names none.
+const REGION_DEFAULT: &str = "default";
+
+pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
+    let mut classes = merge::classes(context);
+    let assume_components = catalog.components.is_empty();
+    let mut places: BTreeMap<(ComponentName, EnvironmentName), &Document> = BTreeMap::new();
+    for document in context.named(&[Kind::Target]) {
+        let spec = merge::merged(context, document, &mut classes);
+        let Some(component) = component(context, &spec, catalog, assume_components) else { continue };
+        let Some(environment) = environment(context, document, &spec, catalog) else { continue };
+        if let Some(earlier) = places.get(&(component.clone(), environment.clone())) {
+            let message = format!(
+                "target `{}` in {} is for `{component}` in `{environment}` already",
+                earlier.name,
+                context.findings.show(earlier.name_at)
+            );
+            let reason = "A change would not know which of them to take.";
+            context.findings.error(
+                document.name_at,
+                "spec.component",
+                codes::TWO_TARGETS,
+                message,
+                reason,
+                "Merge them, or correct the component or environment of one.",
+            );
+            continue;
+        }
+        places.insert((component.clone(), environment.clone()), document);
+        let spec = filled(spec, &[("{component}", component.as_str()), ("{environment}", environment.as_str())]);
+        let target = target(context, document, &spec, component, environment);
+        check(context, document, &spec, &target);
+        catalog.targets.insert(target.name.clone(), target);
+    }
+    merge::report_unused(context, &classes);
+}
+
+/// The component; where the project declares none at all, a target's word is enough.
+fn component(context: &mut Context<'_, '_>, spec: &Node, catalog: &mut Catalog, assume: bool) -> Option<ComponentName> {
+    let node = spec.get("component")?;
+    let name = ComponentName::from(node.text()?);
+    if catalog.components.contains_key(&name) {
+        return Some(name);
+    }
+    if !assume {
+        context.unknown(
+            node,
+            "spec.component",
+            codes::UNKNOWN_COMPONENT,
+            "component or resource",
+            catalog.components.keys().map(ComponentName::as_str),
+        );
+        return None;
+    }
+    let assumed = Component {
+        name: name.clone(),
+        title: None,
+        description: None,
+        kind: "service".to_owned(),
+        lifecycle: None,
+        owner: None,
+        system: None,
+        tier: None,
+        depends_on: Vec::new(),
+        links: Vec::new(),
+    };
+    catalog.components.insert(name.clone(), assumed);
+    Some(name)
+}
+
+fn environment(context: &mut Context<'_, '_>, document: &Document, spec: &Node, catalog: &Catalog) -> Option<EnvironmentName> {
+    match (spec.get("environment"), catalog.environments.as_slice()) {
+        (Some(node), environments) => {
+            let name = EnvironmentName::from(node.text()?);
+            // Without any environment the Config itself is at fault, which has been said.
+            if catalog.environment(&name).is_none() && !environments.is_empty() {
+                context.unknown(node, "spec.environment", codes::UNKNOWN_ENVIRONMENT, "environment", names(catalog));
+                return None;
+            }
+            Some(name)
+        }
+        (None, [only]) => Some(only.name.clone()),
+        (None, _) => {
+            let message = format!("target `{}` has no `environment`", document.name);
+            let hint = crate::findings::suggest("", names(catalog));
+            context.findings.error(
+                document.name_at,
+                "spec.environment",
+                codes::MISSING_FIELD,
+                message,
+                "The project has several environments.",
+                hint,
+            );
+            None
+        }
+    }
+}
+
+/// The tree with texts replaced in every scalar.
+fn filled(mut node: Node, values: &[(&str, &str)]) -> Node {
+    match &mut node.value {
+        Value::Empty => {}
+        Value::Scalar(text) => {
+            for (from, to) in values.iter().filter(|_| text.contains('{')).copied().collect::<Vec<_>>() {
+                *text = text.replace(from, to);
+            }
+        }
+        Value::List(items) => {
+            for item in items.iter_mut() {
+                let taken = std::mem::replace(item, Node { value: Value::Empty, at: item.at });
+                *item = filled(taken, values);
+            }
+        }
+        Value::Map(entries) => {
+            for entry in entries.iter_mut() {
+                let taken = std::mem::replace(&mut entry.value, Node { value: Value::Empty, at: entry.key_at });
+                entry.value = filled(taken, values);
+            }
+        }
+    }
+    node
+}
+
+fn target(
+    context: &mut Context<'_, '_>,
+    document: &Document,
+    spec: &Node,
+    component: ComponentName,
+    environment: EnvironmentName,
+) -> Target {
+    let database = database(context, spec);
+    let mut action = |field: &str| template(context, spec.get(field), &format!("spec.{field}"), database.as_ref());
+    let (deploy, undo, health, backup, flag) = (action("deploy"), action("undo"), action("health"), action("backup"), action("flag"));
+    let version_probe = template(context, spec.dig(&["version", "probe"]), "spec.version.probe", database.as_ref());
+    let (regions, regions_assumed) = regions(context, spec);
+    Target {
+        name: TargetName::from(document.name.as_str()),
+        component,
+        environment,
+        infrastructure: infrastructure(spec),
+        regions,
+        regions_assumed,
+        version_probe,
+        deploy,
+        undo,
+        health,
+        backup,
+        flag,
+        database,
+        traffic: traffic(spec),
+        signals: spec.get("signals").map(signals),
+        metrics_url: spec.dig(&["metrics", "url"]).and_then(Node::text).map(str::to_owned),
+        replica_capacity: spec.dig(&["capacity", "replica"]).and_then(Node::text).and_then(scalar::rate),
+        restart_ms: duration(spec, "restart"),
+        replica_hour: spec.dig(&["cost", "replicaHour"]).and_then(Node::text).and_then(Money::parse),
+        strategies_allowed: spec.texts_of("strategies"),
+        declared_at: Some(format!("{}:{}", context.findings.file(document.name_at), document.name_at.line)),
+    }
+}
+
+fn infrastructure(spec: &Node) -> Infrastructure {
+    match spec.text_of("infrastructure") {
+        Some("container") => Infrastructure::Container,
+        Some("kubernetes") => Infrastructure::Kubernetes,
+        Some("serverless") => Infrastructure::Serverless,
+        Some("database") => Infrastructure::Database,
+        Some("edge") => Infrastructure::Edge,
+        _ => Infrastructure::Vm,
+    }
+}
+
+fn database(context: &mut Context<'_, '_>, spec: &Node) -> Option<Database> {
+    let node = spec.get("database")?;
+    let (engine, connection) = (text(node, "engine")?, node.get("connection")?);
+    let path_allowed = engine == "sqlite";
+    let connection_text = connection.text()?;
+    if !scalar::is_secret(connection_text) && !(path_allowed && connection_text.starts_with("path:")) {
+        let hint = if path_allowed { "Write `path:FILE`, `env:NAME` or `file:PATH`." } else { "Write `env:NAME` or `file:PATH`." };
+        let reason = "A connection string holds a password, and secrets are never written in files.";
+        context.findings.error(
+            connection.at,
+            "spec.database.connection",
+            codes::BAD_SECRET,
+            "not a reference to a connection string",
+            reason,
+            hint,
+        );
+    }
+    Some(Database {
+        engine,
+        connection: connection_text.to_owned(),
+        lock_timeout_ms: duration(node, "lockTimeout").unwrap_or(LOCK_TIMEOUT_DEFAULT),
+        statement_timeout_ms: duration(node, "statementTimeout").unwrap_or(STATEMENT_TIMEOUT_DEFAULT),
+    })
+}
+
+fn traffic(spec: &Node) -> Option<TrafficSource> {
+    let node = spec.get("traffic")?;
+    match node.text() {
+        Some(literal) => scalar::rate(literal).map(TrafficSource::Assumed),
+        None => text(node, "query").map(TrafficSource::Query),
+    }
+}
+
+fn signals(node: &Node) -> Signals {
+    let selector = |node: &Node, field: &str| node.text_of(field).and_then(|t| Selector::parse(t).ok());
+    let errors = node.dig(&["errors", "ratio"]).and_then(|r| Some(ErrorRatio { bad: selector(r, "bad")?, total: selector(r, "total")? }));
+    let slow = node
+        .dig(&["slow", "above"])
+        .and_then(|a| Some(SlowRatio { histogram: selector(a, "histogram")?, limit_ms: duration(a, "limit")? }));
+    Signals {
+        split: node.get("split").and_then(split),
+        errors,
+        slow,
+        thresholds: node.items_of("thresholds").iter().filter_map(threshold).collect(),
+    }
+}
+
+fn split(node: &Node) -> Option<Split> {
+    Some(Split {
+        label: text(node, "label")?,
+        canary: text(node, "canary").unwrap_or_else(|| "{version}".to_owned()),
+        baseline: text(node, "baseline").unwrap_or_else(|| "{from}".to_owned()),
+    })
+}
+
+fn threshold(node: &Node) -> Option<ThresholdSignal> {
+    let number = |field: &str| node.text_of(field).and_then(|t| t.parse::<f64>().ok()).filter(|n| n.is_finite());
+    Some(ThresholdSignal {
+        name: text(node, "name")?,
+        query: text(node, "query")?,
+        min: number("min"),
+        max: number("max"),
+        failures_max: node.text_of("failuresMax").and_then(|t| t.parse().ok()).unwrap_or(FAILURES_MAX_DEFAULT),
+    })
+}
+
+fn regions(context: &mut Context<'_, '_>, spec: &Node) -> (Vec<Region>, bool) {
+    let shared = spec.get("router");
+    let declared = spec.items_of("regions");
+    if declared.is_empty() {
+        let hosts = hosts(context, spec.get("hosts"), "spec.hosts");
+        let region = Region { name: REGION_DEFAULT.into(), hosts, standby: Vec::new(), router: router(shared, REGION_DEFAULT), pair: None };
+        return (vec![region], true);
+    }
+    let mut regions: Vec<Region> = Vec::new();
+    for (index, node) in declared.iter().enumerate() {
+        let Some(name_node) = node.get("name") else { continue };
+        let Some(name) = name_node.text() else { continue };
+        let field = format!("spec.regions[{index}]");
+        if regions.iter().any(|r| r.name.as_str() == name) {
+            let message = format!("region `{name}` stands twice");
+            context.findings.error(
+                name_node.at,
+                &format!("{field}.name"),
+                codes::DUPLICATE_NAME,
+                message,
+                "A wave changes a region once.",
+                "Put all its hosts into one entry.",
+            );
+            continue;
+        }
+        regions.push(Region {
+            name: name.into(),
+            hosts: hosts(context, node.get("hosts"), &format!("{field}.hosts")),
+            standby: hosts(context, node.get("standby"), &format!("{field}.standby")),
+            router: router(node.get("router").or(shared), name),
+            pair: node.text_of("pair").map(Into::into),
+        });
+    }
+    (regions, false)
+}
+
+fn router(node: Option<&Node>, region: &str) -> Option<Router> {
+    let haproxy = node?.get("haproxy")?;
+    let filled = |field: &str| haproxy.text_of(field).map(|t| t.replace("{region}", region));
+    Some(Router::Haproxy {
+        socket: filled("socket")?,
+        backend: filled("backend")?,
+        server: filled("server").unwrap_or_else(|| "{host}".to_owned()),
+    })
+}
+
+fn hosts(context: &mut Context<'_, '_>, node: Option<&Node>, field: &str) -> Vec<HostName> {
+    let Some(node) = node else { return Vec::new() };
+    let (Some(path), Some(group)) = (node.get("inventory"), node.text_of("group")) else {
+        return node.items().iter().filter_map(Node::text).map(HostName::from).collect();
+    };
+    let Some(file) = path.text().and_then(|p| context.companion(path.at, &format!("{field}.inventory"), p)) else { return Vec::new() };
+    match inventory::hosts(&file, group) {
+        Ok(hosts) => hosts.into_iter().map(HostName::new).collect(),
+        Err(why) => {
+            let message = format!("inventory `{}` cannot be used: {why}", path.text().unwrap_or_default());
+            let at = node.get("group").map_or(node.at, |g| g.at);
+            context.findings.error(
+                at,
+                &format!("{field}.group"),
+                codes::BAD_INVENTORY,
+                message,
+                "The hosts of the target come from it.",
+                "Name a group that the inventory has.",
+            );
+            Vec::new()
+        }
+    }
+}
+
+fn check(context: &mut Context<'_, '_>, document: &Document, spec: &Node, target: &Target) {
+    check_pairs(context, spec, target);
+    check_hosts(context, spec, target);
+    if target.deploy.is_some() && target.hosts().next().is_none() {
+        let broken = spec.get("hosts").is_some() || spec.items_of("regions").iter().any(|r| r.get("hosts").is_some());
+        if !broken {
+            let message = format!("target `{}` has no hosts", target.name);
+            context.findings.error(
+                document.name_at,
+                "spec.hosts",
+                codes::TARGET_LACKS,
+                message,
+                "A deploy command is called once for each host.",
+                "Add `hosts: [ ... ]`, or `regions:` with hosts.",
+            );
+        }
+    }
+    if target.deploy.is_some() && target.health.is_none() && spec.get("health").is_none() {
+        let message = format!("target `{}` has no `health`", target.name);
+        let reason = "Nothing would tell whether a host works after it was changed.";
+        context.findings.warning(
+            document.name_at,
+            "spec.health",
+            codes::NO_HEALTH,
+            message,
+            reason,
+            "Add `health: { http: { url: \"http://{host}:8080/healthz\" } }` or an `exec`.",
+        );
+    }
+}
+
+fn check_hosts(context: &mut Context<'_, '_>, spec: &Node, target: &Target) {
+    let mut seen = BTreeSet::new();
+    let lists = spec
+        .get("hosts")
+        .into_iter()
+        .chain(spec.items_of("regions").iter().flat_map(|r| r.get("hosts").into_iter().chain(r.get("standby"))));
+    for node in lists.flat_map(Node::items) {
+        let Some(host) = node.text() else { continue };
+        if !seen.insert(host) {
+            let message = format!("host `{host}` stands twice in target `{}`", target.name);
+            context.findings.error(
+                node.at,
+                "spec.regions",
+                codes::HOST_TWICE,
+                message,
+                "It would be changed and counted twice.",
+                "Remove one of them.",
+            );
+        }
+    }
+}
+
+fn check_pairs(context: &mut Context<'_, '_>, spec: &Node, target: &Target) {
+    for (index, node) in spec.items_of("regions").iter().enumerate() {
+        let (Some(name), Some(pair)) = (node.text_of("name"), node.get("pair")) else { continue };
+        let field = format!("spec.regions[{index}].pair");
+        let Some(other) = target.regions.iter().find(|r| Some(r.name.as_str()) == pair.text()) else {
+            context.unknown(
+                pair,
+                &field,
+                codes::UNKNOWN_REGION,
+                "region",
+                target.regions.iter().map(|r| r.name.as_str()).filter(|r| *r != name),
+            );
+            continue;
+        };
+        if other.name.as_str() == name || other.pair.as_ref().map(|p| p.as_str()) != Some(name) {
+            let message = match &other.pair {
+                _ if other.name.as_str() == name => format!("region `{name}` is paired with itself"),
+                Some(third) => format!("`{name}` is paired with `{}`, which is paired with `{third}`", other.name),
+                None => format!("`{name}` is paired with `{}`, which names no pair", other.name),
+            };
+            let hint = format!("Write `pair: {name}` on the other region of the pair.");
+            context.findings.error(
+                pair.at,
+                &field,
+                codes::PAIR_NOT_MUTUAL,
+                message,
+                "Regions of one pair never change at the same time, which holds for both.",
+                hint,
+            );
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Limits on what is read, so that no input takes unbounded time or memory.
+
+/// Greatest size of one file, in bytes.
+pub const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Most files read in one project.
+pub const FILES_MAX: usize = 20_000;
+/// Deepest nesting of folders below the project's root.
+pub const FOLDER_DEPTH_MAX: usize = 16;
+/// Deepest nesting of lists and mappings in a document, aliases included.
+pub const NESTING_MAX: usize = 48;
+/// Most values in one file, aliases counted each time they are used.
+pub const VALUES_MAX: usize = 100_000;
+/// Most findings kept for one project.
+pub const FINDINGS_MAX: usize = 1_000;
+/// Longest source line shown with a finding, in characters.
+pub const SNIPPET_CHARS_MAX: usize = 400;
+/// Most hosts read from one inventory group.
+pub const HOSTS_MAX: usize = 10_000;
+/// Greatest distance, in edits, at which a name is offered as the one that was meant.
+pub const TYPO_EDITS_MAX: usize = 3;

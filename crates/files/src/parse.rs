@@ -1,0 +1,119 @@
+//! Files in memory into a catalog, changes and findings.
+
+use crate::codes;
+use crate::convert::{self, Context};
+use crate::document::{self, Document};
+use crate::findings::{Findings, Source};
+use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
+use crate::node::At;
+use crate::yaml;
+use glidepath_model::change::Change;
+use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Severity};
+use std::collections::BTreeMap;
+
+/// Everything a project's files say, and what is wrong with them.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// Components, targets, objectives, calendars, environments, settings.
+    pub catalog: Catalog,
+    /// Changes by name, each that could be read.
+    pub changes: BTreeMap<ChangeName, Change>,
+    /// Where each change was declared, `changes/checkout-3ds.yaml`.
+    pub change_files: BTreeMap<ChangeName, String>,
+    /// All findings, in the order of file, line and column.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Files read.
+    pub files: usize,
+}
+
+impl Loaded {
+    /// Whether any finding is an error.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    }
+}
+
+/// A file's path relative to the project's root, and its bytes.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Path with `/` between the parts.
+    pub path: String,
+    /// Contents.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads files that are already in memory. `companion` gives the text of SQL files and inventories by their path
+/// relative to the root, or a sentence saying why it cannot.
+pub fn parse(files: &[SourceFile], companion: &dyn Fn(&str) -> Result<String, String>) -> Loaded {
+    let mut problems = Vec::new();
+    let sources: Vec<Source> = files.iter().take(FILES_MAX).enumerate().map(|(at, file)| decode(file, at, &mut problems)).collect();
+    let mut findings = Findings::new(&sources);
+    for problem in problems {
+        findings.error(problem.at, "", problem.code, problem.message, problem.reason, problem.hint);
+    }
+    if files.len() > FILES_MAX {
+        findings.without_place(too_many_files());
+    }
+    let documents = documents(&sources, &mut findings);
+    let mut context = Context::new(&documents, companion, &mut findings);
+    let (catalog, changes, change_files) = convert::all(&mut context, &sources);
+    Loaded { catalog, changes, change_files, diagnostics: findings.finish(), files: sources.len() }
+}
+
+/// What is said of a project with more files than are read.
+pub(crate) fn too_many_files() -> Diagnostic {
+    Diagnostic::error(codes::TOO_MANY_FILES, format!("the project has more than {FILES_MAX} files"))
+        .because("Only that many are read, so that a wrong folder does not fill the memory.")
+        .hint("Check that `glidepath.yaml` lies in the right folder.")
+}
+
+fn documents(sources: &[Source], findings: &mut Findings<'_>) -> Vec<Document> {
+    let mut documents = Vec::new();
+    for (at, source) in sources.iter().enumerate() {
+        let file = u32::try_from(at).unwrap_or(u32::MAX);
+        for node in yaml::read_documents(&source.text, file, findings) {
+            documents.extend(document::read(node, findings));
+        }
+    }
+    documents
+}
+
+struct Problem {
+    at: At,
+    code: Code,
+    message: String,
+    reason: &'static str,
+    hint: &'static str,
+}
+
+fn decode(file: &SourceFile, index: usize, problems: &mut Vec<Problem>) -> Source {
+    let at = At { file: u32::try_from(index).unwrap_or(u32::MAX), line: 1, column: 1, length: 1 };
+    let mut source = Source { path: file.path.clone(), text: String::new() };
+    if file.bytes.len() as u64 > FILE_BYTES_MAX {
+        problems.push(Problem {
+            at,
+            code: codes::FILE_TOO_LARGE,
+            message: format!("the file has {} bytes; at most {FILE_BYTES_MAX} are read", file.bytes.len()),
+            reason: "Files are written and reviewed by people.",
+            hint: "Split it, or move what is not configuration elsewhere.",
+        });
+        return source;
+    }
+    match std::str::from_utf8(&file.bytes) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).clone_into(&mut source.text),
+        Err(error) => {
+            let before = String::from_utf8_lossy(&file.bytes[..error.valid_up_to()]);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            problems.push(Problem {
+                at: At { line: narrow(line), column: narrow(column), ..at },
+                code: codes::NOT_UTF8,
+                message: format!("byte {} is not UTF-8", error.valid_up_to() + 1),
+                reason: "Text in another encoding would be read as other characters.",
+                hint: "Save the file as UTF-8.",
+            });
+        }
+    }
+    source
+}

@@ -1,0 +1,151 @@
+//! The tables of all kinds.
+
+mod backstage;
+mod own;
+mod slo;
+mod target;
+
+pub(crate) use backstage::{ANNOTATIONS, EMERGENCY_PREFIX};
+pub(crate) use own::{DAYS, STRATEGIES};
+
+use crate::shape::{Field, Form, Shape};
+
+/// A kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// `glidepath.yaml`.
+    Config,
+    /// Where and how a component runs.
+    Target,
+    /// What many targets share.
+    TargetClass,
+    /// Windows and freezes.
+    Calendar,
+    /// What a team wants to alter.
+    Change,
+    /// Backstage: a piece of software.
+    Component,
+    /// Backstage: an interface.
+    Api,
+    /// Backstage: a database, queue or bucket.
+    Resource,
+    /// Backstage: components that belong together.
+    System,
+    /// Backstage: a team.
+    Group,
+    /// Backstage: a person.
+    User,
+    /// OpenSLO: a service.
+    Service,
+    /// OpenSLO: an objective.
+    Slo,
+    /// OpenSLO: an indicator that objectives share.
+    Sli,
+    /// OpenSLO: where series come from.
+    DataSource,
+}
+
+/// Our own files.
+pub(crate) const GLIDEPATH: &str = "glidepath.dev/v1";
+/// Backstage's files.
+pub(crate) const BACKSTAGE: &str = "backstage.io/v1alpha1";
+/// OpenSLO's files.
+pub(crate) const OPENSLO: &str = "openslo/v1";
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Config,
+        Self::Target,
+        Self::TargetClass,
+        Self::Calendar,
+        Self::Change,
+        Self::Component,
+        Self::Api,
+        Self::Resource,
+        Self::System,
+        Self::Group,
+        Self::User,
+        Self::Service,
+        Self::Slo,
+        Self::Sli,
+        Self::DataSource,
+    ];
+
+    /// Name as in `kind:`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Config => "Config",
+            Self::Target => "Target",
+            Self::TargetClass => "TargetClass",
+            Self::Calendar => "Calendar",
+            Self::Change => "Change",
+            Self::Component => "Component",
+            Self::Api => "API",
+            Self::Resource => "Resource",
+            Self::System => "System",
+            Self::Group => "Group",
+            Self::User => "User",
+            Self::Service => "Service",
+            Self::Slo => "SLO",
+            Self::Sli => "SLI",
+            Self::DataSource => "DataSource",
+        }
+    }
+
+    /// The `apiVersion` it stands under.
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::Config | Self::Target | Self::TargetClass | Self::Calendar | Self::Change => GLIDEPATH,
+            Self::Component | Self::Api | Self::Resource | Self::System | Self::Group | Self::User => BACKSTAGE,
+            Self::Service | Self::Slo | Self::Sli | Self::DataSource => OPENSLO,
+        }
+    }
+
+    /// The table of the kind's `spec`.
+    pub(crate) fn spec(self) -> &'static Shape {
+        match self {
+            Self::Config => &own::CONFIG,
+            Self::Target => &target::TARGET,
+            Self::TargetClass => &target::TARGET_CLASS,
+            Self::Calendar => &own::CALENDAR,
+            Self::Change => &own::CHANGE,
+            Self::Component => &backstage::COMPONENT,
+            Self::Api => &backstage::API,
+            Self::Resource => &backstage::RESOURCE,
+            Self::System => &backstage::SYSTEM,
+            Self::Group => &backstage::GROUP,
+            Self::User => &backstage::USER,
+            Self::Service => &slo::SERVICE,
+            Self::Slo => &slo::OBJECTIVE,
+            Self::Sli => &slo::INDICATOR_SPEC,
+            Self::DataSource => &slo::DATA_SOURCE,
+        }
+    }
+
+    /// The table of the kind's `metadata`.
+    pub(crate) fn metadata(self) -> &'static Shape {
+        match self.api_version() {
+            GLIDEPATH => &METADATA,
+            BACKSTAGE => &backstage::METADATA,
+            _ => &slo::METADATA,
+        }
+    }
+
+    /// Whether a document of the kind is nothing without its `spec`.
+    pub(crate) fn spec_required(self) -> bool {
+        self.spec().fields.iter().any(|f| f.required)
+    }
+}
+
+/// `metadata` of our own kinds.
+const METADATA: Shape = Shape::closed(
+    "Metadata",
+    "Name and labels.",
+    &[
+        Field::required("name", Form::Name, "Name, unique among the documents of its kind."),
+        Field::optional("labels", Form::Map(&Form::Text), "Labels by which TargetClasses select."),
+        Field::optional("annotations", Form::Map(&Form::Text), "Notes for other tools."),
+        Field::optional("description", Form::Text, "One line for people."),
+    ],
+);

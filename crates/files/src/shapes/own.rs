@@ -1,0 +1,220 @@
+//! Config, Calendar and Change.
+
+use crate::shape::{Field, Form, Shape};
+
+/// What may be preferred.
+const PREFERENCES: &[&str] = &["leastRisk", "fastest", "cheapest"];
+/// Days of the week in order, Monday first.
+pub(crate) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+/// Strategies by name.
+pub(crate) const STRATEGIES: &[&str] = &["rolling", "canary", "blue-green", "recreate", "flag", "expand-contract"];
+
+const CLASSES: &[&str] = &["standard", "normal", "emergency"];
+
+pub(super) const CONFIG: Shape = Shape::closed(
+    "Config",
+    "Settings of the project.",
+    &[
+        Field::required(
+            "environments",
+            Form::List(&Form::Either(&Form::Name, &Form::Object(&ENVIRONMENT))),
+            "Environments in the order in which a change reaches them.",
+        ),
+        Field::optional(
+            "store",
+            Form::Text,
+            "Where journals are kept: `postgres://...` or a secret reference; SQLite in the state folder when left out.",
+        ),
+        Field::optional("telemetry", Form::Object(&TELEMETRY), "Where figures come from."),
+        Field::optional("defaults", Form::Object(&DEFAULTS), "What holds when a change does not say."),
+        Field::optional("verification", Form::Object(&VERIFICATION), "What the judge is to find, with which certainty."),
+    ],
+);
+
+const ENVIRONMENT: Shape = Shape::closed(
+    "Environment",
+    "One environment.",
+    &[
+        Field::required("name", Form::Name, "Its name."),
+        Field::optional("local", Form::Boolean, "Whether one machine's own store suffices."),
+        Field::optional("gated", Form::Boolean, "Whether only a stored plan may fly here."),
+        Field::optional("minBake", Form::Duration, "Least time any exposed stage is watched."),
+        Field::optional("maxBake", Form::Duration, "Longest planned bake of one stage."),
+        Field::optional("firstStageMax", Form::Share, "Greatest share of the first canary stage."),
+        Field::optional("holdLimit", Form::Duration, "How long partial exposure may last without progress."),
+        Field::optional("verify", Form::MaybeEmptyList(&Form::Object(&VERIFY)), "Verification windows after a deployment, in order."),
+    ],
+);
+
+const VERIFY: Shape = Shape::closed(
+    "VerifyWindow",
+    "One verification window.",
+    &[
+        Field::required("name", Form::Name, "Its name."),
+        Field::required("length", Form::Duration, "Its length."),
+        Field::optional("observe", Form::Boolean, "Observes after landing and never holds the run."),
+    ],
+);
+
+const TELEMETRY: Shape = Shape::closed(
+    "Telemetry",
+    "Where figures come from.",
+    &[Field::optional("prometheus", Form::Object(&PROMETHEUS), "A Prometheus server, or one that speaks its API.")],
+);
+
+const PROMETHEUS: Shape = Shape::closed(
+    "Prometheus",
+    "A Prometheus server.",
+    &[
+        Field::required("url", Form::Url, "Base address."),
+        Field::optional("bearer", Form::Secret, "Bearer token."),
+        Field::optional("timeout", Form::Duration, "Deadline of one query."),
+    ],
+);
+
+const DEFAULTS: Shape = Shape::closed(
+    "Defaults",
+    "What holds when a change does not say.",
+    &[
+        Field::optional("planTtl", Form::Duration, "How long a plan may be flown after it was made."),
+        Field::optional("factAgeMax", Form::Duration, "Age over which an observed fact counts as stale."),
+        Field::optional("prefer", Form::Choice(PREFERENCES), "What to prefer among feasible candidates."),
+    ],
+);
+
+const VERIFICATION: Shape = Shape::closed(
+    "Verification",
+    "What the judge is to find.",
+    &[
+        Field::optional("effect", Form::Multiple, "Smallest rise of the bad share worth finding: `2x` is a doubling."),
+        Field::optional("power", Form::Share, "Probability of finding it within the bake time."),
+        Field::optional("falseAlarm", Form::Share, "False alarms allowed over the whole change."),
+        Field::optional("dispersion", Form::Multiple, "Overdispersion of the counts, `1x` for independent requests."),
+    ],
+);
+
+pub(super) const CALENDAR: Shape = Shape::closed(
+    "Calendar",
+    "When changes may and must not start.",
+    &[
+        Field::required("timeZone", Form::Text, "IANA time zone of the civil times."),
+        Field::optional("environments", Form::List(&Form::Name), "Environments it holds for; all when left out."),
+        Field::optional("windows", Form::List(&Form::Object(&WINDOW)), "Times when changes may start; always when left out."),
+        Field::optional("freezes", Form::MaybeEmptyList(&Form::Object(&FREEZE)), "Times when changes must not start."),
+        Field::optional("noFridayAfternoon", Form::Boolean, "Whether nothing starts on Fridays from 12:00; true when left out."),
+    ],
+);
+
+const WINDOW: Shape = Shape::closed(
+    "Window",
+    "A weekly window.",
+    &[
+        Field::required("name", Form::Text, "Its name."),
+        Field::required("days", Form::List(&Form::Choice(DAYS)), "Days on which it opens."),
+        Field::required("from", Form::Clock, "When it opens, `09:00`."),
+        Field::required("to", Form::Clock, "When it closes, up to `24:00`; not after `from` means the next day."),
+    ],
+);
+
+const FREEZE: Shape = Shape::closed(
+    "Freeze",
+    "A freeze.",
+    &[
+        Field::required("name", Form::Text, "Its name."),
+        Field::required("from", Form::CivilTime, "When it begins."),
+        Field::required("to", Form::CivilTime, "When it is over."),
+        Field::optional("reason", Form::Text, "Why."),
+        Field::optional("except", Form::List(&Form::Choice(CLASSES)), "Classes of change that may pass."),
+    ],
+);
+
+pub(super) const CHANGE: Shape = Shape::closed(
+    "Change",
+    "What a team wants to alter.",
+    &[
+        Field::required("title", Form::Text, "Title for people."),
+        Field::optional("reason", Form::Text, "Problem solved or feature added."),
+        Field::optional("class", Form::Choice(CLASSES), "How much ceremony it needs."),
+        Field::optional("intent", Form::Choice(&["feature", "fix", "reliability", "security"]), "What it is for."),
+        Field::optional("environments", Form::List(&Form::Name), "Environments to reach; all in their order when left out."),
+        Field::optional("owner", Form::Text, "Who answers for it, such as `group:default/payments-team`."),
+        Field::optional("ticket", Form::Either(&Form::Text, &Form::Object(&TICKET)), "Where it is tracked."),
+        Field::required("items", Form::List(&Form::Object(&ITEM)), "What is to be altered."),
+        Field::optional(
+            "onFailure",
+            Form::Choice(&["rollbackChange", "rollbackItem", "hold"]),
+            "What happens when something fails for good.",
+        ),
+        Field::optional("onWindowEnd", Form::Choice(&["finish", "hold", "rollback"]), "What happens when the window closes in mid-flight."),
+        Field::optional("constraints", Form::Object(&CONSTRAINTS), "Limits."),
+        Field::optional("prefer", Form::Choice(PREFERENCES), "What to prefer among feasible candidates."),
+    ],
+);
+
+const TICKET: Shape = Shape::closed("Ticket", "Where a change is tracked.", &[Field::required("url", Form::Url, "Address of the ticket.")]);
+
+const ITEM_TYPES: &[&str] = &["code", "config", "infrastructure", "schema", "data", "flag", "secret", "capacity", "traffic", "failover"];
+
+const ITEM: Shape = Shape::closed(
+    "Item",
+    "One component's part of a change.",
+    &[
+        Field::required("component", Form::Name, "The component."),
+        Field::optional("type", Form::Choice(ITEM_TYPES), "What kind of alteration; `code` when left out."),
+        Field::optional("to", Form::Text, "The version to reach; for a flag the share of users."),
+        Field::optional("expectFrom", Form::Text, "The version that must run now."),
+        Field::optional("artifact", Form::Text, "Digest of the artifact, `sha256:` and hexadecimal digits."),
+        Field::optional("removes", Form::Boolean, "Whether an interface is removed: consumers then go first."),
+        Field::optional("strategy", Form::Choice(STRATEGIES), "Strategy asked for."),
+        Field::optional("expand", Form::Either(&Form::Path, &Form::Object(&DATA_STEP)), "Additive step of a schema or data change."),
+        Field::optional("backfill", Form::Either(&Form::Path, &Form::Object(&DATA_STEP)), "Movement of data."),
+        Field::optional("contract", Form::Object(&CONTRACT), "The irreversible step, which becomes a follow-up change."),
+        Field::optional("flag", Form::Name, "Key of the flag."),
+        Field::optional("removeBy", Form::Time, "When the flag is to be gone."),
+    ],
+);
+
+/// Placeholders in commands of data steps.
+const DATA_PLACES: &[&str] = &["version", "component", "environment"];
+
+const DATA_STEP: Shape = Shape::closed(
+    "DataStep",
+    "One step of a data change.",
+    &[
+        Field::optional("sql", Form::Path, "File of statements."),
+        Field::optional("exec", Form::With(DATA_PLACES, &Form::Object(&DATA_EXEC)), "A command."),
+    ],
+)
+.one_of(&["sql", "exec"]);
+
+const CONTRACT: Shape = Shape::closed(
+    "Contract",
+    "The irreversible step of a data change.",
+    &[
+        Field::optional("sql", Form::Path, "File of statements."),
+        Field::optional("exec", Form::With(DATA_PLACES, &Form::Object(&DATA_EXEC)), "A command."),
+        Field::required("notBefore", Form::Duration, "How long after landing at the earliest."),
+    ],
+)
+.one_of(&["sql", "exec"]);
+
+const DATA_EXEC: Shape =
+    Shape::closed("DataExec", "A command.", &[Field::required("argv", Form::List(&Form::Template), "Program and words.")]);
+
+const CONSTRAINTS: Shape = Shape::closed(
+    "Constraints",
+    "Limits a change sets itself.",
+    &[
+        Field::optional("downtime", Form::Duration, "Downtime allowed."),
+        Field::optional("finishBefore", Form::Time, "Must be finished before."),
+        Field::optional("maxBudgetSpend", Form::Object(&BUDGET_SPEND), "Error budget it may spend."),
+        Field::optional("maxExtraCost", Form::Money, "Greatest extra cost."),
+        Field::optional("compliance", Form::List(&Form::Text), "Regimes it falls under."),
+    ],
+);
+
+const BUDGET_SPEND: Shape = Shape::closed(
+    "BudgetSpend",
+    "A part of the error budget.",
+    &[Field::required("share", Form::Share, "How much."), Field::required("of", Form::Choice(&["remaining"]), "Of what.")],
+);

@@ -1,0 +1,233 @@
+//! Target, TargetClass and the actions declared on them.
+
+use super::own::STRATEGIES;
+use crate::shape::{Field, Form, Shape};
+
+/// Placeholders that stand for the target itself; filled when the file is read.
+const SELF_PLACES: &[&str] = &["component", "environment", "region"];
+const HOST_PLACES: &[&str] = &["host", "region", "component", "environment"];
+const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "version", "from"];
+const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
+const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
+const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environment"];
+
+macro_rules! target_fields {
+    ($($head:expr),*) => {
+        &[
+            $($head,)*
+            Field::optional("infrastructure", Form::Choice(&["vm", "container", "kubernetes", "serverless", "database", "edge"]), "Kind of runway; `vm` when left out."),
+            Field::optional("regions", Form::List(&Form::Object(&REGION)), "Where it runs, region by region."),
+            Field::optional("hosts", HOSTS, "Where it runs, when there is one region only."),
+            Field::optional("router", Form::With(HOST_PLACES, &Form::Object(&ROUTER)), "Router of every region that names none; `{region}` is filled in."),
+            Field::optional("version", Form::Object(&VERSION), "How to read the version that runs."),
+            Field::optional("deploy", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How to bring a version to a host."),
+            Field::optional("undo", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How to bring the old version back; `deploy` of the old version when left out."),
+            Field::optional("health", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "How to see that a host is healthy."),
+            Field::optional("backup", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to save data before a risky step."),
+            Field::optional("flag", Form::With(FLAG_PLACES, &Form::Object(&ACTION)), "How a flag is set: `{flag}`, `{share}` in whole percent, `{value}`."),
+            Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
+            Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
+            Field::optional("signals", Form::With(SIGNAL_PLACES, &Form::Object(&SIGNALS)), "What tells good from bad."),
+            Field::optional("metrics", Form::With(HOST_PLACES, &Form::Object(&METRICS)), "Where each host's OpenMetrics page is."),
+            Field::optional("capacity", Form::Object(&CAPACITY), "What a replica can carry."),
+            Field::optional("restart", Form::Duration, "Stop plus start time of a replica."),
+            Field::optional("cost", Form::Object(&COST), "What it costs."),
+            Field::optional("strategies", Form::List(&Form::Choice(STRATEGIES)), "Strategies allowed here; any that fits when left out."),
+        ]
+    };
+}
+
+pub(super) const TARGET: Shape = Shape::closed(
+    "Target",
+    "A component in an environment: where it runs, how it is changed, checked and undone.",
+    target_fields!(
+        Field::required("component", Form::Name, "The component that runs here."),
+        Field::optional("environment", Form::Name, "The environment; may be left out when the project has one only.")
+    ),
+);
+
+pub(super) const TARGET_CLASS: Shape = Shape::closed(
+    "TargetClass",
+    "What many targets share. Fields of the Target win.",
+    target_fields!(
+        Field::required("selector", Form::Object(&SELECTOR), "Which targets it is for."),
+        Field::optional("environment", Form::Name, "The environment of its targets.")
+    ),
+);
+
+const SELECTOR: Shape = Shape::closed(
+    "TargetSelector",
+    "Which targets a class is for.",
+    &[Field::required("matchLabels", Form::Map(&Form::Text), "Labels that a target must have, all of them.")],
+);
+
+const HOSTS: Form = Form::Either(&Form::Object(&INVENTORY), &Form::List(&Form::Text));
+
+const INVENTORY: Shape = Shape::closed(
+    "Inventory",
+    "Hosts from an INI inventory.",
+    &[Field::required("inventory", Form::Path, "The file."), Field::required("group", Form::Text, "The group in it.")],
+);
+
+const REGION: Shape = Shape::closed(
+    "Region",
+    "Hosts in one region.",
+    &[
+        Field::required("name", Form::Name, "Its name."),
+        Field::optional("hosts", HOSTS, "Hosts that serve."),
+        Field::optional("standby", HOSTS, "Idle hosts that can take a second copy."),
+        Field::optional("router", Form::With(HOST_PLACES, &Form::Object(&ROUTER)), "The router in front of the hosts."),
+        Field::optional("pair", Form::Name, "The region that must not change at the same time."),
+    ],
+);
+
+const ROUTER: Shape = Shape::closed(
+    "Router",
+    "A router that can weigh hosts.",
+    &[Field::required("haproxy", Form::Object(&HAPROXY), "HAProxy by its runtime socket.")],
+);
+
+const HAPROXY: Shape = Shape::closed(
+    "Haproxy",
+    "HAProxy.",
+    &[
+        Field::required("socket", Form::Template, "Path of the admin socket."),
+        Field::required("backend", Form::Template, "Backend name."),
+        Field::optional("server", Form::Template, "Server name of a host; `{host}` when left out."),
+    ],
+);
+
+const VERSION: Shape = Shape::closed(
+    "VersionSource",
+    "How to read the version that runs.",
+    &[Field::required("probe", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "An action whose answer is the version.")],
+);
+
+const ACTION: Shape = Shape::closed(
+    "Action",
+    "An action with its limits.",
+    &[
+        Field::optional("exec", Form::Object(&EXEC), "A command."),
+        Field::optional("http", Form::Object(&HTTP), "A request."),
+        Field::optional("sql", Form::Object(&SQL), "Statements on the target's database."),
+        Field::optional("timeout", Form::Duration, "Deadline of one attempt."),
+        Field::optional("onUnknown", Form::Choice(&["rerun", "probe", "ask"]), "What an unknown outcome means."),
+        Field::optional("attempts", Form::Integer(1, 100), "Tries at most."),
+    ],
+)
+.one_of(&["exec", "http", "sql"]);
+
+const EXEC: Shape = Shape::closed(
+    "Exec",
+    "A command. Each placeholder is one word or one variable, never shell text.",
+    &[
+        Field::required("argv", Form::List(&Form::Template), "Program and words; with `shell` exactly one text without placeholders."),
+        Field::optional("shell", Form::Boolean, "Hands the text to `/bin/sh -c`; values reach it by `env` only."),
+        Field::optional("env", Form::Map(&Form::Template), "Variables."),
+        Field::optional("secrets", Form::Map(&Form::Secret), "Variables whose values are secrets."),
+        Field::optional("cwd", Form::Path, "Folder relative to the project's root."),
+        Field::optional("expectText", Form::Template, "Trimmed standard output must be this."),
+    ],
+);
+
+const HTTP: Shape = Shape::closed(
+    "Http",
+    "A request.",
+    &[
+        Field::required("url", Form::Url, "Address."),
+        Field::optional("method", Form::Choice(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]), "Method; `GET` when left out."),
+        Field::optional("headers", Form::Map(&Form::Template), "Header fields."),
+        Field::optional("secretHeaders", Form::Map(&Form::Secret), "Header fields whose values are secrets."),
+        Field::optional("body", Form::Template, "Body text."),
+        Field::optional("expect", Form::Integer(100, 599), "Expected status; 200 when left out."),
+        Field::optional("pointer", Form::Text, "JSON Pointer of the answer, such as `/version`; the trimmed body when left out."),
+        Field::optional("expectText", Form::Template, "The answer must be this."),
+    ],
+);
+
+const SQL: Shape = Shape::closed(
+    "Sql",
+    "Statements on the target's `database`.",
+    &[
+        Field::optional("path", Form::Path, "File of statements."),
+        Field::optional("text", Form::Text, "Statements."),
+        Field::optional("transaction", Form::Boolean, "Whether everything is one transaction; true when left out."),
+        Field::optional("expectText", Form::Template, "First value of the last statement must be this."),
+    ],
+)
+.one_of(&["path", "text"]);
+
+const DATABASE: Shape = Shape::closed(
+    "Database",
+    "A database.",
+    &[
+        Field::required("engine", Form::Choice(&["postgres", "sqlite"]), "Which one."),
+        Field::required("connection", Form::Text, "Secret reference of the connection string; for SQLite `path:FILE` too."),
+        Field::optional("lockTimeout", Form::Duration, "How long a statement may wait for a lock; 5 s when left out."),
+        Field::optional("statementTimeout", Form::Duration, "How long a statement may run; 15 min when left out."),
+    ],
+);
+
+const QUERY: Shape = Shape::closed("Query", "A query.", &[Field::required("query", Form::Template, "PromQL; `{region}` is filled in.")]);
+
+const METRICS: Shape = Shape::closed("Metrics", "An OpenMetrics page.", &[Field::required("url", Form::Url, "Address of a host's page.")]);
+
+const CAPACITY: Shape = Shape::closed(
+    "Capacity",
+    "What a replica can carry.",
+    &[Field::required("replica", Form::Rate, "Requests per second of one replica.")],
+);
+
+const COST: Shape = Shape::closed("Cost", "What it costs.", &[Field::required("replicaHour", Form::Money, "One replica for one hour.")]);
+
+const SIGNALS: Shape = Shape::closed(
+    "Signals",
+    "What tells a good request from a bad one, and the new version from the old.",
+    &[
+        Field::optional("split", Form::Object(&SPLIT), "How the two sides are told apart."),
+        Field::optional("errors", Form::Object(&ERRORS), "Failed requests."),
+        Field::optional("slow", Form::Object(&SLOW), "Slow requests."),
+        Field::optional("thresholds", Form::List(&Form::Object(&THRESHOLD)), "Values that must stay inside bounds."),
+    ],
+);
+
+const SPLIT: Shape = Shape::closed(
+    "Split",
+    "The label that tells the two sides apart.",
+    &[
+        Field::required("label", Form::Name, "Label name."),
+        Field::optional("canary", Form::Template, "Value on the new side; `{version}` when left out."),
+        Field::optional("baseline", Form::Template, "Value on the old side; `{from}` when left out."),
+    ],
+);
+
+const ERRORS: Shape = Shape::closed("Errors", "Failed requests.", &[Field::required("ratio", Form::Object(&RATIO), "Failed over all.")]);
+
+const RATIO: Shape = Shape::closed(
+    "Ratio",
+    "Failed over all requests, as counters.",
+    &[Field::required("bad", Form::Selector, "Counter of the failed ones."), Field::required("total", Form::Selector, "Counter of all.")],
+);
+
+const SLOW: Shape = Shape::closed("Slow", "Slow requests.", &[Field::required("above", Form::Object(&ABOVE), "Slower than a bound.")]);
+
+const ABOVE: Shape = Shape::closed(
+    "Above",
+    "Requests slower than a bound.",
+    &[
+        Field::required("histogram", Form::Selector, "The histogram, without `_bucket`."),
+        Field::required("limit", Form::Duration, "The bound; one of the histogram's buckets."),
+    ],
+);
+
+const THRESHOLD: Shape = Shape::closed(
+    "Threshold",
+    "A value that must stay inside bounds.",
+    &[
+        Field::required("name", Form::Text, "Name for people."),
+        Field::required("query", Form::Template, "PromQL."),
+        Field::optional("min", Form::Decimal, "Least good value."),
+        Field::optional("max", Form::Decimal, "Greatest good value."),
+        Field::optional("failuresMax", Form::Integer(1, 1000), "Bad looks in a row that fail the stage; 3 when left out."),
+    ],
+);
