@@ -1,0 +1,334 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use glidepath_model::Timestamp;
+use std::path::PathBuf;
+
+/// Air-traffic control for production changes: plans a change, clears it, flies it, and turns back by itself.
+#[derive(Debug, Parser)]
+#[command(name = "glidepath", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// Folder of the project; found by walking up to `glidepath.yaml` when left out.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a small, commented, valid project into a folder.
+    Init(InitArgs),
+    /// Check every file of the project; every problem at once.
+    Validate(ValidateArgs),
+    /// Work out candidate plans for a change, ranked and explained.
+    Plan(PlanArgs),
+    /// Fly a plan (or a change): show it, ask, fly it live.
+    Run(RunArgs),
+    /// What flies now; with a run, its flight card.
+    Status(StatusArgs),
+    /// Watch a run live.
+    Watch(WatchArgs),
+    /// The journal of a run, event by event.
+    Logs(LogsArgs),
+    /// Runs that ended, newest first; with a run, its record.
+    History(HistoryArgs),
+    /// The flight card of a run.
+    Card(CardArgs),
+    /// Start nothing new; gates go on watching.
+    Pause(VerbArgs),
+    /// Go on after pause, stop or hold.
+    Resume(VerbArgs),
+    /// Pass the manual step or the gate that waits.
+    Promote(VerbArgs),
+    /// Freeze exposure where it is, until the hold limit.
+    Stop(VerbArgs),
+    /// Go to safety: roll back.
+    Abort(VerbArgs),
+    /// Roll a run back, also after it landed.
+    Rollback(VerbArgs),
+    /// Try the step again that needs an operator.
+    Retry(VerbArgs),
+    /// Leave the step out that needs an operator.
+    Skip(VerbArgs),
+    /// Pass a gate against its verdict (needs --reason).
+    Override(VerbArgs),
+    /// Say that the step was done by hand.
+    MarkDone(VerbArgs),
+    /// End the run here; what is in place stays (needs --reason).
+    Abandon(VerbArgs),
+    /// Probe what is in place and journal it.
+    Reconcile(VerbArgs),
+    /// Check the journal's chains.
+    Audit {
+        /// What to do with the journal.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// See the whole product at work on this machine alone.
+    Demo(DemoArgs),
+    /// Explain an error code, such as GP0123.
+    Explain {
+        /// The code.
+        code: Option<String>,
+    },
+    /// Print the JSON Schema of a kind of file.
+    Schema {
+        /// The kind, such as `Change`; all kinds are listed when left out.
+        kind: Option<String>,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Bring traffic to safety or fly on when the owner of a run has died.
+    #[command(name = "__guard", hide = true)]
+    Guard {
+        /// Root of the project.
+        root: PathBuf,
+    },
+    /// Run one command for an attempt, on behalf of an owner that may die.
+    #[command(name = "__supervise", hide = true)]
+    Supervise {
+        /// What the supervising adapter passes on.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Print a reference page.
+    #[command(name = "__reference", hide = true)]
+    Reference {
+        /// Which.
+        page: String,
+    },
+    /// A part of the demo's fleet.
+    #[command(name = "__demo", hide = true)]
+    DemoPart {
+        /// `service`, `load` or `router`.
+        part: String,
+        /// Its words.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+}
+
+/// Form of the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs; documented and stable.
+    Json,
+}
+
+/// Form of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanForm {
+    /// A summary for the terminal.
+    #[default]
+    Human,
+    /// The plan, whole.
+    Json,
+    /// The rollout document.
+    Markdown,
+    /// The rollout document as one self-contained page.
+    Html,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Folder to write to; the present one when left out.
+    pub(crate) folder: Option<PathBuf>,
+    /// Name of the project; the folder's name when left out.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// Also prove that hosts, probes, routers and both sides of the split answer.
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| format!("`{text}` is not a time with a zone, such as 2026-12-01T09:00:00+01:00"))
+}
+
+/// What planning rests on.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PlanningArgs {
+    /// Plan as if it were this time.
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    pub(crate) at: Option<Timestamp>,
+    /// Seed of everything random in the plan.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Replay saved facts instead of observing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) facts: Option<PathBuf>,
+    /// Plan on stale or missing facts; the plan names them.
+    #[arg(long)]
+    pub(crate) accept_stale: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The change: its name, or a file.
+    pub(crate) change: String,
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// Save the facts to a file, for `--facts`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_facts: Option<PathBuf>,
+    /// Show every candidate with its figures, and every finding.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PlanForm,
+    /// Write the answer to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A plan's id (its first six digits or more), or a change.
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// Do not ask. Never stands for an approval.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print every effect in order, start none.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Take off although a calendar or budget says no; needs a reason, which is journaled.
+    #[arg(long, value_name = "REASON")]
+    pub(crate) override_gates: Option<String>,
+    /// Form of the answer: a line per event, or one JSON object per event.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// A run; all live ones when left out.
+    pub(crate) run: Option<String>,
+    /// Ended ones too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The run; the newest live one when left out.
+    pub(crate) run: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The run; the newest when left out.
+    pub(crate) run: Option<String>,
+    /// Only this step, with the captured output of its attempts.
+    #[arg(long)]
+    pub(crate) step: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// A run, for its record: predicted against actual, timeline, who did what.
+    pub(crate) run: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PlanForm,
+    /// Write the answer to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `card`.
+#[derive(Debug, Args)]
+pub(crate) struct CardArgs {
+    /// The run; the newest when left out.
+    pub(crate) run: Option<String>,
+}
+
+/// Arguments of the pilot's and operator's verbs.
+#[derive(Debug, Args)]
+pub(crate) struct VerbArgs {
+    /// The run; the only live one when left out.
+    pub(crate) run: Option<String>,
+    /// The step, where there is a choice.
+    #[arg(long)]
+    pub(crate) step: Option<String>,
+    /// Why; journaled.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// What to do with the journal.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Find changed bytes, missing tails and missing streams.
+    Verify {
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Print every event of a run (or of all) as JSON lines.
+    Export {
+        /// The run; all when left out.
+        run: Option<String>,
+    },
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Within two minutes.
+    #[arg(long)]
+    pub(crate) fast: bool,
+    /// Leave the fleet up to play with.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Folder for the demo's project; a new one in the temporary folder when left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Do not use HAProxy, even if installed.
+    #[arg(long, hide = true)]
+    pub(crate) no_haproxy: bool,
+    /// Do not use Prometheus, even if installed.
+    #[arg(long, hide = true)]
+    pub(crate) no_prometheus: bool,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}

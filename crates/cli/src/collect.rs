@@ -1,0 +1,419 @@
+//! Facts: asks hosts, routers and telemetry what is so, and dates every answer.
+//!
+//! All questions of a plan are asked at once, each under its own deadline, so that a slow host costs one deadline and not
+//! one per question. What cannot be had is listed as missing with the reason; deciding what that means is the planner's.
+
+use glidepath_model::action::HaproxyInput;
+use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, Selector, Target, TrafficSource, filled_text};
+use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
+use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts};
+use glidepath_model::plan::CountSource;
+use glidepath_model::{ActionCall, HostName, Millis, PlanId, RunId, StepId, TargetName, Timestamp, Version};
+use glidepath_ports::store::Lessons;
+use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError, Telemetry};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Deadline of one probe.
+const PROBE_TIMEOUT_MS: Millis = Millis::from_secs(5);
+/// Time between two readings of plain counter pages, from which a rate is made.
+const SCRAPE_SPAN_MS: Millis = Millis::from_secs(2);
+/// Questions under way at once.
+const QUESTIONS_MAX: usize = 64;
+
+/// What asking needs.
+#[derive(Clone)]
+pub(crate) struct Collector {
+    pub(crate) actions: Arc<BTreeMap<String, Arc<dyn Action>>>,
+    pub(crate) telemetry: Arc<dyn Telemetry>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) root: PathBuf,
+    /// Folder for the files of probes.
+    pub(crate) scratch: PathBuf,
+}
+
+/// One answered question.
+enum Answer {
+    Version(TargetName, HostName, Sourced<Version>),
+    Health(TargetName, HostName, Sourced<bool>),
+    Router(TargetName, Region, Sourced<bool>),
+    Rate(TargetName, Region, Sourced<f64>),
+    Errors(TargetName, Region, Sourced<f64>),
+    Slow(TargetName, Region, Sourced<f64>),
+    Split(TargetName, Sourced<bool>),
+    Budget(String, Sourced<BudgetFact>),
+    Missing(MissingFact),
+}
+
+type Question = BoxFuture<'static, Vec<Answer>>;
+
+impl Collector {
+    /// Collects everything about `scope`; the rest of the catalog is only declared.
+    pub(crate) async fn collect(&self, catalog: &Catalog, scope: &[TargetName], lessons: Lessons, active: BTreeMap<TargetName, RunId>) -> Facts {
+        let mut questions: Vec<Question> = Vec::new();
+        for target in scope.iter().filter_map(|name| catalog.targets.get(name)) {
+            questions.extend(self.host_questions(target));
+            questions.extend(self.router_questions(target));
+            questions.extend(self.traffic_questions(catalog, target));
+        }
+        questions.extend(self.budget_questions(catalog, scope));
+        let answers = self.ask_all(questions).await;
+        let now = self.clock.now();
+        let mut facts = Facts::of_catalog(catalog.clone(), now);
+        facts.targets = scope.iter().map(|name| (name.clone(), TargetFacts::default())).collect();
+        facts.history = lessons.history;
+        facts.durations = lessons
+            .durations
+            .into_iter()
+            .map(|(key, fact)| (key, Sourced::observed(fact, format!("{} earlier steps", fact.count), now)))
+            .collect();
+        facts.active = active;
+        for answer in answers {
+            put(&mut facts, answer);
+        }
+        facts.missing.sort_by(|a, b| (&a.target, &a.kind, &a.what).cmp(&(&b.target, &b.kind, &b.what)));
+        facts
+    }
+
+    async fn ask_all(&self, questions: Vec<Question>) -> Vec<Answer> {
+        let permits = Arc::new(tokio::sync::Semaphore::new(QUESTIONS_MAX));
+        let mut tasks = tokio::task::JoinSet::new();
+        for (at, question) in questions.into_iter().enumerate() {
+            let permits = permits.clone();
+            tasks.spawn(async move {
+                let _permit = permits.acquire_owned().await;
+                (at, question.await)
+            });
+        }
+        let mut answers = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            answers.extend(done.ok());
+        }
+        answers.sort_by_key(|(at, _)| *at);
+        answers.into_iter().flat_map(|(_, a)| a).collect()
+    }
+
+    fn host_questions(&self, target: &Target) -> Vec<Question> {
+        let mut questions: Vec<Question> = Vec::new();
+        for (region, host) in target.hosts() {
+            let values = host_values(target, region, host);
+            for (kind, template) in [("version", &target.version_probe), ("health", &target.health)] {
+                let Some(template) = template else { continue };
+                let (this, template, values) = (self.clone(), template.clone(), values.clone());
+                let (name, host) = (target.name.clone(), host.clone());
+                questions.push(Box::pin(async move { this.ask_host(kind, name, host, &template, &values).await }));
+            }
+        }
+        questions
+    }
+
+    async fn ask_host(&self, kind: &'static str, target: TargetName, host: HostName, template: &ActionTemplate, values: &BTreeMap<&str, String>) -> Vec<Answer> {
+        let what = format!("{kind} of {target} on {host}");
+        let missing = |why: String| vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() })];
+        let call = match template.filled(values) {
+            Ok(call) => call,
+            Err(unknown) => return missing(format!("its probe uses {{{}}}, which has no value here", unknown.join("}, {"))),
+        };
+        let source = source_of(&call);
+        let outcome = self.call(&call, template.timeout_ms.unwrap_or(PROBE_TIMEOUT_MS), &format!("{kind}-{target}-{host}")).await;
+        let now = self.clock.now();
+        match (kind, outcome) {
+            ("version", Outcome::Done { outputs }) => match outputs.get("text").and_then(|t| t.as_str()).map(str::trim) {
+                Some(text) if !text.is_empty() => vec![Answer::Version(target, host, Sourced::observed(Version::new(text), source, now))],
+                _ => missing(format!("{source} answered nothing")),
+            },
+            (_, Outcome::Done { .. }) => vec![Answer::Health(target, host, Sourced::observed(true, source, now))],
+            ("health", Outcome::NotDone { reason, .. }) => {
+                let mut answers = vec![Answer::Health(target.clone(), host.clone(), Sourced::observed(false, source, now))];
+                answers.extend(missing(reason));
+                answers
+            }
+            (_, Outcome::NotDone { reason, .. } | Outcome::Unknown { reason }) => missing(reason),
+        }
+    }
+
+    fn router_questions(&self, target: &Target) -> Vec<Question> {
+        let mut questions: Vec<Question> = Vec::new();
+        for region in target.regions.iter().cloned() {
+            let Some(Router::Haproxy { socket, backend, server }) = region.router.clone() else { continue };
+            let (this, name) = (self.clone(), target.name.clone());
+            let servers = region.hosts.iter().map(|h| filled_text(&server, &BTreeMap::from([("host", h.to_string())]), &mut Vec::new())).collect();
+            let input = HaproxyInput { socket: socket.clone(), backend, expect_servers: servers, ..HaproxyInput::default() };
+            questions.push(Box::pin(async move {
+                let call = ActionCall { kind: "haproxy".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or_default() };
+                let outcome = this.call(&call, PROBE_TIMEOUT_MS, &format!("router-{name}-{}", region.name)).await;
+                let now = this.clock.now();
+                let source = format!("haproxy {socket}");
+                match outcome {
+                    Outcome::Done { .. } => vec![Answer::Router(name, region, Sourced::observed(true, source, now))],
+                    Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => {
+                        let what = format!("router of {name} in {}", region.name);
+                        let missing = MissingFact { what, why: reason, target: Some(name.clone()), kind: "router".to_owned() };
+                        vec![Answer::Router(name, region, Sourced::observed(false, source, now)), Answer::Missing(missing)]
+                    }
+                }
+            }));
+        }
+        questions
+    }
+
+    fn traffic_questions(&self, catalog: &Catalog, target: &Target) -> Vec<Question> {
+        let source = count_source(catalog, target);
+        let mut questions: Vec<Question> = Vec::new();
+        let regions = target.regions.len().max(1) as f64;
+        for region in &target.regions {
+            match (&target.traffic, &source) {
+                (Some(TrafficSource::Assumed(rate)), _) => {
+                    let place = target.declared_at.clone().unwrap_or_else(|| format!("target {}", target.name));
+                    let answer = Answer::Rate(target.name.clone(), region.clone(), Sourced::assumed(rate / regions, place, Timestamp::EPOCH));
+                    questions.push(Box::pin(async move { vec![answer] }));
+                }
+                (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus { .. })) => {
+                    let query = filled_text(query, &region_values(target, region), &mut Vec::new());
+                    let what = ("traffic", format!("request rate of {} in {}", target.name, region.name));
+                    questions.push(self.value_question(source.clone(), query, what, target.name.clone(), {
+                        let (name, region) = (target.name.clone(), region.clone());
+                        move |fact| Answer::Rate(name, region, fact)
+                    }));
+                }
+                (Some(TrafficSource::Query(_)), _) | (None, _) => {}
+            }
+            if let Some(source) = &source {
+                questions.extend(self.ratio_questions(target, region, source));
+            }
+        }
+        questions
+    }
+
+    /// Error and slow ratios; and, where no traffic query is declared, the rate from the same counters.
+    fn ratio_questions(&self, target: &Target, region: &Region, source: &CountSource) -> Vec<Question> {
+        let Some(signals) = &target.signals else { return Vec::new() };
+        let values = region_values(target, region);
+        let fill = |s: &Selector| s.clone().map_values(|v| filled_text(v, &values, &mut Vec::new()));
+        let pairs = [
+            signals.errors.as_ref().map(|e| ("errors", fill(&e.bad), fill(&e.total), None)),
+            signals.slow.as_ref().map(|s| {
+                let base = fill(&s.histogram);
+                let total = Selector { metric: format!("{}_count", base.metric), ..base.clone() };
+                let good = Selector { metric: format!("{}_bucket", base.metric), ..base }.with("le", &bound_text(s.limit_ms));
+                ("slow", good, total, Some(()))
+            }),
+        ];
+        let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_))) && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus { .. }));
+        let mut questions: Vec<Question> = Vec::new();
+        for (kind, part, total, part_is_good) in pairs.into_iter().flatten() {
+            let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.clone());
+            let with_rate = rate_wanted && kind == "errors";
+            questions.push(Box::pin(async move { this.ask_ratio(kind, name, region, &source, (&part, &total, part_is_good.is_some()), with_rate).await }));
+        }
+        questions
+    }
+
+    async fn ask_ratio(
+        &self,
+        kind: &'static str,
+        target: TargetName,
+        region: Region,
+        source: &CountSource,
+        (part, total, part_is_good): (&Selector, &Selector, bool),
+        with_rate: bool,
+    ) -> Vec<Answer> {
+        let what = format!("{kind} of {target} in {}", region.name);
+        let missing = |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() });
+        let (all, some) = match (self.telemetry.counters(source, total).await, self.telemetry.counters(source, part).await) {
+            (Ok(all), Ok(some)) => (all, some),
+            (Err(error), _) | (_, Err(error)) => return vec![missing(error.to_string())],
+        };
+        let (all_sum, some_sum): (f64, f64) = (all.series.values().sum(), some.series.values().sum());
+        let mut answers = Vec::new();
+        if kind == "errors" {
+            let found = !all.series.is_empty();
+            answers.push(Answer::Split(target.clone(), Sourced::observed(found, format!("counters {total}"), all.observed_at)));
+        }
+        if all_sum <= 0.0 || !all_sum.is_finite() || !some_sum.is_finite() {
+            answers.push(missing(format!("{total} counts no request")));
+            return answers;
+        }
+        let ratio = if part_is_good { 1.0 - some_sum / all_sum } else { some_sum / all_sum };
+        let fact = Sourced::observed(ratio.clamp(0.0, 1.0), format!("counters since the processes began: {part} over {total}"), all.observed_at);
+        answers.push(if kind == "errors" { Answer::Errors(target.clone(), region.clone(), fact) } else { Answer::Slow(target.clone(), region.clone(), fact) });
+        if with_rate {
+            answers.push(self.ask_rate(target.clone(), region, source, total, &all.series, all.observed_at).await);
+        }
+        answers
+    }
+
+    async fn ask_rate(&self, target: TargetName, region: Region, source: &CountSource, total: &Selector, first: &BTreeMap<String, f64>, first_at: Timestamp) -> Answer {
+        self.clock.sleep_until(self.clock.now().plus(SCRAPE_SPAN_MS)).await;
+        let what = format!("request rate of {target} in {}", region.name);
+        let missing = |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: "traffic".to_owned() });
+        match self.telemetry.counters(source, total).await {
+            Err(error) => missing(error.to_string()),
+            Ok(second) => {
+                let seconds = second.observed_at.since(first_at).as_secs_f64();
+                let grown: f64 = second.series.iter().map(|(key, now)| (now - first.get(key).copied().unwrap_or(0.0)).max(0.0)).sum();
+                if seconds <= 0.0 {
+                    return missing("the source's clock stood still between two readings".to_owned());
+                }
+                Answer::Rate(target.clone(), region, Sourced::observed(grown / seconds, format!("two readings of {total}, {seconds:.1} s apart"), second.observed_at))
+            }
+        }
+    }
+
+    fn value_question(
+        &self,
+        source: CountSource,
+        query: String,
+        (kind, what): (&'static str, String),
+        target: TargetName,
+        make: impl FnOnce(Sourced<f64>) -> Answer + Send + 'static,
+    ) -> Question {
+        let this = self.clone();
+        Box::pin(async move {
+            let missing = |why: String| vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() })];
+            match this.telemetry.value(&source, &query).await {
+                Ok(Some(reading)) => vec![make(Sourced::observed(reading.value, query, reading.observed_at))],
+                Ok(None) => missing(format!("`{query}` has no value")),
+                Err(error) => missing(error.to_string()),
+            }
+        })
+    }
+
+    fn budget_questions(&self, catalog: &Catalog, scope: &[TargetName]) -> Vec<Question> {
+        use glidepath_model::catalog::Indicator;
+        let Some(prometheus) = &catalog.settings.prometheus else { return Vec::new() };
+        let source = CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms };
+        let touched = |objective: &glidepath_model::catalog::Objective| scope.iter().filter_map(|n| catalog.targets.get(n)).any(|t| t.component == objective.component);
+        let mut questions: Vec<Question> = Vec::new();
+        for objective in catalog.objectives.iter().filter(|o| touched(o)).cloned() {
+            let Indicator::Ratio { bad, good, total } = objective.indicator.clone() else { continue };
+            let range = format!("[{}s]", objective.period_ms.0 / 1000);
+            let increase = move |query: &str| if query.contains('[') { query.to_owned() } else { format!("sum(increase({query}{range}))") };
+            let (part, part_is_good) = match (bad, good) {
+                (Some(bad), _) => (bad, false),
+                (None, Some(good)) => (good, true),
+                (None, None) => continue,
+            };
+            let (this, source) = (self.clone(), source.clone());
+            questions.push(Box::pin(async move {
+                let missing = |why: String| vec![Answer::Missing(MissingFact { what: format!("error budget of {}", objective.name), why, target: None, kind: "budget".to_owned() })];
+                let (all, some) = match (this.telemetry.value(&source, &increase(&total)).await, this.telemetry.value(&source, &increase(&part)).await) {
+                    (Ok(Some(all)), Ok(some)) => (all, some.map_or(0.0, |s| s.value)),
+                    (Ok(None), _) => return missing(format!("`{total}` counts nothing over the period")),
+                    (Err(error), _) | (_, Err(error)) => return missing(error.to_string()),
+                };
+                if all.value <= 0.0 {
+                    return missing(format!("`{total}` counts nothing over the period"));
+                }
+                let bad_ratio = if part_is_good { 1.0 - some / all.value } else { some / all.value };
+                let remaining = 1.0 - bad_ratio / objective.target.rest().as_f64().max(1e-9);
+                vec![Answer::Budget(objective.name.clone(), Sourced::observed(BudgetFact { bad_ratio, total: all.value, remaining }, increase(&total), all.observed_at))]
+            }));
+        }
+        questions
+    }
+
+    /// Calls an action outside any run.
+    async fn call(&self, call: &ActionCall, timeout: Millis, label: &str) -> Outcome {
+        let Some(action) = self.actions.get(&call.kind) else {
+            return Outcome::NotDone { reason: format!("there is no action `{}`", call.kind), retryable: false };
+        };
+        let safe: String = label.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let attempt_dir = self.scratch.join(safe);
+        if let Err(error) = std::fs::create_dir_all(&attempt_dir) {
+            return Outcome::NotDone { reason: format!("{} cannot be made: {error}", attempt_dir.display()), retryable: false };
+        }
+        let context = ActionContext {
+            run: RunId::new("facts"),
+            plan: PlanId::new("none"),
+            attempt: AttemptRef { step: StepId::new(label), direction: Direction::Probe, round: 1, number: 1 },
+            idempotency_key: format!("facts/{label}"),
+            deadline: self.clock.now().plus(timeout),
+            cancel: CancelToken::new(),
+            processes: Arc::new(Unjournaled),
+            progress: Arc::new(Silent),
+            secrets: self.secrets.clone(),
+            root: self.root.clone(),
+            attempt_dir: attempt_dir.clone(),
+        };
+        let outcome = action.run(&context, &call.input).await;
+        let _ = std::fs::remove_dir_all(attempt_dir);
+        outcome
+    }
+}
+
+/// Probes outside runs only read: nothing has to be accounted for after a crash.
+struct Unjournaled;
+
+impl ProcessJournal for Unjournaled {
+    fn started(&self, _: &AttemptRef, _: ProcessMark) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+struct Silent;
+
+impl ProgressSink for Silent {
+    fn line(&self, _: &AttemptRef, _: &str) {}
+}
+
+fn put(facts: &mut Facts, answer: Answer) {
+    let of = |facts: &mut Facts, name: TargetName, set: &dyn Fn(&mut TargetFacts)| set(facts.targets.entry(name).or_default());
+    match answer {
+        Answer::Version(name, host, fact) => of(facts, name, &|t| drop(t.versions.insert(host.clone(), fact.clone()))),
+        Answer::Health(name, host, fact) => of(facts, name, &|t| drop(t.healthy.insert(host.clone(), fact.clone()))),
+        Answer::Router(name, region, fact) => of(facts, name, &|t| drop(t.routers.insert(region.name.clone(), fact.clone()))),
+        Answer::Rate(name, region, mut fact) => {
+            if fact.assumed {
+                fact.observed_at = facts.collected_at;
+            }
+            of(facts, name, &|t| drop(t.request_rate.insert(region.name.clone(), fact.clone())));
+        }
+        Answer::Errors(name, region, fact) => of(facts, name, &|t| drop(t.error_ratio.insert(region.name.clone(), fact.clone()))),
+        Answer::Slow(name, region, fact) => of(facts, name, &|t| drop(t.slow_ratio.insert(region.name.clone(), fact.clone()))),
+        Answer::Split(name, fact) => of(facts, name, &|t| t.split_answers = Some(fact.clone())),
+        Answer::Budget(name, fact) => drop(facts.budgets.insert(name, fact)),
+        Answer::Missing(missing) => facts.missing.push(missing),
+    }
+}
+
+/// Where counters of a target are read, if anywhere.
+pub(crate) fn count_source(catalog: &Catalog, target: &Target) -> Option<CountSource> {
+    match (&target.metrics_url, &catalog.settings.prometheus) {
+        (Some(url), _) => {
+            let urls = target.hosts().map(|(region, host)| filled_text(url, &host_values(target, region, host), &mut Vec::new())).collect();
+            Some(CountSource::Scrape { urls, timeout_ms: PROBE_TIMEOUT_MS })
+        }
+        (None, Some(p)) => Some(CountSource::Prometheus { url: p.url.clone(), bearer: p.bearer.clone(), timeout_ms: p.timeout_ms }),
+        (None, None) => None,
+    }
+}
+
+fn region_values(target: &Target, region: &Region) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("region", region.name.to_string()), ("component", target.component.to_string()), ("environment", target.environment.to_string())])
+}
+
+fn host_values(target: &Target, region: &Region, host: &HostName) -> BTreeMap<&'static str, String> {
+    let mut values = region_values(target, region);
+    values.insert("host", host.to_string());
+    values
+}
+
+/// Bucket bound as Prometheus clients write it, in seconds.
+fn bound_text(limit: Millis) -> String {
+    format!("{}", limit.0 as f64 / 1000.0)
+}
+
+fn source_of(call: &ActionCall) -> String {
+    let field = |name: &str| call.input.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+    match call.kind.as_str() {
+        "http" => format!("http {}", field("url").unwrap_or_default()),
+        "exec" => {
+            let words = call.input.get("argv").and_then(|v| v.as_array()).map(|a| a.iter().filter_map(|w| w.as_str()).collect::<Vec<_>>().join(" "));
+            format!("exec {}", words.unwrap_or_default())
+        }
+        kind => kind.to_owned(),
+    }
+}

@@ -1,0 +1,43 @@
+//! `audit verify`, `audit export`: the journal as evidence.
+
+use crate::args::Form;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::world::{EVENTS_MAX, RUNS_MAX, World};
+use glidepath_model::{Code, Diagnostic};
+use std::path::Path;
+
+/// `audit verify`.
+pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
+    let audit = World::open(root)?.store.verify().await?;
+    if form == Form::Json {
+        output::json(&serde_json::json!({ "streams": audit.streams, "events": audit.events, "findings": audit.findings, "intact": audit.findings.is_empty() }));
+    } else if audit.findings.is_empty() {
+        output::data(&format!("intact: {} events in {} streams, every chain closed", audit.events, audit.streams));
+    }
+    if audit.findings.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let diagnostics = audit.findings.into_iter().map(|line| {
+        Diagnostic::error(Code(657), line)
+            .because("the journal is evidence: it says something else now than when it was written")
+            .hint("keep the .glidepath folder as it is and compare it with a backup")
+    });
+    Err(Failure { exit: Exit::Internal, diagnostics: diagnostics.collect() })
+}
+
+/// `audit export`.
+pub(crate) async fn export(root: &Path, run: Option<&str>) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    let runs = match run {
+        Some(_) => vec![world.find_run(run).await?],
+        None => world.store.runs(false, RUNS_MAX).await?,
+    };
+    for summary in runs {
+        for recorded in world.store.read_run(&summary.run, 0, EVENTS_MAX).await? {
+            output::data(&serde_json::json!({ "run": summary.run, "plan": summary.plan, "recorded": recorded }).to_string());
+        }
+    }
+    Ok(Exit::Done)
+}

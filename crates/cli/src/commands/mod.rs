@@ -1,0 +1,13 @@
+//! One file per command.
+
+pub(crate) mod audit;
+pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod init;
+pub(crate) mod plan;
+pub(crate) mod reference;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod status;
+pub(crate) mod validate;
+pub(crate) mod verbs;

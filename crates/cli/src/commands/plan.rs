@@ -1,0 +1,60 @@
+//! `plan CHANGE`: candidates, ranked and explained; the winner as summary, document or data.
+
+use crate::args::{PlanArgs, PlanForm};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::planning::{self, Planned};
+use crate::world::World;
+use crate::{output, project};
+use glidepath_model::Severity;
+use std::path::Path;
+
+pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
+    let loaded = project::load(root)?;
+    output::findings(&loaded.diagnostics);
+    let change = project::find_change(&loaded, root, &args.change)?.clone();
+    let world = World::open(root)?;
+    let planned = planning::plan(&world, &loaded, &change, &args.planning).await?;
+    world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
+    if let Some(file) = &args.save_facts {
+        std::fs::write(file, &planned.facts_bytes)?;
+        output::say(&format!("facts: {}", file.display()));
+    }
+    let text = render(&planned, args);
+    match &args.out {
+        Some(file) => {
+            std::fs::write(file, text)?;
+            output::say(&format!("plan {}: {}", planned.plan.id.short(), file.display()));
+        }
+        None => output::data(&text),
+    }
+    if args.format == PlanForm::Human && args.out.is_none() {
+        let warnings = planned.plan.findings.iter().filter(|d| d.severity != Severity::Note).count();
+        if warnings > 0 && !args.all {
+            output::say(&format!("\n{warnings} findings; `--all` shows each with its reason and what to do."));
+        }
+        output::say(&format!("\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.", planned.plan.id.short(), args.change));
+    }
+    Ok(Exit::Done)
+}
+
+fn render(planned: &Planned, args: &PlanArgs) -> String {
+    let document = || glidepath_report::document(&planned.plan, &planned.facts);
+    match args.format {
+        PlanForm::Human => {
+            let style = if args.out.is_none() && output::stdout_is_styled() { glidepath_report::Style::Ansi } else { glidepath_report::Style::Plain };
+            let mut text = glidepath_report::summary(&planned.plan, style);
+            if args.all {
+                for finding in &planned.plan.findings {
+                    text.push('\n');
+                    text.push_str(&output::render(finding, style == glidepath_report::Style::Ansi));
+                    text.push('\n');
+                }
+            }
+            text
+        }
+        PlanForm::Json => serde_json::to_string_pretty(&planned.plan).unwrap_or_default(),
+        PlanForm::Markdown => glidepath_report::to_markdown(&document()),
+        PlanForm::Html => glidepath_report::to_html(&document()),
+    }
+}

@@ -1,0 +1,156 @@
+//! `run PLAN|CHANGE`: show, ask, fly live.
+
+use crate::args::{Form, RunArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::planning::{self, Planned};
+use crate::world::{World, who};
+use crate::flight::{self, Beginning};
+use crate::{output, project};
+use glidepath_model::plan::TakeoffGate;
+use glidepath_model::{Catalog, Code, Diagnostic, Facts, Plan, RunId, Timestamp};
+use glidepath_ports::store::Submission;
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    let Planned { plan, facts, .. } = find_or_make(&world, root, args).await?;
+    let now = args.planning.at.filter(|_| args.dry_run).unwrap_or_else(|| world.clock.now());
+    if args.dry_run {
+        output::data(&glidepath_report::summary(&plan, style()));
+        dry_run(&plan);
+        return Ok(Exit::Done);
+    }
+    cleared(&plan, &facts, now, args.override_gates.as_deref())?;
+    claims_are_free(&world, &plan).await?;
+    if args.format == Form::Human && !args.yes {
+        output::data(&glidepath_report::summary(&plan, style()));
+    }
+    if !args.yes && !asked(&plan)? {
+        output::say("Nothing was started.");
+        return Ok(Exit::Aborted);
+    }
+    let run = new_run_id();
+    let mut starter = who();
+    if let Some(reason) = &args.override_gates {
+        starter.known_by = format!("{}; passed the take-off gates because: {reason}", starter.known_by);
+    }
+    output::say(&format!("{run} flies plan {} ({}).", plan.id.short(), plan.body.change.title));
+    output::say(&format!("  from another terminal: glidepath watch {run} | pause | stop | abort | promote"));
+    let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter };
+    flight::fly(&world, &run, Beginning::Submit(submission), args.format, Some(facts)).await
+}
+
+fn style() -> glidepath_report::Style {
+    if output::stdout_is_styled() { glidepath_report::Style::Ansi } else { glidepath_report::Style::Plain }
+}
+
+/// A stored plan by its id, or a plan made now from a change.
+async fn find_or_make(world: &World, root: &Path, args: &RunArgs) -> Result<Planned, Failure> {
+    let is_id = args.what.len() >= 6 && args.what.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_id && let Ok(stored) = world.store.load_plan(&args.what).await {
+        let facts = serde_json::from_slice(&stored.facts)
+            .map_err(|error| Failure::usage(format!("the facts of plan {} cannot be read: {error}", args.what), "plan the change again"))?;
+        return Ok(Planned { plan: stored.plan, facts, facts_bytes: stored.facts });
+    }
+    let loaded = project::load(root)?;
+    output::findings(&loaded.diagnostics);
+    let change = project::find_change(&loaded, root, &args.what)?.clone();
+    let gated: Vec<_> = loaded.catalog.environments.iter().filter(|e| e.gated && change.environments.contains(&e.name)).map(|e| e.name.as_str()).collect();
+    if !gated.is_empty() && !args.dry_run {
+        let message = format!("{} is gated: it takes a plan that people have seen, not a change", gated.join(", "));
+        let hint = format!("`glidepath plan {}`, then `glidepath run` with the plan's id", args.what);
+        return Err(Failure::new(Exit::Refused, Diagnostic::error(Code(660), message).hint(hint)));
+    }
+    let planned = planning::plan(world, &loaded, &change, &args.planning).await?;
+    world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
+    Ok(planned)
+}
+
+/// Checks what must hold at take-off; every refusal at once.
+fn cleared(plan: &Plan, facts: &Facts, now: Timestamp, overridden: Option<&str>) -> Result<(), Failure> {
+    let mut refusals = not_local(plan, &facts.catalog);
+    let mut overridable = Vec::new();
+    for gate in &plan.body.takeoff {
+        match gate {
+            TakeoffGate::Fresh if plan.body.expires_at <= now => refusals.push(
+                Diagnostic::error(Code(661), format!("plan {} expired at {}", plan.id.short(), plan.body.expires_at))
+                    .because("the facts it rests on may no longer hold")
+                    .hint(format!("`glidepath plan {}` makes a new one", plan.body.change.name)),
+            ),
+            TakeoffGate::Calendar { environment, calendars } => {
+                let verdict = glidepath_calendar::may_start(calendars, environment, plan.body.change.class, now);
+                if !verdict.allowed {
+                    let opens = verdict.opens_at.map_or_else(|| "no window opens in the next 60 days".to_owned(), |at| format!("it may start at {at}"));
+                    overridable.push(
+                        Diagnostic::error(Code(662), format!("cannot start in {environment}: {}", verdict.reasons.join("; ")))
+                            .hint(format!("{opens}; `--override-gates REASON` passes and journals who and why")),
+                    );
+                }
+            }
+            TakeoffGate::Budget { objective, remaining } if *remaining <= 0.0 && plan.body.change.intent == glidepath_model::change::Intent::Feature => overridable.push(
+                Diagnostic::error(Code(663), format!("the error budget of {objective} is exhausted ({:.0} % left)", remaining * 100.0))
+                    .because("only fixes, reliability and security changes pass an exhausted budget")
+                    .hint("wait until budget returns, or state the change's intent; `--override-gates REASON` passes and journals who and why"),
+            ),
+            // That the hosts still run what the plan was made for is the first thing the run itself checks.
+            TakeoffGate::Fresh | TakeoffGate::StillRuns { .. } | TakeoffGate::Budget { .. } => {}
+        }
+    }
+    if overridden.is_none() {
+        refusals.append(&mut overridable);
+    }
+    if refusals.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Refused, diagnostics: refusals }) }
+}
+
+fn not_local(plan: &Plan, catalog: &Catalog) -> Vec<Diagnostic> {
+    let names: BTreeSet<_> = plan.body.assignments.iter().map(|a| &a.environment).collect();
+    let shared = names.into_iter().filter(|name| catalog.environment(name).is_some_and(|e| !e.local));
+    shared
+        .map(|name| {
+            Diagnostic::error(Code(664), format!("environment {name} is shared, and this project has only a store of its own machine"))
+                .because("a lock in one clone is no lock: somebody else could change the same targets at the same time")
+                .hint("if only this machine ever changes it, say `local: true` for it in glidepath.yaml; a shared store comes with PostgreSQL")
+        })
+        .collect()
+}
+
+async fn claims_are_free(world: &World, plan: &Plan) -> Result<(), Failure> {
+    let active = world.active().await?;
+    let held: BTreeSet<_> = plan.body.assignments.iter().filter_map(|a| active.get(&a.target).map(|run| (&a.target, run))).collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let diagnostics = held.into_iter().map(|(target, run)| {
+        Diagnostic::error(Code(665), format!("{target} is held by {run}")).hint(format!("`glidepath watch {run}` shows it; it lets go when it ends"))
+    });
+    Err(Failure { exit: Exit::Claimed, diagnostics: diagnostics.collect() })
+}
+
+/// Asks on the terminal; without one, `--yes` is needed.
+fn asked(plan: &Plan) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("nobody is at the terminal to ask", "look at the plan with `glidepath plan`, then add `--yes`"));
+    }
+    let _ = write!(std::io::stderr().lock(), "\nFly plan {} now? [y/N] ", plan.id.short());
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+fn dry_run(plan: &Plan) {
+    output::data("\nEvery effect, in order; nothing was started:\n");
+    for (at, step) in plan.body.steps.iter().enumerate() {
+        output::data(&format!("{:>4}. {}\n      {}", at + 1, step.id, step.command));
+    }
+}
+
+/// `run-` and twelve characters that no other run of this machine has.
+fn new_run_id() -> RunId {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    RunId::new(format!("run-{:012x}", hasher.finish() & 0xffff_ffff_ffff))
+}

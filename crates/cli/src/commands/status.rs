@@ -1,0 +1,198 @@
+//! `status`, `card`, `logs`, `history`, `watch`: what flies and what flew.
+
+use crate::args::{CardArgs, Form, HistoryArgs, LogsArgs, PlanForm, StatusArgs, WatchArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::view::View;
+use crate::world::{Dossier, EVENTS_MAX, RUNS_MAX, World};
+use crate::{flight, output};
+use glidepath_engine::RunState;
+use glidepath_model::{Event, RunId, StepId};
+use glidepath_model::projection::RunSummary;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Time between two looks into the journal.
+const WATCH_POLL: Duration = Duration::from_millis(150);
+
+/// `status [RUN]`.
+pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    if args.run.is_some() {
+        let summary = world.find_run(args.run.as_deref()).await?;
+        return show_one(&world, &summary, args.format).await;
+    }
+    let runs = world.store.runs(!args.all, RUNS_MAX).await?;
+    if args.format == Form::Json {
+        output::json(&runs);
+        return Ok(Exit::Done);
+    }
+    if runs.is_empty() {
+        output::say(if args.all { "No run yet." } else { "Nothing flies. `glidepath status --all` lists what flew." });
+    }
+    for run in &runs {
+        output::data(&line(run));
+    }
+    Ok(Exit::Done)
+}
+
+fn line(run: &RunSummary) -> String {
+    format!("{:<18} {:<14} {:<24} {}  {}", run.run, run.status, run.change, run.started_at, run.now)
+}
+
+async fn show_one(world: &World, summary: &RunSummary, form: Form) -> Result<Exit, Failure> {
+    let dossier = world.dossier(summary).await?;
+    let state = fold(&summary.run, &dossier)?;
+    match form {
+        Form::Human => output::data(&glidepath_report::card(&dossier.plan, dossier.facts.as_ref(), Some(&state), world.clock.now())),
+        Form::Json => {
+            let exposures: Vec<_> = state
+                .exposures(&dossier.plan.body)
+                .into_iter()
+                .map(|e| serde_json::json!({ "target": e.target, "region": e.region, "share": e.share.as_f64(), "since": e.since }))
+                .collect();
+            let steps: Vec<_> = dossier
+                .plan
+                .body
+                .steps
+                .iter()
+                .filter_map(|s| state.steps.get(&s.id).map(|at| serde_json::json!({ "id": s.id, "phase": s.phase, "status": format!("{:?}", at.status()) })))
+                .collect();
+            output::json(&serde_json::json!({ "summary": summary, "status": state.status(), "exposures": exposures, "steps": steps }));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn fold(run: &RunId, dossier: &Dossier) -> Result<RunState, Failure> {
+    RunState::fold(run.clone(), &dossier.plan.body, &dossier.events).map_err(|error| Failure::usage(error.to_string(), "a newer version may have written this run"))
+}
+
+/// `card [RUN]`.
+pub(crate) async fn card(root: &Path, args: &CardArgs) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    let summary = world.find_run(args.run.as_deref()).await?;
+    show_one(&world, &summary, Form::Human).await
+}
+
+/// `logs [RUN] [--step STEP]`.
+pub(crate) async fn logs(root: &Path, args: &LogsArgs) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    let summary = world.find_run(args.run.as_deref()).await?;
+    let dossier = world.dossier(&summary).await?;
+    for recorded in dossier.events {
+        if args.step.as_deref().is_some_and(|step| step_of(&recorded.event).is_none_or(|s| s.as_str() != step)) {
+            continue;
+        }
+        match args.format {
+            Form::Json => output::data(&serde_json::json!(recorded).to_string()),
+            Form::Human => {
+                if let Some(text) = glidepath_report::event_line(&recorded.event) {
+                    output::data(&format!("{:>5}  {}  {text}", recorded.seq, recorded.at));
+                }
+            }
+        }
+    }
+    if let (Some(step), Form::Human) = (&args.step, args.format) {
+        show_output(&world, &summary.run, step);
+    }
+    Ok(Exit::Done)
+}
+
+/// The step an event is about.
+fn step_of(event: &Event) -> Option<&StepId> {
+    match event {
+        Event::AttemptStarted { attempt, .. } | Event::ProcessStarted { attempt, .. } | Event::AttemptEnded { attempt, .. } => Some(&attempt.step),
+        Event::RetrySet { step, .. }
+        | Event::WaitStarted { step, .. }
+        | Event::WaitEnded { step, .. }
+        | Event::GateOpened { step, .. }
+        | Event::GateLooked { step, .. }
+        | Event::GateClosed { step, .. } => Some(step),
+        Event::HoldBegan { step, .. } | Event::OperatorNeeded { step, .. } => step.as_ref(),
+        Event::RequestTaken { request, .. } => request.step.as_ref(),
+        Event::RunStarted { .. }
+        | Event::OwnerTook { .. }
+        | Event::ClockJumped { .. }
+        | Event::HoldEnded
+        | Event::RollbackBegan { .. }
+        | Event::SafetyReached
+        | Event::RunEnded { .. }
+        | Event::Noted { .. } => None,
+    }
+}
+
+/// Prints what the attempts of a step wrote, already bounded and redacted.
+fn show_output(world: &World, run: &RunId, step: &str) {
+    let folder = glidepath_runtime::calls::step_folder(&world.state, run, &StepId::new(step));
+    let mut attempts: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    attempts.sort();
+    for attempt in attempts {
+        let Some(captured) = glidepath_adapters::exec::captured_output(&attempt) else { continue };
+        let name = attempt.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        for (stream, text) in captured {
+            if !text.is_empty() {
+                output::data(&format!("\n--- {name} {stream}\n{text}"));
+            }
+        }
+    }
+}
+
+/// `history [RUN]`.
+pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    let Some(wanted) = args.run.as_deref() else {
+        let runs: Vec<_> = world.store.runs(false, RUNS_MAX).await?.into_iter().filter(|r| !r.status.is_live()).collect();
+        if args.format == PlanForm::Json {
+            output::json(&runs);
+        } else {
+            runs.iter().for_each(|run| output::data(&line(run)));
+        }
+        return Ok(Exit::Done);
+    };
+    let summary = world.find_run(Some(wanted)).await?;
+    let dossier = world.dossier(&summary).await?;
+    let state = fold(&summary.run, &dossier)?;
+    let record = glidepath_report::run_record(&dossier.plan, dossier.facts.as_ref(), &state, &dossier.events);
+    let text = match args.format {
+        PlanForm::Human | PlanForm::Markdown => glidepath_report::to_markdown(&record),
+        PlanForm::Html => glidepath_report::to_html(&record),
+        PlanForm::Json => serde_json::to_string_pretty(&glidepath_report::to_json(&record)).unwrap_or_default(),
+    };
+    match &args.out {
+        Some(file) => std::fs::write(file, text)?,
+        None => output::data(&text),
+    }
+    Ok(Exit::Done)
+}
+
+/// `watch [RUN]`: follows the journal without flying anything.
+pub(crate) async fn watch(root: &Path, args: &WatchArgs) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    let summary = world.find_run(args.run.as_deref()).await?;
+    let dossier = world.dossier(&summary).await?;
+    let view = Arc::new(View::new(summary.run.clone(), args.format).with_facts(dossier.facts));
+    let painter = view.clone().start_painting();
+    let mut state = RunState::new(summary.run.clone());
+    let followed = async {
+        loop {
+            let events = world.store.read_run(&summary.run, state.seq, EVENTS_MAX).await?;
+            for recorded in &events {
+                glidepath_engine::apply(&mut state, &dossier.plan.body, recorded)
+                    .map_err(|error| Failure::usage(error.to_string(), "a newer version may have written this run"))?;
+                glidepath_runtime::Observer::committed(view.as_ref(), &dossier.plan, &state, std::slice::from_ref(&recorded.event));
+            }
+            if !state.status().is_live() {
+                return Ok::<_, Failure>(flight::exit_of(&state));
+            }
+            tokio::time::sleep(WATCH_POLL).await;
+        }
+    };
+    let exit = tokio::select! {
+        exit = followed => exit,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+    };
+    painter.stop().await;
+    exit
+}

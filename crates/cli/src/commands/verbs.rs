@@ -1,0 +1,61 @@
+//! The verbs of pilots and operators, from any terminal while a run flies.
+
+use crate::args::{Form, VerbArgs};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::world::{World, who};
+use crate::flight::{self, Beginning};
+use crate::output;
+use glidepath_model::request::{Request, Verb};
+use glidepath_model::{Code, Diagnostic, StepId};
+use glidepath_ports::store::Submission;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long an owner may take to answer before this process tries to become the owner itself.
+const ANSWER_WAIT: Duration = Duration::from_secs(3);
+/// Time between two looks for the answer.
+const ANSWER_POLL: Duration = Duration::from_millis(50);
+
+pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit, Failure> {
+    if matches!(verb, Verb::Override | Verb::Abandon) && args.reason.as_deref().is_none_or(|r| r.trim().is_empty()) {
+        return Err(Failure::usage(format!("`{verb}` needs a reason"), format!("`glidepath {verb} RUN --reason \"...\"`; it is journaled")));
+    }
+    let world = World::open(root)?;
+    let summary = world.find_run(args.run.as_deref()).await?;
+    let request = Request {
+        run: summary.run.clone(),
+        verb,
+        step: args.step.as_deref().map(StepId::new),
+        who: who(),
+        reason: args.reason.clone(),
+        at: world.clock.now(),
+    };
+    let number = world.store.submit(Submission::Ask(request)).await?;
+    let waited = tokio::time::timeout(ANSWER_WAIT, async {
+        loop {
+            if let Some(answer) = world.store.answer_to(number).await? {
+                return Ok::<_, Failure>(answer);
+            }
+            tokio::time::sleep(ANSWER_POLL).await;
+        }
+    });
+    match waited.await {
+        Ok(answer) => {
+            let answer = answer?;
+            if args.format == Form::Json {
+                output::json(&serde_json::json!({ "run": summary.run, "verb": verb, "granted": answer.granted, "answer": answer.line }));
+            }
+            if answer.granted {
+                output::say(&answer.line);
+                return Ok(Exit::Done);
+            }
+            Err(Failure::new(Exit::Refused, Diagnostic::error(Code(659), answer.line).hint(format!("`glidepath card {}` says where the run stands", summary.run))))
+        }
+        // Nobody owns the runs: this process does, until the run ends or rests.
+        Err(_) => {
+            output::say(&format!("Nobody flies {}; this process takes it over.", summary.run));
+            flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Flying a run from the command line: runtime, live view, guard, signals, exit code.
+
+use crate::args::Form;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::view::View;
+use crate::world::{World, who};
+use crate::output;
+use glidepath_engine::RunState;
+use glidepath_model::event::RunEnd;
+use glidepath_model::projection::RunStatus;
+use glidepath_model::request::Who;
+use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
+use glidepath_ports::store::Submission;
+use glidepath_ports::{CancelToken, Notifier, Store};
+use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Runtime, RuntimeError, Until};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Pages by the means this version has: a line on standard error, and the card file that the runtime rewrites.
+pub(crate) struct TerminalNotifier;
+
+impl Notifier for TerminalNotifier {
+    fn page(&self, run: &RunId, line: &str) {
+        output::say(&format!("\x07{run}: {line}"));
+    }
+}
+
+/// Puts a runtime together around a view.
+pub(crate) fn runtime(world: &World, view: Arc<View>) -> Result<Runtime, Failure> {
+    Runtime::new(deps(world, view)).map_err(Failure::from)
+}
+
+/// What the runtime needs.
+pub(crate) fn deps(world: &World, view: Arc<View>) -> Deps {
+    Deps {
+        store: world.store.clone(),
+        actions: world.actions.iter().cloned().collect::<ActionRegistry>(),
+        telemetry: world.telemetry.clone(),
+        clock: world.clock.clone(),
+        secrets: world.secrets.clone(),
+        notifier: Arc::new(TerminalNotifier),
+        progress: view.clone(),
+        observer: view,
+        root: world.root.clone(),
+        state_dir: world.state.clone(),
+        card_writer: card_writer(world.store.clone()),
+        who: who(),
+        store_patience: glidepath_runtime::limits::STORE_PATIENCE,
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        let digits = error.code().trim_start_matches("GP").parse().unwrap_or(652);
+        let text = error.to_string();
+        let message = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+        let hint = "`glidepath status` shows where every run stands; `glidepath resume RUN` goes on with one";
+        Self::new(Exit::Internal, Diagnostic::error(Code(digits), message).hint(hint))
+    }
+}
+
+/// What a flight begins with.
+pub(crate) enum Beginning {
+    /// A submission to leave.
+    Submit(Submission),
+    /// A submission that was left already, by its number.
+    Left(u64),
+}
+
+/// Flies (or follows who flies) until the run ends or needs an operator; shows it meanwhile.
+pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: Form, facts: Option<Facts>) -> Result<Exit, Failure> {
+    let view = Arc::new(View::new(run.clone(), form).with_facts(facts));
+    let runtime = runtime(world, view.clone())?;
+    start_guard(world, run);
+    let cancel = CancelToken::new();
+    let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
+    let painter = view.start_painting();
+    let until = Until::RunRests(run.clone());
+    let end = match beginning {
+        Beginning::Submit(submission) => runtime.submit_and_fly(submission, &until, &cancel).await,
+        Beginning::Left(number) => runtime.fly_or_follow(Some(number), &until, &cancel).await,
+    };
+    signals.abort();
+    painter.stop().await;
+    finish(&runtime, run, end?, form).await
+}
+
+async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> Result<Exit, Failure> {
+    match end {
+        FlightEnd::Refused { line } => {
+            let exit = if line.contains("held by run-") { Exit::Claimed } else { Exit::Refused };
+            return Err(Failure::new(exit, Diagnostic::error(Code(658), line).hint("`glidepath status` shows what flies")));
+        }
+        FlightEnd::Interrupted | FlightEnd::HeldByAnother => {
+            output::say(&format!("\nInterrupted. {run} is safe in the journal; the guard flies on."));
+            output::say(&format!("  watch it:   glidepath watch {run}\n  turn back:  glidepath abort {run} --reason \"...\""));
+            return Ok(Exit::Interrupted);
+        }
+        FlightEnd::Reached => {}
+    }
+    let (plan, state) = runtime.run_state(run).await?;
+    if form == Form::Json {
+        output::data(&serde_json::json!({ "run": run, "plan": plan.id, "status": state.status(), "summary": state.summary(&plan.body) }).to_string());
+    }
+    Ok(exit_of(&state))
+}
+
+/// The exit code that tells how a run stands.
+pub(crate) fn exit_of(state: &RunState) -> Exit {
+    match state.status() {
+        RunStatus::Ended(RunEnd::Succeeded) => Exit::Done,
+        RunStatus::Ended(RunEnd::RolledBack) if state.turned_back_by.is_some() => Exit::Aborted,
+        RunStatus::Ended(RunEnd::RolledBack) => Exit::RolledBack,
+        RunStatus::Ended(RunEnd::Abandoned | RunEnd::Superseded) => Exit::Aborted,
+        RunStatus::NeedsOperator => Exit::NeedsOperator,
+        RunStatus::Flying | RunStatus::Paused | RunStatus::Holding | RunStatus::RollingBack => Exit::Interrupted,
+    }
+}
+
+/// Writes cards with the contacts of the facts that the plan rests on; these are read once per plan.
+fn card_writer(store: Arc<dyn Store>) -> CardWriter {
+    let known: Mutex<BTreeMap<PlanId, Option<Arc<Facts>>>> = Mutex::new(BTreeMap::new());
+    Arc::new(move |plan: &Plan, state: &RunState, now| {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let facts = known.entry(plan.id.clone()).or_insert_with(|| {
+            let stored = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(store.load_plan(plan.id.as_str())));
+            stored.ok().and_then(|s| serde_json::from_slice(&s.facts).ok()).map(Arc::new)
+        });
+        glidepath_report::card(plan, facts.as_deref(), Some(state), now)
+    })
+}
+
+/// Starts the guard; without one the run goes on, but says so.
+fn start_guard(world: &World, run: &RunId) {
+    let words = ["__guard".to_owned(), world.root.display().to_string()];
+    let started = std::env::current_exe().and_then(|exe| glidepath_runtime::spawn_guard(&exe, &world.state, &words));
+    if let Err(error) = started {
+        output::say(&format!("warning: no guard could be started ({error}); if this process dies, the run waits for `glidepath resume {run}`"));
+    }
+}
+
+/// The guard: waits for the owner's death, then flies on.
+pub(crate) async fn guard(root: &Path) -> Result<Exit, Failure> {
+    let world = World::open(root)?;
+    let mut deps = deps(&world, Arc::new(View::new(RunId::new("none"), Form::Human)));
+    deps.observer = Arc::new(NoObserver);
+    deps.progress = Arc::new(NoProgress);
+    deps.who = Who { name: format!("guard for {}", who().name), known_by: "guard".to_owned() };
+    let cancel = CancelToken::new();
+    let end = glidepath_runtime::main_loop(Runtime::new(deps)?, &cancel).await?;
+    output::say(&format!("{}: the guard ends: {end:?}", world.clock.now()));
+    Ok(Exit::Done)
+}
+
+/// Cancels at the first Ctrl-C, end or hang-up signal.
+pub(crate) async fn cancel_on_signal(cancel: CancelToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut end), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = end.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    cancel.cancel();
+}

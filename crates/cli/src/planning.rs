@@ -1,0 +1,79 @@
+//! From a change to a plan: facts, planner, store.
+
+use crate::args::PlanningArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::world::World;
+use glidepath_files::Loaded;
+use glidepath_model::change::Change;
+use glidepath_model::facts::Facts;
+use glidepath_model::{Catalog, Code, Diagnostic, Digest, Plan, TargetName};
+use glidepath_plan::{PlanOptions, Planning};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A plan with the facts it rests on.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) facts: Facts,
+    pub(crate) facts_bytes: Vec<u8>,
+}
+
+/// Plans a change; refusals and bad input are failures with every reason.
+pub(crate) async fn plan(world: &World, loaded: &Loaded, change: &Change, args: &PlanningArgs) -> Result<Planned, Failure> {
+    let facts = match &args.facts {
+        Some(file) => read_facts(file)?,
+        None => collect(world, &loaded.catalog, change).await?,
+    };
+    let facts_bytes = serde_json::to_vec(&facts).map_err(|error| Failure::usage(format!("the facts cannot be written: {error}"), ""))?;
+    let options = PlanOptions {
+        now: args.at.unwrap_or_else(|| world.clock.now()),
+        seed: args.seed,
+        accept_stale: args.accept_stale,
+        facts_digest: Digest::of(&facts_bytes),
+    };
+    let Planning { plan, refused, diagnostics, .. } = glidepath_plan::plan(change, &facts, &World::descriptors(), &options);
+    match plan {
+        Some(plan) => Ok(Planned { plan, facts, facts_bytes }),
+        None if refused.is_empty() => Err(Failure { exit: Exit::BadInput, diagnostics }),
+        None => {
+            let exit = if refused.iter().any(|d| d.code == CLAIMED) { Exit::Claimed } else { Exit::Refused };
+            Err(Failure { exit, diagnostics: refused.into_iter().chain(diagnostics).collect() })
+        }
+    }
+}
+
+/// The planner's code for a target that a live run holds.
+const CLAIMED: Code = Code(270);
+
+/// Observes everything the change touches, and its direct dependencies.
+async fn collect(world: &World, catalog: &Catalog, change: &Change) -> Result<Facts, Failure> {
+    let scope = scope(catalog, change);
+    let (lessons, active) = (world.store.lessons().await?, world.active().await?);
+    let collector = world.collector();
+    let facts = collector.collect(catalog, &scope, lessons, active).await;
+    let _ = std::fs::remove_dir_all(&collector.scratch);
+    Ok(facts)
+}
+
+/// Targets of the change's items and of what these depend on, in the change's environments.
+pub(crate) fn scope(catalog: &Catalog, change: &Change) -> Vec<TargetName> {
+    let mut components = BTreeSet::new();
+    for item in &change.items {
+        components.insert(&item.component);
+        components.extend(catalog.components.get(&item.component).into_iter().flat_map(|c| c.depends_on.iter().map(|d| &d.to)));
+    }
+    let wanted = |t: &&glidepath_model::catalog::Target| components.contains(&t.component) && change.environments.contains(&t.environment);
+    catalog.targets.values().filter(wanted).map(|t| t.name.clone()).collect()
+}
+
+fn read_facts(file: &Path) -> Result<Facts, Failure> {
+    let fail = |what: String| {
+        Failure::new(
+            Exit::BadInput,
+            Diagnostic::error(Code(656), what).hint("write one with `glidepath plan CHANGE --save-facts FILE`"),
+        )
+    };
+    let bytes = std::fs::read(file).map_err(|error| fail(format!("{} cannot be read: {error}", file.display())))?;
+    serde_json::from_slice(&bytes).map_err(|error| fail(format!("{}:{}:{}: not a snapshot of facts: {error}", file.display(), error.line(), error.column())))
+}

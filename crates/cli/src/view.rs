@@ -1,0 +1,146 @@
+//! What a person sees of a flight: a painted frame on a terminal, a line per event elsewhere, JSON lines for programs.
+//!
+//! The view only consumes what was journaled. On a terminal a painter redraws the latest state four times a second, so that clocks and
+//! bars move while nothing happens; everywhere else each committed event becomes one line.
+
+use crate::args::Form;
+use crate::output;
+use glidepath_engine::RunState;
+use glidepath_model::event::AttemptRef;
+use glidepath_model::{Event, Facts, Plan, RunId, Timestamp};
+use glidepath_ports::{Clock, ProgressSink};
+use glidepath_runtime::{Observer, RealClock};
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Time between two frames.
+const FRAME_EVERY: Duration = Duration::from_millis(250);
+
+/// Shows one run.
+pub(crate) struct View {
+    run: RunId,
+    form: Form,
+    painted: bool,
+    latest: Mutex<Latest>,
+}
+
+#[derive(Default)]
+struct Latest {
+    plan: Option<Arc<Plan>>,
+    facts: Option<Arc<Facts>>,
+    state: Option<RunState>,
+    lines_on_screen: u16,
+}
+
+impl View {
+    /// A view that paints when standard output is a terminal.
+    pub(crate) fn new(run: RunId, form: Form) -> Self {
+        let painted = form == Form::Human && std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|t| t != "dumb");
+        Self { run, form, painted, latest: Mutex::new(Latest::default()) }
+    }
+
+    /// Gives the facts that frames may use.
+    pub(crate) fn with_facts(self, facts: Option<Facts>) -> Self {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).facts = facts.map(Arc::new);
+        self
+    }
+
+    /// Starts to redraw; ends with `Painter::stop`.
+    pub(crate) fn start_painting(self: Arc<Self>) -> Painter {
+        let (stop, mut stopped) = watch::channel(false);
+        let view = self;
+        let task = tokio::spawn(async move {
+            if !view.painted {
+                return;
+            }
+            loop {
+                tokio::select! {
+                    _ = stopped.changed() => break,
+                    () = tokio::time::sleep(FRAME_EVERY) => view.paint(),
+                }
+            }
+            view.paint();
+        });
+        Painter { stop, task }
+    }
+
+    fn paint(&self) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(plan), Some(state)) = (latest.plan.clone(), latest.state.clone()) else { return };
+        let (width, height) = crossterm::terminal::size().unwrap_or((100, 30));
+        let style = if output::stdout_is_styled() { glidepath_report::Style::Ansi } else { glidepath_report::Style::Plain };
+        let facts = latest.facts.clone();
+        let now = RealClock.now();
+        let frame = glidepath_report::live(&plan, &state, facts.as_deref(), now, usize::from(width), usize::from(height.saturating_sub(1)), style);
+        let mut out = std::io::stdout().lock();
+        let mut text = String::new();
+        if latest.lines_on_screen > 0 {
+            text += &format!("\x1b[{}A\r", latest.lines_on_screen);
+        }
+        for line in &frame {
+            text += &format!("{line}\x1b[K\n");
+        }
+        text += "\x1b[J";
+        let _ = out.write_all(text.as_bytes());
+        let _ = out.flush();
+        latest.lines_on_screen = u16::try_from(frame.len()).unwrap_or(u16::MAX);
+    }
+
+    fn tell(&self, at: Timestamp, event: &Event) {
+        match self.form {
+            Form::Json => output::data(&serde_json::json!({ "run": self.run, "at": at, "event": event }).to_string()),
+            Form::Human if !self.painted => {
+                if let Some(line) = glidepath_report::event_line(event) {
+                    output::data(&format!("{}  {line}", clock_text(at)));
+                }
+            }
+            Form::Human => {}
+        }
+    }
+}
+
+/// Time of day of an event, in UTC.
+fn clock_text(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(11..19).map_or(text.clone(), |t| format!("{t}Z"))
+}
+
+impl Observer for View {
+    fn committed(&self, plan: &Plan, state: &RunState, events: &[Event]) {
+        if state.run != self.run {
+            return;
+        }
+        for event in events {
+            self.tell(state.last_at, event);
+        }
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.plan.is_none() {
+            latest.plan = Some(Arc::new(plan.clone()));
+        }
+        latest.state = Some(state.clone());
+    }
+
+    fn trouble(&self, line: &str) {
+        output::say(line);
+    }
+}
+
+impl ProgressSink for View {
+    fn line(&self, _: &AttemptRef, _: &str) {}
+}
+
+/// Redraws until told to stop.
+pub(crate) struct Painter {
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Painter {
+    /// Draws the last frame and ends.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.task.await;
+    }
+}

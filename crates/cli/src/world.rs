@@ -1,0 +1,111 @@
+//! The composition root: real clock, store, actions, telemetry and secrets for one project.
+
+use crate::collect::Collector;
+use crate::failure::Failure;
+use crate::project::STATE_FOLDER;
+use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
+use glidepath_model::facts::Facts;
+use glidepath_model::projection::RunSummary;
+use glidepath_model::request::Who;
+use glidepath_model::{ActionDescriptor, Plan, Recorded, RunId, TargetName};
+use glidepath_ports::{Action, Clock, Secrets, Store, Telemetry};
+use glidepath_store::SqliteStore;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Runs listed at most by any command.
+pub(crate) const RUNS_MAX: usize = 1_000;
+/// Events read at once.
+pub(crate) const EVENTS_MAX: usize = 100_000;
+
+/// Everything a command needs of the outside.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) root: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) actions: Vec<Arc<dyn Action>>,
+    pub(crate) telemetry: Arc<dyn Telemetry>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) secrets: Arc<dyn Secrets>,
+}
+
+impl World {
+    /// Opens the project's store and makes everything else ready.
+    pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
+        let state = root.join(STATE_FOLDER);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&state)?);
+        let secrets: Arc<dyn Secrets> = Arc::new(EnvFileSecrets::new(root.to_path_buf()));
+        let supervisor = Supervisor { program: std::env::current_exe()?, args: vec!["__supervise".to_owned()] };
+        Ok(Self {
+            root: root.to_path_buf(),
+            state,
+            store,
+            actions: glidepath_adapters::registry(supervisor),
+            telemetry: Arc::new(TelemetryRouter::new(secrets.clone())),
+            clock: Arc::new(glidepath_runtime::RealClock),
+            secrets,
+        })
+    }
+
+    /// What asks for facts.
+    pub(crate) fn collector(&self) -> Collector {
+        Collector {
+            actions: Arc::new(self.actions.iter().map(|a| (a.descriptor().kind, a.clone())).collect()),
+            telemetry: self.telemetry.clone(),
+            clock: self.clock.clone(),
+            secrets: self.secrets.clone(),
+            root: self.root.clone(),
+            scratch: self.state.join("probes").join(std::process::id().to_string()),
+        }
+    }
+
+    /// What the actions say of themselves.
+    pub(crate) fn descriptors() -> Vec<ActionDescriptor> {
+        glidepath_adapters::descriptors()
+    }
+
+    /// Targets that live runs hold.
+    pub(crate) async fn active(&self) -> Result<BTreeMap<TargetName, RunId>, Failure> {
+        let live = self.store.runs(true, RUNS_MAX).await?;
+        Ok(live.into_iter().flat_map(|r| r.targets.into_iter().map(move |t| (t, r.run.clone()))).collect())
+    }
+
+    /// The run that is meant: by its id or a beginning of it; the newest live one, else the newest, when none is named.
+    pub(crate) async fn find_run(&self, wanted: Option<&str>) -> Result<RunSummary, Failure> {
+        let runs = self.store.runs(false, RUNS_MAX).await?;
+        let matching: Vec<&RunSummary> = match wanted {
+            Some(text) => runs.iter().filter(|r| r.run.as_str().starts_with(text) || r.run.as_str().strip_prefix("run-").is_some_and(|s| s.starts_with(text))).collect(),
+            None => runs.iter().filter(|r| r.status.is_live()).chain(runs.iter()).take(1).collect(),
+        };
+        match (matching.as_slice(), wanted) {
+            ([one], _) => Ok((*one).clone()),
+            ([], Some(text)) => Err(Failure::usage(format!("there is no run `{text}`"), "`glidepath status --all` lists runs")),
+            ([], None) => Err(Failure::usage("there is no run yet", "start one with `glidepath run CHANGE`")),
+            (_, text) => Err(Failure::usage(format!("`{}` is the beginning of several runs", text.unwrap_or_default()), "type more of its id")),
+        }
+    }
+
+    /// A run's plan, facts and journal.
+    pub(crate) async fn dossier(&self, run: &RunSummary) -> Result<Dossier, Failure> {
+        let stored = self.store.load_plan(run.plan.as_str()).await?;
+        let facts = serde_json::from_slice(&stored.facts).ok();
+        let events = self.store.read_run(&run.run, 0, EVENTS_MAX).await?;
+        Ok(Dossier { plan: stored.plan, facts, events })
+    }
+}
+
+/// What is known of a run.
+pub(crate) struct Dossier {
+    pub(crate) plan: Plan,
+    pub(crate) facts: Option<Facts>,
+    pub(crate) events: Vec<Recorded>,
+}
+
+/// Who types: the operating-system user.
+pub(crate) fn who() -> Who {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|v| std::env::var(v).ok()).filter(|n| !n.is_empty());
+    let name = name.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
+    Who { name, known_by: "os-user".to_owned() }
+}

@@ -1,0 +1,265 @@
+//! A hermetic project folder and the program in it.
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for anything to become true.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A project in a folder of its own.
+pub struct Project {
+    pub folder: tempfile::TempDir,
+}
+
+/// What a command gave.
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Project {
+    /// An empty folder.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A copy of one of the examples.
+    pub fn example(name: &str) -> Self {
+        let project = Self::empty();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+        copy(&from, project.path());
+        project
+    }
+
+    /// `services` services, each on `hosts` hosts in one region, deployed by a script that keeps one file per host.
+    ///
+    /// Every deploy that really begins its work appends its idempotency key to `effects.log`, and takes about `work_ms`.
+    pub fn fleet(services: &[&str], hosts: usize, work_ms: u64) -> Self {
+        let project = Self::empty();
+        project.write("glidepath.yaml", CONFIG);
+        project.write("scripts/deploy.sh", &DEPLOY.replace("WORK", &format!("{}.{:03}", work_ms / 1000, work_ms % 1000)));
+        project.write("scripts/version.sh", "#!/bin/sh\ncat \"versions/$1\"\n");
+        project.write("scripts/health.sh", "#!/bin/sh\ntest -s \"versions/$1\" && test ! -e \"broken/$1\"\n");
+        let mut catalog = String::new();
+        let mut change = String::from(CHANGE);
+        for (at, service) in services.iter().enumerate() {
+            let names: Vec<String> = (1..=hosts).map(|n| format!("{service}-{n}")).collect();
+            for name in &names {
+                project.write(&format!("versions/{name}"), "1.0.0\n");
+            }
+            let depends = services.get(at + 1).map_or(String::new(), |next| format!("  dependsOn: [ \"component:{next}\" ]\n"));
+            write!(catalog, "{}", SERVICE.replace("SERVICE", service).replace("HOSTS", &names.join(", ")).replace("DEPENDS\n", &depends)).unwrap();
+            writeln!(change, "    - {{ component: {service}, type: code, to: 2.0.0 }}").unwrap();
+        }
+        project.write("catalog/services.yaml", &(catalog + TEAM));
+        project.write("changes/upgrade.yaml", &change);
+        project
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        if text.starts_with("#!") {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap_or_default()
+    }
+
+    /// The program, with an environment of its own.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_glidepath"));
+        command.args(words).current_dir(self.path()).env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path()).env("USER", "pilot").env("NO_COLOR", "1");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn say(&self, words: &[&str]) -> Said {
+        said(self.command(words).output().unwrap())
+    }
+
+    /// Runs a command that must end with `code`.
+    #[track_caller]
+    pub fn ok(&self, words: &[&str], code: i32) -> Said {
+        let said = self.say(words);
+        assert_eq!(said.code, code, "glidepath {}\n--- out\n{}\n--- err\n{}", words.join(" "), said.out, said.err);
+        said
+    }
+
+    /// Starts a command; its words go to files in the folder.
+    pub fn start(&self, words: &[&str]) -> Child {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("run.log")).unwrap();
+        self.command(words).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+    }
+
+    /// All runs, as `status --all --format json` gives them.
+    pub fn runs(&self) -> Vec<Value> {
+        let said = self.say(&["status", "--all", "--format", "json"]);
+        serde_json::from_str(&said.out).unwrap_or_default()
+    }
+
+    /// The only run's id.
+    pub fn run_id(&self) -> String {
+        self.runs().first().map(|r| r["run"].as_str().unwrap().to_owned()).unwrap_or_default()
+    }
+
+    /// The journal of the newest run.
+    pub fn events(&self) -> Vec<Value> {
+        let said = self.say(&["logs", "--format", "json"]);
+        said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Whether any run is live.
+    pub fn is_live(&self) -> bool {
+        self.runs().iter().any(|r| r["endedAt"].is_null())
+    }
+
+    /// Ends every process that works for this folder, guard included.
+    pub fn end_processes(&self) {
+        for pid in self.processes() {
+            kill(pid);
+        }
+    }
+
+    /// Processes of the program or its scripts that work in this folder.
+    pub fn processes(&self) -> Vec<u32> {
+        let here = self.path().canonicalize().unwrap();
+        let is_here = |pid: u32| {
+            let link = |name: &str| std::fs::read_link(format!("/proc/{pid}/{name}")).ok();
+            link("cwd").is_some_and(|cwd| cwd.starts_with(&here))
+                || std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(here.to_str().unwrap()))
+        };
+        let pids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+        pids.filter(|pid| *pid != std::process::id() && is_here(*pid)).collect()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        self.end_processes();
+    }
+}
+
+/// Ends a process at once.
+pub fn kill(pid: u32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Waits until `condition` holds.
+#[track_caller]
+pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
+fn said(output: Output) -> Said {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target: PathBuf = to.join(entry.file_name());
+        if entry.file_name() == ".glidepath" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+const CONFIG: &str = "\
+apiVersion: glidepath.dev/v1
+kind: Config
+metadata: { name: fleet }
+spec:
+  environments:
+    - name: production
+      local: true
+      minBake: 1s
+      maxBake: 10s
+      holdLimit: 30s
+      verify: [ { name: immediate, length: 1s } ]
+";
+
+const DEPLOY: &str = "\
+#!/bin/sh
+# Brings version $2 to host $1. What really began is written down, so that a test can count it.
+set -eu
+echo \"$GLIDEPATH_IDEMPOTENCY_KEY $1 $2\" >> effects.log
+sleep WORK
+test ! -e \"refuse/$1-$2\"
+echo \"$2\" > \"versions/$1.new\"
+mv \"versions/$1.new\" \"versions/$1\"
+";
+
+const SERVICE: &str = "\
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: { name: SERVICE, annotations: { glidepath.dev/tier: \"2\" } }
+spec:
+  type: service
+  lifecycle: production
+  owner: group:default/fleet-team
+DEPENDS
+---
+apiVersion: glidepath.dev/v1
+kind: Target
+metadata: { name: SERVICE-production }
+spec:
+  component: SERVICE
+  environment: production
+  infrastructure: vm
+  regions:
+    - { name: here, hosts: [ HOSTS ] }
+  version: { probe: { exec: { argv: [ ./scripts/version.sh, \"{host}\" ] } } }
+  deploy:
+    exec: { argv: [ ./scripts/deploy.sh, \"{host}\", \"{version}\" ] }
+    timeout: 20s
+    onUnknown: probe
+  undo: { exec: { argv: [ ./scripts/deploy.sh, \"{host}\", \"{from}\" ] } }
+  health: { exec: { argv: [ ./scripts/health.sh, \"{host}\" ] } }
+---
+";
+
+const TEAM: &str = "\
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: { name: fleet-team }
+spec: { type: team, children: [] }
+";
+
+const CHANGE: &str = "\
+apiVersion: glidepath.dev/v1
+kind: Change
+metadata: { name: upgrade }
+spec:
+  title: Bring the fleet to 2.0.0
+  reason: The tests need something to change
+  environments: [ production ]
+  owner: group:default/fleet-team
+  items:
+";

@@ -1,0 +1,8 @@
+//! The program as its users meet it: real binary, real files, real processes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+mod crash;
+mod flights;
+mod harness;
+mod planning;
+mod projects;
