@@ -1,0 +1,113 @@
+//! The rollout document in its forms.
+
+use crate::fixture::{facts, plan, plan_titled};
+use glidepath_report::{Style, document, summary, to_html, to_json, to_markdown};
+
+const TITLES: [&str; 10] = [
+    "Executive summary",
+    "Prerequisites and approvals",
+    "Preflight",
+    "Procedure",
+    "Verification windows",
+    "Rollback",
+    "Communication",
+    "Post-deployment",
+    "Contingency",
+    "Contacts",
+];
+
+#[test]
+fn the_ten_sections_stand_in_order_after_the_flight_card() {
+    let text = to_markdown(&document(&plan(), &facts()));
+    let headings: Vec<&str> = text.lines().filter(|l| l.starts_with("## ")).collect();
+    let expected: Vec<String> = TITLES.iter().enumerate().map(|(at, t)| format!("## {}. {t}", at + 1)).collect();
+    assert_eq!(headings, expected);
+    let card = text.find("FLIGHT CARD").unwrap();
+    assert!(card < text.find("## 1.").unwrap());
+}
+
+#[test]
+fn every_step_stands_in_the_procedure_with_its_exact_command_and_a_validation() {
+    let plan = plan();
+    let text = to_markdown(&document(&plan, &facts()));
+    let procedure = text.split("## 4. Procedure").nth(1).unwrap().split("## 5.").next().unwrap();
+    for step in &plan.body.steps {
+        assert!(procedure.contains(&format!("```sh\n{}\n```", step.command)), "{}", step.id);
+        assert!(procedure.contains(step.id.as_str()), "{}", step.id);
+    }
+    assert_eq!(procedure.matches("- Validation: ").count() >= plan.body.steps.len(), true);
+}
+
+#[test]
+fn what_is_missing_says_where_to_add_it() {
+    let text = to_markdown(&document(&plan(), &facts()));
+    for advice in [
+        "no secondary on-call: add `glidepath.dev/on-call-secondary` to group payments-team in catalog/",
+        "add `glidepath.dev/emergency-networking` to group payments-team in catalog/",
+        "add `spec.owner` to mobile-gateway in catalog/",
+        "capacity per host is not known",
+    ] {
+        assert!(text.contains(advice), "{advice}");
+    }
+}
+
+#[test]
+fn nothing_unfilled_or_of_the_program_leaks_into_any_form() {
+    let (plan, facts) = (plan(), facts());
+    let tree = document(&plan, &facts);
+    for text in [to_markdown(&tree), to_html(&tree), to_json(&tree).to_string(), summary(&plan, Style::Plain)] {
+        for leak in ["undefined", "None", "Some(", "NaN", "{host}", "{version}", "{region}", "{from}", "TODO", "null"] {
+            assert!(!text.contains(leak), "{leak} in {}", &text[text.find(leak).unwrap().saturating_sub(80)..][..160]);
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_names() {
+    let hostile = "<script>alert('x')</script> & \"quoted\" | `tick` </svg></style>";
+    let mut facts = facts();
+    let mut plan = plan_titled(hostile);
+    plan.body.steps[0].title = hostile.to_owned();
+    plan.body.steps[0].command = format!("echo '{hostile}'");
+    plan.body.assignments[1].to = hostile.to_owned();
+    plan.candidates[0].name = hostile.to_owned();
+    facts.catalog.owners.values_mut().for_each(|o| o.chat = Some(hostile.to_owned()));
+    plan.body.change.ticket = Some("javascript:alert(1)".to_owned());
+    let page = to_html(&document(&plan, &facts));
+    assert!(!page.contains("<script"));
+    assert!(!page.contains("href=\"javascript"));
+    assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+    assert!(page.contains("&lt;script&gt;"));
+    let text = to_markdown(&document(&plan, &facts));
+    assert!(text.starts_with("# \\<script\\>"));
+}
+
+#[test]
+fn the_page_asks_nobody_for_anything() {
+    let page = to_html(&document(&plan(), &facts()));
+    for request in ["<link", "@import", "url(", "src=", "<script", "<iframe"] {
+        assert!(!page.contains(request), "{request}");
+    }
+    assert_eq!(page.matches("<svg class=\"gp\"").count(), 4);
+    assert!(page.matches("<desc").count() == 4);
+}
+
+#[test]
+fn the_json_form_is_tagged_and_the_same_each_time() {
+    let first = to_json(&document(&plan(), &facts()));
+    assert_eq!(first.to_string(), to_json(&document(&plan(), &facts())).to_string());
+    assert_eq!(first["format"], 1);
+    assert_eq!(first["kind"], "rollout-plan");
+    assert_eq!(first["sections"][9]["title"], "Contacts");
+    assert_eq!(first["sections"][3]["blocks"][0]["type"], "paragraph");
+}
+
+#[test]
+fn contacts_and_rollback_and_the_summary_read_as_recorded() {
+    let text = to_markdown(&document(&plan(), &facts()));
+    insta::assert_snapshot!("rollback", text.split("## 6. Rollback").nth(1).unwrap().split("## 7.").next().unwrap());
+    insta::assert_snapshot!("contacts", text.split("## 10. Contacts").nth(1).unwrap());
+    let words = summary(&plan(), Style::Plain);
+    assert!(words.lines().all(|l| l.chars().count() <= 100));
+    insta::assert_snapshot!("summary", words);
+}

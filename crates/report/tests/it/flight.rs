@@ -1,0 +1,98 @@
+//! The card, the live view and the record of a run.
+
+use crate::fixture::{at, events, facts, flying, plan, run};
+use glidepath_engine::RunState;
+use glidepath_report::{CARD_COLUMNS_MAX, CARD_LINES_MAX, Style, card, live, run_record, to_html, to_markdown};
+
+const NOW: u64 = 650;
+
+#[test]
+fn the_card_fits_a_screen_before_and_in_flight() {
+    let (plan, facts) = (plan(), facts());
+    let state = flying(&plan);
+    for text in
+        [card(&plan, Some(&facts), None, at(0)), card(&plan, Some(&facts), Some(&state), at(NOW)), card(&plan, None, Some(&state), at(NOW))]
+    {
+        assert!(text.lines().count() <= CARD_LINES_MAX, "{text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= CARD_COLUMNS_MAX || line.starts_with("  $ ") || line.starts_with("     "), "{line}");
+        }
+    }
+    insta::assert_snapshot!("card-before", card(&plan, Some(&facts), None, at(0)));
+    insta::assert_snapshot!("card-flying", card(&plan, Some(&facts), Some(&state), at(NOW)));
+}
+
+#[test]
+fn a_command_on_the_card_can_be_copied_whole() {
+    let plan = plan();
+    let text = card(&plan, None, Some(&flying(&plan)), at(NOW));
+    let joined = text.replace(" \\\n     ", " ");
+    let command = plan.body.steps.iter().find_map(|s| s.exposure.as_ref()?.safety_command.clone()).unwrap();
+    assert!(joined.contains(&command), "{text}");
+}
+
+#[test]
+fn the_live_view_fits_each_terminal_and_shows_what_matters() {
+    let (plan, facts) = (plan(), facts());
+    let state = flying(&plan);
+    for (width, height) in [(100, 30), (60, 20), (200, 60), (40, 10), (0, 0)] {
+        let frame = live(&plan, &state, Some(&facts), at(NOW), width, height, Style::Plain);
+        assert!(frame.len() <= height.max(10), "{width}x{height}: {} lines", frame.len());
+        for line in &frame {
+            assert!(line.chars().count() <= width.max(40), "{width}x{height}: {line}");
+        }
+        assert!(frame[0].contains("FLYING"), "{}", frame[0]);
+        assert!(frame.last().unwrap().contains("glidepath"));
+    }
+    insta::assert_snapshot!("live-100x30", live(&plan, &state, Some(&facts), at(NOW), 100, 30, Style::Plain).join("\n"));
+    insta::assert_snapshot!("live-60x20", live(&plan, &state, Some(&facts), at(NOW), 60, 20, Style::Plain).join("\n"));
+}
+
+#[test]
+fn a_styled_frame_is_the_plain_one_with_colours() {
+    let plan = plan();
+    let state = flying(&plan);
+    let plain = live(&plan, &state, None, at(NOW), 100, 30, Style::Plain);
+    let styled = live(&plan, &state, None, at(NOW), 100, 30, Style::Ansi);
+    let stripped: Vec<String> = styled.iter().map(|l| strip(l).trim_end().to_owned()).collect();
+    assert_eq!(stripped, plain);
+    assert!(styled[0].contains("\u{1b}["));
+}
+
+fn strip(line: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for c in line.chars() {
+        match (inside, c) {
+            (false, '\u{1b}') => inside = true,
+            (true, 'm') => inside = false,
+            (true, _) => {}
+            (false, c) => out.push(c),
+        }
+    }
+    out
+}
+
+#[test]
+fn the_record_sets_what_was_counted_against_what_was_predicted() {
+    let (plan, facts) = (plan(), facts());
+    let events = events(&plan);
+    let state = RunState::fold(run(), &plan.body, &events).unwrap();
+    let record = run_record(&plan, Some(&facts), &state, &events);
+    let text = to_markdown(&record);
+    let headings: Vec<&str> = text.lines().filter(|l| l.starts_with("## ")).collect();
+    assert_eq!(
+        headings,
+        [
+            "## 1. Outcome",
+            "## 2. Predicted and actual",
+            "## 3. Steps",
+            "## 4. Timeline",
+            "## 5. Who did what",
+            "## 6. What stays and what follows"
+        ]
+    );
+    assert!(text.contains("| bad requests | 38 | 4 |"), "{text}");
+    assert!(text.contains("looking at the dashboard"));
+    assert!(to_html(&record).contains("Run record"));
+}
