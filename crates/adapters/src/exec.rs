@@ -37,6 +37,7 @@ pub mod capture;
 mod record;
 mod supervise;
 
+pub use record::captured_output;
 pub use supervise::supervise_main;
 
 use crate::descriptors;

@@ -18,6 +18,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Request, Response, Url};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Longest answer read, in bytes.
@@ -30,27 +31,33 @@ pub const CONNECT_MAX: Duration = Duration::from_secs(10);
 const REDIRECTS_MAX: usize = 5;
 
 /// Sends requests.
+///
+/// Its connections are made ready at the first request: reading the system's root certificates takes longer than most
+/// commands that send none.
+#[derive(Default)]
 pub struct HttpAction {
-    reading: Client,
-    changing: Client,
-}
-
-impl Default for HttpAction {
-    fn default() -> Self {
-        Self::new()
-    }
+    reading: OnceLock<Client>,
+    changing: OnceLock<Client>,
 }
 
 impl HttpAction {
-    /// The action, with its own connections. Installs the TLS provider.
+    /// The action.
     pub fn new() -> Self {
-        crate::install_tls_provider();
-        // Following a redirect would send a change a second time, maybe to somebody else.
-        Self { reading: client(Policy::limited(REDIRECTS_MAX)), changing: client(Policy::none()) }
+        Self::default()
+    }
+
+    /// Following a redirect would send a change a second time, maybe to somebody else.
+    fn client(&self, reads: bool) -> &Client {
+        if reads {
+            self.reading.get_or_init(|| client(Policy::limited(REDIRECTS_MAX)))
+        } else {
+            self.changing.get_or_init(|| client(Policy::none()))
+        }
     }
 }
 
 fn client(redirects: Policy) -> Client {
+    crate::install_tls_provider();
     // Kept connections may have been closed by the other side in the meantime, which looks like a lost answer.
     let builder = Client::builder()
         .connect_timeout(CONNECT_MAX)
@@ -85,7 +92,7 @@ impl HttpAction {
         let request = request(context, &input)?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let place = format!("{} {}", request.method(), shown_url(request.url()));
-        let client = if reads { &self.reading } else { &self.changing };
+        let client = self.client(reads);
         let exchange = async {
             let response = client.execute(request).await.map_err(|error| failed(&place, reads, &error.without_url()))?;
             answer(&place, reads, &input, response).await
@@ -182,7 +189,9 @@ async fn answer(place: &str, reads: bool, input: &HttpInput, mut response: Respo
                 let text = format!("{place} answered {status} with more than {ANSWER_BYTES_MAX} bytes");
                 return Err(if reads || status != input.expect { never(Code(563), text) } else { unknown(Code(563), text) });
             }
-            Err(error) => return Err(unanswered(place, reads, &format!("broke off in its answer {status}: {}", chain(&error.without_url())))),
+            Err(error) => {
+                return Err(unanswered(place, reads, &format!("broke off in its answer {status}: {}", chain(&error.without_url()))));
+            }
         }
     }
     if status == input.expect {

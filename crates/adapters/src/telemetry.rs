@@ -14,7 +14,7 @@ use glidepath_model::{Code, Timestamp};
 use glidepath_ports::telemetry::ValueReading;
 use glidepath_ports::{BoxFuture, CounterReading, Secrets, Telemetry, TelemetryError};
 use reqwest::{Client, RequestBuilder, Response, Url};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Most series in one reading.
@@ -27,17 +27,25 @@ pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// Asks a Prometheus server or reads pages, as the source says.
+///
+/// Its connections are made ready at the first question.
 pub struct TelemetryRouter {
-    client: Client,
+    client: OnceLock<Client>,
     secrets: Arc<dyn Secrets>,
 }
 
 impl TelemetryRouter {
-    /// A router that resolves bearer tokens with `secrets`. Installs the TLS provider.
+    /// A router that resolves bearer tokens with `secrets`.
     pub fn new(secrets: Arc<dyn Secrets>) -> Self {
-        crate::install_tls_provider();
-        let builder = Client::builder().connect_timeout(CONNECT_MAX).user_agent(concat!("glidepath/", env!("CARGO_PKG_VERSION")));
-        Self { client: builder.build().unwrap_or_default(), secrets }
+        Self { client: OnceLock::new(), secrets }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| {
+            crate::install_tls_provider();
+            let builder = Client::builder().connect_timeout(CONNECT_MAX).user_agent(concat!("glidepath/", env!("CARGO_PKG_VERSION")));
+            builder.build().unwrap_or_default()
+        })
     }
 }
 
@@ -46,10 +54,10 @@ impl Telemetry for TelemetryRouter {
         Box::pin(async move {
             match source {
                 CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    let server = prometheus::Server::new(&self.client, &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
+                    let server = prometheus::Server::new(self.client(), &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
                     server.counters(selector).await
                 }
-                CountSource::Scrape { urls, timeout_ms } => scrape::counters(&self.client, urls, timeout_ms.to_std(), selector).await,
+                CountSource::Scrape { urls, timeout_ms } => scrape::counters(self.client(), urls, timeout_ms.to_std(), selector).await,
             }
         })
     }
@@ -58,10 +66,10 @@ impl Telemetry for TelemetryRouter {
         Box::pin(async move {
             match source {
                 CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    let server = prometheus::Server::new(&self.client, &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
+                    let server = prometheus::Server::new(self.client(), &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
                     server.value(query).await
                 }
-                CountSource::Scrape { urls, timeout_ms } => scrape::value(&self.client, urls, timeout_ms.to_std(), query).await,
+                CountSource::Scrape { urls, timeout_ms } => scrape::value(self.client(), urls, timeout_ms.to_std(), query).await,
             }
         })
     }

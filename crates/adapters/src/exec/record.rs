@@ -10,10 +10,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// How an attempt ended; written by the supervisor.
-pub const EXIT_FILE: &str = "exit.json";
+pub(crate) const EXIT_FILE: &str = "exit.json";
 
 /// The command's own process, so that it can be ended when its supervisor was killed.
-pub const COMMAND_FILE: &str = "command.json";
+pub(crate) const COMMAND_FILE: &str = "command.json";
 
 /// Longest record read back, in bytes (two streams at their limits, every byte escaped).
 const RECORD_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -62,14 +62,21 @@ pub(crate) enum Stopped {
     Asked,
 }
 
-/// Writes `value` so that a reader sees all of it or nothing, also after a power cut.
-pub(crate) fn write_json(dir: &Path, name: &str, value: &impl Serialize) -> io::Result<()> {
-    let part = dir.join(format!("{name}.part"));
+/// Leaves the record so that a reader sees all of it or nothing, also after a power cut.
+pub(crate) fn write_record(dir: &Path, record: &Record) -> io::Result<()> {
+    let part = dir.join(format!("{EXIT_FILE}.part"));
     let mut file = File::create(&part)?;
-    file.write_all(&serde_json::to_vec(value)?)?;
+    file.write_all(&serde_json::to_vec(record)?)?;
     file.sync_all()?;
-    fs::rename(&part, dir.join(name))?;
+    fs::rename(&part, dir.join(EXIT_FILE))?;
     File::open(dir)?.sync_all()
+}
+
+/// Leaves the mark of the command. Not synced: after a power cut there is no command left to find.
+pub(crate) fn write_command(dir: &Path, command: &ProcessMark) -> io::Result<()> {
+    let part = dir.join(format!("{COMMAND_FILE}.part"));
+    fs::write(&part, serde_json::to_vec(command)?)?;
+    fs::rename(&part, dir.join(COMMAND_FILE))
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
@@ -87,4 +94,12 @@ pub(crate) fn read_record(dir: &Path, supervisor: &ProcessMark) -> Option<Record
 /// The command's own process in `dir`.
 pub(crate) fn read_command(dir: &Path) -> Option<ProcessMark> {
     read_json(&dir.join(COMMAND_FILE))
+}
+
+/// What a command wrote in an attempt that has ended: name of the stream and text, bounded and redacted. `None` without a record.
+pub fn captured_output(dir: &Path) -> Option<Vec<(&'static str, String)>> {
+    match read_json::<Record>(&dir.join(EXIT_FILE))?.ending {
+        Ending::Ended { stdout, stderr, .. } => Some(vec![("stdout", stdout.text), ("stderr", stderr.text)]),
+        Ending::NeverBegan | Ending::CouldNotStart { .. } => Some(Vec::new()),
+    }
 }

@@ -2,7 +2,7 @@
 //! known although the run's owner is dead.
 
 use super::capture::{Capture, Captured, LINES_PER_SECOND_MAX, Lines};
-use super::record::{COMMAND_FILE, EXIT_FILE, Ending, Order, Record, Stopped, write_json};
+use super::record::{Ending, Order, Record, Stopped, write_command, write_record};
 use super::{DRAIN_MAX, GRACE_MAX, MARK_END, MARK_LINE, QUIET};
 use crate::process;
 use crate::redaction::Redactor;
@@ -40,7 +40,7 @@ pub fn supervise_main(dir: &Path) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return ExitCode::FAILURE };
     runtime.block_on(async {
         match order {
-            None => match write_json(dir, EXIT_FILE, &Record { supervisor, ending: Ending::NeverBegan }) {
+            None => match write_record(dir, &Record { supervisor, ending: Ending::NeverBegan }) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,
             },
@@ -64,7 +64,7 @@ async fn supervise(dir: &Path, supervisor: ProcessMark, order: Order) -> ExitCod
         Err(could_not_start) => (could_not_start, Vec::new()),
     };
     let record = Record { supervisor, ending };
-    let written = write_json(dir, EXIT_FILE, &record);
+    let written = write_record(dir, &record);
     reporter.end(&record).await;
     // A service that the command left running may still write into our pipes: a broken pipe would kill it one day, so
     // somebody has to go on reading. All other pipes are closed by now and this returns at once.
@@ -124,7 +124,7 @@ async fn fly(
     let group = child.id().unwrap_or(0);
     if let Ok(mark) = process::mark_of(group) {
         // A full disk must not keep an undo from running; the file only helps when this supervisor is killed.
-        let _ = write_json(dir, COMMAND_FILE, &mark);
+        let _ = write_command(dir, &mark);
     }
     let (stdout, stdout_drain) = capture(child.stdout.take(), redactor, reporter);
     let (stderr, stderr_drain) = capture(child.stderr.take(), redactor, reporter);

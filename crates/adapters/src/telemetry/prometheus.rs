@@ -123,7 +123,10 @@ impl<'a> Server<'a> {
             "vector" => serde_json::from_value(data.result).map_err(shape)?,
             "scalar" => vec![Series { metric: BTreeMap::new(), value: Some(serde_json::from_value(data.result).map_err(shape)?) }],
             other => {
-                return Err(unsupported(&self.name, format!("`{}` gives a {}, a vector or scalar is needed", quoted(query), quoted(other))));
+                return Err(unsupported(
+                    &self.name,
+                    format!("`{}` gives a {}, a vector or scalar is needed", quoted(query), quoted(other)),
+                ));
             }
         };
         if rows.len() > SERIES_MAX {

@@ -1,7 +1,7 @@
 //! `haproxy` against a real HAProxy with real traffic.
 
 use crate::servers::{Haproxy, free_port};
-use crate::support::{Attempt, assert_told, eventually, told};
+use crate::support::{Attempt, WAIT_MAX, assert_told, eventually, told};
 use axum::Router;
 use axum::routing::get;
 use glidepath_adapters::HaproxyAction;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 /// A service that answers its name; `/slow` waits until it is released.
@@ -41,8 +41,11 @@ async fn service(name: &'static str) -> Service {
 }
 
 async fn get_text(port: u16, path: &str) -> String {
-    glidepath_adapters::install_tls_provider();
-    reqwest::get(format!("http://127.0.0.1:{port}{path}")).await.unwrap().text().await.unwrap()
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    socket.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 async fn traffic(port: u16, requests: u32) -> BTreeMap<String, u32> {
@@ -115,7 +118,7 @@ async fn whatever_is_wrong_with_the_router_is_told() {
     let servers = [("stable", service.port), ("canary", free_port())];
     let router = Haproxy::start(&servers, "roundrobin");
     let fixed = Haproxy::start(&servers, "static-rr");
-    let attempt = Attempt::new(Duration::from_millis(1500));
+    let attempt = Attempt::new(WAIT_MAX);
     let (dead, mute, rubbish) = (attempt.path("dead.sock"), attempt.path("mute.sock"), attempt.path("rubbish.sock"));
     drop(UnixListener::bind(&dead).unwrap());
     let _mute = UnixListener::bind(&mute).unwrap();
@@ -147,8 +150,7 @@ async fn whatever_is_wrong_with_the_router_is_told() {
         let mut input = json!({"socket": admin_socket, "backend": "payments"});
         input.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
         // Only the mute socket is to use its time up.
-        let mut attempt = Attempt::new(Duration::from_millis(1500));
-        attempt.context.root = attempt.folder.path().to_owned();
+        let attempt = Attempt::new(if part.contains("deadline") { Duration::from_millis(700) } else { WAIT_MAX });
         let outcome = run(&attempt, input).await;
         let (told_kind, words) = told(&outcome);
         assert!(told_kind == kind && words.contains(part), "{with}: expected {kind} with `{part}`, got {told_kind}: {words}");

@@ -72,12 +72,25 @@ fn finish(install: &str, command: &mut Command) {
 /// A PostgreSQL cluster of its own.
 pub(crate) struct Postgres {
     _server: Server,
-    _folder: TempDir,
+    folder: TempDir,
     pub(crate) port: u16,
 }
 
 impl Postgres {
     pub(crate) fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// With TLS, by a certificate of its own (`certificate()`).
+    pub(crate) fn start_with_tls() -> Self {
+        Self::start_with(true)
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.folder.path().join("server.crt")
+    }
+
+    fn start_with(tls: bool) -> Self {
         const INSTALL: &str = "postgresql";
         let folder = tempfile::Builder::new().prefix("glidepath-pg-").tempdir().unwrap();
         let bin = Self::bin();
@@ -87,7 +100,7 @@ impl Postgres {
         }
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let data = folder.path().join("data");
-        let program = |name: &str| {
+        let program = |name: &str, bin: &Path| {
             let mut command = Command::new(bin.join(name));
             command.current_dir(folder.path());
             if let Some((uid, gid)) = user {
@@ -97,10 +110,10 @@ impl Postgres {
         };
         finish(
             INSTALL,
-            program("initdb").arg("-D").arg(&data).args(["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C"]),
+            program("initdb", &bin).arg("-D").arg(&data).args(["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C"]),
         );
         let port = free_port();
-        let mut command = program("postgres");
+        let mut command = program("postgres", &bin);
         command.arg("-D").arg(&data).arg("-k").arg(folder.path()).args([
             "-p",
             &port.to_string(),
@@ -110,11 +123,11 @@ impl Postgres {
             "fsync=off",
         ]);
         let mut server = Server::start("PostgreSQL", INSTALL, &mut command, folder.path().with_extension("log"), Signal::QUIT);
-        let mut ready = program("pg_isready");
+        let mut ready = program("pg_isready", &bin);
         ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
         server.wait_until(|| ready.status().is_ok_and(|s| s.success()));
         let _ = std::fs::remove_file(&server.log);
-        Self { _server: server, _folder: folder, port }
+        Self { _server: server, folder, port }
     }
 
     pub(crate) fn url(&self) -> String {

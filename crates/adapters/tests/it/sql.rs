@@ -246,3 +246,39 @@ async fn sqlite_applies_once_waits_for_locks_and_stops_what_runs_too_long() {
     second["connection"] = json!("path:junk.db");
     assert_told(&action.run(&context, &second).await, "never", "not a database");
 }
+
+/// Run by the test below in a process of its own, whose trusted roots are those of the variable SSL_CERT_FILE.
+#[tokio::test]
+#[ignore = "part of `a_connection_that_requires_tls_has_it_only_to_a_server_that_is_trusted`"]
+async fn asks_over_tls() {
+    let url = std::env::var("TEST_POSTGRES_URL").unwrap();
+    let (attempt, input) = postgres(&url, "select ssl from pg_stat_ssl where pid = pg_backend_pid()");
+    let (kind, words) = told(&run(&attempt, &input).await);
+    assert!(format!("{kind}: {words}").contains(&std::env::var("TEST_EXPECTED").unwrap()), "{kind}: {words}");
+}
+
+#[test]
+fn a_connection_that_requires_tls_has_it_only_to_a_server_that_is_trusted() {
+    let server = Postgres::start_with_tls();
+    let other = Postgres::start_with_tls();
+    for (certificate, mode, expected) in [
+        (server.certificate(), "require", "done: t"),
+        (other.certificate(), "require", "(GP0572)"),
+        (other.certificate(), "disable", "done: f"),
+        (server.certificate().with_extension("absent"), "require", "never"),
+    ] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "sql::asks_over_tls", "--ignored", "--nocapture"]);
+        child
+            .env("SSL_CERT_FILE", certificate)
+            .env("TEST_EXPECTED", expected)
+            .env("TEST_POSTGRES_URL", format!("{}?sslmode={mode}", server.url()));
+        let output = child.output().unwrap();
+        assert!(
+            output.status.success(),
+            "{mode}, {expected}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}

@@ -19,11 +19,13 @@ fn router() -> TelemetryRouter {
 }
 
 fn prometheus(url: &str) -> CountSource {
-    CountSource::Prometheus { url: url.to_owned(), bearer: None, timeout_ms: Millis(3000) }
+    CountSource::Prometheus { url: url.to_owned(), bearer: None, timeout_ms: Millis(20_000) }
 }
 
 fn scrape(urls: &[&str]) -> CountSource {
-    CountSource::Scrape { urls: urls.iter().map(|u| (*u).to_owned()).collect(), timeout_ms: Millis(1500) }
+    // Only the page that hangs is to use its time up.
+    let timeout_ms = Millis(if urls.iter().any(|u| u.ends_with("/hang")) { 1500 } else { 20_000 });
+    CountSource::Scrape { urls: urls.iter().map(|u| (*u).to_owned()).collect(), timeout_ms }
 }
 
 fn selector(text: &str) -> Selector {
@@ -156,7 +158,7 @@ async fn a_bearer_token_is_sent_and_never_shown() {
     let echo = async |headers: HeaderMap| format!("denied to {:?}", headers.get("authorization"));
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/api/v1/query", get(echo))).await });
     let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new(folder.path())));
-    let source = |bearer: &str| CountSource::Prometheus { url: url.clone(), bearer: Some(bearer.to_owned()), timeout_ms: Millis(3000) };
+    let source = |bearer: &str| CountSource::Prometheus { url: url.clone(), bearer: Some(bearer.to_owned()), timeout_ms: Millis(20_000) };
     let (_, words) = told(router.value(&source("file:token"), "x").await);
     assert!(words.contains("Bearer [redacted]") && !words.contains("t0ken"), "{words}");
     let (kind, words) = told(router.value(&source("file:absent"), "x").await);
