@@ -8,10 +8,11 @@
 
 use crate::limits::{ATTEMPT_GRACE, ATTEMPTS_AT_ONCE_MAX, VALIDATION_CALL_MAX, VALIDATION_PAUSE_FIRST, VALIDATION_PAUSE_MAX};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
-use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, Timestamp};
+use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -178,13 +179,12 @@ impl CallRunner {
             Ok(context) => context,
             Err(outcome) => return outcome,
         };
+        let mut work = pin!(self.call(call, &context, None));
         tokio::select! {
-            outcome = self.call(call, &context, None) => outcome,
-            () = cancel.cancelled() => {
-                own_cancel.cancel();
-                Outcome::Unknown { reason: "it was told to end".to_owned() }
-            }
+            outcome = &mut work => return outcome,
+            () = cancel.cancelled() => own_cancel.cancel(),
         }
+        work.await
     }
 
     /// Calls an action and holds it to its deadline.
@@ -243,12 +243,14 @@ impl CallRunner {
 
     /// Folder for the files of an attempt, the same for every owner.
     fn attempt_dir(&self, run: &RunId, attempt: &AttemptRef) -> PathBuf {
-        let mut path = self.state_dir.join("attempts");
-        path.push(folder_name(run.as_str()));
-        path.push(folder_name(attempt.step.as_str()));
-        path.push(format!("{}-{}-{}", attempt.direction, attempt.round, attempt.number));
-        path
+        let name = format!("{}-{}-{}", attempt.direction, attempt.round, attempt.number);
+        step_folder(&self.state_dir, run, &attempt.step).join(name)
     }
+}
+
+/// Folder that holds a folder per attempt of a step.
+pub fn step_folder(state_dir: &Path, run: &RunId, step: &StepId) -> PathBuf {
+    state_dir.join("attempts").join(folder_name(run.as_str())).join(folder_name(step.as_str()))
 }
 
 /// A text as one folder name: other characters are replaced, and a piece of the digest keeps different texts apart.

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod faults;
+pub mod laws;
 pub mod plans;
 pub mod telemetry;
 pub mod world;

@@ -154,7 +154,8 @@ impl Watcher {
 
     /// Makes all probe calls side by side. A call that does not end in time is a failed one.
     async fn probe_problem(&self, probes: &[ActionCall]) -> Measured {
-        let attempt = AttemptRef { step: self.step.clone(), direction: Direction::Probe, round: self.round, number: self.state.looks };
+        // Number 0: all looks of a gate use one folder.
+        let attempt = AttemptRef { step: self.step.clone(), direction: Direction::Probe, round: self.round, number: 0 };
         let timeout = self.look_every().min(PROBE_CALL_MAX);
         let outcomes = self.calls.run_probes(&self.run, &self.plan, &attempt, probes, timeout, &CancelToken::new()).await;
         let problems: Vec<String> = outcomes

@@ -5,6 +5,7 @@ mod crashes;
 mod faults;
 mod gates;
 mod guards;
+mod laws;
 mod plans;
 mod sky;
 mod verbs;
