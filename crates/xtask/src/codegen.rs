@@ -4,7 +4,8 @@ use crate::tidy::pages;
 use crate::workspace;
 use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Where a generated file's text comes from.
 enum Source {
@@ -20,61 +21,84 @@ struct Row {
     source: Source,
 }
 
-/// Everything that is generated. Add a row for one more file.
-const ROWS: [Row; 13] = [
+/// What is generated, beside a JSON Schema per kind of file. Add a row for one more file.
+const ROWS: [Row; 5] = [
     Row { path: "docs/errors/README.md", source: Source::Here(error_index) },
     Row { path: "docs/reference/commands.md", source: Source::Glidepath(&["__reference", "commands"]) },
     Row { path: "docs/reference/actions.md", source: Source::Glidepath(&["__reference", "actions"]) },
     Row { path: "docs/reference/exit-codes.md", source: Source::Glidepath(&["__reference", "exit-codes"]) },
     Row { path: "docs/reference/formats.md", source: Source::Glidepath(&["__reference", "formats"]) },
-    Row { path: "docs/reference/schemas/Config.json", source: Source::Glidepath(&["schema", "Config"]) },
-    Row { path: "docs/reference/schemas/Target.json", source: Source::Glidepath(&["schema", "Target"]) },
-    Row { path: "docs/reference/schemas/TargetClass.json", source: Source::Glidepath(&["schema", "TargetClass"]) },
-    Row { path: "docs/reference/schemas/Change.json", source: Source::Glidepath(&["schema", "Change"]) },
-    Row { path: "docs/reference/schemas/Calendar.json", source: Source::Glidepath(&["schema", "Calendar"]) },
-    Row { path: "docs/reference/schemas/Component.json", source: Source::Glidepath(&["schema", "Component"]) },
-    Row { path: "docs/reference/schemas/SLO.json", source: Source::Glidepath(&["schema", "SLO"]) },
-    Row { path: "docs/reference/schemas/Service.json", source: Source::Glidepath(&["schema", "Service"]) },
 ];
+
+/// Folder of the JSON Schemas.
+const SCHEMAS_FOLDER: &str = "docs/reference/schemas";
 
 /// Writes every generated file, or with `check` only says which are stale.
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = workspace::root()?;
+    let files = generate(&root)?;
     let mut stale = Vec::new();
-    for row in &ROWS {
-        let text = generate(&root, &row.source).with_context(|| format!("{} cannot be generated", row.path))?;
-        let path = root.join(row.path);
-        if std::fs::read_to_string(&path).is_ok_and(|present| present == text) {
+    for (path, text) in &files {
+        if std::fs::read_to_string(root.join(path)).is_ok_and(|present| present == *text) {
             continue;
         }
-        stale.push(row.path);
+        stale.push(path.display().to_string());
         if !check {
-            std::fs::create_dir_all(path.parent().unwrap_or(&root))?;
-            std::fs::write(&path, text).with_context(|| format!("{} cannot be written", row.path))?;
+            write(&root.join(path), text)?;
         }
     }
+    stale.extend(leftovers(&root, &files, check)?);
     match (stale.is_empty(), check) {
-        (true, _) => println!("codegen: {} files are fresh", ROWS.len()),
-        (false, false) => println!("codegen: wrote {}", stale.join(", ")),
+        (true, _) => println!("codegen: {} files are fresh", files.len()),
+        (false, false) => println!("codegen: changed {}", stale.join(", ")),
         (false, true) => bail!("stale: {}; run `cargo xtask codegen` and commit what it writes", stale.join(", ")),
     }
     Ok(())
 }
 
-fn generate(root: &Path, source: &Source) -> Result<String> {
-    match source {
-        Source::Here(make) => make(root),
-        Source::Glidepath(arguments) => glidepath(arguments),
+fn generate(root: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let binary = workspace::glidepath_binary(false)?;
+    let mut files = Vec::new();
+    for row in &ROWS {
+        let text = match row.source {
+            Source::Here(make) => make(root),
+            Source::Glidepath(arguments) => output_of(&binary, arguments),
+        };
+        files.push((PathBuf::from(row.path), text.with_context(|| format!("{} cannot be generated", row.path))?));
     }
+    for kind in output_of(&binary, &["schema"])?.lines() {
+        files.push((Path::new(SCHEMAS_FOLDER).join(format!("{kind}.json")), output_of(&binary, &["schema", kind])?));
+    }
+    Ok(files)
 }
 
-/// What `glidepath` prints; with one newline at the end.
-fn glidepath(arguments: &[&str]) -> Result<String> {
-    let output = workspace::cargo()?
-        .args(["run", "--quiet", "--locked", "--package", "glidepath-cli", "--"])
-        .args(arguments)
-        .output()
-        .context("cargo cannot be started")?;
+/// Schemas of kinds that are no more; removed unless `check`.
+fn leftovers(root: &Path, files: &[(PathBuf, String)], check: bool) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let Ok(folder) = std::fs::read_dir(root.join(SCHEMAS_FOLDER)) else { return Ok(found) };
+    for entry in folder {
+        let path = Path::new(SCHEMAS_FOLDER).join(entry?.file_name());
+        if !files.iter().any(|(generated, _)| *generated == path) {
+            if !check {
+                std::fs::remove_file(root.join(&path)).with_context(|| format!("{} cannot be removed", path.display()))?;
+            }
+            found.push(path.display().to_string());
+        }
+    }
+    Ok(found)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let failed = || format!("{} cannot be written", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(failed)?;
+    }
+    std::fs::write(path, text).with_context(failed)
+}
+
+/// What a program prints, with one newline at the end.
+fn output_of(binary: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(binary).args(arguments).output().context("the binary glidepath cannot be started")?;
     if !output.status.success() {
         bail!("`glidepath {}` failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -84,7 +84,7 @@ fn tests() -> Result<()> {
     if has_nextest {
         cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
     } else {
-        cargo(&["test", "--workspace", "--all-targets", "--locked", "--no-fail-fast"])
+        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"])
     }
 }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// A package of the workspace, as `cargo metadata` tells.
 #[derive(Deserialize)]
@@ -60,6 +60,28 @@ pub(crate) fn cargo() -> Result<Command> {
         }
     }
     Ok(command)
+}
+
+/// Builds the product's binary; gives its path.
+pub(crate) fn glidepath_binary(release: bool) -> Result<PathBuf> {
+    let mut command = cargo()?;
+    command.args(["build", "--quiet", "--package", "glidepath-cli", "--message-format", "json-render-diagnostics"]);
+    if release {
+        command.arg("--release");
+    }
+    let output = command.stderr(Stdio::inherit()).output().context("cargo cannot be started")?;
+    if !output.status.success() {
+        bail!("the binary glidepath does not compile");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let built = messages.lines().filter_map(|line| serde_json::from_str::<Built>(line).ok()).filter_map(|built| built.executable);
+    built.reduce(|_, last| last).context("cargo does not say where it put the binary glidepath")
+}
+
+/// What cargo says of something it built.
+#[derive(Deserialize)]
+struct Built {
+    executable: Option<PathBuf>,
 }
 
 /// The packages of the workspace.

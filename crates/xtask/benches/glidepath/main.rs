@@ -1,0 +1,71 @@
+//! The project's figures, each beside the limit that the machine itself sets.
+//!
+//! A row has a name, a figure with its unit, a goal where there is one, the machine's own measured limit where the
+//! figure rests on one, and whether the goal is met. Add a benchmark to [`BENCHES`].
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A benchmark talks to its terminal.
+
+mod engine;
+mod machine;
+mod process;
+mod project;
+mod rows;
+mod store;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use machine::Machine;
+use rows::Row;
+use std::process::ExitCode;
+
+/// Measures one or more rows.
+type Measure = fn(&mut Machine) -> Result<Vec<Row>>;
+
+/// Every benchmark, by the names of its rows.
+const BENCHES: [(&[&str], Measure); 8] = [
+    (&["disk.fdatasync"], machine::fdatasync),
+    (&["store.one-row-commits"], machine::one_row_commits),
+    (&["store.group-commit"], machine::group_commit),
+    (&["store.appends"], store::appends),
+    (&["engine.steps"], engine::steps),
+    (&["plan.cold", "plan.cold-memory"], process::plan_cold),
+    (&["validate.1000-files"], process::validate_many_files),
+    (&["run.idle-memory", "run.idle-cpu"], process::run_idle),
+];
+
+#[derive(Parser)]
+struct Arguments {
+    /// Only rows whose name begins with this
+    name: Option<String>,
+    /// `human` or `json`
+    #[arg(long, default_value = "human", value_parser = ["human", "json"])]
+    format: String,
+    /// What `cargo bench` adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let wanted = arguments.name.as_deref().unwrap_or_default();
+    let mut machine = Machine::new()?;
+    let mut rows = Vec::new();
+    for (names, measure) in BENCHES.iter().filter(|(names, _)| names.iter().any(|name| name.starts_with(wanted))) {
+        let measured = measure(&mut machine).with_context(|| format!("{} cannot be measured", names.join(" and ")))?;
+        rows.extend(measured.into_iter().filter(|row| row.name.starts_with(wanted)));
+    }
+    if rows.is_empty() {
+        let names: Vec<&str> = BENCHES.iter().flat_map(|(names, _)| names.iter().copied()).collect();
+        anyhow::bail!("no row begins with `{wanted}`; there are {}", names.join(", "));
+    }
+    rows::print(&rows, &arguments.format)
+}
