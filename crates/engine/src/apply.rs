@@ -25,7 +25,8 @@ pub fn apply(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Resu
     {
         return Err(EngineError::OtherSemantics { run: state.run.clone(), bound: *engine_semantics, have: ENGINE_SEMANTICS });
     }
-    let illegal = |reason: Refused| EngineError::IllegalEvent { run: state.run.clone(), seq: recorded.seq, kind: kind_of(&recorded.event), reason };
+    let illegal =
+        |reason: Refused| EngineError::IllegalEvent { run: state.run.clone(), seq: recorded.seq, kind: kind_of(&recorded.event), reason };
     check_place(state, recorded).map_err(illegal)?;
     fold(state, plan, recorded).map_err(|reason| EngineError::IllegalEvent {
         run: state.run.clone(),
@@ -218,7 +219,8 @@ fn attempt_ended(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, ou
 /// An undo may have ended an exposure whose safety call was to be tried again; the try is then dropped.
 pub(crate) fn drop_needless_safety(state: &mut RunState, plan: &PlanBody) {
     let is_set = |step: &&Step| matches!(state.step(&step.id).safety.progress, Progress::RetryAt(_));
-    let needless: Vec<StepId> = plan.steps.iter().filter(is_set).filter(|step| !carries(plan, state, step)).map(|step| step.id.clone()).collect();
+    let needless: Vec<StepId> =
+        plan.steps.iter().filter(is_set).filter(|step| !carries(plan, state, step)).map(|step| step.id.clone()).collect();
     for id in needless {
         if let Some(own) = state.steps.get_mut(&id) {
             own.safety.progress = Progress::Waiting;
@@ -252,9 +254,10 @@ fn probe_ended(own: &mut StepState, outcome: &Outcome) {
                 false => Progress::Failed { reason: reason.clone(), retryable: true },
             }
         }
-        Outcome::Unknown { reason } => {
-            Progress::Unsure { reason: format!("the probe has no answer: {reason}"), ask: asked_by_operator || own.forward.probes >= PROBES_MAX }
-        }
+        Outcome::Unknown { reason } => Progress::Unsure {
+            reason: format!("the probe has no answer: {reason}"),
+            ask: asked_by_operator || own.forward.probes >= PROBES_MAX,
+        },
     };
 }
 
@@ -262,12 +265,15 @@ fn probe_ended(own: &mut StepState, outcome: &Outcome) {
 fn probe_undo_ended(own: &mut StepState, outcome: &Outcome) {
     let asked_by_operator = std::mem::take(&mut own.reconciling);
     own.undo.progress = match outcome {
-        Outcome::Done { .. } if asked_by_operator => Progress::Unsure { reason: "the probe says it is still in place".to_owned(), ask: true },
+        Outcome::Done { .. } if asked_by_operator => {
+            Progress::Unsure { reason: "the probe says it is still in place".to_owned(), ask: true }
+        }
         Outcome::Done { .. } => Progress::Failed { reason: "the probe says it is still in place".to_owned(), retryable: true },
         Outcome::NotDone { .. } => Progress::Done,
-        Outcome::Unknown { reason } => {
-            Progress::Unsure { reason: format!("the probe has no answer: {reason}"), ask: asked_by_operator || own.undo.probes >= PROBES_MAX }
-        }
+        Outcome::Unknown { reason } => Progress::Unsure {
+            reason: format!("the probe has no answer: {reason}"),
+            ask: asked_by_operator || own.undo.probes >= PROBES_MAX,
+        },
     };
 }
 
@@ -282,7 +288,9 @@ fn tried(outcome: &Outcome) -> Progress {
 
 fn undo_progress(step: &Step, outcome: &Outcome) -> Progress {
     match outcome {
-        Outcome::Unknown { reason } if step.on_unknown != OnUnknown::Rerun => Progress::Unsure { reason: reason.clone(), ask: !can_find_out(step) },
+        Outcome::Unknown { reason } if step.on_unknown != OnUnknown::Rerun => {
+            Progress::Unsure { reason: reason.clone(), ask: !can_find_out(step) }
+        }
         other => tried(other),
     }
 }
@@ -357,8 +365,7 @@ fn rollback_began(state: &mut RunState, plan: &PlanBody, cause: &str, item: Opti
         return Err("the run is on its way back already".to_owned());
     }
     let scope = scope_of(plan, state, item);
-    state.rollback =
-        Some(Rollback { cause: cause.to_owned(), item, scope, began_at: at, safety_reached: None, one_way_accepted: false });
+    state.rollback = Some(Rollback { cause: cause.to_owned(), item, scope, began_at: at, safety_reached: None, one_way_accepted: false });
     state.ended = None;
     state.hold = None;
     state.operator = None;

@@ -103,8 +103,12 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         Event::GateOpened { step, .. } => watch_of(plan, state, step).into_iter().collect(),
         Event::GateClosed { step, .. } => vec![Effect::StopWatching { step: step.clone() }],
         Event::RollbackBegan { cause, .. } => {
-            let mut found: Vec<Effect> =
-                state.steps.values().filter_map(|s| s.forward.open()).map(|(attempt, ..)| Effect::Cancel { attempt: attempt.clone() }).collect();
+            let mut found: Vec<Effect> = state
+                .steps
+                .values()
+                .filter_map(|s| s.forward.open())
+                .map(|(attempt, ..)| Effect::Cancel { attempt: attempt.clone() })
+                .collect();
             found.push(Effect::Page { line: format!("{} turns back: {cause}.", plan.change.title) });
             found
         }

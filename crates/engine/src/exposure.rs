@@ -26,8 +26,12 @@ impl RunState {
     /// Every target and region with a share above zero, in the order of the plan.
     pub fn exposures(&self, plan: &PlanBody) -> Vec<ExposureNow> {
         let mut found: Vec<ExposureNow> = Vec::new();
-        let mut carrying: Vec<(&Step, &Exposure)> =
-            plan.steps.iter().filter_map(|step| step.exposure.as_ref().map(|e| (step, e))).filter(|(step, _)| carries(plan, self, step)).collect();
+        let mut carrying: Vec<(&Step, &Exposure)> = plan
+            .steps
+            .iter()
+            .filter_map(|step| step.exposure.as_ref().map(|e| (step, e)))
+            .filter(|(step, _)| carries(plan, self, step))
+            .collect();
         // The order of the plan breaks ties; the sort is stable.
         carrying.sort_by_key(|(step, _)| self.step(&step.id).started_at);
         for (step, exposure) in carrying {
@@ -66,7 +70,8 @@ impl RunState {
 
 /// Whether something is exposed and either not everything is, or a gate has yet to confirm it.
 pub(crate) fn is_exposed_unconfirmed(plan: &PlanBody, state: &RunState) -> bool {
-    let open = plan.steps.iter().any(|step| (step.exposure.is_some() || matches!(step.work, Work::Gate(_))) && !state.step(&step.id).is_behind());
+    let open =
+        plan.steps.iter().any(|step| (step.exposure.is_some() || matches!(step.work, Work::Gate(_))) && !state.step(&step.id).is_behind());
     open && !state.exposures(plan).is_empty()
 }
 
@@ -79,7 +84,8 @@ pub(crate) fn carries(plan: &PlanBody, state: &RunState, step: &Step) -> bool {
     }
     // Without a safety call, undoing the deploy steps is what takes the traffic away.
     let only_undo_clears = state.rollback.is_some() && exposure.safety.is_none();
-    !only_undo_clears || std::iter::once(&step.id).chain(&exposure.safety_needs).any(|id| plan.step(id).is_some_and(|s| undo_is_due(state, s)))
+    !only_undo_clears
+        || std::iter::once(&step.id).chain(&exposure.safety_needs).any(|id| plan.step(id).is_some_and(|s| undo_is_due(state, s)))
 }
 
 /// Steps whose exposure ends when the safety call of `id` was done: all of the same target and region.

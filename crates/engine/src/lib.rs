@@ -43,7 +43,9 @@ pub use effects::{Effect, OpenAttempt, Recovery, effects, recovery};
 pub use exposure::ExposureNow;
 pub use lessons::lessons;
 pub use projection::invariants;
-pub use state::{EngineError, Ended, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, StepStatus, Track};
+pub use state::{
+    Ended, EngineError, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, StepStatus, Track,
+};
 pub use timers::next_wake;
 
 /// The meaning of steps and events that this engine implements; a run is bound to the one it started with.

@@ -96,7 +96,15 @@ pub(crate) fn attempt_event(step: &Step, direction: Direction, track: &Track, no
     Event::AttemptStarted { attempt, deadline: now.plus(timeout) }
 }
 
-fn gate_reaction(plan: &PlanBody, state: &RunState, step: &Step, spec: &GateSpec, opened_at: Timestamp, last: Option<&Look>, now: Timestamp) -> Option<Event> {
+fn gate_reaction(
+    plan: &PlanBody,
+    state: &RunState,
+    step: &Step,
+    spec: &GateSpec,
+    opened_at: Timestamp,
+    last: Option<&Look>,
+    now: Timestamp,
+) -> Option<Event> {
     if let Some(look) = last {
         if look.verdict == VerdictKind::Regression {
             return Some(Event::GateClosed { step: step.id.clone(), passed: false, reason: look.line.clone() });
@@ -146,7 +154,8 @@ fn hold_limit_passed(plan: &PlanBody, state: &RunState, now: Timestamp) -> Optio
 /// A hold ends when the step it asks about got on.
 fn hold_resolved(state: &RunState) -> Option<Event> {
     let step = state.hold.as_ref()?.step.as_ref()?;
-    let troubled = matches!(state.step(step).forward.progress, Progress::Failed { .. } | Progress::Unsure { .. } | Progress::Watching { .. });
+    let troubled =
+        matches!(state.step(step).forward.progress, Progress::Failed { .. } | Progress::Unsure { .. } | Progress::Watching { .. });
     (!troubled).then_some(Event::HoldEnded)
 }
 

@@ -57,7 +57,8 @@ impl RunState {
 
     /// The summary that stores keep beside the journal.
     pub fn summary(&self, plan: &PlanBody) -> RunSummary {
-        let targets: BTreeSet<TargetName> = plan.assignments.iter().map(|a| a.target.clone()).chain(plan.steps.iter().filter_map(|s| s.target.clone())).collect();
+        let targets: BTreeSet<TargetName> =
+            plan.assignments.iter().map(|a| a.target.clone()).chain(plan.steps.iter().filter_map(|s| s.target.clone())).collect();
         let components: BTreeSet<ComponentName> = plan.change.items.iter().map(|i| i.component.clone()).collect();
         RunSummary {
             run: self.run.clone(),
@@ -129,9 +130,10 @@ fn manual_prompt(step: &Step) -> &str {
 
 fn automatic_of(state: &RunState, step: &Step) -> Option<(String, Option<Timestamp>)> {
     match (&state.step(&step.id).forward.progress, &step.work) {
-        (Progress::Watching { opened_at, .. }, Work::Gate(spec)) => {
-            Some((format!("the gate on {} passes at the end of its bake, or turns the run back", spec.subject), Some(opened_at.plus(spec.bake_ms))))
-        }
+        (Progress::Watching { opened_at, .. }, Work::Gate(spec)) => Some((
+            format!("the gate on {} passes at the end of its bake, or turns the run back", spec.subject),
+            Some(opened_at.plus(spec.bake_ms)),
+        )),
         (Progress::WaitingUntil(until), _) => Some((format!("{} is over", step.title), Some(*until))),
         (Progress::AskingPerson { until }, _) => Some(("without an answer the plan's failure rule applies".to_owned(), Some(*until))),
         (Progress::RetryAt(at), _) => Some((format!("{} is tried again", step.title), Some(*at))),

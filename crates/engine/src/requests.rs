@@ -62,7 +62,11 @@ pub(crate) fn allowed(plan: &PlanBody, state: &RunState) -> Vec<(Verb, Option<St
     let of_verb = |verb: Verb| -> Vec<(Verb, Option<StepId>)> {
         match verb {
             Verb::Pause | Verb::Resume | Verb::Stop | Verb::Abort | Verb::Rollback | Verb::Abandon => {
-                if ask(verb, None) { vec![(verb, None)] } else { Vec::new() }
+                if ask(verb, None) {
+                    vec![(verb, None)]
+                } else {
+                    Vec::new()
+                }
             }
             Verb::Promote | Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile => {
                 let named = plan.steps.iter().map(|step| step.id.clone()).filter(|id| ask(verb, Some(id.clone())));
@@ -76,7 +80,9 @@ pub(crate) fn allowed(plan: &PlanBody, state: &RunState) -> Vec<(Verb, Option<St
 fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
     if let Mode::Ended(ended) = state.mode() {
         return match (request.verb, ended.end) {
-            (Verb::Rollback, RunEnd::Succeeded) => Ok(turn_back(state, request, "the run is opened again and everything that can be undone goes back")),
+            (Verb::Rollback, RunEnd::Succeeded) => {
+                Ok(turn_back(state, request, "the run is opened again and everything that can be undone goes back"))
+            }
             (Verb::Rollback, RunEnd::RolledBack) => Err("the run is rolled back already; nothing is left to undo".to_owned()),
             (verb, end) => Err(format!("the run has ended ({end}), so it takes no `{verb}`; make a new plan to change anything")),
         };
@@ -107,7 +113,9 @@ fn pilot(state: &RunState, verb: Verb) -> Result<Grant, Refusal> {
         Verb::Pause if state.pilot == Pilot::Pause => Err("the run is paused already; `resume` goes on".to_owned()),
         Verb::Pause => Ok(Grant::new("nothing new is started; gates go on watching, and `resume` goes on")),
         Verb::Stop if state.pilot == Pilot::Stop => Err("exposure is frozen already; `resume` goes on, `abort` goes back".to_owned()),
-        Verb::Stop => Ok(Grant::new("exposure is frozen where it is; `resume` goes on, `abort` goes back, and at the hold limit it goes back by itself")),
+        Verb::Stop => Ok(Grant::new(
+            "exposure is frozen where it is; `resume` goes on, `abort` goes back, and at the hold limit it goes back by itself",
+        )),
         _ => resume(state),
     }
 }
@@ -118,7 +126,9 @@ fn resume(state: &RunState) -> Result<Grant, Refusal> {
         (Some(reason), Pilot::Fly) => {
             Err(format!("the run does not wait for `resume` but for an answer: {reason}; see `status` for the verbs that are allowed"))
         }
-        (Some(reason), Pilot::Pause | Pilot::Stop) => Ok(Grant::new(format!("the pause is over, but the run still waits for an answer: {reason}"))),
+        (Some(reason), Pilot::Pause | Pilot::Stop) => {
+            Ok(Grant::new(format!("the pause is over, but the run still waits for an answer: {reason}")))
+        }
         (None, Pilot::Fly) => Err("the run flies already".to_owned()),
         (None, Pilot::Pause | Pilot::Stop) => Ok(Grant::new("the run goes on")),
     }
@@ -214,7 +224,11 @@ fn override_verdict(plan: &PlanBody, state: &RunState, request: &Request, now: T
         }
         (Progress::Watching { .. }, _) => {
             let reason = format!("overridden by {}{}", request.who, because(request));
-            Ok(Grant::on(step, "the gate is passed against its verdict").then(Event::GateClosed { step: step.id.clone(), passed: true, reason }))
+            Ok(Grant::on(step, "the gate is passed against its verdict").then(Event::GateClosed {
+                step: step.id.clone(),
+                passed: true,
+                reason,
+            }))
         }
         _ => Ok(Grant::on(step, "the gate is passed against its verdict")),
     }
@@ -222,7 +236,9 @@ fn override_verdict(plan: &PlanBody, state: &RunState, request: &Request, now: T
 
 fn mark_done(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, Refusal> {
     if state.rollback.is_some() {
-        let may = |step: &Step| is_stuck(plan, state, step) || (matches!(step.undo, Undo::ForwardOnly { .. }) && is_operators_step(state, &step.id));
+        let may = |step: &Step| {
+            is_stuck(plan, state, step) || (matches!(step.undo, Undo::ForwardOnly { .. }) && is_operators_step(state, &step.id))
+        };
         let step = resolve(plan, state, request, may, "nothing on the way back waits for a person")?;
         return Ok(Grant::on(step, "it counts as done by hand, and the way back goes on"));
     }
@@ -246,7 +262,8 @@ fn abandon(plan: &PlanBody, state: &RunState) -> Result<Grant, Refusal> {
         format!("{}{region} stays exposed: {:.1} % on the new side", e.target, e.share.as_f64() * 100.0)
     });
     let stays = exposed.chain(leftovers(plan, state)).collect();
-    Ok(Grant::new("the run ends here; what is in place stays and counts as unknown until probed").then(Event::RunEnded { end: RunEnd::Abandoned, leftovers: stays }))
+    Ok(Grant::new("the run ends here; what is in place stays and counts as unknown until probed")
+        .then(Event::RunEnded { end: RunEnd::Abandoned, leftovers: stays }))
 }
 
 fn reconcile(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
@@ -266,7 +283,13 @@ fn reconcile(plan: &PlanBody, state: &RunState, request: &Request, now: Timestam
 }
 
 /// Finds the one step a request is about: the one it names, the one the run asks about, or the only one there is.
-fn resolve<'a>(plan: &'a PlanBody, state: &RunState, request: &Request, may: impl Fn(&Step) -> bool, none: &str) -> Result<&'a Step, Refusal> {
+fn resolve<'a>(
+    plan: &'a PlanBody,
+    state: &RunState,
+    request: &Request,
+    may: impl Fn(&Step) -> bool,
+    none: &str,
+) -> Result<&'a Step, Refusal> {
     if let Some(id) = &request.step {
         let step = plan.step(id).ok_or_else(|| format!("the plan has no step {id}; see `status` for its steps"))?;
         return if may(step) { Ok(step) } else { Err(format!("`{}` does not apply to {id} now: {none}", request.verb)) };

@@ -9,7 +9,7 @@ use crate::STEPS_IN_FLIGHT_MAX;
 use crate::exposure::carries;
 use crate::next::{attempt_event, hurdle_event};
 use crate::retry::has_tries_left;
-use crate::state::{Progress, Rollback, RunState, Track};
+use crate::state::{Progress, Rollback, RunState, StepState, Track};
 use crate::timers::open_attempts;
 use glidepath_model::event::{Direction, Event, RunEnd};
 use glidepath_model::plan::{CompensateOn, PlanBody, Step, Undo};
@@ -47,7 +47,11 @@ fn safety_reached(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Opt
 
 fn is_exposed_in_scope(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> bool {
     let in_scope = |e: &crate::ExposureNow| {
-        plan.steps.iter().filter(|s| rollback.scope.contains(&s.id)).filter_map(|s| s.exposure.as_ref()).any(|x| x.target == e.target && x.region == e.region)
+        plan.steps
+            .iter()
+            .filter(|s| rollback.scope.contains(&s.id))
+            .filter_map(|s| s.exposure.as_ref())
+            .any(|x| x.target == e.target && x.region == e.region)
     };
     state.exposures(plan).iter().any(in_scope)
 }
@@ -58,7 +62,8 @@ fn next_undo(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Timest
     let has_room = open_attempts(state) < STEPS_IN_FLIGHT_MAX;
     plan.steps.iter().rev().filter(|step| allowed.contains(&step.id)).find_map(|step| {
         let own = state.step(&step.id);
-        let ready = has_room && !own.forward.is_running() && !own.safety.is_running() && !blocked.contains(&step.id);
+        let may_begin = !own.forward.is_running() && !own.safety.is_running() && !blocked.contains(&step.id);
+        let ready = has_room && (may_begin || matches!(own.undo.progress, Progress::RetryAt(_)));
         try_on(state, step, Direction::Undo, &own.undo, now, ready)
     })
 }
@@ -77,18 +82,26 @@ fn blocked_by_dependants<'a>(plan: &'a PlanBody, due: &BTreeSet<&StepId>) -> BTr
 
 /// Steps whose undo is due and may begin before or after safety.
 fn allowed_undos<'a>(plan: &'a PlanBody, state: &RunState, rollback: &Rollback) -> BTreeSet<&'a StepId> {
+    // What has begun to go back is brought to its end.
+    let has_begun = |step: &Step| state.step(&step.id).undo.progress != Progress::Waiting;
     let due = plan.steps.iter().filter(|step| undo_is_due(state, step));
     if rollback.safety_reached.is_some() {
         let across_one_way = !rollback.one_way_accepted && one_way_in_place(plan, state, rollback).is_some();
-        return due.filter(|_| !across_one_way).map(|step| &step.id).collect();
+        return due.filter(|step| !across_one_way || has_begun(step)).map(|step| &step.id).collect();
     }
-    // Before safety only what safety itself needs, and what alone takes the traffic away.
+    // Before safety only what the safety calls need, and what alone takes the traffic away.
+    let safety_steps: Vec<StepId> = state.exposures(plan).into_iter().filter_map(|e| e.safety_step).collect();
     let mut needed: BTreeSet<&StepId> = BTreeSet::new();
     for step in plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && carries(plan, state, s)) {
-        needed.extend(step.exposure.iter().flat_map(|e| &e.safety_needs));
-        needed.extend(step.exposure.iter().filter(|e| e.safety.is_none()).map(|_| &step.id));
+        let Some(exposure) = &step.exposure else { continue };
+        if exposure.safety.is_none() || safety_steps.contains(&step.id) {
+            needed.extend(&exposure.safety_needs);
+        }
+        if exposure.safety.is_none() {
+            needed.insert(&step.id);
+        }
     }
-    due.filter(|step| needed.contains(&step.id)).map(|step| &step.id).collect()
+    due.filter(|step| needed.contains(&step.id) || has_begun(step)).map(|step| &step.id).collect()
 }
 
 /// Begins, repeats or questions an attempt on the way back, where the track asks for it.
@@ -97,7 +110,6 @@ fn try_on(state: &RunState, step: &Step, direction: Direction, track: &Track, no
         Progress::Waiting if ready => Some(attempt_event(step, direction, track, now)),
         Progress::RetryAt(at) if ready && *at <= now => Some(attempt_event(step, direction, track, now)),
         Progress::Failed { .. } | Progress::Unsure { .. } => hurdle_event(state, step, direction, track, now),
-        // A done safety call does not undo itself; a later exposure of the same step does not exist on the way back.
         Progress::Waiting
         | Progress::RetryAt(_)
         | Progress::Running { .. }
@@ -127,7 +139,10 @@ fn one_way(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Eve
         Undo::ForwardOnly { reason } => reason.as_str(),
         Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => "it has no undo",
     };
-    let reason = format!("traffic is safe, but '{}' cannot be undone ({why}); say `mark-done` once it was undone by hand, `override --reason` to undo the rest around it, or `abandon`", step.title);
+    let reason = format!(
+        "traffic is safe, but '{}' cannot be undone ({why}); say `mark-done` once it was undone by hand, `override --reason` to undo the rest around it, or `abandon`",
+        step.title
+    );
     Some(Event::OperatorNeeded { step: Some(step.id.clone()), reason })
 }
 
@@ -135,7 +150,9 @@ fn one_way(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Eve
 pub(crate) fn stuck_step(plan: &PlanBody, state: &RunState, step: &Step) -> Option<(Direction, String)> {
     let own = state.step(&step.id);
     let gave_up = |direction: Direction, track: &Track| match &track.progress {
-        Progress::Failed { reason, retryable } => (!*retryable || !has_tries_left(step, direction, track)).then(|| (direction, reason.clone())),
+        Progress::Failed { reason, retryable } => {
+            (!*retryable || !has_tries_left(step, direction, track)).then(|| (direction, reason.clone()))
+        }
         Progress::Unsure { reason, ask: true } => Some((direction, reason.clone())),
         _ => None,
     };
@@ -168,9 +185,13 @@ fn end(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Event> 
 pub(crate) fn undo_is_due(state: &RunState, step: &Step) -> bool {
     let own = state.step(&step.id);
     let in_scope = state.rollback.as_ref().is_some_and(|r| r.scope.contains(&step.id));
-    let settled = matches!(own.undo.progress, Progress::Done | Progress::Skipped);
-    let changed = own.may_be_in_place() || (own.began && step.compensate_on == CompensateOn::Attempt);
-    in_scope && !settled && changed && matches!(step.undo, Undo::Call { .. })
+    let left_out = own.undo.progress == Progress::Skipped;
+    in_scope && !left_out && may_have_changed(own, step) && matches!(step.undo, Undo::Call { .. })
+}
+
+/// Whether the step may have changed something that was not undone.
+fn may_have_changed(own: &StepState, step: &Step) -> bool {
+    own.may_be_in_place() || (own.began && step.compensate_on == CompensateOn::Attempt && own.undo.progress != Progress::Done)
 }
 
 /// Steps that go back: everything, or the item, the items and steps that rest on it, and items that are half-way.
@@ -209,7 +230,7 @@ fn is_half_way(plan: &PlanBody, state: &RunState, item: u32) -> bool {
 pub(crate) fn leftovers(plan: &PlanBody, state: &RunState) -> Vec<String> {
     let line = |step: &Step| {
         let own = state.step(&step.id);
-        if !own.may_be_in_place() && !(own.began && step.compensate_on == CompensateOn::Attempt && own.undo.progress != Progress::Done) {
+        if !may_have_changed(own, step) {
             return None;
         }
         let sure = if own.forward.progress == Progress::Done { "" } else { "perhaps, its outcome is not known: " };

@@ -41,9 +41,12 @@ forms! {
 pub(super) fn write(event: &Event) -> Value {
     let name = |step: &StepId| step.as_str().to_owned();
     match event {
-        Event::RunStarted { plan, engine_semantics, who, seed } => {
-            to_json(&RunStartedV1 { plan: plan.as_str().to_owned(), engine_semantics: *engine_semantics, who: WhoV1::write(who), seed: *seed })
-        }
+        Event::RunStarted { plan, engine_semantics, who, seed } => to_json(&RunStartedV1 {
+            plan: plan.as_str().to_owned(),
+            engine_semantics: *engine_semantics,
+            who: WhoV1::write(who),
+            seed: *seed,
+        }),
         Event::OwnerTook { epoch, who, process } => {
             to_json(&OwnerTookV1 { epoch: *epoch, who: WhoV1::write(who), process: ProcessV1::write(process) })
         }

@@ -30,8 +30,8 @@ struct Sketch {
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
-    (any::<u8>(), any::<u16>(), any::<u8>(), any::<u8>(), any::<u8>(), 1_u8..4, any::<u8>(), any::<u8>(), any::<u16>(), any::<bool>()).prop_map(
-        |(work, needs, item, undo, unknown, tries, exposure, safety, safety_needs, attempt)| Sketch {
+    (any::<u8>(), any::<u16>(), any::<u8>(), any::<u8>(), any::<u8>(), 1_u8..4, any::<u8>(), any::<u8>(), any::<u16>(), any::<bool>())
+        .prop_map(|(work, needs, item, undo, unknown, tries, exposure, safety, safety_needs, attempt)| Sketch {
             work,
             needs,
             item,
@@ -42,8 +42,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
             safety,
             safety_needs,
             attempt,
-        },
-    )
+        })
 }
 
 fn plan_of(on_failure: u8, sketches: &[Sketch]) -> PlanBody {
@@ -188,7 +187,9 @@ fn check_journal(flight: &Flight) {
         if let Event::AttemptStarted { attempt, .. } = &recorded.event {
             assert!(seen.insert(attempt.clone()), "{attempt} was begun twice");
             match attempt.direction {
-                Direction::Undo => check_undo_order(plan, &state, plan.step(&attempt.step).unwrap()),
+                Direction::Undo if (attempt.round, attempt.number) == (1, 1) => {
+                    check_undo_order(plan, &state, plan.step(&attempt.step).unwrap())
+                }
                 Direction::Do => assert!(state.rollback.is_none(), "{attempt} begins on the way back"),
                 _ => {}
             }
@@ -203,7 +204,8 @@ fn check_undo_order(plan: &PlanBody, state: &RunState, step: &Step) {
     let rollback = state.rollback.as_ref().unwrap();
     let before_safety = rollback.safety_reached.is_none();
     let serves_safety = |s: &Step| {
-        plan.steps.iter().filter_map(|x| x.exposure.as_ref()).any(|e| e.safety_needs.contains(&s.id)) || s.exposure.as_ref().is_some_and(|e| e.safety.is_none())
+        plan.steps.iter().filter_map(|x| x.exposure.as_ref()).any(|e| e.safety_needs.contains(&s.id))
+            || s.exposure.as_ref().is_some_and(|e| e.safety.is_none())
     };
     if before_safety {
         assert!(serves_safety(step), "{} is undone before traffic is safe", step.id);
@@ -213,14 +215,21 @@ fn check_undo_order(plan: &PlanBody, state: &RunState, step: &Step) {
         let was_done = own.forward.progress == Progress::Done && own.began;
         let due = was_done && matches!(dependant.undo, Undo::Call { .. }) && rollback.scope.contains(&dependant.id);
         if due && (!before_safety || (serves_safety(dependant) && carries_still(state, plan, dependant))) {
-            assert!(matches!(own.undo.progress, Progress::Done | Progress::Skipped), "{} is undone before {}, which needs it", step.id, dependant.id);
+            assert!(
+                matches!(own.undo.progress, Progress::Done | Progress::Skipped),
+                "{} is undone before {}, which needs it",
+                step.id,
+                dependant.id
+            );
         }
     }
 }
 
 /// Before safety only exposures without a safety call have an order among themselves.
 fn carries_still(state: &RunState, plan: &PlanBody, step: &Step) -> bool {
-    step.exposure.as_ref().is_some_and(|e| e.safety.is_none() && state.exposures(plan).iter().any(|x| x.target == e.target && x.region == e.region))
+    step.exposure
+        .as_ref()
+        .is_some_and(|e| e.safety.is_none() && state.exposures(plan).iter().any(|x| x.target == e.target && x.region == e.region))
         && !state.step(&step.id).cleared
 }
 
@@ -245,9 +254,7 @@ fn check_end(flight: &Flight) {
         assert_eq!(state.exposures(plan), Vec::new(), "something is exposed after the rollback");
     }
     let undone = |id: &StepId| {
-        let is_undo = |r: &&Recorded| {
-            matches!(&r.event, Event::AttemptEnded { attempt, outcome: Outcome::Done { .. }, .. } if attempt.step == *id && attempt.direction == Direction::Undo)
-        };
+        let is_undo = |r: &&Recorded| matches!(&r.event, Event::AttemptEnded { attempt, outcome: Outcome::Done { .. }, .. } if attempt.step == *id && attempt.direction == Direction::Undo);
         flight.journal.iter().filter(is_undo).count()
     };
     for step in plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && matches!(s.undo, Undo::Call { .. })) {
@@ -261,7 +268,7 @@ fn check_end(flight: &Flight) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_run_comes_to_rest_and_keeps_its_promises(

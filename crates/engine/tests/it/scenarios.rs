@@ -85,7 +85,12 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
         ["jump", by] => flight.input(Input::ClockJumped { by_ms: by.parse().unwrap() }),
         ["crash"] => {
             flight.state = flight.folded_anew();
-            return flight.open().iter().map(|open| format!("open: {open}")).chain(flight.watched().iter().map(|w| format!("watched: {w}"))).collect();
+            return flight
+                .open()
+                .iter()
+                .map(|open| format!("open: {open}"))
+                .chain(flight.watched().iter().map(|w| format!("watched: {w}")))
+                .collect();
         }
         ["verbs"] => {
             let verbs = flight.state.allowed_verbs(&flight.plan);
@@ -134,7 +139,11 @@ fn ask(flight: &mut Flight, verb: &str, rest: &[&str]) -> Vec<Event> {
 fn status(flight: &Flight) -> Vec<String> {
     let (state, plan) = (&flight.state, &flight.plan);
     let mut lines = vec![format!("{}: {}", state.status(), state.now_line(plan))];
-    lines.extend(state.next_automatic(plan).map(|(what, at)| format!("next: {what}{}", at.map(|at| format!(" at {}", clock(at))).unwrap_or_default())));
+    lines.extend(
+        state
+            .next_automatic(plan)
+            .map(|(what, at)| format!("next: {what}{}", at.map(|at| format!(" at {}", clock(at))).unwrap_or_default())),
+    );
     lines.extend(state.exposures(plan).into_iter().map(|e| {
         let region = e.region.map(|r| format!(" in {r}")).unwrap_or_default();
         format!("exposed: {}{region} {:.0} %", e.target, e.share.as_f64() * 100.0)

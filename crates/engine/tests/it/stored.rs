@@ -11,7 +11,12 @@ fn a_stored_event_of_another_version_or_shape_is_a_coded_error() {
         ("Teleported", 1, "{}", false),
         ("RetrySet", 1, r#"{"step":"a","direction":"sideways","at":5}"#, false),
         ("RetrySet", 1, r#"{"step":"a","direction":"undo","at":5,"more":1}"#, false),
-        ("AttemptEnded", 1, r#"{"attempt":{"step":"a","direction":"do","round":1,"number":1},"outcome":{"outcome":"notDone"},"tookMs":1}"#, false),
+        (
+            "AttemptEnded",
+            1,
+            r#"{"attempt":{"step":"a","direction":"do","round":1,"number":1},"outcome":{"outcome":"notDone"},"tookMs":1}"#,
+            false,
+        ),
         ("Noted", 1, "not json", false),
     ];
     for (kind, version, json, is_known) in cases {

@@ -1,0 +1,117 @@
+//! What the world is asked for, and what a run teaches.
+
+use crate::flight::{Flight, done, process, who};
+use glidepath_engine::{Effect, Input, RunState, effects, lessons, recovery};
+use glidepath_model::Millis;
+use glidepath_model::event::{Event, RunEnd};
+use glidepath_model::projection::Lesson;
+use glidepath_model::request::Verb;
+use glidepath_model::verdict::VerdictKind;
+use glidepath_testkit::plans::parse_plan;
+
+const PLAN: &str = "plan items 1
+call deploy item 0 validate yes compensate attempt
+call shift needs deploy item 0 target web region eu share 5
+gate gate needs shift item 0 bake 10s
+call late item 0
+";
+
+fn flight() -> Flight {
+    Flight::new(parse_plan("scripted", PLAN).unwrap())
+}
+
+fn asked(flight: &Flight, events: &[Event]) -> Vec<String> {
+    let line = |effect: Effect| match effect {
+        Effect::Attempt { attempt, call, validations, key, .. } => {
+            format!("{attempt}: {} with {} validations, key {key}", call.input["what"], validations.len())
+        }
+        Effect::Watch { step, round, resume, .. } => format!("watch {step} {round}, resumed: {}", resume.is_some()),
+        Effect::StopWatching { step } => format!("stop watching {step}"),
+        Effect::Cancel { attempt } => format!("cancel {attempt}"),
+        Effect::Page { line } => format!("page: {line}"),
+    };
+    effects(&flight.plan, &flight.state, events).into_iter().map(line).collect()
+}
+
+#[test]
+fn intents_become_calls_watches_cancels_and_pages() {
+    let mut flight = flight();
+    let key = |step: &str, way: &str| format!("key run-000000000001/{step}/{way}/1");
+    let events = flight.start();
+    let expected = [
+        format!("do deploy 1.1: \"do\" with 1 validations, {}", key("deploy", "do")),
+        format!("do late 1.1: \"do\" with 0 validations, {}", key("late", "do")),
+    ];
+    assert_eq!(asked(&flight, &events), expected);
+    let deploy = flight.open().remove(0);
+    flight.end(deploy, done());
+    let shift = flight.open().remove(0);
+    let events = flight.end(shift, done());
+    assert_eq!(asked(&flight, &events), ["watch gate 1, resumed: false"]);
+    let gate = flight.watched().remove(0);
+    let events = flight.look(&gate, VerdictKind::Regression);
+    let expected = [
+        "stop watching gate".to_owned(),
+        "cancel do late 1.1".to_owned(),
+        "page: A change for tests turns back: 'gate' failed: it looks like regression.".to_owned(),
+        format!("safety shift 1.1: \"safety\" with 0 validations, {}", key("shift", "safety")),
+    ];
+    assert_eq!(asked(&flight, &events), expected);
+}
+
+#[test]
+fn a_new_owner_learns_of_open_attempts_their_processes_and_the_gates_last_state() {
+    let mut flight = flight();
+    flight.start();
+    let attempts = flight.open();
+    flight.input(Input::ProcessStarted { attempt: attempts[1].clone(), process: process(77) });
+    flight.end(attempts[0].clone(), done());
+    let shift = flight.open().remove(0);
+    flight.end(shift, done());
+    let gate = flight.watched().remove(0);
+    flight.look(&gate, VerdictKind::Undecided);
+    let found = recovery(&flight.plan, &flight.folded_anew());
+    assert_eq!(found.open.len(), 1);
+    assert_eq!((found.open[0].process.clone(), found.open[0].cancel), (Some(process(77)), false));
+    assert!(matches!(&found.watches[..], [Effect::Watch { resume: Some(_), .. }]));
+    flight.ask(Verb::Abort, None, None);
+    let found = recovery(&flight.plan, &flight.folded_anew());
+    assert_eq!(found.open.iter().map(|open| open.cancel).collect::<Vec<_>>(), [true, false], "forward work is to be ended, safety is not");
+    flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(78) });
+}
+
+#[test]
+fn durations_and_outcomes_are_learnt() {
+    let mut flight = flight();
+    flight.start();
+    let mut learnt = Vec::new();
+    while flight.state.ended.is_none() {
+        let before: RunState = flight.state.clone();
+        let events = match (flight.open().into_iter().next(), flight.watched().into_iter().next()) {
+            (Some(attempt), _) => flight.end(attempt, done()),
+            (None, Some(gate)) => {
+                flight.now = flight.now.plus(Millis::from_secs(10));
+                flight.look(&gate, VerdictKind::NoRegression)
+            }
+            (None, None) => panic!("nothing is open"),
+        };
+        learnt.extend(lessons(&flight.plan, &before, &flight.state, &events));
+    }
+    assert_eq!(flight.state.ended.as_ref().map(|e| e.end), Some(RunEnd::Succeeded));
+    let keys: Vec<&str> = learnt
+        .iter()
+        .filter_map(|lesson| match lesson {
+            Lesson::Duration { key, took_ms, .. } if *took_ms == Millis(100) => Some(key.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(keys, ["test/deploy", "test/shift", "test/late"]);
+    assert!(matches!(learnt.last(), Some(Lesson::Outcome { landed: true, rolled_back: false, .. })));
+    let before = flight.state.clone();
+    let mut events = flight.ask(Verb::Rollback, None, None);
+    while let Some(attempt) = flight.open().into_iter().next() {
+        events = flight.end(attempt, done());
+    }
+    let last = lessons(&flight.plan, &before, &flight.state, &events);
+    assert!(matches!(last[..], [Lesson::Outcome { landed: true, rolled_back: true, .. }]), "{last:?}");
+}
