@@ -1,0 +1,151 @@
+//! Projects that are as they should be.
+
+use glidepath_files::{Loaded, Project, SourceFile, init_files, parse};
+use glidepath_model::catalog::{EdgeKind, Router, TrafficSource};
+use glidepath_model::change::ItemKind;
+use glidepath_model::{Millis, Share};
+use std::path::{Path, PathBuf};
+
+pub(crate) fn shown(loaded: &Loaded) -> String {
+    let lines = loaded.diagnostics.iter().map(|d| {
+        let place = d.place.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        format!("{} {:?} {place} [{}] {} | {} | {}\n", d.code, d.severity, d.field, d.message, d.reason, d.hint)
+    });
+    lines.collect()
+}
+
+pub(crate) fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name)
+}
+
+#[test]
+fn the_examples_validate_clean() {
+    for name in ["checkout", "vm-fleet", "flag"] {
+        let loaded = Project::load(&example(name));
+        assert_eq!(shown(&loaded), "", "{name}");
+        assert_eq!(loaded.changes.len(), 1, "{name}");
+        assert!(loaded.files >= 3, "{name}");
+    }
+}
+
+#[test]
+fn checkout_is_read_as_written() {
+    let loaded = Project::load(&example("checkout"));
+    let catalog = &loaded.catalog;
+    let payments = &catalog.targets[&"payments-production".into()];
+    assert_eq!(payments.regions.len(), 2);
+    assert_eq!(payments.regions[0].pair.as_ref().map(|p| p.as_str()), Some("us-east"));
+    let expected = Router::Haproxy { socket: "/run/haproxy-eu.sock".into(), backend: "payments".into(), server: "{host}".into() };
+    assert_eq!(payments.regions[0].router, Some(expected));
+    let deploy = payments.deploy.as_ref().unwrap();
+    assert_eq!(deploy.input["argv"], serde_json::json!(["./deploy.sh", "payments", "{host}", "{version}"]));
+    assert_eq!(deploy.timeout_ms, Some(Millis::from_mins(10)));
+    assert!(matches!(&payments.traffic, Some(TrafficSource::Query(q)) if q.contains("app=\"payments\"") && q.contains("{region}")));
+    assert_eq!(payments.signals.as_ref().unwrap().slow.as_ref().unwrap().limit_ms, Millis(300));
+    let edges = |name: &str| -> Vec<(String, EdgeKind)> {
+        catalog.components[&name.into()].depends_on.iter().map(|d| (d.to.to_string(), d.kind)).collect()
+    };
+    assert_eq!(edges("payments"), [("payments-db".to_owned(), EdgeKind::Writes)]);
+    assert_eq!(edges("frontend"), [("payments".to_owned(), EdgeKind::Calls), ("auth".to_owned(), EdgeKind::Calls)]);
+    assert_eq!(catalog.objectives.len(), 4);
+    assert_eq!(catalog.objectives.iter().find(|o| o.name == "payments-availability").unwrap().target, Share::parse("0.999").unwrap());
+    assert_eq!(catalog.calendars[0].freezes[1].from.to_string(), "2026-12-18T23:00:00Z");
+    let change = &loaded.changes[&"checkout-3ds".into()];
+    assert_eq!(change.items.len(), 4);
+    assert_eq!(change.constraints.max_budget_share, Some(Share::percent(10)));
+    assert_eq!(loaded.change_files[&"checkout-3ds".into()], "changes/checkout-3ds.yaml");
+    let ItemKind::Schema { contract: Some(contract), .. } = &change.items[0].kind else { panic!("{:?}", change.items[0]) };
+    assert_eq!(contract.not_before_ms, Millis::from_mins(7 * 24 * 60));
+}
+
+#[test]
+fn inventories_are_expanded() {
+    let loaded = Project::load(&example("vm-fleet"));
+    let hosts: Vec<String> = loaded.catalog.targets[&"agent-production".into()].hosts().map(|(_, h)| h.to_string()).collect();
+    assert_eq!(hosts, ["north-1", "north-2", "north-3", "north-4", "south-1", "south-2", "south-3"]);
+}
+
+#[test]
+fn a_new_project_validates_clean_and_can_be_grown_by_removing_comment_signs() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, text) in init_files("hello") {
+        let text = match path.as_str() {
+            "catalog/components.yaml" | "catalog/targets.yaml" | "changes/first-change.yaml" => text.clone(),
+            _ => text,
+        };
+        std::fs::create_dir_all(folder.path().join(&path).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(path), text).unwrap();
+    }
+    let loaded = Project::load(folder.path());
+    assert_eq!(shown(&loaded), "");
+    assert_eq!(loaded.catalog.settings.project, "hello");
+    for (file, first) in [("catalog/components.yaml", "# ---"), ("catalog/targets.yaml", "# ---"), ("changes/first-change.yaml", "    # - {")] {
+        let path = folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let at = text.find(first).unwrap();
+        let grown: String = text[at..].lines().filter(|l| !l.contains("A second service")).map(|l| l.replacen("# ", "", 1) + "\n").collect();
+        std::fs::write(&path, format!("{}{grown}", &text[..at])).unwrap();
+    }
+    let grown = Project::load(folder.path());
+    assert_eq!(shown(&grown), "");
+    assert_eq!(grown.changes[&"first-change".into()].items.len(), 2);
+    assert_eq!(grown.catalog.targets[&"api-production".into()].hosts().count(), 2);
+}
+
+const THREE_FACTS: &str = "
+apiVersion: glidepath.dev/v1
+kind: Config
+metadata: { name: x }
+spec: { environments: [ { name: production, local: true } ] }
+---
+apiVersion: glidepath.dev/v1
+kind: Target
+metadata: { name: web }
+spec:
+  component: web
+  hosts: [ a, b ]
+  deploy: { exec: { argv: [ ./d, \"{host}\", \"{version}\" ] } }
+  health: { http: { url: \"http://{host}/\" } }
+---
+apiVersion: glidepath.dev/v1
+kind: Change
+metadata: { name: c }
+spec: { title: t, items: [ { component: web, to: 4.10 } ] }
+";
+
+#[test]
+fn three_facts_are_enough_and_versions_stay_text() {
+    for text in [THREE_FACTS.to_owned(), format!("\u{feff}{}", THREE_FACTS.replace('\n', "\r\n"))] {
+        let file = SourceFile { path: "glidepath.yaml".into(), bytes: text.into_bytes() };
+        let loaded = parse(&[file], &|_| Err("no".into()));
+        assert_eq!(shown(&loaded), "");
+        let target = &loaded.catalog.targets[&"web".into()];
+        assert!(target.regions_assumed);
+        assert_eq!((target.regions[0].name.as_str(), target.hosts().count()), ("default", 2));
+        let item = &loaded.changes[&"c".into()].items[0];
+        assert!(matches!(&item.kind, ItemKind::Version { to, .. } if to.as_str() == "4.10"), "{item:?}");
+    }
+}
+
+#[test]
+fn a_thousand_files_are_read_with_one_look_at_each() {
+    let mut files = vec![SourceFile {
+        path: "glidepath.yaml".into(),
+        bytes: b"apiVersion: glidepath.dev/v1\nkind: Config\nmetadata: { name: x }\nspec: { environments: [ { name: p, local: true } ] }\n".to_vec(),
+    }];
+    for at in 0..1000 {
+        let needs = if at == 0 { String::new() } else { format!(", dependsOn: [ \"component:s{}\" ]", at - 1) };
+        let text = format!(
+            "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{ name: s{at}, annotations: {{ glidepath.dev/tier: \"2\" }} }}\nspec: {{ type: service{needs} }}\n---\n{}",
+            "apiVersion: glidepath.dev/v1\nkind: Target\nmetadata: { name: tAT }\nspec:\n  component: sAT\n  hosts: [ a, b, c ]\n  deploy: { exec: { argv: [ ./d, \"{host}\", \"{version}\" ] } }\n  health: { http: { url: \"http://{host}/\" } }\n".replace("AT", &at.to_string())
+        );
+        files.push(SourceFile { path: format!("catalog/{at}.yaml"), bytes: text.into_bytes() });
+    }
+    let begun = std::time::Instant::now();
+    let loaded = parse(&files, &|_| Err("no".into()));
+    let took = begun.elapsed();
+    assert_eq!(shown(&loaded), "");
+    assert_eq!((loaded.catalog.components.len(), loaded.catalog.targets.len()), (1000, 1000));
+    // Release builds are far below their goal of 300 ms; this bound only catches work that grows with the square.
+    assert!(took.as_secs() < 10, "{took:?}");
+}
