@@ -76,7 +76,11 @@ fn a_new_owner_learns_of_open_attempts_their_processes_and_the_gates_last_state(
     assert!(matches!(&found.watches[..], [Effect::Watch { resume: Some(_), .. }]));
     flight.ask(Verb::Abort, None, None);
     let found = recovery(&flight.plan, &flight.folded_anew());
-    assert_eq!(found.open.iter().map(|open| open.cancel).collect::<Vec<_>>(), [true, false], "forward work is to be ended, safety is not");
+    assert_eq!(
+        found.open.iter().map(|open| open.cancel).collect::<Vec<_>>(),
+        [false, true],
+        "safety is to be waited for, forward work is to be ended"
+    );
     flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(78) });
 }
 
