@@ -2,8 +2,8 @@
 
 use crate::directory::{Reach, lead, name, reach};
 use crate::figures::{count, estimate, minute, percent, plural, second};
-use crate::flight::{one_way_behind, serving, status_words, timed_line, verdict, way_back};
-use crate::terminal::{Ink, Line, Style};
+use crate::flight::{one_way_behind, serving, status_words, timed_line, verdict, watching, way_back};
+use crate::terminal::{Ink, Line, Style, wrapped};
 use glidepath_engine::RunState;
 use glidepath_model::plan::Undo;
 use glidepath_model::{Facts, Plan, Share, Timestamp};
@@ -16,6 +16,8 @@ pub const CARD_LINES_MAX: usize = 40;
 const COMMAND: &str = "  $ ";
 const SERVING_LINES_MAX: usize = 10;
 const WAY_BACK_COMMANDS_MAX: usize = 4;
+const FACT_COLUMN: usize = 9;
+const FACT_LINES_MAX: usize = 2;
 const EVENTS_MAX: usize = 5;
 
 /// The flight card at `now`. Without a state it is the card before take-off.
@@ -24,7 +26,7 @@ pub fn card(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>, now: T
     lines.push(Line::of(Ink::Plain, "─".repeat(CARD_COLUMNS_MAX)));
     lines.extend(serving_lines(plan, facts, state));
     lines.extend(way_back_lines(plan, state));
-    lines.push(fact(
+    lines.extend(fact(
         "VERDICT",
         state.map_or_else(|| before(plan), |s| verdict(plan, s).unwrap_or_else(|| "no gate has looked yet".to_owned())),
     ));
@@ -71,9 +73,9 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
         };
         lines.push(
             Line::of(Ink::Plain, format!("  {}", serving.component))
-                .to_column(20)
+                .padded_to(20)
                 .with(Ink::Plain, format!(" {}", serving.place))
-                .to_column(46)
+                .padded_to(46)
                 .with(Ink::Plain, format!(" {shares}")),
         );
     }
@@ -181,16 +183,19 @@ fn before(plan: &Plan) -> String {
 fn next_lines(plan: &Plan, state: Option<&RunState>, now: Timestamp) -> Vec<Line> {
     let Some(state) = state else {
         let first = plan.body.steps.first().map_or("nothing", |s| s.title.as_str());
-        return vec![fact("NEXT", format!("nothing by itself; on take-off: {first}; the plan expires {}", minute(plan.body.expires_at)))];
+        return fact("NEXT", format!("nothing by itself; on take-off: {first}; the plan expires {}", minute(plan.body.expires_at)));
     };
     let line = match state.next_automatic(&plan.body) {
         Some((what, Some(at))) => format!("{} (in {}): {what}", second(at), at.since(now)),
         Some((what, None)) => what,
         None => "nothing happens by itself".to_owned(),
     };
-    let mut lines = vec![fact("NOW", state.now_line(&plan.body)), fact("NEXT", line)];
+    let mut lines = fact("NEXT", line);
+    if watching(plan, state).is_empty() {
+        lines.splice(0..0, fact("NOW", state.now_line(&plan.body)));
+    }
     if let Some(at) = state.hold_until(&plan.body) {
-        lines.push(fact("LIMIT", format!("{} (in {}): traffic goes to safety if nobody speaks", second(at), at.since(now))));
+        lines.extend(fact("LIMIT", format!("{} (in {}): traffic goes to safety if nobody speaks", second(at), at.since(now))));
     }
     lines
 }
@@ -206,20 +211,31 @@ fn holder_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) ->
     let catalog = facts.map(|f| &f.catalog);
     let owner = state.and_then(|s| s.owner.as_ref()).map(|o| format!("{}, process {}", o.who, o.process.pid));
     let held = owner.unwrap_or_else(|| "nobody: not in flight".to_owned());
-    let mut lines = vec![fact("HELD BY", held)];
+    let mut lines = fact("HELD BY", held);
     match lead(plan, catalog) {
         Some(owner) => {
-            lines.push(fact("REACH", format!("{}: {}", name(catalog, owner), reach(catalog, owner, Reach::Primary).words())));
-            lines.push(fact(
+            lines.extend(fact("REACH", format!("{}: {}", name(catalog, owner), reach(catalog, owner, Reach::Primary).words())));
+            lines.extend(fact(
                 "THEN",
                 format!("{}; {}", reach(catalog, owner, Reach::Secondary).words(), reach(catalog, owner, Reach::Escalation).words()),
             ));
         }
-        None => lines.push(fact("REACH", format!("no owner: add `spec.owner` to changes/{}", plan.body.change.name))),
+        None => lines.extend(fact("REACH", format!("no owner: add `spec.owner` to changes/{}", plan.body.change.name))),
     }
     lines
 }
 
-fn fact(name: &str, text: String) -> Line {
-    Line::of(Ink::Plain, name).to_column(9).with(Ink::Plain, text)
+/// A named line, continued on a second one when it is long.
+fn fact(name: &str, text: String) -> Vec<Line> {
+    let parts = wrapped(&text, CARD_COLUMNS_MAX - FACT_COLUMN);
+    let cut = parts.len() > FACT_LINES_MAX;
+    parts
+        .iter()
+        .take(FACT_LINES_MAX)
+        .enumerate()
+        .map(|(at, part)| {
+            let more = if cut && at + 1 == FACT_LINES_MAX { " …" } else { "" };
+            Line::of(Ink::Plain, if at == 0 { name } else { "" }).padded_to(FACT_COLUMN).with(Ink::Plain, format!("{part}{more}"))
+        })
+        .collect()
 }

@@ -33,7 +33,7 @@ pub fn live(
     let traffic = traffic(plan, state, facts, width, if tall { height / 5 } else { 2 });
     let mut below = gate(plan, state, now, width, tall);
     below.push(spent(plan, state));
-    below.extend(next(plan, state, now));
+    below.extend(next(plan, state, now, width, tall));
     let keys = keys(plan, state);
     let heads = if tall { 4 } else { 1 };
     let fixed = 1 + traffic.len() + below.len() + 1 + heads;
@@ -65,7 +65,8 @@ pub fn live(
 fn title(plan: &Plan, state: &RunState, now: Timestamp, width: usize) -> Line {
     let elapsed = state.ended.as_ref().map_or(now, |e| e.at).since(state.started_at);
     let eta = match remaining(plan, state, now) {
-        Some(left) => format!("{} elapsed, about {} to go", stopwatch(elapsed), stopwatch(left)),
+        Some(left) if width >= WIDE => format!("{} elapsed, about {} to go", stopwatch(elapsed), stopwatch(left)),
+        Some(left) => format!("{} +{}", stopwatch(elapsed), stopwatch(left)),
         None => format!("{} elapsed", stopwatch(elapsed)),
     };
     let status = status_words(state).to_uppercase();
@@ -135,9 +136,9 @@ fn traffic(plan: &Plan, state: &RunState, facts: Option<&Facts>, width: usize, l
             let words = s.share.map_or_else(|| "hosts half done".to_owned(), |x| x.to_string());
             let line = Line::of(Ink::Plain, " ")
                 .with(Ink::Strong, cut(&s.component, name_width))
-                .to_column(name_width + 2)
+                .padded_to(name_width + 2)
                 .with(Ink::Plain, cut(&s.place, place_width))
-                .to_column(name_width + place_width + 4)
+                .padded_to(name_width + place_width + 4)
                 .with(ink, bar(share, bar_width))
                 .with(Ink::Plain, format!(" {words:>6}"));
             if width >= WIDE {
@@ -296,8 +297,8 @@ fn gate(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool)
 fn spent(plan: &Plan, state: &RunState) -> Line {
     let p = &plan.prediction;
     let predicted = match p.budget_share {
-        Some(share) => format!("predicted {} bad requests, {} of the budget", count(p.bad_requests), percent(share)),
-        None => format!("predicted {} bad requests; no objective, so no budget", count(p.bad_requests)),
+        Some(share) => format!("predicted {} bad, {} of the budget", count(p.bad_requests), percent(share)),
+        None => format!("predicted {} bad; no objective, so no budget", count(p.bad_requests)),
     };
     let counts: Vec<_> = watching(plan, state).into_iter().filter_map(|(_, _, look)| counted(&look?.state)).collect();
     let line = Line::of(Ink::Plain, " budget  ");
@@ -310,16 +311,26 @@ fn spent(plan: &Plan, state: &RunState) -> Line {
         .with(Ink::Dim, format!("; {predicted}"))
 }
 
-fn next(plan: &Plan, state: &RunState, now: Timestamp) -> Vec<Line> {
+fn next(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool) -> Vec<Line> {
     let words = match state.next_automatic(&plan.body) {
         Some((what, Some(at))) => format!("in {}: {what}", stopwatch(at.since(now))),
         Some((what, None)) => what,
         None => "nothing happens by itself".to_owned(),
     };
-    vec![
-        Line::of(Ink::Plain, " now     ").with(Ink::Strong, state.now_line(&plan.body)),
-        Line::of(Ink::Plain, " next    ").with(Ink::Plain, words),
-    ]
+    let mut lines = Vec::new();
+    // A gate that watches says more than the line about what is done now.
+    if watching(plan, state).is_empty() {
+        lines.push(Line::of(Ink::Plain, " now     ").with(Ink::Strong, state.now_line(&plan.body)));
+    }
+    let parts = wrapped(&words, width.saturating_sub(10));
+    lines.extend(
+        parts
+            .iter()
+            .take(if tall { 2 } else { 1 })
+            .enumerate()
+            .map(|(at, part)| Line::of(Ink::Plain, if at == 0 { " next    " } else { "         " }).with(Ink::Plain, part)),
+    );
+    lines
 }
 
 /// What may be typed in another terminal now.

@@ -144,7 +144,7 @@ fn stages(plan: &Plan) -> Vec<Line> {
 
 fn predictions(p: &Prediction) -> Vec<Line> {
     let mut lines = head("Expected").to_vec();
-    let mut row = |name: &str, value: String| lines.push(Line::of(Ink::Plain, format!("  {name}")).to_column(24).with(Ink::Plain, value));
+    let mut row = |name: &str, value: String| lines.push(Line::of(Ink::Plain, format!("  {name}")).padded_to(24).with(Ink::Plain, value));
     row("duration", format!("{}, {}", estimate(&p.duration), p.duration.source));
     row(
         "does not land",

@@ -59,7 +59,7 @@ impl Line {
 
     /// Spaces up to a column.
     #[must_use]
-    pub(crate) fn to_column(self, column: usize) -> Self {
+    pub(crate) fn padded_to(self, column: usize) -> Self {
         let missing = column.saturating_sub(self.width());
         self.with(Ink::Plain, " ".repeat(missing))
     }
@@ -68,7 +68,7 @@ impl Line {
     #[must_use]
     pub(crate) fn right(self, width: usize, ink: Ink, text: &str) -> Self {
         let length = text.chars().count();
-        if self.width() + length + 1 > width { self } else { self.to_column(width - length).with(ink, text) }
+        if self.width() + length + 1 > width { self } else { self.padded_to(width - length).with(ink, text) }
     }
 
     pub(crate) fn starts_with(&self, text: &str) -> bool {
@@ -144,7 +144,7 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<Line> {
         let mut line = Line::of(Ink::Plain, "  ");
         for (at, cell) in cells.into_iter().enumerate() {
             let start = 2 + widths.iter().take(at).map(|w| w + 2).sum::<usize>();
-            line = line.to_column(start).with(ink, cell);
+            line = line.padded_to(start).with(ink, cell);
         }
         line
     };

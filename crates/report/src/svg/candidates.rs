@@ -1,6 +1,6 @@
 //! Candidates: expected bad requests against duration.
 
-use super::{WIDTH, cut, label, line, number, picture};
+use super::{cut, label, line, number, picture};
 use crate::document::Figure;
 use crate::figures::{count, estimate, percent, stopwatch};
 use crate::timeline::ticks;
@@ -23,7 +23,7 @@ pub(crate) fn candidates(plan: &Plan) -> Option<Figure> {
         return None;
     }
     let longest = shown.iter().map(|c| c.prediction.duration.p95_ms.0).max().unwrap_or(0).max(1);
-    let most = shown.iter().map(|c| finite(c.prediction.bad_requests)).fold(0.0, f64::max).max(1e-9) * 1.1;
+    let most = rounded_up(shown.iter().map(|c| finite(c.prediction.bad_requests)).fold(0.0, f64::max));
     let x = |time: u64| LEFT + (RIGHT - LEFT) * time as f64 / longest as f64;
     let y = |bad: f64| BOTTOM - (BOTTOM - TOP) * finite(bad) / most;
     let title = "Candidates: expected bad requests against duration";
@@ -57,13 +57,22 @@ pub(crate) fn candidates(plan: &Plan) -> Option<Figure> {
             (label("small dim", "start", KEY + 26.0, line_y + 15.0, &figures(candidate)))
         }
     };
-    debug_assert!(KEY < WIDTH);
     Some(Figure {
         title: title.to_owned(),
         svg: picture("candidates", height, title, &description, &shapes),
         description,
         text: as_text(shown),
     })
+}
+
+/// The least of 1, 2, 4, 8 times a power of ten that leaves some room above.
+fn rounded_up(value: f64) -> f64 {
+    let wanted = (value * 1.05).max(0.4);
+    let mut base = 0.01;
+    while base * 8.0 < wanted {
+        base *= 10.0;
+    }
+    [1.0, 2.0, 4.0, 8.0].into_iter().map(|m| m * base).find(|m| *m >= wanted).unwrap_or(wanted)
 }
 
 fn finite(value: f64) -> f64 {

@@ -81,7 +81,7 @@ fn as_text(rows: &[Row<'_>], end: u64) -> String {
     let lines: Vec<String> = rows
         .iter()
         .map(|row| {
-            let mut cells = vec![' '; TEXT_COLUMNS + 1];
+            let mut cells = [' '; TEXT_COLUMNS + 1];
             let late = column(row.ends_late()).max(column(row.ends()));
             cells.iter_mut().take(late).skip(column(row.ends())).for_each(|c| *c = '-');
             for placed in &row.steps {

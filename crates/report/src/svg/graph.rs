@@ -62,6 +62,13 @@ fn arrange(blast: &Blast) -> Vec<Vec<ComponentName>> {
             }
         }
     }
+    // One that nobody calls moves next to the nearest it calls, so that edges stay short.
+    for name in blast.standing.keys().filter(|n| !blast.edges.iter().any(|(_, to, _)| to == *n)) {
+        let nearest = blast.edges.iter().filter(|(from, _, _)| from == name).filter_map(|(_, to, _)| layer.get(to)).min().copied();
+        if let (Some(nearest), Some(own)) = (nearest, layer.get_mut(name)) {
+            *own = nearest.saturating_sub(1).max(*own);
+        }
+    }
     let mut columns: Vec<Vec<ComponentName>> = vec![Vec::new(); layer.values().max().map_or(1, |m| m + 1)];
     for (name, at) in &layer {
         columns[*at].push((*name).clone());
@@ -99,7 +106,7 @@ fn untangle(columns: &mut [Vec<ComponentName>], edges: &[(ComponentName, Compone
 }
 
 fn node_width(columns: usize) -> f64 {
-    ((WIDTH - 20.0) / columns.max(1) as f64 - 70.0).clamp(96.0, 210.0)
+    ((WIDTH - 20.0) / columns.max(1) as f64 - 44.0).clamp(96.0, 210.0)
 }
 
 fn places(columns: &[Vec<ComponentName>], deepest: usize) -> BTreeMap<ComponentName, (f64, f64)> {
@@ -128,7 +135,7 @@ fn node(plan: &Plan, catalog: &Catalog, name: &ComponentName, standing: Standing
         Standing::Changed => {
             plan.body.assignments.iter().rev().find(|a| a.component == *name).map_or(tier.clone(), |a| format!("{} → {}", a.from, a.to))
         }
-        Standing::Dependant(distance) => format!("{tier}, distance {distance}"),
+        Standing::Dependant(distance) => format!("distance {distance}, {tier}"),
         Standing::Needed => format!("{tier}, unchanged"),
     };
     let most = (width / 6.6) as usize;

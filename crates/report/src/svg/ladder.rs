@@ -136,6 +136,7 @@ fn stage_words(stage: &LadderStage) -> String {
         (Some(detects), Some(power)) => format!("finds a {} rise, power {}", fold(detects), percent(power)),
         (Some(detects), None) => format!("finds a {} rise", fold(detects)),
         (None, Some(power)) => format!("power {}", percent(power)),
+        (None, None) if stage.share == Share::ALL => "no old side to compare with".to_owned(),
         (None, None) => "nothing is counted".to_owned(),
     };
     format!("{}, {}/s for {}, {sees}", stage.share, count(stage.canary_rate), stage.bake_ms)

@@ -35,7 +35,7 @@ fn every_step_stands_in_the_procedure_with_its_exact_command_and_a_validation() 
         assert!(procedure.contains(&format!("```sh\n{}\n```", step.command)), "{}", step.id);
         assert!(procedure.contains(step.id.as_str()), "{}", step.id);
     }
-    assert_eq!(procedure.matches("- Validation: ").count() >= plan.body.steps.len(), true);
+    assert!(procedure.matches("- Validation: ").count() >= plan.body.steps.len());
 }
 
 #[test]

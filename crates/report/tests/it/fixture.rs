@@ -216,7 +216,7 @@ fn step(id: &str, title: &str, phase: Phase, wave: u32, stage: u32, needs: &[&st
     }
 }
 
-fn deploy(id: &str, component: &str, item: u32, host: &str, region: &str, (from, to): (&str, &str), wave: u32, needs: &[&str]) -> Step {
+fn deploy(id: &str, component: &str, item: u32, (host, region): (&str, &str), (from, to): (&str, &str), wave: u32, needs: &[&str]) -> Step {
     let mut step = step(id, &format!("Bring {component} {to} to {host}"), Phase::Deploy, wave, 0, needs);
     step.item = Some(item);
     step.target = Some(TargetName::new(format!("{component}-production")));
@@ -349,7 +349,7 @@ fn steps() -> Vec<Step> {
     let mut before = "production/auth/auth-2.eu/deploy".to_owned();
     for (wave, region, host) in [(3, "eu-west", "pay-1.eu"), (4, "us-east", "pay-1.us")] {
         let id = format!("production/payments/{region}/{host}/deploy");
-        steps.push(deploy(&id, "payments", 1, host, region, ("4.11.2", "4.12.0"), wave, &[&before]));
+        steps.push(deploy(&id, "payments", 1, (host, region), ("4.11.2", "4.12.0"), wave, &[&before]));
         before = id;
         for (stage, share, bake) in [(1, 5, 250), (2, 25, 150), (3, 100, 300)] {
             steps.push(shift(region, share, wave, stage, &[&before]));
