@@ -81,13 +81,13 @@ impl Postgres {
         Self::start_with(false)
     }
 
-    /// With TLS, by a certificate of its own (`certificate()`).
+    /// With TLS by the certificate `server.crt`; `other.crt` is another of the same name.
     pub(crate) fn start_with_tls() -> Self {
         Self::start_with(true)
     }
 
-    pub(crate) fn certificate(&self) -> PathBuf {
-        self.folder.path().join("server.crt")
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     fn start_with(tls: bool) -> Self {
@@ -122,6 +122,18 @@ impl Postgres {
             "-c",
             "fsync=off",
         ]);
+        if tls {
+            for name in ["server", "other"] {
+                let mut openssl = program("openssl", Path::new(""));
+                openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]);
+                openssl.args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=IP:127.0.0.1"]);
+                finish("openssl", openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.crt")]));
+            }
+            for (setting, name) in [("ssl_key_file", "server.key"), ("ssl_cert_file", "server.crt")] {
+                command.args(["-c", &format!("{setting}={}", folder.path().join(name).display())]);
+            }
+            command.args(["-c", "ssl=on"]);
+        }
         let mut server = Server::start("PostgreSQL", INSTALL, &mut command, folder.path().with_extension("log"), Signal::QUIT);
         let mut ready = program("pg_isready", &bin);
         ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);

@@ -254,18 +254,18 @@ async fn asks_over_tls() {
     let url = std::env::var("TEST_POSTGRES_URL").unwrap();
     let (attempt, input) = postgres(&url, "select ssl from pg_stat_ssl where pid = pg_backend_pid()");
     let (kind, words) = told(&run(&attempt, &input).await);
-    assert!(format!("{kind}: {words}").contains(&std::env::var("TEST_EXPECTED").unwrap()), "{kind}: {words}");
+    let expected = std::env::var("TEST_EXPECTED").unwrap();
+    let (expected_kind, part) = expected.split_once(": ").unwrap();
+    assert!(kind == expected_kind && words.contains(part), "expected {expected}, got {kind}: {words}");
 }
 
 #[test]
 fn a_connection_that_requires_tls_has_it_only_to_a_server_that_is_trusted() {
     let server = Postgres::start_with_tls();
-    let other = Postgres::start_with_tls();
     for (certificate, mode, expected) in [
-        (server.certificate(), "require", "done: t"),
-        (other.certificate(), "require", "(GP0572)"),
-        (other.certificate(), "disable", "done: f"),
-        (server.certificate().with_extension("absent"), "require", "never"),
+        (server.file("server.crt"), "require", "done: t"),
+        (server.file("other.crt"), "require", "never: invalid peer certificate"),
+        (server.file("other.crt"), "disable", "done: f"),
     ] {
         let mut child = std::process::Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "sql::asks_over_tls", "--ignored", "--nocapture"]);
