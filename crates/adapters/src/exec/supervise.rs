@@ -33,7 +33,8 @@ const REPORT_MAX: Duration = Duration::from_secs(2);
 const GROUP_LOOK: Duration = Duration::from_millis(20);
 
 /// Main function of the supervisor: reads the order from standard input, runs it, and leaves the record in `dir`.
-/// Without an order (its owner died first) nothing is done but to record that.
+/// Without an order (its owner died first) nothing is done but to record that. Makes a runtime of its own, so it must be
+/// called outside of any.
 pub fn supervise_main(dir: &Path) -> ExitCode {
     let Ok(supervisor) = process::own_mark() else { return ExitCode::FAILURE };
     let order = read_order();
