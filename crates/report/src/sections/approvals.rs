@@ -103,7 +103,11 @@ fn resources(of: &Sources<'_>, section: &mut Section) {
         let hosts = target.hosts().count();
         let standby: usize = target.regions.iter().map(|r| r.standby.len()).sum();
         let capacity = target.replica_capacity.map_or_else(
-            || Text::from("capacity per host is not known: add ").code("spec.capacity.replica").plain(format!(" to target {}", target.name)),
+            || {
+                Text::from("capacity per host is not known: add ")
+                    .code("spec.capacity.replica")
+                    .plain(format!(" to target {}", target.name))
+            },
             |c| format!("each host carries {}", crate::figures::rate(c)).into(),
         );
         let mut text = Text::new()
