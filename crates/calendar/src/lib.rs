@@ -1,5 +1,11 @@
 //! Change windows and freezes: when a change may start.
+//!
+//! A freeze holds for every class that it does not except. Windows and the rule against Friday afternoons do not hold
+//! for emergencies. A calendar whose time zone is unknown allows nothing: what cannot be read must not open a gate.
 
 mod rules;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
 
 pub use rules::{SEARCH_MAX, Verdict, may_start, next_start, window_closes};

@@ -116,7 +116,11 @@ impl Checker<'_, '_> {
         if shape.open && near.is_none_or(|name| strsim::damerau_levenshtein(name, key) > 2 || key.len() < 4) {
             return;
         }
-        let hint = near.map_or_else(|| suggest(key, free()), |name| format!("Did you mean `{name}`?"));
+        let hint = match (near, free().next()) {
+            (Some(name), _) => format!("Did you mean `{name}`?"),
+            (None, Some(_)) => suggest(key, free()),
+            (None, None) => "Remove it.".to_owned(),
+        };
         let message = format!("{} has no field `{key}`", shape.name);
         let reason = "A field that nobody reads would be lost without a word.";
         self.inside(&format!(".{key}"), |me| match shape.open {

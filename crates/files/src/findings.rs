@@ -97,10 +97,19 @@ pub(crate) fn nearest<'n>(text: &str, names: impl IntoIterator<Item = &'n str>) 
     let allowed = TYPO_EDITS_MAX.min(1 + text.chars().count() / 4);
     names
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name))
+        .map(|name| (edits(&folded, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min()
         .map(|(_, name)| name)
+}
+
+/// Edits between two texts; a longer or shorter form of the same word (`monday`, `mon`) counts as one.
+fn edits(text: &str, name: &str) -> usize {
+    const WORD_CHARS_MIN: usize = 3;
+    match text.len().min(name.len()) >= WORD_CHARS_MIN && (text.starts_with(name) || name.starts_with(text)) {
+        true => usize::from(text != name),
+        false => strsim::damerau_levenshtein(text, name),
+    }
 }
 
 /// What to do about an unknown name: the nearest one, or the list of those there are.

@@ -73,7 +73,7 @@ fn duration_check(text: &str) -> Result<(), Wrong> {
     const HOW: &str = "Write `90s`, `15m`, `2h`, `1d` or a sum such as `1h30m`.";
     match Millis::parse(text) {
         Some(_) => Ok(()),
-        None if is_number(text) => no_unit(text, "seconds, minutes or hours", HOW),
+        None if is_number(text) => no_unit(text, HOW),
         None => wrong(
             codes::BAD_DURATION,
             format!("`{}` is not a length of time", short(text)),
@@ -83,20 +83,15 @@ fn duration_check(text: &str) -> Result<(), Wrong> {
     }
 }
 
-fn no_unit(text: &str, units: &str, how: &'static str) -> Result<(), Wrong> {
-    wrong(
-        codes::NO_UNIT,
-        format!("`{}` has no unit", short(text)),
-        "A number alone could mean different things to different readers.",
-        format!("Say which of {units}. {how}"),
-    )
+fn no_unit(text: &str, how: &'static str) -> Result<(), Wrong> {
+    wrong(codes::NO_UNIT, format!("`{}` has no unit", short(text)), "A number alone could mean different things to different readers.", how)
 }
 
 fn share_check(text: &str) -> Result<(), Wrong> {
     const HOW: &str = "Write `5%`, `99.95%`, or a decimal between 0 and 1 such as `0.05`.";
     match Share::parse(text) {
         Some(_) => Ok(()),
-        None if is_number(text) => no_unit(text, "percent or a decimal", HOW),
+        None if is_number(text) => no_unit(text, HOW),
         None => wrong(codes::BAD_SHARE, format!("`{}` is not a share", short(text)), "A share lies between 0 % and 100 %.", HOW),
     }
 }
@@ -133,7 +128,7 @@ pub(crate) fn multiple(text: &str) -> Option<f64> {
 fn multiple_check(text: &str) -> Result<(), Wrong> {
     match multiple(text) {
         Some(_) => Ok(()),
-        None if is_number(text) => no_unit(text, "times", "Write `2x` for a doubling."),
+        None if is_number(text) => no_unit(text, "Write `2x` for a doubling."),
         None => wrong(
             codes::BAD_NUMBER,
             format!("`{}` is not a multiple", short(text)),
@@ -147,7 +142,7 @@ fn money_check(text: &str) -> Result<(), Wrong> {
     const HOW: &str = "Write `12.50 EUR`.";
     match Money::parse(text) {
         Some(_) => Ok(()),
-        None if is_number(text) => no_unit(text, "the currencies of ISO 4217", HOW),
+        None if is_number(text) => no_unit(text, HOW),
         None => wrong(
             codes::BAD_MONEY,
             format!("`{}` is not an amount of money", short(text)),
@@ -216,7 +211,7 @@ fn rate_check(text: &str) -> Result<(), Wrong> {
     const HOW: &str = "Write `21 requests/s`, or a query as `{ query: '...' }`.";
     match rate(text) {
         Some(_) => Ok(()),
-        None if is_number(text) => no_unit(text, "requests per second, minute or hour", HOW),
+        None if is_number(text) => no_unit(text, HOW),
         None => wrong(
             codes::BAD_NUMBER,
             format!("`{}` is not a rate of requests", short(text)),

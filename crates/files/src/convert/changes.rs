@@ -87,7 +87,7 @@ fn owner(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Optio
     let node = spec.get("owner")?;
     let reference = owner_reference(node.text()?);
     if !catalog.owners.contains_key(&reference) {
-        context.unknown(node, "spec.owner", codes::UNKNOWN_OWNER, "group or user", catalog.owners.keys().map(OwnerRef::as_str));
+        context.unknown(node, "spec.owner", codes::UNKNOWN_OWNER, "group or user", super::owner_names(catalog, node));
     }
     Some(reference)
 }
@@ -313,15 +313,19 @@ fn data_step(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<
     Some(DataStep::Sql { path: written.to_owned(), text })
 }
 
+fn strategy_fits(kind: &str, name: &str) -> bool {
+    let known = crate::shapes::STRATEGIES.contains(&name);
+    match kind {
+        "schema" | "data" => name == "expand-contract",
+        "flag" => name == "flag",
+        _ => known && !matches!(name, "flag" | "expand-contract"),
+    }
+}
+
 fn strategy(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<String> {
     let node = item.node.get("strategy")?;
     let name = node.text()?;
-    let fits = match item.kind {
-        "schema" | "data" => name == "expand-contract",
-        "flag" => name == "flag",
-        _ => !matches!(name, "flag" | "expand-contract"),
-    };
-    if !fits && crate::shapes::STRATEGIES.contains(&name) {
+    if !strategy_fits(item.kind, name) && crate::shapes::STRATEGIES.contains(&name) {
         let message = format!("an item of type {} cannot use strategy {name}", item.kind);
         context.findings.error(
             node.at,
@@ -397,7 +401,7 @@ fn check_target(context: &mut Context<'_, '_>, item: &ItemAt<'_>, component: &No
         context.findings.error(component.at, &item.field, codes::TARGET_LACKS, message, "The change could not be carried out.", hint);
     }
     let wanted = item.node.get("strategy");
-    let Some(name) = wanted.and_then(Node::text) else { return };
+    let Some(name) = wanted.and_then(Node::text).filter(|name| strategy_fits(item.kind, name)) else { return };
     if !target.strategies_allowed.is_empty() && !target.strategies_allowed.iter().any(|s| s == name) {
         let allowed: Vec<&str> = target.strategies_allowed.iter().map(String::as_str).collect();
         let message = format!("target `{}` does not allow strategy {name}", target.name);

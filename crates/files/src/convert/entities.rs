@@ -85,7 +85,7 @@ fn owner(context: &mut Context<'_, '_>, document: &Document, catalog: &Catalog) 
     let node = document.spec.get("owner")?;
     let reference = owner_reference(node.text()?);
     if !catalog.owners.contains_key(&reference) {
-        context.unknown(node, "spec.owner", codes::UNKNOWN_OWNER, "group or user", catalog.owners.keys().map(OwnerRef::as_str));
+        context.unknown(node, "spec.owner", codes::UNKNOWN_OWNER, "group or user", super::owner_names(catalog, node));
         return None;
     }
     Some(reference)

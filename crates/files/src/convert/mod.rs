@@ -126,6 +126,12 @@ fn names(catalog: &Catalog) -> Vec<&str> {
     catalog.environments.iter().map(|e| e.name.as_str()).collect()
 }
 
+/// Known owners, written the way the reference is: in short when it is short.
+fn owner_names<'c>(catalog: &'c Catalog, reference: &Node) -> Vec<&'c str> {
+    let full = reference.text().is_some_and(|t| t.contains(':'));
+    catalog.owners.keys().map(|o| if full { o.as_str() } else { entity_name(o.as_str()) }).collect()
+}
+
 fn duration(node: &Node, field: &str) -> Option<Millis> {
     node.text_of(field).and_then(Millis::parse)
 }

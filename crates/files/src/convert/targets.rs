@@ -191,7 +191,7 @@ fn database(context: &mut Context<'_, '_>, spec: &Node) -> Option<Database> {
     let (engine, connection) = (text(node, "engine")?, node.get("connection")?);
     let path_allowed = engine == "sqlite";
     let connection_text = connection.text()?;
-    if !scalar::is_secret(connection_text) && !(path_allowed && connection_text.starts_with("path:")) {
+    if !(scalar::is_secret(connection_text) || path_allowed && connection_text.starts_with("path:")) {
         let hint = if path_allowed { "Write `path:FILE`, `env:NAME` or `file:PATH`." } else { "Write `env:NAME` or `file:PATH`." };
         let reason = "A connection string holds a password, and secrets are never written in files.";
         context.findings.error(
@@ -389,6 +389,10 @@ fn check_pairs(context: &mut Context<'_, '_>, spec: &Node, target: &Target) {
             );
             continue;
         };
+        // A pair that names no region at all is reported where it stands.
+        if other.pair.as_ref().is_some_and(|p| !target.regions.iter().any(|r| r.name == *p)) {
+            continue;
+        }
         if other.name.as_str() == name || other.pair.as_ref().map(|p| p.as_str()) != Some(name) {
             let message = match &other.pair {
                 _ if other.name.as_str() == name => format!("region `{name}` is paired with itself"),

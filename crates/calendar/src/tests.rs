@@ -1,0 +1,167 @@
+//! Tables and properties.
+
+use crate::{may_start, next_start, window_closes};
+use glidepath_model::calendar::{Calendar, Freeze, Window};
+use glidepath_model::change::ChangeClass;
+use glidepath_model::{EnvironmentName, Millis, Timestamp};
+use proptest::prelude::*;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn calendar(zone: &str) -> Calendar {
+    Calendar {
+        name: "shop".into(),
+        time_zone: zone.into(),
+        environments: vec!["production".into()],
+        windows: Vec::new(),
+        freezes: Vec::new(),
+        no_friday_afternoon: false,
+    }
+}
+
+fn window(days: &[u8], from_minute: u16, to_minute: u16) -> Window {
+    Window { name: "w".into(), days: days.to_vec(), from_minute, to_minute }
+}
+
+fn production() -> EnvironmentName {
+    "production".into()
+}
+
+fn allowed(calendar: &Calendar, class: ChangeClass, time: &str) -> bool {
+    may_start(std::slice::from_ref(calendar), &production(), class, at(time)).allowed
+}
+
+#[test]
+fn a_freeze_names_its_end_in_its_own_time_and_lets_exceptions_pass() {
+    let mut calendar = calendar("Europe/Berlin");
+    calendar.freezes = vec![Freeze {
+        name: "black-friday".into(),
+        from: at("2026-11-25T00:00:00+01:00"),
+        to: at("2026-11-30T08:00:00+01:00"),
+        reason: None,
+        except: vec!["emergency".into()],
+    }];
+    let verdict = may_start(std::slice::from_ref(&calendar), &production(), ChangeClass::Normal, at("2026-11-27T10:00:00Z"));
+    assert_eq!(verdict.reasons, ["freeze black-friday holds until Mon 08:00 Europe/Berlin"]);
+    assert_eq!(verdict.opens_at, Some(at("2026-11-30T07:00:00Z")));
+    for (class, time, expected) in [
+        (ChangeClass::Emergency, "2026-11-27T10:00:00Z", true),
+        (ChangeClass::Standard, "2026-11-27T10:00:00Z", false),
+        (ChangeClass::Normal, "2026-11-24T22:59:59Z", true),
+        (ChangeClass::Normal, "2026-11-24T23:00:00Z", false),
+        (ChangeClass::Normal, "2026-11-30T07:00:00Z", true),
+    ] {
+        assert_eq!(allowed(&calendar, class, time), expected, "{class:?} {time}");
+    }
+    assert!(may_start(&[calendar], &"staging".into(), ChangeClass::Normal, at("2026-11-27T10:00:00Z")).allowed);
+}
+
+#[test]
+fn nothing_but_emergencies_starts_on_friday_afternoon() {
+    let mut calendar = calendar("America/New_York");
+    calendar.no_friday_afternoon = true;
+    for (class, time, expected) in [
+        (ChangeClass::Normal, "2026-06-05T11:59:59-04:00", true),
+        (ChangeClass::Normal, "2026-06-05T12:00:00-04:00", false),
+        (ChangeClass::Emergency, "2026-06-05T12:00:00-04:00", true),
+        (ChangeClass::Normal, "2026-06-05T23:59:59-04:00", false),
+        (ChangeClass::Normal, "2026-06-06T00:00:00-04:00", true),
+    ] {
+        assert_eq!(allowed(&calendar, class, time), expected, "{class:?} {time}");
+    }
+    let verdict = may_start(&[calendar], &production(), ChangeClass::Normal, at("2026-06-05T15:00:00-04:00"));
+    assert_eq!(verdict.reasons, ["nothing starts on Friday afternoon; that rule of calendar shop holds until Sat 00:00 America/New_York"]);
+    assert_eq!(verdict.opens_at, Some(at("2026-06-06T00:00:00-04:00")));
+}
+
+/// Sundays on which the clock is changed: a window edge that does not exist or exists twice shrinks the window.
+#[test]
+fn windows_shrink_where_the_clock_jumps() {
+    let sunday = [7];
+    let cases = [
+        // Berlin, spring: 02:00 to 03:00 do not exist.
+        ("Europe/Berlin", 150, 240, "2026-03-29T01:29:59Z", false),
+        ("Europe/Berlin", 150, 240, "2026-03-29T01:30:00Z", true),
+        ("Europe/Berlin", 60, 150, "2026-03-29T00:29:59Z", true),
+        ("Europe/Berlin", 60, 150, "2026-03-29T00:30:00Z", false),
+        // Berlin, autumn: 02:00 to 03:00 exist twice.
+        ("Europe/Berlin", 150, 240, "2026-10-25T00:30:00Z", false),
+        ("Europe/Berlin", 150, 240, "2026-10-25T01:30:00Z", true),
+        ("Europe/Berlin", 60, 150, "2026-10-25T00:29:59Z", true),
+        ("Europe/Berlin", 60, 150, "2026-10-25T00:30:00Z", false),
+        // New York, spring (8 March) and autumn (1 November).
+        ("America/New_York", 150, 300, "2026-03-08T07:29:59Z", false),
+        ("America/New_York", 150, 300, "2026-03-08T07:30:00Z", true),
+        ("America/New_York", 90, 300, "2026-11-01T05:30:00Z", false),
+        ("America/New_York", 90, 300, "2026-11-01T06:30:00Z", true),
+        // Ordinary Sundays keep their civil hours on both sides of the change.
+        ("Europe/Berlin", 150, 240, "2026-03-22T01:30:00Z", true),
+        ("Europe/Berlin", 150, 240, "2026-04-05T00:30:00Z", true),
+    ];
+    for (zone, from, to, time, expected) in cases {
+        let mut calendar = calendar(zone);
+        calendar.windows = vec![window(&sunday, from, to)];
+        assert_eq!(allowed(&calendar, ChangeClass::Normal, time), expected, "{zone} {from}-{to} {time}");
+    }
+}
+
+#[test]
+fn windows_reach_over_midnight_and_say_when_they_close() {
+    let mut calendar = calendar("Europe/Berlin");
+    calendar.windows = vec![window(&[1], 22 * 60, 4 * 60)];
+    assert!(allowed(&calendar, ChangeClass::Normal, "2026-06-02T03:59:00+02:00"));
+    assert!(!allowed(&calendar, ChangeClass::Normal, "2026-06-02T04:00:00+02:00"));
+    let calendars = [calendar];
+    assert_eq!(window_closes(&calendars, &production(), at("2026-06-01T23:00:00+02:00")), Some(at("2026-06-02T04:00:00+02:00")));
+    assert_eq!(window_closes(&calendars, &production(), at("2026-06-01T12:00:00+02:00")), None);
+    let verdict = may_start(&calendars, &production(), ChangeClass::Normal, at("2026-06-02T12:00:00+02:00"));
+    assert_eq!(verdict.reasons, ["no window of calendar shop is open until Mon 22:00 Europe/Berlin"]);
+    assert_eq!(verdict.opens_at, Some(at("2026-06-08T22:00:00+02:00")));
+}
+
+#[test]
+fn a_freeze_longer_than_the_search_has_no_next_start_and_an_unknown_zone_allows_nothing() {
+    let mut frozen = calendar("UTC");
+    frozen.freezes =
+        vec![Freeze { name: "f".into(), from: at("2026-01-01T00:00:00Z"), to: at("2027-01-01T00:00:00Z"), reason: None, except: vec![] }];
+    assert_eq!(next_start(&[frozen], &production(), ChangeClass::Normal, at("2026-02-01T00:00:00Z")), None);
+    assert!(!allowed(&calendar("Mars/Base"), ChangeClass::Emergency, "2026-02-01T00:00:00Z"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// The next start is one at which a change may start, and there is none on any quarter of an hour before it.
+    #[test]
+    fn the_next_start_is_the_first(
+        zone in prop::sample::select(vec!["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),
+        start in 1_767_225_600_i64..1_798_761_600,
+        windows in prop::collection::vec((1u8..8, 0u16..1440, 1u16..1441), 0..3),
+        freeze in (0i64..20, 1i64..20),
+        friday in any::<bool>(),
+    ) {
+        let from = Timestamp::from_micros(start * 1_000_000);
+        let mut calendar = calendar(zone);
+        calendar.windows = windows.into_iter().map(|(day, open, close)| window(&[day], open, close)).collect();
+        let begin = from.plus(Millis::from_mins(freeze.0 as u64 * 60));
+        calendar.freezes = vec![Freeze { name: "f".into(), from: begin, to: begin.plus(Millis::from_mins(freeze.1 as u64 * 60)), reason: None, except: vec![] }];
+        calendar.no_friday_afternoon = friday;
+        let calendars = [calendar];
+        let verdict = may_start(&calendars, &production(), ChangeClass::Normal, from);
+        prop_assert_eq!(verdict.allowed, verdict.reasons.is_empty());
+        let next = next_start(&calendars, &production(), ChangeClass::Normal, from);
+        prop_assert_eq!(next, verdict.opens_at);
+        let mut look = from;
+        let until = next.unwrap_or(from.plus(Millis::from_mins(3 * 24 * 60))).min(from.plus(Millis::from_mins(2 * 24 * 60)));
+        while look < until {
+            let refused = !may_start(&calendars, &production(), ChangeClass::Normal, look).allowed;
+            prop_assert!(refused, "{}", look);
+            look = look.plus(Millis::from_mins(15));
+        }
+        if let Some(next) = next {
+            prop_assert!(may_start(&calendars, &production(), ChangeClass::Normal, next).allowed);
+        }
+    }
+}
