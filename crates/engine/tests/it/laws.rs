@@ -83,10 +83,10 @@ fn call_words(s: &Sketch, safety_needs: &str) -> String {
     if s.exposure % 5 < 3 {
         let (region, share) = (["eu", "us"][usize::from(s.exposure / 5) % 2], [5, 25, 100][usize::from(s.exposure / 10) % 3]);
         words.push_str(&format!(" target web region {region} share {share}"));
-        if s.safety % 4 == 0 {
+        if s.safety.is_multiple_of(4) {
             words.push_str(" safety none");
         }
-        if s.safety % 3 == 0 && !safety_needs.is_empty() {
+        if s.safety.is_multiple_of(3) && !safety_needs.is_empty() {
             words.push_str(&format!(" safety-needs {safety_needs}"));
         }
     }
@@ -103,7 +103,7 @@ fn rough(flight: &mut Flight, choice: u32) {
             let attempt = open[which % open.len()].clone();
             let outcome = match choice / 256 % 8 {
                 0 => Outcome::NotDone { reason: "broke".to_owned(), retryable: true },
-                1 => Outcome::NotDone { reason: "refused".to_owned(), retryable: choice / 4096 % 2 == 0 },
+                1 => Outcome::NotDone { reason: "refused".to_owned(), retryable: (choice / 4096).is_multiple_of(2) },
                 2 => Outcome::Unknown { reason: "silence".to_owned() },
                 _ => done(),
             };
@@ -125,8 +125,8 @@ fn rough(flight: &mut Flight, choice: u32) {
         12 => {
             let verb = Verb::ALL[which % Verb::ALL.len()];
             let steps = &flight.plan.steps;
-            let step = (choice / 4096 % 3 == 0).then(|| steps[which / 12 % steps.len()].id.clone());
-            flight.ask(verb, step, (choice / 65_536 % 2 == 0).then(|| "because".to_owned()));
+            let step = (choice / 4096).is_multiple_of(3).then(|| steps[which / 12 % steps.len()].id.clone());
+            flight.ask(verb, step, (choice / 65_536).is_multiple_of(2).then(|| "because".to_owned()));
         }
         13 => flight.state = flight.folded_anew(),
         14 => {
