@@ -1,6 +1,6 @@
 //! What stands around the steps: assignments, take-off gates, version matrices, envelope.
 
-use crate::ladder::{Judge, Ladders, bad_ratio, effect_text, tenths};
+use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
 use crate::outline::{Outline, rounded};
 use crate::site::Site;
 use glidepath_model::change::{Change, ItemKind, OnFailure};
@@ -13,14 +13,18 @@ use std::collections::BTreeMap;
 /// One assignment per site, the ladder with its power.
 pub(crate) fn assignments(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, facts: &Facts) -> Vec<Assignment> {
     let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
-    sites.iter().zip(chosen).map(|(site, outline)| assignment(site, outline, &judge)).collect()
+    let mut seen = Seen::new();
+    sites.iter().zip(chosen).map(|(site, outline)| assignment(site, outline, &judge, &mut seen)).collect()
 }
 
-fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge) -> Assignment {
-    let ladder = ladder_stages(site, outline, judge);
+fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut Seen) -> Assignment {
+    let ladder = ladder_stages(site, outline, judge, seen);
     let detects = ladder.iter().filter_map(|s| s.detects).fold(f64::INFINITY, f64::min);
     let longest = ladder.iter().filter(|s| s.detects.is_some()).map(|s| s.bake_ms).max().unwrap_or_default();
-    let blind_to = outline.blind_to.clone().or_else(|| detects.is_finite().then(|| format!("blind below a {}-fold rise of errors within {longest}", tenths(detects))));
+    let blind_to = outline
+        .blind_to
+        .clone()
+        .or_else(|| detects.is_finite().then(|| format!("blind below a {}-fold rise of errors within {longest}", tenths(detects))));
     Assignment {
         item: site.item,
         component: site.target.component.clone(),
@@ -40,7 +44,7 @@ fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge) -> Assignment {
     }
 }
 
-fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge) -> Vec<LadderStage> {
+fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut Seen) -> Vec<LadderStage> {
     let mut list = Vec::new();
     for path in outline.waves.iter().flatten() {
         let region = path.region.and_then(|at| site.regions.get(at));
@@ -52,7 +56,7 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge) -> Vec<Ladde
             let (power, detects, explanation) = match (&gate.judged, region) {
                 (Some(judged), Some(region)) => {
                     let (ratio, _) = bad_ratio(region, judged.signal);
-                    let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms);
+                    let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms, seen);
                     let assumed = if judged.ratio_assumed { format!(", taking {:.2} % as bad now", ratio * 100.0) } else { String::new() };
                     let origin = if region.rate_assumed { " (declared, not observed)" } else { "" };
                     let text = format!(
@@ -65,7 +69,15 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge) -> Vec<Ladde
                     );
                     (Some(power), detects, text)
                 }
-                _ => (None, None, format!("at {share} nothing old stands beside to compare with; {} watch for {}", watchers(outline.verification), gate.bake)),
+                _ => (
+                    None,
+                    None,
+                    format!(
+                        "at {share} nothing old stands beside to compare with; {} watch for {}",
+                        watchers(outline.verification),
+                        gate.bake
+                    ),
+                ),
             };
             list.push(LadderStage {
                 region: region.map(|r| r.region.name.clone()),
@@ -101,7 +113,9 @@ pub(crate) fn takeoff(change: &Change, facts: &Facts, sites: &[Site<'_>]) -> Vec
         }
     }
     for site in sites {
-        if let (ItemKind::Version { .. }, Some(from), false, true) = (&site.change_item.kind, &site.from, site.mixed, site.target.version_probe.is_some()) {
+        if let (ItemKind::Version { .. }, Some(from), false, true) =
+            (&site.change_item.kind, &site.from, site.mixed, site.target.version_probe.is_some())
+        {
             gates.push(TakeoffGate::StillRuns { target: site.target.name.clone(), version: Version::new(from.clone()) });
         }
     }
@@ -134,7 +148,13 @@ pub(crate) fn matrices(change: &Change, sites: &[Site<'_>], levels: &[Vec<u32>])
     list
 }
 
-fn matrix(on_failure: OnFailure, failing: &Site<'_>, here: &[&Site<'_>], is_done: impl Fn(&Site<'_>) -> bool, beside: bool) -> VersionMatrix {
+fn matrix(
+    on_failure: OnFailure,
+    failing: &Site<'_>,
+    here: &[&Site<'_>],
+    is_done: impl Fn(&Site<'_>) -> bool,
+    beside: bool,
+) -> VersionMatrix {
     let versions: BTreeMap<ComponentName, String> = here
         .iter()
         .map(|site| {
@@ -167,7 +187,8 @@ pub(crate) fn envelope(change: &Change, steps: &[Step], assignments: &[Assignmen
     for environment in &change.environments {
         let here: Vec<&Step> = steps.iter().filter(|s| s.environment.as_ref() == Some(environment)).collect();
         let last_gate = here.iter().rposition(|s| s.phase == Phase::Deploy && matches!(s.work, Work::Gate(_))).unwrap_or(here.len());
-        greatest_exposure = here[..last_gate].iter().filter_map(|s| s.exposure.as_ref()).map(|e| e.share).fold(greatest_exposure, Share::max);
+        greatest_exposure =
+            here[..last_gate].iter().filter_map(|s| s.exposure.as_ref()).map(|e| e.share).fold(greatest_exposure, Share::max);
     }
     let bakes = steps.iter().filter_map(|s| match &s.work {
         Work::Gate(gate) => Some(gate.bake_ms),

@@ -61,7 +61,9 @@ pub(crate) fn estimate(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
         return Estimate { p50_ms, p95_ms, source: format!("{} earlier {noun}", fact.value.count) };
     }
     match (kind, site.target.restart_ms) {
-        (Kind::Deploy, Some(restart)) => Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() },
+        (Kind::Deploy, Some(restart)) => {
+            Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() }
+        }
         _ => {
             let (p50, p95) = kind.default_ms();
             Estimate { p50_ms: Millis(p50), p95_ms: Millis(p95), source: "default, never observed".to_owned() }

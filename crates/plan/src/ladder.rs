@@ -83,7 +83,12 @@ pub(crate) struct Ladders {
 pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
     let settings = &facts.catalog.settings;
     let mut cache = BTreeMap::new();
-    let mut parts = sites.iter().filter(|s| blocked(s, settings, facts).is_none()).map(|s| (signals(s).len() * s.regions.len()) as u32).sum::<u32>().max(1);
+    let mut parts = sites
+        .iter()
+        .filter(|s| blocked(s, settings, facts).is_none())
+        .map(|s| (signals(s).len() * s.regions.len()) as u32)
+        .sum::<u32>()
+        .max(1);
     let mut by_site: Vec<Result<Ladder, String>> = Vec::new();
     for _ in 0..3 {
         let verification = Judge { verification: settings.verification.clone(), parts };
@@ -134,9 +139,11 @@ impl Judge {
     }
 
     /// Probability that a stage finds the effect within its bake, and the smallest effect it finds with the judge's usual power.
-    pub(crate) fn sees(&self, rate: f64, stage: &JudgedStage, bad_ratio: f64, max_bake: Millis) -> (f64, Option<f64>) {
+    pub(crate) fn sees(&self, rate: f64, stage: &JudgedStage, bad_ratio: f64, max_bake: Millis, cache: &mut Seen) -> (f64, Option<f64>) {
         let question = self.question(rate, stage.share.as_f64(), bad_ratio, max_bake);
-        (power_at(&question, stage.bake.0), smallest_effect(&question, stage.bake.0))
+        let key =
+            (question.canary_per_second.to_bits(), question.baseline_per_second.to_bits(), bad_ratio.to_bits(), stage.bake.0, max_bake.0);
+        *cache.entry(key).or_insert_with(|| (power_at(&question, stage.bake.0), smallest_effect(&question, stage.bake.0)))
     }
 }
 
@@ -148,7 +155,11 @@ pub(crate) fn look_every(bake: Millis) -> Millis {
 /// The signals that can be compared at a site.
 pub(crate) fn signals(site: &Site<'_>) -> Vec<Signal> {
     let Some(signals) = &site.target.signals else { return Vec::new() };
-    [(Signal::Errors, signals.errors.is_some()), (Signal::Slow, signals.slow.is_some())].into_iter().filter(|(_, has)| *has).map(|(s, _)| s).collect()
+    [(Signal::Errors, signals.errors.is_some()), (Signal::Slow, signals.slow.is_some())]
+        .into_iter()
+        .filter(|(_, has)| *has)
+        .map(|(s, _)| s)
+        .collect()
 }
 
 /// Why nothing can be compared at a site, if so.
@@ -191,6 +202,9 @@ pub(crate) fn bad_ratio(region: &SiteRegion<'_>, signal: Signal) -> (f64, bool) 
     }
 }
 
+/// Answers of the judge on power, by question.
+pub(crate) type Seen = BTreeMap<(u64, u64, u64, u64, u64), (f64, Option<f64>)>;
+/// Answers of the judge on times, by question.
 type Cache = BTreeMap<(u64, u64, u64, u64, u64), Option<u64>>;
 
 fn ladder(site: &Site<'_>, judge: &Judge, cache: &mut Cache) -> Result<Ladder, String> {
@@ -239,15 +253,19 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
     let Some(largest) = first.last().copied() else {
         return Err(format!("{} has too few hosts for a stage of at most {limit}", region.region.name));
     };
-    let Some(start) = first.iter().rev().find_map(|at| judged(site, region, *at, judge, cache).ok()) else {
-        let needs = judged(site, region, largest, judge, cache).err().flatten();
+    let Some(start) = first.iter().rev().find_map(|at| judged(site, region, *at, judge, cache)) else {
+        let rate = region.rate.unwrap_or_default();
+        let needs = signals(site)
+            .into_iter()
+            .filter_map(|s| time_to_see(judge, rate, largest.0, bad_ratio(region, s).0, NEEDS_SHOWN_MAX, cache))
+            .min();
         return Err(too_long(site, largest.0, needs, judge));
     };
     let mut stages = vec![start];
     for at in shares {
         let previous = stages.last().map_or(0.0, |s| s.share.as_f64());
         if at.0.as_f64() >= previous * GROWTH_MIN
-            && let Ok(stage) = judged(site, region, at, judge, cache)
+            && let Some(stage) = judged(site, region, at, judge, cache)
         {
             stages.push(stage);
         }
@@ -257,7 +275,7 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
 
 fn later_wave(site: &Site<'_>, region: &SiteRegion<'_>, from: Share, judge: &Judge, cache: &mut Cache) -> Vec<JudgedStage> {
     let mut at_least = shares(site, region).into_iter().filter(|(share, _)| *share >= from);
-    at_least.find_map(|at| judged(site, region, at, judge, cache).ok()).into_iter().collect()
+    at_least.find_map(|at| judged(site, region, at, judge, cache)).into_iter().collect()
 }
 
 fn too_long(site: &Site<'_>, share: Share, needs: Option<Millis>, judge: &Judge) -> String {
@@ -265,7 +283,10 @@ fn too_long(site: &Site<'_>, share: Share, needs: Option<Millis>, judge: &Judge)
     let effect = effect_text(judge.verification.effect);
     match needs {
         Some(needs) => format!("needs {needs} at {share} to see {effect} of errors with {} power, max {max}", judge.verification.power),
-        None => format!("needs more than {NEEDS_SHOWN_MAX} at {share} to see {effect} of errors with {} power, max {max}", judge.verification.power),
+        None => format!(
+            "needs more than {NEEDS_SHOWN_MAX} at {share} to see {effect} of errors with {} power, max {max}",
+            judge.verification.power
+        ),
     }
 }
 
@@ -286,31 +307,39 @@ pub(crate) fn tenths(value: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// The stage at a share when some signal shows the effect within the longest bake; else the time it would need, if that is known.
-fn judged(site: &Site<'_>, region: &SiteRegion<'_>, (share, hosts): (Share, usize), judge: &Judge, cache: &mut Cache) -> Result<JudgedStage, Option<Millis>> {
+/// The stage at a share, when some signal shows the effect within the longest bake.
+fn judged(
+    site: &Site<'_>,
+    region: &SiteRegion<'_>,
+    (share, hosts): (Share, usize),
+    judge: &Judge,
+    cache: &mut Cache,
+) -> Option<JudgedStage> {
     let environment = site.environment;
     let rate = region.rate.unwrap_or_default();
     let mut best: Option<JudgedStage> = None;
-    let mut shortest: Option<Millis> = None;
     for signal in signals(site) {
         let (ratio, ratio_assumed) = bad_ratio(region, signal);
         let Some(detect) = time_to_see(judge, rate, share, ratio, environment.max_bake_ms, cache) else { continue };
-        shortest = Some(shortest.map_or(detect, |s| s.min(detect)));
-        if detect > environment.max_bake_ms {
-            continue;
-        }
         // The bake covers every signal that can be seen in time: the slowest of them decides.
         if best.as_ref().is_none_or(|b| detect > b.detect) {
             best = Some(JudgedStage { share, hosts, bake: detect.max(environment.min_bake_ms), detect, signal, ratio_assumed });
         }
     }
-    best.ok_or(shortest)
+    best
 }
 
+/// Time to see the effect, when it is within `max_bake`.
 fn time_to_see(judge: &Judge, rate: f64, share: Share, ratio: f64, max_bake: Millis, cache: &mut Cache) -> Option<Millis> {
     let question = judge.question(rate, share.as_f64(), ratio, max_bake);
-    let key = (question.canary_per_second.to_bits(), question.baseline_per_second.to_bits(), ratio.to_bits(), question.false_alarm_max.to_bits(), max_bake.0);
-    let found = *cache.entry(key).or_insert_with(|| detect_ms(&question, judge.verification.power.as_f64(), NEEDS_SHOWN_MAX.0));
+    let key = (
+        question.canary_per_second.to_bits(),
+        question.baseline_per_second.to_bits(),
+        ratio.to_bits(),
+        question.false_alarm_max.to_bits(),
+        max_bake.0,
+    );
+    let found = *cache.entry(key).or_insert_with(|| detect_ms(&question, judge.verification.power.as_f64(), max_bake.0));
     found.map(Millis)
 }
 

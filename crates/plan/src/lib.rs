@@ -85,7 +85,8 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     }
     let ladders = ladder::ladders(&sites, facts);
     let mut ruled_out = Vec::new();
-    let usable: Vec<Options> = sites.iter().enumerate().map(|(at, site)| usable(site, at, change, facts, &ladders, &mut ruled_out, notes)).collect();
+    let usable: Vec<Options> =
+        sites.iter().enumerate().map(|(at, site)| usable(site, at, change, facts, &ladders, &mut ruled_out, notes)).collect();
     if notes.is_stuck() {
         return None;
     }
@@ -134,7 +135,15 @@ fn non_zero(length: Millis, default: Millis) -> Millis {
 }
 
 /// The strategies that can be used at a site; the others go to `ruled_out`.
-fn usable(site: &Site<'_>, at: usize, change: &Change, facts: &Facts, ladders: &Ladders, ruled_out: &mut Vec<RuledOut>, notes: &mut Notes) -> Options {
+fn usable(
+    site: &Site<'_>,
+    at: usize,
+    change: &Change,
+    facts: &Facts,
+    ladders: &Ladders,
+    ruled_out: &mut Vec<RuledOut>,
+    notes: &mut Notes,
+) -> Options {
     let no_ladder = Err(String::new());
     let mut options = Options::new();
     let mut facts_against = Vec::new();
@@ -149,11 +158,21 @@ fn usable(site: &Site<'_>, at: usize, change: &Change, facts: &Facts, ladders: &
             }
             Ok(_) => {
                 let fact = format!("the change asks for {}", asked.unwrap_or_default());
-                ruled_out.push(RuledOut { component: site.target.component.clone(), environment: site.environment.name.clone(), strategy, fact });
+                ruled_out.push(RuledOut {
+                    component: site.target.component.clone(),
+                    environment: site.environment.name.clone(),
+                    strategy,
+                    fact,
+                });
             }
             Err(fact) => {
                 facts_against.push(format!("{strategy}: {fact}"));
-                ruled_out.push(RuledOut { component: site.target.component.clone(), environment: site.environment.name.clone(), strategy, fact });
+                ruled_out.push(RuledOut {
+                    component: site.target.component.clone(),
+                    environment: site.environment.name.clone(),
+                    strategy,
+                    fact,
+                });
             }
         }
     }
@@ -168,8 +187,14 @@ fn no_option(site: &Site<'_>, asked: Option<&str>, is_known: bool, facts_against
     let of_asked = asked.and_then(|name| facts_against.iter().find(|fact| fact.starts_with(&format!("{name}: "))));
     let diagnostic = match (asked, of_asked) {
         (Some(name), _) if !is_known => {
-            let hint = if Strategy::ALL.iter().any(|s| s.name() == name) { "Leave `strategy` out to let the planner choose." } else { "Strategies are rolling, canary, blue-green, recreate, flag and expand-contract." };
-            Diagnostic::error(codes::STRATEGY_UNFIT, format!("{name} is not a strategy for {path}.")).because("The item is of another kind.").hint(hint)
+            let hint = if Strategy::ALL.iter().any(|s| s.name() == name) {
+                "Leave `strategy` out to let the planner choose."
+            } else {
+                "Strategies are rolling, canary, blue-green, recreate, flag and expand-contract."
+            };
+            Diagnostic::error(codes::STRATEGY_UNFIT, format!("{name} is not a strategy for {path}."))
+                .because("The item is of another kind.")
+                .hint(hint)
         }
         (Some(name), Some(fact)) => Diagnostic::error(codes::STRATEGY_UNFIT, format!("{path} cannot be done as asked: {fact}."))
             .because(format!("The change asks for {name}."))
@@ -181,7 +206,14 @@ fn no_option(site: &Site<'_>, asked: Option<&str>, is_known: bool, facts_against
     diagnostic.field(site.change_item.declared_at.clone().unwrap_or_default())
 }
 
-fn assignments(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, facts: &Facts, ranking: &Ranking, change: &Change) -> Vec<Assignment> {
+fn assignments(
+    sites: &[Site<'_>],
+    chosen: &[&Outline],
+    ladders: &Ladders,
+    facts: &Facts,
+    ranking: &Ranking,
+    change: &Change,
+) -> Vec<Assignment> {
     let mut list = body::assignments(sites, chosen, ladders, facts);
     let why = ranking.summaries.first().map(|s| s.reason.clone()).unwrap_or_default();
     for (assignment, site) in list.iter_mut().zip(sites) {
@@ -199,9 +231,13 @@ fn say_what_watches(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, 
         let is_version = matches!(outline.strategy, Strategy::Canary | Strategy::Rolling | Strategy::BlueGreen | Strategy::Recreate);
         if let (true, VerificationKind::Probe, Err(fact)) = (is_version, outline.verification, ladder) {
             notes.find(
-                Diagnostic::new(codes::HEALTH_ONLY, glidepath_model::Severity::Note, format!("{}: health checks only, because {fact}.", site.path()))
-                    .because("A version that answers its health check and fails its users would pass.")
-                    .hint("Declare traffic and signals on the target, so that stages can be judged."),
+                Diagnostic::new(
+                    codes::HEALTH_ONLY,
+                    glidepath_model::Severity::Note,
+                    format!("{}: health checks only, because {fact}.", site.path()),
+                )
+                .because("A version that answers its health check and fails its users would pass.")
+                .hint("Declare traffic and signals on the target, so that stages can be judged."),
             );
         }
     }

@@ -6,10 +6,10 @@
 
 use crate::codes;
 use crate::notes::Notes;
+use glidepath_model::Diagnostic;
 use glidepath_model::catalog::{Catalog, EdgeKind};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::ids::ComponentName;
-use glidepath_model::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Items by level: all of one level may go together, each level after the one before. `None` when they go in a circle, which is said.

@@ -97,7 +97,12 @@ fn probe_gate(site: &Site<'_>) -> Option<StageGate> {
 
 fn no_spare(region: &SiteRegion<'_>) -> String {
     let traffic = region.rate.map_or_else(|| "the traffic".to_owned(), |rate| format!("{rate:.0} requests/s"));
-    format!("needs {} of {} hosts in {} to carry {traffic}, so none can be taken out", region.needed, region.region.hosts.len(), region.region.name)
+    format!(
+        "needs {} of {} hosts in {} to carry {traffic}, so none can be taken out",
+        region.needed,
+        region.region.hosts.len(),
+        region.region.name
+    )
 }
 
 fn rolling(site: &Site<'_>, change: &Change) -> Choice {
@@ -132,14 +137,20 @@ fn single_host(site: &Site<'_>, region: &SiteRegion<'_>, change: &Change) -> Res
     };
     match change.constraints.downtime_ms {
         Some(allowed) if allowed >= restart => Ok(None),
-        allowed => Err(format!("1 host in {} restarts in {restart}, and {} of downtime is allowed", region.region.name, allowed.unwrap_or_default())),
+        allowed => Err(format!(
+            "1 host in {} restarts in {restart}, and {} of downtime is allowed",
+            region.region.name,
+            allowed.unwrap_or_default()
+        )),
     }
 }
 
 /// In the first wave one host goes first and is watched, then the rest.
 fn rolling_stages(site: &Site<'_>, region: &SiteRegion<'_>, is_first: bool) -> Result<Vec<StagePath>, String> {
     let hosts = region.region.hosts.len();
-    let all = |from: usize, to: usize| batches(hosts, region.needed, from, to, from as f64 / hosts as f64, 1.0, false).ok_or_else(|| no_spare(region));
+    let all = |from: usize, to: usize| {
+        batches(hosts, region.needed, from, to, from as f64 / hosts as f64, 1.0, false).ok_or_else(|| no_spare(region))
+    };
     let stage = |from: usize, to: usize| {
         all(from, to).map(|batches| StagePath { share: to as f64 / hosts as f64, batches, gate: probe_gate(site) })
     };
@@ -161,14 +172,20 @@ fn canary(site: &Site<'_>, ladder: &Ladder) -> Choice {
             let stages = canary_stages(site, region, judged)?;
             derived.extend(whole_replica_note(site, region, judged));
             if judged.is_empty() {
-                derived.push(format!("{}: no share in {} shows the effect in time, so health checks decide there.", site.target.name, region.region.name));
+                derived.push(format!(
+                    "{}: no share in {} shows the effect in time, so health checks decide there.",
+                    site.target.name, region.region.name
+                ));
             }
             list.push(RegionPath { region: Some(at), stages });
         }
         paths.push(list);
     }
     if paths.len() > 1 {
-        derived.push(format!("{}: the first wave climbs the whole ladder; later regions are judged once, at the last judged share.", site.target.name));
+        derived.push(format!(
+            "{}: the first wave climbs the whole ladder; later regions are judged once, at the last judged share.",
+            site.target.name
+        ));
     }
     Ok(Outline { strategy: Strategy::Canary, verification: VerificationKind::Statistical, blind_to: None, waves: paths, derived })
 }
@@ -203,7 +220,11 @@ fn canary_stages(site: &Site<'_>, region: &SiteRegion<'_>, judged: &[JudgedStage
     for stage in judged {
         let wanted = stage.share.as_f64();
         let list = batches(hosts, region.needed, begin, stage.hosts.max(begin), share, wanted, weighted).ok_or_else(|| no_spare(region))?;
-        stages.push(StagePath { share: wanted, batches: list, gate: Some(StageGate { bake: stage.bake, judged: Some(stage.clone()), on_standby: false }) });
+        stages.push(StagePath {
+            share: wanted,
+            batches: list,
+            gate: Some(StageGate { bake: stage.bake, judged: Some(stage.clone()), on_standby: false }),
+        });
         (begin, share) = (stage.hosts.max(begin), wanted);
     }
     let rest = batches(hosts, region.needed, begin, hosts, share, 1.0, weighted).ok_or_else(|| no_spare(region))?;
@@ -232,7 +253,10 @@ fn blue_green(site: &Site<'_>) -> Choice {
         RegionPath { region: Some(at), stages }
     };
     let paths = waves(site).into_iter().map(|wave| wave.into_iter().map(path).collect()).collect();
-    let derived = vec![format!("{}: after the switch has proved itself the regular hosts are brought up to date and take the traffic back, so that the standby hosts are idle again.", site.target.name)];
+    let derived = vec![format!(
+        "{}: after the switch has proved itself the regular hosts are brought up to date and take the traffic back, so that the standby hosts are idle again.",
+        site.target.name
+    )];
     Ok(Outline { strategy: Strategy::BlueGreen, verification, blind_to, waves: paths, derived })
 }
 
@@ -266,7 +290,13 @@ fn flag(site: &Site<'_>) -> Outline {
     }
     shares.push(to);
     let stages = shares.into_iter().map(|share| StagePath { share: share.as_f64(), batches: Vec::new(), gate: probe_gate(site) }).collect();
-    Outline { strategy: Strategy::Flag, verification, blind_to, waves: vec![vec![RegionPath { region: None, stages }]], derived: Vec::new() }
+    Outline {
+        strategy: Strategy::Flag,
+        verification,
+        blind_to,
+        waves: vec![vec![RegionPath { region: None, stages }]],
+        derived: Vec::new(),
+    }
 }
 
 fn expand_contract() -> Outline {

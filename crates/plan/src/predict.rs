@@ -84,7 +84,11 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figu
     let notice = site.environment.verify.first().map_or(site.environment.min_bake_ms, |w| w.length_ms).as_secs_f64();
     for path in outline.waves.iter().flatten() {
         let regions: Vec<usize> = path.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
-        let bad_per_second: f64 = regions.iter().filter_map(|at| site.regions.get(*at)).map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();
+        let bad_per_second: f64 = regions
+            .iter()
+            .filter_map(|at| site.regions.get(*at))
+            .map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0)
+            .sum();
         for stage in &path.stages {
             let (bake, caught) = watched(stage, outline, verification.power.as_f64());
             figures.burn += unseen * stage.share * bad_per_second * (bake + caught * away);
@@ -128,7 +132,8 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
         let paths: Vec<DurationEstimate> = wave
             .iter()
             .map(|path| {
-                let steered = path.region.and_then(|at| site.regions.get(at)).is_some_and(|r| r.region.router.is_some() && r.region.hosts.len() > 1);
+                let steered =
+                    path.region.and_then(|at| site.regions.get(at)).is_some_and(|r| r.region.router.is_some() && r.region.hosts.len() > 1);
                 let mut list = Vec::new();
                 for stage in &path.stages {
                     for batch in &stage.batches {
@@ -153,7 +158,9 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
 
 /// Everything undone: the batches of the slowest region one after another.
 fn rollback(site: &Site<'_>, outline: &Outline, back: DurationEstimate, drain: DurationEstimate) -> DurationEstimate {
-    let batches = |wave: &Vec<crate::outline::RegionPath>| wave.iter().map(|p| p.stages.iter().map(|s| s.batches.len()).sum::<usize>()).max().unwrap_or(0);
+    let batches = |wave: &Vec<crate::outline::RegionPath>| {
+        wave.iter().map(|p| p.stages.iter().map(|s| s.batches.len()).sum::<usize>()).max().unwrap_or(0)
+    };
     match outline.strategy {
         Strategy::ExpandContract => DurationEstimate::default(),
         Strategy::Flag => back,
@@ -174,12 +181,25 @@ fn cost(site: &Site<'_>, outline: &Outline) -> Option<Money> {
         return Some(hour.times(0.0));
     }
     let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
-    let bake: f64 = outline.waves.iter().flatten().flat_map(|p| &p.stages).filter_map(|s| s.gate.as_ref()).map(|g| g.bake.as_secs_f64()).fold(0.0, f64::max);
+    let bake: f64 = outline
+        .waves
+        .iter()
+        .flatten()
+        .flat_map(|p| &p.stages)
+        .filter_map(|s| s.gate.as_ref())
+        .map(|g| g.bake.as_secs_f64())
+        .fold(0.0, f64::max);
     Some(hour.times(hosts as f64 * bake / 3600.0))
 }
 
 /// Puts the figures of a candidate's sites together.
-pub(crate) fn prediction(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Prediction {
+pub(crate) fn prediction(
+    change: &Change,
+    facts: &Facts,
+    sites: &[Site<'_>],
+    chosen: &[(&Outline, &Figures)],
+    levels: &[Vec<u32>],
+) -> Prediction {
     let failure = failure(sites, facts);
     let mut rows = Vec::new();
     for environment in &change.environments {
@@ -197,15 +217,28 @@ pub(crate) fn prediction(change: &Change, facts: &Facts, sites: &[Site<'_>], cho
             }
         }
         let here = sites.iter().find(|site| site.environment.name == *environment);
-        rows.extend(here.iter().flat_map(|s| &s.environment.verify).filter(|w| !w.observe).map(|w| DurationEstimate::certain(w.length_ms.0)));
+        rows.extend(
+            here.iter().flat_map(|s| &s.environment.verify).filter(|w| !w.observe).map(|w| DurationEstimate::certain(w.length_ms.0)),
+        );
     }
     let total = sum(&rows);
     let known = chosen.iter().all(|(_, f)| f.traffic_known);
-    let of_known = |value: fn(&Figures) -> f64| chosen.iter().filter(|(_, f)| f.traffic_known).map(|(_, f)| value(f)).fold(0.0, |a, b| a + b);
+    let of_known =
+        |value: fn(&Figures) -> f64| chosen.iter().filter(|(_, f)| f.traffic_known).map(|(_, f)| value(f)).fold(0.0, |a, b| a + b);
     let worst = |value: fn(&Figures) -> DurationEstimate| chosen.iter().map(|(_, f)| value(f)).max_by_key(|e| e.p50_ms).unwrap_or_default();
     let last = change.environments.last();
-    let if_failing = sites.iter().zip(chosen).filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known).map(|(_, (_, f))| f.if_failing).fold(0.0, f64::max);
-    let straight = sites.iter().zip(chosen).filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known).map(|(_, (_, f))| f.straight).fold(0.0, f64::max);
+    let if_failing = sites
+        .iter()
+        .zip(chosen)
+        .filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known)
+        .map(|(_, (_, f))| f.if_failing)
+        .fold(0.0, f64::max);
+    let straight = sites
+        .iter()
+        .zip(chosen)
+        .filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known)
+        .map(|(_, (_, f))| f.straight)
+        .fold(0.0, f64::max);
     let mut prediction = Prediction {
         failure,
         bad_requests: tidy(of_known(|f| f.burn)),
@@ -276,7 +309,9 @@ fn extra_cost(chosen: &[(&Outline, &Figures)]) -> Option<Money> {
         let cost = figures.cost.clone()?;
         total = match total {
             None => Some(cost),
-            Some(sum) if sum.currency == cost.currency => Some(Money { micros: sum.micros.saturating_add(cost.micros), currency: sum.currency }),
+            Some(sum) if sum.currency == cost.currency => {
+                Some(Money { micros: sum.micros.saturating_add(cost.micros), currency: sum.currency })
+            }
             Some(_) => return None,
         };
     }
@@ -291,8 +326,12 @@ fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &F
         reasons.push(reason);
     };
     match prediction.budget_share {
-        Some(share) if share > BUDGET_HIGH => raise(RiskLevel::High, format!("{:.1} % of an error budget is expected to be spent", share * 100.0)),
-        Some(share) if share > BUDGET_LOW => raise(RiskLevel::Medium, format!("{:.1} % of an error budget is expected to be spent", share * 100.0)),
+        Some(share) if share > BUDGET_HIGH => {
+            raise(RiskLevel::High, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
+        }
+        Some(share) if share > BUDGET_LOW => {
+            raise(RiskLevel::Medium, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
+        }
         Some(_) | None => {}
     }
     if !traffic_known {

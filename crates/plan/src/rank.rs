@@ -30,7 +30,15 @@ pub(crate) struct Ranking {
 }
 
 /// Ranks the candidates; `None` where none keeps within the change's limits, which is said.
-pub(crate) fn rank(change: &Change, facts: &Facts, sites: &[Site<'_>], options: &[Options], levels: &[Vec<u32>], now: Timestamp, notes: &mut Notes) -> Option<Ranking> {
+pub(crate) fn rank(
+    change: &Change,
+    facts: &Facts,
+    sites: &[Site<'_>],
+    options: &[Options],
+    levels: &[Vec<u32>],
+    now: Timestamp,
+    notes: &mut Notes,
+) -> Option<Ranking> {
     let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
     let mut feasible: Vec<(Assignment, Prediction, f64)> = Vec::new();
     let mut broken: Vec<(Assignment, Prediction, String)> = Vec::new();
@@ -60,7 +68,10 @@ pub(crate) fn rank(change: &Change, facts: &Facts, sites: &[Site<'_>], options: 
     let front: Vec<bool> = feasible.iter().map(|one| !feasible.iter().any(|other| dominates(other, one))).collect();
     let mut order: Vec<usize> = (0..feasible.len()).collect();
     order.sort_by(|a, b| {
-        (!front[*a]).cmp(&!front[*b]).then_with(|| compare(preference, &feasible[*a], &feasible[*b])).then_with(|| feasible[*a].0.cmp(&feasible[*b].0))
+        (!front[*a])
+            .cmp(&!front[*b])
+            .then_with(|| compare(preference, &feasible[*a], &feasible[*b]))
+            .then_with(|| feasible[*a].0.cmp(&feasible[*b].0))
     });
     let best = &feasible[order[0]];
     let mut summaries = Vec::new();
@@ -84,7 +95,11 @@ fn assignments(options: &[Options], preference: Preference) -> Vec<Assignment> {
     let best = |preference: Preference| -> Assignment {
         options
             .iter()
-            .map(|list| (0..list.len()).min_by(|a, b| key(preference, &list[*a].1).total_cmp(&key(preference, &list[*b].1)).then(a.cmp(b))).unwrap_or(0))
+            .map(|list| {
+                (0..list.len())
+                    .min_by(|a, b| key(preference, &list[*a].1).total_cmp(&key(preference, &list[*b].1)).then(a.cmp(b)))
+                    .unwrap_or(0)
+            })
             .collect()
     };
     let base = best(preference);
@@ -165,7 +180,11 @@ fn limit_broken(change: &Change, facts: &Facts, sites: &[Site<'_>], predicted: &
             .map(|b| b.value.remaining)
             .fold(1.0, f64::min);
         if share > most.as_f64() * remaining.max(0.0) {
-            return Some(format!("is expected to spend {:.1} % of an error budget, at most {most} of the remaining {:.0} % allowed", share * 100.0, remaining * 100.0));
+            return Some(format!(
+                "is expected to spend {:.1} % of an error budget, at most {most} of the remaining {:.0} % allowed",
+                share * 100.0,
+                remaining * 100.0
+            ));
         }
     }
     None
@@ -200,8 +219,21 @@ fn name(sites: &[Site<'_>], options: &[Options], assignment: &[usize]) -> String
     parts.join(", ")
 }
 
-fn summary(sites: &[Site<'_>], options: &[Options], assignment: &[usize], prediction: Prediction, rank: usize, reason: String) -> CandidateSummary {
-    CandidateSummary { rank: rank as u32 + 1, name: name(sites, options, assignment), strategies: strategies(sites, options, assignment), prediction, reason }
+fn summary(
+    sites: &[Site<'_>],
+    options: &[Options],
+    assignment: &[usize],
+    prediction: Prediction,
+    rank: usize,
+    reason: String,
+) -> CandidateSummary {
+    CandidateSummary {
+        rank: rank as u32 + 1,
+        name: name(sites, options, assignment),
+        strategies: strategies(sites, options, assignment),
+        prediction,
+        reason,
+    }
 }
 
 fn preference_text(preference: Preference) -> &'static str {
@@ -227,9 +259,18 @@ fn figure(preference: Preference, one: &Scored) -> String {
 }
 
 fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
-    let burn = if best.2 > 0.0 && one.2 > best.2 * 1.005 { Some(format!("{:.1} times the expected bad requests", one.2 / best.2)) } else { None };
-    let slower = if one.1.duration.p50_ms > best.1.duration.p50_ms { Some(format!("takes {} against {}", one.1.duration.p50_ms, best.1.duration.p50_ms)) } else { None };
-    let dearer = if cost(one) > cost(best) { Some(format!("costs {}", one.1.extra_cost.as_ref().map_or_else(String::new, ToString::to_string))) } else { None };
+    let burn =
+        if best.2 > 0.0 && one.2 > best.2 * 1.005 { Some(format!("{:.1} times the expected bad requests", one.2 / best.2)) } else { None };
+    let slower = if one.1.duration.p50_ms > best.1.duration.p50_ms {
+        Some(format!("takes {} against {}", one.1.duration.p50_ms, best.1.duration.p50_ms))
+    } else {
+        None
+    };
+    let dearer = if cost(one) > cost(best) {
+        Some(format!("costs {}", one.1.extra_cost.as_ref().map_or_else(String::new, ToString::to_string)))
+    } else {
+        None
+    };
     let reasons: Vec<String> = match preference {
         Preference::LeastRisk => [burn, slower, dearer],
         Preference::Fastest => [slower, burn, dearer],

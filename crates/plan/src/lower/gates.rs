@@ -3,7 +3,7 @@
 use super::calls;
 use super::{Lowering, Spot};
 use crate::durations::Kind;
-use crate::ladder::{look_every, signals, Signal};
+use crate::ladder::{Signal, look_every, signals};
 use crate::outline::{Outline, StageGate, StagePath, rounded};
 use crate::site::Site;
 use glidepath_model::catalog::{ErrorRatio, Indicator, Selector, Split, Target};
@@ -28,7 +28,16 @@ const GATE_GRACE: Millis = Millis::from_mins(1);
 impl Lowering<'_> {
     /// The gate after a stage that has `new` hosts of the region on the new version.
     #[allow(clippy::too_many_arguments, reason = "a gate belongs to a stage of a region of a site, at a place in the graph")]
-    pub(super) fn stage_gate(&mut self, site: &Site<'_>, at: usize, stage: &StagePath, gate: &StageGate, new: usize, spot: &Spot, needs: &[StepId]) -> StepId {
+    pub(super) fn stage_gate(
+        &mut self,
+        site: &Site<'_>,
+        at: usize,
+        stage: &StagePath,
+        gate: &StageGate,
+        new: usize,
+        spot: &Spot,
+        needs: &[StepId],
+    ) -> StepId {
         let share = rounded(Share::from_f64(stage.share));
         let subject = match (spot.region.and_then(|at| site.regions.get(at)), &site.change_item.kind) {
             (_, ItemKind::Flag { flag, .. }) => format!("{flag} at {share} in {}", site.environment.name),
@@ -42,7 +51,14 @@ impl Lowering<'_> {
         let regions: Vec<usize> = spot.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
         checks.extend(self.thresholds(site, &regions));
         checks.extend(self.probes(site, &regions, new, gate.on_standby));
-        let spec = self.gate_spec(site.environment.min_bake_ms, gate.bake, site.environment.hold_limit_ms, subject.clone(), checks, gate.judged.is_some());
+        let spec = self.gate_spec(
+            site.environment.min_bake_ms,
+            gate.bake,
+            site.environment.hold_limit_ms,
+            subject.clone(),
+            checks,
+            gate.judged.is_some(),
+        );
         let mut step = self.gate_step(site, spot, "gate", format!("Watch {subject}"), spec);
         step.needs = needs.to_vec();
         self.push(step)
@@ -99,14 +115,17 @@ impl Lowering<'_> {
 
     /// The judge's checks of a region, new side against old.
     fn proportions(&mut self, site: &Site<'_>, at: usize) -> Vec<GateCheck> {
-        let Some((declared, split)) = site.target.signals.as_ref().and_then(|s| s.split.as_ref().map(|split| (s, split))) else { return Vec::new() };
+        let Some((declared, split)) = site.target.signals.as_ref().and_then(|s| s.split.as_ref().map(|split| (s, split))) else {
+            return Vec::new();
+        };
         let Some(source) = self.source(site.target, site, &[at]) else { return Vec::new() };
         let mut checks = Vec::new();
         for signal in signals(site) {
             let sides = match signal {
                 Signal::Errors => declared.errors.as_ref().map(|e| [true, false].map(|new| bad_of_total(site, at, split, e, new))),
                 Signal::Slow => declared.slow.as_ref().map(|s| {
-                    [true, false].map(|new| CountSelectors::AboveLimit { histogram: side(site, at, split, &s.histogram, new), limit_ms: s.limit_ms })
+                    [true, false]
+                        .map(|new| CountSelectors::AboveLimit { histogram: side(site, at, split, &s.histogram, new), limit_ms: s.limit_ms })
                 }),
             };
             let Some([canary, baseline]) = sides else { continue };
@@ -146,7 +165,11 @@ impl Lowering<'_> {
         let [bad, total] = [&errors.bad, &errors.total].map(|s| placed(site, 0, s).to_string());
         Some(GateCheck::Threshold {
             name: format!("error share of {}", site.target.component),
-            source: CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms },
+            source: CountSource::Prometheus {
+                url: prometheus.url.clone(),
+                bearer: prometheus.bearer.clone(),
+                timeout_ms: prometheus.timeout_ms,
+            },
             query: format!("(sum(rate({bad}[1m])) or vector(0)) / sum(rate({total}[1m]))"),
             min: None,
             max: Some(ceiling),
@@ -160,7 +183,10 @@ impl Lowering<'_> {
         let mut checks = Vec::new();
         for threshold in declared {
             let Some(prometheus) = self.facts.catalog.settings.prometheus.as_ref() else {
-                self.notes.derive(format!("{}: the threshold {} is left out, since it asks a Prometheus and none is declared.", site.target.name, threshold.name));
+                self.notes.derive(format!(
+                    "{}: the threshold {} is left out, since it asks a Prometheus and none is declared.",
+                    site.target.name, threshold.name
+                ));
                 continue;
             };
             for at in regions {
@@ -170,7 +196,11 @@ impl Lowering<'_> {
                 }
                 checks.push(GateCheck::Threshold {
                     name: threshold.name.clone(),
-                    source: CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms },
+                    source: CountSource::Prometheus {
+                        url: prometheus.url.clone(),
+                        bearer: prometheus.bearer.clone(),
+                        timeout_ms: prometheus.timeout_ms,
+                    },
                     query,
                     min: threshold.min,
                     max: threshold.max,
@@ -191,14 +221,22 @@ impl Lowering<'_> {
                 list.extend(calls::health(site, region, host, kinds, self.notes));
             }
         }
-        (!list.is_empty()).then(|| GateCheck::Probe { name: format!("health of {}", site.target.component), calls: list, failures_max: PROBE_FAILURES_MAX })
+        (!list.is_empty()).then(|| GateCheck::Probe {
+            name: format!("health of {}", site.target.component),
+            calls: list,
+            failures_max: PROBE_FAILURES_MAX,
+        })
     }
 
     /// Where counters of a target are read.
     fn source(&mut self, target: &Target, site: &Site<'_>, regions: &[usize]) -> Option<CountSource> {
         let Some(page) = &target.metrics_url else {
             let prometheus = self.facts.catalog.settings.prometheus.as_ref()?;
-            return Some(CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms });
+            return Some(CountSource::Prometheus {
+                url: prometheus.url.clone(),
+                bearer: prometheus.bearer.clone(),
+                timeout_ms: prometheus.timeout_ms,
+            });
         };
         let mut urls = Vec::new();
         for region in regions.iter().filter_map(|at| site.regions.get(*at)).map(|r| r.region) {

@@ -83,16 +83,25 @@ pub(crate) fn lower<'a>(
     }
     if lowering.steps.len() > STEPS_MAX {
         lowering.notes.wrong(
-            Diagnostic::error(codes::TOO_MANY_STEPS, format!("The plan would have {} steps; at most {STEPS_MAX} are handled.", lowering.steps.len()))
-                .because("Nobody could read it, and a run of it would be slow to recover.")
-                .hint("Split the change by component or by environment."),
+            Diagnostic::error(
+                codes::TOO_MANY_STEPS,
+                format!("The plan would have {} steps; at most {STEPS_MAX} are handled.", lowering.steps.len()),
+            )
+            .because("Nobody could read it, and a run of it would be slow to recover.")
+            .hint("Split the change by component or by environment."),
         );
     }
     (lowering.steps, lowering.follow_ups)
 }
 
 impl Lowering<'_> {
-    fn environment(&mut self, name: &EnvironmentName, here: &[(&Site<'_>, &Outline)], levels: &[Vec<u32>], before: Vec<StepId>) -> Vec<StepId> {
+    fn environment(
+        &mut self,
+        name: &EnvironmentName,
+        here: &[(&Site<'_>, &Outline)],
+        levels: &[Vec<u32>],
+        before: Vec<StepId>,
+    ) -> Vec<StepId> {
         let mut frontier = self.preflight(here, &before);
         for level in levels {
             let together: Vec<&(&Site<'_>, &Outline)> = here.iter().filter(|(site, _)| level.contains(&site.item)).collect();
@@ -159,13 +168,20 @@ impl Lowering<'_> {
             return;
         }
         let region = site.regions[at].region;
-        let spot = Spot { phase: Phase::Preflight, wave: 0, stage: 0, region: Some(at), prefix: format!("{}/{}/preflight", site.path(), region.name) };
+        let spot = Spot {
+            phase: Phase::Preflight,
+            wave: 0,
+            stage: 0,
+            region: Some(at),
+            prefix: format!("{}/{}/preflight", site.path(), region.name),
+        };
         let kinds = self.kinds;
         let healths: Vec<ActionCall> = region.hosts.iter().filter_map(|h| calls::health(site, region, h, kinds, self.notes)).collect();
         let title = format!("All hosts of {} in {} are healthy", site.target.component, region.name);
         self.look(site, &spot, "health", title, healths, before);
         if let (Some(from), false) = (&site.from, site.mixed) {
-            let versions: Vec<ActionCall> = region.hosts.iter().filter_map(|h| calls::runs(site, region, h, from, kinds, self.notes)).collect();
+            let versions: Vec<ActionCall> =
+                region.hosts.iter().filter_map(|h| calls::runs(site, region, h, from, kinds, self.notes)).collect();
             let title = format!("All hosts of {} in {} still run {from}", site.target.component, region.name);
             self.look(site, &spot, "version", title, versions, before);
         }
@@ -201,7 +217,13 @@ impl Lowering<'_> {
             let kinds = self.kinds;
             let calls: Vec<ActionCall> =
                 target.hosts().filter_map(|(region, host)| calls::health(&neighbour, region, host, kinds, self.notes)).collect();
-            let spot = Spot { phase: Phase::Preflight, wave: 0, stage: 0, region: None, prefix: format!("{}/{}/preflight", site.environment.name, edge.to) };
+            let spot = Spot {
+                phase: Phase::Preflight,
+                wave: 0,
+                stage: 0,
+                region: None,
+                prefix: format!("{}/{}/preflight", site.environment.name, edge.to),
+            };
             let title = format!("{}, which {} depends on, is healthy", edge.to, site.target.component);
             let count = self.steps.len();
             self.look(&neighbour, &spot, "health", title, calls, before);
@@ -273,7 +295,8 @@ impl Lowering<'_> {
 }
 
 fn gate_estimate(gate: &glidepath_model::plan::GateSpec) -> Estimate {
-    let p95_ms = if gate.early_promotion { Millis(gate.bake_ms.0.saturating_add(gate.bake_ms.0 / 2)).min(gate.patience_ms) } else { gate.bake_ms };
+    let p95_ms =
+        if gate.early_promotion { Millis(gate.bake_ms.0.saturating_add(gate.bake_ms.0 / 2)).min(gate.patience_ms) } else { gate.bake_ms };
     Estimate { p50_ms: gate.bake_ms, p95_ms: p95_ms.max(gate.bake_ms), source: "planned bake".to_owned() }
 }
 

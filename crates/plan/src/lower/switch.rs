@@ -117,7 +117,8 @@ impl Lowering<'_> {
         let drained = format!("Wait until the regular hosts of {component} in {} are drained", region.name);
         let drain = self.switch_step(site, spot, "drain", drained, switch.to(Side::Standby, true), needs);
         // From here on a regular host may be half-done: they must be whole again before they are given traffic.
-        self.expose(&drain, switch.exposure(site, at, ids.clone()));
+        let half_done = std::iter::once(StepId::new(format!("{}/ready", spot.prefix))).chain(ids.iter().cloned()).collect();
+        self.expose(&drain, switch.exposure(site, at, half_done));
         for host in &region.hosts {
             let step = self.deploy(site, at, host, spot, std::slice::from_ref(&drain));
             self.push(step);

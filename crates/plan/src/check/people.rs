@@ -1,0 +1,131 @@
+//! Rules about people and what they promise.
+
+use super::places;
+use crate::codes;
+use glidepath_model::change::{ItemKind, VersionedKind};
+use glidepath_model::ids::{ComponentName, OwnerRef};
+use glidepath_model::plan::{Strategy, Undo};
+use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
+use std::collections::BTreeSet;
+
+/// Components above which a change is large.
+const COMPONENTS_MAX: usize = 10;
+/// How long a rollback that once worked counts.
+const ROLLBACK_AGE_MAX: Millis = Millis::from_mins(90 * 24 * 60);
+
+fn components(plan: &Plan) -> BTreeSet<&ComponentName> {
+    plan.body.assignments.iter().map(|a| &a.component).collect()
+}
+
+fn owner_of<'a>(component: &ComponentName, plan: &'a Plan, facts: &'a Facts) -> Option<&'a OwnerRef> {
+    facts.catalog.components.get(component).and_then(|c| c.owner.as_ref()).or(plan.body.change.owner.as_ref())
+}
+
+/// Nobody answers for a component.
+pub(super) fn no_owner(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    components(plan)
+        .into_iter()
+        .filter(|component| owner_of(component, plan, facts).is_none())
+        .map(|component| {
+            Diagnostic::warning(codes::NO_OWNER, format!("Nobody owns {component}."))
+                .because("When its steps fail there is nobody to ask.")
+                .hint(format!("Set spec.owner of {component} in the catalog."))
+        })
+        .collect()
+}
+
+/// An owner without anybody on call.
+pub(super) fn no_on_call(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let owners: BTreeSet<&OwnerRef> = components(plan).into_iter().filter_map(|component| owner_of(component, plan, facts)).collect();
+    owners
+        .into_iter()
+        .filter(|owner| facts.catalog.owners.get(*owner).is_none_or(|o| o.on_call_primary.as_deref().unwrap_or_default().trim().is_empty()))
+        .map(|owner| {
+            Diagnostic::warning(codes::NO_ON_CALL, format!("{owner} names nobody on call."))
+                .because("A run that needs a person at night would reach no one.")
+                .hint(format!("Give {owner} a primary on-call contact in the catalog."))
+        })
+        .collect()
+}
+
+/// Many components at once, with a suggested split along the order of the plan.
+pub(super) fn too_large(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let mut ordered: Vec<&ComponentName> = Vec::new();
+    for step in plan.body.steps.iter().filter(|s| s.wave > 0) {
+        let item = step.item.and_then(|item| plan.body.change.items.get(item as usize));
+        if let Some(item) = item.filter(|item| !ordered.contains(&&item.component)) {
+            ordered.push(&item.component);
+        }
+    }
+    if ordered.len() <= COMPONENTS_MAX {
+        return Vec::new();
+    }
+    let text = |part: &[&ComponentName]| part.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", ");
+    let (first, second) = ordered.split_at(ordered.len() / 2);
+    vec![
+        Diagnostic::warning(
+            codes::TOO_LARGE,
+            format!("The change alters {} components; more than {COMPONENTS_MAX} is large.", ordered.len()),
+        )
+        .because("When a large change fails, all of it goes back and the cause is hard to find.")
+        .hint(format!("Split it in the order of the plan: first {}; then {}.", text(first), text(second))),
+    ]
+}
+
+/// A flag that nobody is to remove.
+pub(super) fn flag_stays(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for item in &plan.body.change.items {
+        if let ItemKind::Flag { flag, remove_by: None, .. } = &item.kind {
+            findings.push(
+                Diagnostic::warning(codes::FLAG_STAYS, format!("Nothing says when the flag {flag} of {} is removed.", item.component))
+                    .because("Flags that stay pile up, and old ones are switched by mistake.")
+                    .hint("Set removeBy on the item."),
+            );
+        }
+    }
+    findings
+}
+
+/// A way back that no run has walked lately.
+pub(super) fn undo_untried(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for component in components(plan) {
+        let goes_back = plan.body.assignments.iter().any(|a| a.component == *component && a.strategy != Strategy::ExpandContract)
+            && plan.body.steps.iter().any(|s| matches!(s.undo, Undo::Call { .. }));
+        let last = facts.history.get(component).and_then(|h| h.last_rollback_at);
+        let is_recent = last.is_some_and(|at| plan.body.created_at.since(at) <= ROLLBACK_AGE_MAX);
+        if goes_back && !is_recent {
+            let when = last.map_or_else(|| "never".to_owned(), |at| format!("{} ago", plan.body.created_at.since(at)));
+            findings.push(
+                Diagnostic::new(codes::UNDO_UNTRIED, Severity::Note, format!("A rollback of {component} last succeeded {when}."))
+                    .because("An undo that was never exercised often fails when it is needed.")
+                    .hint("Try it in another environment: fly the change there, then `glidepath rollback RUN`."),
+            );
+        }
+    }
+    findings
+}
+
+/// Code whose artifact may change between environments.
+pub(super) fn artifact_mutable(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, _) in places(plan, facts) {
+        let item = plan.body.change.items.get(assignment.item as usize);
+        let Some(ItemKind::Version { what: VersionedKind::Code, to, artifact, .. }) = item.map(|i| &i.kind) else { continue };
+        let is_pinned = artifact
+            .as_deref()
+            .is_some_and(|a| a.split_once(':').is_some_and(|(algorithm, digest)| algorithm.starts_with("sha") && digest.len() >= 32));
+        if !is_pinned {
+            let what =
+                artifact.as_ref().map_or_else(|| "no artifact digest".to_owned(), |a| format!("the artifact {a}, which is not a digest"));
+            findings.push(
+                Diagnostic::new(codes::ARTIFACT_MUTABLE, Severity::Note, format!("{} {to} has {what}.", assignment.component))
+                    .because("A name can be moved to other bytes between one environment and the next.")
+                    .hint("State artifact: \"sha256:...\" on the item."),
+            );
+        }
+    }
+    findings.dedup();
+    findings
+}

@@ -1,0 +1,165 @@
+//! Rules about what is seen: signals, power, telemetry, budgets.
+
+use super::places;
+use crate::codes;
+use glidepath_model::plan::{GateSpec, Step, Strategy, Work};
+use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
+
+/// Remaining share of a budget under which a feature is better left alone.
+const BUDGET_CAUTION: f64 = 0.25;
+
+fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
+    plan.body.steps.iter().filter_map(|step| match &step.work {
+        Work::Gate(gate) => Some((step, gate.as_ref())),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => None,
+    })
+}
+
+/// A target of which no gate sees anything.
+pub(super) fn no_signal(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts).filter(|(a, _)| a.strategy != Strategy::ExpandContract) {
+        let is_watched = gates(plan).any(|(step, gate)| step.target.as_ref() == Some(&target.name) && !gate.checks.is_empty());
+        if !is_watched {
+            findings.push(
+                Diagnostic::warning(
+                    codes::NO_SIGNAL,
+                    format!("Nothing tells whether {} works in {} after the change.", assignment.component, assignment.environment),
+                )
+                .because("A bad version would pass every gate.")
+                .hint(format!("Declare spec.health on {}, and signals if there is telemetry.", target.name)),
+            );
+        }
+    }
+    findings
+}
+
+/// A judged stage that finds the effect with less than the wanted power.
+pub(super) fn stage_blind(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let verification = &facts.catalog.settings.verification;
+    let mut findings = Vec::new();
+    for assignment in &plan.body.assignments {
+        for stage in &assignment.ladder {
+            // The arithmetic of power is good to a few points.
+            let Some(power) = stage.power.filter(|power| power + 0.05 < verification.power.as_f64()) else { continue };
+            findings.push(
+                Diagnostic::warning(
+                    codes::STAGE_BLIND,
+                    format!(
+                        "The stage at {} of {} finds its effect with {:.0} % only, wanted are {}.",
+                        stage.share,
+                        assignment.component,
+                        power * 100.0,
+                        verification.power
+                    ),
+                )
+                .because("A regression would often pass it.")
+                .hint("Raise maxBake or firstStageMax of the environment, or the effect worth finding."),
+            );
+        }
+    }
+    findings
+}
+
+/// Findings of stale and missing facts that were accepted.
+pub(super) fn stale_accepted(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let age_max = facts.catalog.settings.fact_age_max_ms;
+    let mut findings = Vec::new();
+    for (_, target) in places(plan, facts) {
+        let Some(observed) = facts.targets.get(&target.name) else { continue };
+        let now = plan.body.created_at;
+        let oldest = observed.versions.values().filter(|v| v.is_stale(now, age_max)).map(|v| v.observed_at);
+        let oldest = oldest.chain(observed.healthy.values().filter(|v| v.is_stale(now, age_max)).map(|v| v.observed_at));
+        let figures = observed.request_rate.values().chain(observed.error_ratio.values());
+        let oldest = oldest.chain(figures.filter(|v| v.is_stale(now, age_max)).map(|v| v.observed_at)).min();
+        if let Some(at) = oldest.filter(|_| age_max > Millis::ZERO) {
+            findings.push(
+                Diagnostic::warning(
+                    codes::STALE_ACCEPTED,
+                    format!("The plan rests on facts about {} that are {} old.", target.name, now.since(at)),
+                )
+                .because(format!("Older than {age_max} they may be wrong by now."))
+                .hint("Plan again shortly before take-off."),
+            );
+        }
+    }
+    findings
+}
+
+/// Telemetry that should be there and was not.
+pub(super) fn no_telemetry(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (_, target) in places(plan, facts) {
+        let lost: Vec<String> = facts
+            .missing
+            .iter()
+            .filter(|m| m.target.as_ref() == Some(&target.name) && matches!(m.kind.as_str(), "traffic" | "errors" | "slow"))
+            .map(|m| format!("{} ({})", m.what, m.why))
+            .collect();
+        if !lost.is_empty() {
+            findings.push(
+                Diagnostic::warning(codes::NO_TELEMETRY, format!("Telemetry is missing for {}: {}.", target.name, lost.join(", ")))
+                    .because("Stages cannot be judged by figures that do not come.")
+                    .hint("Run `glidepath validate --live`, mend the query or the source, and plan again."),
+            );
+        }
+    }
+    findings
+}
+
+/// Everything in one region, with no small first stage.
+pub(super) fn all_eggs(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts) {
+        let at_once = matches!(assignment.strategy, Strategy::Rolling | Strategy::BlueGreen | Strategy::Recreate);
+        let serving = target.regions.iter().filter(|r| !r.hosts.is_empty()).count();
+        if at_once && serving == 1 {
+            findings.push(
+                Diagnostic::new(
+                    codes::ALL_EGGS,
+                    Severity::Note,
+                    format!(
+                        "{} has one region in {} and no canary: {} reaches all of it.",
+                        assignment.component, assignment.environment, assignment.strategy
+                    ),
+                )
+                .because("There is no part of the traffic that stays on the old side as a yardstick.")
+                .hint("Declare traffic, signals and a router, or a second region, so that a small share can go first."),
+            );
+        }
+    }
+    findings
+}
+
+/// Exposure that goes to safety by itself before its gate is through.
+pub(super) fn hold_short(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let hold = plan.body.hold_limit_ms;
+    gates(plan)
+        .filter(|(_, gate)| gate.bake_ms > hold)
+        .map(|(step, gate)| {
+            Diagnostic::warning(codes::HOLD_SHORT, format!("{} bakes {}, and exposure may be held for {hold} only.", step.id, gate.bake_ms))
+                .because("If the run rests there, traffic goes to safety before the gate can decide.")
+                .hint("Raise holdLimit of the environment above its longest bake.")
+        })
+        .collect()
+}
+
+/// An error budget that is low or spent.
+pub(super) fn budget_low(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for objective in &facts.catalog.objectives {
+        let is_changed = plan.body.assignments.iter().any(|a| a.component == objective.component);
+        let Some(budget) = facts.budgets.get(&objective.name).filter(|b| is_changed && b.value.remaining <= BUDGET_CAUTION) else {
+            continue;
+        };
+        findings.push(
+            Diagnostic::warning(
+                codes::BUDGET_LOW,
+                format!("The error budget of {} has {:.0} % left.", objective.name, budget.value.remaining * 100.0),
+            )
+            .because("A failure of this change could spend what is left.")
+            .hint("Wait until the budget recovers, or fly only what repairs or secures the service."),
+        );
+    }
+    findings
+}

@@ -1,0 +1,184 @@
+//! Rules about the steps: their way back, their order, their time.
+
+use super::places;
+use crate::codes;
+use glidepath_model::action::OnUnknown;
+use glidepath_model::change::ItemKind;
+use glidepath_model::ids::{RegionName, StepId};
+use glidepath_model::plan::{Exposure, Phase, Step, Strategy, Undo, Work};
+use glidepath_model::{Diagnostic, Facts, Plan, Share};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A deploy that nothing takes back.
+pub(super) fn no_undo(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let lost = plan.body.steps.iter().filter(|s| is_deploy(s) && matches!(s.undo, Undo::Nothing));
+    lost.map(|step| {
+        Diagnostic::warning(codes::NO_UNDO, format!("{} has no undo.", step.id))
+            .because("A rollback would leave it as it is.")
+            .hint("Declare spec.undo on the target, or a deploy command that takes the old version.")
+    })
+    .collect()
+}
+
+/// Steps that cannot be undone, named before take-off.
+pub(super) fn one_way(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for step in &plan.body.steps {
+        if let Undo::ForwardOnly { reason } = &step.undo {
+            by_reason.entry(reason).or_default().push(step.id.as_str());
+        }
+    }
+    by_reason
+        .into_iter()
+        .map(|(reason, ids)| {
+            Diagnostic::warning(codes::ONE_WAY, format!("{} cannot be undone: {reason}.", ids.join(", ")))
+                .because("No rollback is promised across it.")
+                .hint("Declare an undo, or a version probe, so that there is a way back.")
+        })
+        .collect()
+}
+
+/// A start that the calendars do not allow at the time of the plan.
+pub(super) fn outside_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let change = &plan.body.change;
+    let mut findings = Vec::new();
+    for environment in &change.environments {
+        let verdict = glidepath_calendar::may_start(&facts.catalog.calendars, environment, change.class, plan.body.created_at);
+        if verdict.allowed {
+            continue;
+        }
+        let hint = match verdict.opens_at {
+            Some(at) => format!("Fly it from {at}, or plan for then with `--at {at}`."),
+            None => "No opening was found in the next 60 days; look the calendars over.".to_owned(),
+        };
+        findings.push(
+            Diagnostic::warning(
+                codes::OUTSIDE_WINDOW,
+                format!("A start in {environment} is not allowed at {}: {}", plan.body.created_at, verdict.reasons.join(" ")),
+            )
+            .because("Take-off will be refused until the calendar opens.")
+            .hint(hint),
+        );
+    }
+    findings
+}
+
+/// A data change or a one-way step without a backup before it.
+pub(super) fn no_backup(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts) {
+        let of_target = |s: &&Step| s.target.as_ref() == Some(&target.name);
+        let is_risky = assignment.strategy == Strategy::ExpandContract;
+        let has_backup = plan.body.steps.iter().filter(of_target).any(|s| s.id.as_str().ends_with("/backup"));
+        if is_risky && !has_backup {
+            findings.push(
+                Diagnostic::warning(
+                    codes::NO_BACKUP,
+                    format!("The data of {} in {} is changed without a backup before.", assignment.component, assignment.environment),
+                )
+                .because("What a wrong statement overwrites is gone.")
+                .hint(format!("Declare spec.backup on {}.", target.name)),
+            );
+        }
+    }
+    findings
+}
+
+/// Traffic on hosts whose deploy is not behind it.
+pub(super) fn traffic_first(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let by_id: BTreeMap<&StepId, &Step> = plan.body.steps.iter().map(|s| (&s.id, s)).collect();
+    let mut findings = Vec::new();
+    for step in &plan.body.steps {
+        // A deploy without a router exposes itself.
+        let shifts = |e: &&Exposure| e.share > Share::ZERO && e.region.is_some() && !is_deploy(step);
+        let Some(exposure) = step.exposure.as_ref().filter(shifts) else { continue };
+        let before = behind(step, &by_id);
+        let is_ready = |s: &Step| is_deploy(s) && s.target == step.target && s.region == step.region;
+        if !before.iter().filter_map(|id| by_id.get(id)).any(|s| is_ready(s)) {
+            findings.push(
+                Diagnostic::error(
+                    codes::TRAFFIC_FIRST,
+                    format!("{} gives the new side {} of the traffic before anything is deployed.", step.id, exposure.share),
+                )
+                .because("The requests would meet no host, or the old version under a new name.")
+                .hint("Make it need the deploy steps of its region."),
+            );
+        }
+    }
+    findings
+}
+
+fn is_deploy(step: &Step) -> bool {
+    step.id.as_str().rsplit('/').next().is_some_and(|name| name.starts_with("deploy-"))
+}
+
+/// All steps that a step needs, directly or through others.
+fn behind<'a>(step: &'a Step, by_id: &BTreeMap<&StepId, &'a Step>) -> BTreeSet<&'a StepId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&StepId> = step.needs.iter().collect();
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            open.extend(by_id.get(id).iter().flat_map(|s| &s.needs));
+        }
+    }
+    found
+}
+
+/// A changing step whose unknown outcome would wait for a person.
+pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts) {
+        let asks = plan.body.steps.iter().any(|s| {
+            s.target.as_ref() == Some(&target.name)
+                && s.phase != Phase::Preflight
+                && matches!(s.work, Work::Call(_))
+                && s.on_unknown == OnUnknown::Ask
+        });
+        if asks {
+            findings.push(
+                Diagnostic::warning(
+                    codes::UNKNOWN_ASKS,
+                    format!(
+                        "Steps of {} in {} would wait for a person when their outcome is unknown.",
+                        assignment.component, assignment.environment
+                    ),
+                )
+                .because("After a crash or a timeout nobody can tell whether they were done.")
+                .hint(format!("Declare spec.version.probe on {}, or onUnknown: rerun where running twice does no harm.", target.name)),
+            );
+        }
+    }
+    findings
+}
+
+/// Regions of one pair in the same wave.
+pub(super) fn pair_together(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts) {
+        if !matches!(plan.body.change.items.get(assignment.item as usize).map(|i| &i.kind), Some(ItemKind::Version { .. })) {
+            continue;
+        }
+        let waves = |region: &RegionName| -> BTreeSet<u32> {
+            let here = plan
+                .body
+                .steps
+                .iter()
+                .filter(|s| s.wave > 0 && s.target.as_ref() == Some(&target.name) && s.region.as_ref() == Some(region));
+            here.map(|s| s.wave).collect()
+        };
+        for region in &target.regions {
+            let Some(pair) = region.pair.as_ref().filter(|pair| **pair != region.name) else { continue };
+            if !waves(&region.name).is_disjoint(&waves(pair)) {
+                findings.push(
+                    Diagnostic::error(
+                        codes::PAIR_TOGETHER,
+                        format!("{} and {pair} of {} change in the same wave, and they are a pair.", region.name, assignment.component),
+                    )
+                    .because("If the change is bad, neither can stand in for the other.")
+                    .hint("Put them into different waves."),
+                );
+            }
+        }
+    }
+    findings
+}

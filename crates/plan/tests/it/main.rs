@@ -1,0 +1,9 @@
+//! Tests of the planner through its public functions.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod fixture;
+mod plans;
+mod property;
+mod refusals;
+mod rules;
+mod speed;

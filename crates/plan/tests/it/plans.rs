@@ -1,0 +1,164 @@
+//! Whole plans, as text.
+
+use crate::fixture::*;
+use glidepath_model::catalog::Database;
+use glidepath_model::change::*;
+use glidepath_model::facts::{DurationFact, Sourced};
+use glidepath_model::plan::{GateCheck, Strategy, VerificationKind, Work};
+use glidepath_model::{Millis, Share};
+use serde_json::json;
+
+#[test]
+fn a_canary_over_two_paired_regions() {
+    let (change, facts) = payments();
+    insta::assert_snapshot!(rendered(&plan_of(&change, &facts)));
+}
+
+#[test]
+fn a_rolling_fleet_without_any_telemetry() {
+    let mut target = target("web", "production", vec![region("default", "web", 3, false)]);
+    (target.signals, target.traffic) = (None, None);
+    let mut facts = facts(vec![component("web", &[])], vec![target], &["production"]);
+    facts.targets.values_mut().for_each(|t| {
+        t.request_rate.clear();
+        t.error_ratio.clear();
+    });
+    let plan = plan_of(&change(&["production"], vec![version("web", "2.0")]), &facts);
+    insta::assert_snapshot!(rendered(&plan));
+    assert!(plan.findings.iter().any(|f| f.message.contains("health checks only")), "{:?}", plan.findings);
+    assert_eq!(plan.prediction.bad_requests, 0.0);
+    assert!(plan.prediction.risk_reasons.iter().any(|r| r.contains("no traffic figures")));
+}
+
+#[test]
+fn a_schema_then_code_then_a_flag() {
+    let mut db = target("orders-db", "production", Vec::new());
+    db.database = Some(Database {
+        engine: "postgres".to_owned(),
+        connection: "env:ORDERS_DB".to_owned(),
+        lock_timeout_ms: Millis::from_secs(2),
+        statement_timeout_ms: Millis::from_secs(30),
+    });
+    db.backup = Some(template("exec", json!({"argv": ["./backup.sh", "{component}"]})));
+    let components = vec![component("orders-db", &[]), component("orders", &["orders-db"])];
+    let orders = target("orders", "production", vec![region("default", "orders", 2, false)]);
+    let facts = facts(components, vec![db, orders], &["production"]);
+    let sql =
+        |name: &str| DataStep::Sql { path: format!("migrations/{name}.sql"), text: format!("-- {name}\nALTER TABLE orders ADD x int;") };
+    let schema = Item {
+        component: "orders-db".into(),
+        kind: ItemKind::Schema {
+            expand: sql("expand"),
+            backfill: Some(sql("backfill")),
+            contract: Some(ContractStep { step: sql("contract"), not_before_ms: Millis::from_mins(7 * 24 * 60) }),
+        },
+        strategy: None,
+        declared_at: None,
+    };
+    let flag = Item {
+        component: "orders".into(),
+        kind: ItemKind::Flag { flag: "new-orders".to_owned(), to: Share::ALL, remove_by: None },
+        strategy: None,
+        declared_at: None,
+    };
+    let plan = plan_of(&change(&["production"], vec![flag, version("orders", "2.0"), schema]), &facts);
+    insta::assert_snapshot!(rendered(&plan));
+}
+
+#[test]
+fn blue_green_goes_home_after_the_switch() {
+    let mut regions = vec![region("eu", "web", 2, true)];
+    regions[0].standby = vec!["spare-1".into(), "spare-2".into()];
+    let facts = facts(vec![component("web", &[])], vec![target("web", "production", regions)], &["production"]);
+    let mut item = version("web", "2.0");
+    item.strategy = Some("blue-green".to_owned());
+    insta::assert_snapshot!(rendered(&plan_of(&change(&["production"], vec![item]), &facts)));
+}
+
+#[test]
+fn environments_follow_each_other_and_providers_go_first() {
+    let targets = ["staging", "production"]
+        .into_iter()
+        .flat_map(|env| ["frontend", "auth", "payments"].map(|c| target(c, env, vec![region("default", c, 3, true)])))
+        .collect();
+    let components = vec![component("frontend", &["auth"]), component("auth", &["payments"]), component("payments", &[])];
+    let facts = facts(components, targets, &["staging", "production"]);
+    // auth stays as it is: the order of the other two holds through it.
+    let plan = plan_of(&change(&["staging", "production"], vec![version("frontend", "2"), version("payments", "2")]), &facts);
+    let at = |text: &str| plan.body.steps.iter().position(|s| s.id.as_str().starts_with(text)).unwrap_or_else(|| panic!("{text}"));
+    let order = [
+        "staging/payments/default/stage-1",
+        "staging/frontend/default/stage-1",
+        "staging/verify",
+        "production/payments/default/stage-1",
+        "production/frontend/default/stage-1",
+    ];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])));
+    assert!(plan.body.steps.iter().any(|s| s.id.as_str() == "production/auth/preflight/health" && s.item.is_none()));
+    // A removal goes the other way round.
+    let mut removal = version("payments", "2");
+    if let ItemKind::Version { removes, .. } = &mut removal.kind {
+        *removes = true;
+    }
+    let plan = plan_of(&change(&["production"], vec![removal, version("frontend", "2")]), &facts);
+    let at = |text: &str| plan.body.steps.iter().position(|s| s.id.as_str().starts_with(text)).unwrap_or_else(|| panic!("{text}"));
+    assert!(at("production/frontend/default/stage-1") < at("production/payments/default/stage-1"));
+}
+
+#[test]
+fn the_false_alarms_of_all_checks_stay_within_what_is_allowed() {
+    let (change, facts) = payments();
+    let plan = plan_of(&change, &facts);
+    let alphas: Vec<f64> = plan
+        .body
+        .steps
+        .iter()
+        .filter_map(|s| match &s.work {
+            Work::Gate(gate) => Some(gate),
+            _ => None,
+        })
+        .flat_map(|g| &g.checks)
+        .filter_map(|c| match c {
+            GateCheck::Proportion { alpha, .. } => Some(*alpha),
+            _ => None,
+        })
+        .collect();
+    assert!(alphas.len() >= 2);
+    assert!(alphas.iter().sum::<f64>() <= 0.01 + 1e-12, "{alphas:?}");
+}
+
+#[test]
+fn too_little_traffic_rules_the_canary_out_with_figures() {
+    let (change, mut facts) = payments();
+    for observed in facts.targets.values_mut() {
+        observed.request_rate.values_mut().for_each(|rate| rate.value = 3.0);
+    }
+    let plan = plan_of(&change, &facts);
+    let canary = plan.ruled_out.iter().find(|r| r.strategy == Strategy::Canary).unwrap();
+    assert!(canary.fact.starts_with("needs ") && canary.fact.ends_with("max 30 min"), "{}", canary.fact);
+    assert_eq!(plan.body.assignments[0].verification, VerificationKind::Probe);
+    assert!(plan.body.assignments[0].blind_to.as_deref().unwrap().starts_with("blind to"));
+}
+
+#[test]
+fn durations_come_from_earlier_steps_and_say_so() {
+    let (change, mut facts) = payments();
+    let fact = DurationFact { p50_ms: Millis(4_000), p95_ms: Millis(9_000), count: 12 };
+    facts.durations.insert("deploy/payments".to_owned(), Sourced::observed(fact, "store", now()));
+    let plan = plan_of(&change, &facts);
+    let deploy = plan.body.steps.iter().find(|s| s.duration_key.as_deref() == Some("deploy/payments")).unwrap();
+    assert_eq!((deploy.expected.p50_ms, deploy.expected.source.as_str()), (Millis(4_000), "12 earlier steps"));
+}
+
+#[test]
+fn losers_are_kept_with_the_reason() {
+    let (change, facts) = payments();
+    let plan = plan_of(&change, &facts);
+    assert!(plan.candidates.len() >= 2);
+    assert_eq!(plan.candidates[0].strategies["production/payments"], Strategy::Canary);
+    assert!(plan.candidates[0].reason.starts_with("Chosen for least expected bad requests"));
+    assert!(plan.candidates[1..].iter().all(|c| c.reason.starts_with("Lost: ")), "{:?}", plan.candidates);
+    let mut hurried = change.clone();
+    hurried.prefer = Some(Preference::Fastest);
+    assert_eq!(plan_of(&hurried, &facts).body.assignments[0].strategy, Strategy::Rolling);
+}
