@@ -31,7 +31,7 @@ fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut Seen
         target: site.target.name.clone(),
         environment: site.environment.name.clone(),
         strategy: outline.strategy,
-        from: site.from_text().to_owned(),
+        from: site.present().to_owned(),
         to: site.to.clone(),
         artifact: match &site.change_item.kind {
             ItemKind::Version { artifact, .. } => artifact.clone(),
@@ -160,8 +160,8 @@ fn matrix(
         .map(|site| {
             let version = match on_failure {
                 _ if is_done(site) => site.to.clone(),
-                OnFailure::Hold if site.item == failing.item => format!("{} and {} side by side", site.from_text(), site.to),
-                OnFailure::Hold | OnFailure::RollbackItem | OnFailure::RollbackChange => site.from_text().to_owned(),
+                OnFailure::Hold if site.item == failing.item => format!("{} and {} side by side", site.present(), site.to),
+                OnFailure::Hold | OnFailure::RollbackItem | OnFailure::RollbackChange => site.present().to_owned(),
             };
             (site.target.component.clone(), version)
         })

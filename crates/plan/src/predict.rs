@@ -52,7 +52,8 @@ pub(crate) struct Figures {
 fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
     let history = facts.history.get(component);
     let (failed, landed) = history.map_or((0, 0), |h| (u64::from(h.failed), u64::from(h.landed)));
-    failure_probability(PRIOR, failed, landed).map_or(0.05, |p| p.mean)
+    let failures = PRIOR.failures + failed as f64;
+    failures / (failures + PRIOR.successes + landed as f64)
 }
 
 /// Figures of a strategy at a site.
@@ -138,7 +139,7 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                 for stage in &path.stages {
                     for batch in &stage.batches {
                         let deploys = vec![step(Kind::Deploy); (batch.end - batch.begin).min(8)];
-                        list.push(slowest(&deploys));
+                        list.push(if deploys.len() == 1 { step(Kind::Deploy) } else { slowest(&deploys) });
                         if steered {
                             list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
                         }
@@ -199,8 +200,8 @@ pub(crate) fn prediction(
     sites: &[Site<'_>],
     chosen: &[(&Outline, &Figures)],
     levels: &[Vec<u32>],
+    failure: &ProbabilityEstimate,
 ) -> Prediction {
-    let failure = failure(sites, facts);
     let mut rows = Vec::new();
     for environment in &change.environments {
         for level in levels {
@@ -240,7 +241,7 @@ pub(crate) fn prediction(
         .map(|(_, (_, f))| f.straight)
         .fold(0.0, f64::max);
     let mut prediction = Prediction {
-        failure,
+        failure: failure.clone(),
         bad_requests: tidy(of_known(|f| f.burn)),
         bad_requests_if_failing: tidy(if_failing),
         bad_requests_straight: tidy(straight),
@@ -256,7 +257,8 @@ pub(crate) fn prediction(
     prediction
 }
 
-fn failure(sites: &[Site<'_>], facts: &Facts) -> ProbabilityEstimate {
+/// Probability that some item fails. It does not depend on the strategies, so it is worked out once.
+pub(crate) fn failure(sites: &[Site<'_>], facts: &Facts) -> ProbabilityEstimate {
     // Items fail independently; the interval is that of the component with the worst record, widened to the mean of the whole.
     let components: BTreeSet<&ComponentName> = sites.iter().map(|s| &s.target.component).collect();
     let (mut lands, mut low, mut high, mut runs) = (1.0, 0.0_f64, 0.0_f64, 0_u64);

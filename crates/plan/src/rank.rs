@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::notes::Notes;
 use crate::outline::Outline;
-use crate::predict::{Figures, prediction};
+use crate::predict::{Figures, failure, prediction};
 use crate::site::Site;
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
@@ -40,11 +40,12 @@ pub(crate) fn rank(
     notes: &mut Notes,
 ) -> Option<Ranking> {
     let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
+    let failing = failure(sites, facts);
     let mut feasible: Vec<(Assignment, Prediction, f64)> = Vec::new();
     let mut broken: Vec<(Assignment, Prediction, String)> = Vec::new();
     for assignment in assignments(options, preference) {
         let chosen = chosen(options, &assignment);
-        let predicted = prediction(change, facts, sites, &chosen, levels);
+        let predicted = prediction(change, facts, sites, &chosen, levels, &failing);
         let burn = chosen.iter().map(|(_, f)| f.burn).sum();
         match limit_broken(change, facts, sites, &predicted, now) {
             None => feasible.push((assignment, predicted, burn)),

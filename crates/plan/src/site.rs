@@ -49,7 +49,7 @@ impl Site<'_> {
     }
 
     /// What runs now, for people.
-    pub(crate) fn from_text(&self) -> &str {
+    pub(crate) fn present(&self) -> &str {
         self.from.as_deref().unwrap_or("unknown")
     }
 
@@ -194,7 +194,7 @@ fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, e
         let mix = counts.iter().map(|(version, count)| format!("{version} on {count} hosts")).collect::<Vec<_>>().join(", ");
         notes.find(
             Diagnostic::warning(codes::MIXED_VERSIONS, format!("{} runs several versions now: {mix}.", site.target.name))
-                .because(format!("A rollback would bring every host to {}.", site.from_text()))
+                .because(format!("A rollback would bring every host to {}.", site.present()))
                 .hint("Find out why, and bring the hosts to one version first if this is not meant."),
         );
     }

@@ -60,6 +60,7 @@ pub(crate) struct Spot {
 }
 
 /// Makes the steps of a candidate: `chosen` has one outline per site.
+#[allow(clippy::too_many_arguments, reason = "the winner with everything it was worked out from")]
 pub(crate) fn lower<'a>(
     change: &'a Change,
     facts: &'a Facts,

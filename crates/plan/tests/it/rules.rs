@@ -1,7 +1,6 @@
 //! Every rule of the linter: a plan that triggers it, and one that does not.
 
 use crate::fixture::*;
-use glidepath_calendar as _;
 use glidepath_model::calendar::{Calendar, Freeze};
 use glidepath_model::catalog::{Database, Indicator, Objective};
 use glidepath_model::change::*;

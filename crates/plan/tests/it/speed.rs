@@ -24,5 +24,4 @@ fn ten_components_are_planned_without_a_wait() {
     // 30 ms is the goal with optimisation; without it, and on a busy machine, this only catches another order of magnitude.
     let limit_ms = if cfg!(debug_assertions) { 5_000 } else { 100 };
     assert!(took.as_millis() < limit_ms, "{took:?} for {} steps", first.body.steps.len());
-    eprintln!("{took:?} for {} steps, {} candidates", first.body.steps.len(), first.candidates.len());
 }
