@@ -8,8 +8,8 @@
 //! lock is free, and the guard becomes an owner like any other: it adopts the processes at work, reopens the gates, takes requests,
 //! and flies the runs to their end.
 //!
-//! When the store cannot be used although something is exposed and nobody owns the runs, the guard waits a bounded time (half of
-//! the shortest hold limit, 30 s at most). Then it makes the safety calls of the exposures it knows, without a journal, writes
+//! When the store cannot be used although something is exposed and nobody owns the runs, the guard waits a bounded time (a quarter
+//! of the hold limit, 30 s at most; an owner gives up after a quarter, too). Then it makes the safety calls of the exposures it knows, without a journal, writes
 //! them down in `guard-safety-<run>.log`, rewrites the card, and pages. It goes on trying the store: the next owner finds the log, takes it for a
 //! request of the guard to abort, and rolls the rest of the run back with a journal.
 //!
@@ -28,7 +28,7 @@ use crate::calls::{AttemptJob, CallRunner, folder_name};
 use crate::cards::write_card;
 use crate::limits::{
     EVENTS_READ_MAX, GUARD_IDLE_MAX, GUARD_LOCK_WAIT_MAX, GUARD_POLL_EVERY, GUARD_SAFETY_CALL_MAX, GUARD_SAFETY_TRIES_MAX,
-    GUARD_STORE_PATIENCE, LIVE_RUNS_MAX,
+    GUARD_STORE_PATIENCE, HOLD_LIMIT_PART, LIVE_RUNS_MAX,
 };
 use crate::process;
 use crate::runtime::{FlightEnd, Runtime, RuntimeError, Until, load_run};
@@ -79,7 +79,7 @@ pub fn spawn_guard(exe: &Path, state_dir: &Path, args: &[String]) -> io::Result<
     Ok(pid)
 }
 
-/// The life of a guard. The composition root builds the runtime with a patience for the store below the hold limits.
+/// The life of a guard.
 ///
 /// # Errors
 /// When the lock file cannot be used.
@@ -147,7 +147,8 @@ impl Guard {
             return Ok((self.live_at.elapsed() >= GUARD_IDLE_MAX).then_some(GuardEnd::NothingLive));
         }
         self.live_at = Instant::now();
-        match self.runtime.own_and_fly(&Until::NoLiveRuns, cancel).await {
+        let patience = self.known.values().map(patience_of).min().unwrap_or(GUARD_STORE_PATIENCE);
+        match self.runtime.own_and_fly_within(patience, &Until::NoLiveRuns, cancel).await {
             Ok(FlightEnd::Reached) => Ok(Some(GuardEnd::FlewToTheEnd)),
             Ok(FlightEnd::Interrupted) => Ok(Some(GuardEnd::Cancelled)),
             Ok(FlightEnd::HeldByAnother | FlightEnd::Refused { .. }) | Err(RuntimeError::Fenced { .. }) => Ok(None),
@@ -205,16 +206,20 @@ impl Guard {
         let own_process = process::own_mark().ok();
         let (runtime, failed_for) = (self.runtime.clone(), since.elapsed());
         for (run, known) in self.known.iter_mut().filter(|(_, known)| !known.is_made_safe) {
-            let half_of_limit = known.plan.body.hold_limit_ms.to_std() / 2;
             let owner_lives =
                 known.state.owner.as_ref().map(|owner| &owner.process).is_some_and(|mark| is_another_alive(mark, &own_process));
             let is_exposed = !known.state.exposures(&known.plan.body).is_empty();
-            if is_exposed && !owner_lives && failed_for >= half_of_limit.min(GUARD_STORE_PATIENCE) {
+            if is_exposed && !owner_lives && failed_for >= patience_of(known) {
                 make_safe(&runtime, run, known, error).await;
                 known.is_made_safe = true;
             }
         }
     }
+}
+
+/// How long the store may fail before the guard acts without it.
+fn patience_of(known: &KnownRun) -> Duration {
+    GUARD_STORE_PATIENCE.min(known.plan.body.hold_limit_ms.to_std() / HOLD_LIMIT_PART)
 }
 
 fn is_another_alive(mark: &ProcessMark, own: &Option<ProcessMark>) -> bool {

@@ -42,8 +42,11 @@ pub const STORE_PAUSE_FIRST: Duration = Duration::from_millis(50);
 /// Longest wait after the store failed.
 pub const STORE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// An owner whose store failed for this long gives the runs up, so that the guard can bring traffic to safety.
+/// An owner whose store failed for this long gives the runs up. While something is exposed a share of the hold limit counts if it is shorter.
 pub const STORE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Owner and guard each wait for a failing store at most this part of the hold limit, so that the safety calls still fit into it.
+pub const HOLD_LIMIT_PART: u32 = 4;
 
 /// Shortest time between two writes of one card file.
 pub const CARD_EVERY: Duration = Duration::from_millis(100);
@@ -63,7 +66,7 @@ pub const GUARD_IDLE_MAX: Duration = Duration::from_secs(15);
 /// A guard waits this long for another guard to end.
 pub const GUARD_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// A guard that cannot use the store brings traffic to safety after this time, or after half of the hold limit if that is shorter.
+/// A guard that cannot use the store brings traffic to safety after this time, or after its part of the hold limit if that is shorter.
 pub const GUARD_STORE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Deadline of one safety call that a guard makes without the store.

@@ -220,10 +220,21 @@ impl Runtime {
     /// # Errors
     /// When the store fails for good or for too long, or another owner took over.
     pub async fn own_and_fly(&self, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        self.own_and_fly_within(self.deps.store_patience, until, cancel).await
+    }
+
+    /// The same with a patience of its own for a failing store.
+    pub(crate) async fn own_and_fly_within(
+        &self,
+        patience: Duration,
+        until: &Until,
+        cancel: &CancelToken,
+    ) -> Result<FlightEnd, RuntimeError> {
         let Some(ownership) = self.deps.store.try_own(self.deps.who.clone(), self.process.clone()).await? else {
             return Ok(FlightEnd::HeldByAnother);
         };
-        let owner = Owner::new(self.deps.clone(), self.calls.clone(), self.process.clone(), self.submitted.clone(), ownership.epoch);
+        let owner =
+            Owner::new(self.deps.clone(), self.calls.clone(), self.process.clone(), self.submitted.clone(), ownership.epoch, patience);
         let end = owner.fly(until, cancel).await;
         drop(ownership);
         end

@@ -4,7 +4,7 @@
 //! Scripts make single calls slow, failing, unknown, or lying; a call without a script takes effect and says `Done`.
 
 use glidepath_model::action::{ActionDescriptor, OnUnknown};
-use glidepath_model::event::{AttemptRef, Direction, Outcome};
+use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::{Millis, StepId};
 use glidepath_ports::{Action, ActionContext, BoxFuture, Clock};
 use serde_json::Value;
@@ -60,13 +60,18 @@ impl Script {
     }
 }
 
+/// What a test wants to be told when a call begins.
+type OnCall = Arc<dyn Fn(&AttemptRef) + Send + Sync>;
+
 #[derive(Default)]
 struct Content {
     marks: Vec<Mark>,
     calls: Vec<AttemptRef>,
     scripts: BTreeMap<(StepId, Direction), VecDeque<Script>>,
     always: BTreeMap<(StepId, Direction), Script>,
-    on_call: Option<Arc<dyn Fn(&AttemptRef) + Send + Sync>>,
+    on_call: Option<OnCall>,
+    /// Ends of scripted processes by process id; none while one is at work.
+    processes: Vec<Option<Outcome>>,
 }
 
 /// The world. Clones share it.
@@ -122,12 +127,37 @@ impl World {
         content.marks.iter().rev().find(changing).is_some_and(|mark| mark.attempt.direction == Direction::Do)
     }
 
-    fn begin(&self, attempt: &AttemptRef) -> (Option<Script>, Option<Arc<dyn Fn(&AttemptRef) + Send + Sync>>) {
+    fn begin(&self, attempt: &AttemptRef) -> (Option<Script>, Option<OnCall>) {
         let mut content = self.content();
         content.calls.push(attempt.clone());
         let key = (attempt.step.clone(), attempt.direction);
         let scripted = content.scripts.get_mut(&key).and_then(VecDeque::pop_front);
         (scripted.or_else(|| content.always.get(&key).cloned()), content.on_call.clone())
+    }
+
+    /// Starts a scripted process, which outlives whoever started it.
+    fn start_process(&self) -> ProcessMark {
+        let mut content = self.content();
+        content.processes.push(None);
+        ProcessMark { boot_id: "scripted".to_owned(), pid: u32::try_from(content.processes.len()).unwrap_or(u32::MAX), start_ticks: 1 }
+    }
+
+    fn end_process(&self, process: &ProcessMark, outcome: Outcome) {
+        if let Some(place) = self.content().processes.get_mut(process.pid as usize - 1) {
+            *place = Some(outcome);
+        }
+    }
+
+    /// Waits for the end of a scripted process.
+    async fn end_of(&self, process: &ProcessMark) -> Outcome {
+        loop {
+            match self.content().processes.get(process.pid as usize - 1) {
+                None => return Outcome::Unknown { reason: "there was no such process".to_owned() },
+                Some(Some(outcome)) => return outcome.clone(),
+                Some(None) => {}
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 
     fn mark(&self, mark: Mark) {
@@ -140,9 +170,16 @@ pub struct ScriptedAction {
     descriptor: ActionDescriptor,
     world: World,
     clock: Arc<dyn Clock>,
+    in_processes: bool,
 }
 
 impl ScriptedAction {
+    /// The same, but its effects happen in journaled processes that outlive the owner and can be adopted.
+    #[must_use]
+    pub fn in_processes(self) -> Self {
+        Self { in_processes: true, ..self }
+    }
+
     /// An action that answers to `kind`, input version 1.
     pub fn new(kind: &str, world: World, clock: Arc<dyn Clock>) -> Self {
         let descriptor = ActionDescriptor {
@@ -158,7 +195,7 @@ impl ScriptedAction {
             read_only: false,
             outputs: BTreeMap::new(),
         };
-        Self { descriptor, world, clock }
+        Self { descriptor, world, clock, in_processes: false }
     }
 }
 
@@ -168,7 +205,12 @@ impl Action for ScriptedAction {
     }
 
     fn works_in_journaled_processes(&self) -> bool {
-        false
+        self.in_processes
+    }
+
+    fn adopt<'a>(&'a self, context: &'a ActionContext, input: &'a Value, process: &'a ProcessMark) -> BoxFuture<'a, Outcome> {
+        let _ = (context, input);
+        Box::pin(self.world.end_of(process))
     }
 
     fn run<'a>(&'a self, context: &'a ActionContext, input: &'a Value) -> BoxFuture<'a, Outcome> {
@@ -185,6 +227,9 @@ impl Action for ScriptedAction {
                 return self.probe(&context.attempt);
             }
             let script = script.unwrap_or_else(|| Script::slow(Millis::ZERO));
+            if self.in_processes && !is_check {
+                return self.run_in_process(context, input, script).await;
+            }
             tokio::select! {
                 () = self.clock.sleep_until(self.clock.now().plus(script.takes)) => {}
                 () = context.cancel.cancelled() => return Outcome::Unknown { reason: "it was told to end".to_owned() },
@@ -198,12 +243,48 @@ impl Action for ScriptedAction {
 }
 
 impl ScriptedAction {
+    async fn run_in_process(&self, context: &ActionContext, input: &Value, script: Script) -> Outcome {
+        let process = self.world.start_process();
+        // Until the go-ahead the process ends by itself when its owner goes away.
+        let mut waiting = WaitsForOrder { world: &self.world, process: &process, has_order: false };
+        if let Err(error) = context.processes.started(&context.attempt, process.clone()).await {
+            return Outcome::NotDone { reason: format!("the process was not journaled: {error}"), retryable: true };
+        }
+        waiting.has_order = true;
+        let mark = Mark { attempt: context.attempt.clone(), key: context.idempotency_key.clone(), input: input.clone() };
+        let (world, clock, of_process) = (self.world.clone(), self.clock.clone(), process.clone());
+        tokio::spawn(async move {
+            clock.sleep_until(clock.now().plus(script.takes)).await;
+            if script.acts {
+                world.mark(mark);
+            }
+            world.end_process(&of_process, script.says.unwrap_or_else(|| Outcome::Done { outputs: BTreeMap::new() }));
+        });
+        self.world.end_of(&process).await
+    }
+
     /// Says the truth about whether the step is in place, whichever way was tried.
     fn probe(&self, attempt: &AttemptRef) -> Outcome {
         if self.world.is_in_place(&attempt.step) {
             Outcome::Done { outputs: BTreeMap::new() }
         } else {
             Outcome::NotDone { reason: "the probe does not find it".to_owned(), retryable: false }
+        }
+    }
+}
+
+/// A scripted process that has not been told to begin.
+struct WaitsForOrder<'a> {
+    world: &'a World,
+    process: &'a ProcessMark,
+    has_order: bool,
+}
+
+impl Drop for WaitsForOrder<'_> {
+    fn drop(&mut self) {
+        if !self.has_order {
+            let reason = "its owner died before the go-ahead".to_owned();
+            self.world.end_process(self.process, Outcome::NotDone { reason, retryable: true });
         }
     }
 }

@@ -107,7 +107,8 @@ mod tests {
     fn increments_survive_resets_new_and_vanished_series() {
         let mut track = CounterTrack::default();
         track.open(&reading(&[("a", 100.0), ("b", 50.0)]));
-        let cases: [(&str, &[(&str, f64)], f64); 6] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, f64)], f64);
+        let cases: [Case<'_>; 6] = [
             ("growth", &[("a", 110.0), ("b", 55.0)], 15.0),
             ("a reset of b counts from zero", &[("a", 110.0), ("b", 3.0)], 3.0),
             ("a new series counts in full", &[("a", 110.0), ("b", 3.0), ("c", 7.0)], 7.0),

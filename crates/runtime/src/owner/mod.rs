@@ -35,7 +35,7 @@ use crate::calls::{AttemptJob, CallRunner};
 use crate::cards::{DueCards, write_card};
 use crate::clock::JumpWatch;
 use crate::gate::{WatchedGate, Watcher};
-use crate::limits::{DRAIN_MAX, MESSAGES_MAX, STORE_POLL_EVERY};
+use crate::limits::{DRAIN_MAX, HOLD_LIMIT_PART, MESSAGES_MAX, STORE_POLL_EVERY};
 use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
 use commit::append_patiently;
 use flight::{AtWork, Commit, Flight, Then};
@@ -46,6 +46,7 @@ use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{BoxFuture, CancelToken, ProcessJournal, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 use submissions::{answer_patiently, poll_submissions};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
@@ -72,6 +73,8 @@ pub(crate) struct Owner {
     calls: Arc<CallRunner>,
     process: ProcessMark,
     epoch: u64,
+    /// How long the store may fail while nothing is exposed.
+    patience: Duration,
     flights: BTreeMap<RunId, Flight>,
     broken: BTreeMap<RunId, BrokenRun>,
     inbox: mpsc::Receiver<Message>,
@@ -90,7 +93,14 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn new(deps: Arc<Deps>, calls: Arc<CallRunner>, process: ProcessMark, submitted: Arc<Notify>, epoch: u64) -> Self {
+    pub(crate) fn new(
+        deps: Arc<Deps>,
+        calls: Arc<CallRunner>,
+        process: ProcessMark,
+        submitted: Arc<Notify>,
+        epoch: u64,
+        patience: Duration,
+    ) -> Self {
         let (to_inbox, inbox) = mpsc::channel(MESSAGES_MAX);
         let jumps = JumpWatch::new(deps.clock.now());
         Self {
@@ -98,6 +108,7 @@ impl Owner {
             calls,
             process,
             epoch,
+            patience,
             flights: BTreeMap::new(),
             broken: BTreeMap::new(),
             inbox,
@@ -181,12 +192,16 @@ impl Owner {
             self.follow_up(run, then);
             return;
         };
+        let mut patience = self.patience;
         if let Some(flight) = self.flights.get_mut(run) {
             flight.committing = Some((effects, then, append.events.clone()));
+            if !flight.state.exposures(&flight.plan.body).is_empty() {
+                patience = patience.min(flight.plan.body.hold_limit_ms.to_std() / HOLD_LIMIT_PART);
+            }
         }
         let (deps, epoch, run) = (self.deps.clone(), self.epoch, run.clone());
         self.commits.spawn(async move {
-            let result = append_patiently(deps.store.as_ref(), epoch, append, deps.store_patience, deps.observer.as_ref()).await;
+            let result = append_patiently(deps.store.as_ref(), epoch, append, patience, deps.observer.as_ref()).await;
             (run, result)
         });
     }

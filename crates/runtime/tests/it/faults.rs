@@ -49,7 +49,7 @@ async fn a_full_disk_is_waited_out_and_nothing_starts_meanwhile() {
 async fn a_store_that_stays_full_ends_the_owner_after_its_patience() {
     let (sky, run) = (Sky::new(), run_id("patience"));
     sky.submit_start(&thirty_steps(), &run).await;
-    let store = Arc::new(FaultyStore::new(sky.store.clone()).with(5, u64::MAX, Fault::Refuse(full())));
+    let store = Arc::new(FaultyStore::new(sky.store.clone()).with(2, u64::MAX, Fault::Refuse(full())));
     let began = tokio::time::Instant::now();
     let runtime = Runtime::new(Deps { store_patience: Duration::from_secs(20), ..sky.deps(store) }).unwrap();
     let end = runtime.own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await;

@@ -30,6 +30,8 @@ pub(crate) struct Sky {
     pub(crate) telemetry: Arc<ScriptedTelemetry>,
     pub(crate) folder: TempDir,
     pub(crate) pages: Arc<Pages>,
+    /// Whether the scripted action works in journaled processes.
+    pub(crate) in_processes: bool,
 }
 
 pub(crate) fn run_id(name: &str) -> RunId {
@@ -50,11 +52,13 @@ impl Sky {
             clock,
             folder: tempfile::tempdir().unwrap(),
             pages: Arc::default(),
+            in_processes: false,
         }
     }
 
     pub(crate) fn deps(&self, store: Arc<dyn Store>) -> Deps {
-        let action: Arc<dyn Action> = Arc::new(ScriptedAction::new("scripted", self.world.clone(), self.clock.clone()));
+        let action = ScriptedAction::new("scripted", self.world.clone(), self.clock.clone());
+        let action: Arc<dyn Action> = Arc::new(if self.in_processes { action.in_processes() } else { action });
         Deps {
             store,
             actions: [action].into_iter().collect(),
@@ -89,7 +93,12 @@ impl Sky {
     /// Flies a plan as one run to its end.
     pub(crate) async fn fly(&self, plan: &Plan, run: &RunId) -> Result<FlightEnd, RuntimeError> {
         self.submit_start(plan, run).await;
-        self.runtime().own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await
+        let (runtime, until, cancel) = (self.runtime(), Until::RunEnds(run.clone()), CancelToken::new());
+        let flying = tokio::time::timeout(std::time::Duration::from_secs(3600), runtime.own_and_fly(&until, &cancel));
+        match flying.await {
+            Ok(end) => end,
+            Err(_) => panic!("{run} does not end: {:?}", self.status(run).await),
+        }
     }
 
     pub(crate) fn request(&self, run: &RunId, verb: Verb, step: Option<&str>) -> Submission {
