@@ -159,6 +159,27 @@ impl Fleet {
         Ok(())
     }
 
+    /// Waits until Prometheus, which looks for its targets only some seconds after its start, has seen as much of every replica as
+    /// a rate needs. Without Prometheus nothing has to be waited for.
+    ///
+    /// # Errors
+    /// When it does not within the time for coming up.
+    pub async fn wait_until_observed(&self) -> Result<(), DemoError> {
+        let Some(port) = self.layout.prometheus else { return Ok(()) };
+        let query = "/api/v1/query?query=count(count_over_time(up%5B6s%5D)%3E%3D6)";
+        let begun = Instant::now();
+        loop {
+            let answer = get_once(local(port), query, ANSWER_MAX).await.map(|a| a.text()).unwrap_or_default();
+            if answer.contains(&format!("\"{}\"", self.layout.hosts.len())) {
+                return Ok(());
+            }
+            if begun.elapsed() > UP_MAX {
+                return Err(self.part_failed("prometheus", &format!("it does not see all {} replicas; it answers {answer}", self.layout.hosts.len())));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     async fn wait_for(&self, part: &str, address: std::net::SocketAddr, path: &str, begun: Instant) -> Result<(), DemoError> {
         loop {
             let answer = get_once(address, path, ANSWER_MAX).await;

@@ -4,6 +4,8 @@
 //! then calls the same binary that a person would call (`plan`, `run`, `watch`) in that folder. Nothing here touches the planner, the
 //! engine or the judge.
 
+pub mod acts;
+pub mod command;
 pub mod error;
 pub mod fleet;
 pub mod gateway;
@@ -12,10 +14,12 @@ pub mod keeper;
 pub mod layout;
 pub mod load;
 pub mod metrics;
+pub mod outcome;
 pub mod project;
 pub mod random;
 pub mod router;
 pub mod service;
+pub mod show;
 
 use crate::layout::Layout;
 use std::io::{self, Write};

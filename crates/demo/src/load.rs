@@ -61,6 +61,8 @@ pub struct LoadFigures {
     pub total: Tally,
     /// By version that took part: `payments@4.12.0`.
     pub by_version: BTreeMap<String, Tally>,
+    /// By version, failures charged to the version at which they arose: the last in the chain.
+    pub by_origin: BTreeMap<String, Tally>,
     /// Requests to which no service put its name: they were lost on the way.
     pub lost: u64,
     /// By second of the UNIX clock, the newest ones.
@@ -81,15 +83,25 @@ impl LoadFigures {
         self.by_version.get(&format!("{service}@{version}")).copied().unwrap_or_default()
     }
 
+    /// What was counted of one version, without the failures of those it called.
+    pub fn origin(&self, service: &str, version: &str) -> Tally {
+        self.by_origin.get(&format!("{service}@{version}")).copied().unwrap_or_default()
+    }
+
     fn count(&mut self, second: u64, path: Option<&str>, failed: bool) {
         self.total.count(failed);
         self.seconds.entry(second).or_default().count(failed);
         if self.seconds.len() > SECONDS_MAX {
             self.seconds.pop_first();
         }
-        match path {
-            Some(path) => path.split(' ').for_each(|who| self.by_version.entry(who.to_owned()).or_default().count(failed)),
-            None => self.lost += 1,
+        let Some(path) = path else {
+            self.lost += 1;
+            return;
+        };
+        let mut chain = path.split(' ').peekable();
+        while let Some(who) = chain.next() {
+            self.by_version.entry(who.to_owned()).or_default().count(failed);
+            self.by_origin.entry(who.to_owned()).or_default().count(failed && chain.peek().is_none());
         }
     }
 }

@@ -226,7 +226,7 @@ fn class(root: &Path, layout: &Layout, pace: Pace) -> String {
     let socket = root.join("fleet").display().to_string();
     let (traffic, metrics) = match layout.prometheus {
         Some(_) => (
-            "  traffic: { query: 'sum(rate(http_requests_total{app=\"{component}\",region=\"{region}\"}[10s]))' }\n".to_owned(),
+            "  traffic: { query: 'sum(rate(http_requests_total{app=\"{component}\",region=\"{region}\"}[5s]))' }\n".to_owned(),
             String::new(),
         ),
         None => (String::new(), format!("  metrics: {{ url: \"http://127.0.0.1:{gateway}/{{host}}/metrics\" }}\n")),
@@ -255,7 +255,7 @@ spec:
       ratio:
         bad: 'http_requests_total{{app=\"{{component}}\",region=\"{{region}}\",code=~\"5..\"}}'
         total: 'http_requests_total{{app=\"{{component}}\",region=\"{{region}}\"}}'
-  capacity: {{ replica: {}/s }}
+  capacity: {{ replica: {} requests/s }}
   cost: {{ replicaHour: 0.12 EUR }}
 ",
         (pace.rate * 1.25).round()
