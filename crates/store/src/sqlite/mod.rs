@@ -16,6 +16,8 @@
 //!   stream and sees it.
 //! - The process dies between commit and the mirror of the head (`heads.log`): the mirror lags, which is allowed;
 //!   it never leads.
+//! - Somebody deletes or replaces the state folder under a living owner: every commit and every poll first checks that
+//!   the open file is still the one at its path, so that two owners never fly beside each other on two databases.
 //! - The disk fills up: a write that must not be lost frees the reserve file and is tried once more.
 
 mod audit;
@@ -60,6 +62,8 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     /// A connection that never writes: its `data_version` changes with every commit of any other connection.
     watch: Mutex<Connection>,
+    database: PathBuf,
+    identity: open::Identity,
 }
 
 impl SqliteStore {
@@ -78,10 +82,12 @@ impl SqliteStore {
     pub fn open_with(state_dir: &Path, limits: StoreLimits) -> Result<Self, StoreError> {
         let database = open::prepare_files(state_dir)?;
         let mut connection = open::writing_connection(&database)?;
+        let identity = open::Identity::of(&database)?;
         schema::bring_up_to_date(&mut connection, state_dir)?;
         let watch = open::reading_connection(&database)?;
-        let writer = Writer::start(connection, state_dir, limits)?;
-        Ok(Self { state_dir: state_dir.to_owned(), writer, readers: Arc::new(Readers::new(database)), watch: Mutex::new(watch) })
+        let writer = Writer::start(connection, identity, state_dir, limits)?;
+        let readers = Arc::new(Readers::new(database.clone()));
+        Ok(Self { state_dir: state_dir.to_owned(), writer, readers, watch: Mutex::new(watch), database, identity })
     }
 }
 
@@ -168,6 +174,8 @@ impl Store for SqliteStore {
 
     fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
+            // Who only polls must learn, too, that nothing will ever come.
+            self.identity.check(&self.database)?;
             let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
             let version: i64 =
                 watch.query_row("PRAGMA data_version", [], |row| row.get(0)).map_err(|error| open::store_error(&self.state_dir, &error))?;

@@ -4,7 +4,7 @@ use glidepath_ports::StoreError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,33 @@ pub(super) fn prepare_files(state_dir: &Path) -> Result<PathBuf, StoreError> {
     // SQLite would make the file with the process's umask; the files beside it inherit this one's permissions.
     OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&database).map_err(refused)?;
     Ok(database)
+}
+
+/// Names the database file beyond its path: a file that was deleted lives on under its open connections, where nobody
+/// else sees it, and a second owner could begin a new one in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// Of the file that is at the path now.
+    pub(super) fn of(database: &Path) -> Result<Self, StoreError> {
+        let metadata = std::fs::metadata(database).map_err(|error| file_error(database, &error))?;
+        Ok(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Refuses to go on when another file, or none, is at the path.
+    pub(super) fn check(self, database: &Path) -> Result<(), StoreError> {
+        if Self::of(database)? == self {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable {
+            place: database.display().to_string(),
+            reason: "the database was replaced by another file while it was in use".to_owned(),
+        })
+    }
 }
 
 /// The connection of the writer thread.

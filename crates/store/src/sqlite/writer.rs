@@ -1,7 +1,7 @@
 //! The one thread of a process that writes.
 
 use super::heads_log::HeadsLog;
-use super::open::{file_error, store_error};
+use super::open::{Identity, file_error, store_error};
 use super::reserve::Reserve;
 use super::writes::{Refusal, Write, apply};
 use super::{DATABASE_FILE, StoreLimits};
@@ -30,12 +30,12 @@ struct Pending {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, state_dir: &Path, limits: StoreLimits) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, identity: Identity, state_dir: &Path, limits: StoreLimits) -> Result<Self, StoreError> {
         let place = state_dir.join(DATABASE_FILE);
         let reserve = Reserve::new(state_dir, &connection, limits).map_err(|error| store_error(&place, &error))?;
         let heads_log = HeadsLog::new(state_dir);
         let (queue, waiting) = mpsc::channel(QUEUED_WRITES_MAX);
-        let mut thread = WriterThread { connection, reserve, heads_log, place: place.clone() };
+        let mut thread = WriterThread { connection, identity, reserve, heads_log, place: place.clone() };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || thread.serve(waiting))
@@ -65,6 +65,7 @@ impl Drop for Writer {
 
 struct WriterThread {
     connection: Connection,
+    identity: Identity,
     reserve: Reserve,
     heads_log: HeadsLog,
     place: PathBuf,
@@ -86,15 +87,22 @@ impl WriterThread {
     /// One transaction for all; when that fails, one for each, so that a write that cannot be done harms no other.
     fn serve_batch(&mut self, batch: Vec<Pending>) {
         let writes: Vec<&Write> = batch.iter().map(|pending| &pending.write).collect();
-        let results = match self.commit(&writes) {
-            Ok(results) => results,
-            Err(error) if is_busy(&error) => writes.iter().map(|_| Err(store_error(&self.place, &error))).collect(),
-            Err(_) => writes.iter().map(|write| self.commit_alone(write)).collect(),
+        let results = match self.identity.check(&self.place).map(|()| self.commit(&writes)) {
+            Err(error) => writes.iter().map(|_| Err(error.clone())).collect(),
+            Ok(committed) => self.answers(committed, &writes),
         };
         self.after_commit(&writes, &results);
         for (pending, result) in batch.into_iter().zip(results) {
             // A caller that no longer waits has dropped its future; the write stands all the same.
             let _ = pending.reply.send(result);
+        }
+    }
+
+    fn answers(&mut self, committed: rusqlite::Result<Vec<Result<u64, StoreError>>>, writes: &[&Write]) -> Vec<Result<u64, StoreError>> {
+        match committed {
+            Ok(results) => results,
+            Err(error) if is_busy(&error) => writes.iter().map(|_| Err(store_error(&self.place, &error))).collect(),
+            Err(_) => writes.iter().map(|write| self.commit_alone(write)).collect(),
         }
     }
 

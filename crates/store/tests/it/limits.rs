@@ -69,6 +69,10 @@ async fn folders_and_files_are_for_their_owner_only() {
     assert!(seen >= 5, "the database, its WAL and index, the lock and the reserve are there");
 }
 
+type IsOfKind = fn(&StoreError) -> bool;
+/// A path, the kind of error that opening it gives, and what the error says.
+type Case<'a> = (&'a std::path::Path, IsOfKind, &'a str);
+
 #[test]
 fn what_cannot_be_used_says_where_and_why() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,8 +81,8 @@ fn what_cannot_be_used_says_where_and_why() {
         std::fs::create_dir(&path).unwrap();
         path
     };
-    let unavailable = |error: &StoreError| matches!(error, StoreError::Unavailable { .. });
-    let corrupt = |error: &StoreError| matches!(error, StoreError::Corrupt { .. });
+    let unavailable: IsOfKind = |error| matches!(error, StoreError::Unavailable { .. });
+    let corrupt: IsOfKind = |error| matches!(error, StoreError::Corrupt { .. });
 
     let file_in_place_of_the_folder = folder.path().join("file");
     std::fs::write(&file_in_place_of_the_folder, "x").unwrap();
@@ -90,11 +94,11 @@ fn what_cannot_be_used_says_where_and_why() {
     SqliteStore::open(&newer).unwrap();
     rusqlite::Connection::open(newer.join(DATABASE_FILE)).unwrap().pragma_update(None, "user_version", 99).unwrap();
 
-    let cases: [(&std::path::Path, &dyn Fn(&StoreError) -> bool, &str); 4] = [
-        (&file_in_place_of_the_folder, &unavailable, "file"),
-        (&folder_in_place_of_the_database, &unavailable, "Is a directory"),
-        (&not_a_database, &corrupt, "damaged"),
-        (&newer, &corrupt, "schema version 99"),
+    let cases: [Case; 4] = [
+        (&file_in_place_of_the_folder, unavailable, "file"),
+        (&folder_in_place_of_the_database, unavailable, "Is a directory"),
+        (&not_a_database, corrupt, "damaged"),
+        (&newer, corrupt, "schema version 99"),
     ];
     for (path, of_that_kind, says) in cases {
         let error = SqliteStore::open(path).map(drop).unwrap_err();

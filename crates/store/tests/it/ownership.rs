@@ -39,6 +39,28 @@ async fn an_owner_whose_lock_file_was_deleted_is_fenced_off() {
     new.append(new_owner.epoch, vec![append(&run_id(1), 0, vec![noted("in time")])]).await.unwrap();
 }
 
+/// A deleted database lives on under its open connections; a second owner would begin a new one beside it.
+#[tokio::test]
+async fn an_owner_whose_state_folder_was_deleted_can_do_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let state_dir = folder.path().join("state");
+    let old = SqliteStore::open(&state_dir).unwrap();
+    let old_owner = own(&old).await;
+    old.append(old_owner.epoch, vec![append(&run_id(1), 0, vec![noted("seen")])]).await.unwrap();
+    for begin_anew in [false, true] {
+        std::fs::remove_dir_all(&state_dir).unwrap();
+        let new = begin_anew.then(|| SqliteStore::open(&state_dir).unwrap());
+        if !begin_anew {
+            std::fs::create_dir(&state_dir).unwrap();
+        }
+        let refused = old.append(old_owner.epoch, vec![append(&run_id(1), 1, vec![noted("unseen")])]).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+        let polled = old.change_counter().await;
+        assert!(matches!(polled, Err(StoreError::Unavailable { .. })), "{polled:?}");
+        drop(new);
+    }
+}
+
 #[tokio::test]
 async fn a_write_of_one_handle_is_seen_by_the_counter_of_another() {
     let folder = tempfile::tempdir().unwrap();

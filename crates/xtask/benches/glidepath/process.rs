@@ -156,12 +156,12 @@ impl Flight {
         Ok(kibibytes * 1024.0 / MEGABYTE)
     }
 
-    /// Ends the run by a verb, so that its guard ends as well.
+    /// Turns the run back, so that it ends, and its guard with it.
     fn end(mut self, folder: &Path) -> Result<()> {
-        succeed(glidepath(folder)?.args(["abandon", "--reason", "the measurement is over"]), "abandon")?;
+        succeed(glidepath(folder)?.args(["abort", "--reason", "the measurement is over"]), "abort")?;
         let started = Instant::now();
         while self.child.try_wait()?.is_none() {
-            ensure!(started.elapsed() < SETTLE_MAX, "the abandoned run did not end within {} s", SETTLE_MAX.as_secs());
+            ensure!(started.elapsed() < SETTLE_MAX, "the aborted run did not end within {} s", SETTLE_MAX.as_secs());
             std::thread::sleep(LOOK_EVERY);
         }
         Ok(())

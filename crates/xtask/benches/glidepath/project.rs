@@ -14,6 +14,8 @@ const HOSTS_PER_REGION: usize = 3;
 /// Regions of every service; never changed at the same time.
 const REGIONS: [(&str, &str); 2] = [("eu-west", "us-east"), ("us-east", "eu-west")];
 
+const TEAM: &str =
+    "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: { name: bench-team }\nspec: { type: team, children: [], members: [] }\n";
 const DEPLOY: &str = "#!/bin/sh\nset -eu\nprintf '%s\\n' \"$2\" > \"versions/$1\"\n";
 
 /// Writes a project of `services` services in a chain of dependencies, and a change `all` that raises each of them.
@@ -27,6 +29,7 @@ pub(crate) fn write(folder: &Path, services: usize, verify_window: Option<&str>)
         "apiVersion: glidepath.dev/v1\nkind: Config\nmetadata: {{ name: bench }}\nspec:\n  environments:\n    - {{ name: production, local: true, minBake: 1s, verify: {windows} }}\n"
     );
     fs::write(folder.join("glidepath.yaml"), config)?;
+    fs::write(folder.join("catalog/team.yaml"), TEAM)?;
     fs::write(folder.join("deploy.sh"), DEPLOY)?;
     fs::set_permissions(folder.join("deploy.sh"), fs::Permissions::from_mode(0o755))?;
     for number in 0..services {
@@ -60,7 +63,7 @@ fn target(number: usize) -> String {
         let _ = writeln!(text, "    - {{ name: {region}, hosts: [ {} ], pair: {pair} }}", hosts(number, region).join(", "));
     }
     text.push_str(
-        "  version: { probe: { exec: { argv: [ cat, \"versions/{host}\" ] } } }\n  deploy: { exec: { argv: [ ./deploy.sh, \"{host}\", \"{version}\" ] }, timeout: 30s, onUnknown: rerun }\n  health: { exec: { argv: [ test, -s, \"versions/{host}\" ] } }\n  traffic: 200/s\n",
+        "  version: { probe: { exec: { argv: [ cat, \"versions/{host}\" ] } } }\n  deploy: { exec: { argv: [ ./deploy.sh, \"{host}\", \"{version}\" ] }, timeout: 30s, onUnknown: rerun }\n  health: { exec: { argv: [ test, -s, \"versions/{host}\" ] } }\n  traffic: 200 requests/s\n",
     );
     text
 }

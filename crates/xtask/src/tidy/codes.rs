@@ -47,7 +47,7 @@ pub(super) fn check(project: &Project) -> Vec<String> {
         findings.push(format!("{place} uses {code}, which has no page {PAGES_FOLDER}/{code}.md"));
     }
     for page in &pages {
-        if !used.contains_key(&page.code) {
+        if !used.contains_key(&page.code) && !is_passed_as_number(project, &page.code) {
             findings.push(format!("{PAGES_FOLDER}/{}.md is about a code that no source uses", page.code));
         }
         if page.title.as_deref().is_none_or(str::is_empty) {
@@ -55,6 +55,17 @@ pub(super) fn check(project: &Project) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Whether the code's number stands in a source by itself: some functions take the number and make the code.
+fn is_passed_as_number(project: &Project, code: &str) -> bool {
+    let number = code.trim_start_matches("GP").trim_start_matches('0');
+    project.sources().any(|(owner, file)| owner != "xtask" && file.code_lines().any(|(_, line)| has_number(line, number)))
+}
+
+fn has_number(line: &str, number: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    line.match_indices(number).any(|(at, _)| !line[..at].ends_with(part) && !line[at + number.len()..].starts_with(part))
 }
 
 /// Codes in the sources of the product with the first place of each. The example code of texts about codes,
@@ -97,6 +108,13 @@ const EXAMPLE: &str = "0123";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_a_word_of_its_own() {
+        for (line, found) in [("(551, text)", true), ("    551,", true), ("1551", false), ("551_000", false), ("0.551", false)] {
+            assert_eq!(has_number(line, "551"), found, "{line}");
+        }
+    }
 
     #[test]
     fn codes_are_found_as_numbers_and_in_texts() {
