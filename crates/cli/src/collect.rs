@@ -51,7 +51,13 @@ type Question = BoxFuture<'static, Vec<Answer>>;
 
 impl Collector {
     /// Collects everything about `scope`; the rest of the catalog is only declared.
-    pub(crate) async fn collect(&self, catalog: &Catalog, scope: &[TargetName], lessons: Lessons, active: BTreeMap<TargetName, RunId>) -> Facts {
+    pub(crate) async fn collect(
+        &self,
+        catalog: &Catalog,
+        scope: &[TargetName],
+        lessons: Lessons,
+        active: BTreeMap<TargetName, RunId>,
+    ) -> Facts {
         let mut questions: Vec<Question> = Vec::new();
         for target in scope.iter().filter_map(|name| catalog.targets.get(name)) {
             questions.extend(self.host_questions(target));
@@ -97,8 +103,13 @@ impl Collector {
 
     fn host_questions(&self, target: &Target) -> Vec<Question> {
         let mut questions: Vec<Question> = Vec::new();
-        for (region, host) in target.hosts() {
-            let values = host_values(target, region, host);
+        let mut places: Vec<(HostName, BTreeMap<&'static str, String>)> =
+            target.hosts().map(|(r, h)| (h.clone(), host_values(target, r, h))).collect();
+        if let (true, Some(region)) = (places.is_empty(), target.regions.first()) {
+            // A target without hosts (a flag service, a database) is asked once, under its own name.
+            places.push((HostName::new(target.name.as_str()), region_values(target, region)));
+        }
+        for (host, values) in places {
             for (kind, template) in [("version", &target.version_probe), ("health", &target.health)] {
                 let Some(template) = template else { continue };
                 let (this, template, values) = (self.clone(), template.clone(), values.clone());
@@ -109,9 +120,18 @@ impl Collector {
         questions
     }
 
-    async fn ask_host(&self, kind: &'static str, target: TargetName, host: HostName, template: &ActionTemplate, values: &BTreeMap<&str, String>) -> Vec<Answer> {
+    async fn ask_host(
+        &self,
+        kind: &'static str,
+        target: TargetName,
+        host: HostName,
+        template: &ActionTemplate,
+        values: &BTreeMap<&str, String>,
+    ) -> Vec<Answer> {
         let what = format!("{kind} of {target} on {host}");
-        let missing = |why: String| vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() })];
+        let missing = |why: String| {
+            vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() })]
+        };
         let call = match template.filled(values) {
             Ok(call) => call,
             Err(unknown) => return missing(format!("its probe uses {{{}}}, which has no value here", unknown.join("}, {"))),
@@ -139,7 +159,8 @@ impl Collector {
         for region in target.regions.iter().cloned() {
             let Some(Router::Haproxy { socket, backend, server }) = region.router.clone() else { continue };
             let (this, name) = (self.clone(), target.name.clone());
-            let servers = region.hosts.iter().map(|h| filled_text(&server, &BTreeMap::from([("host", h.to_string())]), &mut Vec::new())).collect();
+            let servers =
+                region.hosts.iter().map(|h| filled_text(&server, &BTreeMap::from([("host", h.to_string())]), &mut Vec::new())).collect();
             let input = HaproxyInput { socket: socket.clone(), backend, expect_servers: servers, ..HaproxyInput::default() };
             questions.push(Box::pin(async move {
                 let call = ActionCall { kind: "haproxy".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or_default() };
@@ -167,7 +188,8 @@ impl Collector {
             match (&target.traffic, &source) {
                 (Some(TrafficSource::Assumed(rate)), _) => {
                     let place = target.declared_at.clone().unwrap_or_else(|| format!("target {}", target.name));
-                    let answer = Answer::Rate(target.name.clone(), region.clone(), Sourced::assumed(rate / regions, place, Timestamp::EPOCH));
+                    let answer =
+                        Answer::Rate(target.name.clone(), region.clone(), Sourced::assumed(rate / regions, place, Timestamp::EPOCH));
                     questions.push(Box::pin(async move { vec![answer] }));
                 }
                 (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus { .. })) => {
@@ -201,12 +223,15 @@ impl Collector {
                 ("slow", good, total, Some(()))
             }),
         ];
-        let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_))) && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus { .. }));
+        let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
+            && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus { .. }));
         let mut questions: Vec<Question> = Vec::new();
         for (kind, part, total, part_is_good) in pairs.into_iter().flatten() {
             let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.clone());
             let with_rate = rate_wanted && kind == "errors";
-            questions.push(Box::pin(async move { this.ask_ratio(kind, name, region, &source, (&part, &total, part_is_good.is_some()), with_rate).await }));
+            questions.push(Box::pin(async move {
+                this.ask_ratio(kind, name, region, &source, (&part, &total, part_is_good.is_some()), with_rate).await
+            }));
         }
         questions
     }
@@ -221,7 +246,8 @@ impl Collector {
         with_rate: bool,
     ) -> Vec<Answer> {
         let what = format!("{kind} of {target} in {}", region.name);
-        let missing = |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() });
+        let missing =
+            |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() });
         let (all, some) = match (self.telemetry.counters(source, total).await, self.telemetry.counters(source, part).await) {
             (Ok(all), Ok(some)) => (all, some),
             (Err(error), _) | (_, Err(error)) => return vec![missing(error.to_string())],
@@ -237,18 +263,33 @@ impl Collector {
             return answers;
         }
         let ratio = if part_is_good { 1.0 - some_sum / all_sum } else { some_sum / all_sum };
-        let fact = Sourced::observed(ratio.clamp(0.0, 1.0), format!("counters since the processes began: {part} over {total}"), all.observed_at);
-        answers.push(if kind == "errors" { Answer::Errors(target.clone(), region.clone(), fact) } else { Answer::Slow(target.clone(), region.clone(), fact) });
+        let fact =
+            Sourced::observed(ratio.clamp(0.0, 1.0), format!("counters since the processes began: {part} over {total}"), all.observed_at);
+        answers.push(if kind == "errors" {
+            Answer::Errors(target.clone(), region.clone(), fact)
+        } else {
+            Answer::Slow(target.clone(), region.clone(), fact)
+        });
         if with_rate {
             answers.push(self.ask_rate(target.clone(), region, source, total, &all.series, all.observed_at).await);
         }
         answers
     }
 
-    async fn ask_rate(&self, target: TargetName, region: Region, source: &CountSource, total: &Selector, first: &BTreeMap<String, f64>, first_at: Timestamp) -> Answer {
+    async fn ask_rate(
+        &self,
+        target: TargetName,
+        region: Region,
+        source: &CountSource,
+        total: &Selector,
+        first: &BTreeMap<String, f64>,
+        first_at: Timestamp,
+    ) -> Answer {
         self.clock.sleep_until(self.clock.now().plus(SCRAPE_SPAN_MS)).await;
         let what = format!("request rate of {target} in {}", region.name);
-        let missing = |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: "traffic".to_owned() });
+        let missing = |why: String| {
+            Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: "traffic".to_owned() })
+        };
         match self.telemetry.counters(source, total).await {
             Err(error) => missing(error.to_string()),
             Ok(second) => {
@@ -257,7 +298,11 @@ impl Collector {
                 if seconds <= 0.0 {
                     return missing("the source's clock stood still between two readings".to_owned());
                 }
-                Answer::Rate(target.clone(), region, Sourced::observed(grown / seconds, format!("two readings of {total}, {seconds:.1} s apart"), second.observed_at))
+                Answer::Rate(
+                    target.clone(),
+                    region,
+                    Sourced::observed(grown / seconds, format!("two readings of {total}, {seconds:.1} s apart"), second.observed_at),
+                )
             }
         }
     }
@@ -272,7 +317,9 @@ impl Collector {
     ) -> Question {
         let this = self.clone();
         Box::pin(async move {
-            let missing = |why: String| vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() })];
+            let missing = |why: String| {
+                vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() })]
+            };
             match this.telemetry.value(&source, &query).await {
                 Ok(Some(reading)) => vec![make(Sourced::observed(reading.value, query, reading.observed_at))],
                 Ok(None) => missing(format!("`{query}` has no value")),
@@ -284,8 +331,11 @@ impl Collector {
     fn budget_questions(&self, catalog: &Catalog, scope: &[TargetName]) -> Vec<Question> {
         use glidepath_model::catalog::Indicator;
         let Some(prometheus) = &catalog.settings.prometheus else { return Vec::new() };
-        let source = CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms };
-        let touched = |objective: &glidepath_model::catalog::Objective| scope.iter().filter_map(|n| catalog.targets.get(n)).any(|t| t.component == objective.component);
+        let source =
+            CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms };
+        let touched = |objective: &glidepath_model::catalog::Objective| {
+            scope.iter().filter_map(|n| catalog.targets.get(n)).any(|t| t.component == objective.component)
+        };
         let mut questions: Vec<Question> = Vec::new();
         for objective in catalog.objectives.iter().filter(|o| touched(o)).cloned() {
             let Indicator::Ratio { bad, good, total } = objective.indicator.clone() else { continue };
@@ -298,18 +348,29 @@ impl Collector {
             };
             let (this, source) = (self.clone(), source.clone());
             questions.push(Box::pin(async move {
-                let missing = |why: String| vec![Answer::Missing(MissingFact { what: format!("error budget of {}", objective.name), why, target: None, kind: "budget".to_owned() })];
-                let (all, some) = match (this.telemetry.value(&source, &increase(&total)).await, this.telemetry.value(&source, &increase(&part)).await) {
-                    (Ok(Some(all)), Ok(some)) => (all, some.map_or(0.0, |s| s.value)),
-                    (Ok(None), _) => return missing(format!("`{total}` counts nothing over the period")),
-                    (Err(error), _) | (_, Err(error)) => return missing(error.to_string()),
+                let missing = |why: String| {
+                    vec![Answer::Missing(MissingFact {
+                        what: format!("error budget of {}", objective.name),
+                        why,
+                        target: None,
+                        kind: "budget".to_owned(),
+                    })]
                 };
+                let (all, some) =
+                    match (this.telemetry.value(&source, &increase(&total)).await, this.telemetry.value(&source, &increase(&part)).await) {
+                        (Ok(Some(all)), Ok(some)) => (all, some.map_or(0.0, |s| s.value)),
+                        (Ok(None), _) => return missing(format!("`{total}` counts nothing over the period")),
+                        (Err(error), _) | (_, Err(error)) => return missing(error.to_string()),
+                    };
                 if all.value <= 0.0 {
                     return missing(format!("`{total}` counts nothing over the period"));
                 }
                 let bad_ratio = if part_is_good { 1.0 - some / all.value } else { some / all.value };
                 let remaining = 1.0 - bad_ratio / objective.target.rest().as_f64().max(1e-9);
-                vec![Answer::Budget(objective.name.clone(), Sourced::observed(BudgetFact { bad_ratio, total: all.value, remaining }, increase(&total), all.observed_at))]
+                vec![Answer::Budget(
+                    objective.name.clone(),
+                    Sourced::observed(BudgetFact { bad_ratio, total: all.value, remaining }, increase(&total), all.observed_at),
+                )]
             }));
         }
         questions
@@ -392,7 +453,11 @@ pub(crate) fn count_source(catalog: &Catalog, target: &Target) -> Option<CountSo
 }
 
 fn region_values(target: &Target, region: &Region) -> BTreeMap<&'static str, String> {
-    BTreeMap::from([("region", region.name.to_string()), ("component", target.component.to_string()), ("environment", target.environment.to_string())])
+    BTreeMap::from([
+        ("region", region.name.to_string()),
+        ("component", target.component.to_string()),
+        ("environment", target.environment.to_string()),
+    ])
 }
 
 fn host_values(target: &Target, region: &Region, host: &HostName) -> BTreeMap<&'static str, String> {
@@ -411,7 +476,11 @@ fn source_of(call: &ActionCall) -> String {
     match call.kind.as_str() {
         "http" => format!("http {}", field("url").unwrap_or_default()),
         "exec" => {
-            let words = call.input.get("argv").and_then(|v| v.as_array()).map(|a| a.iter().filter_map(|w| w.as_str()).collect::<Vec<_>>().join(" "));
+            let words = call
+                .input
+                .get("argv")
+                .and_then(|v| v.as_array())
+                .map(|a| a.iter().filter_map(|w| w.as_str()).collect::<Vec<_>>().join(" "));
             format!("exec {}", words.unwrap_or_default())
         }
         kind => kind.to_owned(),

@@ -28,11 +28,19 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (code, exit, hint) = match &error {
-            StoreError::NotFound { .. } => (Code(651), Exit::BadInput, "see `glidepath status --all` and `glidepath history` for what there is"),
-            StoreError::Fenced { .. } => (Code(500), Exit::Internal, "another process flies the runs of this project now; `glidepath watch` shows it"),
+            StoreError::NotFound { .. } => {
+                (Code(651), Exit::BadInput, "see `glidepath status --all` and `glidepath history` for what there is")
+            }
+            StoreError::Fenced { .. } => {
+                (Code(500), Exit::Internal, "another process flies the runs of this project now; `glidepath watch` shows it")
+            }
             StoreError::Conflict { .. } => (Code(501), Exit::Internal, "run `glidepath audit verify` and report what it says"),
-            StoreError::Full { .. } => (Code(502), Exit::Internal, "free space on the disk that holds .glidepath, then run the command again"),
-            StoreError::Unavailable { .. } => (Code(503), Exit::Internal, "check that the .glidepath folder exists and can be written by you"),
+            StoreError::Full { .. } => {
+                (Code(502), Exit::Internal, "free space on the disk that holds .glidepath, then run the command again")
+            }
+            StoreError::Unavailable { .. } => {
+                (Code(503), Exit::Internal, "check that the .glidepath folder exists and can be written by you")
+            }
             StoreError::Corrupt { .. } => (Code(504), Exit::Internal, "run `glidepath audit verify`; a newer version may have written it"),
         };
         Self::new(exit, Diagnostic::new(code, Severity::Error, error.to_string()).hint(hint))

@@ -3,9 +3,9 @@
 use crate::args::Form;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output;
 use crate::view::View;
 use crate::world::{World, who};
-use crate::output;
 use glidepath_engine::RunState;
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::RunStatus;
@@ -102,7 +102,9 @@ async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> R
     }
     let (plan, state) = runtime.run_state(run).await?;
     if form == Form::Json {
-        output::data(&serde_json::json!({ "run": run, "plan": plan.id, "status": state.status(), "summary": state.summary(&plan.body) }).to_string());
+        output::data(
+            &serde_json::json!({ "run": run, "plan": plan.id, "status": state.status(), "summary": state.summary(&plan.body) }).to_string(),
+        );
     }
     Ok(exit_of(&state))
 }
@@ -137,7 +139,9 @@ fn start_guard(world: &World, run: &RunId) {
     let words = ["__guard".to_owned(), world.root.display().to_string()];
     let started = std::env::current_exe().and_then(|exe| glidepath_runtime::spawn_guard(&exe, &world.state, &words));
     if let Err(error) = started {
-        output::say(&format!("warning: no guard could be started ({error}); if this process dies, the run waits for `glidepath resume {run}`"));
+        output::say(&format!(
+            "warning: no guard could be started ({error}); if this process dies, the run waits for `glidepath resume {run}`"
+        ));
     }
 }
 

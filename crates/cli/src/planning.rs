@@ -69,11 +69,9 @@ pub(crate) fn scope(catalog: &Catalog, change: &Change) -> Vec<TargetName> {
 
 fn read_facts(file: &Path) -> Result<Facts, Failure> {
     let fail = |what: String| {
-        Failure::new(
-            Exit::BadInput,
-            Diagnostic::error(Code(656), what).hint("write one with `glidepath plan CHANGE --save-facts FILE`"),
-        )
+        Failure::new(Exit::BadInput, Diagnostic::error(Code(656), what).hint("write one with `glidepath plan CHANGE --save-facts FILE`"))
     };
     let bytes = std::fs::read(file).map_err(|error| fail(format!("{} cannot be read: {error}", file.display())))?;
-    serde_json::from_slice(&bytes).map_err(|error| fail(format!("{}:{}:{}: not a snapshot of facts: {error}", file.display(), error.line(), error.column())))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| fail(format!("{}:{}:{}: not a snapshot of facts: {error}", file.display(), error.line(), error.column())))
 }

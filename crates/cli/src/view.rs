@@ -73,7 +73,8 @@ impl View {
         let style = if output::stdout_is_styled() { glidepath_report::Style::Ansi } else { glidepath_report::Style::Plain };
         let facts = latest.facts.clone();
         let now = RealClock.now();
-        let frame = glidepath_report::live(&plan, &state, facts.as_deref(), now, usize::from(width), usize::from(height.saturating_sub(1)), style);
+        let frame =
+            glidepath_report::live(&plan, &state, facts.as_deref(), now, usize::from(width), usize::from(height.saturating_sub(1)), style);
         let mut out = std::io::stdout().lock();
         let mut text = String::new();
         if latest.lines_on_screen > 0 {

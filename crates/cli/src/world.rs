@@ -76,14 +76,19 @@ impl World {
     pub(crate) async fn find_run(&self, wanted: Option<&str>) -> Result<RunSummary, Failure> {
         let runs = self.store.runs(false, RUNS_MAX).await?;
         let matching: Vec<&RunSummary> = match wanted {
-            Some(text) => runs.iter().filter(|r| r.run.as_str().starts_with(text) || r.run.as_str().strip_prefix("run-").is_some_and(|s| s.starts_with(text))).collect(),
+            Some(text) => runs
+                .iter()
+                .filter(|r| r.run.as_str().starts_with(text) || r.run.as_str().strip_prefix("run-").is_some_and(|s| s.starts_with(text)))
+                .collect(),
             None => runs.iter().filter(|r| r.status.is_live()).chain(runs.iter()).take(1).collect(),
         };
         match (matching.as_slice(), wanted) {
             ([one], _) => Ok((*one).clone()),
             ([], Some(text)) => Err(Failure::usage(format!("there is no run `{text}`"), "`glidepath status --all` lists runs")),
             ([], None) => Err(Failure::usage("there is no run yet", "start one with `glidepath run CHANGE`")),
-            (_, text) => Err(Failure::usage(format!("`{}` is the beginning of several runs", text.unwrap_or_default()), "type more of its id")),
+            (_, text) => {
+                Err(Failure::usage(format!("`{}` is the beginning of several runs", text.unwrap_or_default()), "type more of its id"))
+            }
         }
     }
 

@@ -12,7 +12,9 @@ use std::path::Path;
 pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
     let audit = World::open(root)?.store.verify().await?;
     if form == Form::Json {
-        output::json(&serde_json::json!({ "streams": audit.streams, "events": audit.events, "findings": audit.findings, "intact": audit.findings.is_empty() }));
+        output::json(
+            &serde_json::json!({ "streams": audit.streams, "events": audit.events, "findings": audit.findings, "intact": audit.findings.is_empty() }),
+        );
     } else if audit.findings.is_empty() {
         output::data(&format!("intact: {} events in {} streams, every chain closed", audit.events, audit.streams));
     }

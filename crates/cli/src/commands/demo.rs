@@ -38,8 +38,13 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<Exit, Failure> {
     if report.as_expected {
         return Ok(Exit::Done);
     }
-    let unlike: Vec<String> = report.acts.iter().filter(|a| a.outcome != a.expected).map(|a| format!("{} ended as {}", a.name, a.outcome)).collect();
-    let error = DemoError::new(DemoError::ACT, unlike.join("; "), "the record of the act says what happened; run the demo again on a machine that is less busy");
+    let unlike: Vec<String> =
+        report.acts.iter().filter(|a| a.outcome != a.expected).map(|a| format!("{} ended as {}", a.name, a.outcome)).collect();
+    let error = DemoError::new(
+        DemoError::ACT,
+        unlike.join("; "),
+        "the record of the act says what happened; run the demo again on a machine that is less busy",
+    );
     Err(error.into())
 }
 

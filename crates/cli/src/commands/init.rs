@@ -15,7 +15,10 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     std::fs::create_dir_all(&folder)?;
     let name = args.name.clone().unwrap_or_else(|| folder_name(&folder));
     if !glidepath_model::is_valid_name(&name) {
-        return Err(Failure::usage(format!("`{name}` cannot be a project's name"), "use letters, digits and dashes: `glidepath init --name my-project`"));
+        return Err(Failure::usage(
+            format!("`{name}` cannot be a project's name"),
+            "use letters, digits and dashes: `glidepath init --name my-project`",
+        ));
     }
     let files = glidepath_files::init_files(&name);
     let taken: Vec<Diagnostic> = files
@@ -38,9 +41,13 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// The folder's name, made fit to be a name.
 fn folder_name(folder: &std::path::Path) -> String {
     let full = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-    full.file_name().map_or_else(|| "project".to_owned(), |n| n.to_string_lossy().into_owned())
+    let name = full.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let fit: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
+    let fit = fit.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    if fit.is_empty() { "project".to_owned() } else { fit.to_owned() }
 }
 
 fn write(path: PathBuf, text: &str) -> std::io::Result<()> {

@@ -33,7 +33,11 @@ pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
         if warnings > 0 && !args.all {
             output::say(&format!("\n{warnings} findings; `--all` shows each with its reason and what to do."));
         }
-        output::say(&format!("\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.", planned.plan.id.short(), args.change));
+        output::say(&format!(
+            "\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.",
+            planned.plan.id.short(),
+            args.change
+        ));
     }
     Ok(Exit::Done)
 }
@@ -42,7 +46,11 @@ fn render(planned: &Planned, args: &PlanArgs) -> String {
     let document = || glidepath_report::document(&planned.plan, &planned.facts);
     match args.format {
         PlanForm::Human => {
-            let style = if args.out.is_none() && output::stdout_is_styled() { glidepath_report::Style::Ansi } else { glidepath_report::Style::Plain };
+            let style = if args.out.is_none() && output::stdout_is_styled() {
+                glidepath_report::Style::Ansi
+            } else {
+                glidepath_report::Style::Plain
+            };
             let mut text = glidepath_report::summary(&planned.plan, style);
             if args.all {
                 for finding in &planned.plan.findings {

@@ -21,7 +21,8 @@ pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
 }
 
 fn commands() -> String {
-    let mut text = String::from("# Commands\n\nData goes to standard output, talk to standard error. Exit codes: [exit-codes.md](exit-codes.md).\n");
+    let mut text =
+        String::from("# Commands\n\nData goes to standard output, talk to standard error. Exit codes: [exit-codes.md](exit-codes.md).\n");
     for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
         describe(command, "glidepath", &mut text);
     }
@@ -45,7 +46,10 @@ fn describe(command: &Command, parent: &str, text: &mut String) {
 
 fn row(argument: &clap::Arg) -> String {
     let takes_value = argument.get_action().takes_values();
-    let value = argument.get_value_names().and_then(|n| n.first()).map_or_else(|| argument.get_id().to_string().to_uppercase(), ToString::to_string);
+    let value = argument
+        .get_value_names()
+        .and_then(|n| n.first())
+        .map_or_else(|| argument.get_id().to_string().to_uppercase(), ToString::to_string);
     let name = match (argument.get_long(), takes_value) {
         (Some(long), true) => format!("--{long} {value}"),
         (Some(long), false) => format!("--{long}"),
@@ -60,7 +64,9 @@ fn row(argument: &clap::Arg) -> String {
 }
 
 fn exit_codes() -> String {
-    let mut text = String::from("# Exit codes\n\nExit codes are part of the interface; scripts may branch on them.\n\n| code | meaning |\n|---|---|\n");
+    let mut text = String::from(
+        "# Exit codes\n\nExit codes are part of the interface; scripts may branch on them.\n\n| code | meaning |\n|---|---|\n",
+    );
     for (exit, meaning) in Exit::ALL {
         text += &format!("| {} | {meaning} |\n", exit as u8);
     }
@@ -68,7 +74,9 @@ fn exit_codes() -> String {
 }
 
 fn actions() -> String {
-    let mut text = String::from("# Actions\n\nWhat a step can call. Times are in milliseconds. Inputs are given as in a Target: `deploy: { exec: { argv: [ ... ] } }`.\n");
+    let mut text = String::from(
+        "# Actions\n\nWhat a step can call. Times are in milliseconds. Inputs are given as in a Target: `deploy: { exec: { argv: [ ... ] } }`.\n",
+    );
     for action in World::descriptors() {
         text += &format!("\n## `{}`\n\n{}\n\n", action.kind, action.summary);
         let yes_no = |b: bool| if b { "yes" } else { "no" };
@@ -84,7 +92,13 @@ fn actions() -> String {
         if !action.input.is_empty() {
             text += "\n| input | type | required | meaning |\n|---|---|---|---|\n";
             for field in &action.input {
-                text += &format!("| `{}` | {} | {} | {} |\n", field.name, field.kind, yes_no(field.required), field.summary.replace('|', "\\|"));
+                text += &format!(
+                    "| `{}` | {} | {} | {} |\n",
+                    field.name,
+                    field.kind,
+                    yes_no(field.required),
+                    field.summary.replace('|', "\\|")
+                );
             }
         }
         if !action.outputs.is_empty() {
@@ -129,7 +143,8 @@ fn walk(root: &Value, schema: &Value, path: &str, depth: usize, rows: &mut Vec<S
     if let Some(items) = schema.get("items") {
         walk(root, items, &format!("{path}[]"), depth + 1, rows);
     }
-    let required: Vec<&str> = schema.get("required").and_then(Value::as_array).map(|r| r.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).map(|r| r.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
     for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let inner = resolved(root, field);
         let here = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };

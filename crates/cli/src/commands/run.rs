@@ -3,9 +3,9 @@
 use crate::args::{Form, RunArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::flight::{self, Beginning};
 use crate::planning::{self, Planned};
 use crate::world::{World, who};
-use crate::flight::{self, Beginning};
 use crate::{output, project};
 use glidepath_model::plan::TakeoffGate;
 use glidepath_model::{Catalog, Code, Diagnostic, Facts, Plan, RunId, Timestamp};
@@ -58,7 +58,8 @@ async fn find_or_make(world: &World, root: &Path, args: &RunArgs) -> Result<Plan
     let loaded = project::load(root)?;
     output::findings(&loaded.diagnostics);
     let change = project::find_change(&loaded, root, &args.what)?.clone();
-    let gated: Vec<_> = loaded.catalog.environments.iter().filter(|e| e.gated && change.environments.contains(&e.name)).map(|e| e.name.as_str()).collect();
+    let gated: Vec<_> =
+        loaded.catalog.environments.iter().filter(|e| e.gated && change.environments.contains(&e.name)).map(|e| e.name.as_str()).collect();
     if !gated.is_empty() && !args.dry_run {
         let message = format!("{} is gated: it takes a plan that people have seen, not a change", gated.join(", "));
         let hint = format!("`glidepath plan {}`, then `glidepath run` with the plan's id", args.what);
@@ -124,7 +125,8 @@ async fn claims_are_free(world: &World, plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     let diagnostics = held.into_iter().map(|(target, run)| {
-        Diagnostic::error(Code(665), format!("{target} is held by {run}")).hint(format!("`glidepath watch {run}` shows it; it lets go when it ends"))
+        Diagnostic::error(Code(665), format!("{target} is held by {run}"))
+            .hint(format!("`glidepath watch {run}` shows it; it lets go when it ends"))
     });
     Err(Failure { exit: Exit::Claimed, diagnostics: diagnostics.collect() })
 }

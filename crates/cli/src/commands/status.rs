@@ -7,8 +7,8 @@ use crate::view::View;
 use crate::world::{Dossier, EVENTS_MAX, RUNS_MAX, World};
 use crate::{flight, output};
 use glidepath_engine::RunState;
-use glidepath_model::{Event, RunId, StepId};
 use glidepath_model::projection::RunSummary;
+use glidepath_model::{Event, RunId, StepId};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,12 @@ async fn show_one(world: &World, summary: &RunSummary, form: Form) -> Result<Exi
                 .body
                 .steps
                 .iter()
-                .filter_map(|s| state.steps.get(&s.id).map(|at| serde_json::json!({ "id": s.id, "phase": s.phase, "status": format!("{:?}", at.status()) })))
+                .filter_map(|s| {
+                    state
+                        .steps
+                        .get(&s.id)
+                        .map(|at| serde_json::json!({ "id": s.id, "phase": s.phase, "status": format!("{:?}", at.status()) }))
+                })
                 .collect();
             output::json(&serde_json::json!({ "summary": summary, "status": state.status(), "exposures": exposures, "steps": steps }));
         }
@@ -66,7 +71,8 @@ async fn show_one(world: &World, summary: &RunSummary, form: Form) -> Result<Exi
 }
 
 fn fold(run: &RunId, dossier: &Dossier) -> Result<RunState, Failure> {
-    RunState::fold(run.clone(), &dossier.plan.body, &dossier.events).map_err(|error| Failure::usage(error.to_string(), "a newer version may have written this run"))
+    RunState::fold(run.clone(), &dossier.plan.body, &dossier.events)
+        .map_err(|error| Failure::usage(error.to_string(), "a newer version may have written this run"))
 }
 
 /// `card [RUN]`.
@@ -103,7 +109,9 @@ pub(crate) async fn logs(root: &Path, args: &LogsArgs) -> Result<Exit, Failure> 
 /// The step an event is about.
 fn step_of(event: &Event) -> Option<&StepId> {
     match event {
-        Event::AttemptStarted { attempt, .. } | Event::ProcessStarted { attempt, .. } | Event::AttemptEnded { attempt, .. } => Some(&attempt.step),
+        Event::AttemptStarted { attempt, .. } | Event::ProcessStarted { attempt, .. } | Event::AttemptEnded { attempt, .. } => {
+            Some(&attempt.step)
+        }
         Event::RetrySet { step, .. }
         | Event::WaitStarted { step, .. }
         | Event::WaitEnded { step, .. }

@@ -3,8 +3,8 @@
 use crate::args::{Form, ValidateArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::world::World;
 use crate::output;
+use crate::world::World;
 use glidepath_files::Project;
 use glidepath_model::{Code, Diagnostic, Facts, Severity};
 use glidepath_ports::store::Lessons;

@@ -3,9 +3,9 @@
 use crate::args::{Form, VerbArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::world::{World, who};
 use crate::flight::{self, Beginning};
 use crate::output;
+use crate::world::{World, who};
 use glidepath_model::request::{Request, Verb};
 use glidepath_model::{Code, Diagnostic, StepId};
 use glidepath_ports::store::Submission;
@@ -19,7 +19,10 @@ const ANSWER_POLL: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit, Failure> {
     if matches!(verb, Verb::Override | Verb::Abandon) && args.reason.as_deref().is_none_or(|r| r.trim().is_empty()) {
-        return Err(Failure::usage(format!("`{verb}` needs a reason"), format!("`glidepath {verb} RUN --reason \"...\"`; it is journaled")));
+        return Err(Failure::usage(
+            format!("`{verb}` needs a reason"),
+            format!("`glidepath {verb} RUN --reason \"...\"`; it is journaled"),
+        ));
     }
     let world = World::open(root)?;
     let summary = world.find_run(args.run.as_deref()).await?;
@@ -50,7 +53,10 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
                 output::say(&answer.line);
                 return Ok(Exit::Done);
             }
-            Err(Failure::new(Exit::Refused, Diagnostic::error(Code(659), answer.line).hint(format!("`glidepath card {}` says where the run stands", summary.run))))
+            Err(Failure::new(
+                Exit::Refused,
+                Diagnostic::error(Code(659), answer.line).hint(format!("`glidepath card {}` says where the run stands", summary.run)),
+            ))
         }
         // Nobody owns the runs: this process does, until the run ends or rests.
         Err(_) => {

@@ -125,7 +125,9 @@ fn ctrl_c_says_how_to_go_on_and_the_run_goes_on() {
 #[test]
 fn a_deploy_that_hangs_is_ended_with_its_children_and_undone() {
     let project = Project::fleet(&["front"], 2, 10);
-    let text = project.read("scripts/deploy.sh").replace("set -eu", "set -eu\nif [ \"$2\" = 2.0.0 ] && [ \"$1\" = front-2 ]; then sleep 600 & sleep 600; fi");
+    let text = project
+        .read("scripts/deploy.sh")
+        .replace("set -eu", "set -eu\nif [ \"$2\" = 2.0.0 ] && [ \"$1\" = front-2 ]; then sleep 600 & sleep 600; fi");
     project.write("scripts/deploy.sh", &text);
     let catalog = project.read("catalog/services.yaml").replace("timeout: 20s", "timeout: 1s");
     project.write("catalog/services.yaml", &catalog);
@@ -139,7 +141,8 @@ fn secrets_reach_the_command_and_nothing_else() {
     let project = Project::fleet(&["front"], 1, 10);
     let secret = "hunter2-very-secret";
     project.write("token.txt", secret);
-    let text = project.read("scripts/deploy.sh").replace("set -eu", "set -eu\necho \"token is $TOKEN\"\ntest \"$TOKEN\" = hunter2-very-secret");
+    let text =
+        project.read("scripts/deploy.sh").replace("set -eu", "set -eu\necho \"token is $TOKEN\"\ntest \"$TOKEN\" = hunter2-very-secret");
     project.write("scripts/deploy.sh", &text);
     let catalog = project.read("catalog/services.yaml").replace(
         "exec: { argv: [ ./scripts/deploy.sh, \"{host}\", \"{version}\" ] }",
@@ -183,7 +186,12 @@ fn order_of_events_is_intent_before_effect() {
     let project = Project::fleet(&["front"], 1, 10);
     project.ok(&["run", "upgrade", "--yes"], 0);
     let events = project.events();
-    let deploy = |kind: &'static str| move |e: &Value| e["kind"] == kind && e["attempt"]["step"].as_str().is_some_and(|s| s.contains("deploy"));
-    let (intent, process, end) = (position(&events, &deploy("attemptStarted")), position(&events, &deploy("processStarted")), position(&events, &deploy("attemptEnded")));
+    let deploy =
+        |kind: &'static str| move |e: &Value| e["kind"] == kind && e["attempt"]["step"].as_str().is_some_and(|s| s.contains("deploy"));
+    let (intent, process, end) = (
+        position(&events, &deploy("attemptStarted")),
+        position(&events, &deploy("processStarted")),
+        position(&events, &deploy("attemptEnded")),
+    );
     assert!(intent < process && process < end && end < usize::MAX, "{intent} {process} {end}");
 }

@@ -52,7 +52,8 @@ impl Project {
                 project.write(&format!("versions/{name}"), "1.0.0\n");
             }
             let depends = services.get(at + 1).map_or(String::new(), |next| format!("  dependsOn: [ \"component:{next}\" ]\n"));
-            write!(catalog, "{}", SERVICE.replace("SERVICE", service).replace("HOSTS", &names.join(", ")).replace("DEPENDS\n", &depends)).unwrap();
+            write!(catalog, "{}", SERVICE.replace("SERVICE", service).replace("HOSTS", &names.join(", ")).replace("DEPENDS\n", &depends))
+                .unwrap();
             writeln!(change, "    - {{ component: {service}, type: code, to: 2.0.0 }}").unwrap();
         }
         project.write("catalog/services.yaml", &(catalog + TEAM));

@@ -39,7 +39,8 @@ fn the_flag_example_raises_the_flag_in_stages() {
 }
 
 fn only_change(project: &Project) -> String {
-    let mut names: Vec<String> = std::fs::read_dir(project.path().join("changes")).unwrap().flatten().map(|e| e.path().display().to_string()).collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(project.path().join("changes")).unwrap().flatten().map(|e| e.path().display().to_string()).collect();
     names.sort();
     names.remove(0)
 }
@@ -47,7 +48,8 @@ fn only_change(project: &Project) -> String {
 #[test]
 fn every_problem_of_every_file_is_told_at_once() {
     let project = Project::fleet(&["front"], 1, 10);
-    let catalog = project.read("catalog/services.yaml").replace("component: front\n", "component: frnt\n").replace("timeout: 20s", "timeout: 20");
+    let catalog =
+        project.read("catalog/services.yaml").replace("component: front\n", "component: frnt\n").replace("timeout: 20s", "timeout: 20");
     project.write("catalog/services.yaml", &catalog);
     project.write("changes/other.yaml", "apiVersion: glidepath.dev/v1\nkind: Chnge\nmetadata: { name: x }\n");
     let said = project.ok(&["validate"], 2);

@@ -51,6 +51,15 @@ impl Lowering<'_> {
         let regions: Vec<usize> = spot.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
         checks.extend(self.thresholds(site, &regions));
         checks.extend(self.probes(site, &regions, new, gate.on_standby));
+        if checks.is_empty() {
+            // A gate without checks could never decide; letting the time pass is what is left, and the linter says that nothing watches.
+            let bake = gate.bake.max(site.environment.min_bake_ms);
+            let title = format!("Leave {subject} for {bake}; nothing watches it");
+            let mut step = self.draft(site, spot, "wait", title, Work::Wait(bake), Kind::Check);
+            step.timeout_ms = bake.plus(GATE_GRACE);
+            step.needs = needs.to_vec();
+            return self.push(step);
+        }
         let spec = self.gate_spec(
             site.environment.min_bake_ms,
             gate.bake,
@@ -220,6 +229,9 @@ impl Lowering<'_> {
             for host in serving.iter().take(new) {
                 list.extend(calls::health(site, region, host, kinds, self.notes));
             }
+        }
+        if let (true, Some(template)) = (site.regions.is_empty(), &site.target.health) {
+            list.extend(calls::filled(template, &calls::site_values(site), site, "health check", kinds, self.notes));
         }
         (!list.is_empty()).then(|| GateCheck::Probe {
             name: format!("health of {}", site.target.component),
