@@ -13,11 +13,13 @@
 //! them down in `guard-safety-<run>.log`, rewrites the card, and pages. It goes on trying the store: the next owner finds the log, takes it for a
 //! request of the guard to abort, and rolls the rest of the run back with a journal.
 //!
-//! It ends when there has been no live run for 15 s, or when the runs it flew have ended.
+//! It ends when the runs it flew have ended, or 1 s after it last saw a live run, so that a change that landed leaves no process behind for
+//! long. Until it has seen a first one it waits 15 s, because the `run` that started it may still be on its way to the store.
 //!
 //! Races:
 //! - Two guards: a lock file lets one live. The second waits a few seconds, because the first may be about to end; a first one that
-//!   stays does so because it sees a live run, and then guards the second one's run too.
+//!   stays does so because it sees a live run, and then guards the second one's run too. It waits far longer than a guard stays
+//!   after its last live run, so that a run that starts while the guard of the one before is about to end is never without one.
 //! - The guard becomes owner before the `run` that started it does: it tries only when runs are live. If one was, `run`
 //!   submits its start to the guard, follows, and nothing is lost.
 //! - The owner is alive, but the guard alone cannot read the store: the mark of the last owner says that it lives, and the guard does
@@ -27,7 +29,7 @@
 use crate::calls::{AttemptJob, CallRunner, folder_name};
 use crate::cards::write_card;
 use crate::limits::{
-    EVENTS_READ_MAX, GUARD_IDLE_MAX, GUARD_LOCK_WAIT_MAX, GUARD_POLL_EVERY, GUARD_SAFETY_CALL_MAX, GUARD_SAFETY_TRIES_MAX,
+    EVENTS_READ_MAX, GUARD_IDLE_MAX, GUARD_LINGER_MAX, GUARD_LOCK_WAIT_MAX, GUARD_POLL_EVERY, GUARD_SAFETY_CALL_MAX, GUARD_SAFETY_TRIES_MAX,
     GUARD_STORE_PATIENCE, HOLD_LIMIT_PART, LIVE_RUNS_MAX,
 };
 use crate::process;
@@ -89,7 +91,7 @@ pub async fn main_loop(runtime: Runtime, cancel: &CancelToken) -> Result<GuardEn
     let Some(_lock) = lock_out_other_guards(&runtime.deps().state_dir).await? else {
         return Ok(GuardEnd::AnotherGuard);
     };
-    Guard { runtime, known: BTreeMap::new(), counter_seen: None, live_at: Instant::now(), failing_since: None }.watch(cancel).await
+    Guard { runtime, known: BTreeMap::new(), counter_seen: None, live_at: Instant::now(), has_seen_live: false, failing_since: None }.watch(cancel).await
 }
 
 async fn lock_out_other_guards(state_dir: &Path) -> Result<Option<File>, RuntimeError> {
@@ -121,7 +123,9 @@ struct Guard {
     runtime: Runtime,
     known: BTreeMap<RunId, KnownRun>,
     counter_seen: Option<u64>,
+    /// When a run was live last; the beginning of the guard, until it has seen one.
     live_at: Instant,
+    has_seen_live: bool,
     failing_since: Option<Instant>,
 }
 
@@ -144,9 +148,10 @@ impl Guard {
     async fn look_and_try_to_own(&mut self, cancel: &CancelToken) -> Result<Option<GuardEnd>, RuntimeError> {
         self.read_live_runs().await?;
         if self.known.is_empty() {
-            return Ok((self.live_at.elapsed() >= GUARD_IDLE_MAX).then_some(GuardEnd::NothingLive));
+            let idle_max = if self.has_seen_live { GUARD_LINGER_MAX } else { GUARD_IDLE_MAX };
+            return Ok((self.live_at.elapsed() >= idle_max).then_some(GuardEnd::NothingLive));
         }
-        self.live_at = Instant::now();
+        (self.live_at, self.has_seen_live) = (Instant::now(), true);
         let patience = self.known.values().map(patience_of).min().unwrap_or(GUARD_STORE_PATIENCE);
         match self.runtime.own_and_fly_within(patience, &Until::NoLiveRuns, cancel).await {
             Ok(FlightEnd::Reached) => Ok(Some(GuardEnd::FlewToTheEnd)),

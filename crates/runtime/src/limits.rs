@@ -60,8 +60,11 @@ pub const WAKE_AGAIN_AFTER: Millis = Millis(200);
 /// Time between two looks of the guard.
 pub const GUARD_POLL_EVERY: Duration = Duration::from_millis(250);
 
-/// A guard that sees no live run for this long ends.
+/// A guard that has not seen a live run for this long since its beginning ends.
 pub const GUARD_IDLE_MAX: Duration = Duration::from_secs(15);
+
+/// A guard ends this long after the last live run it saw.
+pub const GUARD_LINGER_MAX: Duration = Duration::from_secs(1);
 
 /// A guard waits this long for another guard to end.
 pub const GUARD_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);

@@ -59,6 +59,21 @@ async fn a_guard_without_runs_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_guard_that_saw_its_run_land_does_not_linger() {
+    let (sky, run) = (Sky::new(), run_id("landed"));
+    sky.submit_start(&exposed_plan(), &run).await;
+    let (owner, until) = (sky.runtime(), Until::RunEnds(run.clone()));
+    let flying = tokio::spawn(async move { owner.own_and_fly(&until, &CancelToken::new()).await });
+    sky.until(&run, "the wait", waits).await;
+    let guarding = sky.runtime();
+    let guard = tokio::spawn(async move { main_loop(guarding, &CancelToken::new()).await });
+    assert_eq!(flying.await.unwrap(), Ok(FlightEnd::Reached));
+    let landed = tokio::time::Instant::now();
+    assert_eq!(guard.await.unwrap(), Ok(GuardEnd::NothingLive));
+    assert!(landed.elapsed() < Duration::from_secs(2), "it stayed for {:?}", landed.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_store_traffic_goes_to_safety_within_the_hold_limit_and_the_run_rolls_back_later() {
     let (sky, run) = (Sky::new(), run_id("no-store"));
     sky.submit_start(&exposed_plan(), &run).await;
