@@ -67,6 +67,8 @@ pub(crate) enum Beginning {
     Submit(Submission),
     /// A submission that was left already, by its number.
     Left(u64),
+    /// Nothing but somebody who flies a run that is live already.
+    TakeOver,
 }
 
 /// Flies (or follows who flies) until the run ends or needs an operator; shows it meanwhile.
@@ -81,6 +83,7 @@ pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: 
     let end = match beginning {
         Beginning::Submit(submission) => runtime.submit_and_fly(submission, &until, &cancel).await,
         Beginning::Left(number) => runtime.fly_or_follow(Some(number), &until, &cancel).await,
+        Beginning::TakeOver => runtime.fly_or_follow(None, &until, &cancel).await,
     };
     signals.abort();
     painter.stop().await;

@@ -25,6 +25,7 @@ pub(crate) async fn plan(world: &World, loaded: &Loaded, change: &Change, args: 
         Some(file) => read_facts(file)?,
         None => collect(world, &loaded.catalog, change).await?,
     };
+    // Facts from a file are written anew, so that how the file is laid out does not change the plan's name.
     let facts_bytes = serde_json::to_vec(&facts).map_err(|error| Failure::usage(format!("the facts cannot be written: {error}"), ""))?;
     let options = PlanOptions {
         now: args.at.unwrap_or_else(|| world.clock.now()),

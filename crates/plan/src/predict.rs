@@ -4,6 +4,7 @@
 //! seen yet starts at P(failure) and falls at each watched stage by what the stage catches: its wanted power where the judge decides, a half
 //! for thresholds, three in ten for health checks. A stage costs `q x share x rate x (effect - 1) x p x time`, where the time is its bake, and
 //! for the caught part the way to safety on top. What no stage catches runs on for [`UNSEEN`] at full traffic.
+//! The straight deploy that this is set against is one stage at full traffic that only health checks watch, by the same constants.
 
 use crate::durations::{Kind, estimate, plain};
 use crate::ladder::{Signal, bad_ratio};
@@ -98,7 +99,8 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figu
             }
             unseen *= 1.0 - caught;
         }
-        figures.straight += bad_per_second * (notice + Millis(back.p50_ms).as_secs_f64());
+        let until_back = notice + Millis(back.p50_ms).as_secs_f64();
+        figures.straight += bad_per_second * (PROBES_CATCH * until_back + (1.0 - PROBES_CATCH) * UNSEEN.as_secs_f64());
     }
     if !changes {
         let total: f64 = site.regions.iter().map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();

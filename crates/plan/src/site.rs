@@ -55,7 +55,7 @@ impl Site<'_> {
 
     /// Requests per second over all regions, where known in each.
     pub(crate) fn rate(&self) -> Option<f64> {
-        self.regions.iter().map(|r| r.rate).sum()
+        if self.regions.is_empty() { None } else { self.regions.iter().map(|r| r.rate).sum() }
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn count(value: f64) -> String {
         return "not known".to_owned();
     }
     if value.abs() < 10.0 {
-        return trim(format!("{value:.1}"));
+        // A sum of nothing is minus zero; people write it without the sign.
+        return trim(format!("{:.1}", value + 0.0));
     }
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();

@@ -5,15 +5,18 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
 use crate::output;
-use crate::world::{World, who};
+use crate::world::{EVENTS_MAX, World, who};
+use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::{Request, Verb};
-use glidepath_model::{Code, Diagnostic, StepId};
+use glidepath_model::{Code, Diagnostic, Event, StepId};
 use glidepath_ports::store::Submission;
 use std::path::Path;
 use std::time::Duration;
 
 /// How long an owner may take to answer before this process tries to become the owner itself.
 const ANSWER_WAIT: Duration = Duration::from_secs(3);
+/// The same where the last owner is dead: a guard, if there is one, takes over within this time.
+const DESERTED_WAIT: Duration = Duration::from_millis(750);
 /// Time between two looks for the answer.
 const ANSWER_POLL: Duration = Duration::from_millis(50);
 
@@ -34,8 +37,15 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
         reason: args.reason.clone(),
         at: world.clock.now(),
     };
+    let is_deserted = is_deserted(&world, &summary).await?;
+    if is_deserted && verb == Verb::Resume && matches!(summary.status, RunStatus::Flying | RunStatus::RollingBack) {
+        // It was never paused: all it lacks is somebody who flies it.
+        output::say(&format!("Nobody flies {}; this process takes it over.", summary.run));
+        return flight::fly(&world, &summary.run, Beginning::TakeOver, args.format, None).await;
+    }
     let number = world.store.submit(Submission::Ask(request)).await?;
-    let waited = tokio::time::timeout(ANSWER_WAIT, async {
+    let answer_wait = if is_deserted { DESERTED_WAIT } else { ANSWER_WAIT };
+    let waited = tokio::time::timeout(answer_wait, async {
         loop {
             if let Some(answer) = world.store.answer_to(number).await? {
                 return Ok::<_, Failure>(answer);
@@ -64,4 +74,17 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
             flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await
         }
     }
+}
+
+/// Whether the run is live and the process that last owned it is dead.
+async fn is_deserted(world: &World, summary: &RunSummary) -> Result<bool, Failure> {
+    if !summary.status.is_live() {
+        return Ok(false);
+    }
+    let events = world.store.read_run(&summary.run, 0, EVENTS_MAX).await?;
+    let last = events.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::OwnerTook { process, .. } => Some(process),
+        _ => None,
+    });
+    Ok(last.is_none_or(|process| !glidepath_runtime::process::is_alive(process)))
 }

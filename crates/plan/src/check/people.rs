@@ -96,9 +96,12 @@ pub(super) fn undo_untried(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         let last = facts.history.get(component).and_then(|h| h.last_rollback_at);
         let is_recent = last.is_some_and(|at| plan.body.created_at.since(at) <= ROLLBACK_AGE_MAX);
         if goes_back && !is_recent {
-            let when = last.map_or_else(|| "never".to_owned(), |at| format!("{} ago", plan.body.created_at.since(at)));
+            let message = match last {
+                None => format!("No rollback of {component} is on record."),
+                Some(at) => format!("The last rollback of {component} was {} ago.", plan.body.created_at.since(at)),
+            };
             findings.push(
-                Diagnostic::new(codes::UNDO_UNTRIED, Severity::Note, format!("A rollback of {component} last succeeded {when}."))
+                Diagnostic::new(codes::UNDO_UNTRIED, Severity::Note, message)
                     .because("An undo that was never exercised often fails when it is needed.")
                     .hint("Try it in another environment: fly the change there, then `glidepath rollback RUN`."),
             );

@@ -6,7 +6,7 @@ use crate::durations::Kind;
 use crate::ladder::{Signal, look_every, signals};
 use crate::outline::{Outline, StageGate, StagePath, rounded};
 use crate::site::Site;
-use glidepath_model::catalog::{ErrorRatio, Indicator, Selector, Split, Target};
+use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Selector, Split, Target};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, StepId};
 use glidepath_model::plan::{CountSelectors, CountSource, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
@@ -230,7 +230,9 @@ impl Lowering<'_> {
                 list.extend(calls::health(site, region, host, kinds, self.notes));
             }
         }
-        if let (true, Some(template)) = (site.regions.is_empty(), &site.target.health) {
+        // A target without hosts is asked once, unless its health check is about hosts.
+        let about_target = |t: &&ActionTemplate| t.filled(calls::site_values(site).values()).is_ok();
+        if let (true, Some(template)) = (site.regions.is_empty(), site.target.health.as_ref().filter(about_target)) {
             list.extend(calls::filled(template, &calls::site_values(site), site, "health check", kinds, self.notes));
         }
         (!list.is_empty()).then(|| GateCheck::Probe {

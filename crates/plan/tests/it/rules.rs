@@ -137,7 +137,7 @@ const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
         }),
     ),
     (codes::NO_ON_CALL, "names nobody on call", Spoil::Input(|_, f| f.catalog.owners.clear())),
-    (codes::UNDO_UNTRIED, "A rollback of payments last succeeded never", Spoil::Input(|_, f| f.history.clear())),
+    (codes::UNDO_UNTRIED, "No rollback of payments is on record", Spoil::Input(|_, f| f.history.clear())),
     (
         codes::ARTIFACT_MUTABLE,
         "the artifact payments:latest, which is not a digest",
