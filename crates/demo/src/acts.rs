@@ -31,6 +31,14 @@ const FLIGHT_MAX: Duration = Duration::from_secs(300);
 const BEFORE_KILL: Duration = Duration::from_millis(1200);
 /// Between two looks for the moment to kill.
 const KILL_LOOK: Duration = Duration::from_millis(150);
+/// Seconds over which users must be served as usual before a change begins.
+const STEADY_SECONDS: u64 = 3;
+/// Part of the usual rate that is enough.
+const STEADY_RATE: f64 = 0.85;
+/// Times the usual share of failures that is still taken as usual.
+const STEADY_ERRORS: f64 = 2.0;
+/// How long that may take.
+const STEADY_MAX: Duration = Duration::from_secs(20);
 /// How long the users' figures take to be written.
 const FIGURES_SETTLE: Duration = Duration::from_millis(600);
 
@@ -73,7 +81,11 @@ pub async fn run(options: DemoOptions) -> Result<Option<Report>, DemoError> {
         let _ = std::fs::remove_file(root.join("fleet/keep"));
         let left = crate::keeper::end_all(&root.canonicalize().unwrap_or_else(|_| root.clone()));
         if left > 0 {
-            return Err(DemoError::new(DemoError::LEFT, format!("{left} processes of the demo would not end"), format!("`ps` shows them; all have {} in their words or environment", root.display())));
+            return Err(DemoError::new(
+                DemoError::LEFT,
+                format!("{left} processes of the demo would not end"),
+                format!("`ps` shows them; all have {} in their words or environment", root.display()),
+            ));
         }
     }
     if matches!(result, Ok(None)) {
@@ -155,7 +167,8 @@ async fn perform(options: &DemoOptions, root: &std::path::Path, show: Show, begu
 fn introduce(show: Show, options: &FleetOptions) {
     show.heading("glidepath demo");
     let router = if options.haproxy.is_some() { "HAProxy" } else { "a small router of our own (HAProxy is not used)" };
-    let telemetry = if options.prometheus.is_some() { "Prometheus" } else { "reading each replica's metrics page (Prometheus is not used)" };
+    let telemetry =
+        if options.prometheus.is_some() { "Prometheus" } else { "reading each replica's metrics page (Prometheus is not used)" };
     show.say(&format!(
         "A shop on this machine alone: {} in {} regions, {REPLICAS} replicas each, all real processes that call each other over HTTP. \
          Traffic is routed by {router}; figures come from {telemetry}. Users send {:.0} requests/s into each region, and {:.0} % of them fail \
@@ -185,6 +198,7 @@ impl StageHands {
         };
         self.show.heading(&format!("Act {number} of {}: {title}", ACTS.len()));
         self.show.say(&story);
+        self.wait_until_steady().await?;
         let (plan, document) = self.plan(act).await?;
         let before = self.figures()?;
         let id = plan.id.short();
@@ -222,7 +236,40 @@ impl StageHands {
     }
 
     fn figures(&self) -> Result<LoadFigures, DemoError> {
-        LoadFigures::read(&self.fleet.root).map_err(|error| DemoError::new(DemoError::PART, format!("the users' figures cannot be read: {error}"), "see fleet/log/load.log in the demo's folder"))
+        LoadFigures::read(&self.fleet.root).map_err(|error| {
+            DemoError::new(
+                DemoError::PART,
+                format!("the users' figures cannot be read: {error}"),
+                "see fleet/log/load.log in the demo's folder",
+            )
+        })
+    }
+
+    /// Waits until users are served as on an ordinary day: a change is not begun on a fleet that is in trouble already.
+    async fn wait_until_steady(&self) -> Result<(), DemoError> {
+        let begun = Instant::now();
+        let wanted = self.fleet.layout.rate * REGIONS.len() as f64;
+        loop {
+            let second = now().as_micros().unsigned_abs() / 1_000_000;
+            // The newest second may not have been written yet.
+            let lately = self.figures()?.lately(second - 1, STEADY_SECONDS);
+            let rate = lately.sent as f64 / STEADY_SECONDS as f64;
+            if rate >= wanted * STEADY_RATE && lately.ratio() <= ERRORS_USUAL * STEADY_ERRORS {
+                return Ok(());
+            }
+            if begun.elapsed() > STEADY_MAX {
+                let message = format!(
+                    "the fleet is not well before anything was changed: {rate:.0} of {wanted:.0} requests/s are answered, {:.1} % of them fail",
+                    100.0 * lately.ratio()
+                );
+                return Err(DemoError::new(
+                    DemoError::BUSY,
+                    message,
+                    "this machine is too busy or too slow for the demo; build with --release, and try again when less runs beside it",
+                ));
+            }
+            tokio::time::sleep(KILL_LOOK).await;
+        }
     }
 
     /// Waits for a gate that watches a partial exposure, then kills the runner.
@@ -235,7 +282,9 @@ impl StageHands {
                 tokio::time::sleep(BEFORE_KILL).await;
                 let killed_at = now();
                 let pid = child.id().unwrap_or_default();
-                child.start_kill().map_err(|error| DemoError::new(DemoError::COMMAND, format!("the runner cannot be killed: {error}"), "run the demo again"))?;
+                child.start_kill().map_err(|error| {
+                    DemoError::new(DemoError::COMMAND, format!("the runner cannot be killed: {error}"), "run the demo again")
+                })?;
                 let _ = child.wait().await;
                 self.show.line("");
                 self.show.command(&format!("kill -9 {pid}"));
@@ -243,7 +292,11 @@ impl StageHands {
                 return Ok((run, killed_at));
             }
             if let Ok(Some(status)) = child.try_wait() {
-                return Err(DemoError::new(DemoError::ACT, format!("the runner ended ({status}) before a stage could be seen to be watched"), "run the demo again; the machine may be very busy"));
+                return Err(DemoError::new(
+                    DemoError::ACT,
+                    format!("the runner ended ({status}) before a stage could be seen to be watched"),
+                    "run the demo again; the machine may be very busy",
+                ));
             }
             if begun.elapsed() > FLIGHT_MAX {
                 return Err(DemoError::new(DemoError::ACT, "no stage was watched in time", "see `glidepath logs` in the demo's folder"));
@@ -256,7 +309,8 @@ impl StageHands {
         let shown: Value = self.glidepath.json(&["status", run.run.as_str(), "--format", "json"]).await?;
         let list = |name: &str| shown.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
         let partial = list("exposures").iter().filter_map(|e| e.get("share")?.as_f64()).any(|share| share > 0.0 && share < 1.0);
-        let watched = list("steps").iter().filter_map(|s| s.get("status")?.as_str().map(str::to_owned)).any(|status| status.starts_with("Watching"));
+        let watched =
+            list("steps").iter().filter_map(|s| s.get("status")?.as_str().map(str::to_owned)).any(|status| status.starts_with("Watching"));
         Ok(partial && watched)
     }
 
@@ -267,16 +321,33 @@ impl StageHands {
         let child = self.glidepath.start(&words)?;
         self.glidepath.wait(child, &words, FLIGHT_MAX).await?;
         let journal = self.glidepath.text(&["logs", run.run.as_str(), "--format", "json"]).await?;
-        let taken = journal.lines().filter_map(|line| serde_json::from_str::<Recorded>(line).ok()).find_map(|recorded| match recorded.event {
-            Event::OwnerTook { .. } if recorded.at > killed_at => Some(recorded.at),
-            _ => None,
-        });
-        taken.map(|at| at.since(killed_at).0).ok_or_else(|| DemoError::new(DemoError::ACT, "nobody took the run over after its runner was killed", "see .glidepath/guard.log in the demo's folder"))
+        let taken =
+            journal.lines().filter_map(|line| serde_json::from_str::<Recorded>(line).ok()).find_map(|recorded| match recorded.event {
+                Event::OwnerTook { .. } if recorded.at > killed_at => Some(recorded.at),
+                _ => None,
+            });
+        taken.map(|at| at.since(killed_at).0).ok_or_else(|| {
+            DemoError::new(
+                DemoError::ACT,
+                "nobody took the run over after its runner was killed",
+                "see .glidepath/guard.log in the demo's folder",
+            )
+        })
     }
 
-    async fn conclude(&mut self, act: &ActChange, expected: &str, plan: Plan, document: String, before: &LoadFigures, takeover_ms: Option<u64>) -> Result<ActReport, DemoError> {
+    async fn conclude(
+        &mut self,
+        act: &ActChange,
+        expected: &str,
+        plan: Plan,
+        document: String,
+        before: &LoadFigures,
+        takeover_ms: Option<u64>,
+    ) -> Result<ActReport, DemoError> {
         tokio::time::sleep(FIGURES_SETTLE).await;
-        let run = self.glidepath.newest_run(act.name).await?.ok_or_else(|| DemoError::new(DemoError::ACT, format!("no run of {} was started", act.name), "see what the program said above"))?;
+        let run = self.glidepath.newest_run(act.name).await?.ok_or_else(|| {
+            DemoError::new(DemoError::ACT, format!("no run of {} was started", act.name), "see what the program said above")
+        })?;
         let mut outcome = outcome_of(&run);
         let actual = Actual {
             duration_ms: run.ended_at.map_or(0, |end| end.since(run.started_at).0),
@@ -286,7 +357,10 @@ impl StageHands {
         let record = format!("documents/{}-record.html", act.name);
         self.glidepath.text(&["history", run.run.as_str(), "--format", "html", "--out", &record]).await?;
         self.show.line("");
-        self.show.check(outcome == expected, &format!("The run {} after {}.", if outcome == "landed" { "landed" } else { "was rolled back" }, seconds(actual.duration_ms)));
+        self.show.check(
+            outcome == expected,
+            &format!("The run {} after {}.", if outcome == "landed" { "landed" } else { "was rolled back" }, seconds(actual.duration_ms)),
+        );
         if outcome == "landed" {
             self.versions.extend(act.items.iter().map(|(service, version)| ((*service).to_owned(), (*version).to_owned())));
         }
@@ -303,7 +377,15 @@ impl StageHands {
         };
         self.tell_cost(act, &predicted, &actual);
         let documents = [document, record].map(|d| self.fleet.root.join(d).display().to_string()).to_vec();
-        Ok(ActReport { name: act.name.to_owned(), title: plan.body.change.title, outcome, expected: expected.to_owned(), predicted, actual, documents })
+        Ok(ActReport {
+            name: act.name.to_owned(),
+            title: plan.body.change.title,
+            outcome,
+            expected: expected.to_owned(),
+            predicted,
+            actual,
+            documents,
+        })
     }
 
     /// Asks every replica what it serves; a sentence when one serves something else than it should.
@@ -354,7 +436,7 @@ impl StageHands {
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for act in &report.acts {
             let (predicted, actual) = (&act.predicted, &act.actual);
-            let bad = if act.expected == "landed" { format!("{:.0}", predicted.bad_requests) } else { format!("{:.0} if it fails", predicted.bad_requests_if_failing) };
+            let bad = format!("0 if it lands, {:.0} if it fails", predicted.bad_requests_if_failing);
             rows.push(vec![
                 act.name.clone(),
                 act.outcome.clone(),
@@ -378,9 +460,16 @@ impl StageHands {
         }
         let left = self.fleet.end();
         if left > 0 {
-            return Err(DemoError::new(DemoError::LEFT, format!("{left} processes of the demo would not end"), format!("`{} __demo left {}` lists them", self.glidepath.program.display(), self.fleet.root.display())));
+            return Err(DemoError::new(
+                DemoError::LEFT,
+                format!("{left} processes of the demo would not end"),
+                format!("`{} __demo left {}` lists them", self.glidepath.program.display(), self.fleet.root.display()),
+            ));
         }
-        self.show.say(&format!("The fleet has ended. The project stays in {}; remove it when you have read the documents.", self.fleet.root.display()));
+        self.show.say(&format!(
+            "The fleet has ended. The project stays in {}; remove it when you have read the documents.",
+            self.fleet.root.display()
+        ));
         Ok(())
     }
 

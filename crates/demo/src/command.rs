@@ -111,5 +111,9 @@ impl Glidepath {
 }
 
 fn failed(words: &[&str], why: &str) -> DemoError {
-    DemoError::new(DemoError::COMMAND, format!("`{}` failed: {why}", Glidepath::typed(words)), "run the demo with --keep, and the command by hand in its folder")
+    DemoError::new(
+        DemoError::COMMAND,
+        format!("`{}` failed: {why}", Glidepath::typed(words)),
+        "run the demo with --keep, and the command by hand in its folder",
+    )
 }

@@ -28,6 +28,8 @@ impl DemoError {
     pub const COMMAND: u16 = 754;
     /// An act ended otherwise than it should, or the fleet is not as the run says.
     pub const ACT: u16 = 755;
+    /// The machine is too slow or too busy.
+    pub const BUSY: u16 = 757;
     /// Something was left behind.
     pub const LEFT: u16 = 756;
 

@@ -166,7 +166,7 @@ impl Fleet {
     /// When it does not within the time for coming up.
     pub async fn wait_until_observed(&self) -> Result<(), DemoError> {
         let Some(port) = self.layout.prometheus else { return Ok(()) };
-        let query = "/api/v1/query?query=count(count_over_time(up%5B6s%5D)%3E%3D6)";
+        let query = "/api/v1/query?query=count(count_over_time(up%5B6s%5D)%3E%3D5)";
         let begun = Instant::now();
         loop {
             let answer = get_once(local(port), query, ANSWER_MAX).await.map(|a| a.text()).unwrap_or_default();
@@ -174,7 +174,8 @@ impl Fleet {
                 return Ok(());
             }
             if begun.elapsed() > UP_MAX {
-                return Err(self.part_failed("prometheus", &format!("it does not see all {} replicas; it answers {answer}", self.layout.hosts.len())));
+                return Err(self
+                    .part_failed("prometheus", &format!("it does not see all {} replicas; it answers {answer}", self.layout.hosts.len())));
             }
             tokio::time::sleep(LOOK).await;
         }

@@ -15,7 +15,7 @@ const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Largest head read, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Idle connections kept at most.
-const IDLE_MAX: usize = 64;
+const IDLE_MAX: usize = 1024;
 
 /// What a server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

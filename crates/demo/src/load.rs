@@ -1,7 +1,8 @@
 //! The users: a steady stream of requests into each region, and what became of them.
 //!
-//! The stream is open: a request is sent when its time has come, whether or not earlier ones were answered. What came back is counted
-//! per second, and by the versions that took part, which each answer names.
+//! The stream is open: a request is sent when its time has come, whether or not earlier ones were answered, up to a bound that
+//! keeps a machine that is too slow from drowning. What came back is counted per second, and by the versions that took part, which
+//! each answer names.
 
 use crate::http::Client;
 use crate::keeper::until_unwanted;
@@ -13,6 +14,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// File with what became of the requests, relative to the demo's folder.
@@ -22,6 +24,8 @@ pub const LOAD_FILE: &str = "fleet/load.json";
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Between two writings of the figures.
 const WRITE_EVERY: Duration = Duration::from_millis(250);
+/// Requests of a region under way at most; beyond it users wait for their turn.
+const UNDER_WAY_MAX: usize = 200;
 /// Seconds remembered one by one.
 const SECONDS_MAX: usize = 1800;
 
@@ -88,6 +92,13 @@ impl LoadFigures {
         self.by_origin.get(&format!("{service}@{version}")).copied().unwrap_or_default()
     }
 
+    /// What was counted in the `span` whole seconds before `now`, in seconds of the UNIX clock.
+    pub fn lately(&self, now: u64, span: u64) -> Tally {
+        self.seconds
+            .range(now.saturating_sub(span)..now)
+            .fold(Tally::default(), |sum, (_, tally)| Tally { sent: sum.sent + tally.sent, failed: sum.failed + tally.failed })
+    }
+
     fn count(&mut self, second: u64, path: Option<&str>, failed: bool) {
         self.total.count(failed);
         self.seconds.entry(second).or_default().count(failed);
@@ -135,11 +146,18 @@ pub async fn run(root: &Path) -> io::Result<()> {
 async fn stream(client: Arc<Client>, rate: f64, figures: Arc<Mutex<LoadFigures>>) {
     let mut tick = interval(Duration::from_secs_f64(1.0 / rate.clamp(0.1, 10_000.0)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let turns = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     loop {
         tick.tick().await;
+        if turns.available_permits() == 0 {
+            // What was not sent meanwhile is not made up for.
+            tick.reset();
+        }
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
         let (client, figures) = (Arc::clone(&client), Arc::clone(&figures));
         tokio::spawn(async move {
             let answer = client.get("/").await;
+            drop(turn);
             let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
             let (failed, path) = match &answer {
                 Ok(answer) => (answer.status != 200, answer.header(PATH_HEADER)),

@@ -149,7 +149,12 @@ mod tests {
     fn a_good_change_costs_nothing_that_stands_out() {
         let old = BTreeMap::from([("payments".to_owned(), "4.12.0".to_owned())]);
         let bad = format!("payments@{BAD_VERSION}");
-        let actual = cost(&ACTS[1], &old, &figures(&[("payments@4.12.0", 10_000, 200)], 0), &figures(&[("payments@4.12.0", 12_000, 240), (&bad, 500, 12)], 0));
+        let actual = cost(
+            &ACTS[1],
+            &old,
+            &figures(&[("payments@4.12.0", 10_000, 200)], 0),
+            &figures(&[("payments@4.12.0", 12_000, 240), (&bad, 500, 12)], 0),
+        );
         assert!(cost_text(&actual).starts_with("none seen"), "{actual:?}");
     }
 }

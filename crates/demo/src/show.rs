@@ -71,7 +71,10 @@ impl Show {
             let text = cells.join("   ");
             self.line(&format!("  {}", if number == 0 { self.paint("1", text.trim_end()) } else { text.trim_end().to_owned() }));
             if number == 0 {
-                self.line(&format!("  {}", self.paint("2", &"─".repeat(widths.iter().sum::<usize>() + 3 * widths.len().saturating_sub(1)))));
+                self.line(&format!(
+                    "  {}",
+                    self.paint("2", &"─".repeat(widths.iter().sum::<usize>() + 3 * widths.len().saturating_sub(1)))
+                ));
             }
         }
     }

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// Between two health checks of a server.
 const CHECK_EVERY: Duration = Duration::from_millis(250);
+/// Health checks that must fail in a row.
+const FAILURES_MAX: u32 = 2;
 /// Servers tried for one request.
 const TRIES_MAX: usize = 3;
 
@@ -51,10 +53,14 @@ pub async fn serve(root: &Path, region: &str) -> io::Result<()> {
 }
 
 async fn check(backend: Arc<Backend>, at: usize) {
+    let mut failures = 0;
     loop {
         let server = &backend.servers[at];
-        let up = server.client.get("/healthz").await.is_ok_and(|answer| answer.status == 200);
-        server.set_up(up);
+        let good = server.client.get("/healthz").await.is_ok_and(|answer| answer.status == 200);
+        failures = if good { 0 } else { failures + 1 };
+        if good || failures >= FAILURES_MAX {
+            server.set_up(good);
+        }
         tokio::time::sleep(CHECK_EVERY).await;
     }
 }

@@ -87,7 +87,7 @@ async fn the_fleet_ends_when_its_owner_was_killed() {
     let mut owner = Command::new("sleep").arg("600").spawn().unwrap();
     Identity::of(owner.id()).unwrap().write(&fleet.root.join("fleet/owner")).unwrap();
     let before = marked(&fleet.root).len();
-    assert!(before >= 18 + 2 + 1 + 1, "{before} processes");
+    assert!(before >= 22, "18 replicas, 2 routers, the gateway and the load; found {before}");
     owner.kill().unwrap();
     owner.wait().unwrap();
     until("all have ended", async || marked(&fleet.root).is_empty().then_some(())).await;
@@ -108,4 +108,13 @@ async fn stop_sh_ends_a_fleet_that_was_kept() {
     let output = Command::new("./stop.sh").current_dir(&root).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(marked(&root), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_project_of_the_demo_is_free_of_findings() {
+    let (_folder, fleet) = fleet(false).await;
+    let loaded = glidepath_files::Project::load(&fleet.root);
+    assert_eq!(loaded.diagnostics, []);
+    assert_eq!((loaded.changes.len(), loaded.catalog.targets.len(), loaded.catalog.components.len()), (3, 3, 3));
+    assert_eq!(loaded.catalog.targets.values().map(|t| t.hosts().count()).sum::<usize>(), fleet.layout.hosts.len());
 }
