@@ -297,7 +297,9 @@ fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures
     let mut greatest = None;
     for objective in &facts.catalog.objectives {
         let Some((bad, rate)) = spent.get(&objective.component) else { continue };
-        let total = facts.budgets.get(&objective.name).map_or(rate * objective.period_ms.as_secs_f64(), |b| b.value.total);
+        // A young service has counted little of its period so far: the present rate then says more about the whole.
+        let coming = rate * objective.period_ms.as_secs_f64();
+        let total = facts.budgets.get(&objective.name).map_or(coming, |b| b.value.total.max(coming));
         let allowed = total * objective.target.rest().as_f64();
         if allowed > 0.0 && allowed.is_finite() {
             greatest = Some(greatest.map_or(bad / allowed, |g: f64| g.max(bad / allowed)));

@@ -1,6 +1,6 @@
 //! The one gate: every check and every test, in order.
 
-use crate::{codegen, programs, tidy, workspace};
+use crate::{codegen, demo, programs, tidy, workspace};
 use anyhow::{Context as _, Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -34,13 +34,14 @@ fn steps() -> Vec<Step> {
             mend: "mend each finding; `cargo clippy --fix` mends some",
         },
         Step { name: "codegen", work: Work::Here(|| codegen::run(true)), mend: "run `cargo xtask codegen` and commit what it writes" },
-        Step { name: "tests", work: Work::Here(tests), mend: "run the named test alone: `cargo test -p PACKAGE NAME`" },
+        Step { name: "docs", work: Work::Here(docs), mend: "mend the links and attributes that rustdoc names" },
         Step {
             name: "doc tests",
             work: Work::Cargo(&["test", "--doc", "--workspace", "--quiet", "--locked"]),
             mend: "run `cargo test --doc -p PACKAGE`",
         },
-        Step { name: "docs", work: Work::Here(docs), mend: "mend the links and attributes that rustdoc names" },
+        Step { name: "demo", work: Work::Here(demo::run), mend: "run `cargo run --release -- demo --fast` and look at what it says" },
+        Step { name: "tests", work: Work::Here(tests), mend: "run the named test alone: `cargo test -p PACKAGE NAME`" },
     ]
 }
 
@@ -66,11 +67,11 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-fn cargo(arguments: &[&str]) -> Result<()> {
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
     run_to_end(workspace::cargo()?.args(arguments))
 }
 
-fn run_to_end(command: &mut Command) -> Result<()> {
+pub(crate) fn run_to_end(command: &mut Command) -> Result<()> {
     let status = command.status().context("cargo cannot be started")?;
     if !status.success() {
         bail!("{:?} ended with {status}", command.get_args().collect::<Vec<_>>());

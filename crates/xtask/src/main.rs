@@ -6,6 +6,7 @@
 
 mod bench;
 mod codegen;
+mod demo;
 mod gate;
 mod programs;
 mod tidy;

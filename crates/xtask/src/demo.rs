@@ -1,0 +1,36 @@
+//! The demo as a test: both ways, each act with the outcome it promises.
+
+use crate::gate::cargo;
+use crate::workspace;
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use std::process::{Command, Stdio};
+
+/// What the three acts must come to.
+const OUTCOMES: [&str; 3] = ["landed", "rolled-back", "landed"];
+
+/// Builds the release binary and flies the demo with HAProxy and Prometheus, then with the small ones of our own.
+pub(crate) fn run() -> Result<()> {
+    cargo(&["build", "--release", "--locked", "--package", "glidepath-cli"])?;
+    fly(&[])?;
+    fly(&["--no-haproxy", "--no-prometheus"])
+}
+
+fn fly(flags: &[&str]) -> Result<()> {
+    let folder = tempfile::tempdir().context("no folder for the demo can be made")?;
+    let project = folder.path().join("demo");
+    let output = Command::new(workspace::target()?.join("release/glidepath"))
+        .args(["demo", "--fast", "--format", "json", "--dir"])
+        .arg(&project)
+        .args(flags)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("the demo cannot be started")?;
+    let said: Value = serde_json::from_slice(&output.stdout).context("the demo did not end with one JSON object")?;
+    let acts: Vec<&str> = said["acts"].as_array().into_iter().flatten().filter_map(|act| act["outcome"].as_str()).collect();
+    if acts != OUTCOMES || !output.status.success() {
+        bail!("the demo {flags:?} ended with {} and the outcomes {acts:?}", output.status);
+    }
+    println!("demo {flags:?}: {}", acts.join(", "));
+    Ok(())
+}
