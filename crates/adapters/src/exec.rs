@@ -15,7 +15,8 @@
 //! - The owner dies before 2: the supervisor reads the end of its input and records that the command never began.
 //! - The owner dies between 2 and 3: the same; the journal names a supervisor whose record says that nothing was done.
 //! - The owner dies after 3: the supervisor goes on and keeps the deadline; `adopt` waits for it and reads the record.
-//! - The supervisor is killed: no record. The command is ended by its own mark (`command.json`), the outcome is
+//! - The supervisor is killed: no record. The command is ended by its own mark (`command.json`; before that is written, by the name
+//!   of its supervisor in its environment), the outcome is
 //!   unknown. Between the start of the command and that file lie microseconds in which a killed supervisor would leave
 //!   a command behind that nobody can name.
 //! - The machine restarts: everything has ended, and without a record the outcome is unknown.
@@ -79,6 +80,9 @@ const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "USER", "TMPDIR"];
 
 /// Search path where the owner has none.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Variable by which a command is found whose supervisor was killed before it could write down the command's mark.
+const SUPERVISOR_VARIABLE: &str = "GLIDEPATH_SUPERVISOR";
 
 const MARK_LINE: &str = "o ";
 const MARK_END: &str = "end ";
@@ -293,18 +297,24 @@ async fn conclude(context: &ActionContext, input: &ExecInput, mark: &ProcessMark
 /// Ends a supervisor that is stuck, and a command whose supervisor is gone.
 async fn end_leftovers(context: &ActionContext, mark: &ProcessMark) {
     process::signal(mark, Signal::KILL);
-    let Some(command) = read_command(&context.attempt_dir) else { return };
-    if state_of(&command) != ProcessState::Alive {
-        return;
-    }
-    process::signal_group(command.pid, Signal::TERM);
+    let group = match read_command(&context.attempt_dir) {
+        Some(command) => (state_of(&command) == ProcessState::Alive).then_some(command.pid),
+        None => process::group_leader_with(&format!("{SUPERVISOR_VARIABLE}={}", supervisor_name(mark))),
+    };
+    let Some(group) = group else { return };
+    process::signal_group(group, Signal::TERM);
     let until = Instant::now() + GRACE_MAX;
-    while process::group_exists(command.pid) && Instant::now() < until {
+    while process::group_exists(group) && Instant::now() < until {
         tokio::time::sleep(LOOK).await;
     }
-    if process::group_exists(command.pid) {
-        process::signal_group(command.pid, Signal::KILL);
+    if process::group_exists(group) {
+        process::signal_group(group, Signal::KILL);
     }
+}
+
+/// Names a supervisor beyond doubt within one boot.
+fn supervisor_name(mark: &ProcessMark) -> String {
+    format!("{}-{}", mark.pid, mark.start_ticks)
 }
 
 fn outcome(context: &ActionContext, input: &ExecInput, program: &str, ending: Ending) -> Outcome {

@@ -79,6 +79,17 @@ pub(crate) fn group_exists(leader: u32) -> bool {
     })
 }
 
+/// The leader of a process group, but not of a session, that was started with this environment variable (`NAME=value`). What has left its
+/// session by `setsid` is no longer ours.
+pub(crate) fn group_leader_with(variable: &str) -> Option<u32> {
+    let is_it = |pid: u32| {
+        read_stat(pid).is_ok_and(|stat| !stat.ended && stat.group == pid && stat.session != pid)
+            && std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|text| text.split(|b| *b == 0).any(|v| v == variable.as_bytes()))
+    };
+    let pids = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.into_iter().find(|pid| is_it(*pid))
+}
+
 /// Process ids 0 and 1 are never ours; signalling them would reach ourselves or everything.
 fn pid_of(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(Pid::from_raw)
@@ -92,10 +103,11 @@ fn boot_id() -> io::Result<String> {
 struct Stat {
     ended: bool,
     group: u32,
+    session: u32,
     start_ticks: u64,
 }
 
-/// Fields 3 (state), 5 (group) and 22 (start); the name in field 2 may hold anything, brackets and blanks too.
+/// Fields 3 (state), 5 (group), 6 (session) and 22 (start); the name in field 2 may hold anything, brackets and blanks too.
 fn read_stat(pid: u32) -> io::Result<Stat> {
     let bytes = std::fs::read(format!("/proc/{pid}/stat"))?;
     let text = String::from_utf8_lossy(&bytes);
@@ -103,7 +115,12 @@ fn read_stat(pid: u32) -> io::Result<Stat> {
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
         let ended = matches!(*fields.first()?, "Z" | "X");
-        Some(Stat { ended, group: fields.get(2)?.parse().ok()?, start_ticks: fields.get(19)?.parse().ok()? })
+        Some(Stat {
+            ended,
+            group: fields.get(2)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            start_ticks: fields.get(19)?.parse().ok()?,
+        })
     };
     parse().ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat has an unknown form")))
 }

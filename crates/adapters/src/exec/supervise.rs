@@ -3,7 +3,7 @@
 
 use super::capture::{Capture, Captured, LINES_PER_SECOND_MAX, Lines};
 use super::record::{Ending, Order, Record, Stopped, write_command, write_record};
-use super::{DRAIN_MAX, GRACE_MAX, MARK_END, MARK_LINE, QUIET};
+use super::{DRAIN_MAX, GRACE_MAX, MARK_END, MARK_LINE, QUIET, SUPERVISOR_VARIABLE, supervisor_name};
 use crate::process;
 use crate::redaction::Redactor;
 use glidepath_model::event::ProcessMark;
@@ -60,7 +60,7 @@ fn read_order() -> Option<Order> {
 async fn supervise(dir: &Path, supervisor: ProcessMark, order: Order) -> ExitCode {
     let reporter = Reporter::to_owner();
     let redactor = Redactor::new(order.secret_env.values().map(String::as_str));
-    let (ending, drains) = match start(&order) {
+    let (ending, drains) = match start(&order, &supervisor) {
         Ok((child, asked)) => fly(dir, child, asked, order.time_left_ms.to_std(), &redactor, &reporter).await,
         Err(could_not_start) => (could_not_start, Vec::new()),
     };
@@ -76,7 +76,7 @@ async fn supervise(dir: &Path, supervisor: ProcessMark, order: Order) -> ExitCod
 }
 
 /// Starts the command in a process group of its own. The stream gives the requests to end it, from before it began.
-fn start(order: &Order) -> Result<(Child, SignalStream), Ending> {
+fn start(order: &Order, supervisor: &ProcessMark) -> Result<(Child, SignalStream), Ending> {
     let refuse = |code, reason, retryable| Ending::CouldNotStart { code: Code(code), reason, retryable };
     let (Some((program, words)), Ok(asked)) = (order.argv.split_first(), signal(SignalKind::terminate())) else {
         return Err(refuse(554, "the supervisor cannot take signals".to_owned(), true));
@@ -88,6 +88,7 @@ fn start(order: &Order) -> Result<(Child, SignalStream), Ending> {
     }
     let mut command = Command::new(program);
     command.args(words).env_clear().envs(&order.env).envs(&order.secret_env).current_dir(&order.cwd);
+    command.env(SUPERVISOR_VARIABLE, supervisor_name(supervisor));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     match command.spawn() {
         Ok(child) => Ok((child, asked)),

@@ -278,6 +278,26 @@ async fn a_killed_supervisor_leaves_no_orphan_and_an_honest_unknown() {
 }
 
 #[tokio::test]
+async fn a_supervisor_killed_before_it_wrote_down_its_command_leaves_no_orphan() {
+    let attempt = Attempt::new(LONG);
+    let input = shell("echo $$ > main; sleep 300");
+    let main = attempt.path("main");
+    let action = exec();
+    let kill = async {
+        number_in(&main).await;
+        let supervisor = rustix::process::Pid::from_raw(attempt.mark().pid as i32).unwrap();
+        // Stopped first, so that the owner does not yet see its end while the file goes.
+        rustix::process::kill_process(supervisor, rustix::process::Signal::STOP).unwrap();
+        let _ = std::fs::remove_file(attempt.path("attempt/command.json"));
+        rustix::process::kill_process(supervisor, rustix::process::Signal::KILL).unwrap();
+    };
+    let (outcome, ()) = tokio::join!(action.run(&attempt.context, &input), kill);
+    assert_told(&outcome, "unknown", "ended without a record");
+    let pid = number_in(&main).await;
+    eventually("no orphan", || !alive(pid)).await;
+}
+
+#[tokio::test]
 async fn a_record_of_another_attempt_or_another_boot_is_not_believed() {
     let attempt = Attempt::new(LONG);
     let input = shell("echo one");
