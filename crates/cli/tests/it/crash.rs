@@ -25,7 +25,7 @@ const PAUSE_MAX_MS: u64 = 400;
 /// A flight that is attacked lasts at least this many steps.
 const STEPS_MIN: usize = 30;
 /// Hosts per service; two services make more than `STEPS_MIN` steps.
-const HOSTS: usize = 8;
+const HOSTS: usize = 12;
 /// Hold limit of the flag's environment.
 const HOLD_LIMIT: Duration = Duration::from_secs(20);
 /// After the last run no process may stay longer than this.
@@ -137,7 +137,7 @@ fn fleet() -> Project {
     project.write("scripts/deploy.sh", DEPLOY);
     quicken(&project);
     let plan: serde_json::Value = serde_json::from_str(&project.ok(&["plan", "upgrade", "--format", "json"], 0).out).unwrap();
-    let steps = plan["plan"]["body"]["steps"].as_array().map_or(0, Vec::len);
+    let steps = plan["body"]["steps"].as_array().map_or(0, Vec::len);
     assert!(steps >= STEPS_MIN, "the plan has {steps} steps only");
     project
 }
@@ -168,18 +168,15 @@ fn fly_under_attack(project: &Project, change: &str, random: &mut Random, tally:
             break;
         }
         let attack = Attack::random(random);
-        let Some(torn_now) = attack_with(project, attack, &mut runner) else { continue };
-        torn += torn_now;
-        kills += 1;
-        *tally.kills.entry(attack).or_default() += 1;
-        if crew(project).is_empty() {
+        if let Some(torn_now) = attack_with(project, attack, &mut runner) {
+            torn += torn_now;
+            kills += 1;
+            *tally.kills.entry(attack).or_default() += 1;
+        }
+        if crew(project).is_empty() && project.is_live() {
             let _ = runner.wait();
             runner = project.start(&["resume", &run]);
         }
-    }
-    if crew(project).is_empty() && project.is_live() {
-        let _ = runner.wait();
-        runner = project.start(&["resume", &run]);
     }
     wait_for("the run to end", || !project.is_live());
     let _ = runner.wait();
@@ -199,7 +196,10 @@ fn attack_with(project: &Project, attack: Attack, runner: &mut Child) -> Option<
     for pid in &victims {
         kill(*pid);
     }
-    // A dead child stays in the table until it is waited for.
+    wait_for("the killed to be dead", || {
+        let left = project.processes();
+        victims.iter().all(|pid| !left.contains(pid))
+    });
     let _ = runner.try_wait();
     let torn = match attack {
         Attack::Owner | Attack::Crew => 0,
@@ -292,7 +292,8 @@ const DEPLOY: &str = "\
 #!/bin/sh
 set -eu
 mkdir -p working
-if [ -e \"working/$1\" ] && kill -0 \"$(cat \"working/$1\")\" 2>/dev/null; then echo \"overlap $1\" >> effects.log; fi
+other=$(cat \"working/$1\" 2>/dev/null || echo none)
+if grep -q '^State:.[^ZX]' \"/proc/$other/status\" 2>/dev/null; then echo \"overlap $1\" >> effects.log; fi
 echo $$ > \"working/$1\"
 echo \"began $GLIDEPATH_IDEMPOTENCY_KEY $1 $2\" >> effects.log
 sleep 0.06

@@ -141,13 +141,16 @@ impl Project {
         use std::os::unix::fs::MetadataExt;
         let inode = std::fs::metadata(self.path().join(".glidepath/owner.lock")).ok()?.ino();
         let locks = std::fs::read_to_string("/proc/locks").unwrap();
-        let held = |line: &&str| line.split_whitespace().any(|word| word.rsplit(':').next() == Some(&inode.to_string()) && word.contains(':'));
+        let held =
+            |line: &&str| line.split_whitespace().any(|word| word.rsplit(':').next() == Some(&inode.to_string()) && word.contains(':'));
         locks.lines().filter(held).find_map(|line| line.split_whitespace().nth(4)?.parse().ok())
     }
 
     /// Processes whose command line holds this word: `__guard`, `__supervise`, the name of a script.
     pub fn processes_of(&self, word: &str) -> Vec<u32> {
-        let says = |pid: &u32| std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.split(|b| *b == 0).any(|w| w == word.as_bytes()));
+        let says = |pid: &u32| {
+            std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.split(|b| *b == 0).any(|w| w == word.as_bytes()))
+        };
         self.processes().into_iter().filter(says).collect()
     }
 
