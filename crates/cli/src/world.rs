@@ -7,7 +7,7 @@ use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
 use glidepath_model::facts::Facts;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Who;
-use glidepath_model::{ActionDescriptor, Plan, Recorded, RunId, TargetName};
+use glidepath_model::{ActionDescriptor, Event, Plan, Recorded, RunId, TargetName};
 use glidepath_ports::{Action, Clock, Secrets, Store, Telemetry};
 use glidepath_store::SqliteStore;
 use std::collections::BTreeMap;
@@ -90,6 +90,19 @@ impl World {
                 Err(Failure::usage(format!("`{}` is the beginning of several runs", text.unwrap_or_default()), "type more of its id"))
             }
         }
+    }
+
+    /// Whether the run is live and the process that last owned it is dead. A guard, if one lives, takes such a run over within a second.
+    pub(crate) async fn is_deserted(&self, summary: &RunSummary) -> Result<bool, Failure> {
+        if !summary.status.is_live() {
+            return Ok(false);
+        }
+        let events = self.store.read_run(&summary.run, 0, EVENTS_MAX).await?;
+        let last = events.iter().rev().find_map(|recorded| match &recorded.event {
+            Event::OwnerTook { process, .. } => Some(process),
+            _ => None,
+        });
+        Ok(last.is_none_or(|process| !glidepath_runtime::process::is_alive(process)))
     }
 
     /// A run's plan, facts and journal.

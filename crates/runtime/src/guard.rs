@@ -13,6 +13,10 @@
 //! them down in `guard-safety-<run>.log`, rewrites the card, and pages. It goes on trying the store: the next owner finds the log, takes it for a
 //! request of the guard to abort, and rolls the rest of the run back with a journal.
 //!
+//! An owner that is stopped (Ctrl-Z, SIGSTOP) keeps the lock and does nothing. When something is exposed and it stays stopped for the same
+//! bounded time, the guard pages, ends it with SIGKILL, and takes over: nothing is lost, because everything it decided is in the journal.
+//! An owner that runs but has lost its way cannot be told from a patient one; against that stand the limits of the engine alone.
+//!
 //! It ends when the runs it flew have ended, or 1 s after it last saw a live run, so that a change that landed leaves no process behind for
 //! long. Until it has seen a first one it waits 15 s, because the `run` that started it may still be on its way to the store.
 //!
@@ -24,17 +28,18 @@
 //!   submits its start to the guard, follows, and nothing is lost.
 //! - The owner is alive, but the guard alone cannot read the store: the mark of the last owner says that it lives, and the guard does
 //!   nothing.
+//! - A shift that the dead owner had begun is still at work when the guard acts without the store: it is ended before the safety calls.
 //! - Safety calls are absolute (a share of zero), so that an owner that comes back meanwhile and makes them too does no harm.
 
 use crate::calls::{AttemptJob, CallRunner, folder_name};
 use crate::cards::write_card;
 use crate::limits::{
-    EVENTS_READ_MAX, GUARD_IDLE_MAX, GUARD_LINGER_MAX, GUARD_LOCK_WAIT_MAX, GUARD_POLL_EVERY, GUARD_SAFETY_CALL_MAX, GUARD_SAFETY_TRIES_MAX,
-    GUARD_STORE_PATIENCE, HOLD_LIMIT_PART, LIVE_RUNS_MAX,
+    ATTEMPT_GRACE, EVENTS_READ_MAX, GUARD_IDLE_MAX, GUARD_LINGER_MAX, GUARD_LOCK_WAIT_MAX, GUARD_POLL_EVERY, GUARD_SAFETY_CALL_MAX,
+    GUARD_SAFETY_TRIES_MAX, GUARD_STORE_PATIENCE, HOLD_LIMIT_PART, LIVE_RUNS_MAX,
 };
 use crate::process;
 use crate::runtime::{FlightEnd, Runtime, RuntimeError, Until, load_run};
-use glidepath_engine::{RunState, apply};
+use glidepath_engine::{RunState, apply, recovery};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::plan::Undo;
 use glidepath_model::request::{Request, Verb, Who};
@@ -53,6 +58,9 @@ use tokio::time::{Instant, sleep};
 
 /// Pause between two tries of a safety call.
 const SAFETY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Time between two looks at whether a shift under way has ended.
+const SHIFT_END_LOOK: Duration = Duration::from_millis(50);
 
 /// Why a guard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +99,17 @@ pub async fn main_loop(runtime: Runtime, cancel: &CancelToken) -> Result<GuardEn
     let Some(_lock) = lock_out_other_guards(&runtime.deps().state_dir).await? else {
         return Ok(GuardEnd::AnotherGuard);
     };
-    Guard { runtime, known: BTreeMap::new(), counter_seen: None, live_at: Instant::now(), has_seen_live: false, failing_since: None }.watch(cancel).await
+    Guard {
+        runtime,
+        known: BTreeMap::new(),
+        counter_seen: None,
+        live_at: Instant::now(),
+        has_seen_live: false,
+        failing_since: None,
+        stopped_since: None,
+    }
+    .watch(cancel)
+    .await
 }
 
 async fn lock_out_other_guards(state_dir: &Path) -> Result<Option<File>, RuntimeError> {
@@ -127,6 +145,8 @@ struct Guard {
     live_at: Instant,
     has_seen_live: bool,
     failing_since: Option<Instant>,
+    /// Since when the owner of an exposed run has been seen stopped.
+    stopped_since: Option<Instant>,
 }
 
 impl Guard {
@@ -156,8 +176,40 @@ impl Guard {
         match self.runtime.own_and_fly_within(patience, &Until::NoLiveRuns, cancel).await {
             Ok(FlightEnd::Reached) => Ok(Some(GuardEnd::FlewToTheEnd)),
             Ok(FlightEnd::Interrupted) => Ok(Some(GuardEnd::Cancelled)),
-            Ok(FlightEnd::HeldByAnother | FlightEnd::Refused { .. }) | Err(RuntimeError::Fenced { .. }) => Ok(None),
+            Ok(FlightEnd::HeldByAnother) => {
+                self.end_stopped_owner();
+                Ok(None)
+            }
+            Ok(FlightEnd::Refused { .. }) | Err(RuntimeError::Fenced { .. }) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// A stopped owner holds the lock and does nothing. It is ended before an exposure of its runs outlasts the hold limit; the lock is
+    /// free then, and the guard goes on from the journal. Time counts only as this process sees it pass: after the whole machine slept
+    /// the owner gets its patience anew.
+    fn end_stopped_owner(&mut self) {
+        let own_process = process::own_mark().ok();
+        let stopped = self.known.iter().find_map(|(run, known)| {
+            let owner = known.state.owner.as_ref().map(|owner| &owner.process)?;
+            let is_exposed = !known.state.exposures(&known.plan.body).is_empty();
+            (is_exposed && own_process.as_ref() != Some(owner) && process::is_stopped(owner))
+                .then(|| (run.clone(), owner.clone(), patience_of(known)))
+        });
+        let Some((run, owner, patience)) = stopped else {
+            self.stopped_since = None;
+            return;
+        };
+        let since = *self.stopped_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= patience {
+            let line = format!(
+                "the owner (process {}) was stopped for {} s while traffic was on the new side; the guard ends it and takes the run over",
+                owner.pid,
+                since.elapsed().as_secs()
+            );
+            process::end(&owner);
+            self.runtime.deps().notifier.page(&run, &line);
+            self.stopped_since = None;
         }
     }
 
@@ -237,6 +289,7 @@ async fn make_safe(runtime: &Runtime, run: &RunId, known: &KnownRun, error: &Run
     let path = safety_log_path(&deps.state_dir, run);
     let mut lines = vec![format!("{} the guard brings traffic of {run} to safety without the store: {error}", deps.clock.now())];
     write_lines(&path, &lines);
+    end_shifts_under_way(known).await;
     for exposure in known.state.exposures(&known.plan.body) {
         let place =
             exposure.region.as_ref().map_or_else(|| exposure.target.to_string(), |region| format!("{} in {region}", exposure.target));
@@ -255,6 +308,21 @@ async fn make_safe(runtime: &Runtime, run: &RunId, known: &KnownRun, error: &Run
         deps.observer.trouble(&format!("the card of {run} cannot be written: {error}"));
     }
     deps.notifier.page(run, &lines.join("; "));
+}
+
+/// A shift that the dead owner had begun would raise the share again after the safety call: its process is ended first. It gets the time that
+/// its supervisor needs to end the whole group of the command, then it is killed.
+async fn end_shifts_under_way(known: &KnownRun) {
+    let is_shift = |step: &StepId| known.plan.body.step(step).and_then(|s| s.exposure.as_ref()).is_some_and(|e| e.safety.is_some());
+    let open = recovery(&known.plan.body, &known.state).open;
+    let shifts = open.into_iter().filter(|open| open.attempt.direction == Direction::Do && is_shift(&open.attempt.step));
+    let processes: Vec<ProcessMark> = shifts.filter_map(|open| open.process).collect();
+    processes.iter().for_each(process::ask_to_end);
+    let give_up_at = Instant::now() + ATTEMPT_GRACE;
+    while processes.iter().any(process::is_alive) && Instant::now() < give_up_at {
+        sleep(SHIFT_END_LOOK).await;
+    }
+    processes.iter().for_each(process::end);
 }
 
 /// The undo calls that the old side needs before it can carry the traffic, then the safety call.

@@ -4,6 +4,7 @@
 //! Everything is read from `/proc`.
 
 use glidepath_model::event::ProcessMark;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io;
 
@@ -44,6 +45,29 @@ pub fn is_alive(mark: &ProcessMark) -> bool {
     same_boot && state_and_start(mark.pid).is_ok_and(|(state, start)| start == mark.start_ticks && !matches!(state, 'Z' | 'X'))
 }
 
+/// Whether the process of a mark is there but stopped, by Ctrl-Z or SIGSTOP. One that a debugger holds is not.
+pub fn is_stopped(mark: &ProcessMark) -> bool {
+    is_alive(mark) && state_and_start(mark.pid).is_ok_and(|(state, start)| start == mark.start_ticks && state == 'T')
+}
+
+/// Asks the process of a mark to end, if it still runs. A supervisor ends its command, too.
+pub(crate) fn ask_to_end(mark: &ProcessMark) {
+    signal(mark, Signal::TERM);
+}
+
+/// Ends the process of a mark, if it still runs. SIGKILL reaches stopped processes, too.
+pub(crate) fn end(mark: &ProcessMark) {
+    signal(mark, Signal::KILL);
+}
+
+fn signal(mark: &ProcessMark, signal: Signal) {
+    let pid = i32::try_from(mark.pid).ok().and_then(Pid::from_raw);
+    if let (Some(pid), true) = (pid, is_alive(mark)) {
+        // It may have ended within the last microseconds, which is as well.
+        let _ = kill_process(pid, signal);
+    }
+}
+
 fn state_and_start(pid: u32) -> io::Result<(char, u64)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The command name may hold spaces and parentheses; the last closing one ends it.
@@ -63,7 +87,7 @@ mod tests {
     fn a_mark_dies_with_its_process_and_is_not_fooled_by_a_reused_id() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let mark = mark_of(child.id()).unwrap();
-        assert!(is_alive(&mark));
+        assert!(is_alive(&mark) && !is_stopped(&mark));
         assert!(!is_alive(&ProcessMark { start_ticks: mark.start_ticks + 1, ..mark.clone() }), "same id, another start");
         assert!(!is_alive(&ProcessMark { boot_id: "another boot".to_owned(), ..mark.clone() }));
         child.kill().unwrap();

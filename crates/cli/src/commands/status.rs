@@ -33,8 +33,19 @@ pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failu
     }
     for run in &runs {
         output::data(&line(run));
+        say_if_deserted(&world, run).await?;
     }
     Ok(Exit::Done)
+}
+
+/// Says so when nobody flies a live run: nothing acts on it, not even its hold limit, until somebody takes it over.
+async fn say_if_deserted(world: &World, run: &RunSummary) -> Result<(), Failure> {
+    if world.is_deserted(run).await? {
+        let id = &run.run;
+        output::say(&format!("warning: nobody flies {id}, because its owner is dead; if a guard lives it takes over within a second"));
+        output::say(&format!("  hint: `glidepath resume {id}` goes on, `glidepath abort {id}` brings traffic to safety and turns back"));
+    }
+    Ok(())
 }
 
 fn line(run: &RunSummary) -> String {
@@ -45,7 +56,10 @@ async fn show_one(world: &World, summary: &RunSummary, form: Form) -> Result<Exi
     let dossier = world.dossier(summary).await?;
     let state = fold(&summary.run, &dossier)?;
     match form {
-        Form::Human => output::data(&glidepath_report::card(&dossier.plan, dossier.facts.as_ref(), Some(&state), world.clock.now())),
+        Form::Human => {
+            output::data(&glidepath_report::card(&dossier.plan, dossier.facts.as_ref(), Some(&state), world.clock.now()));
+            say_if_deserted(world, summary).await?;
+        }
         Form::Json => {
             let exposures: Vec<_> = state
                 .exposures(&dossier.plan.body)

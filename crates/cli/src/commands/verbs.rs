@@ -5,10 +5,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
 use crate::output;
-use crate::world::{EVENTS_MAX, World, who};
-use glidepath_model::projection::{RunStatus, RunSummary};
+use crate::world::{World, who};
+use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Verb};
-use glidepath_model::{Code, Diagnostic, Event, StepId};
+use glidepath_model::{Code, Diagnostic, StepId};
 use glidepath_ports::store::Submission;
 use std::path::Path;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
         reason: args.reason.clone(),
         at: world.clock.now(),
     };
-    let is_deserted = is_deserted(&world, &summary).await?;
+    let is_deserted = world.is_deserted(&summary).await?;
     if is_deserted && verb == Verb::Resume && matches!(summary.status, RunStatus::Flying | RunStatus::RollingBack) {
         // It was never paused: all it lacks is somebody who flies it.
         output::say(&format!("Nobody flies {}; this process takes it over.", summary.run));
@@ -74,17 +74,4 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
             flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await
         }
     }
-}
-
-/// Whether the run is live and the process that last owned it is dead.
-async fn is_deserted(world: &World, summary: &RunSummary) -> Result<bool, Failure> {
-    if !summary.status.is_live() {
-        return Ok(false);
-    }
-    let events = world.store.read_run(&summary.run, 0, EVENTS_MAX).await?;
-    let last = events.iter().rev().find_map(|recorded| match &recorded.event {
-        Event::OwnerTook { process, .. } => Some(process),
-        _ => None,
-    });
-    Ok(last.is_none_or(|process| !glidepath_runtime::process::is_alive(process)))
 }

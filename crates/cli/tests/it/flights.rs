@@ -195,3 +195,123 @@ fn order_of_events_is_intent_before_effect() {
     );
     assert!(intent < process && process < end && end < usize::MAX, "{intent} {process} {end}");
 }
+
+/// The flag example with a hold limit of 8 s, bakes that are long enough to act in, and a record of every share that was set.
+fn flag_with(slowness: &str) -> Project {
+    let project = Project::example("flag");
+    let config = project.read("glidepath.yaml").replace("minBake: 2s", "minBake: 4s").replace("holdLimit: 10m", "holdLimit: 8s");
+    assert!(config.contains("4s") && config.contains("8s"), "{config}");
+    project.write("glidepath.yaml", &config);
+    let kept = "if [ \"$1\" = set ]; then echo \"$3\" >> shares.log; fi\n";
+    let script = project.read("scripts/flag.sh").replace("mkdir -p flags\n", &format!("mkdir -p flags\n{slowness}\n{kept}"));
+    project.write("scripts/flag.sh", &script);
+    project
+}
+
+/// The same, flying its first stage.
+fn exposed_flag() -> (Project, std::process::Child) {
+    let project = flag_with("");
+    let run = project.start(&["run", "new-search", "--yes"]);
+    wait_for("the first stage to bake", || project.events().iter().any(|e| e["event"]["kind"] == "gateOpened"));
+    wait_for("the guard to begin", || !project.processes_of("__guard").is_empty());
+    (project, run)
+}
+
+/// Kills the runner and spoils the store while the guard, which has read the journal, is held still; then lets the guard go on.
+fn leave_the_guard_alone_without_a_store(project: &Project, run: &mut std::process::Child) {
+    wait_for("the guard to begin", || !project.processes_of("__guard").is_empty());
+    let guard = project.processes_of("__guard")[0];
+    let seen_at = std::time::Instant::now();
+    wait_for("the guard to have looked a few times", || seen_at.elapsed() > std::time::Duration::from_secs(1));
+    send(guard, rustix::process::Signal::STOP);
+    kill(run.id());
+    run.wait().unwrap();
+    for name in ["glidepath.db", "glidepath.db-wal"] {
+        let path = project.path().join(".glidepath").join(name);
+        let length = std::fs::metadata(&path).map_or(0, |meta| usize::try_from(meta.len()).unwrap());
+        std::fs::write(&path, vec![0x5a; length]).unwrap();
+    }
+    send(guard, rustix::process::Signal::CONT);
+}
+
+fn send(pid: u32, signal: rustix::process::Signal) {
+    rustix::process::kill_process(rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+}
+
+fn guard_log(project: &Project) -> String {
+    project.read(".glidepath/guard.log")
+}
+
+#[test]
+fn an_owner_stopped_by_ctrl_z_does_not_hold_an_exposure_for_ever() {
+    let (project, mut run) = exposed_flag();
+    let stopped_at = std::time::Instant::now();
+    send(run.id(), rustix::process::Signal::STOP);
+    wait_for("the guard to take over", || project.events().iter().filter(|e| e["event"]["kind"] == "ownerTook").count() == 2);
+    assert!(stopped_at.elapsed() < std::time::Duration::from_secs(8), "the exposure was nobody's for {:?}", stopped_at.elapsed());
+    run.wait().unwrap();
+    assert!(guard_log(&project).contains("was stopped for"), "{}", guard_log(&project));
+    project.ok(&["abort", "--reason", "enough seen"], 0);
+    wait_for("the run to end", || !project.is_live());
+    assert_eq!(project.read("shares.log").lines().last(), Some("0"));
+}
+
+#[test]
+fn without_owner_and_store_the_guard_brings_exposure_to_safety_within_the_hold_limit() {
+    let (project, mut run) = exposed_flag();
+    let spoilt_at = std::time::Instant::now();
+    leave_the_guard_alone_without_a_store(&project, &mut run);
+    wait_for("the flag to be at zero", || project.read("shares.log").lines().last() == Some("0"));
+    assert!(spoilt_at.elapsed() < std::time::Duration::from_secs(8), "it took {:?}", spoilt_at.elapsed());
+    wait_for("the page", || guard_log(&project).contains("to safety without the store"));
+    let folder = project.path().join(".glidepath");
+    let written =
+        std::fs::read_dir(&folder).unwrap().flatten().any(|e| e.file_name().to_str().is_some_and(|n| n.starts_with("guard-safety-")));
+    assert!(written, "what was done without a journal stands nowhere");
+}
+
+#[test]
+fn a_shift_that_was_under_way_does_not_spoil_what_the_guard_made_safe() {
+    let project = flag_with("if [ \"$1\" = set ] && [ \"$3\" != 0 ]; then sleep 6; fi");
+    let mut run = project.start(&["run", "new-search", "--yes"]);
+    let is_shift =
+        |e: &Value| e["event"]["kind"] == "processStarted" && e["event"]["attempt"]["step"].as_str().is_some_and(|s| s.ends_with("/set"));
+    wait_for("the first shift", || project.events().iter().any(is_shift));
+    leave_the_guard_alone_without_a_store(&project, &mut run);
+    wait_for("the flag to be at zero", || project.read("shares.log").lines().last() == Some("0"));
+    wait_for("every command to end", || project.processes_of("__supervise").is_empty() && project.processes_of("set").is_empty());
+    assert_eq!(project.read("flags/new-search").trim(), "0", "{}", project.read("shares.log"));
+}
+
+#[test]
+fn with_owner_and_guard_dead_an_exposure_stays_and_status_says_who_can_act() {
+    let (project, mut run) = exposed_flag();
+    for pid in project.processes() {
+        kill(pid);
+    }
+    run.wait().unwrap();
+    let before = project.read("shares.log");
+    let said = project.ok(&["status"], 0);
+    assert!(said.err.contains("nobody flies") && said.err.contains("glidepath abort run-"), "{}", said.err);
+    assert_eq!(project.read("shares.log"), before, "nobody is there to act");
+    let aborted = project.say(&["abort", "--reason", "the machine was restarted"]);
+    assert_eq!(aborted.code, 7, "{}{}", aborted.out, aborted.err);
+    assert_eq!(project.read("shares.log").lines().last(), Some("0"));
+}
+
+#[test]
+fn resume_takes_a_deserted_run_over_at_once_and_ends_with_what_became_of_it() {
+    let project = Project::fleet(&["front"], 4, 100);
+    let mut run = project.start(&["run", "upgrade", "--yes"]);
+    wait_for("the first deploy", || !project.read("effects.log").is_empty());
+    for word in ["run", "__guard"] {
+        project.processes_of(word).into_iter().for_each(kill);
+    }
+    run.wait().unwrap();
+    let resumed_at = std::time::Instant::now();
+    let mut resumed = project.start(&["resume"]);
+    wait_for("it to take over", || project.events().iter().filter(|e| e["event"]["kind"] == "ownerTook").count() == 2);
+    assert!(resumed_at.elapsed() < std::time::Duration::from_secs(3), "it took {:?}", resumed_at.elapsed());
+    assert_eq!(resumed.wait().unwrap().code(), Some(0), "{}", project.read("run.log"));
+    assert_eq!(project.read("effects.log").lines().count(), 4, "{}", project.read("effects.log"));
+}
