@@ -7,28 +7,28 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for anything to become true.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A project in a folder of its own.
-pub struct Project {
-    pub folder: tempfile::TempDir,
+pub(crate) struct Project {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What a command gave.
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Project {
     /// An empty folder.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A copy of one of the examples.
-    pub fn example(name: &str) -> Self {
+    pub(crate) fn example(name: &str) -> Self {
         let project = Self::empty();
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
         copy(&from, project.path());
@@ -38,7 +38,7 @@ impl Project {
     /// `services` services, each on `hosts` hosts in one region, deployed by a script that keeps one file per host.
     ///
     /// Every deploy that really begins its work appends its idempotency key to `effects.log`, and takes about `work_ms`.
-    pub fn fleet(services: &[&str], hosts: usize, work_ms: u64) -> Self {
+    pub(crate) fn fleet(services: &[&str], hosts: usize, work_ms: u64) -> Self {
         let project = Self::empty();
         project.write("glidepath.yaml", CONFIG);
         project.write("scripts/deploy.sh", &DEPLOY.replace("WORK", &format!("{}.{:03}", work_ms / 1000, work_ms % 1000)));
@@ -61,11 +61,11 @@ impl Project {
         project
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt;
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -75,12 +75,12 @@ impl Project {
         }
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).unwrap_or_default()
     }
 
     /// The program, with an environment of its own.
-    pub fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_glidepath"));
         command.args(words).current_dir(self.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path()).env("USER", "pilot").env("NO_COLOR", "1");
@@ -89,55 +89,55 @@ impl Project {
     }
 
     /// Runs a command to its end.
-    pub fn say(&self, words: &[&str]) -> Said {
+    pub(crate) fn say(&self, words: &[&str]) -> Said {
         said(self.command(words).output().unwrap())
     }
 
     /// Runs a command that must end with `code`.
     #[track_caller]
-    pub fn ok(&self, words: &[&str], code: i32) -> Said {
+    pub(crate) fn ok(&self, words: &[&str], code: i32) -> Said {
         let said = self.say(words);
         assert_eq!(said.code, code, "glidepath {}\n--- out\n{}\n--- err\n{}", words.join(" "), said.out, said.err);
         said
     }
 
     /// Starts a command; its words go to files in the folder.
-    pub fn start(&self, words: &[&str]) -> Child {
+    pub(crate) fn start(&self, words: &[&str]) -> Child {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("run.log")).unwrap();
         self.command(words).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
     /// All runs, as `status --all --format json` gives them.
-    pub fn runs(&self) -> Vec<Value> {
+    pub(crate) fn runs(&self) -> Vec<Value> {
         let said = self.say(&["status", "--all", "--format", "json"]);
         serde_json::from_str(&said.out).unwrap_or_default()
     }
 
     /// The only run's id.
-    pub fn run_id(&self) -> String {
+    pub(crate) fn run_id(&self) -> String {
         self.runs().first().map(|r| r["run"].as_str().unwrap().to_owned()).unwrap_or_default()
     }
 
     /// The journal of the newest run.
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         let said = self.say(&["logs", "--format", "json"]);
         said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Whether any run is live.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.runs().iter().any(|r| r["endedAt"].is_null())
     }
 
     /// Ends every process that works for this folder, guard included.
-    pub fn end_processes(&self) {
+    pub(crate) fn end_processes(&self) {
         for pid in self.processes() {
             kill(pid);
         }
     }
 
     /// The process that holds the lock of the owner, as the kernel says.
-    pub fn owner(&self) -> Option<u32> {
+    pub(crate) fn owner(&self) -> Option<u32> {
         use std::os::unix::fs::MetadataExt;
         let inode = std::fs::metadata(self.path().join(".glidepath/owner.lock")).ok()?.ino();
         let locks = std::fs::read_to_string("/proc/locks").unwrap();
@@ -147,7 +147,7 @@ impl Project {
     }
 
     /// Processes whose command line holds this word: `__guard`, `__supervise`, the name of a script.
-    pub fn processes_of(&self, word: &str) -> Vec<u32> {
+    pub(crate) fn processes_of(&self, word: &str) -> Vec<u32> {
         let says = |pid: &u32| {
             std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.split(|b| *b == 0).any(|w| w == word.as_bytes()))
         };
@@ -155,7 +155,7 @@ impl Project {
     }
 
     /// Processes of the program or its scripts that work in this folder.
-    pub fn processes(&self) -> Vec<u32> {
+    pub(crate) fn processes(&self) -> Vec<u32> {
         let here = self.path().canonicalize().unwrap();
         let is_here = |pid: u32| {
             let link = |name: &str| std::fs::read_link(format!("/proc/{pid}/{name}")).ok();
@@ -174,7 +174,7 @@ impl Drop for Project {
 }
 
 /// Ends a process at once.
-pub fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     if let Some(pid) = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
@@ -182,7 +182,7 @@ pub fn kill(pid: u32) {
 
 /// Waits until `condition` holds.
 #[track_caller]
-pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
         assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for: {what}");
