@@ -19,11 +19,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Pages by the means this version has: a line on standard error, and the card file that the runtime rewrites.
-pub(crate) struct TerminalNotifier;
+pub(crate) struct TerminalNotifier {
+    view: Arc<View>,
+}
 
 impl Notifier for TerminalNotifier {
     fn page(&self, run: &RunId, line: &str) {
-        output::say(&format!("\x07{run}: {line}"));
+        let bell = if output::stderr_is_styled() { "\x07" } else { "" };
+        self.view.announce(&format!("{bell}{run}: {line}"));
     }
 }
 
@@ -40,7 +43,7 @@ pub(crate) fn deps(world: &World, view: Arc<View>) -> Deps {
         telemetry: world.telemetry.clone(),
         clock: world.clock.clone(),
         secrets: world.secrets.clone(),
-        notifier: Arc::new(TerminalNotifier),
+        notifier: Arc::new(TerminalNotifier { view: view.clone() }),
         progress: view.clone(),
         observer: view,
         root: world.root.clone(),

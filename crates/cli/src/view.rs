@@ -7,9 +7,11 @@ use crate::args::Form;
 use crate::output;
 use glidepath_engine::RunState;
 use glidepath_model::event::AttemptRef;
-use glidepath_model::{Event, Facts, Plan, RunId, Timestamp};
+use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{Event, Facts, Millis, Plan, RunId, StepId, Timestamp};
 use glidepath_ports::{Clock, ProgressSink};
 use glidepath_runtime::{Observer, RealClock};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +19,9 @@ use tokio::sync::watch;
 
 /// Time between two frames.
 const FRAME_EVERY: Duration = Duration::from_millis(250);
+
+/// A gate says the same again in plain lines at most this often.
+const SAME_LOOK_EVERY: Millis = Millis(10_000);
 
 /// Shows one run.
 pub(crate) struct View {
@@ -32,6 +37,27 @@ struct Latest {
     facts: Option<Arc<Facts>>,
     state: Option<RunState>,
     lines_on_screen: u16,
+    size: (u16, u16),
+    looks: BTreeMap<StepId, Look>,
+}
+
+/// What a gate said last, and when it was printed.
+struct Look {
+    at: Timestamp,
+    verdict: VerdictKind,
+    line: String,
+}
+
+impl Latest {
+    /// Whether a gate's look is worth a plain line: something changed, or nothing was said for a while.
+    fn is_news(&mut self, at: Timestamp, event: &Event) -> bool {
+        let Event::GateLooked { step, verdict, line, .. } = event else { return true };
+        let same = self.looks.get(step).is_some_and(|l| l.verdict == *verdict && l.line == *line && at.since(l.at) < SAME_LOOK_EVERY);
+        if !same {
+            self.looks.insert(step.clone(), Look { at, verdict: *verdict, line: line.clone() });
+        }
+        !same
+    }
 }
 
 impl View {
@@ -76,24 +102,42 @@ impl View {
         let frame =
             glidepath_report::live(&plan, &state, facts.as_deref(), now, usize::from(width), usize::from(height.saturating_sub(1)), style);
         let mut out = std::io::stdout().lock();
-        let mut text = String::new();
-        if latest.lines_on_screen > 0 {
+        // The terminal shows the frame when it is complete (mode 2026; terminals without it ignore it).
+        let mut text = "\x1b[?2026h".to_owned();
+        if latest.size != (width, height) && latest.lines_on_screen > 0 {
+            // After a resize the old lines may be wrapped: nobody knows how many rows they take.
+            text += "\x1b[2J\x1b[H";
+        } else if latest.lines_on_screen > 0 {
             text += &format!("\x1b[{}A\r", latest.lines_on_screen);
         }
         for line in &frame {
             text += &format!("{line}\x1b[K\n");
         }
-        text += "\x1b[J";
+        text += "\x1b[J\x1b[?2026l";
+        latest.size = (width, height);
         let _ = out.write_all(text.as_bytes());
         let _ = out.flush();
         latest.lines_on_screen = u16::try_from(frame.len()).unwrap_or(u16::MAX);
+    }
+
+    /// Says a line to the person; where a frame stands, above it.
+    pub(crate) fn announce(&self, line: &str) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.painted && latest.lines_on_screen > 0 {
+            let mut out = std::io::stdout().lock();
+            let _ = write!(out, "\x1b[{}A\r\x1b[J", latest.lines_on_screen);
+            let _ = out.flush();
+            latest.lines_on_screen = 0;
+        }
+        output::say(line);
     }
 
     fn tell(&self, at: Timestamp, event: &Event) {
         match self.form {
             Form::Json => output::data(&serde_json::json!({ "run": self.run, "at": at, "event": event }).to_string()),
             Form::Human if !self.painted => {
-                if let Some(line) = glidepath_report::event_line(event) {
+                let news = self.latest.lock().unwrap_or_else(PoisonError::into_inner).is_news(at, event);
+                if news && let Some(line) = glidepath_report::event_line(event) {
                     output::data(&format!("{}  {line}", clock_text(at)));
                 }
             }
@@ -124,7 +168,7 @@ impl Observer for View {
     }
 
     fn trouble(&self, line: &str) {
-        output::say(line);
+        self.announce(line);
     }
 }
 

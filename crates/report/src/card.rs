@@ -2,7 +2,7 @@
 
 use crate::directory::{Reach, lead, name, reach};
 use crate::figures::{count, estimate, minute, percent, plural, second};
-use crate::flight::{one_way_behind, serving, status_words, timed_line, verdict, watching, way_back};
+use crate::flight::{newest, one_way_behind, serving, status_words, timed_line, verdict, watching, way_back};
 use crate::terminal::{Ink, Line, Style, wrapped};
 use glidepath_engine::RunState;
 use glidepath_model::plan::Undo;
@@ -202,7 +202,7 @@ fn next_lines(plan: &Plan, state: Option<&RunState>, now: Timestamp) -> Vec<Line
 
 fn event_lines(plan: &Plan, state: Option<&RunState>) -> Vec<Line> {
     let lines: Vec<Line> = state
-        .map(|s| s.recent.iter().rev().take(EVENTS_MAX).rev().map(|e| Line::of(Ink::Plain, format!("  {}", timed_line(e, plan)))).collect())
+        .map(|s| newest(s, EVENTS_MAX).into_iter().map(|e| Line::of(Ink::Plain, format!("  {}", timed_line(e, plan)))).collect())
         .unwrap_or_default();
     if lines.is_empty() { vec![Line::of(Ink::Plain, format!("  {} plan made", second(plan.body.created_at)))] } else { lines }
 }

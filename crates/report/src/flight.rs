@@ -180,10 +180,31 @@ pub(crate) fn timed_line(recorded: &Recorded, plan: &Plan) -> String {
     format!("{} {}", second(recorded.at), event_words(&recorded.event, &title))
 }
 
+/// The newest events, oldest first. Looks of the same gate in a row count as one, the newest, so that a bake does not push out what happened.
+pub(crate) fn newest(state: &RunState, events_max: usize) -> Vec<&Recorded> {
+    let mut shown: Vec<&Recorded> = Vec::new();
+    for recorded in state.recent.iter().rev() {
+        let again = match &recorded.event {
+            Event::GateLooked { step, verdict, .. } => {
+                shown.iter().any(|newer| matches!(&newer.event, Event::GateLooked { step: s, verdict: v, .. } if s == step && v == verdict))
+            }
+            _ => false,
+        };
+        if !again {
+            shown.push(recorded);
+        }
+        if shown.len() == events_max {
+            break;
+        }
+    }
+    shown.reverse();
+    shown
+}
+
 pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> String {
     match event {
         Event::RunStarted { who, .. } => format!("run started by {who}"),
-        Event::OwnerTook { who, epoch, .. } => format!("{who} took the run over, epoch {epoch}"),
+        Event::OwnerTook { who, process, epoch } => format!("{who} flies the run: process {}, epoch {epoch}", process.pid),
         Event::ClockJumped { by_ms } => format!("the clock jumped by {by_ms} ms"),
         Event::AttemptStarted { attempt, .. } => format!("began: {}{}", way(&attempt.direction.to_string()), title(&attempt.step)),
         Event::ProcessStarted { attempt, process } => format!("process {} runs: {}", process.pid, title(&attempt.step)),

@@ -1,7 +1,7 @@
 //! The frame of the live view: title, traffic, waves and stages, the gate, what is spent, what comes next, last events.
 
 use crate::figures::{count, percent, stopwatch};
-use crate::flight::{counted, serving, sign, status_words, timed_line, verdict, watching};
+use crate::flight::{counted, newest, serving, sign, status_words, timed_line, verdict, watching};
 use crate::terminal::{Ink, Line, Style, bar, cut, wrapped};
 use crate::timeline::{Row, rows};
 use glidepath_engine::{Mode, RunState, StepStatus};
@@ -55,8 +55,7 @@ pub fn live(
     if tall {
         lines.push(rule("last events"));
     }
-    let skipped = state.recent.len().saturating_sub(events_room);
-    lines.extend(state.recent.iter().skip(skipped).map(|e| Line::of(Ink::Dim, timed_line(e, plan))));
+    lines.extend(newest(state, events_room).into_iter().map(|e| Line::of(Ink::Dim, timed_line(e, plan))));
     lines.truncate(height - 1);
     lines.push(keys);
     lines.iter().map(|line| line.render(width, style)).collect()
@@ -336,7 +335,7 @@ fn next(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool)
 /// What may be typed in another terminal now.
 fn keys(plan: &Plan, state: &RunState) -> Line {
     if state.ended.is_some() {
-        return Line::of(Ink::Dim, format!(" glidepath report {}   glidepath rollback {}", state.run, state.run));
+        return Line::of(Ink::Dim, format!(" glidepath history {}   glidepath rollback {}", state.run, state.run));
     }
     let mut verbs: Vec<&str> = Vec::new();
     for (verb, _) in state.allowed_verbs(&plan.body) {

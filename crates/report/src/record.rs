@@ -129,7 +129,7 @@ fn outcome(plan: &Plan, state: &RunState, events: &[Recorded]) -> Section {
         .filter_map(|r| match &r.event {
             Event::GateClosed { step, passed, reason } => {
                 let title = plan.body.step(step).map_or_else(|| step.to_string(), crate::flight::subject);
-                Some(Text::new().strong(format!("{title} {}: ", if *passed { "passed" } else { "failed" })).plain(reason.as_str()))
+                Some(Text::new().strong(format!("{title} {}:", if *passed { "passed" } else { "failed" })).plain(format!(" {reason}")))
             }
             _ => None,
         })
@@ -270,7 +270,7 @@ fn people(state: &RunState, events: &[Recorded]) -> Section {
             Event::OwnerTook { who, epoch, .. } => rows.push(vec![
                 second(recorded.at).into(),
                 who.to_string().into(),
-                format!("took the run over, epoch {epoch}").into(),
+                format!("flies the run, epoch {epoch}").into(),
                 "".into(),
                 "".into(),
             ]),

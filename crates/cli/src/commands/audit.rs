@@ -16,7 +16,12 @@ pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
             &serde_json::json!({ "streams": audit.streams, "events": audit.events, "findings": audit.findings, "intact": audit.findings.is_empty() }),
         );
     } else if audit.findings.is_empty() {
-        output::data(&format!("intact: {} events in {} streams, every chain closed", audit.events, audit.streams));
+        output::data(&format!(
+            "intact: {} events in {} {}, every chain closed",
+            audit.events,
+            audit.streams,
+            if audit.streams == 1 { "stream" } else { "streams" }
+        ));
     }
     if audit.findings.is_empty() {
         return Ok(Exit::Done);

@@ -145,7 +145,7 @@ fn notices(of: &Sources<'_>) -> Vec<(String, String, String)> {
             "At completion".to_owned(),
             format!("Landed: {title}"),
             format!(
-                "Everything has landed:\n- {what}\nWe expected {} bad requests and {} to fail; `glidepath report` holds what it came to. We go on watching for the windows of section 5. Report anything odd to {contact}.",
+                "Everything has landed:\n- {what}\nWe expected {} bad requests and {} to fail; `glidepath history RUN` holds what it came to. We go on watching for the windows of section 5. Report anything odd to {contact}.",
                 count(p.bad_requests),
                 percent(p.failure.mean)
             ),
@@ -154,7 +154,7 @@ fn notices(of: &Sources<'_>) -> Vec<(String, String, String)> {
             "On a rollback".to_owned(),
             format!("Rolled back: {title}"),
             format!(
-                "We turn back. Traffic is back on the old versions within {} and everything is undone within {}. Affected while it lasts: {affected}. The cause and the counts follow from `glidepath report`. Contact: {contact}.",
+                "We turn back. Traffic is back on the old versions within {} and everything is undone within {}. Affected while it lasts: {affected}. The cause and the counts follow from `glidepath history RUN`. Contact: {contact}.",
                 p.time_to_safety.p95_ms, p.time_to_rollback.p95_ms
             ),
         ),
