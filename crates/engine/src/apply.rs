@@ -75,6 +75,12 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             Ok(())
         }
         Event::OwnerTook { epoch, who, process } => {
+            // The first owner begins the first steps in the same breath; nobody died.
+            if state.owner.is_some() {
+                for own in state.steps.values_mut() {
+                    [&mut own.forward, &mut own.safety, &mut own.undo].into_iter().for_each(Track::owner_died);
+                }
+            }
             state.owner = Some(Owner { epoch: *epoch, who: who.clone(), process: process.clone() });
             Ok(())
         }
@@ -256,7 +262,7 @@ fn probe_ended(own: &mut StepState, outcome: &Outcome) {
         }
         Outcome::Unknown { reason } => Progress::Unsure {
             reason: format!("the probe has no answer: {reason}"),
-            ask: asked_by_operator || own.forward.probes >= PROBES_MAX,
+            ask: asked_by_operator || own.forward.probes_counted() >= PROBES_MAX,
         },
     };
 }
@@ -272,7 +278,7 @@ fn probe_undo_ended(own: &mut StepState, outcome: &Outcome) {
         Outcome::NotDone { .. } => Progress::Done,
         Outcome::Unknown { reason } => Progress::Unsure {
             reason: format!("the probe has no answer: {reason}"),
-            ask: asked_by_operator || own.undo.probes >= PROBES_MAX,
+            ask: asked_by_operator || own.undo.probes_counted() >= PROBES_MAX,
         },
     };
 }

@@ -15,15 +15,16 @@ pub(crate) const SAFETY_DELAY_MAX: Millis = Millis::from_secs(5);
 /// Probes at most in one round, before a person is asked.
 pub(crate) const PROBES_MAX: u32 = 5;
 
-/// Whether the track has tries left in its round.
+/// Whether the track has tries left in its round. Tries that only the death of an owner ended do not count; there are no more of them than
+/// owners that died.
 pub(crate) fn has_tries_left(step: &Step, direction: Direction, track: &Track) -> bool {
-    track.attempts < policy(step, direction).attempts_max
+    track.attempts_counted() < policy(step, direction).attempts_max
 }
 
 /// When the next try is due: exponential backoff with a cap, and a jitter that the run's seed fixes.
 pub(crate) fn next_try_at(state: &RunState, step: &Step, direction: Direction, track: &Track, now: Timestamp) -> Timestamp {
     let policy = policy(step, direction);
-    let doublings = track.attempts.saturating_sub(1).min(32);
+    let doublings = track.attempts_counted().saturating_sub(1).min(32);
     let full = policy.first_delay_ms.0.saturating_mul(1_u64 << doublings).min(policy.delay_max_ms.0);
     // Between half of the delay and all of it, so that many runs do not try in step.
     let jittered = full / 2 + (full - full / 2).saturating_mul(jitter_permille(state, step, direction, track)) / 1000;

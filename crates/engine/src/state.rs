@@ -1,6 +1,6 @@
 //! The state of a run: what the fold of its events says.
 
-use glidepath_model::event::{AttemptRef, ProcessMark, RunEnd};
+use glidepath_model::event::{AttemptRef, Direction, ProcessMark, RunEnd};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
@@ -180,11 +180,17 @@ pub struct Track {
     pub attempts: u32,
     /// Probes made in this round.
     pub probes: u32,
+    /// Tries of this round that were open when their owner died. The step is not to blame for them: they do not count against its limit.
+    pub attempts_orphaned: u32,
+    /// The same for probes.
+    pub probes_orphaned: u32,
+    /// The attempt that was counted as orphaned last; it may see several owners die.
+    pub orphan: Option<AttemptRef>,
 }
 
 impl Default for Track {
     fn default() -> Self {
-        Self { progress: Progress::Waiting, round: 1, attempts: 0, probes: 0 }
+        Self::UNTOUCHED
     }
 }
 
@@ -459,7 +465,31 @@ impl StepState {
 }
 
 impl Track {
-    const UNTOUCHED: Self = Self { progress: Progress::Waiting, round: 1, attempts: 0, probes: 0 };
+    const UNTOUCHED: Self =
+        Self { progress: Progress::Waiting, round: 1, attempts: 0, probes: 0, attempts_orphaned: 0, probes_orphaned: 0, orphan: None };
+
+    /// Tries of this round that the step itself had.
+    pub(crate) fn attempts_counted(&self) -> u32 {
+        self.attempts.saturating_sub(self.attempts_orphaned)
+    }
+
+    /// Probes of this round that could say something.
+    pub(crate) fn probes_counted(&self) -> u32 {
+        self.probes.saturating_sub(self.probes_orphaned)
+    }
+
+    /// The owner died while this track may have had an attempt open.
+    pub(crate) fn owner_died(&mut self) {
+        let Progress::Running { attempt, .. } = &self.progress else { return };
+        if self.orphan.as_ref() == Some(attempt) {
+            return;
+        }
+        match attempt.direction {
+            Direction::Probe | Direction::ProbeUndo => self.probes_orphaned += 1,
+            Direction::Do | Direction::Undo | Direction::Safety => self.attempts_orphaned += 1,
+        }
+        self.orphan = Some(attempt.clone());
+    }
 
     /// Whether an attempt is open.
     pub fn is_running(&self) -> bool {

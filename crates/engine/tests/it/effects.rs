@@ -3,7 +3,7 @@
 use crate::flight::{Flight, done, process, who};
 use glidepath_engine::{Effect, Input, RunState, effects, lessons, recovery};
 use glidepath_model::Millis;
-use glidepath_model::event::{Event, RunEnd};
+use glidepath_model::event::{Event, Outcome, RunEnd};
 use glidepath_model::projection::Lesson;
 use glidepath_model::request::Verb;
 use glidepath_model::verdict::VerdictKind;
@@ -82,6 +82,31 @@ fn a_new_owner_learns_of_open_attempts_their_processes_and_the_gates_last_state(
         "safety is to be waited for, forward work is to be ended"
     );
     flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(78) });
+}
+
+#[test]
+fn a_run_whose_owners_die_again_and_again_does_not_turn_back_for_it_but_still_does_for_failures() {
+    let mut flight = flight();
+    flight.start();
+    flight.input(Input::Took { epoch: 1, who: who("pilot"), process: process(1) });
+    let lost = || Outcome::NotDone { reason: "the earlier owner died before the work began".to_owned(), retryable: true };
+    for death in 2..30 {
+        let attempt = flight.open().remove(0);
+        flight.input(Input::Took { epoch: death, who: who("pilot"), process: process(1) });
+        flight.end(attempt, lost());
+        flight.now = flight.now.plus(Millis::from_mins(10));
+        flight.input(Input::Wake);
+        assert!(flight.state.rollback.is_none(), "it turned back after {death} deaths");
+    }
+    let mut failures = 0;
+    while flight.state.rollback.is_none() {
+        failures += 1;
+        assert!(failures < 20, "a step that fails is not tried for ever");
+        let attempt = flight.open().remove(0);
+        flight.end(attempt, Outcome::NotDone { reason: "exit code 1".to_owned(), retryable: true });
+        flight.now = flight.now.plus(Millis::from_mins(10));
+        flight.input(Input::Wake);
+    }
 }
 
 #[test]
