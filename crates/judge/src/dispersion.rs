@@ -27,6 +27,11 @@ pub enum Dispersion {
         /// Windows it was learnt from.
         windows: u32,
     },
+    /// Stated by whoever configured the judge; the verdict says so.
+    Stated {
+        /// Variance over binomial variance; values under 1 count as 1.
+        phi: f64,
+    },
 }
 
 impl Dispersion {
@@ -36,7 +41,7 @@ impl Dispersion {
             // Two independent multipliers of variance v on counts with binomial variance V = bad * share * (1 - share)
             // add 2 v V^2 to that variance.
             Self::Assumed => ASSUMED_DISPERSION + 2.0 * ASSUMED_LOOK_VARIATION * bad * share * (1.0 - share),
-            Self::Learnt { phi, .. } => phi.max(1.0),
+            Self::Learnt { phi, .. } | Self::Stated { phi } => phi.max(1.0),
         }
     }
 
@@ -44,7 +49,7 @@ impl Dispersion {
     pub(crate) fn is_usable(self) -> bool {
         match self {
             Self::Assumed => true,
-            Self::Learnt { phi, .. } => phi.is_finite() && phi > 0.0 && phi <= 1e6,
+            Self::Learnt { phi, .. } | Self::Stated { phi } => phi.is_finite() && phi > 0.0 && phi <= 1e6,
         }
     }
 

@@ -50,6 +50,7 @@ fn dispersion(config: &SequentialConfig, applied: f64) -> String {
         Dispersion::Assumed if applied > 0.0 => format!("dispersion assumed {}, no history", short(applied)),
         Dispersion::Assumed => "dispersion assumed, no history".to_owned(),
         Dispersion::Learnt { phi, windows } => format!("dispersion {} learnt from {windows} windows", short(phi)),
+        Dispersion::Stated { phi } => format!("dispersion {} as configured", short(phi)),
     }
 }
 

@@ -212,7 +212,7 @@ impl Walk {
         let canary_rate = question.canary_per_second * canary_bad;
         let baseline_rate = question.baseline_per_second * baseline_bad;
         let (clump, held_back) = match question.dispersion {
-            Dispersion::Learnt { .. } => (question.dispersion.factor(0.0, share), 1.0),
+            Dispersion::Learnt { .. } | Dispersion::Stated { .. } => (question.dispersion.factor(0.0, share), 1.0),
             // The mean over bad requests, not over looks: a look with more of them weighs more.
             Dispersion::Assumed => (1.0, question.dispersion.factor((canary_rate + baseline_rate) * interval + 1.0, share)),
         };

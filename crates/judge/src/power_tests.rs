@@ -25,7 +25,7 @@ fn arms(question: &PowerQuestion) -> Arms {
         variation: 0.0,
         dispersion: match question.dispersion {
             Dispersion::Assumed => 1.0,
-            Dispersion::Learnt { phi, .. } => phi,
+            Dispersion::Learnt { phi, .. } | Dispersion::Stated { phi } => phi,
         },
     }
 }

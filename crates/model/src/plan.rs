@@ -436,8 +436,11 @@ pub enum GateCheck {
         alpha: f64,
         /// Overdispersion frozen at plan time; `None` takes the judge's conservative default.
         dispersion: Option<f64>,
-        /// Absolute ceiling on the new side's bad share, 0 to 1, where the objective gives one.
+        /// Bad share of the new side, 0 to 1, above which it fails whatever the old side does; from the objective.
         ceiling: Option<f64>,
+        /// Bad share of the new side, 0 to 1, below which it is accepted although the ratio to the old side stays open (no errors on both).
+        #[serde(default)]
+        tolerated: Option<f64>,
     },
     /// A query against bounds.
     #[serde(rename_all = "camelCase")]

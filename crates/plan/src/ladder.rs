@@ -132,7 +132,7 @@ impl Judge {
             baseline_per_second: rate * (1.0 - share),
             effect: self.verification.effect,
             false_alarm_max: self.alpha(),
-            dispersion: self.verification.dispersion.map_or(Dispersion::Assumed, |phi| Dispersion::Learnt { phi, windows: u32::MAX }),
+            dispersion: self.verification.dispersion.map_or(Dispersion::Assumed, |phi| Dispersion::Stated { phi }),
             look_interval_ms: look_every(max_bake).0,
             ..PowerQuestion::default()
         }

@@ -4,7 +4,7 @@
 //! seen yet starts at P(failure) and falls at each watched stage by what the stage catches: its wanted power where the judge decides, a half
 //! for thresholds, three in ten for health checks. A stage costs `q x share x rate x (effect - 1) x p x time`, where the time is its bake, and
 //! for the caught part the way to safety on top. What no stage catches runs on for [`UNSEEN`] at full traffic.
-//! The straight deploy that this is set against is one stage at full traffic that only health checks watch, by the same constants.
+//! The straight deploy that this is set against goes to all replicas at once; people notice after [`STRAIGHT_NOTICE`] and deploy the old version.
 
 use crate::durations::{Kind, estimate, plain};
 use crate::ladder::{Signal, bad_ratio};
@@ -27,6 +27,8 @@ const THRESHOLDS_CATCH: f64 = 0.5;
 const PROBES_CATCH: f64 = 0.3;
 /// How long a failure runs on that no stage catches, until people see it.
 pub(crate) const UNSEEN: Millis = Millis::from_mins(30);
+/// How long a straight deploy that fails runs on until people have noticed and turn back: stated, kinder than most pagers.
+pub(crate) const STRAIGHT_NOTICE: Millis = Millis::from_mins(5);
 /// Share of a budget above which the risk is high.
 const BUDGET_HIGH: f64 = 0.10;
 /// Share of a budget below which the risk is low.
@@ -83,7 +85,6 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figu
     };
     let mut unseen = item_failure(&site.target.component, facts);
     let away = Millis(to_safety.p50_ms).as_secs_f64();
-    let notice = site.environment.verify.first().map_or(site.environment.min_bake_ms, |w| w.length_ms).as_secs_f64();
     for path in outline.waves.iter().flatten() {
         let regions: Vec<usize> = path.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
         let bad_per_second: f64 = regions
@@ -99,8 +100,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figu
             }
             unseen *= 1.0 - caught;
         }
-        let until_back = notice + Millis(back.p50_ms).as_secs_f64();
-        figures.straight += bad_per_second * (PROBES_CATCH * until_back + (1.0 - PROBES_CATCH) * UNSEEN.as_secs_f64());
+        figures.straight += bad_per_second * (STRAIGHT_NOTICE.as_secs_f64() + Millis(back.p50_ms).as_secs_f64());
     }
     if !changes {
         let total: f64 = site.regions.iter().map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();

@@ -153,7 +153,7 @@ fn predictions(p: &Prediction) -> Vec<Line> {
     row(
         "bad requests",
         format!(
-            "{} expected; {} if it fails; {} by a straight deploy that fails",
+            "{} expected; {} if it fails; {} by a straight deploy noticed after 5 min",
             count(p.bad_requests),
             count(p.bad_requests_if_failing),
             count(p.bad_requests_straight)

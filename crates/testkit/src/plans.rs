@@ -260,6 +260,7 @@ fn proportion() -> GateCheck {
         alpha: 0.01,
         dispersion: None,
         ceiling: None,
+        tolerated: None,
     }
 }
 

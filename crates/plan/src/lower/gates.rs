@@ -3,10 +3,10 @@
 use super::calls;
 use super::{Lowering, Spot};
 use crate::durations::Kind;
-use crate::ladder::{Signal, look_every, signals};
+use crate::ladder::{Signal, bad_ratio, look_every, signals};
 use crate::outline::{Outline, StageGate, StagePath, rounded};
 use crate::site::Site;
-use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Selector, Split, Target};
+use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, StepId};
 use glidepath_model::plan::{CountSelectors, CountSource, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
@@ -18,6 +18,8 @@ const PROBE_FAILURES_MAX: u32 = 3;
 const CEILING_FAILURES_MAX: u32 = 3;
 /// Burn over which the new side fails whatever the old side does: at this rate 2 % of a 30-day budget is spent in an hour.
 pub(crate) const CEILING_BURN: f64 = 14.4;
+/// Least bad share that is tolerated: with fewer errors than that a ratio could stay open for hours.
+const TOLERATED_MIN: f64 = 0.001;
 /// Patience of a gate as a multiple of its bake.
 const PATIENCE_FACTOR: u64 = 3;
 /// Deadline of one page of metrics.
@@ -147,19 +149,30 @@ impl Lowering<'_> {
                 alpha: self.judge.alpha(),
                 dispersion: self.judge.verification.dispersion,
                 ceiling: if signal == Signal::Errors { self.ceiling_ratio(site, at) } else { None },
+                tolerated: self.tolerated_ratio(site, at, signal),
             });
         }
         checks
     }
 
+    /// The bad share under which the new side is accepted where the ratio of both sides stays open, as it does when nothing fails at all:
+    /// the sought effect on the share known at plan time, and never more than the objective allows.
+    fn tolerated_ratio(&self, site: &Site<'_>, at: usize, signal: Signal) -> Option<f64> {
+        let known = site.regions.get(at).map_or(0.0, |r| bad_ratio(r, signal).0);
+        let budget = self.objective(site).filter(|_| signal == Signal::Errors).map_or(1.0, |o| o.target.rest().as_f64());
+        let tolerated = (self.judge.verification.effect * known).min(budget).max(TOLERATED_MIN);
+        (tolerated < 1.0).then_some(tolerated)
+    }
+
+    /// The objective that counts bad requests of a site's component.
+    fn objective(&self, site: &Site<'_>) -> Option<&Objective> {
+        let mut objectives = self.facts.catalog.objectives.iter();
+        objectives.find(|o| o.component == site.target.component && matches!(o.indicator, Indicator::Ratio { .. }))
+    }
+
     /// The bad share over which the new side fails in any case: a fast burn of the objective. None where the present share is above it already.
     fn ceiling_ratio(&self, site: &Site<'_>, at: usize) -> Option<f64> {
-        let objective = self
-            .facts
-            .catalog
-            .objectives
-            .iter()
-            .find(|o| o.component == site.target.component && matches!(o.indicator, Indicator::Ratio { .. }))?;
+        let objective = self.objective(site)?;
         let ceiling = CEILING_BURN * objective.target.rest().as_f64();
         let now = site.regions.get(at).and_then(|r| r.errors).unwrap_or_default();
         (ceiling > 0.0 && ceiling < 1.0 && now < ceiling).then_some(ceiling)

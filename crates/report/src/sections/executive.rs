@@ -67,7 +67,11 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
             row("Expected bad requests", count(p.bad_requests), "exposure x rate x time to see it and turn back"),
             row(
                 "Bad requests if it fails",
-                format!("{}, against {} by a straight deploy", count(p.bad_requests_if_failing), count(p.bad_requests_straight)),
+                format!(
+                    "{}, against {} by a straight deploy that is noticed after 5 min",
+                    count(p.bad_requests_if_failing),
+                    count(p.bad_requests_straight)
+                ),
                 "same model",
             ),
             row("Error budget", budget, "same model"),

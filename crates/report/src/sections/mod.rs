@@ -145,7 +145,11 @@ fn highlights(p: &Prediction) -> Vec<Highlight> {
         highlight(
             "Bad requests expected",
             count(p.bad_requests),
-            format!("{} if it fails; {} by a straight deploy that fails", count(p.bad_requests_if_failing), count(p.bad_requests_straight)),
+            format!(
+                "{} if it fails; {} by a straight deploy that is noticed after 5 min",
+                count(p.bad_requests_if_failing),
+                count(p.bad_requests_straight)
+            ),
         ),
         highlight(
             "Time to safe traffic",

@@ -198,7 +198,7 @@ impl GateState {
 
 fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
     match check {
-        GateCheck::Proportion { name, source, canary, baseline, effect, alpha, dispersion, ceiling } => Some(ProportionSpec {
+        GateCheck::Proportion { name, source, canary, baseline, effect, alpha, dispersion, ceiling, tolerated } => Some(ProportionSpec {
             name,
             source,
             canary,
@@ -207,6 +207,7 @@ fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
             alpha: *alpha,
             dispersion: *dispersion,
             ceiling: *ceiling,
+            tolerated: *tolerated,
         }),
         GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
     }

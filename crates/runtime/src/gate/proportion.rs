@@ -12,9 +12,6 @@ use serde::{Deserialize, Serialize};
 /// Share of a check's false alarms that is set aside for the ceiling where there is one.
 const CEILING_ALPHA_SHARE: f64 = 0.1;
 
-/// Windows that a dispersion frozen in the plan is known to rest on at least.
-const DISPERSION_WINDOWS_MIN: u32 = 20;
-
 /// What a proportion check watches, borrowed from the plan.
 pub(crate) struct ProportionSpec<'a> {
     pub(crate) name: &'a str,
@@ -25,6 +22,7 @@ pub(crate) struct ProportionSpec<'a> {
     pub(crate) alpha: f64,
     pub(crate) dispersion: Option<f64>,
     pub(crate) ceiling: Option<f64>,
+    pub(crate) tolerated: Option<f64>,
 }
 
 impl ProportionSpec<'_> {
@@ -33,9 +31,9 @@ impl ProportionSpec<'_> {
             subject: self.name.to_owned(),
             false_alarm_max: if self.ceiling.is_some() { self.alpha * (1.0 - CEILING_ALPHA_SHARE) } else { self.alpha },
             margin: self.effect,
-            tolerated_proportion: self.ceiling,
+            tolerated_proportion: self.tolerated,
             dispersion: match self.dispersion {
-                Some(phi) => Dispersion::Learnt { phi, windows: DISPERSION_WINDOWS_MIN },
+                Some(phi) => Dispersion::Stated { phi },
                 None => Dispersion::Assumed,
             },
             ..SequentialConfig::default()

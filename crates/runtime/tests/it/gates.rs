@@ -31,6 +31,7 @@ fn proportion(ceiling: Option<f64>) -> GateCheck {
         alpha: 0.01,
         dispersion: None,
         ceiling,
+        tolerated: Some(0.001),
     }
 }
 
@@ -48,6 +49,7 @@ fn slow_requests() -> GateCheck {
         alpha: 0.01,
         dispersion: None,
         ceiling: None,
+        tolerated: Some(0.001),
     }
 }
 
