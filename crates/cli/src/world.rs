@@ -124,6 +124,17 @@ pub(crate) struct Dossier {
 /// Who types: the operating-system user.
 pub(crate) fn who() -> Who {
     let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|v| std::env::var(v).ok()).filter(|n| !n.is_empty());
-    let name = name.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
+    let name = name.unwrap_or_else(|| account_name(rustix::process::getuid().as_raw()));
     Who { name, known_by: "os-user".to_owned() }
+}
+
+/// The name of an account by its number, where the machine's own list has it.
+fn account_name(number: u32) -> String {
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("uid-{number}"))
 }

@@ -12,7 +12,9 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         Some(folder) => folder.clone(),
         None => std::env::current_dir()?,
     };
-    std::fs::create_dir_all(&folder)?;
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        Failure::usage(format!("{} cannot be written: {error}", folder.display()), "name a folder that you may write to: `glidepath init my-project`")
+    })?;
     let name = args.name.clone().unwrap_or_else(|| folder_name(&folder));
     if !glidepath_model::is_valid_name(&name) {
         return Err(Failure::usage(
@@ -34,7 +36,9 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         return Err(Failure { exit: Exit::BadInput, diagnostics: taken });
     }
     for (path, text) in &files {
-        write(folder.join(path), text)?;
+        write(folder.join(path), text).map_err(|error| {
+            Failure::usage(format!("{} cannot be written: {error}", folder.join(path).display()), "name a folder that you may write to: `glidepath init my-project`")
+        })?;
         output::say(&format!("wrote {path}"));
     }
     output::say("\nNext: `glidepath validate`, then `glidepath plan` with the name of a file under changes/.");

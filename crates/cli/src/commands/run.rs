@@ -7,10 +7,10 @@ use crate::flight::{self, Beginning};
 use crate::planning::{self, Planned};
 use crate::world::{World, who};
 use crate::{output, project};
-use glidepath_model::plan::TakeoffGate;
+use glidepath_model::plan::{TakeoffGate, Undo, Work};
 use glidepath_model::{Catalog, Code, Diagnostic, Facts, Plan, RunId, Timestamp};
 use glidepath_ports::store::Submission;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -22,6 +22,9 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         output::data(&glidepath_report::summary(&plan, style()));
         dry_run(&plan);
         return Ok(Exit::Done);
+    }
+    if args.override_gates.is_none() {
+        programs_are_there(&plan, root)?;
     }
     cleared(&plan, &facts, now, args.override_gates.as_deref())?;
     claims_are_free(&world, &plan).await?;
@@ -129,6 +132,62 @@ async fn claims_are_free(world: &World, plan: &Plan) -> Result<(), Failure> {
             .hint(format!("`glidepath watch {run}` shows it; it lets go when it ends"))
     });
     Err(Failure { exit: Exit::Claimed, diagnostics: diagnostics.collect() })
+}
+
+/// Checks that every program which the plan starts can be started, so that a misspelt one is found before anything is touched.
+fn programs_are_there(plan: &Plan, root: &Path) -> Result<(), Failure> {
+    let mut missing = BTreeMap::new();
+    for step in &plan.body.steps {
+        let undo = match &step.undo {
+            Undo::Call { call, .. } => Some(call),
+            _ => None,
+        };
+        let work = match &step.work {
+            Work::Call(call) => Some(call),
+            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+        };
+        for call in work.into_iter().chain(undo).filter(|c| c.kind == "exec") {
+            // Through a shell the first word is shell text, which only the shell can look up.
+            if call.input.get("shell").and_then(serde_json::Value::as_bool) == Some(true) {
+                continue;
+            }
+            let folder = call.input.get("cwd").and_then(serde_json::Value::as_str).map_or_else(|| root.to_owned(), |cwd| root.join(cwd));
+            let own_path = call.input.pointer("/env/PATH").is_some();
+            let program = call.input.pointer("/argv/0").and_then(serde_json::Value::as_str).filter(|p| p.contains('/') || !own_path);
+            if let Some((program, why)) = program.and_then(|p| Some((p, trouble_with(p, &folder)?))) {
+                missing.entry(program.to_owned()).or_insert((why, step.title.clone()));
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let diagnostics = missing.into_iter().map(|(program, (why, title))| {
+        Diagnostic::error(Code(667), format!("`{program}` {why}; '{title}' needs it"))
+            .because("the run would turn back at its first step, and its way back may need the same program")
+            .hint("mend the path in the target's deploy, or make the file executable with `chmod +x`; where an earlier step brings it, `--override-gates REASON` passes")
+    });
+    Err(Failure { exit: Exit::BadInput, diagnostics: diagnostics.collect() })
+}
+
+/// Why a program cannot be started; `None` when it can.
+fn trouble_with(program: &str, folder: &Path) -> Option<&'static str> {
+    use std::os::unix::fs::PermissionsExt;
+    let places: Vec<std::path::PathBuf> = if program.contains('/') {
+        vec![folder.join(program)]
+    } else {
+        std::env::var_os("PATH").map(|p| std::env::split_paths(&p).map(|place| place.join(program)).collect()).unwrap_or_default()
+    };
+    let found: Vec<_> = places.iter().filter_map(|p| std::fs::metadata(p).ok()).collect();
+    if found.iter().any(|m| m.is_file() && m.permissions().mode() & 0o111 != 0) {
+        None
+    } else if found.iter().any(std::fs::Metadata::is_dir) {
+        Some("is a folder")
+    } else if found.is_empty() {
+        Some("was not found")
+    } else {
+        Some("may not be executed")
+    }
 }
 
 /// Asks on the terminal; without one, `--yes` is needed.

@@ -1,0 +1,78 @@
+//! What may be wrong outside the words of the files: programs, folders, the state folder. Each is refused with a code, an exit code and
+//! what to do next, before anything is touched.
+
+use crate::harness::{Project, Said};
+
+#[track_caller]
+fn refused(said: &Said, code: &str) {
+    assert!(said.err.contains(&format!("error[{code}]")), "{code} is not in:\n{}", said.err);
+    assert!(said.err.contains("hint: "), "no hint in:\n{}", said.err);
+    assert!(!said.err.contains("panicked"), "{}", said.err);
+}
+
+#[test]
+fn a_program_that_is_missing_or_not_executable_is_found_before_anything_starts() {
+    let project = Project::fleet(&["front"], 2, 10);
+    let catalog = project.read("catalog/services.yaml");
+    for (program, word) in [("./scripts/deploi.sh", "was not found"), ("./catalog/services.yaml", "may not be executed"), ("./scripts", "is a folder"), ("no-such-program-at-all", "was not found")] {
+        project.write("catalog/services.yaml", &catalog.replace("./scripts/deploy.sh", program));
+        let said = project.ok(&["run", "upgrade", "--yes"], 2);
+        refused(&said, "GP0667");
+        assert!(said.err.contains(&format!("`{program}` {word}")), "{}", said.err);
+        assert_eq!(project.read("effects.log"), "");
+        assert_eq!(project.runs().len(), 0);
+    }
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_is_said_with_its_code() {
+    let junk = |project: &Project| project.write(".glidepath/glidepath.db", &"not a database ".repeat(1000));
+    let folder = |project: &Project| std::fs::create_dir_all(project.path().join(".glidepath/glidepath.db")).unwrap();
+    let file = |project: &Project| project.write(".glidepath", "");
+    let cases: [(&dyn Fn(&Project), &str); 3] = [(&junk, "GP0504"), (&folder, "GP0503"), (&file, "GP0503")];
+    for (spoil, code) in cases {
+        let project = Project::fleet(&["front"], 1, 10);
+        spoil(&project);
+        for words in [&["status"][..], &["run", "upgrade", "--yes"], &["audit", "verify"]] {
+            refused(&project.ok(words, 6), code);
+        }
+        assert_eq!(project.read("effects.log"), "");
+    }
+}
+
+#[test]
+fn answers_that_cannot_be_written_name_the_file() {
+    let project = Project::fleet(&["front"], 1, 10);
+    let said = project.ok(&["plan", "upgrade", "--format", "html", "--out", "nowhere/plan.html"], 2);
+    assert!(said.err.contains("nowhere/plan.html cannot be written"), "{}", said.err);
+    project.write("taken", "");
+    let said = project.ok(&["init", "taken/new"], 2);
+    assert!(said.err.contains("cannot be written"), "{}", said.err);
+}
+
+#[test]
+fn a_deploy_that_floods_its_output_and_leaves_processes_lands_within_limits() {
+    let project = Project::fleet(&["front"], 1, 10);
+    let deploy = project.read("scripts/deploy.sh");
+    project.write("scripts/deploy.sh", &format!("{deploy}\nhead -c 20000000 /dev/zero | tr '\\0' x\n"));
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let kept: u64 = walk(&project.path().join(".glidepath"));
+    assert!(kept < 8_000_000, "{kept} bytes are kept of 20 MB of output");
+}
+
+fn walk(folder: &std::path::Path) -> u64 {
+    std::fs::read_dir(folder).unwrap().flatten().map(|e| if e.path().is_dir() { walk(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) }).sum()
+}
+
+#[test]
+fn a_gate_that_says_the_same_again_is_printed_once_for_people_and_always_for_programs() {
+    let project = Project::fleet(&["front"], 1, 10);
+    let config = project.read("glidepath.yaml");
+    project.write("glidepath.yaml", &config.replace("minBake: 1s", "minBake: 3s"));
+    let said = project.ok(&["run", "upgrade", "--yes"], 0);
+    let lines: Vec<&str> = said.out.lines().filter(|l| l.contains("/stage-1/gate: ")).map(|l| &l[11..]).collect();
+    let mut once = lines.clone();
+    once.dedup();
+    assert_eq!(lines, once, "{}", said.out);
+    assert!(!said.out.is_empty());
+}
