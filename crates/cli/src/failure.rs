@@ -49,6 +49,10 @@ impl From<StoreError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::new(Exit::Internal, Diagnostic::error(Code(652), format!("the operating system refused: {error}")).hint("check that the folder exists, that you may write to it and that its disk has room"))
+        Self::new(
+            Exit::Internal,
+            Diagnostic::error(Code(652), format!("the operating system refused: {error}"))
+                .hint("check that the folder exists, that you may write to it and that its disk has room"),
+        )
     }
 }

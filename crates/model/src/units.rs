@@ -66,7 +66,7 @@ impl Share {
 impl fmt::Display for Share {
     /// Percent with as many digits as it needs: `5 %`, `99.95 %`; a third is `33.3 %`, because more digits tell nobody more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 % 1_000 != 0 && (10_000_000..980_000_000).contains(&self.0) {
+        if !self.0.is_multiple_of(1_000) && (10_000_000..980_000_000).contains(&self.0) {
             let tenths = (self.0 + 500_000) / 1_000_000;
             return f.pad(&format!("{}.{} %", tenths / 10, tenths % 10));
         }

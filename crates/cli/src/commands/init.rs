@@ -13,7 +13,10 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         None => std::env::current_dir()?,
     };
     std::fs::create_dir_all(&folder).map_err(|error| {
-        Failure::usage(format!("{} cannot be written: {error}", folder.display()), "name a folder that you may write to: `glidepath init my-project`")
+        Failure::usage(
+            format!("{} cannot be written: {error}", folder.display()),
+            "name a folder that you may write to: `glidepath init my-project`",
+        )
     })?;
     let name = args.name.clone().unwrap_or_else(|| folder_name(&folder));
     if !glidepath_model::is_valid_name(&name) {
@@ -37,7 +40,10 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     }
     for (path, text) in &files {
         write(folder.join(path), text).map_err(|error| {
-            Failure::usage(format!("{} cannot be written: {error}", folder.join(path).display()), "name a folder that you may write to: `glidepath init my-project`")
+            Failure::usage(
+                format!("{} cannot be written: {error}", folder.join(path).display()),
+                "name a folder that you may write to: `glidepath init my-project`",
+            )
         })?;
         output::say(&format!("wrote {path}"));
     }

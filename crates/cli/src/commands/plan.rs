@@ -24,7 +24,10 @@ pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     match &args.out {
         Some(file) => {
             std::fs::write(file, text).map_err(|error| {
-                Failure::usage(format!("{} cannot be written: {error}", file.display()), "name a file in a folder that exists and that you may write to")
+                Failure::usage(
+                    format!("{} cannot be written: {error}", file.display()),
+                    "name a file in a folder that exists and that you may write to",
+                )
             })?;
             output::say(&format!("plan {}: {}", planned.plan.id.short(), file.display()));
         }
@@ -33,7 +36,10 @@ pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     if args.format == PlanForm::Human && args.out.is_none() {
         let warnings = planned.plan.findings.iter().filter(|d| d.severity != Severity::Note).count();
         if warnings > 0 && !args.all {
-            output::say(&format!("\n{warnings} {}; `--all` shows reasons and what to do.", if warnings == 1 { "finding" } else { "findings" }));
+            output::say(&format!(
+                "\n{warnings} {}; `--all` shows reasons and what to do.",
+                if warnings == 1 { "finding" } else { "findings" }
+            ));
         }
         output::say(&format!(
             "\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.",

@@ -5,8 +5,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
 use crate::output;
-use crate::world::{World, who};
-use glidepath_model::projection::RunStatus;
+use crate::world::{RUNS_MAX, World, who};
+use glidepath_model::event::RunEnd;
+use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::{Request, Verb};
 use glidepath_model::{Code, Diagnostic, StepId};
 use glidepath_ports::store::Submission;
@@ -29,6 +30,9 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
     }
     let world = World::open(root)?;
     let summary = world.find_run(args.run.as_deref()).await?;
+    if matches!(verb, Verb::Rollback | Verb::Abort) {
+        nothing_newer_stays(&world, &summary).await?;
+    }
     let request = Request {
         run: summary.run.clone(),
         verb,
@@ -74,4 +78,25 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
             flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await
         }
     }
+}
+
+/// Refuses to roll an ended run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for.
+async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), Failure> {
+    if summary.ended_at.is_none() {
+        return Ok(());
+    }
+    let runs = world.store.runs(false, RUNS_MAX).await?;
+    let newer = runs.iter().find(|r| {
+        let stays = r.status != RunStatus::Ended(RunEnd::RolledBack);
+        stays && r.run != summary.run && r.started_at > summary.started_at && r.targets.iter().any(|t| summary.targets.contains(t))
+    });
+    newer.map_or(Ok(()), |newer| {
+        let message = format!("{} changed the same targets after {}", newer.run, summary.run);
+        Err(Failure::new(
+            Exit::Refused,
+            Diagnostic::error(Code(659), message)
+                .because("rolling the older run back would jump past what the newer one brought")
+                .hint(format!("first `glidepath rollback {}`, then this one", newer.run)),
+        ))
+    })
 }

@@ -14,7 +14,12 @@ fn refused(said: &Said, code: &str) {
 fn a_program_that_is_missing_or_not_executable_is_found_before_anything_starts() {
     let project = Project::fleet(&["front"], 2, 10);
     let catalog = project.read("catalog/services.yaml");
-    for (program, word) in [("./scripts/deploi.sh", "was not found"), ("./catalog/services.yaml", "may not be executed"), ("./scripts", "is a folder"), ("no-such-program-at-all", "was not found")] {
+    for (program, word) in [
+        ("./scripts/deploi.sh", "was not found"),
+        ("./catalog/services.yaml", "may not be executed"),
+        ("./scripts", "is a folder"),
+        ("no-such-program-at-all", "was not found"),
+    ] {
         project.write("catalog/services.yaml", &catalog.replace("./scripts/deploy.sh", program));
         let said = project.ok(&["run", "upgrade", "--yes"], 2);
         refused(&said, "GP0667");
@@ -61,7 +66,11 @@ fn a_deploy_that_floods_its_output_and_leaves_processes_lands_within_limits() {
 }
 
 fn walk(folder: &std::path::Path) -> u64 {
-    std::fs::read_dir(folder).unwrap().flatten().map(|e| if e.path().is_dir() { walk(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) }).sum()
+    std::fs::read_dir(folder)
+        .unwrap()
+        .flatten()
+        .map(|e| if e.path().is_dir() { walk(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) })
+        .sum()
 }
 
 #[test]
@@ -75,4 +84,22 @@ fn a_gate_that_says_the_same_again_is_printed_once_for_people_and_always_for_pro
     once.dedup();
     assert_eq!(lines, once, "{}", said.out);
     assert!(!said.out.is_empty());
+}
+
+#[test]
+fn an_older_run_does_not_go_back_over_a_newer_one() {
+    let project = Project::fleet(&["front"], 1, 10);
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let older = project.run_id();
+    let change = project.read("changes/upgrade.yaml");
+    project.write("changes/upgrade.yaml", &change.replace("to: 2.0.0", "to: 3.0.0"));
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let newer = project.run_id();
+    let said = project.ok(&["rollback", &older], 3);
+    refused(&said, "GP0659");
+    assert!(said.err.contains(&newer), "{}", said.err);
+    assert_eq!(project.read("versions/front-1").trim(), "3.0.0");
+    project.ok(&["rollback", &newer], 7);
+    project.ok(&["rollback", &older], 7);
+    assert_eq!(project.read("versions/front-1").trim(), "1.0.0");
 }
