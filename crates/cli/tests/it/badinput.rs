@@ -31,10 +31,11 @@ fn a_program_that_is_missing_or_not_executable_is_found_before_anything_starts()
 
 #[test]
 fn a_state_folder_that_cannot_be_used_is_said_with_its_code() {
-    let junk = |project: &Project| project.write(".glidepath/glidepath.db", &"not a database ".repeat(1000));
-    let folder = |project: &Project| std::fs::create_dir_all(project.path().join(".glidepath/glidepath.db")).unwrap();
-    let file = |project: &Project| project.write(".glidepath", "");
-    let cases: [(&dyn Fn(&Project), &str); 3] = [(&junk, "GP0504"), (&folder, "GP0503"), (&file, "GP0503")];
+    type Spoil = fn(&Project);
+    let junk: Spoil = |project| project.write(".glidepath/glidepath.db", &"not a database ".repeat(1000));
+    let folder: Spoil = |project| std::fs::create_dir_all(project.path().join(".glidepath/glidepath.db")).unwrap();
+    let file: Spoil = |project| project.write(".glidepath", "");
+    let cases: [(Spoil, &str); 3] = [(junk, "GP0504"), (folder, "GP0503"), (file, "GP0503")];
     for (spoil, code) in cases {
         let project = Project::fleet(&["front"], 1, 10);
         spoil(&project);
