@@ -100,6 +100,8 @@ async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> R
             return Err(Failure::new(exit, Diagnostic::error(Code(658), line).hint("`glidepath status` shows what flies")));
         }
         FlightEnd::Interrupted | FlightEnd::HeldByAnother => {
+            // Only a journal that can be read may be called safe.
+            runtime.deps().store.read_run(run, 0, 1).await?;
             output::say(&format!("\nInterrupted. {run} is safe in the journal; the guard flies on."));
             output::say(&format!("  watch it:   glidepath watch {run}\n  turn back:  glidepath abort {run} --reason \"...\""));
             return Ok(Exit::Interrupted);
