@@ -108,6 +108,8 @@ async fn a_command_gets_its_own_environment_and_nothing_else() {
         "GLIDEPATH_PLAN_ID",
         "GLIDEPATH_IDEMPOTENCY_KEY",
         "GLIDEPATH_ATTEMPT",
+        // Names the supervisor, so that a command can be found whose supervisor was killed.
+        "GLIDEPATH_SUPERVISOR",
     ];
     assert!(names.iter().all(|n| allowed.contains(n)), "{names:?}");
     for line in [
