@@ -56,7 +56,7 @@ pub struct ActionContext {
     pub secrets: Arc<dyn Secrets>,
     /// Root of the project: relative paths start here.
     pub root: PathBuf,
-    /// Folder for files of this attempt (output, exit record); exists.
+    /// Folder for files of this attempt (output, exit record). Made beforehand for actions that work in journaled processes only.
     pub attempt_dir: PathBuf,
 }
 

@@ -219,10 +219,11 @@ impl CallRunner {
     ) -> Result<ActionContext, Outcome> {
         let mut attempt_dir = self.attempt_dir(&job.run, &job.attempt);
         attempt_dir.extend(folder);
-        let made = std::fs::create_dir_all(&attempt_dir);
-        let needs_folder = self.actions.get(&job.call).is_some_and(|action| action.works_in_journaled_processes());
-        if let (Err(error), true) = (made, needs_folder) {
-            // Actions without processes write no files: bringing traffic back must work on a full disk.
+        // Making folders costs more than journaling does, and actions without processes write no files: so
+        // bringing traffic back also works on a full disk.
+        if self.actions.get(&job.call).is_some_and(|action| action.works_in_journaled_processes())
+            && let Err(error) = std::fs::create_dir_all(&attempt_dir)
+        {
             let reason = format!("GP0411: the folder {} cannot be made: {error}", attempt_dir.display());
             return Err(Outcome::NotDone { reason, retryable: true });
         }

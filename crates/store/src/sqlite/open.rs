@@ -16,6 +16,8 @@ const WAL_SWITCH_TIMEOUT: Duration = Duration::from_secs(10);
 const WAL_SWITCH_PAUSE: Duration = Duration::from_millis(5);
 /// The WAL file is cut back to this size after a checkpoint, in bytes.
 const WAL_BYTES_KEPT_MAX: i64 = 16 * 1024 * 1024;
+/// Prepared statements the writer keeps; it has fewer than this, so none is prepared twice.
+const WRITER_STATEMENTS_MAX: usize = 64;
 /// Permissions of folders that the store makes.
 const FOLDER_MODE: u32 = 0o700;
 /// Permissions of files that the store makes.
@@ -67,6 +69,7 @@ pub(super) fn writing_connection(database: &Path) -> Result<Connection, StoreErr
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT_MAX)?;
+        connection.set_prepared_statement_cache_capacity(WRITER_STATEMENTS_MAX);
         Ok(connection)
     };
     open().map_err(|error| store_error(database, &error))
