@@ -73,27 +73,31 @@ pub enum Input {
 }
 
 /// The events to journal: the input's own first, then every intent that now follows. Empty when nothing follows.
-/// They must be appended in one transaction, dated `max(now, state.last_at)`.
-pub fn decide(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -> Vec<Event> {
+/// They are folded into `state` already and must be appended in one transaction, dated `max(now, state.last_at)` of
+/// the state before.
+pub fn decide(plan: &PlanBody, state: &mut RunState, input: Input, now: Timestamp) -> Vec<Event> {
     let now = if state.seq == 0 { now } else { now.max(state.last_at) };
-    let mut scratch = state.clone();
     let mut events = Vec::new();
     for event in own_events(plan, state, input, now) {
-        if !push(plan, &mut scratch, &mut events, event, now) {
+        if !push(plan, state, &mut events, event, now) {
             break;
         }
     }
     while events.len() < EVENTS_PER_INPUT_MAX
-        && let Some(event) = next::next(plan, &scratch, now)
-        && push(plan, &mut scratch, &mut events, event, now)
+        && let Some(event) = next::next(plan, state, now)
+        && push(plan, state, &mut events, event, now)
     {}
     events
 }
 
-fn push(plan: &PlanBody, scratch: &mut RunState, events: &mut Vec<Event>, event: Event, at: Timestamp) -> bool {
-    let epoch = scratch.owner.as_ref().map_or(0, |owner| owner.epoch);
-    let recorded = Recorded { seq: scratch.seq + 1, epoch, at, event };
-    let folded = apply(scratch, plan, &recorded);
+fn push(plan: &PlanBody, state: &mut RunState, events: &mut Vec<Event>, event: Event, at: Timestamp) -> bool {
+    let epoch = match (&event, &state.owner) {
+        (Event::OwnerTook { epoch, .. }, _) => *epoch,
+        (_, Some(owner)) => owner.epoch,
+        (_, None) => 0,
+    };
+    let recorded = Recorded { seq: state.seq + 1, epoch, at, event };
+    let folded = apply(state, plan, &recorded);
     debug_assert!(folded.is_ok(), "an event of the engine's own cannot follow: {folded:?}");
     if folded.is_ok() {
         events.push(recorded.event);

@@ -8,7 +8,7 @@ use glidepath_model::{ComponentName, Timestamp};
 use std::collections::BTreeSet;
 
 /// Lessons from events just journaled: the duration of each step that was done, and at the end what became of each component.
-pub fn lessons(plan: &PlanBody, state_before: &RunState, state_after: &RunState, events: &[Event]) -> Vec<Lesson> {
+pub fn lessons(plan: &PlanBody, state_after: &RunState, events: &[Event]) -> Vec<Lesson> {
     let at = state_after.last_at;
     let mut found = Vec::new();
     for event in events {
@@ -18,14 +18,14 @@ pub fn lessons(plan: &PlanBody, state_before: &RunState, state_after: &RunState,
                 let key = step.and_then(|s| s.duration_key.clone());
                 found.extend(key.map(|key| Lesson::Duration { key, took_ms: *took_ms, at }));
             }
-            Event::RunEnded { end, .. } => found.extend(outcomes(plan, state_before, state_after, *end, at)),
+            Event::RunEnded { end, .. } => found.extend(outcomes(plan, state_after, *end, at)),
             _ => {}
         }
     }
     found
 }
 
-fn outcomes(plan: &PlanBody, before: &RunState, after: &RunState, end: RunEnd, at: Timestamp) -> Vec<Lesson> {
+fn outcomes(plan: &PlanBody, after: &RunState, end: RunEnd, at: Timestamp) -> Vec<Lesson> {
     let outcome = |component: ComponentName| {
         let item = plan.change.items.iter().position(|i| i.component == component).and_then(|i| u32::try_from(i).ok());
         let of_component = || plan.steps.iter().filter(|s| s.item.is_some() && s.item == item);
@@ -33,7 +33,7 @@ fn outcomes(plan: &PlanBody, before: &RunState, after: &RunState, end: RunEnd, a
         let stays = of_component().all(|s| after.step(&s.id).is_behind()) && of_component().next().is_some();
         let landed = match end {
             RunEnd::Succeeded => true,
-            RunEnd::RolledBack => before.landed_at.is_some() || (!went_back && stays),
+            RunEnd::RolledBack => after.landed_at.is_some() || (!went_back && stays),
             RunEnd::Abandoned | RunEnd::Superseded => false,
         };
         Lesson::Outcome { component, landed, rolled_back: end == RunEnd::RolledBack && went_back, at }

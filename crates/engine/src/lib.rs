@@ -5,7 +5,7 @@
 //! A run is a stream of events. `apply` folds one event into `RunState`; it is total: an event that cannot follow
 //! is a coded error, never a panic. `decide` takes what reached the owner (a result, a look of a gate, a request,
 //! a timer) and gives the events to journal: the input's own event first, then every intent that now follows.
-//! It finds these by folding each onto a scratch state and asking `next` again until nothing follows. After the
+//! It finds these by folding each into the state and asking `next` again until nothing follows. After the
 //! journal has them, `effects` says what to ask of the world. Nothing here reads a clock: `now` is an argument.
 //!
 //! A new owner folds the journal, asks `recovery` what its predecessor left open, accounts for those attempts with

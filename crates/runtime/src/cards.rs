@@ -3,13 +3,15 @@
 //! A card is rewritten after each event: to a file beside it first, then renamed over it, so that a reader never sees half a
 //! card. While events follow each other quickly a card is written at most every 100 ms, the last one always.
 
-use crate::limits::CARD_EVERY;
+use crate::limits::{CARD_EVERY, CARDS_WAITING_MAX};
+use crate::runtime::Observer;
 use glidepath_engine::RunState;
 use glidepath_model::{Plan, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Makes the text of a card.
@@ -37,41 +39,145 @@ pub fn write_card(state_dir: &Path, run: &RunId, text: &str) -> io::Result<()> {
     })
 }
 
-/// Cards that wait to be written.
-#[derive(Default)]
-pub(crate) struct DueCards {
+/// Writes the cards of an owner's runs, on a thread of its own: a slow disk must not hold up what the cards tell of.
+///
+/// Changed runs are handed over in passes, at most one every `CARD_EVERY`; a card that was not written when the next
+/// one of the same run comes is replaced by it. So a burst of short runs costs one card each.
+pub(crate) struct CardDesk {
+    desk: Arc<Desk>,
     changed: BTreeSet<RunId>,
-    written: BTreeMap<RunId, Instant>,
+    passed_at: Option<Instant>,
 }
 
-impl DueCards {
+/// What a card is made from.
+struct CardJob {
+    plan: Arc<Plan>,
+    state: RunState,
+    now: Timestamp,
+}
+
+struct Desk {
+    tray: Mutex<Tray>,
+    changed: Condvar,
+    empty: Notify,
+}
+
+#[derive(Default)]
+struct Tray {
+    waiting: BTreeMap<RunId, CardJob>,
+    is_writing: bool,
+    is_closed: bool,
+    /// Cards that found no place since the last were written.
+    left_out: u64,
+}
+
+impl CardDesk {
+    /// Starts the thread; it ends after the desk is dropped and everything handed over is written.
+    pub(crate) fn open(state_dir: PathBuf, writer: CardWriter, observer: Arc<dyn Observer>) -> Self {
+        let desk = Arc::new(Desk { tray: Mutex::default(), changed: Condvar::new(), empty: Notify::new() });
+        let of_thread = desk.clone();
+        let trouble = observer.clone();
+        let started =
+            std::thread::Builder::new().name("cards".to_owned()).spawn(move || of_thread.write_all(&state_dir, &writer, observer.as_ref()));
+        if let Err(error) = started {
+            desk.lock().is_closed = true;
+            trouble.trouble(&format!("flight cards are not written to files: {error}; `glidepath card RUN` makes them from the journal"));
+        }
+        Self { desk, changed: BTreeSet::new(), passed_at: None }
+    }
+
     /// Says that a run changed.
     pub(crate) fn changed(&mut self, run: &RunId) {
-        self.changed.insert(run.clone());
-    }
-
-    /// Says that a run's card is to be written at the next chance, however recent the last one is.
-    pub(crate) fn write_now(&mut self, run: &RunId) {
-        if self.changed.contains(run) {
-            self.written.remove(run);
+        if !self.changed.contains(run) {
+            self.changed.insert(run.clone());
         }
     }
 
-    /// Takes the runs whose cards may be written now.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Vec<RunId> {
-        let recent = |run: &RunId| self.written.get(run).is_some_and(|at| now.duration_since(*at) < CARD_EVERY);
-        let due: Vec<RunId> = self.changed.iter().filter(|run| !recent(run)).cloned().collect();
-        for run in &due {
-            self.changed.remove(run);
-            self.written.insert(run.clone(), now);
+    /// The runs whose cards are to be handed over now.
+    pub(crate) fn take_pass(&mut self, now: Instant) -> BTreeSet<RunId> {
+        if self.changed.is_empty() || self.passed_at.is_some_and(|at| now.duration_since(at) < CARD_EVERY) {
+            return BTreeSet::new();
         }
-        due
+        self.passed_at = Some(now);
+        std::mem::take(&mut self.changed)
     }
 
-    /// Forgets a run.
-    pub(crate) fn forget(&mut self, run: &RunId) {
-        self.changed.remove(run);
-        self.written.remove(run);
+    /// Whether the run changed since its last card.
+    pub(crate) fn is_due(&mut self, run: &RunId) -> bool {
+        self.changed.remove(run)
+    }
+
+    /// Hands over what a run's card is to be made from.
+    pub(crate) fn hand_over(&self, plan: Arc<Plan>, state: RunState, now: Timestamp) {
+        let mut tray = self.desk.lock();
+        let run = state.run.clone();
+        if tray.is_closed || (tray.waiting.len() >= CARDS_WAITING_MAX && !tray.waiting.contains_key(&run)) {
+            tray.left_out += 1;
+            return;
+        }
+        tray.waiting.insert(run, CardJob { plan, state, now });
+        drop(tray);
+        self.desk.changed.notify_one();
+    }
+
+    /// Waits until everything handed over is written.
+    pub(crate) async fn written(&self) {
+        loop {
+            let empty = self.desk.empty.notified();
+            {
+                let tray = self.desk.lock();
+                if tray.is_closed || (tray.waiting.is_empty() && !tray.is_writing) {
+                    return;
+                }
+            }
+            empty.await;
+        }
+    }
+}
+
+impl Drop for CardDesk {
+    fn drop(&mut self) {
+        self.desk.lock().is_closed = true;
+        self.desk.changed.notify_one();
+    }
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Tray> {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_all(&self, state_dir: &Path, writer: &CardWriter, observer: &dyn Observer) {
+        while let Some((cards, left_out)) = self.next_cards() {
+            if left_out > 0 {
+                observer.trouble(&format!(
+                    "{left_out} flight cards were not written to files, more than {CARDS_WAITING_MAX} waited; `glidepath card RUN` makes them from the journal"
+                ));
+            }
+            for (run, card) in cards {
+                let text = writer(&card.plan, &card.state, card.now);
+                if let Err(error) = write_card(state_dir, &run, &text) {
+                    observer.trouble(&format!("the card of {run} cannot be written: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Waits for cards; `None` once the desk is closed and nothing is left.
+    fn next_cards(&self) -> Option<(BTreeMap<RunId, CardJob>, u64)> {
+        let mut tray = self.lock();
+        loop {
+            tray.is_writing = !tray.waiting.is_empty();
+            if tray.is_writing {
+                let left_out = std::mem::take(&mut tray.left_out);
+                return Some((std::mem::take(&mut tray.waiting), left_out));
+            }
+            self.empty.notify_waiters();
+            if tray.is_closed {
+                return None;
+            }
+            tray = self.changed.wait(tray).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
@@ -79,6 +185,7 @@ impl DueCards {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::runtime::NoObserver;
 
     #[test]
     fn a_card_is_replaced_whole_and_leaves_nothing_beside_it() {
@@ -90,16 +197,38 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path().join("cards")).unwrap().count(), 1);
     }
 
+    fn handed_over(desk: &mut CardDesk) -> usize {
+        desk.take_pass(Instant::now()).len()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn many_changes_in_a_row_write_one_card_and_the_last_one_is_not_lost() {
-        let mut due = DueCards::default();
+    async fn many_changes_in_a_row_hand_over_one_card_and_the_last_one_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut desk = CardDesk::open(folder.path().to_owned(), Arc::new(|_, _, _| String::new()), Arc::new(NoObserver));
         let run = RunId::from("run-1");
-        due.changed(&run);
-        assert_eq!(due.take_due(Instant::now()), vec![run.clone()]);
-        due.changed(&run);
-        assert_eq!(due.take_due(Instant::now()), vec![]);
+        desk.changed(&run);
+        assert_eq!(handed_over(&mut desk), 1);
+        desk.changed(&run);
+        assert_eq!(handed_over(&mut desk), 0, "too soon after the last pass");
         tokio::time::advance(CARD_EVERY).await;
-        assert_eq!(due.take_due(Instant::now()), vec![run.clone()]);
-        assert_eq!(due.take_due(Instant::now()), vec![]);
+        assert_eq!(handed_over(&mut desk), 1);
+        tokio::time::advance(CARD_EVERY).await;
+        assert_eq!(handed_over(&mut desk), 0, "nothing changed");
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_is_on_the_disk_once_it_counts_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |_: &Plan, state: &RunState, _: Timestamp| format!("card of {}", state.run);
+        let desk = CardDesk::open(folder.path().to_owned(), Arc::new(text), Arc::new(NoObserver));
+        let plan = Arc::new(glidepath_testkit::plans::whole_plan(glidepath_testkit::plans::chain_plan("nothing", 1)));
+        for number in 0..100 {
+            let run = RunId::new(format!("run-{number:012}"));
+            desk.hand_over(plan.clone(), RunState::new(run), Timestamp::EPOCH);
+        }
+        desk.written().await;
+        assert_eq!(std::fs::read_dir(folder.path().join("cards")).unwrap().count(), 100);
+        let last = card_path(folder.path(), &RunId::from("run-000000000099"));
+        assert_eq!(std::fs::read_to_string(last).unwrap(), "card of run-000000000099");
     }
 }

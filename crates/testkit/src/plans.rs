@@ -17,13 +17,32 @@ use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::Selector;
 use glidepath_model::change::{Change, ChangeClass, Constraints, Intent, Item, ItemKind, OnFailure, OnWindowEnd, VersionedKind};
 use glidepath_model::plan::*;
-use glidepath_model::{ChangeName, ComponentName, Digest, Millis, RegionName, Share, StepId, TargetName, Timestamp, Version};
+use glidepath_model::{ChangeName, ComponentName, Digest, Millis, Plan, RegionName, Share, StepId, TargetName, Timestamp, Version};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Time at which test plans are made: 2026-12-01T00:00:00Z.
 pub const MADE_AT: Timestamp = Timestamp::from_micros(1_796_083_200_000_000);
+
+/// A plan around a body, with a prediction that says nothing.
+pub fn whole_plan(body: PlanBody) -> Plan {
+    let estimate = Estimate { p50_ms: Millis(1), p95_ms: Millis(1), source: "stated".to_owned() };
+    let prediction = Prediction {
+        failure: ProbabilityEstimate { mean: 0.0, low: 0.0, high: 0.0, label: "does nothing".to_owned() },
+        bad_requests: 0.0,
+        bad_requests_if_failing: 0.0,
+        bad_requests_straight: 0.0,
+        budget_share: None,
+        duration: estimate.clone(),
+        extra_cost: None,
+        time_to_safety: estimate.clone(),
+        time_to_rollback: estimate,
+        risk: RiskLevel::Low,
+        risk_reasons: vec![],
+    };
+    Plan::new(body, prediction, vec![], vec![], vec![], vec![])
+}
 
 /// A chain of `steps` calls, each needing the one before.
 pub fn chain_plan(kind: &str, steps: usize) -> PlanBody {

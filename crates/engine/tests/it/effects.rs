@@ -1,7 +1,7 @@
 //! What the world is asked for, and what a run teaches.
 
 use crate::flight::{Flight, done, process, who};
-use glidepath_engine::{Effect, Input, RunState, effects, lessons, recovery};
+use glidepath_engine::{Effect, Input, effects, lessons, recovery};
 use glidepath_model::Millis;
 use glidepath_model::event::{Event, Outcome, RunEnd};
 use glidepath_model::projection::Lesson;
@@ -115,7 +115,6 @@ fn durations_and_outcomes_are_learnt() {
     flight.start();
     let mut learnt = Vec::new();
     while flight.state.ended.is_none() {
-        let before: RunState = flight.state.clone();
         let events = match (flight.open().into_iter().next(), flight.watched().into_iter().next()) {
             (Some(attempt), _) => flight.end(attempt, done()),
             (None, Some(gate)) => {
@@ -124,7 +123,7 @@ fn durations_and_outcomes_are_learnt() {
             }
             (None, None) => panic!("nothing is open"),
         };
-        learnt.extend(lessons(&flight.plan, &before, &flight.state, &events));
+        learnt.extend(lessons(&flight.plan, &flight.state, &events));
     }
     assert_eq!(flight.state.ended.as_ref().map(|e| e.end), Some(RunEnd::Succeeded));
     let keys: Vec<&str> = learnt
@@ -136,11 +135,10 @@ fn durations_and_outcomes_are_learnt() {
         .collect();
     assert_eq!(keys, ["test/deploy", "test/shift", "test/late"]);
     assert!(matches!(learnt.last(), Some(Lesson::Outcome { landed: true, rolled_back: false, .. })));
-    let before = flight.state.clone();
     let mut events = flight.ask(Verb::Rollback, None, None);
     while let Some(attempt) = flight.open().into_iter().next() {
         events = flight.end(attempt, done());
     }
-    let last = lessons(&flight.plan, &before, &flight.state, &events);
+    let last = lessons(&flight.plan, &flight.state, &events);
     assert!(matches!(last[..], [Lesson::Outcome { landed: true, rolled_back: true, .. }]), "{last:?}");
 }

@@ -40,7 +40,8 @@ impl Flight {
 
     /// Decides, journals, folds, and checks what must hold after every input.
     pub(crate) fn input(&mut self, input: Input) -> Vec<Event> {
-        let events = decide(&self.plan, &self.state, input, self.now);
+        let mut decided = self.state.clone();
+        let events = decide(&self.plan, &mut decided, input, self.now);
         for event in &events {
             let seq = self.state.seq + 1;
             let at = if seq == 1 { self.now } else { self.now.max(self.state.last_at) };
@@ -48,13 +49,19 @@ impl Flight {
             apply(&mut self.state, &self.plan, &recorded).unwrap();
             self.journal.push(recorded);
         }
+        decided.recent.clone_from(&self.state.recent);
+        assert_eq!(decided, self.state, "the fold of the journal is not what was decided on");
         self.check(&events);
         events
     }
 
     fn check(&self, events: &[Event]) {
         assert_eq!(invariants(&self.plan, &self.state), Vec::<String>::new());
-        assert_eq!(decide(&self.plan, &self.state, Input::Wake, self.now), Vec::new(), "something followed and was not decided");
+        assert_eq!(
+            decide(&self.plan, &mut self.state.clone(), Input::Wake, self.now),
+            Vec::new(),
+            "something followed and was not decided"
+        );
         for effect in effects(&self.plan, &self.state, events) {
             if let Effect::Attempt { attempt, .. } = &effect {
                 let open = self.open();

@@ -356,7 +356,7 @@ fn a_canary_of_thirty_steps_lands_and_each_failure_turns_it_back() {
 fn nothing_follows_before_the_start_and_a_second_start_is_ignored() {
     let plan = canary_plan("scripted", Millis(40));
     let mut flight = Flight::new(plan.clone());
-    assert_eq!(decide(&plan, &flight.state, Input::Wake, flight.now), Vec::new());
+    assert_eq!(decide(&plan, &mut flight.state.clone(), Input::Wake, flight.now), Vec::new());
     flight.start();
     assert_eq!(flight.start(), Vec::new());
     assert_eq!(invariants(&plan, &flight.state), Vec::<String>::new());

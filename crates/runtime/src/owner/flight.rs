@@ -142,30 +142,24 @@ impl Flight {
     }
 
     /// Decides on everything that waits. `None` when nothing waits or a commit is under way.
-    pub(crate) fn decide(&mut self, epoch: u64, now: Timestamp) -> Result<Option<Commit>, EngineError> {
+    pub(crate) fn decide(&mut self, now: Timestamp) -> Option<Commit> {
         if !self.has_work() {
-            return Ok(None);
+            return None;
         }
         let at = now.max(self.state.last_at);
         let expected_seq = self.state.seq;
-        let state_before = self.state.clone();
         let (mut events, mut then) = (Vec::new(), Vec::new());
         for (input, follows) in std::mem::take(&mut self.inbox) {
-            let decided = glidepath_engine::decide(&self.plan.body, &self.state, input, at);
-            let follows = follows.after(decided.first());
-            for event in decided {
-                let recorded = Recorded { seq: self.state.seq + 1, epoch, at, event };
-                glidepath_engine::apply(&mut self.state, &self.plan.body, &recorded)?;
-                self.remember_request(&recorded.event);
-                events.push(recorded.event);
-            }
-            then.push(follows);
+            let decided = glidepath_engine::decide(&self.plan.body, &mut self.state, input, at);
+            then.push(follows.after(decided.first()));
+            decided.iter().for_each(|event| self.remember_request(event));
+            events.extend(decided);
         }
         self.wake_at = glidepath_engine::next_wake(&self.state, &self.plan.body);
         if events.is_empty() {
             // A timer that is due and brings nothing about must not make the loop spin.
             self.wake_at = self.wake_at.map(|wake_at| wake_at.max(at.plus(WAKE_AGAIN_AFTER)));
-            return Ok(Some(Commit { append: None, effects: Vec::new(), then }));
+            return Some(Commit { append: None, effects: Vec::new(), then });
         }
         let effects = glidepath_engine::effects(&self.plan.body, &self.state, &events);
         let append = StreamAppend {
@@ -173,10 +167,10 @@ impl Flight {
             expected_seq,
             at,
             summary: self.state.summary(&self.plan.body),
-            lessons: glidepath_engine::lessons(&self.plan.body, &state_before, &self.state, &events),
+            lessons: glidepath_engine::lessons(&self.plan.body, &self.state, &events),
             events,
         };
-        Ok(Some(Commit { append: Some(append), effects, then }))
+        Some(Commit { append: Some(append), effects, then })
     }
 
     fn remember_request(&mut self, event: &Event) {

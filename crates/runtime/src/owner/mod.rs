@@ -27,17 +27,19 @@
 //! - A timer is due but the engine has nothing to say: the run is asked again a little later, never in a spin.
 
 mod commit;
+mod fleet;
 mod flight;
 mod submissions;
 mod taking;
 
 use crate::calls::{AttemptJob, CallRunner};
-use crate::cards::{DueCards, write_card};
+use crate::cards::CardDesk;
 use crate::clock::JumpWatch;
 use crate::gate::{WatchedGate, Watcher};
 use crate::limits::{DRAIN_MAX, HOLD_LIMIT_PART, MESSAGES_MAX, STORE_POLL_EVERY};
 use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
 use commit::append_patiently;
+use fleet::Fleet;
 use flight::{AtWork, Commit, Flight, Then};
 use glidepath_engine::{Effect, Input};
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
@@ -75,7 +77,7 @@ pub(crate) struct Owner {
     epoch: u64,
     /// How long the store may fail while nothing is exposed.
     patience: Duration,
-    flights: BTreeMap<RunId, Flight>,
+    flights: Fleet,
     broken: BTreeMap<RunId, BrokenRun>,
     inbox: mpsc::Receiver<Message>,
     to_inbox: mpsc::Sender<Message>,
@@ -88,7 +90,7 @@ pub(crate) struct Owner {
     /// Watchers and the reader of submissions; they end with the owner.
     background: JoinSet<()>,
     watches: BTreeMap<(RunId, StepId), AbortHandle>,
-    cards: DueCards,
+    cards: CardDesk,
     jumps: JumpWatch,
 }
 
@@ -103,13 +105,14 @@ impl Owner {
     ) -> Self {
         let (to_inbox, inbox) = mpsc::channel(MESSAGES_MAX);
         let jumps = JumpWatch::new(deps.clock.now());
+        let cards = CardDesk::open(deps.state_dir.clone(), deps.card_writer.clone(), deps.observer.clone());
         Self {
             deps,
             calls,
             process,
             epoch,
             patience,
-            flights: BTreeMap::new(),
+            flights: Fleet::default(),
             broken: BTreeMap::new(),
             inbox,
             to_inbox,
@@ -121,7 +124,7 @@ impl Owner {
             answers: JoinSet::new(),
             background: JoinSet::new(),
             watches: BTreeMap::new(),
-            cards: DueCards::default(),
+            cards,
             jumps,
         }
     }
@@ -133,15 +136,14 @@ impl Owner {
         let mut ticks = interval(STORE_POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.decide_all()?;
-            self.write_cards();
-            self.forget_ended();
+            self.decide_touched();
+            self.hand_over_cards();
             if self.is_reached(until) {
                 self.drain().await?;
                 return Ok(FlightEnd::Reached);
             }
             let clock = self.deps.clock.clone();
-            let next_wake = self.next_wake();
+            let next_wake = self.flights.next_wake();
             tokio::select! {
                 Some(committed) = self.commits.join_next(), if !self.commits.is_empty() => self.committed(committed)?,
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => self.attempt_ended(ended),
@@ -153,6 +155,7 @@ impl Owner {
                     return Ok(FlightEnd::Interrupted);
                 }
             }
+            self.take_what_is_ready()?;
             // Answers are written and gates closed one by one; their places are given back here.
             while self.background.try_join_next().is_some() || self.answers.try_join_next().is_some() {}
         }
@@ -171,19 +174,31 @@ impl Owner {
         }
     }
 
-    /// Decides on the inputs of every run that has no commit under way, and starts the appends.
-    fn decide_all(&mut self) -> Result<(), RuntimeError> {
-        let now = self.deps.clock.now();
-        let runs: Vec<RunId> = self.flights.iter().filter(|(_, flight)| flight.has_work()).map(|(run, _)| run.clone()).collect();
-        for run in runs {
-            let Some(flight) = self.flights.get_mut(&run) else { continue };
-            match flight.decide(self.epoch, now) {
-                Ok(Some(commit)) => self.start_commit(&run, commit),
-                Ok(None) => {}
-                Err(error) => self.break_run(&run, &error.to_string()),
-            }
+    /// Takes what else is there already, so that one turn of the loop decides on all of it.
+    fn take_what_is_ready(&mut self) -> Result<(), RuntimeError> {
+        while let Some(committed) = self.commits.try_join_next() {
+            self.committed(committed)?;
+        }
+        while let Some(ended) = self.attempts.try_join_next_with_id() {
+            self.attempt_ended(ended);
         }
         Ok(())
+    }
+
+    /// Decides on the inputs of every run that changed and has no commit under way, starts the appends, and lets runs go that are over.
+    fn decide_touched(&mut self) {
+        let now = self.deps.clock.now();
+        for run in self.flights.take_touched() {
+            let Some(flight) = self.flights.touch(&run) else { continue };
+            let decided = flight.decide(now);
+            self.flights.untouch(&run);
+            if let Some(commit) = decided {
+                self.start_commit(&run, commit);
+            }
+            if self.flights.get(&run).is_some_and(Flight::is_over) {
+                self.forget(&run);
+            }
+        }
     }
 
     fn start_commit(&mut self, run: &RunId, commit: Commit) {
@@ -193,7 +208,7 @@ impl Owner {
             return;
         };
         let mut patience = self.patience;
-        if let Some(flight) = self.flights.get_mut(run) {
+        if let Some(flight) = self.flights.touch(run) {
             flight.committing = Some((effects, then, append.events.clone()));
             if !flight.state.exposures(&flight.plan.body).is_empty() {
                 patience = patience.min(flight.plan.body.hold_limit_ms.to_std() / HOLD_LIMIT_PART);
@@ -211,7 +226,7 @@ impl Owner {
         let (run, result) = ended
             .map_err(|error| RuntimeError::Store(StoreError::Unavailable { place: "the journal".to_owned(), reason: error.to_string() }))?;
         result?;
-        let Some(flight) = self.flights.get_mut(&run) else { return Ok(()) };
+        let Some(flight) = self.flights.touch(&run) else { return Ok(()) };
         let Some((effects, then, events)) = flight.committing.take() else { return Ok(()) };
         self.deps.observer.committed(&flight.plan, &flight.state, &events);
         self.cards.changed(&run);
@@ -256,7 +271,7 @@ impl Owner {
                 None => return,
             },
         };
-        if let Some(flight) = self.flights.get_mut(&run) {
+        if let Some(flight) = self.flights.touch(&run) {
             flight.attempt_ended(attempt, outcome, self.deps.clock.now());
         }
     }
@@ -264,7 +279,7 @@ impl Owner {
     async fn take_message(&mut self, message: Message) -> Result<(), RuntimeError> {
         match message {
             Message::ProcessStarted(run, attempt, process, begin) => {
-                if let Some(flight) = self.flights.get_mut(&run) {
+                if let Some(flight) = self.flights.touch(&run) {
                     if let Some(work) = flight.at_work.get_mut(&attempt) {
                         work.is_adoptable = true;
                     }
@@ -272,7 +287,7 @@ impl Owner {
                 }
             }
             Message::Looked(run, input) => {
-                if let Some(flight) = self.flights.get_mut(&run) {
+                if let Some(flight) = self.flights.touch(&run) {
                     flight.push(input, Then::Nothing);
                 }
             }
@@ -314,7 +329,7 @@ impl Owner {
 
     fn start_attempt(&mut self, job: AttemptJob, since: Timestamp) {
         let cancel = CancelToken::new();
-        let Some(flight) = self.flights.get_mut(&job.run) else { return };
+        let Some(flight) = self.flights.touch(&job.run) else { return };
         let work = AtWork { cancel: cancel.clone(), since, is_adoptable: job.adopt.is_some() };
         flight.at_work.insert(job.attempt.clone(), work);
         let (run, attempt) = (job.run.clone(), job.attempt.clone());
@@ -348,62 +363,33 @@ impl Owner {
         }
     }
 
-    /// When the engine wants to be asked next, over all runs.
-    fn next_wake(&self) -> Option<Timestamp> {
-        self.flights.values().filter(|flight| flight.is_quiet()).filter_map(|flight| flight.wake_at).min()
-    }
-
     fn wake_due(&mut self) {
-        let now = self.deps.clock.now();
-        for flight in self.flights.values_mut().filter(|flight| flight.is_quiet()) {
-            if flight.wake_at.is_some_and(|at| at <= now) {
-                flight.push(Input::Wake, Then::Nothing);
-            }
-        }
+        self.flights.wake_due(self.deps.clock.now());
     }
 
     fn tick(&mut self) {
         if let Some(by_ms) = self.jumps.jump_ms(self.deps.clock.now()) {
             self.deps.observer.trouble(&format!("the clock of this machine jumped by {by_ms} ms"));
-            for flight in self.flights.values_mut() {
-                flight.push(Input::ClockJumped { by_ms }, Then::Nothing);
-            }
+            self.flights.push_to_all(&Input::ClockJumped { by_ms });
         }
         self.wake_due();
     }
 
-    fn write_cards(&mut self) {
+    fn hand_over_cards(&mut self) {
         let now = self.deps.clock.now();
-        for run in self.cards.take_due(Instant::now()) {
-            let Some(flight) = self.flights.get(&run) else { continue };
-            let text = (self.deps.card_writer)(&flight.plan, &flight.state, now);
-            if let Err(error) = write_card(&self.deps.state_dir, &run, &text) {
-                self.deps.observer.trouble(&format!("the card of {run} cannot be written: {error}"));
+        for run in self.cards.take_pass(Instant::now()) {
+            if let Some(flight) = self.flights.get(&run) {
+                self.cards.hand_over(flight.plan.clone(), flight.state.clone(), now);
             }
         }
     }
 
-    /// Lets runs go that have ended. Their last card is written first.
-    fn forget_ended(&mut self) {
-        let over: Vec<RunId> = self.flights.iter().filter(|(_, flight)| flight.is_over()).map(|(run, _)| run.clone()).collect();
-        if over.is_empty() {
-            return;
-        }
-        for run in over {
-            self.cards.write_now(&run);
-            self.write_cards();
-            self.cards.forget(&run);
-            self.flights.remove(&run);
-        }
-    }
-
-    fn break_run(&mut self, run: &RunId, reason: &str) {
+    /// Lets a run go that is over. Its last card is handed over first.
+    fn forget(&mut self, run: &RunId) {
         let Some(flight) = self.flights.remove(run) else { return };
-        for work in flight.at_work.values() {
-            work.cancel.cancel();
+        if self.cards.is_due(run) {
+            self.cards.hand_over(flight.plan, flight.state, self.deps.clock.now());
         }
-        let targets = flight.plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
-        self.keep_broken(run, targets, reason);
     }
 
     fn keep_broken(&mut self, run: &RunId, targets: Vec<TargetName>, reason: &str) {
@@ -425,12 +411,12 @@ impl Owner {
     /// Waits, within a limit, for what only this process can account for. Nothing new is decided but the ends of attempts.
     async fn drain(&mut self) -> Result<(), RuntimeError> {
         let give_up_at = Instant::now() + DRAIN_MAX;
-        while !self.commits.is_empty() || self.flights.values().any(Flight::has_unadoptable_work) {
+        while !self.commits.is_empty() || self.flights.iter().any(|(_, flight)| flight.has_unadoptable_work()) {
             tokio::select! {
                 Some(committed) = self.commits.join_next(), if !self.commits.is_empty() => self.committed(committed)?,
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => {
                     self.attempt_ended(ended);
-                    self.decide_all()?;
+                    self.decide_touched();
                 }
                 () = tokio::time::sleep_until(give_up_at) => break,
             }
@@ -438,10 +424,13 @@ impl Owner {
         // An answer that is not written in time is given by the next owner.
         let written = async { while self.answers.join_next().await.is_some() {} };
         let _ = tokio::time::timeout_at(give_up_at, written).await;
-        for run in self.flights.keys() {
-            self.cards.write_now(run);
+        let now = self.deps.clock.now();
+        for (run, flight) in self.flights.iter() {
+            if self.cards.is_due(run) {
+                self.cards.hand_over(flight.plan.clone(), flight.state.clone(), now);
+            }
         }
-        self.write_cards();
+        let _ = tokio::time::timeout_at(give_up_at, self.cards.written()).await;
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ impl Owner {
 
     /// Tells a run of its new owner, adopts or closes its open attempts, reopens its gates.
     fn account_for(&mut self, run: &RunId) {
-        let Some(flight) = self.flights.get_mut(run) else { return };
+        let Some(flight) = self.flights.touch(run) else { return };
         let found = recovery(&flight.plan.body, &flight.state);
         let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone() };
         flight.push(took, Then::Nothing);
@@ -52,7 +52,7 @@ impl Owner {
             self.dispatch(run, effect);
         }
         if let Some(request) = crate::guard::safety_request(&self.deps.state_dir, run, self.deps.clock.now())
-            && let Some(flight) = self.flights.get_mut(run)
+            && let Some(flight) = self.flights.touch(run)
             && flight.answer_given(&request).is_none()
         {
             flight.push(Input::Request(request), Then::Nothing);
@@ -61,7 +61,7 @@ impl Owner {
 
     fn account_for_attempt(&mut self, run: &RunId, open: OpenAttempt) {
         let OpenAttempt { attempt, call, validations, deadline, process, cancel, since } = open;
-        let Some(flight) = self.flights.get_mut(run) else { return };
+        let Some(flight) = self.flights.touch(run) else { return };
         let action = self.calls.actions.get(&call);
         match process {
             Some(process) => {
@@ -116,7 +116,7 @@ impl Owner {
 
     async fn take_start(&mut self, number: u64, plan: &PlanId, run: RunId, who: Who) -> Result<(), RuntimeError> {
         // A start that was journaled by an owner that died before it answered.
-        if self.flights.contains_key(&run) || !self.deps.store.read_run(&run, 0, 1).await?.is_empty() {
+        if self.flights.contains(&run) || !self.deps.store.read_run(&run, 0, 1).await?.is_empty() {
             self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
             return Ok(());
         }
@@ -140,7 +140,7 @@ impl Owner {
     }
 
     async fn take_request(&mut self, number: u64, request: Request) -> Result<(), RuntimeError> {
-        if !self.flights.contains_key(&request.run) {
+        if !self.flights.contains(&request.run) {
             if self.broken.contains_key(&request.run) {
                 self.answer(number, refused(format!("GP0422: run {} is stopped, because its journal cannot be followed", request.run)));
                 return Ok(());
@@ -154,7 +154,7 @@ impl Owner {
             }
             self.flights.insert(request.run.clone(), flight);
         }
-        let Some(flight) = self.flights.get_mut(&request.run) else { return Ok(()) };
+        let Some(flight) = self.flights.touch(&request.run) else { return Ok(()) };
         if let Some(answer) = flight.answer_given(&request).cloned() {
             self.answer(number, answer);
             return Ok(());

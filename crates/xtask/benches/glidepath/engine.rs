@@ -5,7 +5,6 @@ use crate::rows::{Goal, Row};
 use anyhow::{Result, ensure};
 use glidepath_model::action::{ActionDescriptor, OnUnknown};
 use glidepath_model::event::{Outcome, RunEnd};
-use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel};
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
 use glidepath_model::{Millis, Plan, RunId};
@@ -13,7 +12,7 @@ use glidepath_ports::store::Submission;
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, Notifier, Store};
 use glidepath_runtime::{ActionRegistry, Deps, NoObserver, NoProgress, RealClock, Runtime, Until};
 use glidepath_store::SqliteStore;
-use glidepath_testkit::plans::chain_plan;
+use glidepath_testkit::plans::{chain_plan, whole_plan};
 use glidepath_testkit::telemetry::{NoSecrets, ScriptedTelemetry};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -61,24 +60,7 @@ fn plan_of_nothing() -> Plan {
     let mut body = chain_plan(KIND, STEPS);
     body.created_at = RealClock.now();
     body.expires_at = body.created_at.plus(Millis::from_mins(60));
-    Plan::new(body, prediction(), vec![], vec![], vec![], vec![])
-}
-
-fn prediction() -> Prediction {
-    let estimate = Estimate { p50_ms: Millis(1), p95_ms: Millis(1), source: "stated".to_owned() };
-    Prediction {
-        failure: ProbabilityEstimate { mean: 0.0, low: 0.0, high: 0.0, label: "does nothing".to_owned() },
-        bad_requests: 0.0,
-        bad_requests_if_failing: 0.0,
-        bad_requests_straight: 0.0,
-        budget_share: None,
-        duration: estimate.clone(),
-        extra_cost: None,
-        time_to_safety: estimate.clone(),
-        time_to_rollback: estimate,
-        risk: RiskLevel::Low,
-        risk_reasons: vec![],
-    }
+    whole_plan(body)
 }
 
 fn who() -> Who {
