@@ -1,9 +1,11 @@
-//! Test support: a clock on virtual time, a world with scripted actions, a store that fails where told, telemetry that a test writes.
+//! Test support: a clock on virtual time, a world with scripted actions, a store that fails where told, telemetry that a test writes,
+//! real servers.
 
 pub mod clock;
 pub mod faults;
 pub mod laws;
 pub mod plans;
+pub mod servers;
 pub mod telemetry;
 pub mod world;
 

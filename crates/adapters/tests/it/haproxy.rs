@@ -1,12 +1,12 @@
 //! `haproxy` against a real HAProxy with real traffic.
 
-use crate::servers::{Haproxy, free_port};
 use crate::support::{Attempt, WAIT_MAX, assert_told, eventually, told};
 use axum::Router;
 use axum::routing::get;
 use glidepath_adapters::HaproxyAction;
 use glidepath_model::event::Outcome;
 use glidepath_ports::Action;
+use glidepath_testkit::servers::{Haproxy, free_port};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;

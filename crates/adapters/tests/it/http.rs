@@ -1,6 +1,5 @@
 //! `http` against a real server on this machine.
 
-use crate::servers::free_port;
 use crate::support::{Attempt, WAIT_MAX, assert_told, told};
 use axum::Router;
 use axum::extract::Path;
@@ -9,6 +8,7 @@ use axum::response::Redirect;
 use axum::routing::{any, get};
 use glidepath_adapters::HttpAction;
 use glidepath_ports::Action;
+use glidepath_testkit::servers::free_port;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;

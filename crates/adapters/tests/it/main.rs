@@ -4,7 +4,6 @@
 mod exec;
 mod haproxy;
 mod http;
-mod servers;
 mod sql;
 mod support;
 mod telemetry;

@@ -1,10 +1,10 @@
 //! `sql` against a real PostgreSQL and real SQLite files.
 
-use crate::servers::Postgres;
 use crate::support::{Attempt, WAIT_MAX, assert_told, told};
 use glidepath_adapters::SqlAction;
 use glidepath_model::event::{Direction, Outcome};
 use glidepath_ports::Action;
+use glidepath_testkit::servers::Postgres;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

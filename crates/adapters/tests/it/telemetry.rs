@@ -1,6 +1,5 @@
 //! Telemetry from a real Prometheus with history, from pages, and from servers that are no such thing.
 
-use crate::servers::{Prometheus, free_port};
 use crate::support::now;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +9,7 @@ use glidepath_model::Millis;
 use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
 use glidepath_ports::{Telemetry, TelemetryError};
+use glidepath_testkit::servers::{Prometheus, free_port};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;

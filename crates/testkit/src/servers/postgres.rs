@@ -1,0 +1,191 @@
+//! PostgreSQL.
+
+use super::{LOOK_EVERY, START_MAX, Server, finish, free_port};
+use rustix::process::Signal;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// Debian package that brings it.
+const INSTALL: &str = "postgresql";
+
+/// A PostgreSQL cluster of its own, with the database `postgres` and the superuser `postgres`.
+pub struct Postgres {
+    _server: Server,
+    folder: TempDir,
+    /// Where it listens on 127.0.0.1.
+    pub port: u16,
+    password: Option<String>,
+}
+
+/// How a cluster differs from the plain one.
+#[derive(Default)]
+struct Wishes {
+    tls: bool,
+    password: Option<String>,
+}
+
+impl Postgres {
+    /// One that trusts everybody.
+    pub fn start() -> Self {
+        Self::start_with(Wishes::default())
+    }
+
+    /// With TLS by the certificate `server.crt`; `other.crt` is another of the same name.
+    pub fn start_with_tls() -> Self {
+        Self::start_with(Wishes { tls: true, password: None })
+    }
+
+    /// One that lets nobody in without this password.
+    pub fn start_with_password(password: &str) -> Self {
+        Self::start_with(Wishes { tls: false, password: Some(password.to_owned()) })
+    }
+
+    /// A file in its folder, such as a certificate.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The connection string, with the password where there is one.
+    pub fn url(&self) -> String {
+        let password = self.password.as_deref().map(|word| format!(":{word}")).unwrap_or_default();
+        format!("postgres://postgres{password}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The connection string of a server without password at this port.
+    pub fn url_at(port: u16) -> String {
+        format!("postgres://postgres@127.0.0.1:{port}/postgres")
+    }
+
+    /// Where `psql` is.
+    pub fn psql_path() -> PathBuf {
+        bin().join("psql")
+    }
+
+    /// `psql` on this server, without alignment and headings, ending at the first error. The password is in its environment.
+    fn psql(&self) -> Command {
+        let mut command = Command::new(Self::psql_path());
+        command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]);
+        command.args(["--host", "127.0.0.1", "--port", &self.port.to_string(), "--username", "postgres", "--dbname", "postgres"]);
+        if let Some(password) = &self.password {
+            command.env("PGPASSWORD", password);
+        }
+        command
+    }
+
+    /// What these statements answer, trimmed.
+    pub fn ask(&self, statements: &str) -> String {
+        finish(INSTALL, self.psql().args(["--command", statements])).trim().to_owned()
+    }
+
+    /// A session that keeps everybody away from a table until it is dropped.
+    pub fn lock(&self, table: &str) -> LockHolder {
+        let text = format!("begin; lock table {table} in access exclusive mode;\n");
+        let mut child = self.psql().stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+        let holder = LockHolder { child };
+        let held =
+            format!("select count(*) from pg_locks where relation = '{table}'::regclass and mode = 'AccessExclusiveLock' and granted");
+        let begin = Instant::now();
+        while self.ask(&held) != "1" {
+            assert!(begin.elapsed() < START_MAX, "the lock on {table} was not had within {START_MAX:?}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+        holder
+    }
+
+    fn start_with(wishes: Wishes) -> Self {
+        let folder = tempfile::Builder::new().prefix("glidepath-pg-").tempdir().unwrap();
+        if let Some((uid, gid)) = user() {
+            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).unwrap();
+        }
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let data = folder.path().join("data");
+        make_cluster(folder.path(), &data, wishes.password.as_deref());
+        let port = free_port();
+        let mut command = program(folder.path(), &bin().join("postgres"));
+        command.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-p", &port.to_string()]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        if wishes.tls {
+            make_certificates(folder.path());
+            for (setting, name) in [("ssl_key_file", "server.key"), ("ssl_cert_file", "server.crt")] {
+                command.args(["-c", &format!("{setting}={}", folder.path().join(name).display())]);
+            }
+            command.args(["-c", "ssl=on"]);
+        }
+        let mut server = Server::start("PostgreSQL", INSTALL, &mut command, folder.path().join("log"), Signal::QUIT);
+        let mut ready = program(folder.path(), &bin().join("pg_isready"));
+        ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+        server.wait_until(|| ready.status().is_ok_and(|s| s.success()));
+        Self { _server: server, folder, port, password: wishes.password }
+    }
+}
+
+/// A session that holds a lock; its end lets it go.
+pub struct LockHolder {
+    child: Child,
+}
+
+impl Drop for LockHolder {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn make_cluster(folder: &Path, data: &Path, password: Option<&str>) {
+    let mut command = program(folder, &bin().join("initdb"));
+    command.arg("-D").arg(data).args(["-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C"]);
+    match password {
+        None => drop(command.args(["-A", "trust"])),
+        Some(password) => {
+            let file = folder.join("password");
+            std::fs::write(&file, password).unwrap();
+            command.args(["-A", "scram-sha-256"]).arg(format!("--pwfile={}", file.display()));
+        }
+    }
+    finish(INSTALL, &mut command);
+}
+
+fn make_certificates(folder: &Path) {
+    for name in ["server", "other"] {
+        let mut openssl = program(folder, Path::new("openssl"));
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]);
+        openssl.args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=IP:127.0.0.1"]);
+        finish("openssl", openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.crt")]));
+    }
+}
+
+/// A program in the folder, as the user who owns it.
+fn program(folder: &Path, path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.current_dir(folder);
+    if let Some((uid, gid)) = user() {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+fn bin() -> PathBuf {
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin"));
+    installed
+        .filter(|bin| bin.join("initdb").exists())
+        .max()
+        .unwrap_or_else(|| panic!("PostgreSQL is not installed: apt-get install {INSTALL}"))
+}
+
+/// PostgreSQL refuses to run as root; the package's user takes its place.
+fn user() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let line =
+        passwd.lines().find(|l| l.starts_with("postgres:")).unwrap_or_else(|| panic!("no user `postgres`: apt-get install {INSTALL}"));
+    let fields: Vec<&str> = line.split(':').collect();
+    Some((fields[2].parse().unwrap(), fields[3].parse().unwrap()))
+}
