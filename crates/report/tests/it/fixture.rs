@@ -320,7 +320,7 @@ fn steps() -> Vec<Step> {
     backup.expected = estimate(140, 260, "stated");
     backup.undo = Undo::LeaveInPlace { reason: "a backup harms nobody".to_owned() };
     let mut expand =
-        step("production/payments-db/expand", "Add the column mandate_id", Phase::Deploy, 1, 0, &["production/payments-db/backup"]);
+        step("production/payments-db/expand", "Add the column mandate_id", Phase::Prepare, 1, 0, &["production/payments-db/backup"]);
     expand.item = Some(0);
     expand.target = Some("payments-db-production".into());
     expand.region = Some("eu-west".into());
