@@ -150,20 +150,9 @@ fn secrets_reach_the_command_and_nothing_else() {
     );
     project.write("catalog/services.yaml", &catalog);
     project.ok(&["run", "upgrade", "--yes"], 0);
-    let mut found = Vec::new();
-    search(&project.path().join(".glidepath"), secret.as_bytes(), &mut found);
+    let found = project.files_with(secret.as_bytes());
     assert!(found.is_empty(), "the secret is in {found:?}");
     assert!(!project.ok(&["logs", "--format", "json"], 0).out.contains(secret));
-}
-
-fn search(folder: &std::path::Path, needle: &[u8], found: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        if entry.file_type().unwrap().is_dir() {
-            search(&entry.path(), needle, found);
-        } else if std::fs::read(entry.path()).unwrap().windows(needle.len()).any(|w| w == needle) {
-            found.push(entry.path().display().to_string());
-        }
-    }
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A project in a folder of its own.
 pub(crate) struct Project {
     pub(crate) folder: tempfile::TempDir,
+    /// Variables of the environment that every command gets.
+    variables: Vec<(String, String)>,
 }
 
 /// What a command gave.
@@ -24,7 +26,7 @@ pub(crate) struct Said {
 impl Project {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
     /// A copy of one of the examples.
@@ -61,6 +63,12 @@ impl Project {
         project
     }
 
+    /// The same with one more variable in the environment of the program.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -84,7 +92,7 @@ impl Project {
         let mut command = Command::new(env!("CARGO_BIN_EXE_glidepath"));
         command.args(words).current_dir(self.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path()).env("USER", "pilot").env("NO_COLOR", "1");
-        command.stdin(Stdio::null());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command
     }
 
@@ -122,6 +130,13 @@ impl Project {
     pub(crate) fn events(&self) -> Vec<Value> {
         let said = self.say(&["logs", "--format", "json"]);
         said.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Files of the state folder that hold these bytes.
+    pub(crate) fn files_with(&self, needle: &[u8]) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        search(&self.path().join(".glidepath"), needle, &mut found);
+        found
     }
 
     /// Whether any run is live.
@@ -193,6 +208,16 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 fn said(output: Output) -> Said {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+fn search(folder: &Path, needle: &[u8], found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            search(&entry.path(), needle, found);
+        } else if std::fs::read(entry.path()).is_ok_and(|bytes| bytes.windows(needle.len()).any(|w| w == needle)) {
+            found.push(entry.path());
+        }
+    }
 }
 
 fn copy(from: &Path, to: &Path) {

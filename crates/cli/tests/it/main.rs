@@ -3,6 +3,7 @@
 
 mod badinput;
 mod crash;
+mod database;
 mod flights;
 mod harness;
 mod planning;

@@ -1,0 +1,259 @@
+//! Expand, backfill, contract: flown by the program on a real PostgreSQL, together with the code that needs the new column.
+
+use crate::harness::{Project, Said};
+use glidepath_testkit::servers::Postgres;
+use serde_json::Value;
+
+/// The first step of the code.
+const DEPLOY_STEP: &str = "production/payments/here/stage-1/deploy-payments-1";
+/// The password of the database; nobody but PostgreSQL, the program and its deploy script may ever see it.
+const PASSWORD: &str = "hunter2-of-the-ledger";
+/// How often the database step is tried.
+const TRIES: usize = 5;
+
+/// A fleet of two hosts whose code needs a column that a migration brings, and the database with three payments.
+struct Shop {
+    server: Postgres,
+    project: Project,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let server = Postgres::start_with_password(PASSWORD);
+        server.ask(
+            "create table payments (id int primary key, cents text not null); insert into payments values (1, '1'), (2, '2'), (3, '3')",
+        );
+        let project = Project::fleet(&["payments"], 2, 10);
+        let catalog = project.read("catalog/services.yaml");
+        assert_eq!(catalog.matches("\" ] } }\n  health").count() + catalog.matches("\" ] }\n    timeout: 20s").count(), 2, "{catalog}");
+        let secret = "secrets: { PGPASSWORD: \"env:LEDGER_PASSWORD\" }";
+        let catalog = catalog
+            .replace("  owner: group:default/fleet-team\n", "  owner: group:default/fleet-team\n  dependsOn: [ \"resource:ledger\" ]\n")
+            .replace("\" ] }\n    timeout: 20s", &format!("\" ], {secret} }}\n    timeout: 3s"))
+            .replace("\" ] } }\n  health", &format!("\" ], {secret} }} }}\n  health"));
+        project.write("catalog/services.yaml", &(catalog + LEDGER));
+        project.write("changes/upgrade.yaml", CHANGE);
+        project.write("migrations/expand.sql", EXPAND);
+        project.write("migrations/backfill.sql", BACKFILL);
+        project.write("migrations/contract.sql", CONTRACT);
+        let ask = format!("{} -XqtA -h 127.0.0.1 -p {} -U postgres -d postgres", Postgres::psql_path().display(), server.port);
+        project.write("scripts/deploy.sh", &DEPLOY.replace("ASK", &ask));
+        project.write("scripts/health.sh", HEALTH);
+        let url = server.url();
+        let project = project.with_variable("LEDGER_URL", &url).with_variable("LEDGER_PASSWORD", PASSWORD);
+        Self { server, project }
+    }
+
+    fn columns(&self) -> String {
+        self.server
+            .ask("select string_agg(column_name, ' ' order by column_name) from information_schema.columns where table_name = 'payments'")
+    }
+
+    /// What the flight card says of the database.
+    fn card_line(&self) -> String {
+        let card = self.project.ok(&["card", &self.project.run_id()], 0).out;
+        let line = card.lines().find(|line| line.trim_start().starts_with("ledger "));
+        line.unwrap_or_else(|| panic!("{card}")).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn versions(&self) -> [String; 2] {
+        ["payments-1", "payments-2"].map(|host| self.project.read(&format!("versions/{host}")).trim().to_owned())
+    }
+
+    /// Flies the change to an end with this exit code; meanwhile no command line of the machine may show the password.
+    #[track_caller]
+    fn fly(&self, code: i32) {
+        let mut run = self.project.start(&["run", "upgrade", "--yes"]);
+        let ended = loop {
+            assert_eq!(shown_on_command_lines(PASSWORD), None);
+            if let Some(status) = run.try_wait().unwrap() {
+                break status;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        assert_eq!(ended.code(), Some(code), "{}", self.project.read("run.log"));
+    }
+
+    /// The password is in no file of the state folder and in no answer of the program.
+    fn assert_secret_is_kept(&self, step: &str) {
+        let found = self.project.files_with(PASSWORD.as_bytes());
+        assert!(found.is_empty(), "the password is in {found:?}");
+        let run = self.project.run_id();
+        for words in [
+            &["plan", "upgrade", "--format", "json", "--accept-stale"][..],
+            &["plan", "upgrade", "--format", "html", "--accept-stale"],
+            &["status", &run],
+            &["logs", &run],
+            &["logs", &run, "--step", step],
+            &["audit", "export", &run],
+            &["history", &run, "--format", "json"],
+            &["history", &run, "--format", "markdown"],
+            &["card", &run],
+        ] {
+            let Said { out, err, .. } = self.project.say(words);
+            assert!(!out.contains(PASSWORD) && !err.contains(PASSWORD), "glidepath {words:?} shows the password");
+            assert!(!out.is_empty() || !err.is_empty(), "glidepath {words:?} says nothing");
+        }
+    }
+}
+
+/// A command line on this machine that holds the text.
+fn shown_on_command_lines(text: &str) -> Option<String> {
+    let lines = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|e| std::fs::read(e.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).find(|line| line.contains(text))
+}
+
+fn ends(events: &[Value]) -> &Value {
+    &events.iter().rev().find(|e| e["event"]["kind"] == "runEnded").unwrap()["event"]
+}
+
+fn reasons_of(events: &[Value], step: &str) -> Vec<String> {
+    let of_step =
+        |e: &&Value| e["event"]["kind"] == "attemptEnded" && e["event"]["attempt"]["step"].as_str().is_some_and(|s| s.ends_with(step));
+    events.iter().filter(of_step).map(|e| e["event"]["outcome"].to_string()).collect()
+}
+
+#[test]
+fn the_schema_is_expanded_and_filled_before_the_code_and_the_contract_waits_for_its_day() {
+    let shop = Shop::new();
+    let plan: Value = serde_json::from_str(&shop.project.ok(&["plan", "upgrade", "--format", "json"], 0).out).unwrap();
+    let contract = plan["body"]["followUps"].as_array().unwrap().iter().find(|f| f["command"].as_str().unwrap().contains("contract.sql"));
+    assert_eq!(contract.unwrap()["notBeforeMs"], 7 * 24 * 3600 * 1000, "{contract:?}");
+    let document = shop.project.ok(&["plan", "upgrade", "--format", "markdown"], 0).out;
+    assert!(document.contains("Contract the schema of ledger") && document.contains("7 d"), "{document}");
+
+    shop.fly(0);
+    assert_eq!(shop.project.read("saw.log"), "payments-1 2.0.0 saw 3 of 3\npayments-2 2.0.0 saw 3 of 3\n");
+    assert_eq!(shop.columns(), "cents currency id", "the contract half was run");
+    assert_eq!(shop.server.ask("select count(*) from glidepath_applied"), "2");
+    assert_eq!(shop.versions(), ["2.0.0", "2.0.0"]);
+    let run = shop.project.run_id();
+    assert_eq!(shop.card_line(), "ledger production default migrations/expand.sql 100 %");
+    let record = shop.project.ok(&["history", &run, "--format", "markdown"], 0).out;
+    assert!(record.contains("Contract the schema of ledger"), "{record}");
+    shop.assert_secret_is_kept(DEPLOY_STEP);
+}
+
+#[test]
+fn code_that_is_sick_after_the_expansion_goes_back_and_the_expansion_stays_by_name() {
+    let shop = Shop::new();
+    shop.project.write("sick", "2.0.0\n");
+    shop.fly(1);
+    assert_eq!(shop.versions(), ["1.0.0", "1.0.0"]);
+    assert!(shop.project.read("saw.log").contains("payments-1 2.0.0 saw 3 of 3\n"), "{}", shop.project.read("saw.log"));
+    assert_eq!(shop.columns(), "cents currency id");
+    assert_eq!(shop.card_line(), "ledger production default migrations/expand.sql 100 %");
+    let events = shop.project.events();
+    let left = ends(&events)["leftovers"].to_string();
+    assert!(left.contains("Expand the schema of ledger") && left.contains("Fill the new columns of ledger"), "{left}");
+    let record = shop.project.ok(&["history", &shop.project.run_id(), "--format", "markdown"], 0).out;
+    let stays = record.split("## ").find(|section| section.contains("What stays and what follows")).unwrap_or_else(|| panic!("{record}"));
+    assert!(stays.contains("Expand the schema of ledger"), "{stays}");
+    shop.assert_secret_is_kept(DEPLOY_STEP);
+}
+
+#[test]
+fn a_lock_that_somebody_holds_ends_the_flight_in_bounded_time_with_nothing_half_done() {
+    let shop = Shop::new();
+    let holder = shop.server.lock("payments");
+    let begun = std::time::Instant::now();
+    shop.fly(1);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "it took {:?}", begun.elapsed());
+    drop(holder);
+    let reasons = reasons_of(&shop.project.events(), "/expand");
+    assert_eq!(reasons.len(), TRIES, "{reasons:?}");
+    assert!(reasons.iter().all(|r| r.contains("GP0573") && r.contains("expand.sql")), "{reasons:?}");
+    assert!(shop.project.read("run.log").contains("GP0573"), "{}", shop.project.read("run.log"));
+    assert_eq!(shop.server.ask("select to_regclass('currencies') is null and to_regclass('glidepath_applied') is null"), "t");
+    assert_eq!(shop.columns(), "cents id");
+    assert_eq!(shop.card_line(), "ledger production default before the expansion 100 %");
+    assert_eq!((shop.versions(), shop.project.read("saw.log")), (["1.0.0", "1.0.0"].map(str::to_owned), String::new()));
+    shop.assert_secret_is_kept("production/ledger/expand");
+
+    // The same change flies once the lock is gone.
+    shop.fly(0);
+    assert_eq!(shop.columns(), "cents currency id");
+}
+
+#[test]
+fn a_migration_that_cannot_work_is_tried_once_and_named_by_line() {
+    for (file, text, line, kept) in [
+        ("expand", "create table currencies (code text);\nalter table payments ad column currency text;\n", 2, "cents id"),
+        ("backfill", "update payments set currency = 'EUR';\nupdate payments set curency = 'EUR';\n", 2, "cents currency id"),
+    ] {
+        let shop = Shop::new();
+        shop.project.write(&format!("migrations/{file}.sql"), text);
+        shop.fly(1);
+        let reasons = reasons_of(&shop.project.events(), &format!("/{file}"));
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+        let place = format!("{file}.sql line {line}");
+        assert!(reasons[0].contains("GP0574") && reasons[0].contains(&place), "{reasons:?}");
+        assert!(shop.project.read("run.log").contains(&place), "{}", shop.project.read("run.log"));
+        assert_eq!(shop.columns(), kept);
+        let half = if file == "expand" {
+            "select to_regclass('currencies') is not null"
+        } else {
+            "select bool_or(currency is not null) from payments"
+        };
+        assert_eq!(shop.server.ask(half), "f", "{file} is half done");
+        assert_eq!((shop.versions(), shop.project.read("saw.log")), (["1.0.0", "1.0.0"].map(str::to_owned), String::new()));
+        shop.assert_secret_is_kept(&format!("production/ledger/{file}"));
+    }
+}
+
+const LEDGER: &str = "\
+---
+apiVersion: backstage.io/v1alpha1
+kind: Resource
+metadata: { name: ledger }
+spec: { type: database, owner: group:default/fleet-team }
+---
+apiVersion: glidepath.dev/v1
+kind: Target
+metadata: { name: ledger-production }
+spec:
+  component: ledger
+  environment: production
+  infrastructure: database
+  database: { engine: postgres, connection: \"env:LEDGER_URL\", lockTimeout: 300ms, statementTimeout: 10s }
+  health: { sql: { text: select 1, expectText: \"1\" } }
+";
+
+const CHANGE: &str = "\
+apiVersion: glidepath.dev/v1
+kind: Change
+metadata: { name: upgrade }
+spec:
+  title: Payments know their currency
+  reason: The tests need something to change
+  environments: [ production ]
+  owner: group:default/fleet-team
+  items:
+    - component: ledger
+      type: schema
+      expand: migrations/expand.sql
+      backfill: migrations/backfill.sql
+      contract: { sql: migrations/contract.sql, notBefore: 7d }
+    - { component: payments, type: code, to: 2.0.0 }
+";
+
+/// Two statements, so that it can be seen whether one of them stays alone.
+const EXPAND: &str = "create table currencies (code text primary key);\nalter table payments add column currency text;\n";
+const BACKFILL: &str = "update payments set currency = 'EUR' where currency is null;\n";
+const CONTRACT: &str = "alter table payments alter column currency set not null;\nalter table payments drop column cents;\n";
+
+/// Writes down how many payments have a currency at the moment of the deploy, and babbles the secret.
+const DEPLOY: &str = "\
+#!/bin/sh
+set -eu
+echo \"the password is $PGPASSWORD\"
+saw=$(ASK -c \"select count(to_jsonb(p)->>'currency') || ' of ' || count(*) from payments p\")
+if [ \"$2\" = 2.0.0 ]; then echo \"$1 $2 saw $saw\" >> saw.log; fi
+echo \"$2\" > \"versions/$1\"
+";
+
+/// Healthy unless it runs the version in the file `sick`.
+const HEALTH: &str = "\
+#!/bin/sh
+test \"$(cat \"versions/$1\")\" != \"$(cat sick 2>/dev/null)\"
+";
