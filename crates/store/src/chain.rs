@@ -6,7 +6,8 @@
 //! tell whether anything before it was changed, left out or put in. Digests are not signatures: somebody who may
 //! write the database and the mirror of the heads can compute everything anew.
 
-use crate::record::StoredRow;
+use crate::record::Place;
+use glidepath_engine::stored::StoredEvent;
 use sha2::{Digest as _, Sha256};
 
 /// Head of a chain: a SHA-256 digest; all zero before the first link.
@@ -15,16 +16,16 @@ pub(crate) struct Head(pub(crate) [u8; 32]);
 
 impl Head {
     /// Head of a stream after one more event.
-    pub(crate) fn after_event(self, run: &str, row: &StoredRow) -> Self {
-        let payload = Sha256::digest(row.payload.as_bytes());
+    pub(crate) fn after_event(self, run: &str, place: Place, event: &StoredEvent) -> Self {
+        let payload = Sha256::digest(event.json.as_bytes());
         let mut hasher = Sha256::new();
         hasher.update(self.0);
-        for text in [run, &row.kind] {
+        for text in [run, &event.kind] {
             // The length keeps the border between two texts from moving unseen.
             hasher.update((text.len() as u64).to_le_bytes());
             hasher.update(text);
         }
-        for number in [row.seq, row.epoch, row.at_micros as u64, u64::from(row.version)] {
+        for number in [place.seq, place.epoch, place.at_micros as u64, u64::from(event.version)] {
             hasher.update(number.to_le_bytes());
         }
         hasher.update(payload);

@@ -1,7 +1,8 @@
 //! The store without a disk: the same answers, nothing survives the process. For tests and rehearsals.
 
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome, duration_fact};
-use crate::record::{StoredRow, check_plan_prefix, no_such_plan};
+use crate::record::{Place, StoredRow, check_plan_prefix, no_such_plan};
+use glidepath_engine::stored;
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
 use glidepath_model::projection::{Lesson, RunSummary};
@@ -104,9 +105,10 @@ impl Content {
             return;
         }
         let rows = self.streams.entry(append.run.clone()).or_default();
-        let at = rows.last().map_or(append.at, |last| append.at.max(Timestamp::from_micros(last.at_micros)));
+        let at = rows.last().map_or(append.at, |last| append.at.max(Timestamp::from_micros(last.place.at_micros)));
         for event in &append.events {
-            rows.push(StoredRow::new(rows.len() as u64 + 1, epoch, at, event));
+            let place = Place { seq: rows.len() as u64 + 1, epoch, at_micros: at.as_micros() };
+            rows.push(StoredRow { place, event: stored::encode(event) });
         }
     }
 

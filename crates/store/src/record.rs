@@ -3,9 +3,9 @@
 //! Events are encoded by the engine (kind, version, JSON). Submissions and answers have stored types here, so that
 //! the types of the port may change without changing what is on the disk.
 
-use glidepath_engine::stored;
+use glidepath_engine::stored::{self, StoredEvent};
 use glidepath_model::request::{Request, Who};
-use glidepath_model::{Event, PlanId, Recorded, RunId, Timestamp};
+use glidepath_model::{PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, Submission};
 use serde::de::DeserializeOwned;
@@ -14,27 +14,26 @@ use serde::{Deserialize, Serialize};
 /// Digits of a plan's id that must be given at least.
 const PLAN_PREFIX_DIGITS_MIN: usize = 6;
 
-/// An event as it lies in a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StoredRow {
+/// Where and when an event lies in its stream, and under which owner it came there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
     pub(crate) seq: u64,
     pub(crate) epoch: u64,
     pub(crate) at_micros: i64,
-    pub(crate) kind: String,
-    pub(crate) version: u32,
-    pub(crate) payload: String,
+}
+
+/// An event as it lies in a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredRow {
+    pub(crate) place: Place,
+    pub(crate) event: StoredEvent,
 }
 
 impl StoredRow {
-    pub(crate) fn new(seq: u64, epoch: u64, at: Timestamp, event: &Event) -> Self {
-        let stored = stored::encode(event);
-        Self { seq, epoch, at_micros: at.as_micros(), kind: stored.kind, version: stored.version, payload: stored.json }
-    }
-
     pub(crate) fn decode(self, run: &RunId) -> Result<Recorded, StoreError> {
-        let (seq, epoch, at) = (self.seq, self.epoch, Timestamp::from_micros(self.at_micros));
-        let stored = stored::StoredEvent { kind: self.kind, version: self.version, json: self.payload };
-        match stored::decode(&stored) {
+        let Place { seq, epoch, at_micros } = self.place;
+        let at = Timestamp::from_micros(at_micros);
+        match stored::decode(&self.event) {
             Ok(event) => Ok(Recorded { seq, epoch, at, event }),
             Err(error) => Err(StoreError::Corrupt { reason: format!("event {seq} of run {run}: {error}") }),
         }

@@ -105,21 +105,21 @@ impl Walk {
     fn event(&mut self, position: u64, run: String, kept: &[u8], row: &StoredRow) {
         if position != self.next_position {
             let missing = position.abs_diff(self.next_position);
-            self.findings.add(format!("{missing} events before event {} of run {run} are missing from the journal.", row.seq));
+            self.findings.add(format!("{missing} events before event {} of run {run} are missing from the journal.", row.place.seq));
         }
         self.next_position = position.saturating_add(1);
         let before = self.streams.get(&run).copied().unwrap_or_default();
-        if row.seq != before.count + 1 {
-            self.findings.add(format!("run {run} goes from event {} to event {}.", before.count, row.seq));
+        if row.place.seq != before.count + 1 {
+            self.findings.add(format!("run {run} goes from event {} to event {}.", before.count, row.place.seq));
         }
-        let computed = before.head.after_event(&run, row);
+        let computed = before.head.after_event(&run, row.place, &row.event);
         let kept = Head::from_bytes(kept);
         if kept != Some(computed) {
-            self.findings.add(format!("event {} of run {run} was changed, or what precedes it: its digest does not fit.", row.seq));
+            self.findings.add(format!("event {} of run {run} was changed, or what precedes it: its digest does not fit.", row.place.seq));
         }
         // Going on from the kept digest tells of one change once, not of every event after it.
         let head = kept.unwrap_or(computed);
-        self.streams.insert(run, Reached { count: row.seq, head });
+        self.streams.insert(run, Reached { count: row.place.seq, head });
         self.journal = self.journal.after_stream(head);
         self.count += 1;
     }

@@ -1,9 +1,10 @@
 //! The mirror of the journal's head outside the database.
 //!
-//! `heads.log` takes a line when somebody becomes the owner, when a run ends, and at least every
-//! [`EVENTS_BETWEEN_LINES_MAX`] events: the number of events in the journal and its head. Lines are only added. The
-//! mirror may lag behind the database (a crash between the two), but never leads, so a database that holds fewer
-//! events than the mirror says has lost some.
+//! `heads.log` is owed a line when somebody becomes the owner, when a run ends, and at least every
+//! [`EVENTS_BETWEEN_LINES_MAX`] events: the number of events in the journal and its head. It takes the line within
+//! [`LINE_EVERY`], one line for everything that was committed meanwhile, so that many short runs do not pay for a
+//! second sync each. Lines are only added. The mirror may lag behind the database (by that time, or by a crash between
+//! the two), but never leads, so a database that holds fewer events than the mirror says has lost some.
 
 use super::open::FILE_MODE;
 use crate::chain::Head;
@@ -12,11 +13,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The mirror's file in the state folder.
 const HEADS_FILE: &str = "heads.log";
 /// Events after which a line is due even when no run ends.
 const EVENTS_BETWEEN_LINES_MAX: usize = 256;
+/// Shortest time between two lines.
+const LINE_EVERY: Duration = Duration::from_millis(100);
 /// Greatest size of the mirror that is read, in bytes: some 700,000 lines.
 const HEADS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -41,25 +45,38 @@ pub(super) struct Mirror {
 pub(super) struct HeadsLog {
     path: PathBuf,
     events_since_line: usize,
+    is_owed: bool,
+    noted_at: Option<Instant>,
     last: Option<Line>,
 }
 
 impl HeadsLog {
     pub(super) fn new(state_dir: &Path) -> Self {
-        Self { path: state_dir.join(HEADS_FILE), events_since_line: 0, last: None }
+        Self { path: state_dir.join(HEADS_FILE), events_since_line: 0, is_owed: false, noted_at: None, last: None }
     }
 
-    /// Counts committed events; says whether a line is due.
-    pub(super) fn is_due(&mut self, events: usize) -> bool {
+    /// Counts committed events; `is_worth_a_line` says whether an ownership began or a run ended with them.
+    pub(super) fn committed(&mut self, events: usize, is_worth_a_line: bool) {
         self.events_since_line = self.events_since_line.saturating_add(events);
-        self.events_since_line >= EVENTS_BETWEEN_LINES_MAX
+        self.is_owed |= is_worth_a_line || self.events_since_line >= EVENTS_BETWEEN_LINES_MAX;
     }
 
-    /// Adds a line with the present head. When that fails (a full disk), the next commit tries again: the events
+    /// How long until the line that is owed is due; `None` when none is.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        self.is_owed.then(|| self.noted_at.map_or(Duration::ZERO, |at| LINE_EVERY.saturating_sub(at.elapsed())))
+    }
+
+    /// Adds a line with the present head, if one is owed. When that fails (a full disk), it stays owed: the events
     /// themselves are safe in the database, only the proof of them is late.
-    pub(super) fn note(&mut self, connection: &Connection) {
+    pub(super) fn note_owed(&mut self, connection: &Connection) {
+        if !self.is_owed {
+            return;
+        }
         let noted = present(connection).is_some_and(|line| self.last == Some(line) || self.add(line).is_ok());
-        self.events_since_line = if noted { 0 } else { EVENTS_BETWEEN_LINES_MAX };
+        self.noted_at = Some(Instant::now());
+        if noted {
+            (self.events_since_line, self.is_owed) = (0, false);
+        }
     }
 
     fn add(&mut self, line: Line) -> io::Result<()> {

@@ -101,7 +101,7 @@ impl Store for SqliteStore {
     }
 
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move { self.writer.write(Write::append(epoch, appends)).await.map(drop) })
+        Box::pin(async move { self.writer.write(Write::append(epoch, appends)?).await.map(drop) })
     }
 
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {

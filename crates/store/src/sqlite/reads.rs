@@ -2,7 +2,8 @@
 
 use super::readers::ReadError;
 use crate::learning::duration_fact;
-use crate::record::{StoredRow, answer_from_json, check_plan_prefix, from_json, no_such_plan, submission_from_json};
+use crate::record::{Place, StoredRow, answer_from_json, check_plan_prefix, from_json, no_such_plan, submission_from_json};
+use glidepath_engine::stored::StoredEvent;
 use glidepath_model::facts::{DurationFact, History};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
@@ -24,12 +25,12 @@ fn position(number: u64) -> i64 {
 /// Reads `seq, epoch, at, kind, version, payload` from column `first` on.
 pub(super) fn stored_row(row: &Row<'_>, first: usize) -> rusqlite::Result<StoredRow> {
     Ok(StoredRow {
-        seq: row.get::<_, i64>(first)?.unsigned_abs(),
-        epoch: row.get::<_, i64>(first + 1)?.unsigned_abs(),
-        at_micros: row.get(first + 2)?,
-        kind: row.get(first + 3)?,
-        version: row.get(first + 4)?,
-        payload: row.get(first + 5)?,
+        place: Place {
+            seq: row.get::<_, i64>(first)?.unsigned_abs(),
+            epoch: row.get::<_, i64>(first + 1)?.unsigned_abs(),
+            at_micros: row.get(first + 2)?,
+        },
+        event: StoredEvent { kind: row.get(first + 3)?, version: row.get(first + 4)?, json: row.get(first + 5)? },
     })
 }
 

@@ -3,12 +3,13 @@
 use super::heads_log::HeadsLog;
 use super::open::{Identity, file_error, store_error};
 use super::reserve::Reserve;
-use super::writes::{Refusal, Write, apply};
+use super::writes::{Batch, KnownStreams, Refusal, Write, apply};
 use super::{DATABASE_FILE, StoreLimits};
 use glidepath_ports::StoreError;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes in one transaction, at most.
@@ -35,10 +36,11 @@ impl Writer {
         let reserve = Reserve::new(state_dir, &connection, limits).map_err(|error| store_error(&place, &error))?;
         let heads_log = HeadsLog::new(state_dir);
         let (queue, waiting) = mpsc::channel(QUEUED_WRITES_MAX);
-        let mut thread = WriterThread { connection, identity, reserve, heads_log, place: place.clone() };
+        let mut thread = WriterThread { connection, identity, reserve, heads_log, known: KnownStreams::default(), place: place.clone() };
+        let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| file_error(&place, &error))?;
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || thread.serve(waiting))
+            .spawn(move || clock.block_on(thread.serve(waiting)))
             .map_err(|error| file_error(&place, &error))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), place })
     }
@@ -68,12 +70,13 @@ struct WriterThread {
     identity: Identity,
     reserve: Reserve,
     heads_log: HeadsLog,
+    known: KnownStreams,
     place: PathBuf,
 }
 
 impl WriterThread {
-    fn serve(&mut self, mut waiting: mpsc::Receiver<Pending>) {
-        while let Some(first) = waiting.blocking_recv() {
+    async fn serve(&mut self, mut waiting: mpsc::Receiver<Pending>) {
+        while let Some(first) = self.next_write(&mut waiting).await {
             let mut batch = vec![first];
             while batch.len() < BATCH_WRITES_MAX
                 && let Ok(next) = waiting.try_recv()
@@ -82,24 +85,41 @@ impl WriterThread {
             }
             self.serve_batch(batch);
         }
+        self.heads_log.note_owed(&self.connection);
+    }
+
+    /// Waits for a write; meanwhile the mirror of the heads gets the line it is owed when its time comes.
+    async fn next_write(&mut self, waiting: &mut mpsc::Receiver<Pending>) -> Option<Pending> {
+        while let Some(due_in) = self.heads_log.due_in() {
+            match tokio::time::timeout(due_in, waiting.recv()).await {
+                Ok(found) => return found,
+                Err(_) => self.heads_log.note_owed(&self.connection),
+            }
+        }
+        waiting.recv().await
     }
 
     /// One transaction for all; when that fails, one for each, so that a write that cannot be done harms no other.
     fn serve_batch(&mut self, batch: Vec<Pending>) {
-        let writes: Vec<&Write> = batch.iter().map(|pending| &pending.write).collect();
-        let results = match self.identity.check(&self.place).map(|()| self.commit(&writes)) {
+        let (writes, replies): (Vec<Write>, Vec<_>) = batch.into_iter().map(|pending| (pending.write, pending.reply)).unzip();
+        let results = match self.identity.check(&self.place) {
             Err(error) => writes.iter().map(|_| Err(error.clone())).collect(),
-            Ok(committed) => self.answers(committed, &writes),
+            Ok(()) => self.results(&writes),
         };
-        self.after_commit(&writes, &results);
-        for (pending, result) in batch.into_iter().zip(results) {
-            // A caller that no longer waits has dropped its future; the write stands all the same.
-            let _ = pending.reply.send(result);
+        let done: Vec<&Write> = writes.iter().zip(&results).filter_map(|(write, result)| result.is_ok().then_some(write)).collect();
+        if done.iter().any(|write| matches!(write, Write::Own { .. })) {
+            // Without a reserve the owner still works; it only has less room when the disk fills up.
+            let _ = self.reserve.fill(&self.connection);
         }
+        for (reply, result) in replies.into_iter().zip(results.iter().cloned()) {
+            // A caller that no longer waits has dropped its future; the write stands all the same.
+            let _ = reply.send(result);
+        }
+        self.mirror(&done);
     }
 
-    fn answers(&mut self, committed: rusqlite::Result<Vec<Result<u64, StoreError>>>, writes: &[&Write]) -> Vec<Result<u64, StoreError>> {
-        match committed {
+    fn results(&mut self, writes: &[Write]) -> Vec<Result<u64, StoreError>> {
+        match self.commit(writes) {
             Ok(results) => results,
             Err(error) if is_busy(&error) => writes.iter().map(|_| Err(store_error(&self.place, &error))).collect(),
             Err(_) => writes.iter().map(|write| self.commit_alone(write)).collect(),
@@ -108,9 +128,9 @@ impl WriterThread {
 
     /// One write in its own transaction; on a full disk the reserve is freed for writes that must not be lost.
     fn commit_alone(&mut self, write: &Write) -> Result<u64, StoreError> {
-        let mut outcome = self.commit(&[write]);
+        let mut outcome = self.commit(std::slice::from_ref(write));
         if is_full(&outcome) && write.may_use_reserve() && self.reserve.free(&self.connection).unwrap_or(false) {
-            outcome = self.commit(&[write]);
+            outcome = self.commit(std::slice::from_ref(write));
         }
         match outcome {
             Ok(results) => results.into_iter().next().unwrap_or(Ok(0)),
@@ -119,39 +139,70 @@ impl WriterThread {
     }
 
     /// Applies writes in one transaction. A write that is refused leaves nothing behind and is answered by itself;
-    /// an error of SQLite undoes them all.
-    fn commit(&mut self, writes: &[&Write]) -> rusqlite::Result<Vec<Result<u64, StoreError>>> {
-        let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut results = Vec::with_capacity(writes.len());
-        for write in writes {
-            let savepoint = transaction.savepoint()?;
-            match apply(&savepoint, write) {
-                Ok(number) => {
-                    savepoint.commit()?;
-                    results.push(Ok(number));
-                }
-                Err(Refusal::Store(error)) => {
-                    savepoint.finish()?;
-                    results.push(Err(error));
-                }
-                Err(Refusal::Sqlite(error)) => return Err(error),
-            }
-        }
-        transaction.commit()?;
-        Ok(results)
+    /// an error of SQLite undoes them all. Refusals are rare, so that savepoints are set only once there was one.
+    fn commit(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Result<u64, StoreError>>> {
+        let outcome = match self.transact(writes, false) {
+            Err(Refusal::Store(_)) => self.transact(writes, true),
+            other => other,
+        };
+        outcome.or_else(|refusal| match refusal {
+            Refusal::Store(error) => Ok(writes.iter().map(|_| Err(error.clone())).collect()),
+            Refusal::Sqlite(error) => Err(error),
+        })
     }
 
-    fn after_commit(&mut self, writes: &[&Write], results: &[Result<u64, StoreError>]) {
-        let done = || writes.iter().zip(results).filter(|(_, result)| result.is_ok()).map(|(write, _)| *write);
-        if done().any(|write| matches!(write, Write::Own { .. })) {
-            // Without a reserve the owner still works; it only has less room when the disk fills up.
-            let _ = self.reserve.fill(&self.connection);
+    fn transact(&mut self, writes: &[Write], with_savepoints: bool) -> Result<Vec<Result<u64, StoreError>>, Refusal> {
+        let Self { connection, known, .. } = self;
+        let outcome = transact(connection, known, writes, with_savepoints);
+        if outcome.is_err() {
+            self.known.forget();
         }
-        let events: usize = done().map(Write::events).sum();
-        if done().any(Write::ends_or_begins) || self.heads_log.is_due(events) {
-            self.heads_log.note(&self.connection);
+        outcome
+    }
+
+    /// The proof of what was committed may come after the answers: it lags behind the journal in any case.
+    fn mirror(&mut self, done: &[&Write]) {
+        let events: usize = done.iter().map(|write| write.events()).sum();
+        self.heads_log.committed(events, done.iter().any(|write| write.ends_or_begins()));
+        if self.heads_log.due_in() == Some(Duration::ZERO) {
+            self.heads_log.note_owed(&self.connection);
         }
     }
+}
+
+fn transact(
+    connection: &mut Connection,
+    known: &mut KnownStreams,
+    writes: &[Write],
+    with_savepoints: bool,
+) -> Result<Vec<Result<u64, StoreError>>, Refusal> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut batch = Batch::begin(&transaction)?;
+    let mut results = Vec::with_capacity(writes.len());
+    for write in writes {
+        if !with_savepoints {
+            results.push(Ok(apply(&transaction, &mut batch, known, write)?));
+            continue;
+        }
+        let mark = batch.mark();
+        let savepoint = transaction.savepoint()?;
+        match apply(&savepoint, &mut batch, known, write) {
+            Ok(number) => {
+                savepoint.commit()?;
+                results.push(Ok(number));
+            }
+            Err(Refusal::Store(error)) => {
+                savepoint.finish()?;
+                batch.go_back_to(mark);
+                known.forget();
+                results.push(Err(error));
+            }
+            Err(Refusal::Sqlite(error)) => return Err(error.into()),
+        }
+    }
+    batch.end(&transaction)?;
+    transaction.commit()?;
+    Ok(results)
 }
 
 /// The wait for another process is over for all writes of the batch; waiting again for each would take minutes.

@@ -2,22 +2,24 @@
 
 use crate::chain::Head;
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome};
-use crate::record::{StoredRow, answer_to_json, from_json, submission_to_json, to_json};
+use crate::record::{Place, answer_to_json, from_json, submission_to_json, to_json};
+use glidepath_engine::stored::{self, StoredEvent};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
-use glidepath_model::projection::{Lesson, RunSummary};
+use glidepath_model::projection::Lesson;
 use glidepath_model::request::Who;
-use glidepath_model::{ComponentName, Digest, Millis, Plan, PlanId, RunId, Timestamp};
+use glidepath_model::{ComponentName, Digest, Plan, PlanId, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, StreamAppend, Submission};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use std::collections::{BTreeSet, HashMap};
 
 /// One write. Each is done whole or not at all, and gives a number.
 pub(super) enum Write {
     /// Raises the epoch; gives the new one.
     Own { who: Who, process: ProcessMark },
     /// Appends to streams under an epoch; gives 0.
-    Append { epoch: u64, appends: Vec<StreamAppend> },
+    Append { epoch: u64, appends: Vec<AppendRow> },
     /// Keeps a plan and its facts; gives 0.
     SavePlan(Box<PlanRow>),
     /// Keeps bytes; gives 0.
@@ -26,6 +28,18 @@ pub(super) enum Write {
     Submit { json: String },
     /// Answers a submission; gives 0.
     Answer { number: u64, answer: Answer },
+}
+
+/// An append as it is stored: encoded by who asks for it, so that the one writing thread does not have to.
+pub(super) struct AppendRow {
+    run: RunId,
+    expected_seq: u64,
+    at: Timestamp,
+    events: Vec<StoredEvent>,
+    started_at: Timestamp,
+    is_live: bool,
+    summary: String,
+    lessons: Vec<Lesson>,
 }
 
 /// A plan as it is stored.
@@ -40,8 +54,20 @@ pub(super) struct PlanRow {
 }
 
 impl Write {
-    pub(super) fn append(epoch: u64, appends: Vec<StreamAppend>) -> Self {
-        Self::Append { epoch, appends }
+    pub(super) fn append(epoch: u64, appends: Vec<StreamAppend>) -> Result<Self, StoreError> {
+        let row = |append: StreamAppend| {
+            Ok(AppendRow {
+                events: append.events.iter().map(stored::encode).collect(),
+                started_at: append.summary.started_at,
+                is_live: append.summary.status.is_live(),
+                summary: to_json(&append.summary)?,
+                run: append.run,
+                expected_seq: append.expected_seq,
+                at: append.at,
+                lessons: append.lessons,
+            })
+        };
+        Ok(Self::Append { epoch, appends: appends.into_iter().map(row).collect::<Result<_, StoreError>>()? })
     }
 
     pub(super) fn save_plan(plan: &Plan, facts: &[u8]) -> Result<Self, StoreError> {
@@ -80,7 +106,7 @@ impl Write {
     pub(super) fn ends_or_begins(&self) -> bool {
         match self {
             Self::Own { .. } => true,
-            Self::Append { appends, .. } => appends.iter().any(|append| !append.summary.status.is_live()),
+            Self::Append { appends, .. } => appends.iter().any(|append| !append.is_live),
             Self::SavePlan(_) | Self::SaveBlob { .. } | Self::Submit { .. } | Self::Answer { .. } => false,
         }
     }
@@ -104,11 +130,60 @@ impl From<StoreError> for Refusal {
     }
 }
 
+/// What one transaction knows and owes: the present epoch, the journal's chain, keys whose oldest durations go.
+pub(super) struct Batch {
+    epoch: u64,
+    journal: Chain,
+    keys_learnt: BTreeSet<String>,
+}
+
+/// Where the streams stand that this process appended to. Nobody else appends while its epoch is the present one.
+#[derive(Default)]
+pub(super) struct KnownStreams {
+    epoch: u64,
+    chains: HashMap<RunId, Chain>,
+}
+
+impl KnownStreams {
+    /// A transaction was undone, and what it told with it.
+    pub(super) fn forget(&mut self) {
+        self.chains.clear();
+    }
+}
+
+impl Batch {
+    pub(super) fn begin(connection: &Connection) -> Result<Self, Refusal> {
+        Ok(Self { epoch: present_epoch(connection)?, journal: Chain::of_journal(connection)?, keys_learnt: BTreeSet::new() })
+    }
+
+    /// Where the journal stands, to go back to when a write is refused.
+    pub(super) fn mark(&self) -> Chain {
+        self.journal
+    }
+
+    pub(super) fn go_back_to(&mut self, mark: Chain) {
+        self.journal = mark;
+    }
+
+    /// Writes what is written once for all writes of the transaction.
+    pub(super) fn end(self, connection: &Connection) -> rusqlite::Result<()> {
+        for key in &self.keys_learnt {
+            forget_old_durations(connection, key)?;
+        }
+        let journal = params![self.journal.count.cast_signed(), self.journal.head.0];
+        connection.prepare_cached("UPDATE journal SET count = ?1, head = ?2 WHERE count <> ?1")?.execute(journal)?;
+        Ok(())
+    }
+}
+
 /// Does one write inside the caller's transaction.
-pub(super) fn apply(connection: &Connection, write: &Write) -> Result<u64, Refusal> {
+pub(super) fn apply(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, write: &Write) -> Result<u64, Refusal> {
     match write {
-        Write::Own { who, process } => own(connection, who, process),
-        Write::Append { epoch, appends } => append(connection, *epoch, appends),
+        Write::Own { who, process } => {
+            batch.epoch = own(connection, batch.epoch + 1, who, process)?;
+            Ok(batch.epoch)
+        }
+        Write::Append { epoch, appends } => append(connection, batch, known, *epoch, appends),
         Write::SavePlan(row) => save_plan(connection, row),
         Write::SaveBlob { digest, bytes } => save_blob(connection, digest, bytes),
         Write::Submit { json } => submit(connection, json),
@@ -121,8 +196,7 @@ fn present_epoch(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(epoch.unwrap_or(0).unsigned_abs())
 }
 
-fn own(connection: &Connection, who: &Who, process: &ProcessMark) -> Result<u64, Refusal> {
-    let epoch = present_epoch(connection)? + 1;
+fn own(connection: &Connection, epoch: u64, who: &Who, process: &ProcessMark) -> Result<u64, Refusal> {
     connection.execute(
         "INSERT INTO epochs (epoch, taken_by, process) VALUES (?1, ?2, ?3)",
         params![epoch.cast_signed(), to_json(who)?, to_json(process)?],
@@ -130,25 +204,26 @@ fn own(connection: &Connection, who: &Who, process: &ProcessMark) -> Result<u64,
     Ok(epoch)
 }
 
-fn append(connection: &Connection, epoch: u64, appends: &[StreamAppend]) -> Result<u64, Refusal> {
-    let present = present_epoch(connection)?;
-    if present != epoch {
-        return Err(StoreError::Fenced { mine: epoch, present }.into());
+fn append(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, epoch: u64, appends: &[AppendRow]) -> Result<u64, Refusal> {
+    if batch.epoch != epoch {
+        return Err(StoreError::Fenced { mine: epoch, present: batch.epoch }.into());
     }
-    let mut journal = Chain::of_journal(connection)?;
+    if known.epoch != epoch {
+        *known = KnownStreams { epoch, chains: HashMap::new() };
+    }
     for append in appends {
-        append_stream(connection, epoch, append, &mut journal)?;
-        save_summary(connection, &append.summary)?;
+        append_stream(connection, batch, known, append)?;
+        save_summary(connection, append)?;
         for lesson in &append.lessons {
-            learn(connection, lesson)?;
+            learn(connection, batch, lesson)?;
         }
     }
-    connection.prepare_cached("UPDATE journal SET count = ?1, head = ?2")?.execute(params![journal.count.cast_signed(), journal.head.0])?;
     Ok(0)
 }
 
 /// Length, head and newest time of a stream; of the journal, length and head.
-struct Chain {
+#[derive(Clone, Copy)]
+pub(super) struct Chain {
     count: u64,
     head: Head,
     at_micros: i64,
@@ -178,8 +253,11 @@ fn broken_head(of: &str) -> Refusal {
     Refusal::Store(StoreError::Corrupt { reason: format!("the head of {of} is missing or not a digest; run `glidepath audit verify`") })
 }
 
-fn append_stream(connection: &Connection, epoch: u64, append: &StreamAppend, journal: &mut Chain) -> Result<(), Refusal> {
-    let mut stream = Chain::of_stream(connection, &append.run)?;
+fn append_stream(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, append: &AppendRow) -> Result<(), Refusal> {
+    let mut stream = match known.chains.get(&append.run) {
+        Some(chain) => *chain,
+        None => Chain::of_stream(connection, &append.run)?,
+    };
     if stream.count != append.expected_seq {
         return Err(StoreError::Conflict { run: append.run.clone(), present: stream.count, expected: append.expected_seq }.into());
     }
@@ -193,19 +271,19 @@ fn append_stream(connection: &Connection, epoch: u64, append: &StreamAppend, jou
     )?;
     for event in &append.events {
         stream.count += 1;
-        journal.count += 1;
-        let row = StoredRow::new(stream.count, epoch, Timestamp::from_micros(stream.at_micros), event);
-        stream.head = stream.head.after_event(append.run.as_str(), &row);
-        journal.head = journal.head.after_stream(stream.head);
+        batch.journal.count += 1;
+        let place = Place { seq: stream.count, epoch: batch.epoch, at_micros: stream.at_micros };
+        stream.head = stream.head.after_event(append.run.as_str(), place, event);
+        batch.journal.head = batch.journal.head.after_stream(stream.head);
         insert.execute(params![
-            journal.count.cast_signed(),
+            batch.journal.count.cast_signed(),
             append.run.as_str(),
-            row.seq.cast_signed(),
-            row.epoch.cast_signed(),
-            row.at_micros,
-            row.kind,
-            row.version,
-            row.payload,
+            place.seq.cast_signed(),
+            place.epoch.cast_signed(),
+            place.at_micros,
+            event.kind,
+            event.version,
+            event.json,
             stream.head.0,
         ])?;
     }
@@ -215,6 +293,10 @@ fn append_stream(connection: &Connection, epoch: u64, append: &StreamAppend, jou
         stream.head.0,
         stream.at_micros
     ])?;
+    match append.is_live {
+        true => known.chains.insert(append.run.clone(), stream),
+        false => known.chains.remove(&append.run),
+    };
     Ok(())
 }
 
@@ -228,20 +310,30 @@ fn list_stream(connection: &Connection, run: &RunId) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn save_summary(connection: &Connection, summary: &RunSummary) -> Result<(), Refusal> {
-    connection.prepare_cached("INSERT OR REPLACE INTO runs (run, started_at, live, summary) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        summary.run.as_str(),
-        summary.started_at.as_micros(),
-        summary.status.is_live(),
-        to_json(summary)?
-    ])?;
+/// Most summaries replace one that has the same place in the lists; only its row is then touched, no index.
+fn save_summary(connection: &Connection, append: &AppendRow) -> Result<(), Refusal> {
+    let values = params![append.run.as_str(), append.started_at.as_micros(), append.is_live, append.summary];
+    let changed =
+        connection.prepare_cached("UPDATE runs SET summary = ?4 WHERE run = ?1 AND started_at = ?2 AND live = ?3")?.execute(values)?;
+    if changed == 0 {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO runs (run, started_at, live, summary) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(values)?;
+    }
     Ok(())
 }
 
-fn learn(connection: &Connection, lesson: &Lesson) -> Result<(), Refusal> {
+fn learn(connection: &Connection, batch: &mut Batch, lesson: &Lesson) -> Result<(), Refusal> {
     match lesson {
         Lesson::Outcome { component, landed, rolled_back, at } => learn_outcome(connection, component, *landed, *rolled_back, *at),
-        Lesson::Duration { key, took_ms, at: _ } => learn_duration(connection, key, *took_ms),
+        Lesson::Duration { key, took_ms, at: _ } => {
+            let millis = i64::try_from(took_ms.0).unwrap_or(i64::MAX);
+            connection.prepare_cached("INSERT INTO durations (key, took_ms) VALUES (?1, ?2)")?.execute(params![key, millis])?;
+            if !batch.keys_learnt.contains(key) {
+                batch.keys_learnt.insert(key.clone());
+            }
+            Ok(())
+        }
     }
 }
 
@@ -265,9 +357,7 @@ fn learn_outcome(
     Ok(())
 }
 
-fn learn_duration(connection: &Connection, key: &str, took_ms: Millis) -> Result<(), Refusal> {
-    let millis = i64::try_from(took_ms.0).unwrap_or(i64::MAX);
-    connection.prepare_cached("INSERT INTO durations (key, took_ms) VALUES (?1, ?2)")?.execute(params![key, millis])?;
+fn forget_old_durations(connection: &Connection, key: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "DELETE FROM durations WHERE key = ?1

@@ -45,7 +45,7 @@ const CASES: [(&str, &str); 13] = [
     (
         "DELETE FROM events WHERE run LIKE '%2'; DELETE FROM streams WHERE run LIKE '%2'; DELETE FROM runs WHERE run LIKE '%2';
          UPDATE events SET position = position - 3 WHERE position > 6; UPDATE journal SET count = 6",
-        "the first 6 events are not those that heads.log saw",
+        "heads.log saw 9 events, the database holds 6: the newest are missing",
     ),
     ("DELETE FROM streams WHERE run LIKE '%1'", "run run-000000000001 has events, but its head is missing"),
     ("UPDATE journal SET head = zeroblob(32)", "the head of the journal does not fit"),
@@ -108,6 +108,7 @@ async fn a_mirror_that_is_gone_or_edited_is_found_but_one_cut_by_a_crash_is_not(
         (whole.clone() + "3 4f2a", None),
         (whole.clone() + "3 4f2a\n" + whole.lines().last().unwrap() + "\n", None),
         (whole.replace("3 ", "5 "), Some("heads.log saw 5 events")),
+        (whole.clone() + "3 " + &"0".repeat(64) + "\n", Some("the first 3 events are not those that heads.log saw")),
         (whole.clone() + "nonsense\n", Some("is not what was written")),
     ];
     for (text, expected) in cases {
