@@ -1,0 +1,161 @@
+//! Metrics with label matchers, in the notation of PromQL.
+
+use serde::{Deserialize, Serialize};
+
+/// A metric with label matchers, in PromQL's notation. Placeholders may stand in values.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Selector {
+    /// Metric name.
+    pub metric: String,
+    /// Matchers, all of which must hold.
+    pub matchers: Vec<Matcher>,
+}
+
+/// One label matcher.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Matcher {
+    /// Label.
+    pub label: String,
+    /// `=`, `!=`, `=~` or `!~`.
+    pub operator: MatchOperator,
+    /// Value or fully anchored regular expression.
+    pub value: String,
+}
+
+/// How a label is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MatchOperator {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Matches,
+    /// `!~`
+    NotMatches,
+}
+
+impl Selector {
+    /// Reads `name{label="value",other=~"a|b"}`.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let (metric, inside) = match text.split_once('{') {
+            None => (text, None),
+            Some((metric, rest)) => (metric.trim(), Some(rest.strip_suffix('}').ok_or("a closing brace is missing at the end")?)),
+        };
+        let name_ok = |s: &str, colon: bool| {
+            s.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+                && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || (colon && b == b':'))
+        };
+        if !name_ok(metric, true) {
+            return Err(format!("`{metric}` is not a metric name"));
+        }
+        let mut matchers = Vec::new();
+        let mut rest = inside.unwrap_or("").trim();
+        while !rest.is_empty() {
+            let operator_at = rest.find(['=', '!']).ok_or_else(|| format!("`{rest}` has no comparison"))?;
+            let label = rest[..operator_at].trim();
+            if !name_ok(label, false) {
+                return Err(format!("`{label}` is not a label name"));
+            }
+            let tail = &rest[operator_at..];
+            let (operator, width) = match tail.as_bytes() {
+                [b'=', b'~', ..] => (MatchOperator::Matches, 2),
+                [b'!', b'~', ..] => (MatchOperator::NotMatches, 2),
+                [b'!', b'=', ..] => (MatchOperator::NotEqual, 2),
+                [b'=', ..] => (MatchOperator::Equal, 1),
+                _ => return Err(format!("`{tail}` does not begin with =, !=, =~ or !~")),
+            };
+            let quoted = tail[width..]
+                .trim_start()
+                .strip_prefix('"')
+                .ok_or_else(|| format!("the value of `{label}` must stand in double quotes"))?;
+            let mut value = String::new();
+            let mut end = None;
+            let mut chars = quoted.char_indices();
+            while let Some((at, c)) = chars.next() {
+                match c {
+                    '"' => {
+                        end = Some(at);
+                        break;
+                    }
+                    '\\' => match chars.next() {
+                        Some((_, 'n')) => value.push('\n'),
+                        Some((_, escaped)) => value.push(escaped),
+                        None => break,
+                    },
+                    c => value.push(c),
+                }
+            }
+            let end = end.ok_or_else(|| format!("the value of `{label}` has no closing quote"))?;
+            matchers.push(Matcher { label: label.to_owned(), operator, value });
+            rest = quoted[end + 1..].trim_start();
+            rest = match rest.strip_prefix(',') {
+                Some(next) => next.trim_start(),
+                None if rest.is_empty() => rest,
+                None => return Err(format!("a comma is missing before `{rest}`")),
+            };
+        }
+        Ok(Self { metric: metric.to_owned(), matchers })
+    }
+
+    /// This selector with one more equality.
+    #[must_use]
+    pub fn with(mut self, label: &str, value: &str) -> Self {
+        self.matchers.push(Matcher { label: label.to_owned(), operator: MatchOperator::Equal, value: value.to_owned() });
+        self
+    }
+
+    /// This selector with every value passed through `replace`.
+    #[must_use]
+    pub fn map_values(mut self, replace: impl Fn(&str) -> String) -> Self {
+        for matcher in &mut self.matchers {
+            matcher.value = replace(&matcher.value);
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.metric)?;
+        if self.matchers.is_empty() {
+            return Ok(());
+        }
+        f.write_str("{")?;
+        for (at, matcher) in self.matchers.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            let operator = match matcher.operator {
+                MatchOperator::Equal => "=",
+                MatchOperator::NotEqual => "!=",
+                MatchOperator::Matches => "=~",
+                MatchOperator::NotMatches => "!~",
+            };
+            let value = matcher.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            write!(f, "{comma}{}{operator}\"{value}\"", matcher.label)?;
+        }
+        f.write_str("}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_are_read_and_written_as_prometheus_does() {
+        for text in ["up", r#"http_requests_total{app="payments",code=~"5..",x!="a\"b",y!~"q"}"#] {
+            let read = Selector::parse(text);
+            assert_eq!(read.map(|s| s.to_string()), Ok(text.to_owned()));
+        }
+        for bad in ["", "{a=\"b\"}", "m{a=b}", "m{a=\"b\"", "m{a=\"b}", "m{a=\"b\" c=\"d\"}", "9m", "sum(rate(x[5m]))", "m{=\"x\"}"] {
+            assert!(Selector::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What holds for the whole project, and for each environment.
+
+use crate::ids::*;
+use crate::time::Millis;
+use crate::units::Share;
+use serde::{Deserialize, Serialize};
+
+/// Project-wide settings from `glidepath.yaml`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// Name of the project.
+    pub project: String,
+    /// `sqlite` in the state folder when `None`, else a store URL.
+    pub store: Option<String>,
+    /// Telemetry source that all targets use unless they scrape.
+    pub prometheus: Option<PrometheusSource>,
+    /// How long a plan may be flown after it was made.
+    pub plan_ttl_ms: Millis,
+    /// Age over which an observed fact counts as stale.
+    pub fact_age_max_ms: Millis,
+    /// What a change prefers when it does not say.
+    pub prefer: crate::change::Preference,
+    /// How regressions are sought.
+    pub verification: Verification,
+}
+
+/// A Prometheus server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrometheusSource {
+    /// Base address, such as `http://127.0.0.1:9090`.
+    pub url: String,
+    /// Bearer token, as a secret reference (`env:NAME` or `file:PATH`).
+    pub bearer: Option<String>,
+    /// Deadline of one query.
+    pub timeout_ms: Millis,
+}
+
+/// What the judge is to find, with which certainty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// Smallest rise of the bad share worth finding, as a multiple (2.0 = a doubling).
+    pub effect: f64,
+    /// Probability of finding it within the bake time.
+    pub power: Share,
+    /// False alarms allowed over the whole change.
+    pub false_alarm: Share,
+    /// Overdispersion of the counts; `None` takes the judge's conservative default.
+    pub dispersion: Option<f64>,
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self { effect: 2.0, power: Share::percent(80), false_alarm: Share::percent(1), dispersion: None }
+    }
+}
+
+/// An environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Whether one machine's own store suffices (a lock in one clone is no lock for a team).
+    pub local: bool,
+    /// Whether only a stored plan may fly here, not a change directly.
+    pub gated: bool,
+    /// Least time any exposed stage is watched; never waived by evidence.
+    pub min_bake_ms: Millis,
+    /// Longest planned bake of one stage; a stage that needs longer cannot detect.
+    pub max_bake_ms: Millis,
+    /// Greatest share of the first canary stage.
+    pub first_stage_max: Share,
+    /// How long a partial exposure may be held without progress before traffic goes to safety.
+    pub hold_limit_ms: Millis,
+    /// Verification windows after deployment: name and length. The last one observes after landing when `observe` is set.
+    pub verify: Vec<VerifyWindow>,
+}
+
+/// One verification window after a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyWindow {
+    /// `immediate`, `short`, `medium`, `long`, or the project's own name.
+    pub name: String,
+    /// Length.
+    pub length_ms: Millis,
+    /// Observes after landing and never holds the run.
+    pub observe: bool,
+}

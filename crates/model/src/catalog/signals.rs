@@ -1,0 +1,67 @@
+//! What tells a good request from a bad one.
+
+use super::Selector;
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
+
+/// What tells a good request from a bad one, and the new version from the old.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signals {
+    /// How the two sides are told apart.
+    pub split: Option<Split>,
+    /// Failed requests.
+    pub errors: Option<ErrorRatio>,
+    /// Slow requests.
+    pub slow: Option<SlowRatio>,
+    /// Plain thresholds on queries.
+    pub thresholds: Vec<ThresholdSignal>,
+}
+
+/// The label that tells the two sides apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Split {
+    /// Label name.
+    pub label: String,
+    /// Value on the new side; placeholder `{version}`.
+    pub canary: String,
+    /// Value on the old side; placeholder `{from}`.
+    pub baseline: String,
+}
+
+/// Failed over all requests, as counters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorRatio {
+    /// Selector of the failed ones.
+    pub bad: Selector,
+    /// Selector of all.
+    pub total: Selector,
+}
+
+/// Requests slower than a bound, from a histogram.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlowRatio {
+    /// Selector of the histogram, without `_bucket`.
+    pub histogram: Selector,
+    /// Bound; must be one of the histogram's bucket bounds.
+    pub limit_ms: Millis,
+}
+
+/// A value that must stay inside bounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThresholdSignal {
+    /// Name for people.
+    pub name: String,
+    /// PromQL; placeholders `{region}`, `{version}`, `{from}`.
+    pub query: String,
+    /// Least good value.
+    pub min: Option<f64>,
+    /// Greatest good value.
+    pub max: Option<f64>,
+    /// How many bad looks in a row fail the stage.
+    pub failures_max: u32,
+}

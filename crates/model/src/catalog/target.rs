@@ -1,0 +1,135 @@
+//! Where a component runs, and how it is changed, checked and undone there.
+
+use super::{ActionTemplate, Signals};
+use crate::ids::*;
+use crate::time::Millis;
+use crate::units::Money;
+use serde::{Deserialize, Serialize};
+
+/// A component in an environment: where it runs, how it is changed, checked and undone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Its name.
+    pub name: TargetName,
+    /// The component that runs here.
+    pub component: ComponentName,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Kind of runway.
+    pub infrastructure: Infrastructure,
+    /// Regions with their hosts. A target that declares none has one region named `default`.
+    pub regions: Vec<Region>,
+    /// Whether the single region was assumed.
+    pub regions_assumed: bool,
+    /// How to read the version that runs on a host. Placeholders `{host}`, `{region}`.
+    pub version_probe: Option<ActionTemplate>,
+    /// How to bring `{version}` to `{host}`.
+    pub deploy: Option<ActionTemplate>,
+    /// How to bring `{from}` back to `{host}`; `deploy` with `{version}` = the old version when left out.
+    pub undo: Option<ActionTemplate>,
+    /// How to see that `{host}` is healthy.
+    pub health: Option<ActionTemplate>,
+    /// How to save data before a risky step.
+    pub backup: Option<ActionTemplate>,
+    /// How a flag is set: placeholders `{flag}`, `{share}` (whole percent), `{value}`.
+    pub flag: Option<ActionTemplate>,
+    /// Database connection for `sql` steps.
+    pub database: Option<Database>,
+    /// Requests per second arriving, as a PromQL query or a literal.
+    pub traffic: Option<TrafficSource>,
+    /// What tells good from bad.
+    pub signals: Option<Signals>,
+    /// Where each host's OpenMetrics page is, for those without Prometheus. Placeholder `{host}`.
+    pub metrics_url: Option<String>,
+    /// Requests per second one replica can carry.
+    pub replica_capacity: Option<f64>,
+    /// Stop plus start time of a replica, where stated.
+    pub restart_ms: Option<Millis>,
+    /// Cost of one replica for one hour.
+    pub replica_hour: Option<Money>,
+    /// What may be strategies here; empty means any that fits.
+    pub strategies_allowed: Vec<String>,
+    /// File and line of the declaration, for messages.
+    pub declared_at: Option<String>,
+}
+
+impl Target {
+    /// All hosts with their regions, in order.
+    pub fn hosts(&self) -> impl Iterator<Item = (&Region, &HostName)> {
+        self.regions.iter().flat_map(|r| r.hosts.iter().map(move |h| (r, h)))
+    }
+}
+
+/// Kind of runway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Infrastructure {
+    /// Virtual or real machines.
+    Vm,
+    /// Containers without an orchestrator of their own.
+    Container,
+    /// Kubernetes.
+    Kubernetes,
+    /// Functions.
+    Serverless,
+    /// A database.
+    Database,
+    /// Routers, caches, feature-flag services.
+    Edge,
+}
+
+/// Hosts of a target in one region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Region {
+    /// Its name.
+    pub name: RegionName,
+    /// Hosts that serve.
+    pub hosts: Vec<HostName>,
+    /// Idle hosts that can take a second copy, for blue-green.
+    pub standby: Vec<HostName>,
+    /// The router in front of the hosts.
+    pub router: Option<Router>,
+    /// The region that must not change at the same time.
+    pub pair: Option<RegionName>,
+}
+
+/// A router that can weigh hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Router {
+    /// HAProxy by its runtime socket.
+    Haproxy {
+        /// Path of the admin socket.
+        socket: String,
+        /// Backend name.
+        backend: String,
+        /// Server name of a host; placeholder `{host}`.
+        server: String,
+    },
+}
+
+/// A database that `sql` steps talk to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Database {
+    /// `postgres` or `sqlite`.
+    pub engine: String,
+    /// Secret reference (`env:NAME`, `file:PATH`) of the connection string; for SQLite a path.
+    pub connection: String,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout_ms: Millis,
+    /// How long a statement may run.
+    pub statement_timeout_ms: Millis,
+}
+
+/// Where a request rate comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TrafficSource {
+    /// PromQL; placeholder `{region}`.
+    Query(String),
+    /// Requests per second over all regions, as declared: counts as assumed.
+    Assumed(f64),
+}

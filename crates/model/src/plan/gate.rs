@@ -1,0 +1,160 @@
+//! What a run waits for: gates on metrics and probes in flight, conditions at take-off.
+
+use crate::action::ActionCall;
+use crate::catalog::Selector;
+use crate::ids::*;
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
+
+/// A gate on metrics or probes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GateSpec {
+    /// What is watched, for people: `payments in eu-west at 25 %`.
+    pub subject: String,
+    /// Checks; all must pass, any regression fails.
+    pub checks: Vec<GateCheck>,
+    /// Never passes earlier than this, whatever the evidence.
+    pub min_bake_ms: Millis,
+    /// Planned length. At its end `NoRegression`, or for checks without early evidence `no regression seen`, passes.
+    pub bake_ms: Millis,
+    /// After this an undecided gate holds the stage and asks.
+    pub patience_ms: Millis,
+    /// Time between looks.
+    pub look_every_ms: Millis,
+    /// Whether evidence may end the bake before `bake_ms`.
+    pub early_promotion: bool,
+}
+
+/// One check of a gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum GateCheck {
+    /// Bad share of the new side against the old side, by the sequential judge.
+    #[serde(rename_all = "camelCase")]
+    Proportion {
+        /// `errors` or `slow`.
+        name: String,
+        /// Where counts come from.
+        source: CountSource,
+        /// Counters of the new side.
+        canary: CountSelectors,
+        /// Counters of the old side.
+        baseline: CountSelectors,
+        /// Smallest rise worth finding, as a multiple.
+        effect: f64,
+        /// False alarms allowed for this check, after splitting over checks and stages.
+        alpha: f64,
+        /// Overdispersion frozen at plan time; `None` takes the judge's conservative default.
+        dispersion: Option<f64>,
+        /// Bad share of the new side, 0 to 1, above which it fails whatever the old side does; from the objective.
+        ceiling: Option<f64>,
+        /// Bad share of the new side, 0 to 1, below which it is accepted although the ratio to the old side stays open (no errors on both).
+        #[serde(default)]
+        tolerated: Option<f64>,
+    },
+    /// A query against bounds.
+    #[serde(rename_all = "camelCase")]
+    Threshold {
+        /// Name for people.
+        name: String,
+        /// Where from.
+        source: CountSource,
+        /// PromQL, placeholders filled.
+        query: String,
+        /// Least good value.
+        min: Option<f64>,
+        /// Greatest good value.
+        max: Option<f64>,
+        /// Bad looks in a row that fail the gate.
+        failures_max: u32,
+    },
+    /// Calls that must pass at each look.
+    #[serde(rename_all = "camelCase")]
+    Probe {
+        /// Name for people.
+        name: String,
+        /// Calls, one per host.
+        calls: Vec<ActionCall>,
+        /// Failed looks in a row that fail the gate.
+        failures_max: u32,
+    },
+}
+
+/// Where counters are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CountSource {
+    /// A Prometheus server.
+    #[serde(rename_all = "camelCase")]
+    Prometheus {
+        /// Base address.
+        url: String,
+        /// Secret reference of a bearer token.
+        bearer: Option<String>,
+        /// Deadline of one query.
+        timeout_ms: Millis,
+    },
+    /// OpenMetrics pages of the hosts.
+    #[serde(rename_all = "camelCase")]
+    Scrape {
+        /// Addresses.
+        urls: Vec<String>,
+        /// Deadline of one page.
+        timeout_ms: Millis,
+    },
+}
+
+/// Counters that give bad and total.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CountSelectors {
+    /// Bad and total are counters of their own.
+    #[serde(rename_all = "camelCase")]
+    BadOfTotal {
+        /// Bad ones.
+        bad: Selector,
+        /// All.
+        total: Selector,
+    },
+    /// Total is `_count`, good is the bucket at the limit.
+    #[serde(rename_all = "camelCase")]
+    AboveLimit {
+        /// Histogram without suffix.
+        histogram: Selector,
+        /// Limit.
+        limit_ms: Millis,
+    },
+}
+
+/// A condition at take-off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TakeoffGate {
+    /// Windows and freezes of these calendars must allow a start.
+    #[serde(rename_all = "camelCase")]
+    Calendar {
+        /// Environment.
+        environment: EnvironmentName,
+        /// Calendars, whole, so that the run needs no other file.
+        calendars: Vec<crate::calendar::Calendar>,
+    },
+    /// The plan must not have expired.
+    Fresh,
+    /// These hosts must still run this version.
+    #[serde(rename_all = "camelCase")]
+    StillRuns {
+        /// Target.
+        target: TargetName,
+        /// Version.
+        version: Version,
+    },
+    /// The remaining budget must be above this share.
+    #[serde(rename_all = "camelCase")]
+    Budget {
+        /// Objective.
+        objective: String,
+        /// Remaining share at plan time.
+        remaining: f64,
+    },
+}
