@@ -187,18 +187,13 @@ fn skip(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, R
     if matches!(step.work, Work::Gate(_)) || step.phase == Phase::Verify {
         return Err("verification is never left out; `override --reason` passes it on your word, `abort` goes back".to_owned());
     }
-    if is_backup(step) {
+    if step.saves_data {
         return Err("a backup is never left out; `retry`, or `mark-done` once it was made by hand".to_owned());
     }
     if matches!(step.undo, Undo::ForwardOnly { .. }) {
         return Err("a one-way step is never left out; `retry`, `mark-done` once it was done by hand, or `abort`".to_owned());
     }
     Ok(Grant::on(step, "the step is left out; the record lists it"))
-}
-
-/// Plans name their backup steps so.
-fn is_backup(step: &Step) -> bool {
-    step.id.as_str().split('/').any(|part| part.starts_with("backup"))
 }
 
 fn override_verdict(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {

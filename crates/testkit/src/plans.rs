@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Words after the id come in pairs. Lists are separated by commas. A call is undone by a call unless `undo` says
-//! `nothing`, `leave` or `one-way`; an exposure has a safety call unless `safety` says `none`. Every call is of the
+//! `nothing`, `leave` or `one-way`; an exposure has a safety call unless `safety` says `none`. `saves data` marks a backup. Every call is of the
 //! kind the caller names, with the input `{"step": ID, "what": "do" | "undo" | "safety" | "probe" | "validate"}`.
 
 use glidepath_model::action::{ActionCall, OnUnknown};
@@ -59,7 +59,8 @@ pub fn chain_plan(kind: &str, steps: usize) -> PlanBody {
 pub fn canary_plan(kind: &str, bake: Millis) -> PlanBody {
     let gate_times =
         format!("bake {}ms min-bake {}ms patience {}ms look {}ms", bake.0, bake.0 / 2, bake.0.saturating_mul(3), (bake.0 / 4).max(1));
-    let mut text = String::from("plan hold-limit 60s items 2\ncall preflight undo nothing\ncall backup needs preflight undo leave\n");
+    let mut text =
+        String::from("plan hold-limit 60s items 2\ncall preflight undo nothing\ncall backup needs preflight saves data undo leave\n");
     text.push_str("call migrate needs backup item 0 undo leave\n");
     let mut before = "migrate".to_owned();
     for region in ["eu-west", "us-east"] {
@@ -209,6 +210,7 @@ fn step(kind: &str, work: &str, id: &str, words: &Words) -> Result<Step, String>
         id: StepId::from(id),
         title: id.to_owned(),
         phase: Phase::Deploy,
+        saves_data: word("saves") == Some("data"),
         item: words.get("item").map(|n| n.parse().map_err(|_| format!("{n} is no item"))).transpose()?,
         target: word("target").map(TargetName::from),
         environment: None,

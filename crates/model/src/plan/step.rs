@@ -46,6 +46,9 @@ pub struct Step {
     pub title: String,
     /// Phase.
     pub phase: Phase,
+    /// Whether it saves data that a later step may spoil; such a step is never left out. Plans without the mark save nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub saves_data: bool,
     /// Index into the change's items; `None` for steps of the whole change.
     pub item: Option<u32>,
     /// Target it touches.

@@ -69,7 +69,7 @@ pub(super) fn no_backup(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     for (assignment, target) in places(plan, facts) {
         let of_target = |s: &&Step| s.target.as_ref() == Some(&target.name);
         let is_risky = assignment.strategy == Strategy::ExpandContract;
-        let has_backup = plan.body.steps.iter().filter(of_target).any(|s| s.id.as_str().ends_with("/backup"));
+        let has_backup = plan.body.steps.iter().filter(of_target).any(|s| s.saves_data);
         if is_risky && !has_backup {
             findings.push(
                 Diagnostic::warning(

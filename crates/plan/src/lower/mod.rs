@@ -265,6 +265,7 @@ impl Lowering<'_> {
             id: StepId::new(format!("{}/{name}", spot.prefix)),
             title,
             phase: spot.phase,
+            saves_data: matches!(kind, Kind::Backup),
             item: Some(site.item),
             target: Some(site.target.name.clone()),
             environment: Some(site.environment.name.clone()),

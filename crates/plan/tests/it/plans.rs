@@ -62,6 +62,8 @@ fn a_schema_then_code_then_a_flag() {
         declared_at: None,
     };
     let plan = plan_of(&change(&["production"], vec![flag, version("orders", "2.0"), schema]), &facts);
+    let saving: Vec<&str> = plan.body.steps.iter().filter(|s| s.saves_data).map(|s| s.id.as_str()).collect();
+    assert_eq!(saving, ["production/orders-db/backup"], "what saves data is marked, so that nobody leaves it out");
     insta::assert_snapshot!(rendered(&plan));
 }
 

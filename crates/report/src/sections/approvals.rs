@@ -4,7 +4,7 @@ use super::Sources;
 use crate::directory::{Reach, entity, lead, name, owner_of, owners, reach};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{listed, percent, plural};
-use glidepath_model::plan::{Phase, RiskLevel, TakeoffGate};
+use glidepath_model::plan::{RiskLevel, TakeoffGate};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(2, "Prerequisites and approvals");
@@ -133,7 +133,7 @@ fn backups(of: &Sources<'_>, section: &mut Section) {
         .body
         .steps
         .iter()
-        .filter(|s| s.phase == Phase::Prepare && s.id.as_str().contains("backup"))
+        .filter(|s| s.saves_data)
         .map(|s| Text::new().plain(format!("{} ({}): ", s.title, crate::figures::estimate(&s.expected))).code(s.command.as_str()))
         .collect();
     if prepare.is_empty() {

@@ -92,7 +92,7 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
 
 fn restore(of: &Sources<'_>, section: &mut Section) {
     section.heading("Full restore");
-    let backups: Vec<&str> = of.plan.body.steps.iter().filter(|s| s.id.as_str().contains("backup")).map(|s| s.title.as_str()).collect();
+    let backups: Vec<&str> = of.plan.body.steps.iter().filter(|s| s.saves_data).map(|s| s.title.as_str()).collect();
     if backups.is_empty() {
         section.paragraph(
             Text::from("The plan makes no backup, so there is nothing to restore from. Where data can be lost, add ")

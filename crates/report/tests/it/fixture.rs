@@ -193,6 +193,7 @@ fn step(id: &str, title: &str, phase: Phase, wave: u32, stage: u32, needs: &[&st
         id: id.into(),
         title: title.to_owned(),
         phase,
+        saves_data: false,
         item: None,
         target: None,
         environment: Some("production".into()),
@@ -316,6 +317,7 @@ fn steps() -> Vec<Step> {
     let mut steps = vec![step("preflight/health", "Every host of payments and auth is healthy", Phase::Preflight, 0, 0, &[])];
     steps[0].command = "curl -fsS http://pay-1.eu:8080/healthz".to_owned();
     let mut backup = step("production/payments-db/backup", "Save payments-db", Phase::Prepare, 0, 0, &["preflight/health"]);
+    backup.saves_data = true;
     backup.command = "pg_dump --format=custom --file=payments.dump \"$PAYMENTS_DB\"".to_owned();
     backup.expected = estimate(140, 260, "stated");
     backup.undo = Undo::LeaveInPlace { reason: "a backup harms nobody".to_owned() };

@@ -27,6 +27,7 @@ pub(crate) fn step(id: &str, needs: &[&str]) -> Step {
         id: StepId::from(id),
         title: format!("do {id}"),
         phase: Phase::Deploy,
+        saves_data: false,
         item: None,
         target: Some(TargetName::from("payments-production")),
         environment: None,
