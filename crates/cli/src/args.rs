@@ -190,7 +190,7 @@ pub(crate) struct PlanArgs {
     /// Save the facts to a file, for `--facts`.
     #[arg(long, value_name = "FILE")]
     pub(crate) save_facts: Option<PathBuf>,
-    /// Show every candidate with its figures, and every finding.
+    /// Show every candidate with its figures, and of every finding why it matters and what to do.
     #[arg(long)]
     pub(crate) all: bool,
     /// Form of the answer.

@@ -37,15 +37,9 @@ pub(crate) async fn plan(world: &World, loaded: &Loaded, change: &Change, args: 
     match plan {
         Some(plan) => Ok(Planned { plan, facts, facts_bytes }),
         None if refused.is_empty() => Err(Failure { exit: Exit::BadInput, diagnostics }),
-        None => {
-            let exit = if refused.iter().any(|d| d.code == CLAIMED) { Exit::Claimed } else { Exit::Refused };
-            Err(Failure { exit, diagnostics: refused.into_iter().chain(diagnostics).collect() })
-        }
+        None => Err(Failure { exit: Exit::Refused, diagnostics: refused.into_iter().chain(diagnostics).collect() }),
     }
 }
-
-/// The planner's code for a target that a live run holds.
-const CLAIMED: Code = Code(270);
 
 /// Observes everything the change touches, and its direct dependencies.
 async fn collect(world: &World, catalog: &Catalog, change: &Change) -> Result<Facts, Failure> {

@@ -4,6 +4,7 @@
 //! ever becomes markup: plain text is escaped by the renderer that writes it. The flight card and the live view are lines of plain text,
 //! styled only where the caller says that a terminal reads them. No clock: `now` is an argument.
 
+mod alike;
 mod blast;
 mod calls;
 mod card;
@@ -31,5 +32,5 @@ pub use live::live;
 pub use markdown::to_markdown;
 pub use record::run_record;
 pub use sections::document;
-pub use summary::summary;
+pub use summary::{Detail, summary};
 pub use terminal::Style;

@@ -1,27 +1,46 @@
 //! A plan for the terminal: why it won, what it does, what it expects, what lost.
 
+use crate::alike::told_once;
 use crate::figures::{count, estimate, fold, minute, percent, plural};
 use crate::terminal::{Ink, Line, Style, table, wrapped};
 use glidepath_model::Plan;
-use glidepath_model::diagnostic::Severity;
+use glidepath_model::diagnostic::{Diagnostic, Severity};
 use glidepath_model::plan::{Prediction, RiskLevel, Undo};
 
 /// Columns of the summary at most.
 const COLUMNS_MAX: usize = 100;
-/// Lines of a list shown at most; the document has them all.
+/// Entries of a list shown at most in a short summary; the full one and the document have them all.
 const LIST_MAX: usize = 12;
 
-/// The plan in at most 100 columns.
-pub fn summary(plan: &Plan, style: Style) -> String {
+/// How much a summary tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The first entries of each list; of findings, what is wrong and what to do about warnings.
+    Short,
+    /// Every entry, and of every finding why it matters and what to do.
+    Full,
+}
+
+impl Detail {
+    const fn entries_max(self) -> usize {
+        match self {
+            Self::Short => LIST_MAX,
+            Self::Full => usize::MAX,
+        }
+    }
+}
+
+/// The plan in at most 100 columns. What the planner says of several places in the same words is told once, with the places.
+pub fn summary(plan: &Plan, style: Style, detail: Detail) -> String {
     let mut lines = header(plan);
-    lines.extend(candidates(plan));
+    lines.extend(candidates(plan, detail));
     lines.extend(items(plan));
     lines.extend(stages(plan));
     lines.extend(predictions(&plan.prediction));
-    lines.extend(way_back(plan));
-    lines.extend(ruled_out(plan));
-    lines.extend(findings(plan));
-    lines.extend(sentences("Derived and assumed", Ink::Plain, &plan.derived));
+    lines.extend(way_back(plan, detail));
+    lines.extend(ruled_out(plan, detail));
+    lines.extend(findings(plan, detail));
+    lines.extend(sentences("Derived and assumed", Ink::Plain, &plan.derived, detail));
     lines.iter().map(|l| l.render(COLUMNS_MAX, style) + "\n").collect()
 }
 
@@ -57,7 +76,7 @@ fn head(text: &str) -> [Line; 2] {
     [Line::new(), Line::of(Ink::Strong, text)]
 }
 
-fn candidates(plan: &Plan) -> Vec<Line> {
+fn candidates(plan: &Plan, detail: Detail) -> Vec<Line> {
     if plan.candidates.is_empty() {
         return Vec::new();
     }
@@ -65,7 +84,7 @@ fn candidates(plan: &Plan) -> Vec<Line> {
     let cells = plan
         .candidates
         .iter()
-        .take(LIST_MAX)
+        .take(detail.entries_max())
         .map(|c| {
             let p = &c.prediction;
             let cost = p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string);
@@ -84,7 +103,7 @@ fn candidates(plan: &Plan) -> Vec<Line> {
     if let Some(winner) = plan.candidates.first() {
         lines.extend(paragraph(Ink::Good, &format!("Why this one: {}", winner.reason)));
     }
-    for loser in plan.candidates.iter().skip(1).take(LIST_MAX) {
+    for loser in plan.candidates.iter().skip(1).take(detail.entries_max().saturating_sub(1)) {
         lines.extend(paragraph(Ink::Dim, &format!("{}: {}", loser.rank, loser.reason)));
     }
     lines
@@ -172,7 +191,7 @@ fn predictions(p: &Prediction) -> Vec<Line> {
     lines
 }
 
-fn way_back(plan: &Plan) -> Vec<Line> {
+fn way_back(plan: &Plan, detail: Detail) -> Vec<Line> {
     let one_way: Vec<String> = plan
         .body
         .steps
@@ -182,50 +201,92 @@ fn way_back(plan: &Plan) -> Vec<Line> {
             Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
         })
         .collect();
-    sentences("No way back across", Ink::Bad, &one_way)
+    sentences("No way back across", Ink::Bad, &one_way, detail)
 }
 
-fn ruled_out(plan: &Plan) -> Vec<Line> {
+fn ruled_out(plan: &Plan, detail: Detail) -> Vec<Line> {
     let all: Vec<String> =
         plan.ruled_out.iter().map(|r| format!("{} for {} in {}: {}", r.strategy, r.component, r.environment, r.fact)).collect();
-    sentences("Ruled out", Ink::Dim, &all)
+    sentences("Ruled out", Ink::Dim, &all, detail)
 }
 
-fn findings(plan: &Plan) -> Vec<Line> {
+/// Findings of one code and reason are one entry.
+fn findings(plan: &Plan, detail: Detail) -> Vec<Line> {
+    let Some(first) = plan.candidates.first() else { return finding_entries(plan, "Findings", detail) };
+    if plan.candidates.len() == 1 {
+        return finding_entries(plan, "Findings", detail);
+    }
+    finding_entries(plan, &format!("Findings on candidate {}; the others were weighed, not worked out into steps", first.rank), detail)
+}
+
+fn finding_entries(plan: &Plan, title: &str, detail: Detail) -> Vec<Line> {
     if plan.findings.is_empty() {
         return Vec::new();
     }
-    let mut lines = head("Findings").to_vec();
+    let mut lines = head(title).to_vec();
+    let mut entries: Vec<Vec<&Diagnostic>> = Vec::new();
     for finding in &plan.findings {
-        let ink = match finding.severity {
-            Severity::Error => Ink::Bad,
-            Severity::Warning => Ink::Caution,
-            Severity::Note => Ink::Dim,
+        let of_entry = |entry: &&mut Vec<&Diagnostic>| {
+            entry.first().is_some_and(|d| (d.code, d.severity, &d.reason) == (finding.code, finding.severity, &finding.reason))
         };
-        let hint = if finding.hint.is_empty() { String::new() } else { format!(" hint: {}", finding.hint) };
-        lines.extend(paragraph(ink, &format!("{}: {}{hint}", finding.code, finding.message)));
+        match entries.iter_mut().find(of_entry) {
+            Some(entry) => entry.push(finding),
+            None => entries.push(vec![finding]),
+        }
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.first().map(|d| d.severity)));
+    lines.extend(entries.iter().flat_map(|entry| finding_lines(entry, detail)));
+    lines
+}
+
+fn finding_lines(entry: &[&Diagnostic], detail: Detail) -> Vec<Line> {
+    let Some(first) = entry.first() else { return Vec::new() };
+    let (ink, word) = match first.severity {
+        Severity::Error => (Ink::Bad, "error"),
+        Severity::Warning => (Ink::Caution, "warning"),
+        Severity::Note => (Ink::Dim, "note"),
+    };
+    let mut lines = Vec::new();
+    for (at, told) in told_once(entry.iter().map(|d| d.message.as_str())).iter().enumerate() {
+        let name = if at == 0 { format!("{} {word}: ", first.code) } else { "and ".to_owned() };
+        let below = at > 0;
+        lines.extend(indented(if below { 4 } else { 2 }, ink, &format!("{name}{}", told.words())));
+    }
+    if detail == Detail::Full && !first.reason.is_empty() {
+        lines.extend(indented(4, Ink::Dim, &format!("why: {}", first.reason)));
+    }
+    if detail == Detail::Full || first.severity > Severity::Note {
+        for told in told_once(entry.iter().map(|d| d.hint.as_str()).filter(|hint| !hint.is_empty())) {
+            lines.extend(indented(4, Ink::Plain, &format!("hint: {}", told.words())));
+        }
     }
     lines
 }
 
-fn sentences(title: &str, ink: Ink, all: &[String]) -> Vec<Line> {
+fn sentences(title: &str, ink: Ink, all: &[String], detail: Detail) -> Vec<Line> {
     if all.is_empty() {
         return Vec::new();
     }
     let mut lines = head(title).to_vec();
-    for sentence in all.iter().take(LIST_MAX) {
-        lines.extend(paragraph(ink, sentence));
+    let told = told_once(all.iter().map(String::as_str));
+    for one in told.iter().take(detail.entries_max()) {
+        lines.extend(paragraph(ink, &one.words()));
     }
-    if all.len() > LIST_MAX {
-        lines.push(Line::of(Ink::Dim, format!("  and {} more; see `--format markdown`", all.len() - LIST_MAX)));
+    if told.len() > detail.entries_max() {
+        lines.push(Line::of(Ink::Dim, format!("  and {} more; `glidepath plan --all` has them", told.len() - detail.entries_max())));
     }
     lines
 }
 
 fn paragraph(ink: Ink, text: &str) -> Vec<Line> {
-    wrapped(text, COLUMNS_MAX - 4)
+    indented(2, ink, text)
+}
+
+/// Text from a column on, its further lines two columns deeper.
+fn indented(column: usize, ink: Ink, text: &str) -> Vec<Line> {
+    wrapped(text, COLUMNS_MAX - column - 2)
         .into_iter()
         .enumerate()
-        .map(|(at, l)| Line::of(Ink::Plain, if at == 0 { "  " } else { "    " }).with(ink, l))
+        .map(|(at, l)| Line::of(Ink::Plain, " ".repeat(if at == 0 { column } else { column + 2 })).with(ink, l))
         .collect()
 }

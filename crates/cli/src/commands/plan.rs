@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use crate::planning::{self, Planned};
 use crate::world::World;
 use crate::{output, project};
-use glidepath_model::Severity;
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -34,12 +33,8 @@ pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
         None => output::data(&text),
     }
     if args.format == PlanForm::Human && args.out.is_none() {
-        let warnings = planned.plan.findings.iter().filter(|d| d.severity != Severity::Note).count();
-        if warnings > 0 && !args.all {
-            output::say(&format!(
-                "\n{warnings} {}; `--all` shows reasons and what to do.",
-                if warnings == 1 { "finding" } else { "findings" }
-            ));
+        if !planned.plan.findings.is_empty() && !args.all {
+            output::say("\n`--all` says of each finding why it matters and what to do.");
         }
         output::say(&format!(
             "\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.",
@@ -59,15 +54,8 @@ fn render(planned: &Planned, args: &PlanArgs) -> String {
             } else {
                 glidepath_report::Style::Plain
             };
-            let mut text = glidepath_report::summary(&planned.plan, style);
-            if args.all {
-                for finding in &planned.plan.findings {
-                    text.push('\n');
-                    text.push_str(&output::render(finding, style == glidepath_report::Style::Ansi));
-                    text.push('\n');
-                }
-            }
-            text
+            let detail = if args.all { glidepath_report::Detail::Full } else { glidepath_report::Detail::Short };
+            glidepath_report::summary(&planned.plan, style, detail)
         }
         PlanForm::Json => serde_json::to_string_pretty(&planned.plan).unwrap_or_default(),
         PlanForm::Markdown => glidepath_report::to_markdown(&document()),

@@ -1,7 +1,8 @@
 //! The rollout document in its forms.
 
 use crate::fixture::{facts, plan, plan_titled};
-use glidepath_report::{Style, document, summary, to_html, to_json, to_markdown};
+use glidepath_model::{Code, Diagnostic, Severity};
+use glidepath_report::{Detail, Style, document, summary, to_html, to_json, to_markdown};
 
 const TITLES: [&str; 10] = [
     "Executive summary",
@@ -55,7 +56,7 @@ fn what_is_missing_says_where_to_add_it() {
 fn nothing_unfilled_or_of_the_program_leaks_into_any_form() {
     let (plan, facts) = (plan(), facts());
     let tree = document(&plan, &facts);
-    for text in [to_markdown(&tree), to_html(&tree), to_json(&tree).to_string(), summary(&plan, Style::Plain)] {
+    for text in [to_markdown(&tree), to_html(&tree), to_json(&tree).to_string(), summary(&plan, Style::Plain, Detail::Short)] {
         for leak in ["undefined", "None", "Some(", "NaN", "{host}", "{version}", "{region}", "{from}", "TODO", "null"] {
             assert!(!text.contains(leak), "{leak} in {}", &text[text.find(leak).unwrap().saturating_sub(80)..][..160]);
         }
@@ -107,7 +108,39 @@ fn contacts_and_rollback_and_the_summary_read_as_recorded() {
     let text = to_markdown(&document(&plan(), &facts()));
     insta::assert_snapshot!("rollback", text.split("## 6. Rollback").nth(1).unwrap().split("## 7.").next().unwrap());
     insta::assert_snapshot!("contacts", text.split("## 10. Contacts").nth(1).unwrap());
-    let words = summary(&plan(), Style::Plain);
+    let words = summary(&plan(), Style::Plain, Detail::Short);
     assert!(words.lines().all(|l| l.chars().count() <= 100));
     insta::assert_snapshot!("summary", words);
+}
+
+#[test]
+fn findings_of_several_places_are_told_once_with_the_places() {
+    let mut plan = plan();
+    let finding = |code: u16, severity, message: &str, hint: &str| {
+        Diagnostic::new(Code(code), severity, message).because("A name can be moved to other bytes.").hint(hint)
+    };
+    plan.findings = vec![
+        finding(315, Severity::Note, "auth 2.3.1 has no artifact digest.", "State artifact on the item."),
+        finding(315, Severity::Note, "payments 4.12.0 has no artifact digest.", "State artifact on the item."),
+        finding(310, Severity::Warning, "Steps of auth in production would wait for a person.", "Declare a probe on auth-production."),
+        finding(
+            310,
+            Severity::Warning,
+            "Steps of payments in production would wait for a person.",
+            "Declare a probe on payments-production.",
+        ),
+    ];
+    let part = |detail: Detail| {
+        let text = summary(&plan, Style::Plain, detail);
+        let from = text.find("Findings on candidate 1").unwrap_or_else(|| panic!("{text}"));
+        text[from..].lines().skip(1).take_while(|l| !l.is_empty()).map(|l| format!("{l}\n")).collect::<String>()
+    };
+    let short = "  GP0310 warning: Steps of auth in production would wait for a person. Likewise: payments.\n    \
+                 hint: Declare a probe on auth-production. Likewise: payments-production.\n  \
+                 GP0315 note: auth 2.3.1 has no artifact digest. Likewise: payments 4.12.0.\n";
+    assert_eq!(part(Detail::Short), short);
+    let full = part(Detail::Full);
+    assert_eq!(full.matches("hint: State artifact on the item.").count(), 1, "{full}");
+    assert_eq!(full.matches("why: A name can be moved to other bytes.").count(), 2, "{full}");
+    assert_eq!(serde_json::to_value(&plan).unwrap()["findings"].as_array().unwrap().len(), 4, "data stays whole");
 }
