@@ -17,6 +17,7 @@ use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver,
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
 
 /// Pages by the means this version has: a line on standard error, and the card file that the runtime rewrites.
 pub(crate) struct TerminalNotifier {
@@ -130,12 +131,17 @@ pub(crate) fn exit_of(state: &RunState) -> Exit {
 }
 
 /// Writes cards with the contacts of the facts that the plan rests on; these are read once per plan.
+///
+/// The owner writes cards on a thread of its own, the guard in the midst of its work: the store is asked through the
+/// runtime in which the writer was made, whichever of them asks.
 fn card_writer(store: Arc<dyn Store>) -> CardWriter {
+    let runtime = Handle::current();
     let known: Mutex<BTreeMap<PlanId, Option<Arc<Facts>>>> = Mutex::new(BTreeMap::new());
     Arc::new(move |plan: &Plan, state: &RunState, now| {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = known.entry(plan.id.clone()).or_insert_with(|| {
-            let stored = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(store.load_plan(plan.id.as_str())));
+            let load = || runtime.block_on(store.load_plan(plan.id.as_str()));
+            let stored = if Handle::try_current().is_ok() { tokio::task::block_in_place(load) } else { load() };
             stored.ok().and_then(|s| serde_json::from_slice(&s.facts).ok()).map(Arc::new)
         });
         glidepath_report::card(plan, facts.as_deref(), Some(state), now)

@@ -29,6 +29,15 @@ fn a_good_change_lands_provider_before_consumer() {
 }
 
 #[test]
+fn the_card_of_a_run_is_a_file_that_tells_its_end() {
+    let project = Project::fleet(&["front"], 1, 10);
+    let said = project.ok(&["run", "upgrade", "--yes"], 0);
+    assert!(!said.err.contains("panicked"), "{}", said.err);
+    let card = project.read(&format!(".glidepath/cards/{}.txt", project.run_id()));
+    assert!(card.contains("NOW      landed"), "{card}");
+}
+
+#[test]
 fn a_deploy_that_fails_for_good_brings_everything_back() {
     let project = Project::fleet(&["front", "back"], 3, 10);
     project.write("refuse/front-2-2.0.0", "no\n");
