@@ -235,7 +235,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-const CONFIG: &str = "\
+pub(crate) const CONFIG: &str = "\
 apiVersion: glidepath.dev/v1
 kind: Config
 metadata: { name: fleet }

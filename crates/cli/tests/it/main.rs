@@ -8,3 +8,4 @@ mod flights;
 mod harness;
 mod planning;
 mod projects;
+mod telemetry;

@@ -1,0 +1,183 @@
+//! Flights on telemetry that answers rubbish: what cannot be read is never taken for good news.
+
+use crate::harness::{CONFIG, Project};
+use glidepath_testkit::servers::Haproxy;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Requests per second that the counters of the good server grow by.
+const REQUESTS_PER_SECOND: f64 = 50_000.0;
+/// Share of them that fails, on both sides.
+const BAD_SHARE: f64 = 0.01;
+/// How long the slow server thinks; beyond the deadline of a question.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// What the server answers.
+#[derive(Clone, Copy, Debug)]
+enum Mood {
+    /// As Prometheus does, of counters that grow alike on both sides.
+    Good,
+    /// As Prometheus does, with this text as every value.
+    Value(&'static str),
+    /// With this status and body.
+    Says(u16, &'static str),
+    /// The good answer, too late.
+    Slow,
+    /// Half of the good answer, then nothing.
+    BreaksOff,
+}
+
+/// A server in the place of Prometheus.
+struct Oracle {
+    port: u16,
+    mood: Arc<Mutex<Mood>>,
+}
+
+impl Oracle {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let oracle = Self { port: listener.local_addr().unwrap().port(), mood: Arc::new(Mutex::new(Mood::Good)) };
+        let mood = oracle.mood.clone();
+        // The threads end with the process of the test.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let mood = *mood.lock().unwrap();
+                std::thread::spawn(move || answer(stream, mood));
+            }
+        });
+        oracle
+    }
+
+    fn becomes(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+}
+
+/// Reads one request and answers; what the other side does not read is its own affair.
+fn answer(mut stream: TcpStream, mood: Mood) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+    let request = lines.next().unwrap_or_default();
+    lines.find(String::is_empty);
+    let good = vector(&request, &value_now(&request));
+    let (status, body) = match mood {
+        Mood::Good => (200, good),
+        Mood::Value(text) => (200, vector(&request, text)),
+        Mood::Says(status, body) => (status, body.to_owned()),
+        Mood::Slow => {
+            std::thread::sleep(SLOW);
+            (200, good)
+        }
+        Mood::BreaksOff => (200, good),
+    };
+    let head =
+        format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let sent = if matches!(mood, Mood::BreaksOff) { &body[..body.len() / 2] } else { &body[..] };
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(sent.as_bytes()));
+}
+
+/// The answer to an instant query: one series, named by what was asked.
+fn vector(request: &str, value: &str) -> String {
+    let side = if request.contains("2.0.0") { "2.0.0" } else { "1.0.0" };
+    let series =
+        format!("{{\"metric\":{{\"__name__\":\"http_requests_total\",\"version\":\"{side}\"}},\"value\":[{},\"{value}\"]}}", now());
+    format!("{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":[{series}]}}}}")
+}
+
+fn value_now(request: &str) -> String {
+    let requests = (now() - 1.7e9) * REQUESTS_PER_SECOND;
+    match (request.contains("queue"), request.contains("code%3D")) {
+        (true, _) => "0".to_owned(),
+        (_, true) => format!("{}", requests * BAD_SHARE),
+        (_, false) => format!("{requests}"),
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+/// Two hosts behind a router, judged by counters and one threshold.
+fn watched_fleet(oracle: &Oracle, router: &Haproxy) -> Project {
+    let project = Project::fleet(&["payments"], 2, 10);
+    let telemetry = format!("  telemetry:\n    prometheus: {{ url: \"http://127.0.0.1:{}\", timeout: 1s }}\n", oracle.port);
+    project.write("glidepath.yaml", &(CONFIG.replace("holdLimit: 30s", "holdLimit: 6s") + &telemetry));
+    let place = format!("router: {{ haproxy: {{ socket: {}, backend: payments }} }} }}\n", router.socket("admin.sock"));
+    let catalog = project.read("catalog/services.yaml");
+    let catalog = catalog
+        .replace("payments-2 ] }\n", &format!("payments-2 ], {place}"))
+        .replace("  infrastructure: vm\n", &format!("  infrastructure: vm\n{SIGNALS}"));
+    assert!(catalog.contains("haproxy") && catalog.contains("queue_length"), "{catalog}");
+    project.write("catalog/services.yaml", &catalog);
+    project
+}
+
+/// Plans while telemetry is good; gives the plan's id.
+fn planned(project: &Project) -> String {
+    let plan: serde_json::Value = serde_json::from_str(&project.ok(&["plan", "upgrade", "--format", "json"], 0).out).unwrap();
+    let checks = plan["body"]["steps"].to_string();
+    assert!(checks.contains("proportion") && checks.contains("threshold"), "nothing is judged by telemetry: {checks}");
+    plan["id"].as_str().unwrap().to_owned()
+}
+
+const SIGNALS: &str = "  strategies: [ canary ]
+  traffic: 100000 requests/s
+  capacity: { replica: 200000 requests/s }
+  signals:
+    split: { label: version, canary: \"{version}\", baseline: \"{from}\" }
+    errors: { ratio: { bad: 'http_requests_total{code=~\"5..\"}', total: 'http_requests_total' } }
+    thresholds: [ { name: queue, query: max(queue_length), max: 100 } ]
+";
+
+#[test]
+fn a_canary_lands_on_good_telemetry() {
+    let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
+    let project = watched_fleet(&oracle, &router);
+    let plan = planned(&project);
+    project.ok(&["run", &plan, "--yes"], 0);
+}
+
+#[test]
+fn telemetry_that_answers_rubbish_never_lets_a_change_land() {
+    let moods = [
+        Mood::Says(200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vec"),
+        Mood::Says(200, "<html><body>Please sign in</body></html>"),
+        Mood::Says(500, "internal error"),
+        Mood::Says(200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}"),
+        Mood::Says(
+            200,
+            "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},\"value\":[1e300,\"1\"]}]}}",
+        ),
+        Mood::Value("NaN"),
+        Mood::Value("+Inf"),
+        Mood::Value("-5"),
+        Mood::Value("many"),
+        Mood::Slow,
+        Mood::BreaksOff,
+    ];
+    std::thread::scope(|scope| {
+        for mood in moods {
+            scope.spawn(move || never_lands(mood));
+        }
+    });
+}
+
+fn never_lands(mood: Mood) {
+    let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
+    let project = watched_fleet(&oracle, &router);
+    let plan = planned(&project);
+    oracle.becomes(mood);
+    let said = project.say(&["run", &plan, "--yes"]);
+    let words = format!("{mood:?}\n{}\n{}", said.out, said.err);
+    assert!([1, 4].contains(&said.code), "exit code {}: {words}", said.code);
+    assert!(!words.contains("panicked"), "{words}");
+    let events = project.events();
+    let passed = events.iter().find(|e| e["event"]["kind"] == "gateClosed" && e["event"]["passed"] == true);
+    assert_eq!(passed, None, "{words}");
+    assert!(events.iter().any(|e| e["event"]["kind"] == "holdBegan"), "nobody was asked: {words}");
+    assert_eq!(project.runs()[0]["status"], serde_json::json!({ "ended": "rolledBack" }), "{words}");
+    for host in ["payments-1", "payments-2"] {
+        assert_eq!(project.read(&format!("versions/{host}")).trim(), "1.0.0", "{words}");
+    }
+}
