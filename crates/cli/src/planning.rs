@@ -21,6 +21,10 @@ pub(crate) struct Planned {
 
 /// Plans a change; refusals and bad input are failures with every reason.
 pub(crate) async fn plan(world: &World, loaded: &Loaded, change: &Change, args: &PlanningArgs) -> Result<Planned, Failure> {
+    // Said before thousands of hosts are asked for what they run.
+    if let Some(refusal) = glidepath_plan::too_large(change, &loaded.catalog) {
+        return Err(Failure::new(Exit::BadInput, refusal));
+    }
     let facts = match &args.facts {
         Some(file) => read_facts(file)?,
         None => collect(world, &loaded.catalog, change).await?,

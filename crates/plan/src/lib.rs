@@ -2,7 +2,7 @@
 //!
 //! Pure and total: no clock, no randomness, no input or output; odd input gives diagnostics, never a panic. Equal inputs give equal bytes.
 //!
-//! The way of a change: `site` puts each item into each environment with what the facts say of the place; `order` sorts the items over
+//! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
 //! rules it out; `predict` gives it figures; `rank` picks one strategy per site; `lower` makes the steps; `body` puts the rest around them;
 //! `check` looks the result over.
@@ -20,10 +20,12 @@ mod outline;
 mod predict;
 mod rank;
 mod site;
+mod size;
 mod template;
 mod traffic;
 
 pub use check::check;
+pub use size::too_large;
 
 use crate::ladder::Ladders;
 use crate::notes::Notes;
@@ -82,6 +84,10 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     let sites = site::resolve(change, facts, options.now, notes);
     let levels = levels?;
     if notes.is_stuck() || sites.is_empty() {
+        return None;
+    }
+    if let Some(refusal) = size::too_large_together(&sites) {
+        notes.wrong(refusal);
         return None;
     }
     let ladders = ladder::ladders(&sites, facts);

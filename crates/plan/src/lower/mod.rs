@@ -16,23 +16,20 @@ mod gates;
 mod switch;
 
 use crate::PlanOptions;
-use crate::codes;
 use crate::command::shell_line;
 use crate::durations::{self, Kind};
 use crate::ladder::{Judge, Ladders};
 use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::site::Site;
+use crate::size;
 use calls::{Kinds, LOOK_TIMEOUT};
+use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{EnvironmentName, StepId};
 use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Phase, RetryPolicy, Step, Strategy, Undo, Work};
-use glidepath_model::{Diagnostic, Millis};
-
-/// Steps of one plan at most.
-pub(crate) const STEPS_MAX: usize = 5_000;
 
 /// What lowering works with, and what it has made.
 pub(crate) struct Lowering<'a> {
@@ -82,15 +79,8 @@ pub(crate) fn lower<'a>(
             frontier = lowering.environment(environment, &here, levels, frontier);
         }
     }
-    if lowering.steps.len() > STEPS_MAX {
-        lowering.notes.wrong(
-            Diagnostic::error(
-                codes::TOO_MANY_STEPS,
-                format!("The plan would have {} steps; at most {STEPS_MAX} are handled.", lowering.steps.len()),
-            )
-            .because("Nobody could read it, and a run of it would be slow to recover.")
-            .hint("Split the change by component or by environment."),
-        );
+    if let Some(refusal) = size::too_many(lowering.steps.len()) {
+        lowering.notes.wrong(refusal);
     }
     (lowering.steps, lowering.follow_ups)
 }

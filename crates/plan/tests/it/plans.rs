@@ -3,9 +3,10 @@
 use crate::fixture::*;
 use glidepath_model::catalog::Database;
 use glidepath_model::change::*;
-use glidepath_model::facts::{DurationFact, Sourced};
+use glidepath_model::facts::{DurationFact, Facts, Sourced};
 use glidepath_model::plan::{GateCheck, Strategy, VerificationKind, Work};
 use glidepath_model::{Millis, Share};
+use glidepath_plan::{codes, too_large};
 use serde_json::json;
 
 #[test]
@@ -163,4 +164,26 @@ fn losers_are_kept_with_the_reason() {
     let mut hurried = change.clone();
     hurried.prefer = Some(Preference::Fastest);
     assert_eq!(plan_of(&hurried, &facts).body.assignments[0].strategy, Strategy::Rolling);
+}
+
+#[test]
+fn too_many_hosts_are_refused_by_counting_before_anything_is_built() {
+    let fleet = |hosts: usize| {
+        let mut web = target("web", "production", vec![region("default", "web", hosts, false)]);
+        // Building the steps would find this as well, once per host.
+        web.deploy = None;
+        web
+    };
+    let change = change(&["production"], vec![version("web", "2.0")]);
+    let refused = |facts: &Facts| planned(&change, facts).diagnostics.iter().map(|d| (d.code, d.message.clone())).collect::<Vec<_>>();
+    let large = facts(vec![component("web", &[])], vec![fleet(10_000)], &["production"]);
+    let counted = "The plan would have at least 10000 steps, one for each host; at most 5000 are handled.";
+    assert_eq!(refused(&large), [(codes::TOO_MANY_STEPS, counted.to_owned())]);
+    let early = too_large(&change, &large.catalog).map(|d| d.message);
+    let of_target = "web-production has 10000 hosts, so the plan would have at least 10000 steps; at most 5000 are handled.";
+    assert_eq!(early.as_deref(), Some(of_target), "a caller can know it before any host is asked");
+
+    let small = facts(vec![component("web", &[])], vec![fleet(3)], &["production"]);
+    assert_eq!(too_large(&change, &small.catalog), None);
+    assert!(refused(&small).iter().all(|(code, _)| *code == codes::TARGET_CANNOT));
 }
