@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use glidepath_model::{Code, Diagnostic, Severity};
 use glidepath_ports::StoreError;
+use glidepath_runtime::RuntimeError;
 
 /// Why a command ends early.
 #[derive(Clone, Debug)]
@@ -27,23 +28,51 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let (code, exit, hint) = match &error {
-            StoreError::NotFound { .. } => {
-                (Code(651), Exit::BadInput, "see `glidepath status --all` and `glidepath history` for what there is")
-            }
-            StoreError::Fenced { .. } => {
-                (Code(500), Exit::Internal, "another process flies the runs of this project now; `glidepath watch` shows it")
-            }
-            StoreError::Conflict { .. } => (Code(501), Exit::Internal, "run `glidepath audit verify` and report what it says"),
-            StoreError::Full { .. } => {
-                (Code(502), Exit::Internal, "free space on the disk that holds .glidepath, then run the command again")
-            }
-            StoreError::Unavailable { .. } => {
-                (Code(503), Exit::Internal, "check that the .glidepath folder exists and can be written by you")
-            }
-            StoreError::Corrupt { .. } => (Code(504), Exit::Internal, "run `glidepath audit verify`; a newer version may have written it"),
+        let (code, exit) = match &error {
+            StoreError::NotFound { .. } => (Code(651), Exit::BadInput),
+            StoreError::Fenced { .. } => (Code(500), Exit::Internal),
+            StoreError::Conflict { .. } => (Code(501), Exit::Internal),
+            StoreError::Full { .. } => (Code(502), Exit::Internal),
+            StoreError::Unavailable { .. } => (Code(503), Exit::Internal),
+            StoreError::Corrupt { .. } => (Code(504), Exit::Internal),
         };
-        Self::new(exit, Diagnostic::new(code, Severity::Error, error.to_string()).hint(hint))
+        Self::new(exit, Diagnostic::new(code, Severity::Error, error.to_string()).hint(next_after(&error)))
+    }
+}
+
+/// What to do about a store that failed.
+fn next_after(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::NotFound { .. } => "see `glidepath status --all` and `glidepath history` for what there is",
+        StoreError::Fenced { .. } => "another process flies the runs of this project now; `glidepath watch` shows it",
+        StoreError::Conflict { .. } => {
+            "run the command again; if it comes again, `glidepath audit verify` says whether something else wrote to the journal"
+        }
+        StoreError::Full { .. } => "free space on the disk that holds .glidepath (`df -h .glidepath`), then run the command again",
+        StoreError::Unavailable { .. } => {
+            "see that the folder exists and that you may write to it (`ls -ld .glidepath`), and who keeps the database locked (`fuser .glidepath/glidepath.db`)"
+        }
+        StoreError::Corrupt { .. } => {
+            "use the version that wrote it (`glidepath --version` shows this one); `glidepath audit verify` names what was changed; \
+             to begin anew without its history, once nothing is in flight: `mv .glidepath .glidepath.old`, then plan again"
+        }
+    }
+}
+
+impl From<RuntimeError> for Failure {
+    fn from(error: RuntimeError) -> Self {
+        let digits = error.code().trim_start_matches("GP").parse().unwrap_or(652);
+        let text = error.to_string();
+        let message = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
+        let hint = match &error {
+            RuntimeError::Fenced { .. } => "nothing is lost: `glidepath watch` shows the process that flies the runs now".to_owned(),
+            RuntimeError::Store(store) => format!("{}; `glidepath resume RUN` goes on with a run", next_after(store)),
+            RuntimeError::BrokenRun { run, .. } => format!(
+                "`glidepath audit verify` says whether the journal was changed; .glidepath/cards/{run}.txt has the commands that bring traffic to safety by hand"
+            ),
+            RuntimeError::NoProcessMark(_) => "mount /proc where the program runs: `mount -t proc proc /proc`".to_owned(),
+        };
+        Self::new(Exit::Internal, Diagnostic::error(Code(digits), message).hint(hint))
     }
 }
 
@@ -54,5 +83,46 @@ impl From<std::io::Error> for Failure {
             Diagnostic::error(Code(652), format!("the operating system refused: {error}"))
                 .hint("check that the folder exists, that you may write to it and that its disk has room"),
         )
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::panic, reason = "a test says what it found")]
+mod tests {
+    use super::*;
+    use glidepath_model::RunId;
+
+    /// All errors of the store.
+    fn stores() -> Vec<StoreError> {
+        let reason = || "x".to_owned();
+        vec![
+            StoreError::NotFound { what: reason() },
+            StoreError::Fenced { mine: 1, present: 2 },
+            StoreError::Conflict { run: RunId::new("run-1"), present: 2, expected: 1 },
+            StoreError::Full { reason: reason() },
+            StoreError::Unavailable { place: reason(), reason: reason() },
+            StoreError::Corrupt { reason: reason() },
+        ]
+    }
+
+    #[test]
+    fn every_failure_of_store_and_runtime_names_a_command_to_type_next() {
+        let runtime = stores().into_iter().map(RuntimeError::Store).chain([
+            RuntimeError::Fenced { mine: 1, present: 2 },
+            RuntimeError::BrokenRun { run: RunId::new("run-1"), reason: "x".to_owned() },
+            RuntimeError::NoProcessMark("x".to_owned()),
+        ]);
+        for failure in stores().into_iter().map(Failure::from).chain(runtime.map(Failure::from)) {
+            for diagnostic in failure.diagnostics {
+                assert!(diagnostic.hint.matches('`').count() >= 2, "{}: {}", diagnostic.code, diagnostic.hint);
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_not_understood_says_how_to_begin_anew() {
+        let failure = Failure::from(StoreError::Corrupt { reason: "schema version 3".to_owned() });
+        let Some(diagnostic) = failure.diagnostics.first() else { panic!("no diagnostic") };
+        assert!(diagnostic.hint.contains("`mv .glidepath .glidepath.old`"), "{}", diagnostic.hint);
     }
 }

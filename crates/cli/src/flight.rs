@@ -13,7 +13,7 @@ use glidepath_model::request::Who;
 use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
 use glidepath_ports::store::Submission;
 use glidepath_ports::{CancelToken, Notifier, Store};
-use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Runtime, RuntimeError, Until};
+use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Runtime, Until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,16 +55,6 @@ pub(crate) fn deps(world: &World, view: Arc<View>) -> Deps {
     }
 }
 
-impl From<RuntimeError> for Failure {
-    fn from(error: RuntimeError) -> Self {
-        let digits = error.code().trim_start_matches("GP").parse().unwrap_or(652);
-        let text = error.to_string();
-        let message = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
-        let hint = "`glidepath status` shows where every run stands; `glidepath resume RUN` goes on with one";
-        Self::new(Exit::Internal, Diagnostic::error(Code(digits), message).hint(hint))
-    }
-}
-
 /// What a flight begins with.
 pub(crate) enum Beginning {
     /// A submission to leave.
@@ -98,7 +88,7 @@ async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> R
     match end {
         FlightEnd::Refused { line } => {
             let exit = if line.contains("held by run-") { Exit::Claimed } else { Exit::Refused };
-            return Err(Failure::new(exit, Diagnostic::error(Code(658), line).hint("`glidepath status` shows what flies")));
+            return Err(Failure::new(exit, Diagnostic::error(Code(658), line).hint("`glidepath status` shows what flies; run this again when it has ended, or end it with `glidepath abort RUN --reason \"...\"`")));
         }
         FlightEnd::Interrupted | FlightEnd::HeldByAnother => {
             // Only a journal that can be read may be called safe.

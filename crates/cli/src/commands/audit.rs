@@ -29,7 +29,7 @@ pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
     let diagnostics = audit.findings.into_iter().map(|line| {
         Diagnostic::error(Code(657), line)
             .because("the journal is evidence: it says something else now than when it was written")
-            .hint("keep the .glidepath folder as it is and compare it with a backup")
+            .hint("keep the folder as it is (`cp -a .glidepath glidepath-evidence`) and compare it with a backup; to go on, put the backup in its place")
     });
     Err(Failure { exit: Exit::Internal, diagnostics: diagnostics.collect() })
 }
