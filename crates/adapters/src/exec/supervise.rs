@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -128,8 +129,9 @@ async fn fly(
         // A full disk must not keep an undo from running; the file only helps when this supervisor is killed.
         let _ = write_command(dir, &mark);
     }
-    let (stdout, stdout_drain) = capture(child.stdout.take(), redactor, reporter);
-    let (stderr, stderr_drain) = capture(child.stderr.take(), redactor, reporter);
+    let moved = Arc::new(Notify::new());
+    let (stdout, stdout_drain) = capture(child.stdout.take(), redactor, reporter, &moved);
+    let (stderr, stderr_drain) = capture(child.stderr.take(), redactor, reporter, &moved);
 
     let grace = GRACE_MAX.min(time_left / 10);
     let (status, stopped) = tokio::select! {
@@ -137,7 +139,7 @@ async fn fly(
         _ = asked.recv() => (end_group(&mut child, group, grace).await, Some(Stopped::Asked)),
         () = tokio::time::sleep(time_left - grace) => (end_group(&mut child, group, grace).await, Some(Stopped::Deadline)),
     };
-    settle(&[&stdout, &stderr]).await;
+    settle(&[&stdout, &stderr], &moved).await;
     let ending = Ending::Ended {
         exit_code: status.and_then(|s| s.code()),
         signal: status.and_then(|s| s.signal()),
@@ -184,39 +186,46 @@ fn capture<R: AsyncRead + Unpin + Send + 'static>(
     pipe: Option<R>,
     redactor: &Redactor,
     reporter: &Arc<Reporter>,
+    moved: &Arc<Notify>,
 ) -> (Shared, JoinHandle<()>) {
     let stream = Arc::new(Mutex::new(Stream { capture: Capture::new(redactor.clone()), last_byte_at: Instant::now(), ended: false }));
     let shared = Arc::clone(&stream);
-    let reporter = Arc::clone(reporter);
+    let (reporter, moved) = (Arc::clone(reporter), Arc::clone(moved));
     let mut lines = Lines::new(redactor.clone());
     let task = tokio::spawn(async move {
         let mut buffer = vec![0; 64 * 1024];
         if let Some(mut pipe) = pipe {
             while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
                 lines.push(&buffer[..read], |line| reporter.line(line));
-                let mut stream = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                stream.capture.push(&buffer[..read]);
-                stream.last_byte_at = Instant::now();
+                {
+                    let mut stream = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    stream.capture.push(&buffer[..read]);
+                    stream.last_byte_at = Instant::now();
+                }
+                moved.notify_one();
             }
         }
         shared.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        moved.notify_one();
     });
     (stream, task)
 }
 
 /// Waits until all that the command wrote has been read: both streams have ended, or (a background process holds
-/// them open) nothing more comes.
-async fn settle(streams: &[&Shared]) {
+/// them open) nothing more comes. `moved` tells of every piece read and of every end.
+async fn settle(streams: &[&Shared], moved: &Notify) {
     let began = Instant::now();
-    while began.elapsed() < DRAIN_MAX {
-        let settled = streams.iter().all(|stream| {
+    while let Some(room) = DRAIN_MAX.checked_sub(began.elapsed()) {
+        let quiet_in = |stream: &&Shared| {
             let stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
-            stream.ended || stream.last_byte_at.max(began).elapsed() > QUIET
-        });
-        if settled {
+            if stream.ended { Duration::ZERO } else { QUIET.saturating_sub(stream.last_byte_at.max(began).elapsed()) }
+        };
+        let longest = streams.iter().map(quiet_in).max().unwrap_or_default();
+        if longest.is_zero() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        // Whether something moved or the time went by, the streams are looked at again.
+        let _ = timeout(longest.min(room), moved.notified()).await;
     }
 }
 
