@@ -77,6 +77,8 @@ pub enum Until {
     RunEnds(RunId),
     /// This run has ended or needs an operator.
     RunRests(RunId),
+    /// The caller cancels.
+    Cancelled,
 }
 
 /// Why flying or following was left.
@@ -288,6 +290,7 @@ impl Runtime {
     async fn follow_once(&self, until: &Until, number: Option<u64>, followed: &mut Followed) -> Result<bool, RuntimeError> {
         let run = match until {
             Until::NoLiveRuns => return Ok(self.deps.store.runs(true, 1).await?.is_empty()),
+            Until::Cancelled => return Ok(false),
             Until::RunEnds(run) | Until::RunRests(run) => run,
         };
         if let Some(number) = number
@@ -333,7 +336,7 @@ struct Followed {
 impl Until {
     pub(crate) fn is_reached_by(&self, run: &RunId, status: RunStatus) -> bool {
         match self {
-            Self::NoLiveRuns => false,
+            Self::NoLiveRuns | Self::Cancelled => false,
             Self::RunEnds(waited) => waited == run && !status.is_live(),
             Self::RunRests(waited) => waited == run && (!status.is_live() || status == RunStatus::NeedsOperator),
         }

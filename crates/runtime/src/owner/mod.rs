@@ -167,6 +167,7 @@ impl Owner {
         }
         match until {
             Until::NoLiveRuns => self.flights.is_empty(),
+            Until::Cancelled => false,
             Until::RunEnds(run) | Until::RunRests(run) => match self.flights.get(run) {
                 None => true,
                 Some(flight) => flight.is_quiet() && until.is_reached_by(run, flight.state.status()),

@@ -1,59 +1,126 @@
 //! Runs of steps that do nothing: what the engine, the runtime and the store cost by themselves.
+//!
+//! A run costs at least twelve rows: its start and its end, two events per step. So the machine's limit for runs is
+//! its rows per second in large transactions, divided by twelve. A step's latency is the time from one step's call to
+//! the next one's: the result and the next intent share one transaction, so the limit is one commit.
 
 use crate::machine::Machine;
 use crate::rows::{Goal, Row};
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use glidepath_engine::RunState;
 use glidepath_model::action::{ActionDescriptor, OnUnknown};
 use glidepath_model::event::{Outcome, RunEnd};
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
-use glidepath_model::{Millis, Plan, RunId};
+use glidepath_model::{Event, Millis, Plan, RunId};
 use glidepath_ports::store::Submission;
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, Notifier, Store};
-use glidepath_runtime::{ActionRegistry, Deps, NoObserver, NoProgress, RealClock, Runtime, Until};
+use glidepath_runtime::{ActionRegistry, Deps, NoProgress, Observer, RealClock, Runtime, Until};
 use glidepath_store::SqliteStore;
 use glidepath_testkit::plans::{chain_plan, whole_plan};
 use glidepath_testkit::telemetry::{NoSecrets, ScriptedTelemetry};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
-/// Runs that fly at once.
-const RUNS: usize = 64;
+/// Runs that fly in all.
+const RUNS: usize = 1000;
 /// Steps of each.
 const STEPS: usize = 5;
-/// The goal, as a multiple of the machine's one-row commits per second.
-const GOAL_SHARE: f64 = 0.5;
+/// Rows that a run costs at least.
+const ROWS_PER_RUN: f64 = 12.0;
+/// The goal for runs, as a share of what the machine's rows per second allow.
+const RUNS_GOAL_SHARE: f64 = 0.2;
+/// The goal for steps, as a multiple of the machine's one-row commits per second.
+const STEPS_GOAL_SHARE: f64 = 0.5;
+/// The goal for the median latency of a step of a lone run, as a multiple of the median one-row commit.
+const MEDIAN_GOAL_FACTOR: f64 = 1.5;
+/// The goal for the 99th percentile at 16 runs at once, as a multiple of that of a one-row commit.
+const TAIL_GOAL_FACTOR: f64 = 10.0;
+/// Longest time that all runs together may take.
+const FLIGHT_MAX: Duration = Duration::from_secs(120);
 /// Kind of the action that does nothing.
 const KIND: &str = "nothing";
 
-/// 64 runs at once, 5 steps each, every event on the disk before its effect.
-pub(crate) fn steps(machine: &mut Machine) -> Result<Vec<Row>> {
+/// 1,000 runs, 5 steps each, so many at once; every event is on the disk before its effect.
+pub(crate) fn runs(machine: &mut Machine) -> Result<Vec<Row>> {
     let commits = machine.one_row_commits_per_second()?;
-    let folder = machine.folder().join("steps");
-    let seconds = tokio::runtime::Runtime::new()?.block_on(fly(&folder))?;
-    let per_second = (RUNS * STEPS) as f64 / seconds;
-    Ok(vec![Row::with_goal("engine.steps", per_second, "steps/s", Goal::AtLeast(GOAL_SHARE * commits)).limit(commits)])
+    let commit_times = machine.one_row_commit_times()?;
+    let runs_limit = machine.group_rows_per_second()? / ROWS_PER_RUN;
+    let mut rows = Vec::new();
+    for (at_once, runs_name) in [(1, "engine.runs.1"), (16, "engine.runs.16"), (64, "engine.runs.64")] {
+        let folder = machine.folder().join(runs_name);
+        let flown = tokio::runtime::Runtime::new()?.block_on(fly(&folder, at_once))?;
+        let per_second = RUNS as f64 / flown.seconds;
+        let row = match at_once {
+            64 => Row::with_goal(runs_name, per_second, "runs/s", Goal::AtLeast(RUNS_GOAL_SHARE * runs_limit)),
+            _ => Row::of_machine(runs_name, per_second, "runs/s"),
+        };
+        rows.push(row.limit(runs_limit));
+        match at_once {
+            1 => {
+                let limit = commit_times.p50_us;
+                let goal = Goal::AtMost(MEDIAN_GOAL_FACTOR * limit);
+                rows.push(Row::with_goal("engine.step-p50.1", percentile_us(&flown.steps, 0.50), "us", goal).limit(limit));
+            }
+            16 => {
+                let limit = commit_times.p99_us;
+                let goal = Goal::AtMost(TAIL_GOAL_FACTOR * limit);
+                rows.push(Row::with_goal("engine.step-p99.16", percentile_us(&flown.steps, 0.99), "us", goal).limit(limit));
+            }
+            _ => {
+                let goal = Goal::AtLeast(STEPS_GOAL_SHARE * commits);
+                rows.push(Row::with_goal("engine.steps", per_second * STEPS as f64, "steps/s", goal).limit(commits));
+            }
+        }
+    }
+    Ok(rows)
 }
 
-async fn fly(state_dir: &Path) -> Result<f64> {
+/// What a measured flight of all runs gave.
+struct Flown {
+    seconds: f64,
+    /// Times between one step's call and the next one's, sorted.
+    steps: Vec<Duration>,
+}
+
+async fn fly(state_dir: &Path, at_once: usize) -> Result<Flown> {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(state_dir)?);
     let plan = plan_of_nothing();
     store.save_plan(&plan, b"{}").await?;
-    let runtime = Runtime::new(deps(&store, state_dir))?;
-    for number in 0..RUNS {
-        let run = RunId::new(format!("run-{number:012}"));
-        runtime.submit(Submission::Start { plan: plan.id.clone(), run, who: who() }).await?;
-    }
+    let nothing = Arc::new(Nothing::default());
+    let places = Arc::new(Places(Arc::new(Semaphore::new(at_once))));
+    let runtime = Runtime::new(deps(&store, state_dir, nothing.clone(), places.clone()))?;
+    let (pilot, cancel) = (runtime.clone(), CancelToken::new());
+    let flown = cancel.clone();
+    let owner = tokio::spawn(async move { pilot.own_and_fly(&Until::Cancelled, &flown).await });
     let started = Instant::now();
-    runtime.own_and_fly(&Until::NoLiveRuns, &CancelToken::new()).await?;
+    let all_landed = async {
+        for number in 0..RUNS {
+            places.0.acquire().await?.forget();
+            let run = RunId::new(format!("run-{number:012}"));
+            let (runtime, plan) = (runtime.clone(), plan.id.clone());
+            tokio::spawn(async move { runtime.submit(Submission::Start { plan, run, who: who() }).await });
+        }
+        places.0.acquire_many(u32::try_from(at_once)?).await?.forget();
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(FLIGHT_MAX, all_landed).await.context("not every run landed in time")??;
     let seconds = started.elapsed().as_secs_f64();
+    cancel.cancel();
+    owner.await.context("the owner broke down")??;
     let ended = store.runs(false, usize::MAX).await?;
     let landed = ended.iter().filter(|run| run.status == RunStatus::Ended(RunEnd::Succeeded)).count();
     ensure!(landed == RUNS, "{landed} of {RUNS} runs landed");
-    Ok(seconds)
+    Ok(Flown { seconds, steps: nothing.latencies() })
+}
+
+fn percentile_us(sorted: &[Duration], share: f64) -> f64 {
+    let index = (share * sorted.len().saturating_sub(1) as f64).round() as usize;
+    sorted.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
 }
 
 fn plan_of_nothing() -> Plan {
@@ -67,9 +134,8 @@ fn who() -> Who {
     Who { name: "bench".to_owned(), known_by: "engine".to_owned() }
 }
 
-fn deps(store: &Arc<dyn Store>, state_dir: &Path) -> Deps {
+fn deps(store: &Arc<dyn Store>, state_dir: &Path, nothing: Arc<dyn Action>, observer: Arc<dyn Observer>) -> Deps {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let nothing: Arc<dyn Action> = Arc::new(Nothing);
     Deps {
         store: Arc::clone(store),
         actions: ActionRegistry::from_iter([nothing]),
@@ -78,7 +144,7 @@ fn deps(store: &Arc<dyn Store>, state_dir: &Path) -> Deps {
         secrets: Arc::new(NoSecrets),
         notifier: Arc::new(NoPages),
         progress: Arc::new(NoProgress),
-        observer: Arc::new(NoObserver),
+        observer,
         root: state_dir.to_owned(),
         state_dir: state_dir.to_owned(),
         card_writer: Arc::new(|_, _, _| String::new()),
@@ -87,8 +153,46 @@ fn deps(store: &Arc<dyn Store>, state_dir: &Path) -> Deps {
     }
 }
 
-/// Is done at once.
-struct Nothing;
+/// Gives a place back when a run has landed.
+struct Places(Arc<Semaphore>);
+
+impl Observer for Places {
+    fn committed(&self, _plan: &Plan, _state: &RunState, events: &[Event]) {
+        if events.iter().any(|event| matches!(event, Event::RunEnded { .. })) {
+            self.0.add_permits(1);
+        }
+    }
+
+    fn trouble(&self, line: &str) {
+        eprintln!("{line}");
+    }
+}
+
+/// Is done at once, and keeps when it was called.
+#[derive(Default)]
+struct Nothing(Mutex<Calls>);
+
+#[derive(Default)]
+struct Calls {
+    last: HashMap<RunId, Instant>,
+    between: Vec<Duration>,
+}
+
+impl Nothing {
+    fn called(&self, run: &RunId) {
+        let now = Instant::now();
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = calls.last.insert(run.clone(), now) {
+            calls.between.push(now - before);
+        }
+    }
+
+    fn latencies(&self) -> Vec<Duration> {
+        let mut found = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).between);
+        found.sort();
+        found
+    }
+}
 
 impl Action for Nothing {
     fn descriptor(&self) -> ActionDescriptor {
@@ -107,7 +211,8 @@ impl Action for Nothing {
         }
     }
 
-    fn run<'a>(&'a self, _context: &'a ActionContext, _input: &'a Value) -> BoxFuture<'a, Outcome> {
+    fn run<'a>(&'a self, context: &'a ActionContext, _input: &'a Value) -> BoxFuture<'a, Outcome> {
+        self.called(&context.run);
         Box::pin(async { Outcome::Done { outputs: BTreeMap::new() } })
     }
 }

@@ -23,13 +23,21 @@ pub(crate) struct Machine {
     folder: TempDir,
     one_row_commits: Option<f64>,
     group_rows: Option<f64>,
+    one_row_times: Option<CommitTimes>,
+}
+
+/// How long one-row commits take, in microseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct CommitTimes {
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
 }
 
 impl Machine {
     pub(crate) fn new() -> Result<Self> {
         // Beside the build's output: a real disk, where a temporary folder may be memory.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).context("no folder for the measurements")?;
-        Ok(Self { folder, one_row_commits: None, group_rows: None })
+        Ok(Self { folder, one_row_commits: None, group_rows: None, one_row_times: None })
     }
 
     /// A folder on the measured disk.
@@ -42,9 +50,18 @@ impl Machine {
         if let Some(known) = self.one_row_commits {
             return Ok(known);
         }
-        let measured = rows_per_second(&self.folder().join("one-row.db"), 1)?;
+        let (measured, mut times) = rows_per_second(&self.folder().join("one-row.db"), 1)?;
+        times.sort();
+        let at = |share: f64| times.get((share * times.len() as f64) as usize).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6);
+        self.one_row_times = Some(CommitTimes { p50_us: at(0.50), p99_us: at(0.99) });
         self.one_row_commits = Some(measured);
         Ok(measured)
+    }
+
+    /// How long each of them takes.
+    pub(crate) fn one_row_commit_times(&mut self) -> Result<CommitTimes> {
+        self.one_row_commits_per_second()?;
+        self.one_row_times.context("one-row commits were measured without their times")
     }
 
     /// Rows per second of SQLite in transactions of [`GROUP_ROWS`]; measured once.
@@ -52,7 +69,7 @@ impl Machine {
         if let Some(known) = self.group_rows {
             return Ok(known);
         }
-        let measured = rows_per_second(&self.folder().join("group.db"), GROUP_ROWS)?;
+        let (measured, _) = rows_per_second(&self.folder().join("group.db"), GROUP_ROWS)?;
         self.group_rows = Some(measured);
         Ok(measured)
     }
@@ -81,20 +98,23 @@ pub(crate) fn group_commit(machine: &mut Machine) -> Result<Vec<Row>> {
     Ok(vec![Row::of_machine("store.group-commit", machine.group_rows_per_second()?, "rows/s")])
 }
 
-fn rows_per_second(database: &Path, rows_per_commit: usize) -> Result<f64> {
+/// Rows per second, and the time of each commit.
+fn rows_per_second(database: &Path, rows_per_commit: usize) -> Result<(f64, Vec<Duration>)> {
     let mut connection = Connection::open(database)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute_batch("CREATE TABLE rows (number INTEGER PRIMARY KEY, payload TEXT NOT NULL) STRICT")?;
     let payload = "x".repeat(ROW_BYTES);
-    let (started, mut rows) = (Instant::now(), 0_usize);
+    let (started, mut rows, mut times) = (Instant::now(), 0_usize, Vec::new());
     while started.elapsed() < MEASURE_FOR {
+        let began = Instant::now();
         let transaction = connection.transaction()?;
         for _ in 0..rows_per_commit {
             transaction.prepare_cached("INSERT INTO rows (payload) VALUES (?1)")?.execute(params![payload])?;
         }
         transaction.commit()?;
+        times.push(began.elapsed());
         rows += rows_per_commit;
     }
-    Ok(rows as f64 / started.elapsed().as_secs_f64())
+    Ok((rows as f64 / started.elapsed().as_secs_f64(), times))
 }

@@ -27,7 +27,7 @@ const BENCHES: [(&[&str], Measure); 8] = [
     (&["store.one-row-commits"], machine::one_row_commits),
     (&["store.group-commit"], machine::group_commit),
     (&["store.appends"], store::appends),
-    (&["engine.steps"], engine::steps),
+    (&["engine.runs.1", "engine.step-p50.1", "engine.runs.16", "engine.step-p99.16", "engine.runs.64", "engine.steps"], engine::runs),
     (&["plan.cold", "plan.cold-memory"], process::plan_cold),
     (&["validate.1000-files"], process::validate_many_files),
     (&["run.idle-memory", "run.idle-cpu"], process::run_idle),
