@@ -2,8 +2,8 @@
 
 use crate::directory::{Reach, lead, name, reach};
 use crate::figures::{count, estimate, minute, percent, plural, second};
-use crate::flight::{newest, one_way_behind, serving, status_words, timed_line, verdict, watching, way_back};
-use crate::terminal::{Ink, Line, Style, wrapped};
+use crate::flight::{one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
+use crate::terminal::{Ink, Line, Style, hung};
 use glidepath_engine::RunState;
 use glidepath_model::plan::Undo;
 use glidepath_model::{Facts, Plan, Share, Timestamp};
@@ -18,6 +18,8 @@ const SERVING_LINES_MAX: usize = 10;
 const WAY_BACK_COMMANDS_MAX: usize = 4;
 const FACT_COLUMN: usize = 9;
 const FACT_LINES_MAX: usize = 2;
+/// A verdict carries the numbers that decide; it is the last to be cut.
+const VERDICT_LINES_MAX: usize = 4;
 const EVENTS_MAX: usize = 5;
 
 /// The flight card at `now`. Without a state it is the card before take-off.
@@ -26,14 +28,15 @@ pub fn card(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>, now: T
     lines.push(Line::of(Ink::Plain, "─".repeat(CARD_COLUMNS_MAX)));
     lines.extend(serving_lines(plan, facts, state));
     lines.extend(way_back_lines(plan, state));
-    lines.extend(fact(
-        "VERDICT",
-        state.map_or_else(|| before(plan), |s| verdict(plan, s).unwrap_or_else(|| "no gate has looked yet".to_owned())),
-    ));
+    let said = state.map_or_else(|| before(plan), |s| verdict(plan, s).unwrap_or_else(|| "no gate has looked yet".to_owned()));
+    lines.extend(fact_of("VERDICT", &said, VERDICT_LINES_MAX));
     lines.extend(next_lines(plan, state, now));
+    // Events give way to who can be reached when the screen is too small for both.
+    let holder = holder_lines(plan, facts, state);
+    let room = CARD_LINES_MAX.saturating_sub(lines.len() + holder.len() + 1);
     lines.push(Line::of(Ink::Plain, "LAST EVENTS"));
-    lines.extend(event_lines(plan, state));
-    lines.extend(holder_lines(plan, facts, state));
+    lines.extend(event_lines(plan, state, room));
+    lines.extend(holder);
     let mut shown: Vec<String> = lines.iter().map(|l| l.render(columns(l), Style::Plain)).collect();
     shown.truncate(CARD_LINES_MAX);
     shown.join("\n") + "\n"
@@ -100,13 +103,9 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>) -> Vec<Line> {
             steps => format!("the plan has {}", plural(steps, "one-way step", "one-way steps")),
         },
     };
-    let mut lines = vec![
-        Line::of(Ink::Plain, "WAY BACK (raw commands; they need nothing of this program)"),
-        Line::of(
-            Ink::Plain,
-            format!("  safe in {}, all undone in {}; {one_way}", estimate(&p.time_to_safety), estimate(&p.time_to_rollback)),
-        ),
-    ];
+    let mut lines = vec![Line::of(Ink::Plain, "WAY BACK (raw commands; they need nothing of this program)")];
+    let times = format!("safe in {}, all undone in {}; {one_way}", estimate(&p.time_to_safety), estimate(&p.time_to_rollback));
+    lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Plain, &times, CARD_COLUMNS_MAX, FACT_LINES_MAX));
     let commands = way_back(plan, state);
     if commands.is_empty() {
         lines.push(Line::of(Ink::Plain, "  nothing is exposed and nothing is in place that would have to go back"));
@@ -200,10 +199,9 @@ fn next_lines(plan: &Plan, state: Option<&RunState>, now: Timestamp) -> Vec<Line
     lines
 }
 
-fn event_lines(plan: &Plan, state: Option<&RunState>) -> Vec<Line> {
-    let lines: Vec<Line> = state
-        .map(|s| newest(s, EVENTS_MAX).into_iter().map(|e| Line::of(Ink::Plain, format!("  {}", timed_line(e, plan)))).collect())
-        .unwrap_or_default();
+fn event_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Line> {
+    let indent = Line::of(Ink::Plain, "  ");
+    let lines = state.map_or_else(Vec::new, |s| timed_lines(s, plan, indent, Ink::Plain, CARD_COLUMNS_MAX, EVENTS_MAX, room));
     if lines.is_empty() { vec![Line::of(Ink::Plain, format!("  {} plan made", second(plan.body.created_at)))] } else { lines }
 }
 
@@ -225,17 +223,11 @@ fn holder_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) ->
     lines
 }
 
-/// A named line, continued on a second one when it is long.
+/// A named statement, continued under its words when it is long.
 fn fact(name: &str, text: String) -> Vec<Line> {
-    let parts = wrapped(&text, CARD_COLUMNS_MAX - FACT_COLUMN);
-    let cut = parts.len() > FACT_LINES_MAX;
-    parts
-        .iter()
-        .take(FACT_LINES_MAX)
-        .enumerate()
-        .map(|(at, part)| {
-            let more = if cut && at + 1 == FACT_LINES_MAX { " …" } else { "" };
-            Line::of(Ink::Plain, if at == 0 { name } else { "" }).padded_to(FACT_COLUMN).with(Ink::Plain, format!("{part}{more}"))
-        })
-        .collect()
+    fact_of(name, &text, FACT_LINES_MAX)
+}
+
+fn fact_of(name: &str, text: &str, lines_max: usize) -> Vec<Line> {
+    hung(Line::of(Ink::Plain, name).padded_to(FACT_COLUMN), Ink::Plain, text, CARD_COLUMNS_MAX, lines_max)
 }

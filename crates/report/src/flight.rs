@@ -1,12 +1,16 @@
 //! What a run does now, read from its state: who serves, what watches, what comes next by itself, how to go back.
 
 use crate::figures::second;
+use crate::terminal::{Ink, Line, hung};
 use crate::timeline::component_of;
 use glidepath_engine::{Look, Mode, Progress, RunState, StepStatus};
 use glidepath_model::event::{Event, Outcome, RunEnd};
 use glidepath_model::plan::{Assignment, Phase, Strategy, Undo, Work};
 use glidepath_model::{Facts, Plan, Recorded, Share, Step, StepId, Timestamp};
 use serde_json::Value;
+
+/// Lines that one event takes at most.
+const EVENT_LINES_MAX: usize = 2;
 
 /// What one region of one target serves.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,6 +192,32 @@ pub fn event_line(event: &Event) -> Option<String> {
 pub(crate) fn timed_line(recorded: &Recorded, plan: &Plan) -> String {
     let title = |id: &StepId| plan.body.step(id).map_or_else(|| id.to_string(), |s| s.title.clone());
     format!("{} {}", second(recorded.at), event_words(&recorded.event, &title))
+}
+
+/// The newest events of at most `lines_max` lines, oldest first, each wrapped under its words; at least the newest.
+pub(crate) fn timed_lines(
+    state: &RunState,
+    plan: &Plan,
+    indent: Line,
+    ink: Ink,
+    width: usize,
+    events_max: usize,
+    lines_max: usize,
+) -> Vec<Line> {
+    let mut shown: Vec<Vec<Line>> = Vec::new();
+    let mut room = lines_max;
+    for recorded in newest(state, events_max).into_iter().rev() {
+        let line = timed_line(recorded, plan);
+        let (time, words) = line.split_once(' ').unwrap_or(("", &line));
+        let prefix = indent.clone().with(ink, format!("{time} "));
+        let lines = hung(prefix, ink, words, width, EVENT_LINES_MAX.min(lines_max.max(1)));
+        if lines.len() > room {
+            break;
+        }
+        room -= lines.len();
+        shown.push(lines);
+    }
+    shown.into_iter().rev().flatten().collect()
 }
 
 /// The newest events, oldest first. Looks of the same gate in a row count as one, the newest, so that a bake does not push out what happened.

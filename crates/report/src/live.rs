@@ -1,8 +1,8 @@
 //! The frame of the live view: title, traffic, waves and stages, the gate, what is spent, what comes next, last events.
 
 use crate::figures::{count, percent, stopwatch};
-use crate::flight::{counted, newest, serving, sign, status_words, timed_line, verdict, watching};
-use crate::terminal::{Ink, Line, Style, bar, cut, wrapped};
+use crate::flight::{counted, serving, sign, status_words, timed_lines, verdict, watching};
+use crate::terminal::{Ink, Line, Style, bar, cut, hung, wrapped};
 use crate::timeline::{Row, rows};
 use glidepath_engine::{Mode, RunState, StepStatus};
 use glidepath_model::event::RunEnd;
@@ -16,6 +16,10 @@ const WIDTH_MIN: usize = 40;
 const HEIGHT_MIN: usize = 10;
 /// Width from which bars are drawn in full.
 const WIDE: usize = 84;
+/// Lines that one statement of the lower part takes at most, in a tall frame and in a small one.
+const TALL_LINES_MAX: usize = 4;
+const SHORT_LINES_MAX: usize = 2;
+const BUDGET: &str = " budget  ";
 
 /// The live view as at most `height` lines of at most `width` columns.
 pub fn live(
@@ -32,11 +36,11 @@ pub fn live(
     let title = title(plan, state, now, width);
     let traffic = traffic(plan, state, facts, width, if tall { height / 5 } else { 2 });
     let mut below = gate(plan, state, now, width, tall);
-    below.push(spent(plan, state));
+    below.extend(spent(plan, state, width, tall));
     below.extend(next(plan, state, now, width, tall));
-    let keys = keys(plan, state);
+    let keys = keys(plan, state, width, tall);
     let heads = if tall { 4 } else { 1 };
-    let fixed = 1 + traffic.len() + below.len() + 1 + heads;
+    let fixed = 1 + traffic.len() + below.len() + keys.len() + heads;
     let free = height.saturating_sub(fixed);
     let events_room = if tall { (free / 3).clamp(1, 5) } else { usize::from(free > 4) };
     let tree = tree(plan, state, now, width, free.saturating_sub(events_room));
@@ -55,9 +59,9 @@ pub fn live(
     if tall {
         lines.push(rule("last events"));
     }
-    lines.extend(newest(state, events_room).into_iter().map(|e| Line::of(Ink::Dim, timed_line(e, plan))));
-    lines.truncate(height - 1);
-    lines.push(keys);
+    lines.extend(timed_lines(state, plan, Line::new(), Ink::Dim, width, events_room, events_room));
+    lines.truncate(height - keys.len());
+    lines.extend(keys);
     lines.iter().map(|line| line.render(width, style)).collect()
 }
 
@@ -263,7 +267,8 @@ fn step_line(step: &glidepath_model::Step, state: &RunState, now: Timestamp, wid
 fn gate(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool) -> Vec<Line> {
     let open = watching(plan, state);
     let Some((step, opened_at, look)) = open.first() else {
-        return verdict(plan, state).map(|line| Line::of(Ink::Dim, format!(" gate    {line}"))).into_iter().collect();
+        let said = verdict(plan, state).unwrap_or_default();
+        return if said.is_empty() { Vec::new() } else { named(" gate    ", Ink::Dim, &said, width, tall) };
     };
     let Work::Gate(spec) = &step.work else { return Vec::new() };
     let bake = spec.bake_ms.max(spec.min_bake_ms);
@@ -271,12 +276,10 @@ fn gate(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool)
     let more = if open.len() > 1 { format!(" (+{} more)", open.len() - 1) } else { String::new() };
     let fraction = watched.0 as f64 / bake.0.max(1) as f64;
     let bar_width = if width >= WIDE { 24 } else { 10 };
-    let mut lines = vec![
-        Line::of(Ink::Plain, " gate    ")
-            .with(Ink::Accent, bar(fraction, bar_width))
-            .with(Ink::Plain, format!(" {} of {}", stopwatch(watched.min(bake)), stopwatch(bake)))
-            .with(Ink::Plain, format!("  {}{more}", spec.subject)),
-    ];
+    let baked = Line::of(Ink::Plain, " gate    ")
+        .with(Ink::Accent, bar(fraction, bar_width))
+        .with(Ink::Plain, format!(" {} of {}  ", stopwatch(watched.min(bake)), stopwatch(bake)));
+    let mut lines = hung(baked, Ink::Plain, &format!("{}{more}", spec.subject), width, SHORT_LINES_MAX);
     let (ink, words) = match look {
         None => (Ink::Dim, "not looked yet".to_owned()),
         Some(look) => {
@@ -288,26 +291,30 @@ fn gate(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool)
             (ink, format!("{}: {}", look.verdict, look.line))
         }
     };
-    let parts = wrapped(&words, width.saturating_sub(10));
-    lines.extend(parts.iter().take(if tall { 2 } else { 1 }).map(|part| Line::of(Ink::Plain, "         ").with(ink, part)));
+    lines.extend(named("         ", ink, &words, width, tall));
     lines
 }
 
-fn spent(plan: &Plan, state: &RunState) -> Line {
+/// A line of the lower part, with as many lines as the frame has room for.
+fn named(name: &str, ink: Ink, words: &str, width: usize, tall: bool) -> Vec<Line> {
+    hung(Line::of(Ink::Plain, name), ink, words, width, if tall { TALL_LINES_MAX } else { SHORT_LINES_MAX })
+}
+
+fn spent(plan: &Plan, state: &RunState, width: usize, tall: bool) -> Vec<Line> {
     let p = &plan.prediction;
     let predicted = match p.budget_share {
         Some(share) => format!("predicted {} bad, {} of the budget", count(p.bad_requests), percent(share)),
         None => format!("predicted {} bad; no objective, so no budget", count(p.bad_requests)),
     };
     let counts: Vec<_> = watching(plan, state).into_iter().filter_map(|(_, _, look)| counted(&look?.state)).collect();
-    let line = Line::of(Ink::Plain, " budget  ");
     if counts.is_empty() {
-        return line.with(Ink::Plain, predicted);
+        return named(BUDGET, Ink::Plain, &predicted, width, tall);
     }
     let (bad, total, excess) = counts.iter().fold((0.0, 0.0, 0.0), |(b, t, e), c| (b + c.bad, t + c.total, e + c.excess));
     let ink = if excess > p.bad_requests_if_failing.max(p.bad_requests) { Ink::Bad } else { Ink::Plain };
-    line.with(ink, format!("{} bad of {} on the new side, {} too many", count(bad), count(total), count(excess)))
-        .with(Ink::Dim, format!("; {predicted}"))
+    let counted = format!("{} bad of {} on the new side, {} too many", count(bad), count(total), count(excess));
+    let line = Line::of(Ink::Plain, BUDGET).with(ink, &counted).with(Ink::Dim, format!("; {predicted}"));
+    if line.width() <= width { vec![line] } else { named(BUDGET, ink, &format!("{counted}; {predicted}"), width, tall) }
 }
 
 fn next(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool) -> Vec<Line> {
@@ -319,23 +326,24 @@ fn next(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool)
     let mut lines = Vec::new();
     // A gate that watches says more than the line about what is done now.
     if watching(plan, state).is_empty() {
-        lines.push(Line::of(Ink::Plain, " now     ").with(Ink::Strong, state.now_line(&plan.body)));
+        lines.extend(named(" now     ", Ink::Strong, &state.now_line(&plan.body), width, tall));
     }
-    let parts = wrapped(&words, width.saturating_sub(10));
-    lines.extend(
-        parts
-            .iter()
-            .take(if tall { 2 } else { 1 })
-            .enumerate()
-            .map(|(at, part)| Line::of(Ink::Plain, if at == 0 { " next    " } else { "         " }).with(Ink::Plain, part)),
-    );
+    lines.extend(named(" next    ", Ink::Plain, &words, width, tall));
     lines
 }
 
-/// What may be typed in another terminal now.
-fn keys(plan: &Plan, state: &RunState) -> Line {
+/// What may be typed in another terminal now. It is copied from the screen, so a tall frame gives it a second line before it is cut.
+fn keys(plan: &Plan, state: &RunState, width: usize, tall: bool) -> Vec<Line> {
+    let split = |line: Line, words: &str| {
+        if line.width() <= width || !tall {
+            vec![line]
+        } else {
+            wrapped(words, width.saturating_sub(1)).iter().map(|l| Line::of(Ink::Dim, format!(" {l}"))).collect()
+        }
+    };
     if state.ended.is_some() {
-        return Line::of(Ink::Dim, format!(" glidepath history {}   glidepath rollback {}", state.run, state.run));
+        let words = format!("glidepath history {0}   glidepath rollback {0}", state.run);
+        return split(Line::of(Ink::Dim, format!(" {words}")), &words);
     }
     let mut verbs: Vec<&str> = Vec::new();
     for (verb, _) in state.allowed_verbs(&plan.body) {
@@ -343,5 +351,7 @@ fn keys(plan: &Plan, state: &RunState) -> Line {
             verbs.push(verb.name());
         }
     }
-    Line::of(Ink::Dim, " in another terminal: glidepath ").with(Ink::Plain, verbs.join("|")).with(Ink::Dim, format!(" {}", state.run))
+    let verbs = verbs.join("|");
+    let line = Line::of(Ink::Dim, " in another terminal: glidepath ").with(Ink::Plain, &verbs).with(Ink::Dim, format!(" {}", state.run));
+    split(line, &format!("in another terminal: glidepath {verbs} {}", state.run))
 }

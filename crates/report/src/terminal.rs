@@ -115,14 +115,21 @@ pub(crate) fn bar(fraction: f64, width: usize) -> String {
     format!("{}{}", "█".repeat(filled), "░".repeat(width - filled))
 }
 
-/// Text in lines of at most `width` columns, broken at spaces.
+/// Text in lines of at most `width` columns, broken at spaces; a percent sign stays with its number.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
+        match words.last_mut() {
+            Some(number) if word.starts_with('%') => *number = format!("{number} {word}"),
+            Some(_) | None => words.push(word.to_owned()),
+        }
+    }
+    let mut lines = vec![String::new()];
+    for word in &words {
         let last = lines.len() - 1;
         let length = lines[last].chars().count();
         if length > 0 && length + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
+            lines.push(word.clone());
         } else {
             if length > 0 {
                 lines[last].push(' ');
@@ -131,6 +138,27 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Text after a prefix, its further lines under where it began. What has no room in `lines_max` lines ends in an ellipsis after a whole word,
+/// so that no number is ever shown in part.
+pub(crate) fn hung(prefix: Line, ink: Ink, text: &str, width: usize, lines_max: usize) -> Vec<Line> {
+    let column = prefix.width();
+    let room = width.saturating_sub(column).max(1);
+    let mut parts = wrapped(text, room);
+    if parts.len() > lines_max {
+        parts.truncate(lines_max);
+        if let Some(last) = parts.last_mut() {
+            while last.chars().count() + 2 > room
+                && let Some(space) = last.rfind(' ')
+            {
+                last.truncate(space);
+            }
+            last.push_str(" …");
+        }
+    }
+    let below = Line::of(Ink::Plain, " ".repeat(column));
+    parts.iter().enumerate().map(|(at, part)| if at == 0 { prefix.clone() } else { below.clone() }.with(ink, part)).collect()
 }
 
 /// Rows under a header; each column as wide as its widest cell, the last one takes what is left.
@@ -156,6 +184,19 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hung_text_is_broken_at_words_under_where_it_began() {
+        let shown = |lines_max: usize| {
+            hung(Line::of(Ink::Plain, "gate  "), Ink::Plain, "errors 1.1-fold, 95 % interval 0.7 to 1.6", 24, lines_max)
+                .iter()
+                .map(|l| l.render(24, Style::Plain))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(3), ["gate  errors 1.1-fold,", "      95 % interval 0.7", "      to 1.6"]);
+        assert_eq!(shown(2), ["gate  errors 1.1-fold,", "      95 % interval …"]);
+        assert_eq!(shown(1), ["gate  errors 1.1-fold, …"]);
+    }
 
     #[test]
     fn lines_are_cut_by_columns_and_never_inside_a_colour() {

@@ -49,6 +49,22 @@ fn the_live_view_fits_each_terminal_and_shows_what_matters() {
 }
 
 #[test]
+fn a_long_verdict_is_wrapped_and_keeps_its_numbers() {
+    let (plan, facts) = (plan(), facts());
+    let state = flying(&plan);
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let verdict = "undecided: errors 1.1-fold, 95 % interval 0.7 to 1.6, margin 2.0; about 45 s more to decide";
+    for (width, height) in [(80, 40), (80, 24), (64, 40)] {
+        let frame = live(&plan, &state, Some(&facts), at(NOW), width, height, Style::Plain).join("\n");
+        let gate = frame.split(" gate ").nth(1).and_then(|rest| rest.split("last events").next()).unwrap();
+        assert!(words(gate).contains(verdict), "{width}x{height}:\n{frame}");
+        assert!(frame.ends_with("run-7k2m9x4q8c1d"), "the line to copy is whole:\n{frame}");
+    }
+    let card = words(&card(&plan, Some(&facts), Some(&state), at(NOW)));
+    assert_eq!(card.matches(verdict).count(), 2, "as verdict and as last event: {card}");
+}
+
+#[test]
 fn a_styled_frame_is_the_plain_one_with_colours() {
     let plan = plan();
     let state = flying(&plan);
