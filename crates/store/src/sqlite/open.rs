@@ -23,13 +23,14 @@ const FOLDER_MODE: u32 = 0o700;
 /// Permissions of files that the store makes.
 pub(super) const FILE_MODE: u32 = 0o600;
 
-/// Makes the state folder and an empty database file when they are missing; gives the path of the database.
+/// Makes the state folder, an empty database file and the file of the owner's lock when they are missing; gives the path of the database.
 pub(super) fn prepare_files(state_dir: &Path) -> Result<PathBuf, StoreError> {
-    let refused = |error: io::Error| file_error(state_dir, &error);
-    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(state_dir).map_err(refused)?;
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(state_dir).map_err(|error| file_error(state_dir, &error))?;
     let database = state_dir.join(super::DATABASE_FILE);
     // SQLite would make the file with the process's umask; the files beside it inherit this one's permissions.
-    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&database).map_err(refused)?;
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&database).map_err(|error| file_error(&database, &error))?;
+    // Whoever may write submissions but can never own the runs would leave one that somebody else flies, and report a failure.
+    super::owner::open_lock_file(state_dir)?;
     Ok(database)
 }
 
@@ -133,7 +134,7 @@ pub(super) fn file_error(place: &Path, error: &io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { reason: format!("{} ({error})", place.display()) },
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            StoreError::Unavailable { place: place.display().to_string(), reason: format!("the folder cannot be written ({error})") }
+            StoreError::Unavailable { place: place.display().to_string(), reason: format!("it cannot be written ({error})") }
         }
         _ => StoreError::Unavailable { place: place.display().to_string(), reason: error.to_string() },
     }

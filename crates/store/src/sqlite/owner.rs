@@ -9,14 +9,19 @@ use std::path::Path;
 /// The file whose lock is the ownership.
 const LOCK_FILE: &str = "owner.lock";
 
+/// Opens the file, and makes it when it is missing.
+pub(super) fn open_lock_file(state_dir: &Path) -> Result<File, StoreError> {
+    let path = state_dir.join(LOCK_FILE);
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&path).map_err(|error| file_error(&path, &error))
+}
+
 /// Takes the lock when nobody holds it. The kernel gives it up when the file is dropped or the process dies; child
 /// processes do not inherit it, because the file is closed on exec.
 pub(super) fn try_lock(state_dir: &Path) -> Result<Option<File>, StoreError> {
-    let path = state_dir.join(LOCK_FILE);
-    let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(&path).map_err(|error| file_error(&path, &error))?;
+    let file = open_lock_file(state_dir)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(file_error(&path, &error)),
+        Err(TryLockError::Error(error)) => Err(file_error(&state_dir.join(LOCK_FILE), &error)),
     }
 }
