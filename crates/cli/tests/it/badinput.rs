@@ -1,7 +1,7 @@
 //! What may be wrong outside the words of the files: programs, folders, the state folder. Each is refused with a code, an exit code and
 //! what to do next, before anything is touched.
 
-use crate::harness::{Project, Said};
+use crate::harness::{Project, Said, wait_for};
 
 #[track_caller]
 fn refused(said: &Said, code: &str) {
@@ -44,6 +44,44 @@ fn a_state_folder_that_cannot_be_used_is_said_with_its_code() {
         }
         assert_eq!(project.read("effects.log"), "");
     }
+}
+
+/// Takes the right to write from everybody, or gives it back to the owner.
+fn set_writable(path: &std::path::Path, is_writable: bool) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).unwrap().permissions().mode();
+    let mode = if is_writable { mode | 0o200 } else { mode & !0o222 };
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_state_folder_that_may_only_be_read_is_refused_and_nothing_is_flown() {
+    let project = Project::fleet(&["front"], 1, 10).without_rights();
+    let folder = project.path().to_owned();
+    set_writable(&folder, false);
+    refused(&project.ok(&["run", "upgrade", "--yes"], 6), "GP0503");
+    set_writable(&folder, true);
+    assert_eq!((project.read("effects.log"), project.read("versions/front-1")), (String::new(), "1.0.0\n".to_owned()));
+
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let run = project.run_id();
+    let flown = project.read("effects.log");
+    let change = project.read("changes/upgrade.yaml");
+    project.write("changes/upgrade.yaml", &change.replace("to: 2.0.0", "to: 3.0.0"));
+    wait_for("the guard to leave", || project.processes().is_empty());
+    let state = folder.join(".glidepath");
+    for spoilt in [vec![state.clone()], vec![state.join("glidepath.db")], vec![state.join("owner.lock")]] {
+        spoilt.iter().for_each(|path| set_writable(path, false));
+        for words in [&["run", "upgrade", "--yes"][..], &["rollback", &run]] {
+            let said = project.ok(words, 6);
+            refused(&said, "GP0503");
+            assert!(said.err.contains(".glidepath"), "{spoilt:?}: {}", said.err);
+        }
+        spoilt.iter().for_each(|path| set_writable(path, true));
+        assert_eq!((project.read("effects.log"), project.read("versions/front-1")), (flown.clone(), "2.0.0\n".to_owned()), "{spoilt:?}");
+        assert_eq!(project.runs().len(), 1, "{spoilt:?}");
+    }
+    project.ok(&["run", "upgrade", "--yes"], 0);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A hermetic project folder and the program in it.
 
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,7 +15,12 @@ pub(crate) struct Project {
     pub(crate) folder: tempfile::TempDir,
     /// Variables of the environment that every command gets.
     variables: Vec<(String, String)>,
+    /// What starts the program, the program itself last.
+    launcher: Vec<OsString>,
 }
+
+/// Number of the user `nobody` and of its group.
+const NOBODY: u32 = 65534;
 
 /// What a command gave.
 pub(crate) struct Said {
@@ -26,7 +32,7 @@ pub(crate) struct Said {
 impl Project {
     /// An empty folder.
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
+        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new(), launcher: vec![env!("CARGO_BIN_EXE_glidepath").into()] }
     }
 
     /// A copy of one of the examples.
@@ -69,6 +75,20 @@ impl Project {
         self
     }
 
+    /// The same folder, given to a user without rights who also runs the program; whoever has no rights to begin with stays who they are.
+    pub(crate) fn without_rights(mut self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            // The program may lie where that user may not look.
+            let program = self.path().join("glidepath");
+            std::fs::copy(env!("CARGO_BIN_EXE_glidepath"), &program).unwrap();
+            give_to(self.path(), NOBODY);
+            let identity = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}")].map(OsString::from);
+            self.launcher =
+                [OsString::from("setpriv")].into_iter().chain(identity).chain(["--clear-groups".into(), program.into()]).collect();
+        }
+        self
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -89,8 +109,8 @@ impl Project {
 
     /// The program, with an environment of its own.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_glidepath"));
-        command.args(words).current_dir(self.path()).env_clear();
+        let mut command = Command::new(&self.launcher[0]);
+        command.args(&self.launcher[1..]).args(words).current_dir(self.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap()).env("HOME", self.path()).env("USER", "pilot").env("NO_COLOR", "1");
         command.envs(self.variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command
@@ -208,6 +228,14 @@ pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 fn said(output: Output) -> Said {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+}
+
+/// Makes a user the owner of a folder and everything in it.
+fn give_to(path: &Path, user: u32) {
+    std::os::unix::fs::lchown(path, Some(user), Some(user)).unwrap();
+    if path.symlink_metadata().unwrap().is_dir() {
+        std::fs::read_dir(path).unwrap().flatten().for_each(|entry| give_to(&entry.path(), user));
+    }
 }
 
 fn search(folder: &Path, needle: &[u8], found: &mut Vec<PathBuf>) {
