@@ -3,15 +3,16 @@
 //! A card is rewritten after each event: to a file beside it first, then renamed over it, so that a reader never sees half a
 //! card. While events follow each other quickly a card is written at most every 100 ms, the last one always.
 
-use crate::limits::{CARD_EVERY, CARDS_WAITING_MAX};
+use crate::limits::{CARD_EVERY, CARDS_WAITING_EASY, CARDS_WAITING_MAX};
 use crate::runtime::Observer;
 use glidepath_engine::RunState;
+use glidepath_model::event::RunEnd;
+use glidepath_model::projection::RunStatus;
 use glidepath_model::{Plan, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Makes the text of a card.
@@ -42,10 +43,14 @@ pub fn write_card(state_dir: &Path, run: &RunId, text: &str) -> io::Result<()> {
 /// Writes the cards of an owner's runs, on a thread of its own: a slow disk must not hold up what the cards tell of.
 ///
 /// Changed runs are handed over in passes, at most one every `CARD_EVERY`; a card that was not written when the next
-/// one of the same run comes is replaced by it. So a burst of short runs costs one card each.
+/// one of the same run comes is replaced by it. A run that landed before its first card was written gets none while
+/// others wait: a burst of short runs shall not hold up the cards of those that are in trouble. `glidepath card RUN`
+/// makes it from the journal.
 pub(crate) struct CardDesk {
     desk: Arc<Desk>,
     changed: BTreeSet<RunId>,
+    /// Runs in the air that have a card.
+    carded: BTreeSet<RunId>,
     passed_at: Option<Instant>,
 }
 
@@ -59,7 +64,7 @@ struct CardJob {
 struct Desk {
     tray: Mutex<Tray>,
     changed: Condvar,
-    empty: Notify,
+    emptied: Condvar,
 }
 
 #[derive(Default)]
@@ -74,7 +79,7 @@ struct Tray {
 impl CardDesk {
     /// Starts the thread; it ends after the desk is dropped and everything handed over is written.
     pub(crate) fn open(state_dir: PathBuf, writer: CardWriter, observer: Arc<dyn Observer>) -> Self {
-        let desk = Arc::new(Desk { tray: Mutex::default(), changed: Condvar::new(), empty: Notify::new() });
+        let desk = Arc::new(Desk { tray: Mutex::default(), changed: Condvar::new(), emptied: Condvar::new() });
         let of_thread = desk.clone();
         let trouble = observer.clone();
         let started =
@@ -83,7 +88,7 @@ impl CardDesk {
             desk.lock().is_closed = true;
             trouble.trouble(&format!("flight cards are not written to files: {error}; `glidepath card RUN` makes them from the journal"));
         }
-        Self { desk, changed: BTreeSet::new(), passed_at: None }
+        Self { desk, changed: BTreeSet::new(), carded: BTreeSet::new(), passed_at: None }
     }
 
     /// Says that a run changed.
@@ -99,12 +104,22 @@ impl CardDesk {
             return BTreeSet::new();
         }
         self.passed_at = Some(now);
+        self.carded.extend(self.changed.iter().cloned());
         std::mem::take(&mut self.changed)
     }
 
     /// Whether the run changed since its last card.
     pub(crate) fn is_due(&mut self, run: &RunId) -> bool {
         self.changed.remove(run)
+    }
+
+    /// Hands over what the last card of a run is to be made from.
+    pub(crate) fn hand_over_last(&mut self, plan: Arc<Plan>, state: RunState, now: Timestamp) {
+        let (has_card, changed) = (self.carded.remove(&state.run), self.changed.remove(&state.run));
+        let landed = state.status() == RunStatus::Ended(RunEnd::Succeeded);
+        if changed && (has_card || !landed || self.desk.lock().waiting.len() < CARDS_WAITING_EASY) {
+            self.hand_over(plan, state, now);
+        }
     }
 
     /// Hands over what a run's card is to be made from.
@@ -122,16 +137,9 @@ impl CardDesk {
 
     /// Waits until everything handed over is written.
     pub(crate) async fn written(&self) {
-        loop {
-            let empty = self.desk.empty.notified();
-            {
-                let tray = self.desk.lock();
-                if tray.is_closed || (tray.waiting.is_empty() && !tray.is_writing) {
-                    return;
-                }
-            }
-            empty.await;
-        }
+        let desk = self.desk.clone();
+        // When the waiting thread breaks down nobody can say more than a timeout would.
+        let _ = tokio::task::spawn_blocking(move || desk.wait_until_empty()).await;
     }
 }
 
@@ -139,12 +147,20 @@ impl Drop for CardDesk {
     fn drop(&mut self) {
         self.desk.lock().is_closed = true;
         self.desk.changed.notify_one();
+        self.desk.emptied.notify_all();
     }
 }
 
 impl Desk {
     fn lock(&self) -> MutexGuard<'_, Tray> {
         self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_until_empty(&self) {
+        let mut tray = self.lock();
+        while !tray.is_closed && (tray.is_writing || !tray.waiting.is_empty()) {
+            tray = self.emptied.wait(tray).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn write_all(&self, state_dir: &Path, writer: &CardWriter, observer: &dyn Observer) {
@@ -172,7 +188,7 @@ impl Desk {
                 let left_out = std::mem::take(&mut tray.left_out);
                 return Some((std::mem::take(&mut tray.waiting), left_out));
             }
-            self.empty.notify_waiters();
+            self.emptied.notify_all();
             if tray.is_closed {
                 return None;
             }

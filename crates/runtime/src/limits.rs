@@ -50,6 +50,8 @@ pub const HOLD_LIMIT_PART: u32 = 4;
 
 /// Shortest time between two writes of one card file.
 pub const CARD_EVERY: Duration = Duration::from_millis(100);
+/// Flight cards that may wait before runs that land without ever having had one are left without.
+pub const CARDS_WAITING_EASY: usize = 32;
 /// Flight cards that may wait to be written to files, at most; further ones are left out and counted.
 pub const CARDS_WAITING_MAX: usize = 4096;
 

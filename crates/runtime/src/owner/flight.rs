@@ -46,6 +46,15 @@ pub(crate) struct Commit {
     pub(crate) then: Vec<Then>,
 }
 
+/// An append under way, and what is due once it is in the journal.
+pub(crate) struct Committing {
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) then: Vec<Then>,
+    pub(crate) events: Vec<Event>,
+    /// Whether it begins the run's stream.
+    pub(crate) is_first: bool,
+}
+
 /// An attempt at work.
 pub(crate) struct AtWork {
     /// Tells it to end.
@@ -64,7 +73,7 @@ pub(crate) struct Flight {
     /// Inputs that wait for their turn.
     inbox: VecDeque<(Input, Then)>,
     /// Whether a commit is under way; inputs wait meanwhile.
-    pub(crate) committing: Option<(Vec<Effect>, Vec<Then>, Vec<Event>)>,
+    pub(crate) committing: Option<Committing>,
     /// Attempts at work.
     pub(crate) at_work: BTreeMap<AttemptRef, AtWork>,
     /// Adopted attempts whose deadline has passed: the engine would give them up at once, so that they are heard first.

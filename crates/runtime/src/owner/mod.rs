@@ -40,14 +40,15 @@ use crate::limits::{DRAIN_MAX, HOLD_LIMIT_PART, MESSAGES_MAX, STORE_POLL_EVERY};
 use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
 use commit::append_patiently;
 use fleet::Fleet;
-use flight::{AtWork, Commit, Flight, Then};
+use flight::{AtWork, Commit, Committing, Flight, Then};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use glidepath_engine::{Effect, Input};
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
-use glidepath_model::{RunId, StepId, TargetName, Timestamp};
+use glidepath_model::{Plan, PlanId, RunId, StepId, TargetName, Timestamp};
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{BoxFuture, CancelToken, ProcessJournal, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use submissions::{answer_patiently, poll_submissions};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -78,6 +79,8 @@ pub(crate) struct Owner {
     /// How long the store may fail while nothing is exposed.
     patience: Duration,
     flights: Fleet,
+    /// Plans of flights: many runs may fly the same.
+    plans: BTreeMap<PlanId, Weak<Plan>>,
     broken: BTreeMap<RunId, BrokenRun>,
     inbox: mpsc::Receiver<Message>,
     to_inbox: mpsc::Sender<Message>,
@@ -85,7 +88,8 @@ pub(crate) struct Owner {
     has_read_submissions: bool,
     attempts: JoinSet<(RunId, AttemptRef, Outcome)>,
     attempt_ids: HashMap<tokio::task::Id, (RunId, AttemptRef)>,
-    commits: JoinSet<(RunId, Result<(), StoreError>)>,
+    /// Polled by the loop itself: the journal's answer wakes it without a detour over another task.
+    commits: FuturesUnordered<BoxFuture<'static, (RunId, Result<(), StoreError>)>>,
     answers: JoinSet<()>,
     /// Watchers and the reader of submissions; they end with the owner.
     background: JoinSet<()>,
@@ -113,6 +117,7 @@ impl Owner {
             epoch,
             patience,
             flights: Fleet::default(),
+            plans: BTreeMap::new(),
             broken: BTreeMap::new(),
             inbox,
             to_inbox,
@@ -120,7 +125,7 @@ impl Owner {
             has_read_submissions: false,
             attempts: JoinSet::new(),
             attempt_ids: HashMap::new(),
-            commits: JoinSet::new(),
+            commits: FuturesUnordered::new(),
             answers: JoinSet::new(),
             background: JoinSet::new(),
             watches: BTreeMap::new(),
@@ -145,7 +150,7 @@ impl Owner {
             let clock = self.deps.clock.clone();
             let next_wake = self.flights.next_wake();
             tokio::select! {
-                Some(committed) = self.commits.join_next(), if !self.commits.is_empty() => self.committed(committed)?,
+                Some((run, result)) = self.commits.next(), if !self.commits.is_empty() => self.committed(&run, result)?,
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => self.attempt_ended(ended),
                 Some(message) = self.inbox.recv() => self.take_message(message).await?,
                 () = clock.sleep_until(next_wake.unwrap_or(Timestamp::EPOCH)), if next_wake.is_some() => self.wake_due(),
@@ -177,8 +182,8 @@ impl Owner {
 
     /// Takes what else is there already, so that one turn of the loop decides on all of it.
     fn take_what_is_ready(&mut self) -> Result<(), RuntimeError> {
-        while let Some(committed) = self.commits.try_join_next() {
-            self.committed(committed)?;
+        while let Some(Some((run, result))) = self.commits.next().now_or_never() {
+            self.committed(&run, result)?;
         }
         while let Some(ended) = self.attempts.try_join_next_with_id() {
             self.attempt_ended(ended);
@@ -210,32 +215,48 @@ impl Owner {
         };
         let mut patience = self.patience;
         if let Some(flight) = self.flights.touch(run) {
-            flight.committing = Some((effects, then, append.events.clone()));
+            let is_first = append.expected_seq == 0;
+            flight.committing = Some(Committing { effects, then, events: append.events.clone(), is_first });
             if !flight.state.exposures(&flight.plan.body).is_empty() {
                 patience = patience.min(flight.plan.body.hold_limit_ms.to_std() / HOLD_LIMIT_PART);
             }
         }
         let (deps, epoch, run) = (self.deps.clone(), self.epoch, run.clone());
-        self.commits.spawn(async move {
+        self.commits.push(Box::pin(async move {
             let result = append_patiently(deps.store.as_ref(), epoch, append, patience, deps.observer.as_ref()).await;
             (run, result)
-        });
+        }));
     }
 
     /// What was decided is in the journal: the world may be touched.
-    fn committed(&mut self, ended: Result<(RunId, Result<(), StoreError>), JoinError>) -> Result<(), RuntimeError> {
-        let (run, result) = ended
-            .map_err(|error| RuntimeError::Store(StoreError::Unavailable { place: "the journal".to_owned(), reason: error.to_string() }))?;
-        result?;
-        let Some(flight) = self.flights.touch(&run) else { return Ok(()) };
-        let Some((effects, then, events)) = flight.committing.take() else { return Ok(()) };
+    fn committed(&mut self, run: &RunId, result: Result<(), StoreError>) -> Result<(), RuntimeError> {
+        let Some(flight) = self.flights.touch(run) else { return result.map_err(RuntimeError::from) };
+        let Some(Committing { effects, then, events, is_first }) = flight.committing.take() else { return Ok(()) };
+        match result {
+            Ok(()) => {}
+            Err(StoreError::Conflict { .. }) if is_first => {
+                self.accepted_before(run, then);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
         self.deps.observer.committed(&flight.plan, &flight.state, &events);
-        self.cards.changed(&run);
-        self.follow_up(&run, then);
+        self.cards.changed(run);
+        self.follow_up(run, then);
         for effect in effects {
-            self.dispatch(&run, effect);
+            self.dispatch(run, effect);
         }
         Ok(())
+    }
+
+    /// The run was started by an owner that died before it answered, and has ended since: the journal has it already.
+    fn accepted_before(&mut self, run: &RunId, then: Vec<Then>) {
+        self.flights.remove(run);
+        for then in then {
+            if let Then::Answer(number, _) = then {
+                self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
+            }
+        }
     }
 
     fn follow_up(&mut self, run: &RunId, then: Vec<Then>) {
@@ -388,9 +409,7 @@ impl Owner {
     /// Lets a run go that is over. Its last card is handed over first.
     fn forget(&mut self, run: &RunId) {
         let Some(flight) = self.flights.remove(run) else { return };
-        if self.cards.is_due(run) {
-            self.cards.hand_over(flight.plan, flight.state, self.deps.clock.now());
-        }
+        self.cards.hand_over_last(flight.plan, flight.state, self.deps.clock.now());
     }
 
     fn keep_broken(&mut self, run: &RunId, targets: Vec<TargetName>, reason: &str) {
@@ -414,7 +433,7 @@ impl Owner {
         let give_up_at = Instant::now() + DRAIN_MAX;
         while !self.commits.is_empty() || self.flights.iter().any(|(_, flight)| flight.has_unadoptable_work()) {
             tokio::select! {
-                Some(committed) = self.commits.join_next(), if !self.commits.is_empty() => self.committed(committed)?,
+                Some((run, result)) = self.commits.next(), if !self.commits.is_empty() => self.committed(&run, result)?,
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => {
                     self.attempt_ended(ended);
                     self.decide_touched();

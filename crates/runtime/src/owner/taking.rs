@@ -9,11 +9,11 @@ use crate::runtime::{RuntimeError, load_run};
 use glidepath_engine::{Effect, Input, OpenAttempt, recovery};
 use glidepath_model::event::Outcome;
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{PlanId, RunId, TargetName};
+use glidepath_model::{Plan, PlanId, RunId, TargetName};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, Submission};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 impl Owner {
     /// Loads every live run and accounts for what the last owner left open.
@@ -33,7 +33,7 @@ impl Owner {
         Ok(())
     }
 
-    async fn load(&self, run: &RunId) -> Result<Flight, RuntimeError> {
+    async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
         let (plan, events) = load_run(self.deps.store.as_ref(), run, None).await?;
         Flight::new(plan, run.clone(), &events).map_err(|error| RuntimeError::engine(run, &error))
     }
@@ -116,11 +116,11 @@ impl Owner {
 
     async fn take_start(&mut self, number: u64, plan: &PlanId, run: RunId, who: Who) -> Result<(), RuntimeError> {
         // A start that was journaled by an owner that died before it answered.
-        if self.flights.contains(&run) || !self.deps.store.read_run(&run, 0, 1).await?.is_empty() {
+        if self.flights.contains(&run) {
             self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
             return Ok(());
         }
-        let plan = Arc::new(self.deps.store.load_plan(plan.as_str()).await?.plan);
+        let plan = self.plan(plan).await?;
         let targets: BTreeSet<TargetName> = plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
         if let Some((holder, target)) = self.holder_of(&targets) {
             self.answer(number, refused(self.held_by(&holder, &target)));
@@ -137,6 +137,17 @@ impl Owner {
         flight.push(took, Then::Answer(number, answer));
         self.flights.insert(run, flight);
         Ok(())
+    }
+
+    /// A plan; one that a flight of this owner has is not read again.
+    async fn plan(&mut self, id: &PlanId) -> Result<Arc<Plan>, RuntimeError> {
+        if let Some(known) = self.plans.get(id).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let plan = Arc::new(self.deps.store.load_plan(id.as_str()).await?.plan);
+        self.plans.retain(|_, known| known.strong_count() > 0);
+        self.plans.insert(plan.id.clone(), Arc::downgrade(&plan));
+        Ok(plan)
     }
 
     async fn take_request(&mut self, number: u64, request: Request) -> Result<(), RuntimeError> {

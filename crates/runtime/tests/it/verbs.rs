@@ -125,6 +125,20 @@ async fn a_request_that_was_journaled_but_not_answered_is_not_taken_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_of_a_run_that_has_ended_is_answered_and_flies_nothing() {
+    let (sky, run) = (Sky::new(), run_id("again"));
+    let plan = plan_of(vec![step("one", &[])], "payments");
+    for _ in 0..2 {
+        let number = sky.submit_start(&plan, &run).await;
+        let end = sky.runtime().fly_or_follow(Some(number), &Until::NoLiveRuns, &CancelToken::new()).await;
+        assert_eq!(end, Ok(FlightEnd::Reached));
+        let answer = sky.runtime().answer(number, &CancelToken::new()).await.unwrap().unwrap();
+        assert!(answer.granted, "{answer:?}");
+    }
+    assert_eq!(sky.world.count(&StepId::from("one"), Direction::Do), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_about_unknown_runs_and_plans_are_answered() {
     let sky = Sky::new();
     let nobody = run_id("nobody");

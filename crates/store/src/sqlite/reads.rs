@@ -1,7 +1,7 @@
 //! How rows become answers.
 
 use super::readers::ReadError;
-use crate::learning::duration_fact;
+use crate::learning::{DURATIONS_PER_KEY_MAX, duration_fact};
 use crate::record::{Place, StoredRow, answer_from_json, check_plan_prefix, from_json, no_such_plan, submission_from_json};
 use glidepath_engine::stored::StoredEvent;
 use glidepath_model::facts::{DurationFact, History};
@@ -122,12 +122,15 @@ fn histories(connection: &Connection) -> Result<BTreeMap<ComponentName, History>
 }
 
 fn durations(connection: &Connection) -> Result<BTreeMap<String, DurationFact>, ReadError> {
-    let mut statement = connection.prepare_cached("SELECT key, took_ms FROM durations")?;
+    let mut statement = connection.prepare_cached("SELECT key, took_ms FROM durations ORDER BY key, number DESC")?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
     let mut took_by_key: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for row in rows {
         let (key, took_ms) = row?;
-        took_by_key.entry(key).or_default().push(took_ms.unsigned_abs());
+        let newest = took_by_key.entry(key).or_default();
+        if newest.len() < DURATIONS_PER_KEY_MAX {
+            newest.push(took_ms.unsigned_abs());
+        }
     }
     Ok(took_by_key.into_iter().filter_map(|(key, took_ms)| Some((key, duration_fact(took_ms)?))).collect())
 }

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 /// Writes in one transaction, at most.
@@ -40,7 +41,7 @@ impl Writer {
         let clock = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| file_error(&place, &error))?;
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || clock.block_on(thread.serve(waiting)))
+            .spawn(move || thread.serve(waiting, &clock))
             .map_err(|error| file_error(&place, &error))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), place })
     }
@@ -75,8 +76,8 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    async fn serve(&mut self, mut waiting: mpsc::Receiver<Pending>) {
-        while let Some(first) = self.next_write(&mut waiting).await {
+    fn serve(&mut self, mut waiting: mpsc::Receiver<Pending>, clock: &Runtime) {
+        while let Some(first) = self.next_write(&mut waiting, clock) {
             let mut batch = vec![first];
             while batch.len() < BATCH_WRITES_MAX
                 && let Ok(next) = waiting.try_recv()
@@ -89,14 +90,15 @@ impl WriterThread {
     }
 
     /// Waits for a write; meanwhile the mirror of the heads gets the line it is owed when its time comes.
-    async fn next_write(&mut self, waiting: &mut mpsc::Receiver<Pending>) -> Option<Pending> {
+    fn next_write(&mut self, waiting: &mut mpsc::Receiver<Pending>, clock: &Runtime) -> Option<Pending> {
         while let Some(due_in) = self.heads_log.due_in() {
-            match tokio::time::timeout(due_in, waiting.recv()).await {
+            match clock.block_on(async { tokio::time::timeout(due_in, waiting.recv()).await }) {
                 Ok(found) => return found,
                 Err(_) => self.heads_log.note_owed(&self.connection),
             }
         }
-        waiting.recv().await
+        // Sleeping on the queue alone is cheaper than with a clock.
+        waiting.blocking_recv()
     }
 
     /// One transaction for all; when that fails, one for each, so that a write that cannot be done harms no other.

@@ -8,11 +8,11 @@ use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
 use glidepath_model::projection::Lesson;
 use glidepath_model::request::Who;
-use glidepath_model::{ComponentName, Digest, Plan, PlanId, RunId, Timestamp};
+use glidepath_model::{ComponentName, Digest, Millis, Plan, PlanId, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, StreamAppend, Submission};
 use rusqlite::{Connection, OptionalExtension as _, params};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// One write. Each is done whole or not at all, and gives a number.
 pub(super) enum Write {
@@ -130,18 +130,25 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// What one transaction knows and owes: the present epoch, the journal's chain, keys whose oldest durations go.
+/// Durations of a key that may be added before the oldest are removed again.
+const DURATIONS_SLACK: u32 = 32;
+/// Keys whose additions are counted; beyond it the counts begin anew.
+const DURATION_KEYS_MAX: usize = 10_000;
+
+/// What one transaction knows: the present epoch and the journal's chain.
 pub(super) struct Batch {
     epoch: u64,
     journal: Chain,
-    keys_learnt: BTreeSet<String>,
 }
 
-/// Where the streams stand that this process appended to. Nobody else appends while its epoch is the present one.
+/// What this process knows of the tables because it wrote them: where the streams stand that it appended to. Nobody
+/// else appends while its epoch is the present one.
 #[derive(Default)]
 pub(super) struct KnownStreams {
     epoch: u64,
     chains: HashMap<RunId, Chain>,
+    /// Durations added by key since the oldest of that key were removed.
+    durations_added: HashMap<String, u32>,
 }
 
 impl KnownStreams {
@@ -153,7 +160,7 @@ impl KnownStreams {
 
 impl Batch {
     pub(super) fn begin(connection: &Connection) -> Result<Self, Refusal> {
-        Ok(Self { epoch: present_epoch(connection)?, journal: Chain::of_journal(connection)?, keys_learnt: BTreeSet::new() })
+        Ok(Self { epoch: present_epoch(connection)?, journal: Chain::of_journal(connection)? })
     }
 
     /// Where the journal stands, to go back to when a write is refused.
@@ -167,9 +174,6 @@ impl Batch {
 
     /// Writes what is written once for all writes of the transaction.
     pub(super) fn end(self, connection: &Connection) -> rusqlite::Result<()> {
-        for key in &self.keys_learnt {
-            forget_old_durations(connection, key)?;
-        }
         let journal = params![self.journal.count.cast_signed(), self.journal.head.0];
         connection.prepare_cached("UPDATE journal SET count = ?1, head = ?2 WHERE count <> ?1")?.execute(journal)?;
         Ok(())
@@ -209,13 +213,13 @@ fn append(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, 
         return Err(StoreError::Fenced { mine: epoch, present: batch.epoch }.into());
     }
     if known.epoch != epoch {
-        *known = KnownStreams { epoch, chains: HashMap::new() };
+        *known = KnownStreams { epoch, ..KnownStreams::default() };
     }
     for append in appends {
         append_stream(connection, batch, known, append)?;
         save_summary(connection, append)?;
         for lesson in &append.lessons {
-            learn(connection, batch, lesson)?;
+            learn(connection, known, lesson)?;
         }
     }
     Ok(0)
@@ -310,30 +314,27 @@ fn list_stream(connection: &Connection, run: &RunId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Most summaries replace one that has the same place in the lists; only its row is then touched, no index.
+/// Most summaries replace one that has the same place in the lists; only its row is then touched, no index. (The
+/// flag is written out: SQLite would plan a statement anew for each value of a parameter that a partial index names.)
 fn save_summary(connection: &Connection, append: &AppendRow) -> Result<(), Refusal> {
-    let values = params![append.run.as_str(), append.started_at.as_micros(), append.is_live, append.summary];
-    let changed =
-        connection.prepare_cached("UPDATE runs SET summary = ?4 WHERE run = ?1 AND started_at = ?2 AND live = ?3")?.execute(values)?;
+    let started_at = append.started_at.as_micros();
+    let update = match append.is_live {
+        true => "UPDATE runs SET summary = ?3 WHERE run = ?1 AND started_at = ?2 AND live = 1",
+        false => "UPDATE runs SET summary = ?3 WHERE run = ?1 AND started_at = ?2 AND live = 0",
+    };
+    let changed = connection.prepare_cached(update)?.execute(params![append.run.as_str(), started_at, append.summary])?;
     if changed == 0 {
         connection
             .prepare_cached("INSERT OR REPLACE INTO runs (run, started_at, live, summary) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(values)?;
+            .execute(params![append.run.as_str(), started_at, append.is_live, append.summary])?;
     }
     Ok(())
 }
 
-fn learn(connection: &Connection, batch: &mut Batch, lesson: &Lesson) -> Result<(), Refusal> {
+fn learn(connection: &Connection, known: &mut KnownStreams, lesson: &Lesson) -> Result<(), Refusal> {
     match lesson {
         Lesson::Outcome { component, landed, rolled_back, at } => learn_outcome(connection, component, *landed, *rolled_back, *at),
-        Lesson::Duration { key, took_ms, at: _ } => {
-            let millis = i64::try_from(took_ms.0).unwrap_or(i64::MAX);
-            connection.prepare_cached("INSERT INTO durations (key, took_ms) VALUES (?1, ?2)")?.execute(params![key, millis])?;
-            if !batch.keys_learnt.contains(key) {
-                batch.keys_learnt.insert(key.clone());
-            }
-            Ok(())
-        }
+        Lesson::Duration { key, took_ms, at: _ } => learn_duration(connection, known, key, *took_ms),
     }
 }
 
@@ -354,6 +355,23 @@ fn learn_outcome(
     connection
         .prepare_cached("INSERT OR REPLACE INTO outcomes (component, history) VALUES (?1, ?2)")?
         .execute(params![component.as_str(), to_json(&history)?])?;
+    Ok(())
+}
+
+/// The oldest of a key are removed from time to time only; who reads takes the newest.
+fn learn_duration(connection: &Connection, known: &mut KnownStreams, key: &str, took_ms: Millis) -> Result<(), Refusal> {
+    let millis = i64::try_from(took_ms.0).unwrap_or(i64::MAX);
+    connection.prepare_cached("INSERT INTO durations (key, took_ms) VALUES (?1, ?2)")?.execute(params![key, millis])?;
+    match known.durations_added.get_mut(key) {
+        Some(added) if *added < DURATIONS_SLACK => *added += 1,
+        Some(_) | None => {
+            forget_old_durations(connection, key)?;
+            if known.durations_added.len() >= DURATION_KEYS_MAX {
+                known.durations_added.clear();
+            }
+            known.durations_added.insert(key.to_owned(), 0);
+        }
+    }
     Ok(())
 }
 
