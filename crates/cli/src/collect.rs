@@ -376,8 +376,13 @@ impl Collector {
         questions
     }
 
-    /// Calls an action outside any run.
+    /// Asks an action about the world, outside any run.
     async fn call(&self, call: &ActionCall, timeout: Millis, label: &str) -> Outcome {
+        self.call_for(RunId::new("facts"), call, timeout, label).await
+    }
+
+    /// Calls an action whose process nobody has to account for: one that changes no target.
+    pub(crate) async fn call_for(&self, run: RunId, call: &ActionCall, timeout: Millis, label: &str) -> Outcome {
         let Some(action) = self.actions.get(&call.kind) else {
             return Outcome::NotDone { reason: format!("there is no action `{}`", call.kind), retryable: false };
         };
@@ -387,10 +392,10 @@ impl Collector {
             return Outcome::NotDone { reason: format!("{} cannot be made: {error}", attempt_dir.display()), retryable: false };
         }
         let context = ActionContext {
-            run: RunId::new("facts"),
+            idempotency_key: format!("{run}/{label}"),
+            run,
             plan: PlanId::new("none"),
             attempt: AttemptRef { step: StepId::new(label), direction: Direction::Probe, round: 1, number: 1 },
-            idempotency_key: format!("facts/{label}"),
             deadline: self.clock.now().plus(timeout),
             cancel: CancelToken::new(),
             processes: Arc::new(Unjournaled),

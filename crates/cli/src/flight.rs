@@ -4,6 +4,7 @@ use crate::args::Form;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::pager::Pager;
 use crate::view::View;
 use crate::world::{World, who};
 use glidepath_engine::RunState;
@@ -12,39 +13,28 @@ use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
 use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
 use glidepath_ports::store::Submission;
-use glidepath_ports::{CancelToken, Notifier, Store};
+use glidepath_ports::{CancelToken, Store};
 use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Runtime, Until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 
-/// Pages by the means this version has: a line on standard error, and the card file that the runtime rewrites.
-pub(crate) struct TerminalNotifier {
-    view: Arc<View>,
-}
-
-impl Notifier for TerminalNotifier {
-    fn page(&self, run: &RunId, line: &str) {
-        let bell = if output::stderr_is_styled() { "\x07" } else { "" };
-        self.view.announce(&format!("{bell}{run}: {line}"));
-    }
-}
-
-/// Puts a runtime together around a view.
-pub(crate) fn runtime(world: &World, view: Arc<View>) -> Result<Runtime, Failure> {
-    Runtime::new(deps(world, view)).map_err(Failure::from)
+/// A pager that speaks through a view.
+fn pager(world: &World, view: &Arc<View>) -> Arc<Pager> {
+    let view = view.clone();
+    Arc::new(Pager::new(world, Arc::new(move |line: &str| view.announce(line))))
 }
 
 /// What the runtime needs.
-pub(crate) fn deps(world: &World, view: Arc<View>) -> Deps {
+fn deps(world: &World, view: Arc<View>, notifier: Arc<Pager>) -> Deps {
     Deps {
         store: world.store.clone(),
         actions: world.actions.iter().cloned().collect::<ActionRegistry>(),
         telemetry: world.telemetry.clone(),
         clock: world.clock.clone(),
         secrets: world.secrets.clone(),
-        notifier: Arc::new(TerminalNotifier { view: view.clone() }),
+        notifier,
         progress: view.clone(),
         observer: view,
         root: world.root.clone(),
@@ -68,7 +58,8 @@ pub(crate) enum Beginning {
 /// Flies (or follows who flies) until the run ends or needs an operator; shows it meanwhile.
 pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: Form, facts: Option<Facts>) -> Result<Exit, Failure> {
     let view = Arc::new(View::new(run.clone(), form).with_facts(facts));
-    let runtime = runtime(world, view.clone())?;
+    let pager = pager(world, &view);
+    let runtime = Runtime::new(deps(world, view.clone(), pager.clone()))?;
     start_guard(world, run);
     let cancel = CancelToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
@@ -81,6 +72,7 @@ pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: 
     };
     signals.abort();
     painter.stop().await;
+    pager.settle().await;
     finish(&runtime, run, end?, form).await
 }
 
@@ -152,12 +144,16 @@ fn start_guard(world: &World, run: &RunId) {
 /// The guard: waits for the owner's death, then flies on.
 pub(crate) async fn guard(root: &Path) -> Result<Exit, Failure> {
     let world = World::open(root)?;
-    let mut deps = deps(&world, Arc::new(View::new(RunId::new("none"), Form::Human)));
+    let view = Arc::new(View::new(RunId::new("none"), Form::Human));
+    let pager = pager(&world, &view);
+    let mut deps = deps(&world, view, pager.clone());
     deps.observer = Arc::new(NoObserver);
     deps.progress = Arc::new(NoProgress);
     deps.who = Who { name: format!("guard for {}", who().name), known_by: "guard".to_owned() };
     let cancel = CancelToken::new();
-    let end = glidepath_runtime::main_loop(Runtime::new(deps)?, &cancel).await?;
+    let end = glidepath_runtime::main_loop(Runtime::new(deps)?, &cancel).await;
+    pager.settle().await;
+    let end = end?;
     output::say(&format!("{}: the guard ends: {end:?}", world.clock.now()));
     Ok(Exit::Done)
 }

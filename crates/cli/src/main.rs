@@ -7,6 +7,7 @@ mod exit;
 mod failure;
 mod flight;
 mod output;
+mod pager;
 mod planning;
 mod project;
 mod view;

@@ -6,6 +6,7 @@ mod crash;
 mod database;
 mod flights;
 mod harness;
+mod notify;
 mod planning;
 mod projects;
 mod telemetry;

@@ -5,7 +5,7 @@ use crate::codes;
 use crate::node::{At, Node};
 use crate::scalar;
 use crate::shapes::Kind;
-use glidepath_model::catalog::{Environment, PrometheusSource, Verification, VerifyWindow};
+use glidepath_model::catalog::{Environment, NotifyCommand, PrometheusSource, Verification, VerifyWindow};
 use glidepath_model::change::Preference;
 use glidepath_model::{Catalog, Diagnostic, Millis, Share};
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 const PLAN_TTL_DEFAULT: Millis = Millis::from_mins(24 * 60);
 const FACT_AGE_DEFAULT: Millis = Millis::from_mins(15);
 const QUERY_TIMEOUT_DEFAULT: Millis = Millis::from_secs(10);
+const NOTIFY_TIMEOUT_DEFAULT: Millis = Millis::from_secs(10);
 const MIN_BAKE_DEFAULT: Millis = Millis::from_mins(2);
 const MAX_BAKE_DEFAULT: Millis = Millis::from_mins(60);
 const HOLD_LIMIT_DEFAULT: Millis = Millis::from_mins(30);
@@ -52,7 +53,15 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     settings.fact_age_max_ms = duration(defaults, "factAgeMax").unwrap_or(FACT_AGE_DEFAULT);
     settings.prefer = defaults.text_of("prefer").and_then(preference).unwrap_or_default();
     settings.verification = spec.get("verification").map(verification).unwrap_or_default();
+    settings.notify = spec.items_of("notify").iter().map(notify).collect();
     environments(context, spec, catalog);
+}
+
+fn notify(node: &Node) -> NotifyCommand {
+    NotifyCommand {
+        argv: node.get("exec").map(|exec| exec.texts_of("argv")).unwrap_or_default(),
+        timeout_ms: duration(node, "timeout").unwrap_or(NOTIFY_TIMEOUT_DEFAULT),
+    }
 }
 
 fn prometheus(node: &Node) -> Option<PrometheusSource> {

@@ -28,7 +28,23 @@ pub(super) const CONFIG: Shape = Shape::closed(
         Field::optional("telemetry", Form::Object(&TELEMETRY), "Where figures come from."),
         Field::optional("defaults", Form::Object(&DEFAULTS), "What holds when a change does not say."),
         Field::optional("verification", Form::Object(&VERIFICATION), "What the judge is to find, with which certainty."),
+        Field::optional("notify", Form::MaybeEmptyList(&Form::Object(&NOTIFY)), "Commands that tell people when a run needs one."),
     ],
+);
+
+const NOTIFY: Shape = Shape::closed(
+    "Notify",
+    "A command that tells people; the run and the message are added as its last two words.",
+    &[
+        Field::required("exec", Form::Object(&NOTIFY_EXEC), "The command."),
+        Field::optional("timeout", Form::Duration, "Deadline of one call; 10 s when left out."),
+    ],
+);
+
+const NOTIFY_EXEC: Shape = Shape::closed(
+    "NotifyExec",
+    "A command.",
+    &[Field::required("argv", Form::List(&Form::Text), "Program and words, without placeholders.")],
 );
 
 const ENVIRONMENT: Shape = Shape::closed(

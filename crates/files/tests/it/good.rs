@@ -149,3 +149,13 @@ fn a_thousand_files_are_read_with_one_look_at_each() {
     // Release builds are far below their goal of 300 ms; this bound only catches work that grows with the square.
     assert!(took.as_secs() < 10, "{took:?}");
 }
+
+#[test]
+fn commands_that_tell_people_are_read_with_their_deadline() {
+    let config = "apiVersion: glidepath.dev/v1\nkind: Config\nmetadata: { name: shop }\nspec:\n  environments: [ { name: production, local: true } ]\n  notify:\n    \
+                  - exec: { argv: [ ./page.sh, --urgent ] }\n    - { exec: { argv: [ ./chat.sh ] }, timeout: 3s }\n";
+    let loaded = parse(&[SourceFile { path: "glidepath.yaml".into(), bytes: config.as_bytes().to_vec() }], &|_| Err("no".into()));
+    assert_eq!(shown(&loaded), "");
+    let read: Vec<_> = loaded.catalog.settings.notify.iter().map(|n| (n.argv.join(" "), n.timeout_ms)).collect();
+    assert_eq!(read, [("./page.sh --urgent".to_owned(), Millis::from_secs(10)), ("./chat.sh".to_owned(), Millis::from_secs(3))]);
+}

@@ -23,6 +23,19 @@ pub struct Settings {
     pub prefer: crate::change::Preference,
     /// How regressions are sought.
     pub verification: Verification,
+    /// Commands that tell people when a run needs one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifyCommand>,
+}
+
+/// A command that tells people. It gets the run and the message as its last two words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotifyCommand {
+    /// Program and words.
+    pub argv: Vec<String>,
+    /// Deadline of one call.
+    pub timeout_ms: Millis,
 }
 
 /// A Prometheus server.
