@@ -67,6 +67,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Check that everything is as it should be, and say what to do where it is not.
+    Doctor {
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
     /// See the whole product at work on this machine alone.
     Demo(DemoArgs),
     /// Explain an error code, such as GP0123.

@@ -4,6 +4,7 @@
 mod badinput;
 mod crash;
 mod database;
+mod doctor;
 mod flights;
 mod harness;
 mod notify;
