@@ -1,6 +1,7 @@
 //! The fold: one event onto the state. Every event is checked before anything is changed.
 
 use crate::exposure::{carries, made_safe_by};
+use crate::jump;
 use crate::requests::apply_granted;
 use crate::retry::PROBES_MAX;
 use crate::rollback::scope_of;
@@ -48,7 +49,7 @@ fn check_place(state: &RunState, recorded: &Recorded) -> Result<(), Refused> {
     if recorded.seq != state.seq + 1 {
         return Err(format!("its position should be {}", state.seq + 1));
     }
-    if state.seq > 0 && recorded.at < state.last_at {
+    if state.seq > 0 && recorded.at < state.last_at && !jump::may_go_back(&recorded.event) {
         return Err(format!("it is dated {}, before the event that precedes it", recorded.at));
     }
     let is_start = matches!(recorded.event, Event::RunStarted { .. });
@@ -84,7 +85,11 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             state.owner = Some(Owner { epoch: *epoch, who: who.clone(), process: process.clone() });
             Ok(())
         }
-        Event::ClockJumped { .. } | Event::Noted { .. } => Ok(()),
+        Event::ClockJumped { by_ms } => {
+            jump::fold(state, *by_ms);
+            Ok(())
+        }
+        Event::Noted { .. } => Ok(()),
         Event::AttemptStarted { attempt, deadline } => attempt_started(state, plan, attempt, *deadline, at),
         Event::ProcessStarted { attempt, process: mark } => {
             let track = track_of(state, attempt)?;

@@ -1,5 +1,6 @@
 //! What to journal when something reached the owner.
 
+use crate::jump::event_time;
 use crate::state::{Progress, RunState};
 use crate::{ENGINE_SEMANTICS, apply, next, requests};
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark, Recorded};
@@ -73,10 +74,9 @@ pub enum Input {
 }
 
 /// The events to journal: the input's own first, then every intent that now follows. Empty when nothing follows.
-/// They are folded into `state` already and must be appended in one transaction, dated `max(now, state.last_at)` of
-/// the state before.
+/// They are folded into `state` already and must be appended in one transaction, dated `event_time` of the state before.
 pub fn decide(plan: &PlanBody, state: &mut RunState, input: Input, now: Timestamp) -> Vec<Event> {
-    let now = if state.seq == 0 { now } else { now.max(state.last_at) };
+    let now = event_time(state, Some(&input), now);
     let mut events = Vec::new();
     for event in own_events(plan, state, input, now) {
         if !push(plan, state, &mut events, event, now) {

@@ -20,6 +20,7 @@
 //!   all other exposures does not wait.
 //! - A gate's good verdict is old when its bake ends (the owner was dead): only a look made at or after that time
 //!   passes a gate.
+//! - The wall clock is set: see `jump`. What was left to wait is left still.
 //! - A person promotes while the gate reports a regression: whichever is journaled first counts, the other is
 //!   refused or ignored.
 
@@ -27,6 +28,7 @@ mod apply;
 mod decide;
 mod effects;
 mod exposure;
+mod jump;
 mod lessons;
 mod next;
 mod projection;
@@ -41,6 +43,7 @@ pub use apply::apply;
 pub use decide::{Input, decide};
 pub use effects::{Effect, OpenAttempt, Recovery, effects, recovery};
 pub use exposure::ExposureNow;
+pub use jump::{event_time, moved};
 pub use lessons::lessons;
 pub use projection::invariants;
 pub use state::{

@@ -15,13 +15,14 @@ struct Program {
 }
 
 /// Everything that tests start. Add a row when a test needs one more.
-const PROGRAMS: [Program; 9] = [
+const PROGRAMS: [Program; 10] = [
     Program { binary: "haproxy", package: "haproxy", service: Some("haproxy") },
     Program { binary: "prometheus", package: "prometheus", service: Some("prometheus") },
     Program { binary: "promtool", package: "prometheus", service: Some("prometheus") },
     Program { binary: "initdb", package: "postgresql", service: Some("postgresql") },
     Program { binary: "pg_ctl", package: "postgresql", service: Some("postgresql") },
     Program { binary: "setpriv", package: "util-linux", service: None },
+    Program { binary: "faketime", package: "faketime", service: None },
     Program { binary: "openssl", package: "openssl", service: None },
     Program { binary: "python3", package: "python3", service: None },
     Program { binary: "git", package: "git", service: None },

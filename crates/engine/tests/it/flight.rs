@@ -1,6 +1,6 @@
 //! A run in a test: the journal, the state, and a clock that only tests move.
 
-use glidepath_engine::{Effect, Input, RunState, apply, decide, effects, invariants, next_wake, recovery, stored};
+use glidepath_engine::{Effect, Input, RunState, apply, decide, effects, event_time, invariants, next_wake, recovery, stored};
 use glidepath_model::event::{AttemptRef, Event, Outcome, ProcessMark, Recorded};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::request::{Request, Verb, Who};
@@ -41,10 +41,10 @@ impl Flight {
     /// Decides, journals, folds, and checks what must hold after every input.
     pub(crate) fn input(&mut self, input: Input) -> Vec<Event> {
         let mut decided = self.state.clone();
+        let at = event_time(&self.state, Some(&input), self.now);
         let events = decide(&self.plan, &mut decided, input, self.now);
         for event in &events {
             let seq = self.state.seq + 1;
-            let at = if seq == 1 { self.now } else { self.now.max(self.state.last_at) };
             let recorded = Recorded { seq, epoch: 1, at, event: event.clone() };
             apply(&mut self.state, &self.plan, &recorded).unwrap();
             self.journal.push(recorded);

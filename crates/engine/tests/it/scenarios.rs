@@ -3,7 +3,8 @@
 //!
 //! Inputs: `start`, `took`, `done|fail|stop|unknown [DIRECTION] STEP`, `late STEP NUMBER`, `look STEP VERDICT`,
 //! `ask VERB [STEP] [because REASON]`, `after LENGTH` (the clock moves on and the run is woken), `wake` (to the time
-//! the engine named), `crash` (the state is folded anew), `process STEP`, `verbs`, `status`.
+//! the engine named), `crash` (the state is folded anew), `process STEP`,
+//! `jump MILLISECONDS` (the clock is set), `verbs`, `status`.
 
 use crate::flight::{Flight, done, process, who};
 use glidepath_engine::Input;
@@ -82,7 +83,11 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
             flight.now = flight.wake_at().expect("the engine names a time");
             flight.input(Input::Wake)
         }
-        ["jump", by] => flight.input(Input::ClockJumped { by_ms: by.parse().unwrap() }),
+        ["jump", by] => {
+            let by_ms = by.parse().unwrap();
+            flight.now = glidepath_engine::moved(flight.now, by_ms);
+            flight.input(Input::ClockJumped { by_ms })
+        }
         ["crash"] => {
             flight.state = flight.folded_anew();
             return flight

@@ -68,10 +68,10 @@ impl Fleet {
         Some(kept.flight)
     }
 
-    /// Puts an input in line for every flight.
-    pub(super) fn push_to_all(&mut self, input: &Input) {
+    /// Tells every flight of a jump of the clock.
+    pub(super) fn clock_jumped(&mut self, by_ms: i64) {
         for (run, kept) in &mut self.kept {
-            kept.flight.push(input.clone(), Then::Nothing);
+            kept.flight.clock_jumped(by_ms);
             self.touched.insert(run.clone());
         }
     }

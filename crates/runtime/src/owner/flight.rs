@@ -108,6 +108,14 @@ impl Flight {
         self.inbox.push_back((input, then));
     }
 
+    /// Takes a jump of the clock, before everything else that waits: nothing may be decided by times of the old clock.
+    pub(crate) fn clock_jumped(&mut self, by_ms: i64) {
+        for work in self.at_work.values_mut() {
+            work.since = glidepath_engine::moved(work.since, by_ms);
+        }
+        self.inbox.push_front((Input::ClockJumped { by_ms }, Then::Nothing));
+    }
+
     /// Takes the end of an attempt.
     pub(crate) fn attempt_ended(&mut self, attempt: AttemptRef, outcome: Outcome, now: Timestamp) {
         let began = self.at_work.remove(&attempt).map(|work| work.since);
@@ -155,7 +163,7 @@ impl Flight {
         if !self.has_work() {
             return None;
         }
-        let at = now.max(self.state.last_at);
+        let at = glidepath_engine::event_time(&self.state, self.inbox.front().map(|(input, _)| input), now);
         let expected_seq = self.state.seq;
         let (mut events, mut then) = (Vec::new(), Vec::new());
         for (input, follows) in std::mem::take(&mut self.inbox) {

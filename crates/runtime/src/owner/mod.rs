@@ -24,6 +24,8 @@
 //! - An attempt is cancelled while its result is on its way: the engine notes the late result.
 //! - Two processes become owner one after the other within a blink: the later epoch fences the earlier; its appends fail,
 //!   it starts no effect and stops.
+//! - The wall clock is set while timers run: the jump is decided on first in every turn, so that no time of the old clock is compared with
+//!   the new one.
 //! - A timer is due but the engine has nothing to say: the run is asked again a little later, never in a spin.
 
 mod commit;
@@ -141,6 +143,7 @@ impl Owner {
         let mut ticks = interval(STORE_POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.notice_jump();
             self.decide_touched();
             self.hand_over_cards();
             if self.is_reached(until) {
@@ -154,7 +157,7 @@ impl Owner {
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => self.attempt_ended(ended),
                 Some(message) = self.inbox.recv() => self.take_message(message).await?,
                 () = clock.sleep_until(next_wake.unwrap_or(Timestamp::EPOCH)), if next_wake.is_some() => self.wake_due(),
-                _ = ticks.tick() => self.tick(),
+                _ = ticks.tick() => self.wake_due(),
                 () = cancel.cancelled() => {
                     self.drain().await?;
                     return Ok(FlightEnd::Interrupted);
@@ -368,16 +371,17 @@ impl Owner {
         let (run, step) = (gate.run.clone(), gate.step.clone());
         let key = (run.clone(), step.clone());
         let mut watcher = Watcher::new(gate, stored, self.deps.telemetry.clone(), self.calls.clone());
-        let (to_inbox, clock) = (self.to_inbox.clone(), self.deps.clock.clone());
+        let to_inbox = self.to_inbox.clone();
         let task = self.background.spawn(async move {
             loop {
-                let began = clock.now();
+                // Not by the wall clock: one that is set back would end the looks for as long.
+                let began = Instant::now();
                 let look = watcher.look().await;
                 let input = Input::GateLook { step: step.clone(), verdict: look.verdict, line: look.line, state: look.state };
                 if to_inbox.send(Message::Looked(run.clone(), input)).await.is_err() {
                     return;
                 }
-                clock.sleep_until(began.plus(watcher.look_every())).await;
+                tokio::time::sleep_until(began + watcher.look_every().to_std()).await;
             }
         });
         if let Some(before) = self.watches.insert(key, task) {
@@ -389,12 +393,12 @@ impl Owner {
         self.flights.wake_due(self.deps.clock.now());
     }
 
-    fn tick(&mut self) {
+    /// Looks whether the wall clock was set since the last turn.
+    fn notice_jump(&mut self) {
         if let Some(by_ms) = self.jumps.jump_ms(self.deps.clock.now()) {
             self.deps.observer.trouble(&format!("the clock of this machine jumped by {by_ms} ms"));
-            self.flights.push_to_all(&Input::ClockJumped { by_ms });
+            self.flights.clock_jumped(by_ms);
         }
-        self.wake_due();
     }
 
     fn hand_over_cards(&mut self) {
