@@ -25,14 +25,14 @@ use std::fmt::Write as _;
 /// Time at which test plans are made: 2026-12-01T00:00:00Z.
 pub const MADE_AT: Timestamp = Timestamp::from_micros(1_796_083_200_000_000);
 
-/// A plan around a body, with a prediction that says nothing.
+/// A plan around a body, with a made-up prediction.
 pub fn whole_plan(body: PlanBody) -> Plan {
-    let estimate = Estimate { p50_ms: Millis(1), p95_ms: Millis(1), source: "stated".to_owned() };
+    let estimate = Estimate { p50_ms: Millis(10), p95_ms: Millis(20), source: "stated".to_owned() };
     let prediction = Prediction {
-        failure: ProbabilityEstimate { mean: 0.0, low: 0.0, high: 0.0, label: "does nothing".to_owned() },
-        bad_requests: 0.0,
-        bad_requests_if_failing: 0.0,
-        bad_requests_straight: 0.0,
+        failure: ProbabilityEstimate { mean: 0.05, low: 0.01, high: 0.125, label: "prior only, 0 of your runs".to_owned() },
+        bad_requests: 12.5,
+        bad_requests_if_failing: 40.0,
+        bad_requests_straight: 900.0,
         budget_share: None,
         duration: estimate.clone(),
         extra_cost: None,
@@ -41,7 +41,12 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         risk: RiskLevel::Low,
         risk_reasons: vec![],
     };
-    Plan::new(body, prediction, vec![], vec![], vec![], vec![])
+    Plan::new(body, prediction, vec![], vec![], vec![], vec!["assumed 1 region".to_owned()])
+}
+
+/// The body of a plan of these steps, for a change without items, made at `MADE_AT`.
+pub fn body_of(title: &str, steps: Vec<Step>) -> PlanBody {
+    plan_of(&Words::from([("items".to_owned(), "0".to_owned())]), steps, title)
 }
 
 /// A chain of `steps` calls, each needing the one before.

@@ -1,10 +1,10 @@
 //! Plans for flights in tests.
 
 use glidepath_model::action::OnUnknown;
-use glidepath_model::change::{Change, Constraints, OnFailure};
 use glidepath_model::plan::*;
-use glidepath_model::{ActionCall, ChangeName, Digest, Millis, Plan, PlanBody, Share, Step, StepId, TargetName};
+use glidepath_model::{ActionCall, Millis, Plan, PlanBody, Share, Step, StepId, TargetName};
 use glidepath_testkit::TEST_EPOCH;
+use glidepath_testkit::plans::{body_of, whole_plan};
 use serde_json::json;
 
 /// A call of the scripted action.
@@ -96,22 +96,6 @@ pub(crate) fn probe_check(what: &str) -> GateCheck {
 }
 
 pub(crate) fn plan_of(steps: Vec<Step>, target: &str) -> Plan {
-    let change = Change {
-        name: ChangeName::from("checkout"),
-        title: format!("Change of {target}"),
-        reason: None,
-        class: Default::default(),
-        intent: Default::default(),
-        environments: Vec::new(),
-        owner: None,
-        ticket: None,
-        items: Vec::new(),
-        on_failure: OnFailure::RollbackChange,
-        on_window_end: Default::default(),
-        constraints: Constraints::default(),
-        prefer: None,
-        source: None,
-    };
     let assignment = Assignment {
         item: 0,
         component: "payments".into(),
@@ -126,37 +110,14 @@ pub(crate) fn plan_of(steps: Vec<Step>, target: &str) -> Plan {
         ladder: Vec::new(),
         reason: String::new(),
     };
-    let body = PlanBody {
-        format: 1,
-        engine_semantics: 1,
-        change,
-        facts: Digest::of(b""),
+    let steps = steps.into_iter().map(|step| Step { target: Some(TargetName::from(target)), ..step }).collect();
+    whole_plan(PlanBody {
         created_at: TEST_EPOCH,
         expires_at: TEST_EPOCH.plus(Millis::from_mins(600)),
-        seed: 7,
         assignments: vec![assignment],
-        takeoff: Vec::new(),
-        steps: steps.into_iter().map(|step| Step { target: Some(TargetName::from(target)), ..step }).collect(),
-        on_failure: OnFailure::RollbackChange,
-        matrices: Vec::new(),
         hold_limit_ms: Millis::from_secs(120),
-        envelope: Envelope { items: Vec::new(), greatest_exposure: Share::ALL, least_bake_ms: Millis::ZERO, one_way: Vec::new() },
-        follow_ups: Vec::new(),
-    };
-    let prediction = Prediction {
-        failure: ProbabilityEstimate { mean: 0.1, low: 0.0, high: 0.3, label: String::new() },
-        bad_requests: 0.0,
-        bad_requests_if_failing: 0.0,
-        bad_requests_straight: 0.0,
-        budget_share: None,
-        duration: estimate(),
-        extra_cost: None,
-        time_to_safety: estimate(),
-        time_to_rollback: estimate(),
-        risk: RiskLevel::Low,
-        risk_reasons: Vec::new(),
-    };
-    Plan::new(body, prediction, Vec::new(), Vec::new(), Vec::new(), Vec::new())
+        ..body_of(&format!("Change of {target}"), steps)
+    })
 }
 
 /// Thirty steps: deploys in chains and side by side, shifts of traffic, gates, waits.

@@ -1,14 +1,13 @@
 //! Small runs, plans and stores for tests.
 
-use glidepath_model::change::{Change, ChangeClass, Constraints, Intent, OnFailure, OnWindowEnd};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark, RunEnd};
-use glidepath_model::plan::{Envelope, Estimate, Prediction, ProbabilityEstimate, RiskLevel};
 use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{Digest, Event, Millis, Plan, PlanBody, PlanId, RunId, Share, StepId, Timestamp};
+use glidepath_model::{Event, Millis, Plan, PlanBody, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::Store;
 use glidepath_ports::store::StreamAppend;
+use glidepath_testkit::plans::{body_of, whole_plan};
 use std::collections::BTreeMap;
 
 /// A point in time some seconds after a fixed one.
@@ -102,55 +101,5 @@ pub(crate) fn every_event() -> Vec<Event> {
 
 /// A plan of no steps, made at a time.
 pub(crate) fn plan(title: &str, created_at: Timestamp) -> Plan {
-    let change = Change {
-        name: "checkout".into(),
-        title: title.to_owned(),
-        reason: None,
-        class: ChangeClass::Normal,
-        intent: Intent::Feature,
-        environments: vec!["production".into()],
-        owner: None,
-        ticket: None,
-        items: vec![],
-        on_failure: OnFailure::RollbackChange,
-        on_window_end: OnWindowEnd::Finish,
-        constraints: Constraints::default(),
-        prefer: None,
-        source: None,
-    };
-    let body = PlanBody {
-        format: 1,
-        engine_semantics: 1,
-        change,
-        facts: Digest::of(b"facts"),
-        created_at,
-        expires_at: created_at.plus(Millis::from_mins(60)),
-        seed: 1,
-        assignments: vec![],
-        takeoff: vec![],
-        steps: vec![],
-        on_failure: OnFailure::RollbackChange,
-        matrices: vec![],
-        hold_limit_ms: Millis::from_mins(30),
-        envelope: Envelope { items: vec![], greatest_exposure: Share::percent(25), least_bake_ms: Millis(0), one_way: vec![] },
-        follow_ups: vec![],
-    };
-    Plan::new(body, prediction(), vec![], vec![], vec![], vec!["assumed 1 region".to_owned()])
-}
-
-fn prediction() -> Prediction {
-    let estimate = Estimate { p50_ms: Millis(1), p95_ms: Millis(2), source: "stated".to_owned() };
-    Prediction {
-        failure: ProbabilityEstimate { mean: 0.05, low: 0.01, high: 0.125, label: "prior only, 0 of your runs".to_owned() },
-        bad_requests: 12.5,
-        bad_requests_if_failing: 40.0,
-        bad_requests_straight: 900.0,
-        budget_share: None,
-        duration: estimate.clone(),
-        extra_cost: None,
-        time_to_safety: estimate.clone(),
-        time_to_rollback: estimate,
-        risk: RiskLevel::Low,
-        risk_reasons: vec![],
-    }
+    whole_plan(PlanBody { created_at, expires_at: created_at.plus(Millis::from_mins(60)), ..body_of(title, vec![]) })
 }
