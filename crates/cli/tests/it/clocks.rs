@@ -1,6 +1,6 @@
 //! The wall clock of the machine is set while a change flies.
 
-use crate::harness::{CONFIG, Project, wait_for};
+use crate::harness::{PACE, Pace, Project, wait_for};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ fn faketime() -> String {
 /// A fleet whose program lives by the clock in the file `clock`; its scripts and processes keep the machine's.
 fn fleet_on_a_clock() -> Project {
     let project = Project::fleet(&["front"], 2, 10);
-    project.write("glidepath.yaml", &CONFIG.replace("minBake: 1s", "minBake: 5s"));
+    project.pace(&Pace { min_bake: "5s", ..PACE });
     project.write("clock", "+0\n");
     let clock = project.path().join("clock").display().to_string();
     let settings = [

@@ -11,7 +11,7 @@
 //! - no partial share lasts longer than the hold limit;
 //! - no process is left, and the chains of the journal are whole.
 
-use crate::harness::{Project, kill, wait_for};
+use crate::harness::{Pace, Project, kill, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -26,7 +26,9 @@ const PAUSE_MAX_MS: u64 = 400;
 const STEPS_MIN: usize = 30;
 /// Hosts per service; two services make more than `STEPS_MIN` steps.
 const HOSTS: usize = 12;
-/// Hold limit of the flag's environment.
+/// Short bakes: what is tested is what happens between events, not how long they are apart.
+const QUICK: Pace = Pace { min_bake: "300ms", hold_limit: "20s", window: "500ms" };
+/// The hold limit of `QUICK`.
 const HOLD_LIMIT: Duration = Duration::from_secs(20);
 /// After the last run no process may stay longer than this.
 const LEAVE_MAX: Duration = Duration::from_secs(6);
@@ -135,7 +137,7 @@ fn flag_turns_back(random: &mut Random, tally: &mut Tally) {
 fn fleet() -> Project {
     let project = Project::fleet(&["front", "back"], HOSTS, 60);
     project.write("scripts/deploy.sh", DEPLOY);
-    quicken(&project);
+    project.pace(&QUICK);
     let plan: serde_json::Value = serde_json::from_str(&project.ok(&["plan", "upgrade", "--format", "json"], 0).out).unwrap();
     let steps = plan["body"]["steps"].as_array().map_or(0, Vec::len);
     assert!(steps >= STEPS_MIN, "the plan has {steps} steps only");
@@ -143,16 +145,9 @@ fn fleet() -> Project {
 }
 
 fn flag() -> Project {
-    let project = Project::example("flag");
-    project.write("scripts/flag.sh", FLAG);
+    let project = Project::flag(&QUICK, "");
     project.write("scripts/health.sh", FLAG_HEALTH);
-    quicken(&project);
     project
-}
-
-/// Short bakes: what is tested is what happens between events, not how long they are apart.
-fn quicken(project: &Project) {
-    project.write("glidepath.yaml", CONFIG);
 }
 
 /// Flies the change under `KILLS_PER_FLIGHT` attacks, then to its end; gives how many commands were torn away from their supervisors at most.
@@ -248,14 +243,12 @@ fn check_fleet(project: &Project, wanted: &str, torn: usize, tally: &mut Tally) 
 fn check_shares(project: &Project, wanted: &str) {
     assert_eq!(project.read("flags/new-search").trim(), wanted, "{}", project.read("shares.log"));
     let mut partial_since: Option<(u64, String)> = None;
-    for line in project.read("shares.log").lines() {
-        let (at, share) = line.split_once(' ').unwrap();
-        let at: u64 = at.parse().unwrap();
+    for (at, share) in project.shares() {
         if let Some((since, was)) = partial_since.take() {
             let lasted = Duration::from_millis(at - since);
             assert!(lasted <= HOLD_LIMIT, "{was} % lasted for {lasted:?}:\n{}", project.read("shares.log"));
         }
-        partial_since = (share != "0" && share != "100").then(|| (at, share.to_owned()));
+        partial_since = (share != "0" && share != "100").then_some((at, share));
     }
     assert_eq!(partial_since, None);
 }
@@ -273,20 +266,6 @@ fn check_nothing_is_left(project: &Project) {
     assert!(said.out.starts_with("intact"), "{}", said.out);
 }
 
-const CONFIG: &str = "\
-apiVersion: glidepath.dev/v1
-kind: Config
-metadata: { name: crash }
-spec:
-  environments:
-    - name: production
-      local: true
-      minBake: 300ms
-      maxBake: 10s
-      holdLimit: 20s
-      verify: [ { name: immediate, length: 500ms } ]
-";
-
 /// Says when it begins, when another one works on the same host, and when its work is done.
 const DEPLOY: &str = "\
 #!/bin/sh
@@ -302,21 +281,6 @@ echo \"$2\" > \"versions/$1.new\"
 mv \"versions/$1.new\" \"versions/$1\"
 echo \"done $GLIDEPATH_IDEMPOTENCY_KEY $1 $2\" >> effects.log
 rm \"working/$1\"
-";
-
-/// A flag service in a folder that writes down when which share was set.
-const FLAG: &str = "\
-#!/bin/sh
-set -eu
-mkdir -p flags
-case \"$1\" in
-    set)
-        printf '%s\\n' \"$3\" > \"flags/$2.new\"
-        mv \"flags/$2.new\" \"flags/$2\"
-        echo \"$(date +%s%3N) $3\" >> shares.log ;;
-    get) cat \"flags/${2:-new-search}\" 2>/dev/null || echo 0 ;;
-    *) exit 2 ;;
-esac
 ";
 
 /// Healthy up to the share in `breaks-at`.

@@ -1,6 +1,6 @@
 //! Flights of a small fleet: landing, failing, verbs from another terminal, the guard, interruption.
 
-use crate::harness::{Project, kill, wait_for};
+use crate::harness::{Pace, Project, kill, wait_for};
 use serde_json::Value;
 
 fn status_of(project: &Project) -> Value {
@@ -194,21 +194,12 @@ fn order_of_events_is_intent_before_effect() {
     assert!(intent < process && process < end && end < usize::MAX, "{intent} {process} {end}");
 }
 
-/// The flag example with a hold limit of 8 s, bakes that are long enough to act in, and a record of every share that was set.
-fn flag_with(slowness: &str) -> Project {
-    let project = Project::example("flag");
-    let config = project.read("glidepath.yaml").replace("minBake: 2s", "minBake: 4s").replace("holdLimit: 10m", "holdLimit: 8s");
-    assert!(config.contains("4s") && config.contains("8s"), "{config}");
-    project.write("glidepath.yaml", &config);
-    let kept = "if [ \"$1\" = set ]; then echo \"$3\" >> shares.log; fi\n";
-    let script = project.read("scripts/flag.sh").replace("mkdir -p flags\n", &format!("mkdir -p flags\n{slowness}\n{kept}"));
-    project.write("scripts/flag.sh", &script);
-    project
-}
+/// Bakes that are long enough to act in.
+const PATIENT: Pace = Pace { min_bake: "4s", hold_limit: "8s", window: "2s" };
 
-/// The same, flying its first stage.
+/// The flag example, flying its first stage.
 fn exposed_flag() -> (Project, std::process::Child) {
-    let project = flag_with("");
+    let project = Project::flag(&PATIENT, "");
     let run = project.start(&["run", "new-search", "--yes"]);
     wait_for("the first stage to bake", || project.events().iter().any(|e| e["event"]["kind"] == "gateOpened"));
     wait_for("the guard to begin", || !project.processes_of("__guard").is_empty());
@@ -251,7 +242,7 @@ fn an_owner_stopped_by_ctrl_z_does_not_hold_an_exposure_for_ever() {
     assert!(guard_log(&project).contains("was stopped for"), "{}", guard_log(&project));
     project.ok(&["abort", "--reason", "enough seen"], 0);
     wait_for("the run to end", || !project.is_live());
-    assert_eq!(project.read("shares.log").lines().last(), Some("0"));
+    assert_eq!(project.last_share().as_deref(), Some("0"));
 }
 
 #[test]
@@ -259,7 +250,7 @@ fn without_owner_and_store_the_guard_brings_exposure_to_safety_within_the_hold_l
     let (project, mut run) = exposed_flag();
     let spoilt_at = std::time::Instant::now();
     leave_the_guard_alone_without_a_store(&project, &mut run);
-    wait_for("the flag to be at zero", || project.read("shares.log").lines().last() == Some("0"));
+    wait_for("the flag to be at zero", || project.last_share().as_deref() == Some("0"));
     assert!(spoilt_at.elapsed() < std::time::Duration::from_secs(8), "it took {:?}", spoilt_at.elapsed());
     wait_for("the page", || guard_log(&project).contains("to safety without the store"));
     let folder = project.path().join(".glidepath");
@@ -270,13 +261,13 @@ fn without_owner_and_store_the_guard_brings_exposure_to_safety_within_the_hold_l
 
 #[test]
 fn a_shift_that_was_under_way_does_not_spoil_what_the_guard_made_safe() {
-    let project = flag_with("if [ \"$1\" = set ] && [ \"$3\" != 0 ]; then sleep 6; fi");
+    let project = Project::flag(&PATIENT, "if [ \"$1\" = set ] && [ \"$3\" != 0 ]; then sleep 6; fi");
     let mut run = project.start(&["run", "new-search", "--yes"]);
     let is_shift =
         |e: &Value| e["event"]["kind"] == "processStarted" && e["event"]["attempt"]["step"].as_str().is_some_and(|s| s.ends_with("/set"));
     wait_for("the first shift", || project.events().iter().any(is_shift));
     leave_the_guard_alone_without_a_store(&project, &mut run);
-    wait_for("the flag to be at zero", || project.read("shares.log").lines().last() == Some("0"));
+    wait_for("the flag to be at zero", || project.last_share().as_deref() == Some("0"));
     wait_for("every command to end", || project.processes_of("__supervise").is_empty() && project.processes_of("set").is_empty());
     assert_eq!(project.read("flags/new-search").trim(), "0", "{}", project.read("shares.log"));
 }
@@ -288,13 +279,13 @@ fn with_owner_and_guard_dead_an_exposure_stays_and_status_says_who_can_act() {
         kill(pid);
     }
     run.wait().unwrap();
-    let before = project.read("shares.log");
+    let before = project.shares();
     let said = project.ok(&["status"], 0);
     assert!(said.err.contains("nobody flies") && said.err.contains("glidepath abort run-"), "{}", said.err);
-    assert_eq!(project.read("shares.log"), before, "nobody is there to act");
+    assert_eq!(project.shares(), before, "nobody is there to act");
     let aborted = project.say(&["abort", "--reason", "the machine was restarted"]);
     assert_eq!(aborted.code, 0, "{}{}", aborted.out, aborted.err);
-    assert_eq!(project.read("shares.log").lines().last(), Some("0"));
+    assert_eq!(project.last_share().as_deref(), Some("0"));
 }
 
 #[test]

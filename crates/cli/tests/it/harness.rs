@@ -10,6 +10,17 @@ use std::time::{Duration, Instant};
 /// How long a test waits for anything to become true.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long things take in the environment of a project.
+pub(crate) struct Pace {
+    pub(crate) min_bake: &'static str,
+    pub(crate) hold_limit: &'static str,
+    /// Length of the window after the last deploy.
+    pub(crate) window: &'static str,
+}
+
+/// As a project has it that asks for nothing else.
+pub(crate) const PACE: Pace = Pace { min_bake: "1s", hold_limit: "30s", window: "1s" };
+
 /// A project in a folder of its own.
 pub(crate) struct Project {
     pub(crate) folder: tempfile::TempDir,
@@ -48,7 +59,7 @@ impl Project {
     /// Every deploy that really begins its work appends its idempotency key to `effects.log`, and takes about `work_ms`.
     pub(crate) fn fleet(services: &[&str], hosts: usize, work_ms: u64) -> Self {
         let project = Self::empty();
-        project.write("glidepath.yaml", CONFIG);
+        project.pace(&PACE);
         project.write("scripts/deploy.sh", &DEPLOY.replace("WORK", &format!("{}.{:03}", work_ms / 1000, work_ms % 1000)));
         project.write("scripts/version.sh", "#!/bin/sh\ncat \"versions/$1\"\n");
         project.write("scripts/health.sh", "#!/bin/sh\ntest -s \"versions/$1\" && test ! -e \"broken/$1\"\n");
@@ -67,6 +78,37 @@ impl Project {
         project.write("catalog/services.yaml", &(catalog + TEAM));
         project.write("changes/upgrade.yaml", &change);
         project
+    }
+
+    /// The example of a flag, whose flag service writes down when which share was set, after doing `first`.
+    pub(crate) fn flag(pace: &Pace, first: &str) -> Self {
+        let project = Self::example("flag");
+        project.pace(pace);
+        project.write("scripts/flag.sh", &FLAG.replace("FIRST", first));
+        project
+    }
+
+    /// Every share that the flag service set, with its time in milliseconds.
+    pub(crate) fn shares(&self) -> Vec<(u64, String)> {
+        let log = self.read("shares.log");
+        log.lines().filter_map(|line| line.split_once(' ')).map(|(at, share)| (at.parse().unwrap(), share.to_owned())).collect()
+    }
+
+    /// The share that was set last.
+    pub(crate) fn last_share(&self) -> Option<String> {
+        self.shares().pop().map(|(_, share)| share)
+    }
+
+    /// Writes how long things take.
+    pub(crate) fn pace(&self, pace: &Pace) {
+        let Pace { min_bake, hold_limit, window } = pace;
+        self.write(
+            "glidepath.yaml",
+            &format!(
+                "apiVersion: glidepath.dev/v1\nkind: Config\nmetadata: {{ name: flown }}\nspec:\n  environments:\n    - name: production\n      local: true\n      \
+                 minBake: {min_bake}\n      maxBake: 10s\n      holdLimit: {hold_limit}\n      verify: [ {{ name: immediate, length: {window} }} ]\n"
+            ),
+        );
     }
 
     /// The same with one more variable in the environment of the program.
@@ -263,20 +305,6 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-pub(crate) const CONFIG: &str = "\
-apiVersion: glidepath.dev/v1
-kind: Config
-metadata: { name: fleet }
-spec:
-  environments:
-    - name: production
-      local: true
-      minBake: 1s
-      maxBake: 10s
-      holdLimit: 30s
-      verify: [ { name: immediate, length: 1s } ]
-";
-
 const DEPLOY: &str = "\
 #!/bin/sh
 # Brings version $2 to host $1. What really began is written down, so that a test can count it.
@@ -286,6 +314,22 @@ sleep WORK
 test ! -e \"refuse/$1-$2\"
 echo \"$2\" > \"versions/$1.new\"
 mv \"versions/$1.new\" \"versions/$1\"
+";
+
+/// A flag service in a folder.
+const FLAG: &str = "\
+#!/bin/sh
+set -eu
+FIRST
+mkdir -p flags
+case \"$1\" in
+    set)
+        printf '%s\\n' \"$3\" > \"flags/$2.new\"
+        mv \"flags/$2.new\" \"flags/$2\"
+        echo \"$(date +%s%3N) $3\" >> shares.log ;;
+    get) cat \"flags/${2:-new-search}\" 2>/dev/null || echo 0 ;;
+    *) exit 2 ;;
+esac
 ";
 
 const SERVICE: &str = "\

@@ -1,12 +1,12 @@
 //! Commands that tell people: started for real, and never in the way of a run.
 
-use crate::harness::{CONFIG, Project, wait_for};
+use crate::harness::{Project, wait_for};
 use std::fmt::Write as _;
 
 /// A fleet whose first deploy fails, so that the run turns back and pages, with these commands under `notify`.
 fn paging(commands: &[&str]) -> Project {
     let project = Project::fleet(&["front"], 2, 10);
-    let mut config = format!("{CONFIG}  notify:\n");
+    let mut config = project.read("glidepath.yaml") + "  notify:\n";
     for command in commands {
         writeln!(config, "    - {command}").unwrap();
     }

@@ -1,6 +1,6 @@
 //! Flights on telemetry that answers rubbish: what cannot be read is never taken for good news.
 
-use crate::harness::{CONFIG, Project};
+use crate::harness::{PACE, Pace, Project};
 use glidepath_testkit::servers::Haproxy;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -102,7 +102,8 @@ fn now() -> f64 {
 fn watched_fleet(oracle: &Oracle, router: &Haproxy) -> Project {
     let project = Project::fleet(&["payments"], 2, 10);
     let telemetry = format!("  telemetry:\n    prometheus: {{ url: \"http://127.0.0.1:{}\", timeout: 1s }}\n", oracle.port);
-    project.write("glidepath.yaml", &(CONFIG.replace("holdLimit: 30s", "holdLimit: 6s") + &telemetry));
+    project.pace(&Pace { hold_limit: "6s", ..PACE });
+    project.write("glidepath.yaml", &(project.read("glidepath.yaml") + &telemetry));
     let place = format!("router: {{ haproxy: {{ socket: {}, backend: payments }} }} }}\n", router.socket("admin.sock"));
     let catalog = project.read("catalog/services.yaml");
     let catalog = catalog
