@@ -38,7 +38,7 @@ use crate::limits::{
     GUARD_SAFETY_TRIES_MAX, GUARD_STORE_PATIENCE, HOLD_LIMIT_PART, LIVE_RUNS_MAX,
 };
 use crate::process;
-use crate::runtime::{FlightEnd, Runtime, RuntimeError, Until, load_run};
+use crate::runtime::{FlightEnd, Runtime, RuntimeError, Until, load_plan_of};
 use glidepath_engine::{RunState, apply, recovery};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::plan::Undo;
@@ -239,7 +239,7 @@ impl Guard {
     async fn read_run(&mut self, run: &RunId) -> Result<(), RuntimeError> {
         let store = self.runtime.deps().store.clone();
         if !self.known.contains_key(run) {
-            let (plan, _) = load_run(store.as_ref(), run, Some(0)).await?;
+            let plan = load_plan_of(store.as_ref(), run).await?;
             self.known.insert(run.clone(), KnownRun { plan, state: RunState::new(run.clone()), is_made_safe: false });
         }
         let Some(known) = self.known.get_mut(run) else { return Ok(()) };

@@ -9,7 +9,7 @@ use glidepath_engine::{EngineError, RunState};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
-use glidepath_model::{Event, Plan, Recorded, RunId};
+use glidepath_model::{Event, Plan, PlanId, Recorded, RunId};
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{CancelToken, Clock, Notifier, ProgressSink, Secrets, Store, StoreError, Telemetry};
 use std::path::PathBuf;
@@ -302,7 +302,7 @@ impl Runtime {
         let seq = followed.run.as_ref().map_or(0, |(_, state)| state.seq);
         let events = store.read_run(run, seq, EVENTS_READ_MAX).await?;
         if followed.run.is_none() && !events.is_empty() {
-            let (plan, _) = load_run(store, run, Some(0)).await?;
+            let plan = load_plan_of(store, run).await?;
             followed.run = Some((plan, RunState::new(run.clone())));
         }
         let Some((plan, state)) = &mut followed.run else { return Ok(false) };
@@ -321,7 +321,7 @@ impl Runtime {
     /// # Errors
     /// When the store fails or the journal cannot be followed.
     pub async fn run_state(&self, run: &RunId) -> Result<(Arc<Plan>, RunState), RuntimeError> {
-        let (plan, events) = load_run(self.deps.store.as_ref(), run, None).await?;
+        let (plan, events) = load_run(self.deps.store.as_ref(), run).await?;
         let state = RunState::fold(run.clone(), &plan.body, &events).map_err(|error| RuntimeError::engine(run, &error))?;
         Ok((plan, state))
     }
@@ -343,31 +343,35 @@ impl Until {
     }
 }
 
-/// The plan of a run and its events, all or at most so many.
-pub(crate) async fn load_run(
-    store: &dyn Store,
-    run: &RunId,
-    events_max: Option<usize>,
-) -> Result<(Arc<Plan>, Vec<Recorded>), RuntimeError> {
-    let mut events = store.read_run(run, 0, EVENTS_READ_MAX).await?;
-    let plan_id = events.first().and_then(|first| match &first.event {
-        Event::RunStarted { plan, .. } => Some(plan.clone()),
-        _ => None,
-    });
-    let Some(plan_id) = plan_id else {
-        return Err(StoreError::NotFound { what: format!("run {run}") }.into());
-    };
-    let plan = Arc::new(store.load_plan(plan_id.as_str()).await?.plan);
-    if let Some(events_max) = events_max {
-        events.truncate(events_max);
-        return Ok((plan, events));
-    }
+/// The plan of a run and all its events.
+pub(crate) async fn load_run(store: &dyn Store, run: &RunId) -> Result<(Arc<Plan>, Vec<Recorded>), RuntimeError> {
+    let (plan, events) = load_events(store, run).await?;
+    Ok((Arc::new(store.load_plan(plan.as_str()).await?.plan), events))
+}
+
+/// The plan of a run.
+pub(crate) async fn load_plan_of(store: &dyn Store, run: &RunId) -> Result<Arc<Plan>, RuntimeError> {
+    let plan = plan_id(run, &store.read_run(run, 0, 1).await?)?;
+    Ok(Arc::new(store.load_plan(plan.as_str()).await?.plan))
+}
+
+/// The id of a run's plan and all its events.
+pub(crate) async fn load_events(store: &dyn Store, run: &RunId) -> Result<(PlanId, Vec<Recorded>), RuntimeError> {
+    let mut events = Vec::new();
     loop {
-        let last = events.last().map_or(0, |last| last.seq);
-        let mut more = store.read_run(run, last, EVENTS_READ_MAX).await?;
-        if more.is_empty() {
-            return Ok((plan, events));
-        }
+        let after = events.len() as u64;
+        let mut more = store.read_run(run, after, EVENTS_READ_MAX).await?;
+        let is_all = more.len() < EVENTS_READ_MAX;
         events.append(&mut more);
+        if is_all {
+            return Ok((plan_id(run, &events)?, events));
+        }
+    }
+}
+
+fn plan_id(run: &RunId, events: &[Recorded]) -> Result<PlanId, RuntimeError> {
+    match events.first().map(|first| &first.event) {
+        Some(Event::RunStarted { plan, .. }) => Ok(plan.clone()),
+        Some(_) | None => Err(StoreError::NotFound { what: format!("run {run}") }.into()),
     }
 }

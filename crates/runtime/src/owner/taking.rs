@@ -5,7 +5,7 @@ use super::submissions::describe;
 use super::{Owner, refused};
 use crate::calls::AttemptJob;
 use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX};
-use crate::runtime::{RuntimeError, load_run};
+use crate::runtime::{RuntimeError, load_events};
 use glidepath_engine::{Effect, Input, OpenAttempt, recovery};
 use glidepath_model::event::Outcome;
 use glidepath_model::request::{Request, Verb, Who};
@@ -34,7 +34,8 @@ impl Owner {
     }
 
     async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
-        let (plan, events) = load_run(self.deps.store.as_ref(), run, None).await?;
+        let (plan, events) = load_events(self.deps.store.as_ref(), run).await?;
+        let plan = self.plan(&plan).await?;
         Flight::new(plan, run.clone(), &events).map_err(|error| RuntimeError::engine(run, &error))
     }
 

@@ -89,7 +89,7 @@ struct Flown {
 
 async fn fly(state_dir: &Path, at_once: usize) -> Result<Flown> {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(state_dir)?);
-    let plan = plan_of_nothing();
+    let plan = plan_of(KIND);
     store.save_plan(&plan, b"{}").await?;
     let nothing = Arc::new(Nothing::default());
     let places = Arc::new(Places(Arc::new(Semaphore::new(at_once))));
@@ -123,18 +123,18 @@ fn percentile_us(sorted: &[Duration], share: f64) -> f64 {
     sorted.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
 }
 
-fn plan_of_nothing() -> Plan {
-    let mut body = chain_plan(KIND, STEPS);
+pub(crate) fn plan_of(kind: &str) -> Plan {
+    let mut body = chain_plan(kind, STEPS);
     body.created_at = RealClock.now();
     body.expires_at = body.created_at.plus(Millis::from_mins(60));
     whole_plan(body)
 }
 
-fn who() -> Who {
+pub(crate) fn who() -> Who {
     Who { name: "bench".to_owned(), known_by: "engine".to_owned() }
 }
 
-fn deps(store: &Arc<dyn Store>, state_dir: &Path, nothing: Arc<dyn Action>, observer: Arc<dyn Observer>) -> Deps {
+pub(crate) fn deps(store: &Arc<dyn Store>, state_dir: &Path, nothing: Arc<dyn Action>, observer: Arc<dyn Observer>) -> Deps {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     Deps {
         store: Arc::clone(store),
@@ -196,24 +196,29 @@ impl Nothing {
 
 impl Action for Nothing {
     fn descriptor(&self) -> ActionDescriptor {
-        ActionDescriptor {
-            kind: KIND.to_owned(),
-            version: 1,
-            summary: "does nothing".to_owned(),
-            input: vec![],
-            outputs: BTreeMap::new(),
-            idempotent: true,
-            read_only: true,
-            shifts_traffic: false,
-            timeout_ms: Millis::from_secs(10),
-            on_unknown: OnUnknown::Rerun,
-            attempts_max: 1,
-        }
+        descriptor_of(KIND)
     }
 
     fn run<'a>(&'a self, context: &'a ActionContext, _input: &'a Value) -> BoxFuture<'a, Outcome> {
         self.called(&context.run);
         Box::pin(async { Outcome::Done { outputs: BTreeMap::new() } })
+    }
+}
+
+/// What an action of the benchmarks says of itself.
+pub(crate) fn descriptor_of(kind: &str) -> ActionDescriptor {
+    ActionDescriptor {
+        kind: kind.to_owned(),
+        version: 1,
+        summary: "does nothing".to_owned(),
+        input: vec![],
+        outputs: BTreeMap::new(),
+        idempotent: true,
+        read_only: true,
+        shifts_traffic: false,
+        timeout_ms: Millis::from_secs(10),
+        on_unknown: OnUnknown::Rerun,
+        attempts_max: 1,
     }
 }
 

@@ -11,23 +11,26 @@ mod process;
 mod project;
 mod rows;
 mod store;
+mod takeover;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use machine::Machine;
 use rows::Row;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Measures one or more rows.
 type Measure = fn(&mut Machine) -> Result<Vec<Row>>;
 
 /// Every benchmark, by the names of its rows.
-const BENCHES: [(&[&str], Measure); 8] = [
+const BENCHES: [(&[&str], Measure); 9] = [
     (&["disk.fdatasync"], machine::fdatasync),
     (&["store.one-row-commits"], machine::one_row_commits),
     (&["store.group-commit"], machine::group_commit),
     (&["store.appends"], store::appends),
     (&["engine.runs.1", "engine.step-p50.1", "engine.runs.16", "engine.step-p99.16", "engine.runs.64", "engine.steps"], engine::runs),
+    (&["engine.memory.1000", "engine.takeover.1000"], takeover::takeover),
     (&["plan.cold", "plan.cold-memory"], process::plan_cold),
     (&["validate.1000-files"], process::validate_many_files),
     (&["run.idle-memory", "run.idle-cpu"], process::run_idle),
@@ -40,6 +43,9 @@ struct Arguments {
     /// `human` or `json`
     #[arg(long, default_value = "human", value_parser = ["human", "json"])]
     format: String,
+    /// Fly runs in this folder until killed: the other process of a benchmark
+    #[arg(long, hide = true)]
+    fly: Option<PathBuf>,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -56,6 +62,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(folder) = &arguments.fly {
+        return takeover::fly(folder);
+    }
     let wanted = arguments.name.as_deref().unwrap_or_default();
     let mut machine = Machine::new()?;
     let mut rows = Vec::new();
