@@ -8,4 +8,4 @@ mod rules;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
-pub use rules::{SEARCH_MAX, Verdict, may_start, next_start, window_closes};
+pub use rules::{SEARCH_MAX, Verdict, closed, may_start, next_start, window_closes};

@@ -17,6 +17,10 @@ pub const SEARCH_MAX: Millis = Millis::from_mins(60 * 24 * 60);
 /// Minute of Friday from which nothing starts.
 const FRIDAY_NOON_MINUTE: u16 = 12 * 60;
 const DAY_MINUTES: u16 = 24 * 60;
+/// How far back a window that ended is named.
+const WEEK: Millis = Millis::from_mins(7 * 24 * 60);
+/// How the sentence about missing windows begins.
+const NO_WINDOW: &str = "no window of calendar";
 /// Days looked back for windows that reach over midnight, and for days of 25 hours.
 const DAYS_BACK: i64 = 2;
 
@@ -38,6 +42,18 @@ pub fn may_start(calendars: &[Calendar], environment: &EnvironmentName, class: C
     let allowed = reasons.is_empty();
     let opens_at = if allowed { Some(at) } else { search(&rules, class, at) };
     Verdict { allowed, reasons, opens_at }
+}
+
+/// Why a change of `class` that flies in `environment` should not go on at the time `at`, one sentence each; empty while it may. The same rules as at
+/// the start, told as what has ended or begun since.
+pub fn closed(calendars: &[Calendar], environment: &EnvironmentName, class: ChangeClass, at: Timestamp) -> Vec<String> {
+    let told = |rule: &Rule<'_>| {
+        let ended = rule.ended(at).filter(|_| rule.lacks_window(class, at));
+        let against = rule.against(class, at).into_iter();
+        // Without a window that ended lately, when the next one opens says more.
+        against.map(|reason| ended.clone().filter(|_| reason.starts_with(NO_WINDOW)).unwrap_or(reason)).collect::<Vec<String>>()
+    };
+    rules(calendars, environment).iter().flat_map(told).collect()
 }
 
 /// The earliest time at or after `from`, within 60 days, at which a change may start.
@@ -106,7 +122,7 @@ impl Rule<'_> {
                 reasons.push(format!("freeze {} holds until {}{why}", freeze.name, self.shown(zone, freeze.to, at)));
             }
         }
-        if !self.calendar.windows.is_empty() && class != ChangeClass::Emergency && !self.windows(at, at).iter().any(|w| w.holds(at)) {
+        if self.lacks_window(class, at) {
             reasons.push(self.no_window(zone, at));
         }
         if class != ChangeClass::Emergency
@@ -120,17 +136,33 @@ impl Rule<'_> {
         reasons
     }
 
+    /// Whether the calendar has windows, the class needs one, and none is open.
+    fn lacks_window(&self, class: ChangeClass, at: Timestamp) -> bool {
+        !self.calendar.windows.is_empty() && class != ChangeClass::Emergency && !self.windows(at, at).iter().any(|w| w.holds(at))
+    }
+
+    /// The window that ended last, in words, when that was within a week.
+    fn ended(&self, at: Timestamp) -> Option<String> {
+        let zone = self.zone.as_ref()?;
+        let days = self.days(Timestamp::from_micros(at.as_micros().saturating_sub_unsigned(WEEK.0 * 1000)), at);
+        let on = |window: &Window| {
+            days.iter().filter_map(|day| self.window_on(window, *day)).map(|opened| opened.to).filter(|to| *to <= at).max()
+        };
+        let (ended, window) = self.calendar.windows.iter().filter_map(|window| Some((on(window)?, window))).max_by_key(|(to, _)| *to)?;
+        let text = ended.to_jiff().to_zoned(zone.clone()).strftime("%a %H:%M").to_string();
+        Some(format!("the window {} of calendar {} ended {text} {}", window.name, self.calendar.name, self.calendar.time_zone))
+    }
+
     fn no_window(&self, zone: &TimeZone, at: Timestamp) -> String {
         let next = self.windows(at, at.plus(SEARCH_MAX)).into_iter().map(|w| w.from).filter(|from| *from > at).min();
         match next {
-            Some(next) => format!("no window of calendar {} is open until {}", self.calendar.name, self.shown(zone, next, at)),
-            None => format!("no window of calendar {} opens within {SEARCH_MAX}", self.calendar.name),
+            Some(next) => format!("{NO_WINDOW} {} is open until {}", self.calendar.name, self.shown(zone, next, at)),
+            None => format!("{NO_WINDOW} {} opens within {SEARCH_MAX}", self.calendar.name),
         }
     }
 
     /// `Mon 08:00 Europe/Berlin`, with the date when it is a week away or more.
     fn shown(&self, zone: &TimeZone, time: Timestamp, now: Timestamp) -> String {
-        const WEEK: Millis = Millis::from_mins(7 * 24 * 60);
         let form = if time.since(now) < WEEK { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
         format!("{} {}", time.to_jiff().to_zoned(zone.clone()).strftime(form), self.calendar.time_zone)
     }

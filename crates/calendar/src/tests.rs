@@ -1,6 +1,6 @@
 //! Tables and properties.
 
-use crate::{may_start, next_start, window_closes};
+use crate::{closed, may_start, next_start, window_closes};
 use glidepath_model::calendar::{Calendar, Freeze, Window};
 use glidepath_model::change::ChangeClass;
 use glidepath_model::{EnvironmentName, Millis, Timestamp};
@@ -31,6 +31,35 @@ fn production() -> EnvironmentName {
 
 fn allowed(calendar: &Calendar, class: ChangeClass, time: &str) -> bool {
     may_start(std::slice::from_ref(calendar), &production(), class, at(time)).allowed
+}
+
+#[test]
+fn what_closed_in_mid_flight_is_named_and_the_same_rules_hold_as_at_the_start() {
+    let mut calendar = calendar("Europe/Berlin");
+    calendar.windows = vec![window(&[1, 2, 3, 4, 5], 8 * 60, 17 * 60)];
+    let told = |calendar: &Calendar, class, time: &str| closed(std::slice::from_ref(calendar), &production(), class, at(time));
+    let none = Vec::<String>::new();
+    assert_eq!(told(&calendar, ChangeClass::Normal, "2026-11-24T15:59:59Z"), none);
+    assert_eq!(
+        told(&calendar, ChangeClass::Normal, "2026-11-24T16:00:00Z"),
+        ["the window w of calendar shop ended Tue 17:00 Europe/Berlin"]
+    );
+    assert_eq!(
+        told(&calendar, ChangeClass::Normal, "2026-11-29T16:00:00Z"),
+        ["the window w of calendar shop ended Fri 17:00 Europe/Berlin"]
+    );
+    assert_eq!(told(&calendar, ChangeClass::Emergency, "2026-11-24T16:00:00Z"), none, "an emergency needs no window");
+    calendar.windows = Vec::new();
+    calendar.freezes = vec![Freeze {
+        name: "sale".into(),
+        from: at("2026-11-24T12:00:00+01:00"),
+        to: at("2026-11-24T20:00:00+01:00"),
+        reason: Some("everybody buys".into()),
+        except: Vec::new(),
+    }];
+    let frozen = ["freeze sale holds until Tue 20:00 Europe/Berlin (everybody buys)"];
+    assert_eq!(told(&calendar, ChangeClass::Emergency, "2026-11-24T13:00:00Z"), frozen, "a freeze holds for what it does not except");
+    assert_eq!(closed(&[calendar], &"staging".into(), ChangeClass::Normal, at("2026-11-24T13:00:00Z")), none);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Flying a run from the command line: runtime, live view, guard, signals, exit code.
 
+use crate::airspace::ProjectAirspace;
 use crate::args::Form;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -34,6 +35,7 @@ fn deps(world: &World, view: Arc<View>, notifier: Arc<Pager>) -> Deps {
         telemetry: world.telemetry.clone(),
         clock: world.clock.clone(),
         secrets: world.secrets.clone(),
+        airspace: Arc::new(ProjectAirspace::new(world.root.clone())),
         notifier,
         progress: view.clone(),
         observer: view,
@@ -92,12 +94,24 @@ async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> R
         FlightEnd::Reached => {}
     }
     let (plan, state) = runtime.run_state(run).await?;
+    say_watched(&plan, &state);
     if form == Form::Json {
         output::data(
             &serde_json::json!({ "run": run, "plan": plan.id, "status": state.status(), "summary": state.summary(&plan.body) }).to_string(),
         );
     }
     Ok(exit_of(&state))
+}
+
+/// Says until when a landed run is watched, and by whom, since whoever flew it leaves now.
+pub(crate) fn say_watched(plan: &Plan, state: &RunState) {
+    if let Some(until) = state.observing_until(&plan.body) {
+        let (text, run) = (until.to_string(), &state.run);
+        let until = text.get(11..16).unwrap_or(&text);
+        output::say(&format!(
+            "Landed. The guard watches on until {until} UTC; `glidepath status {run}` shows what it sees, `glidepath rollback {run}` goes back."
+        ));
+    }
 }
 
 /// The exit code that tells how a run stands.

@@ -1,5 +1,6 @@
 //! The binary `glidepath`: parses the command line, calls one command, says how it ended.
 
+mod airspace;
 mod args;
 mod collect;
 mod commands;

@@ -7,7 +7,7 @@ use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
 use glidepath_model::facts::Facts;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Who;
-use glidepath_model::{ActionDescriptor, Event, Plan, Recorded, RunId, TargetName};
+use glidepath_model::{ActionDescriptor, Event, Millis, Plan, Recorded, RunId, TargetName};
 use glidepath_ports::{Action, Clock, Secrets, Store, Telemetry};
 use glidepath_store::SqliteStore;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// Runs listed at most by any command.
 pub(crate) const RUNS_MAX: usize = 1_000;
+/// Within this time after a landing the guard takes the watch over from whoever flew.
+const HANDED_ON_WITHIN: Millis = Millis::from_secs(5);
 /// Events read at once.
 pub(crate) const EVENTS_MAX: usize = 100_000;
 
@@ -69,7 +71,7 @@ impl World {
     /// Targets that live runs hold.
     pub(crate) async fn active(&self) -> Result<BTreeMap<TargetName, RunId>, Failure> {
         let live = self.store.runs(true, RUNS_MAX).await?;
-        Ok(live.into_iter().flat_map(|r| r.targets.into_iter().map(move |t| (t, r.run.clone()))).collect())
+        Ok(live.into_iter().filter(|r| r.status.is_live()).flat_map(|r| r.targets.into_iter().map(move |t| (t, r.run.clone()))).collect())
     }
 
     /// The run that is meant: by its id or a beginning of it; the newest live one, else the newest, when none is named.
@@ -92,9 +94,10 @@ impl World {
         }
     }
 
-    /// Whether the run is live and the process that last owned it is dead. A guard, if one lives, takes such a run over within a second.
+    /// Whether the run has work for an owner and the process that last owned it is dead. A guard, if one lives, takes such a run over within a second.
     pub(crate) async fn is_deserted(&self, summary: &RunSummary) -> Result<bool, Failure> {
-        if !summary.status.is_live() {
+        let landed_lately = summary.ended_at.is_some_and(|at| self.clock.now().since(at) < HANDED_ON_WITHIN);
+        if !summary.has_work() || landed_lately {
             return Ok(false);
         }
         let events = self.store.read_run(&summary.run, 0, EVENTS_MAX).await?;

@@ -2,10 +2,13 @@
 
 use crate::exposure::{carries, made_safe_by};
 use crate::jump;
+use crate::landed;
 use crate::requests::apply_granted;
 use crate::retry::PROBES_MAX;
 use crate::rollback::scope_of;
-use crate::state::{Ended, EngineError, Hold, Look, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, Track};
+use crate::state::{
+    ClosedWindow, Ended, EngineError, Hold, Look, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, Track,
+};
 use crate::{ENGINE_SEMANTICS, RECENT_EVENTS_MAX};
 use glidepath_model::action::OnUnknown;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
@@ -28,7 +31,7 @@ pub fn apply(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Resu
     }
     let illegal =
         |reason: Refused| EngineError::IllegalEvent { run: state.run.clone(), seq: recorded.seq, kind: kind_of(&recorded.event), reason };
-    check_place(state, recorded).map_err(illegal)?;
+    check_place(state, plan, recorded).map_err(illegal)?;
     fold(state, plan, recorded).map_err(|reason| EngineError::IllegalEvent {
         run: state.run.clone(),
         seq: recorded.seq,
@@ -45,7 +48,7 @@ pub fn apply(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Resu
     Ok(())
 }
 
-fn check_place(state: &RunState, recorded: &Recorded) -> Result<(), Refused> {
+fn check_place(state: &RunState, plan: &PlanBody, recorded: &Recorded) -> Result<(), Refused> {
     if recorded.seq != state.seq + 1 {
         return Err(format!("its position should be {}", state.seq + 1));
     }
@@ -60,6 +63,11 @@ fn check_place(state: &RunState, recorded: &Recorded) -> Result<(), Refused> {
     match &recorded.event {
         Event::OwnerTook { .. } | Event::ClockJumped { .. } | Event::Noted { .. } | Event::RequestTaken { .. } => Ok(()),
         Event::RollbackBegan { .. } if ended.end == RunEnd::Succeeded => Ok(()),
+        Event::GateOpened { step, .. } | Event::GateLooked { step, .. } | Event::GateClosed { step, .. }
+            if ended.end == RunEnd::Succeeded && step_in(plan, step)?.after_landing =>
+        {
+            Ok(())
+        }
         _ => Err(format!("the run has ended ({})", ended.end)),
     }
 }
@@ -115,10 +123,11 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             Ok(())
         }
         Event::GateOpened { step, round } => {
-            let turned_back = state.rollback.is_some();
-            let is_gate = matches!(step_in(plan, step)?.work, Work::Gate(_));
+            let (turned_back, landed) = (state.rollback.is_some(), state.has_landed());
+            let planned = step_in(plan, step)?;
+            let is_due = matches!(planned.work, Work::Gate(_)) && planned.after_landing == landed;
             let own = step_of(state, step)?;
-            if turned_back || !is_gate || own.forward.progress != Progress::Waiting || own.forward.round != *round {
+            if turned_back || !is_due || own.forward.progress != Progress::Waiting || own.forward.round != *round {
                 return Err(format!("gate {step} cannot be opened for round {round}"));
             }
             own.forward.progress = Progress::Watching { opened_at: at, last: None };
@@ -132,7 +141,7 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             }
             _ => Err(format!("gate {step} does not watch")),
         },
-        Event::GateClosed { step, passed, reason } => gate_closed(state, step, *passed, reason, at),
+        Event::GateClosed { step, passed, reason } => gate_closed(state, plan, step, *passed, reason, at),
         Event::RequestTaken { request, granted, .. } => match granted {
             true => apply_granted(state, plan, request, at),
             false => Ok(()),
@@ -144,6 +153,16 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             state.hold = Some(Hold { step: step.clone(), reason: reason.clone(), since: at, until: *until });
             Ok(())
         }
+        Event::WindowClosed { reason } => {
+            if state.closed_window.is_some() {
+                return Err("the window is closed already".to_owned());
+            }
+            // Before its first owner a run has not begun: a window that is closed then was passed at take-off.
+            let passed = state.owner.is_none();
+            state.closed_window = Some(ClosedWindow { reason: reason.clone(), since: at, passed });
+            Ok(())
+        }
+        Event::WindowOpened => state.closed_window.take().map(|_| ()).ok_or_else(|| "the window is open already".to_owned()),
         Event::HoldEnded => state.hold.take().map(|_| ()).ok_or_else(|| "the run does not hold".to_owned()),
         Event::RollbackBegan { cause, item } => rollback_began(state, plan, cause, *item, at),
         Event::SafetyReached => match &mut state.rollback {
@@ -160,7 +179,7 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             state.operator = Some(OperatorNeed { step: step.clone(), reason: reason.clone(), since: at });
             Ok(())
         }
-        Event::RunEnded { end, leftovers } => run_ended(state, *end, leftovers, at),
+        Event::RunEnded { end, leftovers } => run_ended(state, plan, *end, leftovers, at),
     }
 }
 
@@ -355,16 +374,18 @@ fn wait_started(state: &mut RunState, plan: &PlanBody, id: &StepId, until: Times
     Ok(())
 }
 
-fn gate_closed(state: &mut RunState, id: &StepId, passed: bool, reason: &str, at: Timestamp) -> Result<(), Refused> {
+fn gate_closed(state: &mut RunState, plan: &PlanBody, id: &StepId, passed: bool, reason: &str, at: Timestamp) -> Result<(), Refused> {
     let turned_back = state.rollback.is_some();
+    let after_landing = step_in(plan, id)?.after_landing;
     let own = step_of(state, id)?;
-    if !matches!(own.forward.progress, Progress::Watching { .. }) {
+    let Progress::Watching { last, .. } = &own.forward.progress else {
         return Err(format!("gate {id} does not watch"));
-    }
+    };
     own.forward.progress = match (passed, turned_back) {
         (true, _) => Progress::Done,
         // The gate did not fail; the run had no more use for it.
         (false, true) => Progress::Waiting,
+        (false, false) if after_landing => landed::progress_after(passed, last.as_ref(), reason),
         (false, false) => Progress::Failed { reason: reason.to_owned(), retryable: false },
     };
     own.ended_at = Some(at);
@@ -389,12 +410,12 @@ fn rollback_began(state: &mut RunState, plan: &PlanBody, cause: &str, item: Opti
     Ok(())
 }
 
-fn run_ended(state: &mut RunState, end: RunEnd, leftovers: &[String], at: Timestamp) -> Result<(), Refused> {
+fn run_ended(state: &mut RunState, plan: &PlanBody, end: RunEnd, leftovers: &[String], at: Timestamp) -> Result<(), Refused> {
     if let Some((attempt, ..)) = state.steps.values().flat_map(StepState::tracks).find_map(Track::open) {
         return Err(format!("attempt {attempt} is still open"));
     }
     if end == RunEnd::Succeeded {
-        if !state.steps.values().all(StepState::is_behind) || state.rollback.is_some() {
+        if !landed::may_land(plan, state) || state.rollback.is_some() {
             return Err("not every step is done".to_owned());
         }
         state.landed_at = Some(at);
@@ -448,6 +469,8 @@ pub(crate) fn kind_of(event: &Event) -> &'static str {
         Event::SafetyReached => "SafetyReached",
         Event::OperatorNeeded { .. } => "OperatorNeeded",
         Event::RunEnded { .. } => "RunEnded",
+        Event::WindowClosed { .. } => "WindowClosed",
+        Event::WindowOpened => "WindowOpened",
         Event::Noted { .. } => "Noted",
     }
 }

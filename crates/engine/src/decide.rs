@@ -2,7 +2,8 @@
 
 use crate::jump::event_time;
 use crate::state::{Progress, RunState};
-use crate::{ENGINE_SEMANTICS, apply, next, requests};
+use crate::window::{self, WindowNow};
+use crate::{ENGINE_SEMANTICS, apply, landed, next, requests};
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark, Recorded};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::request::{Request, Who};
@@ -33,6 +34,8 @@ pub enum Input {
         who: Who,
         /// The process.
         process: ProcessMark,
+        /// Whether changes may start now, where that was asked: a new owner begins nothing in a window that has closed.
+        window: Option<WindowNow>,
     },
     /// A process was made for an attempt and waits to begin. It may begin when the answer's first event is
     /// `Event::ProcessStarted`; else the attempt is no longer open and the process must be ended.
@@ -64,6 +67,13 @@ pub enum Input {
     },
     /// Somebody asks for something.
     Request(Request),
+    /// Whether changes may start now. The same answer again brings nothing about.
+    Window(WindowNow),
+    /// What is seen of the landed run from now on is no longer of this change alone.
+    ObservationOver {
+        /// Why, one sentence.
+        reason: String,
+    },
     /// The wall clock jumped.
     ClockJumped {
         /// By how much; negative is backwards.
@@ -113,7 +123,10 @@ fn own_events(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -
         }
         Input::Start { .. } => Vec::new(),
         _ if !started => Vec::new(),
-        Input::Took { epoch, who, process } => vec![Event::OwnerTook { epoch, who, process }],
+        Input::Took { epoch, who, process, window } => {
+            let closed = window.map(|window| window::events(state, window)).unwrap_or_default();
+            std::iter::once(Event::OwnerTook { epoch, who, process }).chain(closed).collect()
+        }
         Input::ProcessStarted { attempt, process } => match is_open(state, &attempt) {
             true => vec![Event::ProcessStarted { attempt, process }],
             false => vec![Event::Noted { line: format!("process {} came too late for {attempt} and does not begin", process.pid) }],
@@ -124,10 +137,13 @@ fn own_events(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -
         },
         Input::GateLook { step, verdict, line, state: judge } => {
             // A look of a gate that was closed meanwhile is of no interest to anybody.
-            let watches = state.ended.is_none() && matches!(state.step(&step).forward.progress, Progress::Watching { .. });
+            let watches =
+                (state.ended.is_none() || state.has_landed()) && matches!(state.step(&step).forward.progress, Progress::Watching { .. });
             watches.then_some(Event::GateLooked { step, verdict, line, state: judge }).into_iter().collect()
         }
         Input::Request(request) => requests::answer(plan, state, request, now),
+        Input::Window(window) => window::events(state, window),
+        Input::ObservationOver { reason } => landed::over(plan, state, &reason),
         Input::ClockJumped { by_ms } => vec![Event::ClockJumped { by_ms }],
         Input::Wake => Vec::new(),
     }

@@ -1,5 +1,6 @@
 //! What the journal's intents ask of the world.
 
+use crate::landed;
 use crate::state::{Progress, RunState};
 use glidepath_model::action::ActionCall;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark};
@@ -101,7 +102,10 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         // The engine gives an attempt up when nothing was heard of it; should it still run, it is to end.
         Event::AttemptEnded { attempt, outcome: Outcome::Unknown { .. }, .. } => vec![Effect::Cancel { attempt: attempt.clone() }],
         Event::GateOpened { step, .. } => watch_of(plan, state, step).into_iter().collect(),
-        Event::GateClosed { step, .. } => vec![Effect::StopWatching { step: step.clone() }],
+        Event::GateClosed { step, .. } => {
+            let stop = Effect::StopWatching { step: step.clone() };
+            std::iter::once(stop).chain(landed::page(plan, state, step).map(|line| Effect::Page { line })).collect()
+        }
         Event::RollbackBegan { cause, .. } => {
             let mut found: Vec<Effect> = state
                 .steps
@@ -128,6 +132,8 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         | Event::GateLooked { .. }
         | Event::RequestTaken { .. }
         | Event::HoldEnded
+        | Event::WindowClosed { .. }
+        | Event::WindowOpened
         | Event::SafetyReached
         | Event::RunEnded { .. }
         | Event::Noted { .. } => Vec::new(),
@@ -160,7 +166,8 @@ pub fn recovery(plan: &PlanBody, state: &RunState) -> Recovery {
 }
 
 fn watch_of(plan: &PlanBody, state: &RunState, id: &StepId) -> Option<Effect> {
-    let Work::Gate(spec) = &plan.step(id)?.work else { return None };
+    let step = plan.step(id).filter(|step| state.ended.is_none() || (step.after_landing && state.has_landed()))?;
+    let Work::Gate(spec) = &step.work else { return None };
     let track = &state.step(id).forward;
     let Progress::Watching { opened_at, last } = &track.progress else { return None };
     Some(Effect::Watch {

@@ -70,8 +70,8 @@ impl RunState {
 
 /// Whether something is exposed and either not everything is, or a gate has yet to confirm it.
 pub(crate) fn is_exposed_unconfirmed(plan: &PlanBody, state: &RunState) -> bool {
-    let open =
-        plan.steps.iter().any(|step| (step.exposure.is_some() || matches!(step.work, Work::Gate(_))) && !state.step(&step.id).is_behind());
+    let confirms = |step: &Step| !step.after_landing && matches!(step.work, Work::Gate(_));
+    let open = plan.steps.iter().any(|step| (step.exposure.is_some() || confirms(step)) && !state.step(&step.id).is_behind());
     open && !state.exposures(plan).is_empty()
 }
 

@@ -28,7 +28,7 @@ pub fn lessons(plan: &PlanBody, state_after: &RunState, events: &[Event]) -> Vec
 fn outcomes(plan: &PlanBody, after: &RunState, end: RunEnd, at: Timestamp) -> Vec<Lesson> {
     let outcome = |component: ComponentName| {
         let item = plan.change.items.iter().position(|i| i.component == component).and_then(|i| u32::try_from(i).ok());
-        let of_component = || plan.steps.iter().filter(|s| s.item.is_some() && s.item == item);
+        let of_component = || plan.steps.iter().filter(|s| s.item.is_some() && s.item == item && !s.after_landing);
         let went_back = after.rollback.as_ref().is_some_and(|r| of_component().any(|s| r.scope.contains(&s.id)));
         let stays = of_component().all(|s| after.step(&s.id).is_behind()) && of_component().next().is_some();
         let landed = match end {

@@ -29,6 +29,7 @@ mod decide;
 mod effects;
 mod exposure;
 mod jump;
+mod landed;
 mod lessons;
 mod next;
 mod projection;
@@ -38,18 +39,22 @@ mod rollback;
 mod state;
 pub mod stored;
 mod timers;
+mod window;
 
 pub use apply::apply;
 pub use decide::{Input, decide};
 pub use effects::{Effect, OpenAttempt, Recovery, effects, recovery};
 pub use exposure::ExposureNow;
 pub use jump::{event_time, moved};
+pub use landed::Observed;
 pub use lessons::lessons;
 pub use projection::invariants;
 pub use state::{
-    Ended, EngineError, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, StepStatus, Track,
+    ClosedWindow, Ended, EngineError, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, StepStatus,
+    Track,
 };
 pub use timers::next_wake;
+pub use window::WindowNow;
 
 /// The meaning of steps and events that this engine implements; a run is bound to the one it started with.
 pub const ENGINE_SEMANTICS: u32 = 1;

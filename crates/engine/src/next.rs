@@ -4,7 +4,7 @@ use crate::exposure::is_exposed_unconfirmed;
 use crate::retry::{has_tries_left, next_try_at};
 use crate::state::{Look, Mode, Pilot, Progress, RunState, Track};
 use crate::timers::{ATTEMPT_GRACE, asks_when_patience_ends, open_attempts, patience_end};
-use crate::{STEPS_IN_FLIGHT_MAX, rollback};
+use crate::{STEPS_IN_FLIGHT_MAX, landed, rollback, window};
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::OnFailure;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, RunEnd};
@@ -14,8 +14,11 @@ use glidepath_model::{Millis, Timestamp};
 
 /// The next event that follows from the state alone, or `None` when the run waits for something from outside.
 pub(crate) fn next(plan: &PlanBody, state: &RunState, now: Timestamp) -> Option<Event> {
-    if state.seq == 0 || state.ended.is_some() {
+    if state.seq == 0 {
         return None;
+    }
+    if state.ended.is_some() {
+        return if state.has_landed() { landed::next(plan, state, now) } else { None };
     }
     if let Some(given_up) = given_up(state, now) {
         return Some(given_up);
@@ -27,9 +30,10 @@ pub(crate) fn next(plan: &PlanBody, state: &RunState, now: Timestamp) -> Option<
             .iter()
             .find_map(|step| reaction(plan, state, step, now))
             .or_else(|| hold_limit_passed(plan, state, now))
-            .or_else(|| hold_resolved(state))
+            .or_else(|| hold_resolved(plan, state))
+            .or_else(|| window::next(plan, state, now))
             .or_else(|| next_start(plan, state, now))
-            .or_else(|| landed(plan, state)),
+            .or_else(|| landing(plan, state)),
     }
 }
 
@@ -123,7 +127,7 @@ fn gate_reaction(
 }
 
 /// When a good look may pass the gate: thresholds and probes have no early evidence, their bake is always whole.
-fn bake_end(spec: &GateSpec, opened_at: Timestamp) -> Timestamp {
+pub(crate) fn bake_end(spec: &GateSpec, opened_at: Timestamp) -> Timestamp {
     let has_early_evidence = spec.checks.iter().any(|check| matches!(check, GateCheck::Proportion { .. }));
     let least = if spec.early_promotion && has_early_evidence { Millis::ZERO } else { spec.bake_ms };
     opened_at.plus(least.max(spec.min_bake_ms))
@@ -151,9 +155,11 @@ fn hold_limit_passed(plan: &PlanBody, state: &RunState, now: Timestamp) -> Optio
     Some(Event::RollbackBegan { cause, item: None })
 }
 
-/// A hold ends when the step it asks about got on.
-fn hold_resolved(state: &RunState) -> Option<Event> {
-    let step = state.hold.as_ref()?.step.as_ref()?;
+/// A hold ends when the step it asks about got on, or when the window it waits for is in nobody's way any more.
+fn hold_resolved(plan: &PlanBody, state: &RunState) -> Option<Event> {
+    let Some(step) = &state.hold.as_ref()?.step else {
+        return window::in_the_way(plan, state).is_none().then_some(Event::HoldEnded);
+    };
     let troubled =
         matches!(state.step(step).forward.progress, Progress::Failed { .. } | Progress::Unsure { .. } | Progress::Watching { .. });
     (!troubled).then_some(Event::HoldEnded)
@@ -164,7 +170,7 @@ fn next_start(plan: &PlanBody, state: &RunState, now: Timestamp) -> Option<Event
         return None;
     }
     let has_room = open_attempts(state) < STEPS_IN_FLIGHT_MAX;
-    plan.steps.iter().find_map(|step| {
+    plan.steps.iter().filter(|step| !step.after_landing).find_map(|step| {
         let track = &state.step(&step.id).forward;
         match track.progress {
             Progress::RetryAt(at) if at <= now && has_room => Some(attempt_event(step, Direction::Do, track, now)),
@@ -183,9 +189,9 @@ fn first_event(step: &Step, track: &Track, now: Timestamp, has_room: bool) -> Op
     }
 }
 
-fn landed(plan: &PlanBody, state: &RunState) -> Option<Event> {
+fn landing(plan: &PlanBody, state: &RunState) -> Option<Event> {
     let at_rest = state.hold.is_some() || state.operator.is_some();
-    if at_rest || !plan.steps.iter().all(|step| state.step(&step.id).is_behind()) {
+    if at_rest || !landed::may_land(plan, state) {
         return None;
     }
     let skipped = plan.steps.iter().filter(|step| state.step(&step.id).forward.progress == Progress::Skipped);

@@ -1,7 +1,7 @@
 //! What people and stores are shown of a run.
 
 use crate::state::{Mode, Progress, RunState, StepState, Track};
-use crate::{next_wake, requests};
+use crate::{Observed, next_wake, requests, window};
 use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{PlanBody, Step, Work};
 use glidepath_model::projection::RunSummary;
@@ -12,11 +12,12 @@ use std::collections::BTreeSet;
 impl RunState {
     /// One line: what the run does or waits for.
     pub fn now_line(&self, plan: &PlanBody) -> String {
-        let behind = plan.steps.iter().filter(|s| self.step(&s.id).is_behind()).count();
-        let of = format!("{behind} of {} steps done", plan.steps.len());
+        let counted = || plan.steps.iter().filter(|s| !s.after_landing);
+        let behind = counted().filter(|s| self.step(&s.id).is_behind()).count();
+        let of = format!("{behind} of {} steps done", counted().count());
         match self.mode() {
             Mode::Ended(ended) => match ended.end {
-                RunEnd::Succeeded => format!("landed; {of}"),
+                RunEnd::Succeeded => format!("{}; {of}", landed_words(self, plan)),
                 RunEnd::RolledBack => format!("rolled back; {}", self.rollback.as_ref().map_or("", |r| r.cause.as_str())),
                 RunEnd::Abandoned => "abandoned; what is in place stays".to_owned(),
                 RunEnd::Superseded => "superseded by another run".to_owned(),
@@ -40,7 +41,13 @@ impl RunState {
     /// What happens next without anybody's help, and when, if the time is known.
     pub fn next_automatic(&self, plan: &PlanBody) -> Option<(String, Option<Timestamp>)> {
         match self.mode() {
-            Mode::Ended(_) => None,
+            Mode::Ended(_) => {
+                let until = self.observing_until(plan)?;
+                Some(("the watch after landing ends; what it finds is told, and nothing goes back by itself".to_owned(), Some(until)))
+            }
+            Mode::Holding(_) if window::is_held(self) && self.hold_until(plan).is_none() => {
+                Some(("it goes on when changes may start again".to_owned(), None))
+            }
             Mode::NeedsOperator(_) | Mode::Holding(_) | Mode::Stopped | Mode::Paused => {
                 self.hold_until(plan).map(|at| ("traffic goes back by itself".to_owned(), Some(at)))
             }
@@ -49,7 +56,8 @@ impl RunState {
                 Some(_) => ("the remaining steps are undone".to_owned(), None),
             }),
             Mode::Flying => plan.steps.iter().find_map(|step| automatic_of(self, step)).or_else(|| {
-                let waiting = plan.steps.iter().find(|s| self.step(&s.id).forward.progress == Progress::Waiting)?;
+                let waits = |s: &&Step| !s.after_landing && self.step(&s.id).forward.progress == Progress::Waiting;
+                let waiting = plan.steps.iter().find(waits)?;
                 Some((format!("then: {}", waiting.title), None))
             }),
         }
@@ -72,12 +80,33 @@ impl RunState {
             wake_at: next_wake(self, plan),
             targets: targets.into_iter().collect(),
             components: components.into_iter().collect(),
+            observing_until: self.observing_until(plan),
         }
     }
 
     /// Verbs that would be granted now, with the step each is about where one must be named.
     pub fn allowed_verbs(&self, plan: &PlanBody) -> Vec<(Verb, Option<StepId>)> {
         requests::allowed(plan, self)
+    }
+}
+
+/// `landed, watched until ...`, then what the watch came to.
+fn landed_words(state: &RunState, plan: &PlanBody) -> String {
+    if let Some(until) = state.observing_until(plan) {
+        return format!("landed, watched until {until}");
+    }
+    // What was found is said before what nobody knows.
+    let mut observed: Vec<Observed> = state.observed(plan).map(|(_, observed)| observed).collect();
+    observed.sort_by_key(|one| match one {
+        Observed::Regression(_) => 0,
+        Observed::Undecided(_) => 1,
+        Observed::Nothing => 2,
+    });
+    match observed.first() {
+        None => "landed".to_owned(),
+        Some(Observed::Nothing) => "landed, and nothing was found after landing".to_owned(),
+        Some(Observed::Regression(line)) => format!("landed, but the watch after landing found: {line}"),
+        Some(Observed::Undecided(line)) => format!("landed; the watch after landing ended without a verdict: {line}"),
     }
 }
 
@@ -154,6 +183,9 @@ pub fn invariants(plan: &PlanBody, state: &RunState) -> Vec<String> {
         if !open && !watches && !asks && next_wake(state, plan).is_none() {
             found.push(format!("run {} is live, but nothing and nobody moves it", state.run));
         }
+    }
+    if state.is_observing() && next_wake(state, plan).is_none() {
+        found.push(format!("run {} is watched after landing, but nothing ends the watch", state.run));
     }
     if state.ended.is_some() && open {
         found.push(format!("run {} has ended with an attempt open", state.run));

@@ -5,6 +5,7 @@ use crate::exposure::carries;
 use crate::next::attempt_event;
 use crate::rollback::{leftovers, stuck_step};
 use crate::state::{Look, Mode, Pilot, Progress, RunState, Track};
+use crate::window;
 use glidepath_model::event::{Direction, Event, RunEnd};
 use glidepath_model::plan::{Phase, PlanBody, Step, Undo, Work};
 use glidepath_model::request::{Request, Verb, Who};
@@ -88,7 +89,7 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
         };
     }
     match request.verb {
-        Verb::Pause | Verb::Stop | Verb::Resume => pilot(state, request.verb),
+        Verb::Pause | Verb::Stop | Verb::Resume => pilot(state, request),
         Verb::Abort | Verb::Rollback => match &state.rollback {
             Some(rollback) if rollback.item.is_none() => {
                 Err("the run is on its way back already; asking again does no harm and changes nothing".to_owned())
@@ -105,7 +106,8 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
     }
 }
 
-fn pilot(state: &RunState, verb: Verb) -> Result<Grant, Refusal> {
+fn pilot(state: &RunState, request: &Request) -> Result<Grant, Refusal> {
+    let verb = request.verb;
     if state.rollback.is_some() {
         return Err(format!("the run is on its way back, and nothing holds that up; `{verb}` is for runs that fly forward"));
     }
@@ -116,11 +118,24 @@ fn pilot(state: &RunState, verb: Verb) -> Result<Grant, Refusal> {
         Verb::Stop => Ok(Grant::new(
             "exposure is frozen where it is; `resume` goes on, `abort` goes back, and at the hold limit it goes back by itself",
         )),
-        _ => resume(state),
+        _ => resume(state, request),
     }
 }
 
-fn resume(state: &RunState) -> Result<Grant, Refusal> {
+/// Whether the run waits for nothing but a word about the closed window.
+fn waits_for_window(state: &RunState) -> bool {
+    window::is_held(state) && state.operator.is_none() && state.pilot == Pilot::Fly
+}
+
+fn resume(state: &RunState, request: &Request) -> Result<Grant, Refusal> {
+    if waits_for_window(state) {
+        return match request.reason {
+            Some(_) => Ok(Grant::new("the run goes on although the window has closed; the record says who and why").then(Event::HoldEnded)),
+            None => {
+                Err("the window has closed, so going on needs a reason, which goes into the record; repeat it with `--reason`".to_owned())
+            }
+        };
+    }
     let waits_for = state.operator.as_ref().map(|o| &o.reason).or(state.hold.as_ref().map(|h| &h.reason));
     match (waits_for, state.pilot) {
         (Some(reason), Pilot::Fly) => {
@@ -335,7 +350,13 @@ pub(crate) fn apply_granted(state: &mut RunState, plan: &PlanBody, request: &Req
     match (request.verb, &request.step) {
         (Verb::Pause, _) => state.pilot = Pilot::Pause,
         (Verb::Stop, _) => state.pilot = Pilot::Stop,
-        (Verb::Resume, _) => state.pilot = Pilot::Fly,
+        (Verb::Resume, _) => {
+            let passes = waits_for_window(state);
+            state.pilot = Pilot::Fly;
+            if let Some(closed) = state.closed_window.as_mut().filter(|_| passes) {
+                closed.passed = true;
+            }
+        }
         (Verb::Abort | Verb::Rollback, _) => state.turned_back_by = Some(request.who.clone()),
         // Their follow-up events carry the change.
         (Verb::Promote | Verb::Abandon, _) => {}

@@ -222,7 +222,7 @@ pub(crate) fn scope_of(plan: &PlanBody, state: &RunState, item: Option<u32>) -> 
 
 /// Whether an item has begun and is not through: left alone, its exposure would outlive the run.
 fn is_half_way(plan: &PlanBody, state: &RunState, item: u32) -> bool {
-    let of_item = || plan.steps.iter().filter(|s| s.item == Some(item)).map(|s| state.step(&s.id));
+    let of_item = || plan.steps.iter().filter(|s| s.item == Some(item) && !s.after_landing).map(|s| state.step(&s.id));
     of_item().any(|s| s.started_at.is_some()) && !of_item().all(|s| s.is_behind())
 }
 

@@ -35,6 +35,8 @@ pub struct RunState {
     pub pilot: Pilot,
     /// The hold, while a person is asked.
     pub hold: Option<Hold>,
+    /// The window, while it is closed.
+    pub closed_window: Option<ClosedWindow>,
     /// The operator's case, while only a person can help.
     pub operator: Option<OperatorNeed>,
     /// The way back, once the run turned back.
@@ -95,7 +97,7 @@ pub enum Pilot {
 /// A hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// The step that could not go on, if one.
+    /// The step that could not go on; `None` when the window closed.
     pub step: Option<StepId>,
     /// Why.
     pub reason: String,
@@ -103,6 +105,17 @@ pub struct Hold {
     pub since: Timestamp,
     /// When traffic goes to safety by itself.
     pub until: Option<Timestamp>,
+}
+
+/// A window that closed in mid-flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedWindow {
+    /// Why no change may start now.
+    pub reason: String,
+    /// Since when that is known.
+    pub since: Timestamp,
+    /// Whether a person goes on all the same, in flight or at take-off.
+    pub passed: bool,
 }
 
 /// What an operator is asked.
@@ -352,6 +365,7 @@ impl RunState {
             owner: None,
             pilot: Pilot::Fly,
             hold: None,
+            closed_window: None,
             operator: None,
             rollback: None,
             ended: None,

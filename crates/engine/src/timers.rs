@@ -1,6 +1,7 @@
 //! When a run must be looked at next.
 
 use crate::STEPS_IN_FLIGHT_MAX;
+use crate::landed;
 use crate::state::{Mode, Pilot, Progress, RunState, Track};
 use glidepath_model::plan::{GateSpec, PlanBody, Work};
 use glidepath_model::{Millis, Timestamp};
@@ -10,8 +11,11 @@ pub(crate) const ATTEMPT_GRACE: Millis = Millis::from_secs(30);
 
 /// The earliest time at which `Input::Wake` makes something follow; `None` when only results, looks or requests can.
 pub fn next_wake(state: &RunState, plan: &PlanBody) -> Option<Timestamp> {
-    if state.seq == 0 || state.ended.is_some() {
+    if state.seq == 0 {
         return None;
+    }
+    if state.ended.is_some() {
+        return landed::watches(plan, state).map(|(_, spec, opened_at, _)| patience_end(spec, opened_at)).min();
     }
     let open = open_attempts(state);
     let of_steps = plan.steps.iter().flat_map(|step| {

@@ -185,7 +185,15 @@ pub enum Event {
         /// What stays in place, one line each.
         leftovers: Vec<String>,
     },
-    /// A remark that changes nothing: a late result, an observation after landing.
+    /// The window in which the change may fly has closed.
+    #[serde(rename_all = "camelCase")]
+    WindowClosed {
+        /// Why no change may start now: the window that ended, or the freeze that began.
+        reason: String,
+    },
+    /// The window is open again.
+    WindowOpened,
+    /// A remark that changes nothing, such as a late result.
     #[serde(rename_all = "camelCase")]
     Noted {
         /// One line.

@@ -32,6 +32,16 @@ pub struct RunSummary {
     pub targets: Vec<TargetName>,
     /// Components it touches.
     pub components: Vec<ComponentName>,
+    /// Until when the landed run is watched; `None` when nothing watches it. A watched run holds no target.
+    #[serde(default)]
+    pub observing_until: Option<Timestamp>,
+}
+
+impl RunSummary {
+    /// Whether an owner has something to do for it: it is live, or it has landed and is still watched.
+    pub const fn has_work(&self) -> bool {
+        self.status.is_live() || self.observing_until.is_some()
+    }
 }
 
 /// Where a run stands.
@@ -53,7 +63,7 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
-    /// Whether the run still needs an owner.
+    /// Whether the run has not ended.
     pub const fn is_live(self) -> bool {
         !matches!(self, Self::Ended(_))
     }

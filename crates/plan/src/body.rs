@@ -190,7 +190,7 @@ pub(crate) fn envelope(change: &Change, steps: &[Step], assignments: &[Assignmen
         greatest_exposure =
             here[..last_gate].iter().filter_map(|s| s.exposure.as_ref()).map(|e| e.share).fold(greatest_exposure, Share::max);
     }
-    let bakes = steps.iter().filter_map(|s| match &s.work {
+    let bakes = steps.iter().filter(|s| !s.after_landing).filter_map(|s| match &s.work {
         Work::Gate(gate) => Some(gate.bake_ms),
         Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => None,
     });

@@ -33,7 +33,6 @@ use crate::outline::{Outline, choices};
 use crate::rank::{Options, Ranking};
 use crate::site::Site;
 use glidepath_model::action::ActionDescriptor;
-use glidepath_model::change::OnWindowEnd;
 use glidepath_model::diagnostic::Diagnostic;
 use glidepath_model::ids::Digest;
 use glidepath_model::plan::{Assignment, Plan, PlanBody, RuledOut, Strategy, VerificationKind};
@@ -106,11 +105,6 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     }
     for outline in &chosen {
         outline.derived.iter().for_each(|sentence| notes.derive(sentence.clone()));
-    }
-    if change.on_window_end != OnWindowEnd::Finish {
-        notes.derive(
-            "onWindowEnd is carried in the plan, but a flight that has begun finishes: windows are checked at take-off only.".to_owned(),
-        );
     }
     say_what_watches(&sites, &chosen, &ladders, notes);
     let assignments = assignments(&sites, &chosen, &ladders, facts, &ranking, change);

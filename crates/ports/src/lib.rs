@@ -5,12 +5,14 @@
 //! caller can choose between trying again, asking a person, and stopping.
 
 pub mod action;
+pub mod airspace;
 pub mod cancel;
 pub mod store;
 pub mod telemetry;
 pub mod world;
 
 pub use action::{Action, ActionContext, ProcessJournal, ProgressSink};
+pub use airspace::{Airspace, AirspaceError};
 pub use cancel::CancelToken;
 pub use store::{Ownership, Store, StoreError};
 pub use telemetry::{CounterReading, Telemetry, TelemetryError};

@@ -22,8 +22,9 @@ pub trait Store: Send + Sync {
     /// Events of a run after position `after` (0 for all), at most `events_max`.
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>>;
 
-    /// Summaries of runs, newest first; only live ones when asked.
-    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>>;
+    /// Summaries of runs, newest first; only those with work for an owner when asked (`RunSummary::has_work`): live ones, and landed ones that
+    /// are still watched.
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>>;
 
     /// Keeps a plan with the facts it was made from. Keeping the same plan twice is once.
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
@@ -98,6 +99,8 @@ pub enum Submission {
         run: RunId,
         /// Who asks.
         who: Who,
+        /// When it was left. An owner takes no start that has waited long.
+        at: Timestamp,
     },
     /// A verb on a run.
     Ask(Request),

@@ -121,7 +121,7 @@ pub(crate) fn verdict(plan: &Plan, state: &RunState) -> Option<String> {
         .rev()
         .find_map(|recorded| match &recorded.event {
             Event::GateClosed { step, reason, passed } => {
-                Some((step, format!("{} at {}: {reason}", if *passed { "passed" } else { "failed" }, second(recorded.at))))
+                Some((step, format!("{} at {}: {reason}", if *passed { "passed" } else { "did not pass" }, second(recorded.at))))
             }
             Event::GateLooked { step, verdict, line, .. } => Some((step, format!("{verdict}: {line}"))),
             _ => None,
@@ -262,7 +262,7 @@ pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> S
         Event::GateOpened { step, .. } => format!("gate opened: {}", title(step)),
         Event::GateLooked { step, verdict, line, .. } => format!("{}: {verdict}: {line}", title(step)),
         Event::GateClosed { step, passed, reason } => {
-            format!("gate {}: {}: {reason}", if *passed { "passed" } else { "failed" }, title(step))
+            format!("gate {}: {}: {reason}", if *passed { "passed" } else { "did not pass" }, title(step))
         }
         Event::RequestTaken { request, granted, answer } => {
             let why = request.reason.as_ref().map_or(String::new(), |r| format!(" because {r}"));
@@ -272,6 +272,8 @@ pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> S
             format!("holds: {reason}{}", until.map_or(String::new(), |u| format!("; traffic goes to safety at {}", second(u))))
         }
         Event::HoldEnded => "the hold is over".to_owned(),
+        Event::WindowClosed { reason } => format!("the window has closed: {reason}"),
+        Event::WindowOpened => "the window is open again".to_owned(),
         Event::RollbackBegan { cause, .. } => format!("turns back: {cause}"),
         Event::SafetyReached => "traffic is safe: nothing is on the new side".to_owned(),
         Event::OperatorNeeded { reason, .. } => format!("needs an operator: {reason}"),
@@ -290,6 +292,7 @@ pub(crate) fn status_words(state: &RunState) -> String {
         Mode::Stopped => "stopped".to_owned(),
         Mode::Flying | Mode::Paused | Mode::Holding(_) | Mode::RollingBack(_) | Mode::NeedsOperator(_) => state.status().to_string(),
         Mode::Ended(ended) if ended.end == RunEnd::RolledBack => "rolled back".to_owned(),
+        Mode::Ended(ended) if state.is_observing() => format!("{}, watched", ended.end),
         Mode::Ended(ended) => ended.end.to_string(),
     }
 }

@@ -101,7 +101,7 @@ fn remaining(plan: &Plan, state: &RunState, now: Timestamp) -> Option<Millis> {
             Some(Millis(expected.saturating_sub(now.since(rollback.began_at).0)))
         }
         Mode::Flying => {
-            let placed = crate::timeline::placed(plan);
+            let placed: Vec<_> = crate::timeline::placed(plan).into_iter().filter(|p| !p.step.after_landing).collect();
             let end = placed.iter().map(|p| p.ends).max().unwrap_or(0);
             let open: Vec<u64> = placed
                 .iter()

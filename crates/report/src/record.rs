@@ -129,7 +129,9 @@ fn outcome(plan: &Plan, state: &RunState, events: &[Recorded]) -> Section {
         .filter_map(|r| match &r.event {
             Event::GateClosed { step, passed, reason } => {
                 let title = plan.body.step(step).map_or_else(|| step.to_string(), crate::flight::subject);
-                Some(Text::new().strong(format!("{title} {}:", if *passed { "passed" } else { "failed" })).plain(format!(" {reason}")))
+                Some(
+                    Text::new().strong(format!("{title} {}:", if *passed { "passed" } else { "did not pass" })).plain(format!(" {reason}")),
+                )
             }
             _ => None,
         })

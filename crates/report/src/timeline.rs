@@ -28,7 +28,7 @@ pub(crate) struct Placed<'a> {
     pub(crate) activity: Activity,
 }
 
-/// Steps of one phase, environment, wave and stage: one row of the picture.
+/// Steps of one phase, environment, wave and stage: one row of the picture. What watches after landing stands in a row of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) label: String,
@@ -85,11 +85,11 @@ pub(crate) fn activity(step: &Step) -> Activity {
 
 /// Rows in the order of the plan.
 pub(crate) fn rows(plan: &Plan) -> Vec<Row<'_>> {
-    let mut keys: Vec<(Phase, Option<&str>, u32, u32)> = Vec::new();
+    let mut keys: Vec<(Phase, Option<&str>, u32, u32, bool)> = Vec::new();
     let mut rows: Vec<Row<'_>> = Vec::new();
     for placed in placed(plan) {
         let step = placed.step;
-        let key = (step.phase, step.environment.as_ref().map(|e| e.as_str()), step.wave, step.stage);
+        let key = (step.phase, step.environment.as_ref().map(|e| e.as_str()), step.wave, step.stage, step.after_landing);
         match keys.iter().position(|k| *k == key) {
             Some(at) => rows[at].steps.push(placed),
             None => {
@@ -109,6 +109,7 @@ fn label(plan: &Plan, row: &Row<'_>) -> String {
     let Some(first) = row.steps.first().map(|p| p.step) else { return String::new() };
     let mut place = vec![first.environment.as_ref().map_or_else(|| row.phase.to_string(), ToString::to_string)];
     match (first.wave, first.stage) {
+        _ if first.after_landing => place.push("after landing".to_owned()),
         (0, _) if first.environment.is_some() => place.push(row.phase.to_string()),
         (0, _) => {}
         (wave, 0) => place.push(format!("wave {wave}")),

@@ -17,6 +17,9 @@
 //! bounded time, the guard pages, ends it with SIGKILL, and takes over: nothing is lost, because everything it decided is in the journal.
 //! An owner that runs but has lost its way cannot be told from a patient one; against that stand the limits of the engine alone.
 //!
+//! A landed run whose plan watches after landing is a live one here: `run` leaves at the landing, and the guard watches on. Its exposure is meant
+//! to stay, so that no failing store and no stopped owner makes the guard touch it.
+//!
 //! It ends when the runs it flew have ended, or 1 s after it last saw a live run, so that a change that landed leaves no process behind for
 //! long. Until it has seen a first one it waits 15 s, because the `run` that started it may still be on its way to the store.
 //!
@@ -35,7 +38,7 @@ use crate::calls::{AttemptJob, CallRunner, folder_name};
 use crate::cards::write_card;
 use crate::limits::{
     ATTEMPT_GRACE, EVENTS_READ_MAX, GUARD_IDLE_MAX, GUARD_LINGER_MAX, GUARD_LOCK_WAIT_MAX, GUARD_POLL_EVERY, GUARD_SAFETY_CALL_MAX,
-    GUARD_SAFETY_TRIES_MAX, GUARD_STORE_PATIENCE, HOLD_LIMIT_PART, LIVE_RUNS_MAX,
+    GUARD_SAFETY_TRIES_MAX, GUARD_STORE_PATIENCE, HOLD_LIMIT_PART, RUNS_WITH_WORK_MAX,
 };
 use crate::process;
 use crate::runtime::{FlightEnd, Runtime, RuntimeError, Until, load_plan_of};
@@ -129,7 +132,7 @@ async fn lock_out_other_guards(state_dir: &Path) -> Result<Option<File>, Runtime
     }
 }
 
-/// A live run as the guard knows it.
+/// A run with work as the guard knows it.
 struct KnownRun {
     plan: Arc<Plan>,
     state: RunState,
@@ -172,7 +175,8 @@ impl Guard {
             return Ok((self.live_at.elapsed() >= idle_max).then_some(GuardEnd::NothingLive));
         }
         (self.live_at, self.has_seen_live) = (Instant::now(), true);
-        let patience = self.known.values().map(patience_of).min().unwrap_or(GUARD_STORE_PATIENCE);
+        let patience =
+            self.known.values().filter(|known| known.state.ended.is_none()).map(patience_of).min().unwrap_or(GUARD_STORE_PATIENCE);
         match self.runtime.own_and_fly_within(patience, &Until::NoLiveRuns, cancel).await {
             Ok(FlightEnd::Reached) => Ok(Some(GuardEnd::FlewToTheEnd)),
             Ok(FlightEnd::Interrupted) => Ok(Some(GuardEnd::Cancelled)),
@@ -192,8 +196,7 @@ impl Guard {
         let own_process = process::own_mark().ok();
         let stopped = self.known.iter().find_map(|(run, known)| {
             let owner = known.state.owner.as_ref().map(|owner| &owner.process)?;
-            let is_exposed = !known.state.exposures(&known.plan.body).is_empty();
-            (is_exposed && own_process.as_ref() != Some(owner) && process::is_stopped(owner))
+            (is_exposed(known) && own_process.as_ref() != Some(owner) && process::is_stopped(owner))
                 .then(|| (run.clone(), owner.clone(), patience_of(known)))
         });
         let Some((run, owner, patience)) = stopped else {
@@ -220,7 +223,7 @@ impl Guard {
         if self.counter_seen == Some(counter) {
             return Ok(());
         }
-        let live = store.runs(true, LIVE_RUNS_MAX).await?;
+        let live = store.runs(true, RUNS_WITH_WORK_MAX).await?;
         self.known.retain(|run, _| live.iter().any(|summary| summary.run == *run));
         for summary in live {
             match self.read_run(&summary.run).await {
@@ -265,13 +268,17 @@ impl Guard {
         for (run, known) in self.known.iter_mut().filter(|(_, known)| !known.is_made_safe) {
             let owner_lives =
                 known.state.owner.as_ref().map(|owner| &owner.process).is_some_and(|mark| is_another_alive(mark, &own_process));
-            let is_exposed = !known.state.exposures(&known.plan.body).is_empty();
-            if is_exposed && !owner_lives && failed_for >= patience_of(known) {
+            if is_exposed(known) && !owner_lives && failed_for >= patience_of(known) {
                 make_safe(&runtime, run, known, error).await;
                 known.is_made_safe = true;
             }
         }
     }
+}
+
+/// Whether traffic on the new side is a matter of the guard. What a landed run exposes is meant to stay, watched or not.
+fn is_exposed(known: &KnownRun) -> bool {
+    known.state.ended.is_none() && !known.state.exposures(&known.plan.body).is_empty()
 }
 
 /// How long the store may fail before the guard acts without it.

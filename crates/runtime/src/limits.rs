@@ -18,6 +18,21 @@ pub const MESSAGES_MAX: usize = 4096;
 /// Runs that one owner flies at once.
 pub const LIVE_RUNS_MAX: usize = 1000;
 
+/// Landed runs that one owner watches at once; the one whose watch would end first gives way.
+pub const OBSERVED_RUNS_MAX: usize = 1000;
+
+/// Runs with work that are read from the store at once: live ones, landed ones that are watched, and room for those that land meanwhile.
+pub const RUNS_WITH_WORK_MAX: usize = 2 * LIVE_RUNS_MAX + OBSERVED_RUNS_MAX;
+
+/// Time between two questions whether the window of a flight is still open.
+pub const AIRSPACE_ASK_EVERY: Duration = Duration::from_secs(30);
+
+/// The answer whether a window is open may take this long at most.
+pub const AIRSPACE_ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// A start that waited longer than this for an owner is refused: whoever left it has gone, and nobody expects it any more.
+pub const START_REQUEST_AGE_MAX: Millis = Millis::from_secs(60);
+
 /// Events read from the store in one piece.
 pub const EVENTS_READ_MAX: usize = 1000;
 

@@ -11,7 +11,7 @@ use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
 use glidepath_model::{Event, Plan, PlanId, Recorded, RunId};
 use glidepath_ports::store::{Answer, Submission};
-use glidepath_ports::{CancelToken, Clock, Notifier, ProgressSink, Secrets, Store, StoreError, Telemetry};
+use glidepath_ports::{Airspace, CancelToken, Clock, Notifier, ProgressSink, Secrets, Store, StoreError, Telemetry};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Resolver of secret references.
     pub secrets: Arc<dyn Secrets>,
+    /// Says whether changes may fly now.
+    pub airspace: Arc<dyn Airspace>,
     /// Pages people.
     pub notifier: Arc<dyn Notifier>,
     /// Takes output lines of running actions.
@@ -71,9 +73,9 @@ impl Observer for NoObserver {
 /// Until when to fly or follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// No live run is left.
+    /// No live run is left, and no landed one is watched any more.
     NoLiveRuns,
-    /// This run has ended.
+    /// This run has ended. A landing is an end, also while the landed run is still watched.
     RunEnds(RunId),
     /// This run has ended or needs an operator.
     RunRests(RunId),

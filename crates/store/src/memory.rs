@@ -133,8 +133,8 @@ impl Content {
         rows.iter().skip(skipped).take(events_max).map(|row| row.clone().decode(run)).collect()
     }
 
-    fn runs(&self, only_live: bool, runs_max: usize) -> Vec<RunSummary> {
-        let mut found: Vec<RunSummary> = self.summaries.values().filter(|run| !only_live || run.status.is_live()).cloned().collect();
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> Vec<RunSummary> {
+        let mut found: Vec<RunSummary> = self.summaries.values().filter(|run| !only_with_work || run.has_work()).cloned().collect();
         found.sort_by_key(|run| Reverse((run.started_at, run.run.clone())));
         found.truncate(runs_max);
         found
@@ -199,8 +199,8 @@ impl Store for MemoryStore {
         ready(self.content().read_run(run, after, events_max))
     }
 
-    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
-        ready(Ok(self.content().runs(only_live, runs_max)))
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        ready(Ok(self.content().runs(only_with_work, runs_max)))
     }
 
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -45,9 +45,20 @@ impl StoredRow {
 #[serde(rename_all = "camelCase", tag = "kind")]
 enum StoredSubmission {
     #[serde(rename_all = "camelCase")]
-    Start { plan: PlanId, run: RunId, who: Who },
+    Start {
+        plan: PlanId,
+        run: RunId,
+        who: Who,
+        /// Absent in what older programs left; such a start counts as one that has waited long.
+        #[serde(default = "long_ago")]
+        at: Timestamp,
+    },
     #[serde(rename_all = "camelCase")]
     Ask { request: Request },
+}
+
+fn long_ago() -> Timestamp {
+    Timestamp::EPOCH
 }
 
 /// An answer as it lies in the store.
@@ -60,14 +71,14 @@ struct StoredAnswer {
 
 pub(crate) fn submission_to_json(submission: &Submission) -> Result<String, StoreError> {
     to_json(&match submission.clone() {
-        Submission::Start { plan, run, who } => StoredSubmission::Start { plan, run, who },
+        Submission::Start { plan, run, who, at } => StoredSubmission::Start { plan, run, who, at },
         Submission::Ask(request) => StoredSubmission::Ask { request },
     })
 }
 
 pub(crate) fn submission_from_json(json: &str) -> Result<Submission, StoreError> {
     Ok(match from_json("a submission", json.as_bytes())? {
-        StoredSubmission::Start { plan, run, who } => Submission::Start { plan, run, who },
+        StoredSubmission::Start { plan, run, who, at } => Submission::Start { plan, run, who, at },
         StoredSubmission::Ask { request } => Submission::Ask(request),
     })
 }

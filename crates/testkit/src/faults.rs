@@ -109,8 +109,8 @@ impl Store for FaultyStore {
         self.unless_down(self.inner.read_run(run, after, events_max))
     }
 
-    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
-        self.unless_down(self.inner.runs(only_live, runs_max))
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        self.unless_down(self.inner.runs(only_with_work, runs_max))
     }
 
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -1,6 +1,7 @@
 //! Test support: a clock on virtual time, a world with scripted actions, a store that fails where told, telemetry that a test writes,
 //! real servers.
 
+pub mod airspace;
 pub mod clock;
 pub mod faults;
 pub mod laws;
@@ -9,6 +10,7 @@ pub mod servers;
 pub mod telemetry;
 pub mod world;
 
+pub use airspace::ScriptedAirspace;
 pub use clock::{TEST_EPOCH, TestClock};
 pub use faults::{Fault, FaultyStore};
 pub use telemetry::{NoSecrets, ScriptedTelemetry};

@@ -7,6 +7,7 @@
 //! gate watch/eu/5 needs shift/eu/5 item 0 bake 10s min-bake 4s patience 20s
 //! wait settle needs watch/eu/5 for 30s
 //! manual sign-off needs settle for 60s
+//! gate long needs sign-off bake 10m after-landing yes
 //! ```
 //!
 //! Words after the id come in pairs. Lists are separated by commas. A call is undone by a call unless `undo` says
@@ -121,7 +122,7 @@ pub fn parse_plan(kind: &str, text: &str) -> Result<PlanBody, String> {
             Some(work) => {
                 let id = words.next().ok_or_else(|| said("a step needs an id".to_owned()))?;
                 let step = step(kind, work, id, &pairs(words).map_err(said)?).map_err(said)?;
-                if let Some(need) = step.needs.iter().find(|need| !steps.iter().any(|s| s.id == **need)) {
+                if let Some(need) = step.needs.iter().find(|need| !steps.iter().any(|s| s.id == **need && !s.after_landing)) {
                     return Err(said(format!("no earlier step is called {need}")));
                 }
                 steps.push(step);
@@ -149,11 +150,16 @@ fn plan_of(header: &Words, steps: Vec<Step>, title: &str) -> PlanBody {
         Some("rollback-item") => OnFailure::RollbackItem,
         _ => OnFailure::RollbackChange,
     };
+    let on_window_end = match header.get("on-window-end").map(String::as_str) {
+        Some("hold") => OnWindowEnd::Hold,
+        Some("rollback") => OnWindowEnd::Rollback,
+        _ => OnWindowEnd::Finish,
+    };
     let items = header.get("items").and_then(|n| n.parse().ok()).unwrap_or(1);
     PlanBody {
         format: 1,
         engine_semantics: 1,
-        change: change(title, items, on_failure),
+        change: Change { on_window_end, ..change(title, items, on_failure) },
         facts: Digest::of(b"facts"),
         created_at: MADE_AT,
         expires_at: MADE_AT.plus(Millis::from_mins(24 * 60)),
@@ -224,6 +230,7 @@ fn step(kind: &str, work: &str, id: &str, words: &Words) -> Result<Step, String>
         stage: 0,
         owner: None,
         needs: list("needs"),
+        after_landing: word("after-landing") == Some("yes"),
         work: work_of(work, words, call("do"))?,
         validations: if word("validate") == Some("yes") { vec![call("validate")] } else { Vec::new() },
         undo,

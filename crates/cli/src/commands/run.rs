@@ -42,7 +42,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     }
     output::say(&format!("{run} flies plan {} ({}).", plan.id.short(), plan.body.change.title));
     output::say(&format!("  from another terminal: glidepath watch {run} | pause | stop | abort | promote"));
-    let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter };
+    let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter, at: world.clock.now() };
     flight::fly(&world, &run, Beginning::Submit(submission), args.format, Some(facts)).await
 }
 

@@ -42,6 +42,12 @@ pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failu
 async fn say_if_deserted(world: &World, run: &RunSummary) -> Result<(), Failure> {
     if world.is_deserted(run).await? {
         let id = &run.run;
+        if !run.status.is_live() {
+            output::say(&format!(
+                "warning: nobody watches {id} on, because its last owner is dead; the next `glidepath run` or verb takes the watch up"
+            ));
+            return Ok(());
+        }
         output::say(&format!("warning: nobody flies {id}, because its owner is dead; if a guard lives it takes over within a second"));
         output::say(&format!("  hint: `glidepath resume {id}` goes on, `glidepath abort {id}` brings traffic to safety and turns back"));
     }
@@ -138,6 +144,8 @@ fn step_of(event: &Event) -> Option<&StepId> {
         | Event::OwnerTook { .. }
         | Event::ClockJumped { .. }
         | Event::HoldEnded
+        | Event::WindowClosed { .. }
+        | Event::WindowOpened
         | Event::RollbackBegan { .. }
         | Event::SafetyReached
         | Event::RunEnded { .. }
@@ -206,6 +214,7 @@ pub(crate) async fn watch(root: &Path, args: &WatchArgs) -> Result<Exit, Failure
                 glidepath_runtime::Observer::committed(view.as_ref(), &dossier.plan, &state, std::slice::from_ref(&recorded.event));
             }
             if !state.status().is_live() {
+                flight::say_watched(&dossier.plan, &state);
                 return Ok::<_, Failure>(flight::exit_of(&state));
             }
             tokio::time::sleep(WATCH_POLL).await;

@@ -1,6 +1,7 @@
 //! The program as its users meet it: real binary, real files, real processes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod airspace;
 mod badinput;
 mod clocks;
 mod crash;

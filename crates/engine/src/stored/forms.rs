@@ -35,6 +35,7 @@ forms! {
     RollbackBeganV1 { cause: String, item: Option<u32> }
     OperatorNeededV1 { step: Option<String>, reason: String }
     RunEndedV1 { end: String, leftovers: Vec<String> }
+    WindowClosedV1 { reason: String }
     NotedV1 { line: String }
 }
 
@@ -76,7 +77,8 @@ pub(super) fn write(event: &Event) -> Value {
         Event::HoldBegan { step, reason, until } => {
             to_json(&HoldBeganV1 { step: step.as_ref().map(name), reason: reason.clone(), until: until.map(write_time) })
         }
-        Event::HoldEnded | Event::SafetyReached => to_json(&EmptyV1 {}),
+        Event::WindowClosed { reason } => to_json(&WindowClosedV1 { reason: reason.clone() }),
+        Event::HoldEnded | Event::WindowOpened | Event::SafetyReached => to_json(&EmptyV1 {}),
         Event::RollbackBegan { cause, item } => to_json(&RollbackBeganV1 { cause: cause.clone(), item: *item }),
         Event::OperatorNeeded { step, reason } => to_json(&OperatorNeededV1 { step: step.as_ref().map(name), reason: reason.clone() }),
         Event::RunEnded { end, leftovers } => to_json(&RunEndedV1 { end: write_end(*end), leftovers: leftovers.clone() }),
@@ -158,6 +160,14 @@ fn read_course(kind: &str, json: &Value) -> Result<Event, String> {
         "HoldEnded" => {
             let EmptyV1 {} = from_json(json)?;
             Event::HoldEnded
+        }
+        "WindowClosed" => {
+            let WindowClosedV1 { reason } = from_json(json)?;
+            Event::WindowClosed { reason }
+        }
+        "WindowOpened" => {
+            let EmptyV1 {} = from_json(json)?;
+            Event::WindowOpened
         }
         "RollbackBegan" => {
             let RollbackBeganV1 { cause, item } = from_json(json)?;

@@ -81,18 +81,18 @@ fn a_new_owner_learns_of_open_attempts_their_processes_and_the_gates_last_state(
         [false, true],
         "safety is to be waited for, forward work is to be ended"
     );
-    flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(78) });
+    flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(78), window: None });
 }
 
 #[test]
 fn a_run_whose_owners_die_again_and_again_does_not_turn_back_for_it_but_still_does_for_failures() {
     let mut flight = flight();
     flight.start();
-    flight.input(Input::Took { epoch: 1, who: who("pilot"), process: process(1) });
+    flight.input(Input::Took { epoch: 1, who: who("pilot"), process: process(1), window: None });
     let lost = || Outcome::NotDone { reason: "the earlier owner died before the work began".to_owned(), retryable: true };
     for death in 2..30 {
         let attempt = flight.open().remove(0);
-        flight.input(Input::Took { epoch: death, who: who("pilot"), process: process(1) });
+        flight.input(Input::Took { epoch: death, who: who("pilot"), process: process(1), window: None });
         flight.end(attempt, lost());
         flight.now = flight.now.plus(Millis::from_mins(10));
         flight.input(Input::Wake);

@@ -15,6 +15,8 @@ pub(crate) struct Flight {
     pub(crate) state: RunState,
     pub(crate) journal: Vec<Recorded>,
     pub(crate) now: Timestamp,
+    /// What people were told after the last input.
+    pub(crate) pages: Vec<String>,
 }
 
 pub(crate) fn who(name: &str) -> Who {
@@ -31,7 +33,7 @@ pub(crate) fn done() -> Outcome {
 
 impl Flight {
     pub(crate) fn new(plan: PlanBody) -> Self {
-        Self { plan, state: RunState::new(RunId::from("run-000000000001")), journal: Vec::new(), now: MADE_AT }
+        Self { plan, state: RunState::new(RunId::from("run-000000000001")), journal: Vec::new(), now: MADE_AT, pages: Vec::new() }
     }
 
     pub(crate) fn start(&mut self) -> Vec<Event> {
@@ -55,17 +57,22 @@ impl Flight {
         events
     }
 
-    fn check(&self, events: &[Event]) {
+    fn check(&mut self, events: &[Event]) {
         assert_eq!(invariants(&self.plan, &self.state), Vec::<String>::new());
         assert_eq!(
             decide(&self.plan, &mut self.state.clone(), Input::Wake, self.now),
             Vec::new(),
             "something followed and was not decided"
         );
+        self.pages.clear();
         for effect in effects(&self.plan, &self.state, events) {
-            if let Effect::Attempt { attempt, .. } = &effect {
-                let open = self.open();
-                assert!(open.contains(attempt), "{attempt} is asked of the world but not open");
+            match effect {
+                Effect::Attempt { attempt, .. } => {
+                    assert!(self.open().contains(&attempt), "{attempt} is asked of the world but not open");
+                }
+                Effect::Watch { step, .. } => assert!(self.watched().contains(&step), "{step} is to be watched but not open"),
+                Effect::Page { line } => self.pages.push(line),
+                Effect::StopWatching { .. } | Effect::Cancel { .. } => {}
             }
         }
     }

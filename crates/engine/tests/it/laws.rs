@@ -1,7 +1,8 @@
 //! Laws that hold for every plan, every order of inputs and every outcome.
 
 use crate::flight::{Flight, done, process, who};
-use glidepath_engine::{Input, Mode, Pilot, Progress, RunState, apply, decide, invariants};
+use glidepath_engine::{Input, Mode, Pilot, Progress, RunState, WindowNow, apply, decide, invariants};
+use glidepath_model::change::OnWindowEnd;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
 use glidepath_model::plan::{PlanBody, Step, Undo};
 use glidepath_model::request::Verb;
@@ -45,20 +46,23 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         })
 }
 
-fn plan_of(on_failure: u8, sketches: &[Sketch]) -> PlanBody {
-    let on_failure = ["rollback-change", "rollback-item", "hold"][usize::from(on_failure) % 3];
-    let mut text = format!("plan on-failure {on_failure} hold-limit 60s items 3\n");
+fn plan_of(rules: u8, sketches: &[Sketch]) -> PlanBody {
+    let on_failure = ["rollback-change", "rollback-item", "hold"][usize::from(rules) % 3];
+    let on_window_end = ["finish", "hold", "rollback"][usize::from(rules / 3) % 3];
+    let mut text = format!("plan on-failure {on_failure} on-window-end {on_window_end} hold-limit 60s items 3\n");
     let mut calls: Vec<usize> = Vec::new();
+    let mut holds_back: Vec<usize> = Vec::new();
     for (at, s) in sketches.iter().enumerate() {
         let pick = |bits: u16, from: &[usize]| -> String {
             from.iter().filter(|i| bits >> (**i % 16) & 1 == 1).map(|i| format!("s{i}")).collect::<Vec<_>>().join(",")
         };
         // Few needs: the last two earlier steps at most, so that plans are neither chains nor heaps.
-        let near: Vec<usize> = (at.saturating_sub(2)..at).collect();
+        let near: Vec<usize> = (at.saturating_sub(2)..at).filter(|earlier| holds_back.contains(earlier)).collect();
         let needs = pick(s.needs, &near);
         let needs = if needs.is_empty() { String::new() } else { format!(" needs {needs}") };
         let (work, rest) = match s.work % 10 {
             0 => ("gate", " bake 10s min-bake 2s patience 20s early yes".to_owned()),
+            1 if s.item.is_multiple_of(2) => ("gate", " bake 15s patience 20s check threshold after-landing yes".to_owned()),
             1 => ("gate", " bake 5s patience 20s check threshold".to_owned()),
             2 => ("wait", " for 3s".to_owned()),
             3 => ("manual", " for 30s".to_owned()),
@@ -68,6 +72,9 @@ fn plan_of(on_failure: u8, sketches: &[Sketch]) -> PlanBody {
         text.push_str(&format!("{work} s{at}{needs}{item}{rest}\n"));
         if work == "call" {
             calls.push(at);
+        }
+        if !rest.contains("after-landing") {
+            holds_back.push(at);
         }
     }
     let mut plan = parse_plan("scripted", &text).unwrap();
@@ -95,7 +102,7 @@ fn call_words(s: &Sketch, safety_needs: &str) -> String {
 
 /// One rough input, chosen by a number among what is possible.
 fn rough(flight: &mut Flight, choice: u32) {
-    let (what, which) = (choice % 16, (choice / 16) as usize);
+    let (what, which) = (choice % 19, (choice / 19) as usize);
     let open = flight.open();
     let watched = flight.watched();
     match what {
@@ -130,7 +137,14 @@ fn rough(flight: &mut Flight, choice: u32) {
         }
         13 => flight.state = flight.folded_anew(),
         14 => {
-            flight.input(Input::Took { epoch: u64::from(choice), who: who("guard"), process: process(choice) });
+            flight.input(Input::Took { epoch: u64::from(choice), who: who("guard"), process: process(choice), window: None });
+        }
+        15 | 16 => {
+            let window = if which.is_multiple_of(3) { WindowNow::Open } else { WindowNow::Closed("the window ended".to_owned()) };
+            flight.input(Input::Window(window));
+        }
+        17 if flight.state.is_observing() => {
+            flight.input(Input::ObservationOver { reason: "another run began".to_owned() });
         }
         _ => {
             let step = flight.plan.steps[which % flight.plan.steps.len()].id.clone();
@@ -143,12 +157,12 @@ fn rough(flight: &mut Flight, choice: u32) {
 /// Good news only: every attempt is done, every gate is good, every question is answered.
 fn calm(flight: &mut Flight) {
     for _ in 0..CALM_INPUTS_MAX {
-        if matches!(flight.state.mode(), Mode::Ended(_)) {
+        if matches!(flight.state.mode(), Mode::Ended(_)) && !flight.state.is_observing() {
             return;
         }
         let open = flight.open();
         let watched = flight.watched();
-        if flight.state.pilot != Pilot::Fly && flight.state.rollback.is_none() {
+        if flight.state.pilot != Pilot::Fly && flight.state.rollback.is_none() && flight.state.ended.is_none() {
             flight.ask(Verb::Resume, None, None);
         } else if let Some(attempt) = open.into_iter().next() {
             flight.end(attempt, done());
@@ -172,7 +186,7 @@ fn calm(flight: &mut Flight) {
 /// Answers what the run asks with the first verb that it says it would take.
 fn answer(flight: &mut Flight) {
     let verbs = flight.state.allowed_verbs(&flight.plan);
-    let wanted = [Verb::MarkDone, Verb::Override, Verb::Retry, Verb::Promote];
+    let wanted = [Verb::MarkDone, Verb::Override, Verb::Retry, Verb::Promote, Verb::Resume];
     let (verb, step) = wanted.into_iter().find_map(|w| verbs.iter().find(|(v, _)| *v == w)).cloned().expect("a person can help");
     let events = flight.ask(verb, step, Some("asked by the run".to_owned()));
     assert!(matches!(events.first(), Some(Event::RequestTaken { granted: true, .. })), "`{verb}` was offered and then refused: {events:?}");
@@ -190,9 +204,17 @@ fn check_journal(flight: &Flight) {
                 Direction::Undo if (attempt.round, attempt.number) == (1, 1) => {
                     check_undo_order(plan, &state, plan.step(&attempt.step).unwrap())
                 }
-                Direction::Do => assert!(state.rollback.is_none(), "{attempt} begins on the way back"),
+                Direction::Do => {
+                    assert!(state.rollback.is_none(), "{attempt} begins on the way back");
+                    let is_closed = state.closed_window.as_ref().is_some_and(|window| !window.passed);
+                    assert!(!is_closed || plan.change.on_window_end == OnWindowEnd::Finish, "{attempt} begins in a window that has closed");
+                }
                 _ => {}
             }
+        }
+        let is_of_watch = matches!(recorded.event, Event::GateOpened { .. } | Event::GateLooked { .. } | Event::GateClosed { .. });
+        if state.ended.is_some() && is_of_watch {
+            assert_eq!(state.ended.as_ref().map(|ended| ended.end), Some(RunEnd::Succeeded), "a run is watched that has not landed");
         }
         apply(&mut state, plan, recorded).unwrap();
     }
@@ -278,6 +300,7 @@ proptest! {
     ) {
         let mut flight = Flight::new(plan_of(on_failure, &sketches));
         flight.start();
+        flight.input(Input::Took { epoch: 1, who: who("pilot"), process: process(1), window: None });
         for choice in choices {
             rough(&mut flight, choice);
         }
@@ -296,6 +319,7 @@ proptest! {
     ) {
         let mut flight = Flight::new(plan_of(on_failure, &sketches));
         flight.start();
+        flight.input(Input::Took { epoch: 1, who: who("pilot"), process: process(1), window: None });
         for choice in choices {
             rough(&mut flight, choice);
         }
@@ -309,7 +333,7 @@ proptest! {
             }
         }
         // A journal that ends in the middle of a decision goes on from there.
-        let mut resumed = Flight { plan: flight.plan.clone(), state, journal: flight.journal[..upto].to_vec(), now: flight.now };
+        let mut resumed = Flight { plan: flight.plan.clone(), state, journal: flight.journal[..upto].to_vec(), now: flight.now, pages: Vec::new() };
         resumed.input(Input::Wake);
         calm(&mut resumed);
     }

@@ -3,11 +3,11 @@
 //!
 //! Inputs: `start`, `took`, `done|fail|stop|unknown [DIRECTION] STEP`, `late STEP NUMBER`, `look STEP VERDICT`,
 //! `ask VERB [STEP] [because REASON]`, `after LENGTH` (the clock moves on and the run is woken), `wake` (to the time
-//! the engine named), `crash` (the state is folded anew), `process STEP`,
-//! `jump MILLISECONDS` (the clock is set), `verbs`, `status`.
+//! the engine named), `window closed REASON|open`, `took [closed REASON]`, `over REASON` (what is seen after landing is no longer of this change),
+//! `pages` (of the last input), `crash` (the state is folded anew), `process STEP`, `jump MILLISECONDS` (the clock is set), `verbs`, `status`.
 
 use crate::flight::{Flight, done, process, who};
-use glidepath_engine::Input;
+use glidepath_engine::{Input, WindowNow};
 use glidepath_model::event::{AttemptRef, Event, Outcome, Recorded};
 use glidepath_model::request::Verb;
 use glidepath_model::verdict::VerdictKind;
@@ -60,7 +60,15 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let events = match words.as_slice() {
         ["start"] => flight.start(),
-        ["took"] => flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(7) }),
+        ["took"] => flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(7), window: None }),
+        ["took", "closed", reason @ ..] => {
+            let window = Some(WindowNow::Closed(reason.join(" ")));
+            flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(7), window })
+        }
+        ["window", "open"] => flight.input(Input::Window(WindowNow::Open)),
+        ["window", "closed", reason @ ..] => flight.input(Input::Window(WindowNow::Closed(reason.join(" ")))),
+        ["over", reason @ ..] => flight.input(Input::ObservationOver { reason: reason.join(" ") }),
+        ["pages"] => return flight.pages.clone(),
         ["done", rest @ ..] => ended(flight, rest, done()),
         ["fail", rest @ ..] => ended(flight, rest, Outcome::NotDone { reason: "it broke".to_owned(), retryable: true }),
         ["stop", rest @ ..] => ended(flight, rest, Outcome::NotDone { reason: "it refused".to_owned(), retryable: false }),
@@ -186,6 +194,8 @@ pub(crate) fn told(recorded: &Recorded) -> String {
             format!("hold{}: {reason}{}", named(step), until.map(|at| format!(" (until {})", clock(at))).unwrap_or_default())
         }
         Event::HoldEnded => "hold over".to_owned(),
+        Event::WindowClosed { reason } => format!("window closed: {reason}"),
+        Event::WindowOpened => "window open".to_owned(),
         Event::RollbackBegan { cause, item } => format!("turn back{}: {cause}", item.map(|i| format!(" item {i}")).unwrap_or_default()),
         Event::SafetyReached => "safe".to_owned(),
         Event::OperatorNeeded { step, reason } => format!("operator needed{}: {reason}", named(step)),

@@ -7,6 +7,10 @@ fn a_stored_event_of_another_version_or_shape_is_a_coded_error() {
     let cases = [
         ("SafetyReached", 1, "{}", true),
         ("RetrySet", 1, r#"{"step":"a","direction":"undo","at":5}"#, true),
+        ("WindowClosed", 1, r#"{"reason":"the window ended"}"#, true),
+        ("WindowOpened", 1, "{}", true),
+        ("WindowClosed", 1, "{}", false),
+        ("WindowOpened", 2, "{}", false),
         ("SafetyReached", 2, "{}", false),
         ("Teleported", 1, "{}", false),
         ("RetrySet", 1, r#"{"step":"a","direction":"sideways","at":5}"#, false),

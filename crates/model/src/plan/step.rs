@@ -65,6 +65,9 @@ pub struct Step {
     pub owner: Option<OwnerRef>,
     /// Steps that must be done before.
     pub needs: Vec<StepId>,
+    /// Whether it watches the change after the run has landed: such a gate holds nothing back, and nothing needs it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_landing: bool,
     /// What it does.
     pub work: Work,
     /// What must hold after the work before the step counts as done: calls that are repeated until they pass or the timeout is reached.

@@ -6,9 +6,9 @@ use crate::durations::Kind;
 use crate::ladder::{Signal, bad_ratio, look_every, signals};
 use crate::outline::{Outline, StageGate, StagePath, rounded};
 use crate::site::Site;
-use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target};
+use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target, VerifyWindow};
 use glidepath_model::change::ItemKind;
-use glidepath_model::ids::{EnvironmentName, StepId};
+use glidepath_model::ids::{EnvironmentName, OwnerRef, StepId};
 use glidepath_model::plan::{CountSelectors, CountSource, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
 use glidepath_model::{Millis, Share};
 
@@ -88,21 +88,13 @@ impl Lowering<'_> {
         GateSpec { subject, checks, min_bake_ms: min, bake_ms, patience_ms, look_every_ms: look_every(bake_ms), early_promotion: judged }
     }
 
-    /// The windows after deployment, one gate for the whole environment each; the observing ones become follow-ups.
+    /// The windows after deployment, one gate for the whole environment each. The observing ones watch after landing and hold nothing back; where
+    /// nothing could be looked at, a person is to look.
     pub(super) fn verify(&mut self, name: &EnvironmentName, here: &[(&Site<'_>, &Outline)], needs: Vec<StepId>) -> Vec<StepId> {
         let mut frontier = needs;
         let Some((first, _)) = here.first() else { return frontier };
         for window in &first.environment.verify {
             let owner = self.change.owner.clone().or_else(|| first.owner.clone());
-            if window.observe {
-                self.follow_ups.push(FollowUp {
-                    title: format!("Look {name} over, {} after landing ({})", window.length_ms, window.name),
-                    not_before_ms: window.length_ms,
-                    command: "glidepath status".to_owned(),
-                    owner,
-                });
-                continue;
-            }
             let mut checks = Vec::new();
             for (site, _) in here {
                 let regions: Vec<usize> = (0..site.regions.len()).collect();
@@ -111,15 +103,22 @@ impl Lowering<'_> {
                 checks.extend(self.probes(site, &regions, usize::MAX, false));
             }
             if checks.is_empty() {
+                self.follow_ups.extend(window.observe.then(|| look_over(name, window, owner)));
                 continue;
             }
             let subject = format!("everything changed in {name}, {} window", window.name);
-            let spec = self.gate_spec(window.length_ms, window.length_ms, first.environment.hold_limit_ms, subject, checks, false);
+            // What is watched after landing has nobody to wait for: an undecided watch ends with its window.
+            let patience = if window.observe { window.length_ms } else { first.environment.hold_limit_ms };
+            let spec = self.gate_spec(window.length_ms, window.length_ms, patience, subject, checks, false);
             let spot = Spot { phase: Phase::Verify, wave: 0, stage: 0, region: None, prefix: format!("{name}/verify") };
-            let mut step = self.gate_step(first, &spot, &window.name, format!("Watch {name} for {}", window.length_ms), spec);
-            (step.item, step.target, step.owner) = (None, None, owner);
-            step.needs = frontier;
-            frontier = vec![self.push(step)];
+            let after = if window.observe { " after landing" } else { "" };
+            let mut step = self.gate_step(first, &spot, &window.name, format!("Watch {name} for {}{after}", window.length_ms), spec);
+            (step.item, step.target, step.owner, step.after_landing) = (None, None, owner, window.observe);
+            step.needs.clone_from(&frontier);
+            let id = self.push(step);
+            if !window.observe {
+                frontier = vec![id];
+            }
         }
         frontier
     }
@@ -271,6 +270,16 @@ impl Lowering<'_> {
             urls.extend(region.hosts.iter().map(|host| calls::host_values(site, region, host).text(page, &mut left)));
         }
         Some(CountSource::Scrape { urls, timeout_ms: SCRAPE_TIMEOUT })
+    }
+}
+
+/// What a person is to do where no check could watch.
+fn look_over(name: &EnvironmentName, window: &VerifyWindow, owner: Option<OwnerRef>) -> FollowUp {
+    FollowUp {
+        title: format!("Look {name} over, {} after landing ({}); nothing watches it", window.length_ms, window.name),
+        not_before_ms: window.length_ms,
+        command: "glidepath status".to_owned(),
+        owner,
     }
 }
 

@@ -264,6 +264,7 @@ impl Lowering<'_> {
             stage: spot.stage,
             owner: site.owner.clone(),
             needs: Vec::new(),
+            after_landing: false,
             duration_key: matches!(work, Work::Call(_)).then(|| kind.key(site)),
             work,
             validations: Vec::new(),

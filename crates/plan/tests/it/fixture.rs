@@ -306,7 +306,8 @@ pub(crate) fn rendered(plan: &Plan) -> String {
     for step in &plan.body.steps {
         let needs: Vec<&str> = step.needs.iter().map(|n| n.as_str()).collect();
         let needs = if needs.len() > 3 { format!("{} steps", needs.len()) } else { needs.join(", ") };
-        let _ = writeln!(out, "{} [{} w{} s{}] <- {needs}", step.id, step.phase, step.wave, step.stage);
+        let after = if step.after_landing { ", after landing" } else { "" };
+        let _ = writeln!(out, "{} [{} w{} s{}{after}] <- {needs}", step.id, step.phase, step.wave, step.stage);
         if let glidepath_model::plan::Work::Call(call) = &step.work
             && call.kind == "haproxy"
         {

@@ -4,7 +4,7 @@ use crate::fixture::*;
 use glidepath_model::catalog::{EdgeKind, Router};
 use glidepath_model::change::*;
 use glidepath_model::plan::{Plan, Step, Work};
-use glidepath_model::{Change, Facts, Millis, Share};
+use glidepath_model::{Change, Facts, Millis, Share, StepId};
 use glidepath_plan::plan;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +113,8 @@ fn check_plan(plan: &Plan, facts: &Facts) -> Result<(), TestCaseError> {
     let mut seen: BTreeMap<&str, &Step> = BTreeMap::new();
     for step in &plan.body.steps {
         prop_assert!(step.needs.iter().all(|need| seen.contains_key(need.as_str())), "{} needs what does not precede it", step.id);
+        let holds_back = |need: &StepId| plan.body.step(need).is_none_or(|s| !s.after_landing);
+        prop_assert!(step.needs.iter().all(holds_back), "{} waits for a watch that begins after landing", step.id);
         prop_assert!(seen.insert(step.id.as_str(), step).is_none(), "{} comes twice", step.id);
         let text = serde_json::to_string(&step.work).unwrap();
         let is_complete = !text.contains("{host}") && !text.contains("{version}");

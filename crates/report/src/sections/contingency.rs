@@ -88,7 +88,7 @@ fn degradation(of: &Sources<'_>) -> Vec<Vec<Text>> {
         rows.push(row(
             gate.subject.as_str(),
             listed(&seen),
-            then(of),
+            if step.after_landing { "people are told; `glidepath rollback RUN` goes back".to_owned() } else { then(of) },
             format!("looked for every {}, found at the latest after {}", gate.look_every_ms, gate.bake_ms.max(gate.min_bake_ms)),
         ));
     }
@@ -192,7 +192,10 @@ fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
 }
 
 fn tool(of: &Sources<'_>) -> Vec<Vec<Text>> {
-    let patience = of.plan.body.steps.iter().filter_map(|s| if let Work::Gate(g) = &s.work { Some(g.patience_ms) } else { None }).max();
+    let patience = {
+        let on_the_way = of.plan.body.steps.iter().filter(|s| !s.after_landing);
+        on_the_way.filter_map(|s| if let Work::Gate(g) = &s.work { Some(g.patience_ms) } else { None }).max()
+    };
     let mut rows = vec![row(
         "the process or its machine dies",
         "`glidepath status` shows no owner",

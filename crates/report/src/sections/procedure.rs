@@ -44,7 +44,7 @@ fn heading_of(step: &Step) -> String {
 fn block(number: usize, step: &Step) -> StepBlock {
     let mut validation: Vec<Text> = step.validations.iter().map(expectation).collect();
     match &step.work {
-        Work::Gate(gate) => validation.extend(gate_words(gate)),
+        Work::Gate(gate) => validation.extend(gate_words(step, gate)),
         Work::Manual { prompt, deadline_ms } => validation.push(format!("a person answers within {deadline_ms}: {prompt}").into()),
         Work::Call(call) if validation.is_empty() => validation.push(expectation(call)),
         Work::Wait(length) => validation.push(format!("{length} pass").into()),
@@ -70,11 +70,15 @@ fn block(number: usize, step: &Step) -> StepBlock {
 }
 
 /// What a gate wants to see, in numbers.
-pub(super) fn gate_words(gate: &GateSpec) -> Vec<Text> {
+pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
     let early = if gate.early_promotion { format!(", earlier by evidence but not before {}", gate.min_bake_ms) } else { String::new() };
+    let (when, then, count) = match step.after_landing {
+        true => (" after landing", "what it finds is told to people".to_owned(), "are told"),
+        false => ("", format!("asks a person after {}", gate.patience_ms), "turn back"),
+    };
     let mut found = vec![Text::from(format!(
-        "{}: watched for {}{early}; looks every {}; asks a person after {}",
-        gate.subject, gate.bake_ms, gate.look_every_ms, gate.patience_ms
+        "{}: watched for {}{when}{early}; looks every {}; {then}",
+        gate.subject, gate.bake_ms, gate.look_every_ms
     ))];
     found.extend(gate.checks.iter().map(|check| match check {
         GateCheck::Proportion { name, effect, alpha, ceiling, dispersion, .. } => {
@@ -93,12 +97,12 @@ pub(super) fn gate_words(gate: &GateSpec) -> Vec<Text> {
             let both = if low.is_empty() || high.is_empty() { "" } else { ", " };
             Text::from(format!("{name}: "))
                 .code(query.as_str())
-                .plain(format!(" is {low}{both}{high}; {} in a row turn back", plural(*failures_max as usize, "bad look", "bad looks")))
+                .plain(format!(" is {low}{both}{high}; {} in a row {count}", plural(*failures_max as usize, "bad look", "bad looks")))
         }
         GateCheck::Probe { name, calls, failures_max } => {
             let first = calls.first().map(|c| expectation(c).words()).unwrap_or_default();
             format!(
-                "{name}: {} at each look, such as {first}; {} in a row turn back",
+                "{name}: {} at each look, such as {first}; {} in a row {count}",
                 plural(calls.len(), "check", "checks"),
                 plural(*failures_max as usize, "failed look", "failed looks")
             )

@@ -22,9 +22,9 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
 fn criteria(of: &Sources<'_>, section: &mut Section) {
     section.heading("Decision criteria");
     let mut items: Vec<Text> = Vec::new();
-    for step in &of.plan.body.steps {
+    for step in of.plan.body.steps.iter().filter(|step| !step.after_landing) {
         if let Work::Gate(gate) = &step.work {
-            items.extend(gate_words(gate).into_iter().skip(1).map(|check| {
+            items.extend(gate_words(step, gate).into_iter().skip(1).map(|check| {
                 let mut text = Text::new().strong(format!("{}: ", gate.subject));
                 text.0.extend(check.0);
                 text
@@ -41,11 +41,16 @@ fn criteria(of: &Sources<'_>, section: &mut Section) {
     items.push(
         match of.plan.body.change.on_window_end {
             OnWindowEnd::Finish => "The window closes in mid-flight: what began is finished.",
-            OnWindowEnd::Hold => "The window closes in mid-flight: no further wave begins.",
-            OnWindowEnd::Rollback => "The window closes in mid-flight: everything goes back.",
+            OnWindowEnd::Hold => {
+                "The window closes in mid-flight: nothing more begins until it opens again or a person goes on; the limit of holds applies."
+            }
+            OnWindowEnd::Rollback => "The window closes in mid-flight: everything goes back, unless all of it is confirmed already.",
         }
         .into(),
     );
+    if of.plan.body.steps.iter().any(|step| step.after_landing) {
+        items.push("Found after landing: people are told, nothing goes back by itself.".into());
+    }
     items.push(
         Text::from("A person says so at any time, also after landing: ")
             .code("glidepath abort RUN")

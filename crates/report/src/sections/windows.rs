@@ -22,7 +22,8 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
             Some(_) | None => usual(of, name, last, &mut section),
         }
     }
-    gates(of, &mut section);
+    gates(of, &mut section, false, "Gates on the way");
+    gates(of, &mut section, true, "Watched after landing: it holds nothing back, and nothing goes back by itself");
     section
 }
 
@@ -136,17 +137,17 @@ fn usual(of: &Sources<'_>, name: &EnvironmentName, full: bool, section: &mut Sec
     section.table(&["Window", "From deployment", "Looked at", "If it is not so"], rows);
 }
 
-fn gates(of: &Sources<'_>, section: &mut Section) {
+fn gates(of: &Sources<'_>, section: &mut Section, after_landing: bool, heading: &str) {
     let mut rows = Vec::new();
-    for step in &of.plan.body.steps {
+    for step in of.plan.body.steps.iter().filter(|step| step.after_landing == after_landing) {
         if let Work::Gate(gate) = &step.work {
-            let checks: Vec<String> = gate_words(gate).iter().skip(1).map(Text::words).collect();
+            let checks: Vec<String> = gate_words(step, gate).iter().skip(1).map(Text::words).collect();
             let bake = if gate.early_promotion { format!("{} to {}", gate.min_bake_ms, gate.bake_ms) } else { gate.bake_ms.to_string() };
             rows.push(vec![gate.subject.as_str().into(), bake.into(), gate.look_every_ms.to_string().into(), checks.join("; ").into()]);
         }
     }
     if !rows.is_empty() {
-        section.heading("Gates on the way");
+        section.heading(heading);
         section.table(&["Gate", "Bake", "Looks every", "Must hold"], rows);
     }
 }

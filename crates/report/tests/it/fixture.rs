@@ -202,6 +202,7 @@ fn step(id: &str, title: &str, phase: Phase, wave: u32, stage: u32, needs: &[&st
         stage,
         owner: Some("group:default/payments-team".into()),
         needs: needs.iter().map(|n| (*n).into()).collect(),
+        after_landing: false,
         work: Work::Call(exec(&["true"])),
         validations: vec![],
         undo: Undo::Nothing,

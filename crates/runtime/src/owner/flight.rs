@@ -116,6 +116,11 @@ impl Flight {
         self.inbox.push_front((Input::ClockJumped { by_ms }, Then::Nothing));
     }
 
+    /// Puts an input ahead of those that wait.
+    pub(crate) fn push_first(&mut self, input: Input) {
+        self.inbox.push_front((input, Then::Nothing));
+    }
+
     /// Takes the end of an attempt.
     pub(crate) fn attempt_ended(&mut self, attempt: AttemptRef, outcome: Outcome, now: Timestamp) {
         let began = self.at_work.remove(&attempt).map(|work| work.since);
@@ -142,7 +147,7 @@ impl Flight {
 
     /// Whether the run has ended and nothing of it is left to do here.
     pub(crate) fn is_over(&self) -> bool {
-        !self.state.status().is_live() && self.is_quiet() && self.at_work.is_empty()
+        !self.state.status().is_live() && !self.state.is_observing() && self.is_quiet() && self.at_work.is_empty()
     }
 
     /// Whether an attempt is at work that no other owner could account for.
@@ -150,11 +155,18 @@ impl Flight {
         self.at_work.values().any(|work| !work.is_adoptable)
     }
 
-    /// Whether this run holds one of these targets.
+    /// Whether this run holds one of these targets. A landed run holds none, watched or not.
     pub(crate) fn held_target(&self, targets: &BTreeSet<TargetName>) -> Option<TargetName> {
-        if !self.state.status().is_live() {
-            return None;
-        }
+        self.shared_target(targets).filter(|_| self.state.status().is_live())
+    }
+
+    /// The targets that it changes.
+    pub(crate) fn targets(&self) -> BTreeSet<TargetName> {
+        self.plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect()
+    }
+
+    /// One of these targets that it changes, too.
+    pub(crate) fn shared_target(&self, targets: &BTreeSet<TargetName>) -> Option<TargetName> {
         self.plan.body.assignments.iter().map(|assignment| &assignment.target).find(|target| targets.contains(*target)).cloned()
     }
 

@@ -13,6 +13,9 @@
 //! commits them as groups. Whatever happens outside (ends of attempts, looks of gates, processes that want to begin,
 //! submissions) comes back as a message and becomes an input.
 //!
+//! Landed: a run whose plan watches after landing stays a flight, holds no target, and counts for no limit of live ones. Another run that takes
+//! its targets ends its watch. Who waits for the landing does not wait for the watch.
+//!
 //! Ending: the loop stops deciding, waits a short while for commits and for attempts that only it can account for, and drops
 //! everything else. Dropping an attempt does not end its process; the next owner adopts it.
 //!
@@ -26,8 +29,11 @@
 //!   it starts no effect and stops.
 //! - The wall clock is set while timers run: the jump is decided on first in every turn, so that no time of the old clock is compared with
 //!   the new one.
+//! - The clock jumps past the end of a window: windows are asked about before the next decision, and their closing is decided on right after the
+//!   jump. What is decided in the turn before the jump is noticed (100 ms at most) belongs to the time before it.
 //! - A timer is due but the engine has nothing to say: the run is asked again a little later, never in a spin.
 
+mod airspace;
 mod commit;
 mod fleet;
 mod flight;
@@ -40,6 +46,7 @@ use crate::clock::JumpWatch;
 use crate::gate::{WatchedGate, Watcher};
 use crate::limits::{DRAIN_MAX, HOLD_LIMIT_PART, MESSAGES_MAX, STORE_POLL_EVERY};
 use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
+use airspace::WindowAnswer;
 use commit::append_patiently;
 use fleet::Fleet;
 use flight::{AtWork, Commit, Committing, Flight, Then};
@@ -63,6 +70,8 @@ pub(crate) enum Message {
     ProcessStarted(RunId, AttemptRef, ProcessMark, oneshot::Sender<Result<(), StoreError>>),
     /// A gate looked.
     Looked(RunId, Input),
+    /// Whether the window of a flight is open was asked.
+    Window(RunId, WindowAnswer),
     /// Other processes ask.
     Submissions(Vec<(u64, Submission)>),
 }
@@ -98,6 +107,12 @@ pub(crate) struct Owner {
     watches: BTreeMap<(RunId, StepId), AbortHandle>,
     cards: CardDesk,
     jumps: JumpWatch,
+    /// When windows were asked about in turn.
+    windows_asked_at: Instant,
+    /// The question about windows that is under way.
+    window_question: Option<AbortHandle>,
+    /// Why nobody could say whether windows are open, as it was told last.
+    window_trouble: Option<String>,
 }
 
 impl Owner {
@@ -133,6 +148,9 @@ impl Owner {
             watches: BTreeMap::new(),
             cards,
             jumps,
+            windows_asked_at: Instant::now(),
+            window_question: None,
+            window_trouble: None,
         }
     }
 
@@ -143,7 +161,7 @@ impl Owner {
         let mut ticks = interval(STORE_POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.notice_jump();
+            self.notice_jump().await;
             self.decide_touched();
             self.hand_over_cards();
             if self.is_reached(until) {
@@ -157,7 +175,7 @@ impl Owner {
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => self.attempt_ended(ended),
                 Some(message) = self.inbox.recv() => self.take_message(message).await?,
                 () = clock.sleep_until(next_wake.unwrap_or(Timestamp::EPOCH)), if next_wake.is_some() => self.wake_due(),
-                _ = ticks.tick() => self.wake_due(),
+                _ = ticks.tick() => self.tick(),
                 () = cancel.cancelled() => {
                     self.drain().await?;
                     return Ok(FlightEnd::Interrupted);
@@ -220,7 +238,7 @@ impl Owner {
         if let Some(flight) = self.flights.touch(run) {
             let is_first = append.expected_seq == 0;
             flight.committing = Some(Committing { effects, then, events: append.events.clone(), is_first });
-            if !flight.state.exposures(&flight.plan.body).is_empty() {
+            if flight.state.ended.is_none() && !flight.state.exposures(&flight.plan.body).is_empty() {
                 patience = patience.min(flight.plan.body.hold_limit_ms.to_std() / HOLD_LIMIT_PART);
             }
         }
@@ -249,6 +267,7 @@ impl Owner {
         for effect in effects {
             self.dispatch(run, effect);
         }
+        self.end_observations(run, &events);
         Ok(())
     }
 
@@ -316,6 +335,7 @@ impl Owner {
                     flight.push(input, Then::Nothing);
                 }
             }
+            Message::Window(run, answer) => self.take_window(&run, answer),
             Message::Submissions(found) => {
                 for (number, submission) in found {
                     self.take_submission(number, submission).await?;
@@ -393,12 +413,9 @@ impl Owner {
         self.flights.wake_due(self.deps.clock.now());
     }
 
-    /// Looks whether the wall clock was set since the last turn.
-    fn notice_jump(&mut self) {
-        if let Some(by_ms) = self.jumps.jump_ms(self.deps.clock.now()) {
-            self.deps.observer.trouble(&format!("the clock of this machine jumped by {by_ms} ms"));
-            self.flights.clock_jumped(by_ms);
-        }
+    fn tick(&mut self) {
+        self.ask_windows_when_due();
+        self.wake_due();
     }
 
     fn hand_over_cards(&mut self) {

@@ -4,25 +4,30 @@ use super::flight::{Flight, Then};
 use super::submissions::describe;
 use super::{Owner, refused};
 use crate::calls::AttemptJob;
-use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX};
+use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX, RUNS_WITH_WORK_MAX, START_REQUEST_AGE_MAX};
 use crate::runtime::{RuntimeError, load_events};
-use glidepath_engine::{Effect, Input, OpenAttempt, recovery};
+use glidepath_engine::{Effect, Input, OpenAttempt, WindowNow, recovery};
 use glidepath_model::event::Outcome;
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{Plan, PlanId, RunId, TargetName};
+use glidepath_model::{Plan, PlanId, RunId, TargetName, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, Submission};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
 impl Owner {
-    /// Loads every live run and accounts for what the last owner left open.
+    /// Loads every run with work and accounts for what the last owner left open.
     pub(super) async fn take_over(&mut self) -> Result<(), RuntimeError> {
-        for summary in self.deps.store.runs(true, LIVE_RUNS_MAX).await? {
+        for summary in self.deps.store.runs(true, RUNS_WITH_WORK_MAX).await? {
             match self.load(&summary.run).await {
                 Ok(flight) => {
+                    let plan = flight.plan.clone();
+                    let window = match flight.state.ended.is_none() {
+                        true => self.window_at(&plan, self.deps.clock.now()).await,
+                        false => None,
+                    };
                     self.flights.insert(summary.run.clone(), flight);
-                    self.account_for(&summary.run);
+                    self.account_for(&summary.run, window);
                 }
                 Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
                     self.keep_broken(&summary.run, summary.targets, &reason);
@@ -40,10 +45,10 @@ impl Owner {
     }
 
     /// Tells a run of its new owner, adopts or closes its open attempts, reopens its gates.
-    fn account_for(&mut self, run: &RunId) {
+    fn account_for(&mut self, run: &RunId, window: Option<WindowNow>) {
         let Some(flight) = self.flights.touch(run) else { return };
         let found = recovery(&flight.plan.body, &flight.state);
-        let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone() };
+        let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone(), window };
         flight.push(took, Then::Nothing);
         self.cards.changed(run);
         for open in found.open {
@@ -102,7 +107,7 @@ impl Owner {
     pub(super) async fn take_submission(&mut self, number: u64, submission: Submission) -> Result<(), RuntimeError> {
         let what = describe(&submission);
         let taken = match submission {
-            Submission::Start { plan, run, who } => self.take_start(number, &plan, run, who).await,
+            Submission::Start { plan, run, who, at } => self.take_start(number, &plan, run, who, at).await,
             Submission::Ask(request) => self.take_request(number, request).await,
         };
         match taken {
@@ -115,25 +120,39 @@ impl Owner {
         }
     }
 
-    async fn take_start(&mut self, number: u64, plan: &PlanId, run: RunId, who: Who) -> Result<(), RuntimeError> {
+    async fn take_start(&mut self, number: u64, plan: &PlanId, run: RunId, who: Who, at: Timestamp) -> Result<(), RuntimeError> {
         // A start that was journaled by an owner that died before it answered.
         if self.flights.contains(&run) {
             self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
             return Ok(());
         }
         let plan = self.plan(plan).await?;
+        if let Some(late) = too_late(&plan, at, self.deps.clock.now()) {
+            // A start that an owner took in time, but died before it answered, is no late one.
+            let answer = match self.deps.store.read_run(&run, 0, 1).await?.is_empty() {
+                true => refused(late),
+                false => Answer { granted: true, line: format!("{run} was accepted.") },
+            };
+            self.answer(number, answer);
+            return Ok(());
+        }
         let targets: BTreeSet<TargetName> = plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
         if let Some((holder, target)) = self.holder_of(&targets) {
             self.answer(number, refused(self.held_by(&holder, &target)));
             return Ok(());
         }
-        if self.flights.len() >= LIVE_RUNS_MAX {
+        let live = || self.flights.iter().filter(|(_, flight)| flight.state.status().is_live()).count();
+        if self.flights.len() >= LIVE_RUNS_MAX && live() >= LIVE_RUNS_MAX {
             self.answer(number, refused(format!("GP0431: {LIVE_RUNS_MAX} runs are live already; wait until one has ended")));
             return Ok(());
         }
         let mut flight = Flight::new(plan, run.clone(), &[]).map_err(|error| RuntimeError::engine(&run, &error))?;
         flight.push(Input::Start { plan: flight.plan.id.clone(), who, seed: flight.plan.body.seed }, Then::Nothing);
-        let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone() };
+        // A window that was closed when the start was left was passed by whoever left it.
+        if let Some(closed @ WindowNow::Closed(_)) = self.window_at(&flight.plan.clone(), at).await {
+            flight.push(Input::Window(closed), Then::Nothing);
+        }
+        let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone(), window: None };
         let answer = Answer { granted: true, line: format!("{run} flies \"{}\".", flight.plan.body.change.title) };
         flight.push(took, Then::Answer(number, answer));
         self.flights.insert(run, flight);
@@ -158,13 +177,14 @@ impl Owner {
                 return Ok(());
             }
             let flight = self.load(&request.run).await?;
-            // A landed run that goes back needs its targets again.
-            let targets: BTreeSet<TargetName> = flight.plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
-            if let (Verb::Rollback | Verb::Abort, Some((holder, target))) = (request.verb, self.holder_of(&targets)) {
-                self.answer(number, refused(self.held_by(&holder, &target)));
-                return Ok(());
-            }
             self.flights.insert(request.run.clone(), flight);
+        }
+        let Some(flight) = self.flights.get(&request.run) else { return Ok(()) };
+        // A landed run that goes back needs its targets again, watched or not.
+        let goes_back = !flight.state.status().is_live() && matches!(request.verb, Verb::Rollback | Verb::Abort);
+        if let Some((holder, target)) = self.holder_of(&flight.targets()).filter(|_| goes_back) {
+            self.answer(number, refused(self.held_by(&holder, &target)));
+            return Ok(());
         }
         let Some(flight) = self.flights.touch(&request.run) else { return Ok(()) };
         if let Some(answer) = flight.answer_given(&request).cloned() {
@@ -179,4 +199,22 @@ impl Owner {
         let title = self.flights.get(holder).map(|flight| format!(" (\"{}\")", flight.plan.body.change.title)).unwrap_or_default();
         format!("GP0430: {target} is held by {holder}{title}; wait until it has ended, or ask it with `glidepath abort {holder}`")
     }
+}
+
+/// Why a start comes too late to be flown; whoever left it cannot be asked any more.
+fn too_late(plan: &Plan, left_at: Timestamp, now: Timestamp) -> Option<String> {
+    if plan.body.expires_at <= now {
+        return Some(format!(
+            "GP0432: plan {} expired at {} before an owner took its start; plan the change again",
+            plan.id.short(),
+            plan.body.expires_at
+        ));
+    }
+    let waited = now.since(left_at);
+    (waited > START_REQUEST_AGE_MAX).then(|| {
+        format!(
+            "GP0432: the start waited {waited} for an owner, more than {START_REQUEST_AGE_MAX}; `glidepath run {}` starts it anew",
+            plan.id.short()
+        )
+    })
 }

@@ -36,6 +36,7 @@ pub(crate) fn step(id: &str, needs: &[&str]) -> Step {
         stage: 0,
         owner: None,
         needs: needs.iter().map(|id| StepId::from(*id)).collect(),
+        after_landing: false,
         work: Work::Call(call(id)),
         validations: Vec::new(),
         undo: Undo::Call { call: call(id), validations: Vec::new(), command: format!("undo {id}"), timeout_ms: Millis::from_secs(30) },

@@ -8,7 +8,7 @@ use glidepath_ports::{Action, CancelToken, Clock, Notifier, Store};
 use glidepath_runtime::limits::STORE_PATIENCE;
 use glidepath_runtime::{Deps, FlightEnd, NoObserver, NoProgress, Runtime, RuntimeError, Until};
 use glidepath_store::MemoryStore;
-use glidepath_testkit::{NoSecrets, ScriptedAction, ScriptedTelemetry, TestClock, World};
+use glidepath_testkit::{NoSecrets, ScriptedAction, ScriptedAirspace, ScriptedTelemetry, TestClock, World};
 use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 
@@ -30,6 +30,7 @@ pub(crate) struct Sky {
     pub(crate) telemetry: Arc<ScriptedTelemetry>,
     pub(crate) folder: TempDir,
     pub(crate) pages: Arc<Pages>,
+    pub(crate) airspace: ScriptedAirspace,
     /// Whether the scripted action works in journaled processes.
     pub(crate) in_processes: bool,
 }
@@ -52,6 +53,7 @@ impl Sky {
             clock,
             folder: tempfile::tempdir().unwrap(),
             pages: Arc::default(),
+            airspace: ScriptedAirspace::default(),
             in_processes: false,
         }
     }
@@ -65,6 +67,7 @@ impl Sky {
             telemetry: self.telemetry.clone(),
             clock: self.clock.clone(),
             secrets: Arc::new(NoSecrets),
+            airspace: Arc::new(self.airspace.clone()),
             notifier: self.pages.clone(),
             progress: Arc::new(NoProgress),
             observer: Arc::new(NoObserver),
@@ -87,7 +90,7 @@ impl Sky {
     /// Keeps a plan and leaves its start.
     pub(crate) async fn submit_start(&self, plan: &Plan, run: &RunId) -> u64 {
         self.store.save_plan(plan, b"{}").await.unwrap();
-        self.store.submit(Submission::Start { plan: plan.id.clone(), run: run.clone(), who: who() }).await.unwrap()
+        self.store.submit(Submission::Start { plan: plan.id.clone(), run: run.clone(), who: who(), at: self.clock.now() }).await.unwrap()
     }
 
     /// Flies a plan as one run to its end.

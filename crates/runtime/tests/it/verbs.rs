@@ -7,7 +7,7 @@ use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Verb;
 use glidepath_model::{Event, Millis, Plan, Step, StepId};
 use glidepath_ports::store::Submission;
-use glidepath_ports::{CancelToken, Store};
+use glidepath_ports::{CancelToken, Clock, Store};
 use glidepath_runtime::cards::card_path;
 use glidepath_runtime::{FlightEnd, Until};
 use glidepath_testkit::Script;
@@ -145,7 +145,7 @@ async fn requests_about_unknown_runs_and_plans_are_answered() {
     let end =
         sky.runtime().submit_and_fly(sky.request(&nobody, Verb::Pause, None), &Until::RunEnds(nobody.clone()), &CancelToken::new()).await;
     assert!(matches!(&end, Ok(FlightEnd::Refused { line }) if line.contains("run-nobody")), "{end:?}");
-    let start = Submission::Start { plan: "0123456789ab".into(), run: nobody.clone(), who: crate::sky::who() };
+    let start = Submission::Start { plan: "0123456789ab".into(), run: nobody.clone(), who: crate::sky::who(), at: sky.clock.now() };
     let end = sky.runtime().submit_and_fly(start, &Until::RunEnds(nobody), &CancelToken::new()).await;
     assert!(matches!(&end, Ok(FlightEnd::Refused { .. })), "{end:?}");
 }

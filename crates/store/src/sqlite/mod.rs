@@ -109,8 +109,8 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |connection| reads::run(connection, &run, after, events_max)))
     }
 
-    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
-        Box::pin(self.readers.read(move |connection| reads::runs(connection, only_live, runs_max)))
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        Box::pin(self.readers.read(move |connection| reads::runs(connection, only_with_work, runs_max)))
     }
 
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -41,8 +41,8 @@ pub(super) fn run(connection: &Connection, run: &RunId, after: u64, events_max: 
     rows.map(|row| Ok(row?.decode(run)?)).collect()
 }
 
-pub(super) fn runs(connection: &Connection, only_live: bool, runs_max: usize) -> Result<Vec<RunSummary>, ReadError> {
-    let query = if only_live {
+pub(super) fn runs(connection: &Connection, only_with_work: bool, runs_max: usize) -> Result<Vec<RunSummary>, ReadError> {
+    let query = if only_with_work {
         "SELECT summary FROM runs WHERE live = 1 ORDER BY started_at DESC, run DESC LIMIT ?1"
     } else {
         "SELECT summary FROM runs ORDER BY started_at DESC, run DESC LIMIT ?1"

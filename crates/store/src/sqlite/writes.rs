@@ -38,6 +38,7 @@ pub(super) struct AppendRow {
     events: Vec<StoredEvent>,
     started_at: Timestamp,
     is_live: bool,
+    has_work: bool,
     summary: String,
     lessons: Vec<Lesson>,
 }
@@ -60,6 +61,7 @@ impl Write {
                 events: append.events.iter().map(stored::encode).collect(),
                 started_at: append.summary.started_at,
                 is_live: append.summary.status.is_live(),
+                has_work: append.summary.has_work(),
                 summary: to_json(&append.summary)?,
                 run: append.run,
                 expected_seq: append.expected_seq,
@@ -297,7 +299,7 @@ fn append_stream(connection: &Connection, batch: &mut Batch, known: &mut KnownSt
         stream.head.0,
         stream.at_micros
     ])?;
-    match append.is_live {
+    match append.has_work {
         true => known.chains.insert(append.run.clone(), stream),
         false => known.chains.remove(&append.run),
     };
@@ -318,7 +320,7 @@ fn list_stream(connection: &Connection, run: &RunId) -> Result<(), Refusal> {
 /// flag is written out: SQLite would plan a statement anew for each value of a parameter that a partial index names.)
 fn save_summary(connection: &Connection, append: &AppendRow) -> Result<(), Refusal> {
     let started_at = append.started_at.as_micros();
-    let update = match append.is_live {
+    let update = match append.has_work {
         true => "UPDATE runs SET summary = ?3 WHERE run = ?1 AND started_at = ?2 AND live = 1",
         false => "UPDATE runs SET summary = ?3 WHERE run = ?1 AND started_at = ?2 AND live = 0",
     };
@@ -326,7 +328,7 @@ fn save_summary(connection: &Connection, append: &AppendRow) -> Result<(), Refus
     if changed == 0 {
         connection
             .prepare_cached("INSERT OR REPLACE INTO runs (run, started_at, live, summary) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![append.run.as_str(), started_at, append.is_live, append.summary])?;
+            .execute(params![append.run.as_str(), started_at, append.has_work, append.summary])?;
     }
     Ok(())
 }

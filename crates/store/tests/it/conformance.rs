@@ -41,6 +41,7 @@ on_every_store! {
     one_owner_at_a_time_and_each_has_a_higher_epoch,
     many_appends_at_once_are_all_kept,
     runs_are_listed_newest_first,
+    a_landed_run_is_listed_with_those_that_have_work_while_it_is_watched,
     a_run_may_be_listed_before_its_first_event,
     plans_are_kept_once_and_found_by_prefix,
     bytes_are_found_by_their_digest,
@@ -154,8 +155,8 @@ async fn runs_are_listed_newest_first(store: Arc<dyn Store>) {
         one.summary = summary(&run_id(number), time(started), status);
         store.append(owner.epoch, vec![one]).await.unwrap();
     }
-    let listed = async |only_live, runs_max| {
-        store.runs(only_live, runs_max).await.unwrap().into_iter().map(|summary| summary.run).collect::<Vec<_>>()
+    let listed = async |only_with_work, runs_max| {
+        store.runs(only_with_work, runs_max).await.unwrap().into_iter().map(|summary| summary.run).collect::<Vec<_>>()
     };
     assert_eq!(listed(false, 10).await, [run_id(2), run_id(3), run_id(1)]);
     assert_eq!(listed(true, 10).await, [run_id(3), run_id(1)]);
@@ -166,6 +167,20 @@ async fn runs_are_listed_newest_first(store: Arc<dyn Store>) {
     store.append(owner.epoch, vec![over.clone()]).await.unwrap();
     assert_eq!(listed(true, 10).await, [run_id(1)]);
     assert!(store.runs(false, 10).await.unwrap().contains(&over.summary));
+}
+
+async fn a_landed_run_is_listed_with_those_that_have_work_while_it_is_watched(store: Arc<dyn Store>) {
+    let owner = own(&*store).await;
+    let mut landed = append(&run_id(1), 0, vec![noted("landed")]);
+    landed.summary = summary(&run_id(1), time(10), RunStatus::Ended(RunEnd::Succeeded));
+    landed.summary.observing_until = Some(time(3600));
+    store.append(owner.epoch, vec![landed.clone()]).await.unwrap();
+    assert_eq!(store.runs(true, 10).await.unwrap(), [landed.summary.clone()]);
+
+    let mut over = append(&run_id(1), 1, vec![noted("nothing was found")]);
+    over.summary = summary(&run_id(1), time(10), RunStatus::Ended(RunEnd::Succeeded));
+    store.append(owner.epoch, vec![over]).await.unwrap();
+    assert_eq!(store.runs(true, 10).await.unwrap(), []);
 }
 
 async fn a_run_may_be_listed_before_its_first_event(store: Arc<dyn Store>) {
@@ -212,7 +227,7 @@ async fn bytes_are_found_by_their_digest(store: Arc<dyn Store>) {
 }
 
 async fn submissions_wait_until_they_are_answered(store: Arc<dyn Store>) {
-    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(1), who: who() };
+    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(1), who: who(), at: time(7) };
     let ask = Submission::Ask(Request { run: run_id(1), verb: Verb::Abort, step: None, who: who(), reason: None, at: time(5) });
     let first = store.submit(start.clone()).await.unwrap();
     let second = store.submit(ask.clone()).await.unwrap();

@@ -44,6 +44,7 @@ pub(crate) fn summary(run: &RunId, started: Timestamp, status: RunStatus) -> Run
         wake_at: None,
         targets: vec!["payments-production".into()],
         components: vec!["payments".into()],
+        observing_until: None,
     }
 }
 
@@ -91,6 +92,8 @@ pub(crate) fn every_event() -> Vec<Event> {
         Event::RequestTaken { request, granted: true, answer: "promoted".to_owned() },
         Event::HoldBegan { step: Some(step.clone()), reason: "undecided".to_owned(), until: Some(time(600)) },
         Event::HoldEnded,
+        Event::WindowClosed { reason: "freeze sale holds".to_owned() },
+        Event::WindowOpened,
         Event::RollbackBegan { cause: "regression".to_owned(), item: None },
         Event::SafetyReached,
         Event::OperatorNeeded { step: Some(step), reason: "the router is gone".to_owned() },

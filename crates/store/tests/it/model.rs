@@ -82,7 +82,7 @@ impl Pair {
                 (format!("{one:?}"), format!("{two:?}"))
             }
             Call::Submit(number) => {
-                let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(number), who: who() };
+                let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(number), who: who(), at: time(7) };
                 let (one, two) = (memory.submit(start.clone()).await, sqlite.submit(start).await);
                 (format!("{one:?}"), format!("{two:?}"))
             }

@@ -17,6 +17,7 @@ use glidepath_ports::store::Submission;
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, Notifier, Store};
 use glidepath_runtime::{ActionRegistry, Deps, NoProgress, Observer, RealClock, Runtime, Until};
 use glidepath_store::SqliteStore;
+use glidepath_testkit::ScriptedAirspace;
 use glidepath_testkit::plans::{chain_plan, whole_plan};
 use glidepath_testkit::telemetry::{NoSecrets, ScriptedTelemetry};
 use serde_json::Value;
@@ -103,7 +104,7 @@ async fn fly(state_dir: &Path, at_once: usize) -> Result<Flown> {
             places.0.acquire().await?.forget();
             let run = RunId::new(format!("run-{number:012}"));
             let (runtime, plan) = (runtime.clone(), plan.id.clone());
-            tokio::spawn(async move { runtime.submit(Submission::Start { plan, run, who: who() }).await });
+            tokio::spawn(async move { runtime.submit(Submission::Start { plan, run, who: who(), at: RealClock.now() }).await });
         }
         places.0.acquire_many(u32::try_from(at_once)?).await?.forget();
         anyhow::Ok(())
@@ -143,6 +144,7 @@ pub(crate) fn deps(store: &Arc<dyn Store>, state_dir: &Path, nothing: Arc<dyn Ac
         clock,
         secrets: Arc::new(NoSecrets),
         notifier: Arc::new(NoPages),
+        airspace: Arc::new(ScriptedAirspace::default()),
         progress: Arc::new(NoProgress),
         observer,
         root: state_dir.to_owned(),

@@ -65,6 +65,7 @@ fn one_event(run: &RunId, seq: u64) -> StreamAppend {
         wake_at: None,
         targets: vec![],
         components: vec![],
+        observing_until: None,
     };
     let events = vec![Event::Noted { line: "x".repeat(200) }];
     StreamAppend { run: run.clone(), expected_seq: seq, at: Timestamp::EPOCH, events, summary, lessons: vec![] }
