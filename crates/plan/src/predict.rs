@@ -283,7 +283,9 @@ fn told(estimate: DurationEstimate, source: &str) -> Estimate {
 
 /// Figures to six digits, so that they read well.
 fn tidy(value: f64) -> f64 {
-    if value.is_finite() { (value * 1e6).round() / 1e6 } else { 0.0 }
+    // A figure may be so large that rounding it overflows.
+    let rounded = (value * 1e6).round() / 1e6;
+    if rounded.is_finite() { rounded } else { 0.0 }
 }
 
 /// The greatest share of an objective's budget that is expected to be spent.

@@ -302,6 +302,15 @@ impl Model {
     }
 }
 
+#[test]
+fn a_figure_too_large_to_round_stays_finite() {
+    let (change, mut facts) = payments();
+    facts.targets.values_mut().for_each(|t| t.request_rate.values_mut().for_each(|r| r.value = 18_784.9));
+    facts.catalog.settings.verification.effect = 1e302;
+    let plan = planned(&change, &facts).plan.unwrap();
+    assert!(plan.prediction.bad_requests_straight.is_finite(), "{:?}", plan.prediction);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
