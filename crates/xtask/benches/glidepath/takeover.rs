@@ -13,8 +13,8 @@ use glidepath_model::RunId;
 use glidepath_model::action::ActionDescriptor;
 use glidepath_model::event::Outcome;
 use glidepath_ports::store::Submission;
-use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Store};
-use glidepath_runtime::{NoObserver, Runtime, Until};
+use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock as _, Store};
+use glidepath_runtime::{NoObserver, RealClock, Runtime, Until};
 use glidepath_store::SqliteStore;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -106,7 +106,7 @@ pub(crate) fn fly(folder: &Path) -> Result<()> {
         let runtime = Runtime::new(deps(&store, folder, Arc::new(Endless(begun.clone())), Arc::new(NoObserver)))?;
         for number in 0..RUNS {
             let run = RunId::new(format!("run-{number:012}"));
-            runtime.submit(Submission::Start { plan: plan.id.clone(), run, who: who() }).await?;
+            runtime.submit(Submission::Start { plan: plan.id.clone(), run, who: who(), at: RealClock.now() }).await?;
         }
         let all = tokio::spawn(async move {
             if begun.acquire_many(RUNS).await.is_ok() {
