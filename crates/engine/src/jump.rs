@@ -20,7 +20,7 @@ pub fn event_time(state: &RunState, first: Option<&Input>, now: Timestamp) -> Ti
 }
 
 /// Whether the event may be dated before the one that precedes it.
-pub(crate) const fn may_go_back(event: &Event) -> bool {
+pub const fn may_go_back(event: &Event) -> bool {
     matches!(event, Event::ClockJumped { by_ms: ..0 })
 }
 

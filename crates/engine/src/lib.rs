@@ -45,7 +45,7 @@ pub use apply::apply;
 pub use decide::{Input, decide};
 pub use effects::{Effect, OpenAttempt, Recovery, effects, recovery};
 pub use exposure::ExposureNow;
-pub use jump::{event_time, moved};
+pub use jump::{event_time, may_go_back, moved};
 pub use landed::Observed;
 pub use lessons::lessons;
 pub use projection::invariants;

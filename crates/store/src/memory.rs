@@ -1,13 +1,13 @@
 //! The store without a disk: the same answers, nothing survives the process. For tests and rehearsals.
 
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome, duration_fact};
-use crate::record::{Place, StoredRow, check_plan_prefix, no_such_plan};
-use glidepath_engine::stored;
+use crate::record::{Place, StoredRow, check_plan_prefix, dated, no_such_plan};
+use glidepath_engine::{may_go_back, stored};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
 use glidepath_model::projection::{Lesson, RunSummary};
 use glidepath_model::request::Who;
-use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
+use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId};
 use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::cmp::Reverse;
@@ -105,9 +105,10 @@ impl Content {
             return;
         }
         let rows = self.streams.entry(append.run.clone()).or_default();
-        let at = rows.last().map_or(append.at, |last| append.at.max(Timestamp::from_micros(last.place.at_micros)));
+        let last = rows.last().map_or(i64::MIN, |last| last.place.at_micros);
+        let at_micros = dated(last, append.at, append.events.first().is_some_and(may_go_back));
         for event in &append.events {
-            let place = Place { seq: rows.len() as u64 + 1, epoch, at_micros: at.as_micros() };
+            let place = Place { seq: rows.len() as u64 + 1, epoch, at_micros };
             rows.push(StoredRow { place, event: stored::encode(event) });
         }
     }

@@ -40,6 +40,12 @@ impl StoredRow {
     }
 }
 
+/// The time at which events are stored after one of this time. Time within a stream never goes back, whatever the
+/// clocks of its owners did, but where the journal itself says that the clock was set back.
+pub(crate) fn dated(after_micros: i64, at: Timestamp, first_may_go_back: bool) -> i64 {
+    if first_may_go_back { at.as_micros() } else { after_micros.max(at.as_micros()) }
+}
+
 /// A submission as it lies in the store.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]

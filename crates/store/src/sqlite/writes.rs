@@ -2,7 +2,8 @@
 
 use crate::chain::Head;
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome};
-use crate::record::{Place, answer_to_json, from_json, submission_to_json, to_json};
+use crate::record::{Place, answer_to_json, dated, from_json, submission_to_json, to_json};
+use glidepath_engine::may_go_back;
 use glidepath_engine::stored::{self, StoredEvent};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
@@ -35,6 +36,7 @@ pub(super) struct AppendRow {
     run: RunId,
     expected_seq: u64,
     at: Timestamp,
+    may_go_back: bool,
     events: Vec<StoredEvent>,
     started_at: Timestamp,
     is_live: bool,
@@ -58,6 +60,7 @@ impl Write {
     pub(super) fn append(epoch: u64, appends: Vec<StreamAppend>) -> Result<Self, StoreError> {
         let row = |append: StreamAppend| {
             Ok(AppendRow {
+                may_go_back: append.events.first().is_some_and(may_go_back),
                 events: append.events.iter().map(stored::encode).collect(),
                 started_at: append.summary.started_at,
                 is_live: append.summary.status.is_live(),
@@ -270,8 +273,7 @@ fn append_stream(connection: &Connection, batch: &mut Batch, known: &mut KnownSt
     if append.events.is_empty() {
         return list_stream(connection, &append.run);
     }
-    // Time within a stream never goes back, whatever the clocks of its owners did.
-    stream.at_micros = stream.at_micros.max(append.at.as_micros());
+    stream.at_micros = dated(stream.at_micros, append.at, append.may_go_back);
     let mut insert = connection.prepare_cached(
         "INSERT INTO events (position, run, seq, epoch, at, kind, version, payload, head) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;

@@ -38,6 +38,7 @@ on_every_store! {
     a_conflict_in_one_stream_writes_nothing_of_any,
     one_call_may_extend_a_stream_twice,
     time_in_a_stream_never_goes_back,
+    time_goes_back_where_the_clock_was_set_back,
     one_owner_at_a_time_and_each_has_a_higher_epoch,
     many_appends_at_once_are_all_kept,
     runs_are_listed_newest_first,
@@ -118,6 +119,20 @@ async fn time_in_a_stream_never_goes_back(store: Arc<dyn Store>) {
     }
     let times: Vec<_> = store.read_run(&run, 0, 10).await.unwrap().into_iter().map(|recorded| recorded.at).collect();
     assert_eq!(times, [time(100), time(100), time(200)]);
+}
+
+/// What an owner folds as it goes and what the next one folds from the journal must be dated alike.
+async fn time_goes_back_where_the_clock_was_set_back(store: Arc<dyn Store>) {
+    let owner = own(&*store).await;
+    let run = run_id(1);
+    let set_back = Event::ClockJumped { by_ms: -60_000 };
+    for (seq, seconds, event) in [(0, 100, noted("tick")), (1, 40, set_back), (2, 41, noted("tick"))] {
+        let mut one = append(&run, seq, vec![event]);
+        one.at = time(seconds);
+        store.append(owner.epoch, vec![one]).await.unwrap();
+    }
+    let times: Vec<_> = store.read_run(&run, 0, 10).await.unwrap().into_iter().map(|recorded| recorded.at).collect();
+    assert_eq!(times, [time(100), time(40), time(41)]);
 }
 
 async fn one_owner_at_a_time_and_each_has_a_higher_epoch(store: Arc<dyn Store>) {
