@@ -263,7 +263,7 @@ async fn journal(world: &World) -> Check {
     }
 }
 
-/// Every live run must have somebody or something that moves it.
+/// Every live run must have somebody or something that moves it, and a landed one that is watched somebody who watches.
 async fn runs(world: &World) -> Vec<Check> {
     let live = match world.store.runs(true, RUNS_MAX).await {
         Ok(live) => live,
@@ -315,6 +315,16 @@ async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, guarde
         return Check::of_run(summary, Finding::Failed, line, "set the clock by NTP (`timedatectl status`); until then its timers wait");
     }
     let owner_lives = state.owner.as_ref().is_some_and(|owner| glidepath_runtime::process::is_alive(&owner.process));
+    let is_live = summary.status.is_live();
+    if !owner_lives && !guarded && !is_live {
+        let next = format!("look at it yourself, `glidepath rollback {run}` goes back; the next `glidepath run` takes the watch up");
+        return Check::of_run(
+            summary,
+            Finding::Warning,
+            "it has landed, but nobody watches it any more: its owner and its guard are dead",
+            next,
+        );
+    }
     if !owner_lives && !guarded {
         let next = format!("`glidepath resume {run}` goes on, `glidepath abort {run}` brings traffic to safety and turns back");
         return Check::of_run(
@@ -329,7 +339,7 @@ async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, guarde
         let next = format!("its owner may be stopped or starved (`ps -o stat,pid,args`); `glidepath watch {run}` shows whether it moves");
         return Check::of_run(summary, Finding::Failed, format!("a timer is due since {late} and nobody acts"), next);
     }
-    if !guarded {
+    if !guarded && is_live {
         let next = format!(
             "should its owner die, nothing acts until somebody types: `glidepath resume {run}` goes on then, `glidepath abort {run}` turns back"
         );

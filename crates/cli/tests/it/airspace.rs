@@ -126,3 +126,20 @@ fn what_the_guard_finds_after_landing_is_told_with_the_way_back_and_a_rollback_g
     project.ok(&["rollback", "--reason", "front-2 is sick"], 0);
     wait_for("everything to be back", || versions(&project, 2) == ["1.0.0"; 2]);
 }
+
+#[test]
+fn a_landed_run_whose_guard_died_is_said_to_be_watched_by_nobody() {
+    let project = watched_fleet("60s");
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let takes = || project.events().iter().filter(|event| event["event"]["kind"] == "ownerTook").count();
+    wait_for("the guard to watch", || takes() == 2);
+    project.end_processes();
+    wait_for("everything to be dead", || project.processes().is_empty());
+    let said = project.say(&["doctor"]);
+    assert!(format!("{}{}", said.out, said.err).contains("nobody watches it any more"), "{}{}", said.out, said.err);
+    assert!(!said.out.contains("nobody flies it"), "{}", said.out);
+    wait_for("status to say so", || project.say(&["status"]).err.contains("nobody watches"));
+    // Whoever comes next takes the watch up, and may go back.
+    project.ok(&["rollback", "--reason", "nobody was there"], 0);
+    wait_for("everything to be back", || versions(&project, 2) == ["1.0.0"; 2]);
+}
