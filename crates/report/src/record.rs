@@ -213,6 +213,7 @@ fn steps(plan: &Plan, state: &RunState) -> Section {
                 StepStatus::WaitingUntil(at) => format!("waits until {}", second(at)),
                 StepStatus::AskingPerson(at) => format!("asks until {}", second(at)),
                 StepStatus::Done => "done".to_owned(),
+                StepStatus::Failed(reason) if step.after_landing => format!("did not pass: {reason}"),
                 StepStatus::Failed(reason) => format!("failed: {reason}"),
                 StepStatus::Skipped => "left out".to_owned(),
                 StepStatus::Undoing => "going back".to_owned(),
