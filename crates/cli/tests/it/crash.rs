@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const KILLS: u32 = 200;
 /// Attacks on one flight before it is left to land.
 const KILLS_PER_FLIGHT: u32 = 20;
+/// Attacks on supervisors alone in one flight: their owner lives and counts each as a try of the step, and a step has three.
+const SUPERVISOR_KILLS_PER_FLIGHT: u32 = 2;
 /// Longest pause between two attacks, in milliseconds.
 const PAUSE_MAX_MS: u64 = 400;
 /// A flight that is attacked lasts at least this many steps.
@@ -156,16 +158,20 @@ fn fly_under_attack(project: &Project, change: &str, random: &mut Random, tally:
     wait_for("the run to be accepted", || !project.runs().is_empty() || runner.try_wait().unwrap().is_some());
     let run = project.run_id();
     assert!(!run.is_empty(), "the run never began: {}", project.read("run.log"));
-    let (mut kills, mut torn) = (0, 0);
+    let (mut kills, mut torn, mut supervisor_kills) = (0, 0, 0);
     while kills < KILLS_PER_FLIGHT && tally.all() < KILLS {
         std::thread::sleep(Duration::from_millis(20 + random.below(PAUSE_MAX_MS)));
         if !project.is_live() {
             break;
         }
-        let attack = Attack::random(random);
+        let attack = match Attack::random(random) {
+            Attack::Supervisors if supervisor_kills >= SUPERVISOR_KILLS_PER_FLIGHT => Attack::Owner,
+            other => other,
+        };
         if let Some(torn_now) = attack_with(project, attack, &mut runner) {
             torn += torn_now;
             kills += 1;
+            supervisor_kills += u32::from(attack == Attack::Supervisors);
             *tally.kills.entry(attack).or_default() += 1;
         }
         if crew(project).is_empty() && project.is_live() {
