@@ -35,6 +35,9 @@ impl From<StoreError> for Failure {
             StoreError::Full { .. } => (Code(502), Exit::Internal),
             StoreError::Unavailable { .. } => (Code(503), Exit::Internal),
             StoreError::Corrupt { .. } => (Code(504), Exit::Internal),
+            StoreError::Denied { .. } => (Code(505), Exit::BadInput),
+            StoreError::OtherSchema { .. } => (Code(506), Exit::BadInput),
+            StoreError::LeaseOver { .. } => (Code(507), Exit::Internal),
         };
         Self::new(exit, Diagnostic::new(code, Severity::Error, error.to_string()).hint(next_after(&error)))
     }
@@ -52,6 +55,11 @@ fn next_after(error: &StoreError) -> &'static str {
         StoreError::Unavailable { .. } => {
             "see that the folder exists and that you may write to it (`ls -ld .glidepath`), and who keeps the database locked (`fuser .glidepath/glidepath.db`)"
         }
+        StoreError::LeaseOver { .. } => "nothing is lost: another node goes on with the runs; `glidepath status` shows which",
+        StoreError::Denied { .. } => {
+            "see user, password and database in the connection string; the user needs the right to use the schema `glidepath`, and to make it the first time"
+        }
+        StoreError::OtherSchema { .. } => "use the version of Glidepath that the other nodes use (`glidepath --version` shows this one)",
         StoreError::Corrupt { .. } => {
             "use the version that wrote it (`glidepath --version` shows this one); `glidepath audit verify` names what was changed; \
              to begin anew without its history, once nothing is in flight: `mv .glidepath .glidepath.old`, then plan again"
@@ -66,6 +74,7 @@ impl From<RuntimeError> for Failure {
         let message = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
         let hint = match &error {
             RuntimeError::Fenced { .. } => "nothing is lost: `glidepath watch` shows the process that flies the runs now".to_owned(),
+            RuntimeError::LeaseOver { .. } => "nothing is lost: `glidepath status` shows which node goes on with the runs".to_owned(),
             RuntimeError::Store(store) => format!("{}; `glidepath resume RUN` goes on with a run", next_after(store)),
             RuntimeError::BrokenRun { run, .. } => format!(
                 "`glidepath audit verify` says whether the journal was changed; .glidepath/cards/{run}.txt has the commands that bring traffic to safety by hand"

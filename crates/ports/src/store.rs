@@ -1,22 +1,38 @@
 //! The store: journal streams, plans, requests and what was learnt, in terms of intents rather than tables.
+//!
+//! A store is owned in one of two ways. A local store has one owner of everything, who keeps an operating-system lock. A shared store has
+//! many nodes; each owns the runs it took, for as long as it renews its lease in time. The callers do the same things on both: become an
+//! owner, take runs, append under the epoch, and stop acting when the lease says so.
 
 use crate::BoxFuture;
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::{DurationFact, History};
 use glidepath_model::projection::{Lesson, RunSummary};
 use glidepath_model::request::{Request, Who};
-use glidepath_model::{ComponentName, Digest, Event, Plan, PlanId, Recorded, RunId, Timestamp};
+use glidepath_model::{ComponentName, Digest, Event, Plan, PlanId, Recorded, RunId, TargetName, Timestamp};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use thiserror::Error;
 
-/// The store. All methods may be called from any process; `append` only with the epoch of the present owner.
+/// The store. All methods may be called from any process; those that take an epoch only with that of an ownership which is still held.
 pub trait Store: Send + Sync {
-    /// Becomes the owner of all runs, if nobody is: takes the operating-system lock and raises the epoch.
-    /// `None` when another process owns.
+    /// Becomes an owner and gets a higher epoch than anybody before. Of a local store that means taking the operating-system lock, and
+    /// `None` that another process has it; of a shared one joining as a node, and `None` that a living node has the same name.
     fn try_own(&self, who: Who, process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>>;
 
+    /// Gives free live runs to this owner, at most `runs_max`, those first that have been free for longest. A run is given to an epoch
+    /// once, and is free again when the ownership of its epoch is over. A shared store may give fewer, so that other nodes get their
+    /// share, and never gives a run whose engine semantics this program does not know.
+    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>>;
+
+    /// Gives one run to this owner, be it new, live or ended, and lets it hold these targets. The targets are held until the run has ended.
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>>;
+
+    /// Sets runs free, for others to take. One that has no event yet is forgotten; only a live one keeps its targets.
+    fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Appends to streams in one transaction, with the projections and lessons that follow. Every stream's
-    /// `expected_seq` must be its present length and `epoch` the present one, else nothing is written.
+    /// `expected_seq` must be its present length and its run be owned under `epoch`, else nothing is written.
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Events of a run after position `after` (0 for all), at most `events_max`.
@@ -44,8 +60,12 @@ pub trait Store: Send + Sync {
     /// Leaves a submission for the owner; gives its number.
     fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<u64, StoreError>>;
 
-    /// Submissions after number `after` that nobody has answered.
-    fn submissions(&self, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>>;
+    /// Submissions after number `after` that nobody has answered and that are this owner's to answer. In a shared store a start is given
+    /// to one node, for as long as that node lives; a request goes to the owner of its run, or to everybody when the run has none.
+    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>>;
+
+    /// How many submissions wait for an answer, whoever is to give it.
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// Answers a submission.
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -61,14 +81,85 @@ pub trait Store: Send + Sync {
 
     /// A number that changes when another process wrote; cheap, for polling.
     fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// The living nodes of a shared store, by name; `None` for a local store, which has an owner instead.
+    fn nodes(&self) -> BoxFuture<'_, Result<Option<Vec<Node>>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Asks a node to take nothing new, to hand its runs over and to leave. `NotFound` when no living node has that name.
+    fn ask_to_drain<'a>(&'a self, node: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { Err(StoreError::NotFound { what: format!("node {node} (a local store has none)") }) })
+    }
 }
 
-/// Ownership of all runs in a store; given up when dropped.
+/// An ownership; given up when dropped, though a shared store hears of that at once only by [`Lease::leave`].
 pub struct Ownership {
     /// The epoch that appends must carry.
     pub epoch: u64,
-    /// Holds the lock.
-    pub lock: Box<dyn Send + Sync>,
+    /// How long it lasts.
+    pub lease: Box<dyn Lease>,
+}
+
+/// How long an ownership lasts. What is written here by default is true of an operating-system lock: it lasts as long as the process.
+pub trait Lease: Send + Sync {
+    /// How long this process may still act if it heard no more of the store; `None` for as long as it lives. Counted on a clock that
+    /// nobody sets, from before the last renewal was sent, so that it is over here before it is over in the store.
+    fn remaining(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Waits until the owner must stop acting: the lease is lost, or so little of it is left that work has to be ended now.
+    fn lost(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Whether somebody asked this node to hand its runs over and leave.
+    fn is_draining(&self) -> bool {
+        false
+    }
+
+    /// Gives the ownership up now, so that others need not wait for its end.
+    fn leave(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// What came of taking a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// It is this owner's.
+    Taken,
+    /// A living owner has it.
+    OwnedByAnother,
+    /// Another live run holds one of the targets.
+    Held {
+        /// Which run.
+        by: RunId,
+        /// Which target.
+        target: TargetName,
+    },
+    /// The run is bound to engine semantics that this program does not know.
+    OtherSemantics,
+}
+
+/// A living node of a shared store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// For whom it acts.
+    pub who: Who,
+    /// When it joined, by the store's clock.
+    pub joined_at: Timestamp,
+    /// Until when it owns its runs if it is not heard of any more, by the store's clock.
+    pub lease_until: Timestamp,
+    /// Whether it was asked to leave.
+    pub is_draining: bool,
+    /// Live runs it owns.
+    pub runs: u64,
 }
 
 /// Events to append to one run's stream, with what follows from them.
@@ -166,6 +257,12 @@ pub enum StoreError {
         /// Present epoch.
         present: u64,
     },
+    /// The lease was not renewed in time: stop at once.
+    #[error("the lease of epoch {mine} is over")]
+    LeaseOver {
+        /// Epoch of this process.
+        mine: u64,
+    },
     /// The stream is longer than expected.
     #[error("run {run} has {present} events, {expected} were expected")]
     Conflict {
@@ -195,6 +292,24 @@ pub enum StoreError {
         place: String,
         /// Why.
         reason: String,
+    },
+    /// The database refuses this user, or what this user must be allowed to do.
+    #[error("the database at {place} refuses: {reason}")]
+    Denied {
+        /// Where.
+        place: String,
+        /// What it says.
+        reason: String,
+    },
+    /// The tables are of another version of this program.
+    #[error("the tables at {place} have version {found}, this program knows {known}")]
+    OtherSchema {
+        /// Where.
+        place: String,
+        /// Version found.
+        found: i64,
+        /// Newest version that this program knows.
+        known: i64,
     },
     /// What is stored cannot be understood.
     #[error("the store holds something this version does not understand: {reason}")]

@@ -110,6 +110,14 @@ pub enum RuntimeError {
         /// Present epoch.
         present: u64,
     },
+    /// The lease of this node is over, or could not be renewed in time.
+    #[error(
+        "GP0424: the store could not be reached in time, so that this node (epoch {mine}) stopped what it was doing; another node may go on with its runs"
+    )]
+    LeaseOver {
+        /// Epoch of this process.
+        mine: u64,
+    },
     /// The store failed for longer than the patience, or for good.
     #[error("GP0421: the store failed, so that nothing can be journaled and nothing is started: {0}")]
     Store(StoreError),
@@ -131,6 +139,7 @@ impl RuntimeError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Fenced { .. } => "GP0420",
+            Self::LeaseOver { .. } => "GP0424",
             Self::Store(_) => "GP0421",
             Self::BrokenRun { .. } => "GP0422",
             Self::NoProcessMark(_) => "GP0423",
@@ -146,10 +155,13 @@ impl From<StoreError> for RuntimeError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Fenced { mine, present } => Self::Fenced { mine, present },
+            StoreError::LeaseOver { mine } => Self::LeaseOver { mine },
             StoreError::Conflict { .. }
             | StoreError::NotFound { .. }
             | StoreError::Full { .. }
             | StoreError::Unavailable { .. }
+            | StoreError::Denied { .. }
+            | StoreError::OtherSchema { .. }
             | StoreError::Corrupt { .. } => Self::Store(error),
         }
     }
@@ -237,8 +249,7 @@ impl Runtime {
         let Some(ownership) = self.deps.store.try_own(self.deps.who.clone(), self.process.clone()).await? else {
             return Ok(FlightEnd::HeldByAnother);
         };
-        let owner =
-            Owner::new(self.deps.clone(), self.calls.clone(), self.process.clone(), self.submitted.clone(), ownership.epoch, patience);
+        let owner = Owner::new(self.deps.clone(), self.calls.clone(), self.process.clone(), self.submitted.clone(), &ownership, patience);
         let end = owner.fly(until, cancel).await;
         drop(ownership);
         end

@@ -1,5 +1,6 @@
 //! The store without a disk: the same answers, nothing survives the process. For tests and rehearsals.
 
+use crate::holdings::Holdings;
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome, duration_fact};
 use crate::record::{Place, StoredRow, check_plan_prefix, dated, no_such_plan};
 use glidepath_engine::{may_go_back, stored};
@@ -7,8 +8,8 @@ use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
 use glidepath_model::projection::{Lesson, RunSummary};
 use glidepath_model::request::Who;
-use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId};
-use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission};
+use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, TargetName};
+use glidepath_ports::store::{Answer, Audit, Lease, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,6 +26,7 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     epoch: u64,
+    holdings: Holdings,
     changes: u64,
     streams: BTreeMap<RunId, Vec<StoredRow>>,
     summaries: BTreeMap<RunId, RunSummary>,
@@ -37,6 +39,8 @@ struct Content {
 
 /// Gives the ownership up when dropped.
 struct MemoryLock(Arc<AtomicBool>);
+
+impl Lease for MemoryLock {}
 
 impl Drop for MemoryLock {
     fn drop(&mut self) {
@@ -64,18 +68,22 @@ impl MemoryStore {
         if self.owned.swap(true, Ordering::SeqCst) {
             return None;
         }
-        let lock = Box::new(MemoryLock(Arc::clone(&self.owned)));
+        let lease = Box::new(MemoryLock(Arc::clone(&self.owned)));
         let epoch = self.change(|content| {
             content.epoch += 1;
+            content.holdings.begin(content.epoch);
             content.epoch
         });
-        Some(Ownership { epoch, lock })
+        Some(Ownership { epoch, lease })
     }
 }
 
 impl Content {
     fn append(&mut self, epoch: u64, appends: Vec<StreamAppend>) -> Result<(), StoreError> {
         self.check(epoch, &appends)?;
+        for append in &appends {
+            self.holdings.appended(&append.run, append.summary.status.is_live(), append.summary.has_work());
+        }
         for append in appends {
             self.append_stream(epoch, &append);
             append.lessons.iter().for_each(|lesson| self.learn(lesson));
@@ -98,6 +106,12 @@ impl Content {
             *length += append.events.len() as u64;
         }
         Ok(())
+    }
+
+    fn take_runs(&mut self, epoch: u64, runs_max: usize) -> Result<Vec<RunId>, StoreError> {
+        self.holdings.check(epoch)?;
+        let live = self.runs(true, usize::MAX);
+        Ok(self.holdings.take_runs(live, runs_max))
     }
 
     fn append_stream(&mut self, epoch: u64, append: &StreamAppend) {
@@ -192,6 +206,20 @@ impl Store for MemoryStore {
         ready(Ok(self.take()))
     }
 
+    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        ready(self.content().take_runs(epoch, runs_max))
+    }
+
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
+        let mut content = self.content();
+        ready(content.holdings.check(epoch).map(|()| content.holdings.take_run(run, targets)))
+    }
+
+    fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut content = self.content();
+        ready(content.holdings.check(epoch).map(|()| runs.iter().for_each(|run| content.holdings.release(run))))
+    }
+
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
         ready(self.change(|content| content.append(epoch, appends)))
     }
@@ -234,8 +262,12 @@ impl Store for MemoryStore {
         ready(Ok(self.change(|content| content.submit(submission))))
     }
 
-    fn submissions(&self, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+    fn submissions(&self, _epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
         ready(Ok(self.content().submissions(after)))
+    }
+
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        ready(Ok(self.content().submissions(0).len() as u64))
     }
 
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -3,8 +3,8 @@
 use glidepath_model::event::ProcessMark;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Who;
-use glidepath_model::{Digest, Plan, Recorded, RunId};
-use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission};
+use glidepath_model::{Digest, Plan, Recorded, RunId, TargetName};
+use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,6 +89,18 @@ impl Store for FaultyStore {
         self.unless_down(self.inner.try_own(who, process))
     }
 
+    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        self.unless_down(self.inner.take_runs(epoch, runs_max))
+    }
+
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
+        self.unless_down(self.inner.take_run(epoch, run, targets))
+    }
+
+    fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.unless_down(self.inner.release_runs(epoch, runs))
+    }
+
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
         self.unless_down(Box::pin(async move {
             if self.has_crashed() {
@@ -137,8 +149,12 @@ impl Store for FaultyStore {
         self.unless_down(self.inner.submit(submission))
     }
 
-    fn submissions(&self, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
-        self.unless_down(self.inner.submissions(after))
+    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+        self.unless_down(self.inner.submissions(epoch, after))
+    }
+
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.unless_down(self.inner.submissions_waiting())
     }
 
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {

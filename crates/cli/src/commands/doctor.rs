@@ -371,12 +371,12 @@ fn a_guard_lives(state: &Path) -> bool {
 
 /// Requests are answered within moments by whoever flies.
 async fn requests(world: &World) -> Check {
-    match world.store.submissions(0).await {
-        Ok(open) if open.is_empty() => Check::well("requests", "none waits for an answer"),
-        Ok(open) => Check::new(
+    match world.store.submissions_waiting().await {
+        Ok(0) => Check::well("requests", "none waits for an answer"),
+        Ok(waiting) => Check::new(
             "requests",
             Finding::Warning,
-            format!("{} wait for an answer", open.len()),
+            format!("{waiting} wait for an answer"),
             "they are taken when somebody flies: see the runs above, or start one",
         ),
         Err(error) => Check::new("requests", Finding::Failed, format!("they cannot be read: {error}"), "`glidepath audit verify`"),

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 /// The answer to one question.
 pub(super) type WindowAnswer = Result<Option<String>, AirspaceError>;
 
-impl Owner {
+impl Owner<'_> {
     /// Whether changes like that of the plan may start at `at`; `None` when nobody can say, or when the change does not ask.
     pub(super) async fn window_at(&mut self, plan: &Plan, at: Timestamp) -> Option<WindowNow> {
         if plan.body.change.on_window_end == OnWindowEnd::Finish {

@@ -38,6 +38,9 @@ pub(crate) async fn append_patiently(
             }
             StoreError::Conflict { .. } if is_repeated && is_written(store, epoch, &append).await => return Ok(()),
             StoreError::Fenced { .. }
+            | StoreError::LeaseOver { .. }
+            | StoreError::Denied { .. }
+            | StoreError::OtherSchema { .. }
             | StoreError::Conflict { .. }
             | StoreError::NotFound { .. }
             | StoreError::Full { .. }

@@ -54,8 +54,9 @@ use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use glidepath_engine::{Effect, Input};
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
 use glidepath_model::{Plan, PlanId, RunId, StepId, TargetName, Timestamp};
+use glidepath_ports::store::Lease;
 use glidepath_ports::store::{Answer, Submission};
-use glidepath_ports::{BoxFuture, CancelToken, ProcessJournal, StoreError};
+use glidepath_ports::{BoxFuture, CancelToken, Ownership, ProcessJournal, StoreError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -81,9 +82,10 @@ struct BrokenRun {
     targets: Vec<TargetName>,
 }
 
-/// The owner of all runs in a store.
-pub(crate) struct Owner {
+/// The owner of runs in a store: of all of them in a local one, of those it took in a shared one.
+pub(crate) struct Owner<'a> {
     deps: Arc<Deps>,
+    lease: &'a dyn Lease,
     calls: Arc<CallRunner>,
     process: ProcessMark,
     epoch: u64,
@@ -97,11 +99,13 @@ pub(crate) struct Owner {
     to_inbox: mpsc::Sender<Message>,
     submitted: Arc<Notify>,
     has_read_submissions: bool,
+    /// Submissions that were taken and not answered yet; a store may tell of them again.
+    in_hand: BTreeSet<u64>,
     attempts: JoinSet<(RunId, AttemptRef, Outcome)>,
     attempt_ids: HashMap<tokio::task::Id, (RunId, AttemptRef)>,
     /// Polled by the loop itself: the journal's answer wakes it without a detour over another task.
     commits: FuturesUnordered<BoxFuture<'static, (RunId, Result<(), StoreError>)>>,
-    answers: JoinSet<()>,
+    answers: JoinSet<u64>,
     /// Watchers and the reader of submissions; they end with the owner.
     background: JoinSet<()>,
     watches: BTreeMap<(RunId, StepId), AbortHandle>,
@@ -115,13 +119,13 @@ pub(crate) struct Owner {
     window_trouble: Option<String>,
 }
 
-impl Owner {
+impl<'a> Owner<'a> {
     pub(crate) fn new(
         deps: Arc<Deps>,
         calls: Arc<CallRunner>,
         process: ProcessMark,
         submitted: Arc<Notify>,
-        epoch: u64,
+        ownership: &'a Ownership,
         patience: Duration,
     ) -> Self {
         let (to_inbox, inbox) = mpsc::channel(MESSAGES_MAX);
@@ -130,8 +134,9 @@ impl Owner {
         Self {
             deps,
             calls,
+            lease: ownership.lease.as_ref(),
             process,
-            epoch,
+            epoch: ownership.epoch,
             patience,
             flights: Fleet::default(),
             plans: BTreeMap::new(),
@@ -140,6 +145,7 @@ impl Owner {
             to_inbox,
             submitted,
             has_read_submissions: false,
+            in_hand: BTreeSet::new(),
             attempts: JoinSet::new(),
             attempt_ids: HashMap::new(),
             commits: FuturesUnordered::new(),
@@ -154,10 +160,15 @@ impl Owner {
         }
     }
 
+    /// Whether this is one of the nodes of a shared store, whose ownership is a lease.
+    fn is_node(&self) -> bool {
+        self.lease.remaining().is_some()
+    }
+
     /// Flies until told otherwise.
     pub(crate) async fn fly(mut self, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
         self.take_over().await?;
-        self.background.spawn(poll_submissions(self.deps.store.clone(), self.submitted.clone(), self.to_inbox.clone()));
+        self.background.spawn(poll_submissions(self.deps.store.clone(), self.epoch, self.submitted.clone(), self.to_inbox.clone()));
         let mut ticks = interval(STORE_POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -183,7 +194,10 @@ impl Owner {
             }
             self.take_what_is_ready()?;
             // Answers are written and gates closed one by one; their places are given back here.
-            while self.background.try_join_next().is_some() || self.answers.try_join_next().is_some() {}
+            while self.background.try_join_next().is_some() {}
+            while let Some(answered) = self.answers.try_join_next() {
+                self.in_hand.remove(&answered.unwrap_or_default());
+            }
         }
     }
 
@@ -274,6 +288,9 @@ impl Owner {
     /// The run was started by an owner that died before it answered, and has ended since: the journal has it already.
     fn accepted_before(&mut self, run: &RunId, then: Vec<Then>) {
         self.flights.remove(run);
+        // It was taken for a start. Should it be live after all, whoever flies it next is told of it again.
+        let (store, epoch, taken) = (self.deps.store.clone(), self.epoch, vec![run.clone()]);
+        self.background.spawn(async move { store.release_runs(epoch, taken).await.unwrap_or_default() });
         for then in then {
             if let Then::Answer(number, _) = then {
                 self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
@@ -338,7 +355,9 @@ impl Owner {
             Message::Window(run, answer) => self.take_window(&run, answer),
             Message::Submissions(found) => {
                 for (number, submission) in found {
-                    self.take_submission(number, submission).await?;
+                    if self.in_hand.insert(number) {
+                        self.take_submission(number, submission).await?;
+                    }
                 }
                 self.has_read_submissions = true;
             }

@@ -1,4 +1,7 @@
 //! What other processes ask for: noticed by the store's change counter, read in order, answered by the loop.
+//!
+//! New ones are looked for often, all open ones now and then: a shared store tells this owner later of an older one, when the node
+//! that was to answer it has died.
 
 use crate::limits::{STORE_PAUSE_FIRST, STORE_PAUSE_MAX, STORE_POLL_EVERY, SUBMISSIONS_READ_EVERY};
 use crate::runtime::Observer;
@@ -11,7 +14,7 @@ use tokio::time::Instant;
 use super::Message;
 
 /// Reads submissions and hands them to the loop until the loop is gone. The first reading is handed over even when it is empty.
-pub(crate) async fn poll_submissions(store: Arc<dyn Store>, submitted: Arc<Notify>, loop_inbox: mpsc::Sender<Message>) {
+pub(crate) async fn poll_submissions(store: Arc<dyn Store>, epoch: u64, submitted: Arc<Notify>, loop_inbox: mpsc::Sender<Message>) {
     let mut after = 0;
     let mut counter_seen = None;
     let mut read_at = None::<Instant>;
@@ -20,9 +23,9 @@ pub(crate) async fn poll_submissions(store: Arc<dyn Store>, submitted: Arc<Notif
         let counter = store.change_counter().await.ok();
         let is_due = is_poked || read_at.is_none_or(|at| at.elapsed() >= SUBMISSIONS_READ_EVERY);
         if (is_due || counter.is_none() || counter != counter_seen)
-            && let Ok(found) = store.submissions(after).await
+            && let Ok(found) = store.submissions(epoch, if is_due { 0 } else { after }).await
         {
-            after = found.iter().map(|(number, _)| *number).max().unwrap_or(after);
+            after = found.iter().map(|(number, _)| *number).max().unwrap_or(after).max(after);
             let is_first = read_at.is_none();
             (counter_seen, read_at, is_poked) = (counter, Some(Instant::now()), false);
             if (is_first || !found.is_empty()) && loop_inbox.send(Message::Submissions(found)).await.is_err() {
@@ -37,10 +40,11 @@ pub(crate) async fn poll_submissions(store: Arc<dyn Store>, submitted: Arc<Notif
 }
 
 /// Writes an answer, waiting out a store that fails; the submission stays open for the next owner when this one ends before.
-pub(crate) async fn answer_patiently(store: Arc<dyn Store>, number: u64, answer: Answer, observer: Arc<dyn Observer>) {
+/// Gives its number.
+pub(crate) async fn answer_patiently(store: Arc<dyn Store>, number: u64, answer: Answer, observer: Arc<dyn Observer>) -> u64 {
     let mut pause = STORE_PAUSE_FIRST;
     loop {
-        let Err(error) = store.answer(number, answer.clone()).await else { return };
+        let Err(error) = store.answer(number, answer.clone()).await else { return number };
         if pause == STORE_PAUSE_FIRST {
             observer.trouble(&format!("the answer to request {number} cannot be written yet: {error}"));
         }

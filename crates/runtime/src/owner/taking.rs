@@ -11,14 +11,16 @@ use glidepath_model::event::Outcome;
 use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::{Plan, PlanId, RunId, TargetName, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, Submission};
+use glidepath_ports::store::{Answer, Submission, Taking};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 
-impl Owner {
+impl Owner<'_> {
     /// Loads every run with work and accounts for what the last owner left open.
     pub(super) async fn take_over(&mut self) -> Result<(), RuntimeError> {
-        for summary in self.deps.store.runs(true, RUNS_WITH_WORK_MAX).await? {
+        let taken = BTreeSet::from_iter(self.deps.store.take_runs(self.epoch, RUNS_WITH_WORK_MAX).await?);
+        let with_work = self.deps.store.runs(true, usize::MAX).await?;
+        for summary in with_work.into_iter().filter(|summary| taken.contains(&summary.run)) {
             match self.load(&summary.run).await {
                 Ok(flight) => {
                     let plan = flight.plan.clone();
@@ -112,7 +114,12 @@ impl Owner {
         };
         match taken {
             Ok(()) => Ok(()),
-            Err(RuntimeError::Fenced { mine, present }) => Err(RuntimeError::Fenced { mine, present }),
+            Err(error @ (RuntimeError::Fenced { .. } | RuntimeError::LeaseOver { .. })) => Err(error),
+            // The store tells of it again, this node or another.
+            Err(RuntimeError::Store(StoreError::Unavailable { .. } | StoreError::Full { .. })) if self.is_node() => {
+                self.in_hand.remove(&number);
+                Ok(())
+            }
             Err(error) => {
                 self.answer(number, refused(format!("{what} cannot be taken: {error}")));
                 Ok(())
@@ -146,6 +153,19 @@ impl Owner {
             self.answer(number, refused(format!("GP0431: {LIVE_RUNS_MAX} runs are live already; wait until one has ended")));
             return Ok(());
         }
+        let targets: Vec<TargetName> = targets.into_iter().collect();
+        match self.deps.store.take_run(self.epoch, &run, &targets).await? {
+            Taking::Taken => {}
+            Taking::Held { by, target } => {
+                self.answer(number, refused(self.held_by(&by, &target)));
+                return Ok(());
+            }
+            // A node that died had journaled it before it answered, and another one flies it.
+            Taking::OwnedByAnother | Taking::OtherSemantics => {
+                self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
+                return Ok(());
+            }
+        }
         let mut flight = Flight::new(plan, run.clone(), &[]).map_err(|error| RuntimeError::engine(&run, &error))?;
         flight.push(Input::Start { plan: flight.plan.id.clone(), who, seed: flight.plan.body.seed }, Then::Nothing);
         // A window that was closed when the start was left was passed by whoever left it.
@@ -177,12 +197,25 @@ impl Owner {
                 return Ok(());
             }
             let flight = self.load(&request.run).await?;
-            self.flights.insert(request.run.clone(), flight);
+            match self.deps.store.take_run(self.epoch, &request.run, &[]).await? {
+                Taking::Taken => self.fly_taken(&request.run, flight).await?,
+                // Its owner is told of the request, too.
+                Taking::Held { .. } | Taking::OwnedByAnother | Taking::OtherSemantics => {
+                    self.in_hand.remove(&number);
+                    return Ok(());
+                }
+            }
         }
         let Some(flight) = self.flights.get(&request.run) else { return Ok(()) };
         // A landed run that goes back needs its targets again, watched or not.
         let goes_back = !flight.state.status().is_live() && matches!(request.verb, Verb::Rollback | Verb::Abort);
-        if let Some((holder, target)) = self.holder_of(&flight.targets()).filter(|_| goes_back) {
+        if goes_back && self.is_node() && flight.committing.is_some() {
+            // What is on its way to the journal says that the run holds nothing, and would give its targets away again.
+            self.in_hand.remove(&number);
+            return Ok(());
+        }
+        let targets = flight.targets();
+        if goes_back && let Some((holder, target)) = self.take_targets(&request.run, targets).await? {
             self.answer(number, refused(self.held_by(&holder, &target)));
             return Ok(());
         }
@@ -193,6 +226,31 @@ impl Owner {
         }
         flight.push(Input::Request(request.clone()), Then::AnswerRequest(number, Box::new(request)));
         Ok(())
+    }
+
+    /// Goes on with a run that was taken for a request. Another node may have appended to it between the look at it and the taking.
+    async fn fly_taken(&mut self, run: &RunId, seen: Flight) -> Result<(), RuntimeError> {
+        let flight = if self.is_node() { self.load(run).await? } else { seen };
+        let has_work = flight.state.status().is_live() || flight.state.is_observing();
+        let plan = flight.plan.clone();
+        self.flights.insert(run.clone(), flight);
+        if has_work {
+            let window = self.window_at(&plan, self.deps.clock.now()).await;
+            self.account_for(run, window);
+        }
+        Ok(())
+    }
+
+    /// Lets a run hold the targets it changes, or says which other run holds one.
+    async fn take_targets(&mut self, run: &RunId, targets: BTreeSet<TargetName>) -> Result<Option<(RunId, TargetName)>, RuntimeError> {
+        if let Some(held) = self.holder_of(&targets) {
+            return Ok(Some(held));
+        }
+        let targets: Vec<TargetName> = targets.into_iter().collect();
+        match self.deps.store.take_run(self.epoch, run, &targets).await? {
+            Taking::Held { by, target } => Ok(Some((by, target))),
+            Taking::Taken | Taking::OwnedByAnother | Taking::OtherSemantics => Ok(None),
+        }
     }
 
     fn held_by(&self, holder: &RunId, target: &TargetName) -> String {

@@ -8,14 +8,12 @@
 use super::heads_log::{Line, Mirror};
 use super::reads::stored_row;
 use crate::chain::Head;
+use crate::findings::Findings;
 use crate::record::StoredRow;
 use glidepath_model::Digest;
 use glidepath_ports::store::Audit;
 use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
-
-/// Findings that are told one by one; further ones are counted.
-const FINDINGS_MAX: usize = 100;
 
 /// Checks everything in one snapshot. A database that cannot be read to its end is a finding too.
 pub(super) fn audit(connection: &Connection, mirror: Mirror) -> Audit {
@@ -25,26 +23,6 @@ pub(super) fn audit(connection: &Connection, mirror: Mirror) -> Audit {
     }
     let (streams, events) = (walk.streams.len() as u64, walk.count);
     Audit { streams, events, findings: walk.findings.told() }
-}
-
-/// Findings up to a limit.
-#[derive(Default)]
-struct Findings {
-    told: Vec<String>,
-    untold: usize,
-}
-
-impl Findings {
-    fn add(&mut self, line: String) {
-        if self.told.len() < FINDINGS_MAX { self.told.push(line) } else { self.untold += 1 }
-    }
-
-    fn told(mut self) -> Vec<String> {
-        if self.untold > 0 {
-            self.told.push(format!("{} further findings are not listed.", self.untold));
-        }
-        self.told
-    }
 }
 
 /// How far the walk has come in a stream.

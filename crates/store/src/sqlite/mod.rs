@@ -31,16 +31,17 @@ mod schema;
 mod writer;
 mod writes;
 
+use crate::holdings::Holdings;
 use glidepath_model::event::ProcessMark;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Who;
-use glidepath_model::{Digest, Plan, Recorded, RunId};
-use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission};
+use glidepath_model::{Digest, Plan, Recorded, RunId, TargetName};
+use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use readers::Readers;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use writer::Writer;
 use writes::Write;
 
@@ -62,6 +63,7 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     /// A connection that never writes: its `data_version` changes with every commit of any other connection.
     watch: Mutex<Connection>,
+    holdings: Mutex<Holdings>,
     database: PathBuf,
     identity: open::Identity,
 }
@@ -87,7 +89,12 @@ impl SqliteStore {
         let watch = open::reading_connection(&database)?;
         let writer = Writer::start(connection, identity, state_dir, limits)?;
         let readers = Arc::new(Readers::new(database.clone()));
-        Ok(Self { state_dir: state_dir.to_owned(), writer, readers, watch: Mutex::new(watch), database, identity })
+        let (watch, holdings) = (Mutex::new(watch), Mutex::default());
+        Ok(Self { state_dir: state_dir.to_owned(), writer, readers, watch, holdings, database, identity })
+    }
+
+    fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,12 +103,40 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let Some(lock) = owner::try_lock(&self.state_dir)? else { return Ok(None) };
             let epoch = self.writer.write(Write::Own { who, process }).await?;
-            Ok(Some(Ownership { epoch, lock: Box::new(lock) }))
+            self.holdings().begin(epoch);
+            Ok(Some(Ownership { epoch, lease: Box::new(lock) }))
         })
     }
 
+    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        Box::pin(async move {
+            self.holdings().check(epoch)?;
+            let live = self.readers.read(move |connection| reads::runs(connection, true, usize::MAX)).await?;
+            Ok(self.holdings().take_runs(live, runs_max))
+        })
+    }
+
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
+        let mut holdings = self.holdings();
+        let taken = holdings.check(epoch).map(|()| holdings.take_run(run, targets));
+        Box::pin(std::future::ready(taken))
+    }
+
+    fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut holdings = self.holdings();
+        let released = holdings.check(epoch).map(|()| runs.iter().for_each(|run| holdings.release(run)));
+        Box::pin(std::future::ready(released))
+    }
+
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move { self.writer.write(Write::append(epoch, appends)?).await.map(drop) })
+        Box::pin(async move {
+            let runs: Vec<_> =
+                appends.iter().map(|append| (append.run.clone(), append.summary.status.is_live(), append.summary.has_work())).collect();
+            self.writer.write(Write::append(epoch, appends)?).await?;
+            let mut holdings = self.holdings();
+            runs.iter().for_each(|(run, is_live, has_work)| holdings.appended(run, *is_live, *has_work));
+            Ok(())
+        })
     }
 
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
@@ -143,8 +178,12 @@ impl Store for SqliteStore {
         Box::pin(async move { self.writer.write(Write::submit(&submission)?).await })
     }
 
-    fn submissions(&self, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+    fn submissions(&self, _epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
         Box::pin(self.readers.read(move |connection| reads::submissions(connection, after)))
+    }
+
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.readers.read(reads::submissions_waiting))
     }
 
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -96,6 +96,11 @@ pub(super) fn submissions(connection: &Connection, after: u64) -> Result<Vec<(u6
     .collect()
 }
 
+pub(super) fn submissions_waiting(connection: &Connection) -> Result<u64, ReadError> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM submissions WHERE answer IS NULL")?;
+    Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+}
+
 pub(super) fn answer(connection: &Connection, number: u64) -> Result<Option<Answer>, ReadError> {
     let mut statement = connection.prepare_cached("SELECT answer FROM submissions WHERE number = ?1")?;
     let found: Option<Option<String>> = statement.query_row([position(number)], |row| row.get(0)).optional()?;

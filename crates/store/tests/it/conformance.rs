@@ -4,11 +4,15 @@ use crate::fixtures::*;
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::{Lesson, RunStatus};
 use glidepath_model::request::{Request, Verb};
-use glidepath_model::{Digest, Event, Millis, PlanId};
-use glidepath_ports::store::{Answer, Submission};
+use glidepath_model::{Digest, Event, Millis, PlanId, RunId, TargetName};
+use glidepath_ports::store::{Answer, Submission, Taking};
 use glidepath_ports::{Store, StoreError};
-use glidepath_store::{MemoryStore, SqliteStore};
+use glidepath_store::{MemoryStore, PostgresOptions, PostgresStore, SqliteStore};
+use glidepath_testkit::servers::Postgres;
 use std::sync::Arc;
+
+/// PostgreSQL keeps no more of a name.
+const DATABASE_NAME_CHARS_MAX: usize = 63;
 
 /// Runs each case on a fresh store of each kind.
 macro_rules! on_every_store {
@@ -28,13 +32,31 @@ macro_rules! on_every_store {
                 super::$case(Arc::new(SqliteStore::open(&folder.path().join("state")).unwrap())).await;
             })*
         }
+        mod postgres {
+            use super::*;
+            /// One server for all of them; each has a database of its own, named after it.
+            #[tokio::test]
+            async fn every_case() {
+                let server = Postgres::start();
+                $(
+                    println!("{}", stringify!($case));
+                    let database: String = stringify!($case).chars().take(DATABASE_NAME_CHARS_MAX).collect();
+                    let store = PostgresStore::open(&server.database(&database), PostgresOptions::new("node-a")).await.unwrap();
+                    super::$case(Arc::new(store)).await;
+                )*
+            }
+        }
     };
 }
 
 on_every_store! {
     events_are_read_back_in_order_and_in_parts,
     every_kind_of_event_survives,
-    an_old_owner_writes_nothing,
+    an_old_owner_writes_nothing_and_takes_nothing,
+    live_runs_are_given_once_to_each_owner,
+    a_run_that_was_set_free_is_given_again,
+    a_target_is_held_until_its_run_has_ended,
+    an_ended_run_can_be_taken_again,
     a_conflict_in_one_stream_writes_nothing_of_any,
     one_call_may_extend_a_stream_twice,
     time_in_a_stream_never_goes_back,
@@ -53,7 +75,7 @@ on_every_store! {
 }
 
 async fn events_are_read_back_in_order_and_in_parts(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let run = run_id(1);
     store.append(owner.epoch, vec![append(&run, 0, vec![noted("a"), noted("b")])]).await.unwrap();
     store.append(owner.epoch, vec![append(&run, 2, vec![noted("c")])]).await.unwrap();
@@ -62,7 +84,7 @@ async fn events_are_read_back_in_order_and_in_parts(store: Arc<dyn Store>) {
         let events = store.read_run(&run, after, events_max).await.unwrap();
         events.into_iter().map(|recorded| (recorded.seq, recorded.epoch, recorded.event)).collect::<Vec<_>>()
     };
-    let all = [(1, 1, noted("a")), (2, 1, noted("b")), (3, 1, noted("c"))];
+    let all = [(1, owner.epoch, noted("a")), (2, owner.epoch, noted("b")), (3, owner.epoch, noted("c"))];
     assert_eq!(lines(0, 100).await, all);
     assert_eq!(lines(1, 1).await, all[1..2]);
     assert_eq!(lines(3, 100).await, []);
@@ -71,26 +93,111 @@ async fn events_are_read_back_in_order_and_in_parts(store: Arc<dyn Store>) {
 }
 
 async fn every_kind_of_event_survives(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let events = every_event();
     store.append(owner.epoch, vec![append(&run_id(1), 0, events.clone())]).await.unwrap();
     let read = store.read_run(&run_id(1), 0, usize::MAX).await.unwrap();
     assert_eq!(read.into_iter().map(|recorded| recorded.event).collect::<Vec<_>>(), events);
 }
 
-async fn an_old_owner_writes_nothing(store: Arc<dyn Store>) {
-    let old = own(&*store).await;
+async fn an_old_owner_writes_nothing_and_takes_nothing(store: Arc<dyn Store>) {
+    let old = own_with_runs(&*store).await;
     let old_epoch = old.epoch;
-    drop(old);
-    let new = own(&*store).await;
+    old.lease.leave().await;
+    let new = own_with_runs(&*store).await;
+    assert!(new.epoch > old_epoch);
     let refused = store.append(old_epoch, vec![append(&run_id(1), 0, vec![noted("late")])]).await;
     assert_eq!(refused, Err(StoreError::Fenced { mine: old_epoch, present: new.epoch }));
     assert_eq!(store.read_run(&run_id(1), 0, 10).await.unwrap(), []);
     assert_eq!(store.runs(false, 10).await.unwrap(), []);
+    assert!(is_over(&store.take_runs(old_epoch, 10).await));
+    assert!(is_over(&store.take_run(old_epoch, &run_id(1), &[]).await));
+}
+
+async fn live_runs_are_given_once_to_each_owner(store: Arc<dyn Store>) {
+    let first = own_with_runs(&*store).await;
+    assert_eq!(store.take_runs(first.epoch, 10).await.unwrap(), [], "nothing is live");
+    for number in [1, 2, 3] {
+        store.append(first.epoch, vec![started(&run_id(number))]).await.unwrap();
+    }
+    let mut over = append(&run_id(2), 1, vec![]);
+    over.summary.status = RunStatus::Ended(RunEnd::Succeeded);
+    store.append(first.epoch, vec![over]).await.unwrap();
+    assert_eq!(store.take_runs(first.epoch, 10).await.unwrap(), [], "it has them already");
+
+    first.lease.leave().await;
+    let second = own(&*store).await;
+    let mut taken = taken(&*store, second.epoch, 1).await;
+    taken.extend(self::taken(&*store, second.epoch, 10).await);
+    taken.sort();
+    assert_eq!(taken, [run_id(1), run_id(3)]);
+    assert_eq!(store.take_runs(second.epoch, 10).await.unwrap(), []);
+    store.append(second.epoch, vec![append(&run_id(1), 1, vec![noted("flies on")])]).await.unwrap();
+}
+
+/// Runs that the store gives, which may make a node wait for its share.
+async fn taken(store: &dyn Store, epoch: u64, runs_max: usize) -> Vec<RunId> {
+    let begin = std::time::Instant::now();
+    loop {
+        let taken = store.take_runs(epoch, runs_max).await.unwrap();
+        assert!(begin.elapsed() < std::time::Duration::from_secs(10), "nothing was given");
+        if !taken.is_empty() {
+            return taken;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn a_run_that_was_set_free_is_given_again(store: Arc<dyn Store>) {
+    let owner = own_with_runs(&*store).await;
+    store.append(owner.epoch, vec![started(&run_id(1))]).await.unwrap();
+    store.release_runs(owner.epoch, vec![run_id(1), run_id(2), run_id(77)]).await.unwrap();
+    assert_eq!(taken(&*store, owner.epoch, 10).await, [run_id(1)], "a run without events is forgotten");
+    store.append(owner.epoch, vec![append(&run_id(1), 1, vec![noted("flies on")])]).await.unwrap();
+    take(&*store, owner.epoch, &run_id(2)).await;
+    store.append(owner.epoch, vec![started(&run_id(2))]).await.unwrap();
+}
+
+async fn a_target_is_held_until_its_run_has_ended(store: Arc<dyn Store>) {
+    let owner = own(&*store).await;
+    let targets = |names: &[&str]| names.iter().map(|name| TargetName::from(*name)).collect::<Vec<_>>();
+    let take = async |number, names: &[&str]| store.take_run(owner.epoch, &run_id(number), &targets(names)).await.unwrap();
+    let held = |number, target: &str| Taking::Held { by: run_id(number), target: target.into() };
+    assert_eq!(take(1, &["payments", "auth"]).await, Taking::Taken);
+    assert_eq!(take(1, &["auth", "payments"]).await, Taking::Taken, "its own");
+    assert_eq!(take(2, &["cart", "payments"]).await, held(1, "payments"));
+    assert_eq!(take(3, &["cart"]).await, Taking::Taken, "who was refused holds nothing");
+
+    store.append(owner.epoch, vec![started(&run_id(1))]).await.unwrap();
+    assert_eq!(take(4, &["auth"]).await, held(1, "auth"));
+    let mut over = append(&run_id(1), 1, vec![noted("landed")]);
+    over.summary.status = RunStatus::Ended(RunEnd::Succeeded);
+    store.append(owner.epoch, vec![over]).await.unwrap();
+    assert_eq!(take(4, &["auth"]).await, Taking::Taken);
+    assert_eq!(take(1, &["payments", "auth"]).await, held(4, "auth"), "an ended run that goes back needs its targets again");
+    store.release_runs(owner.epoch, vec![run_id(4)]).await.unwrap();
+    assert_eq!(take(1, &["payments", "auth"]).await, Taking::Taken);
+}
+
+async fn an_ended_run_can_be_taken_again(store: Arc<dyn Store>) {
+    let first = own_with_runs(&*store).await;
+    let mut over = started(&run_id(1));
+    over.summary.status = RunStatus::Ended(RunEnd::Succeeded);
+    store.append(first.epoch, vec![over]).await.unwrap();
+    // What comes late is noted all the same.
+    let mut late = append(&run_id(1), 1, vec![noted("late")]);
+    late.summary.status = RunStatus::Ended(RunEnd::Succeeded);
+    store.append(first.epoch, vec![late]).await.unwrap();
+    first.lease.leave().await;
+    let second = own(&*store).await;
+    take(&*store, second.epoch, &run_id(1)).await;
+    store.append(second.epoch, vec![append(&run_id(1), 2, vec![noted("goes back")])]).await.unwrap();
+    assert_eq!(store.runs(true, 10).await.unwrap().len(), 1);
+    assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
 }
 
 async fn a_conflict_in_one_stream_writes_nothing_of_any(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     store.append(owner.epoch, vec![append(&run_id(2), 0, vec![noted("there")])]).await.unwrap();
     let lesson = Lesson::Duration { key: "deploy/payments".to_owned(), took_ms: Millis(9), at: time(0) };
     let mut good = append(&run_id(1), 0, vec![noted("good")]);
@@ -103,14 +210,14 @@ async fn a_conflict_in_one_stream_writes_nothing_of_any(store: Arc<dyn Store>) {
 }
 
 async fn one_call_may_extend_a_stream_twice(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let run = run_id(1);
     store.append(owner.epoch, vec![append(&run, 0, vec![noted("a")]), append(&run, 1, vec![noted("b")])]).await.unwrap();
     assert_eq!(store.read_run(&run, 0, 10).await.unwrap().len(), 2);
 }
 
 async fn time_in_a_stream_never_goes_back(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let run = run_id(1);
     for (seq, seconds) in [(0, 100), (1, 40), (2, 200)] {
         let mut one = append(&run, seq, vec![noted("tick")]);
@@ -123,7 +230,7 @@ async fn time_in_a_stream_never_goes_back(store: Arc<dyn Store>) {
 
 /// What an owner folds as it goes and what the next one folds from the journal must be dated alike.
 async fn time_goes_back_where_the_clock_was_set_back(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let run = run_id(1);
     let set_back = Event::ClockJumped { by_ms: -60_000 };
     for (seq, seconds, event) in [(0, 100, noted("tick")), (1, 40, set_back), (2, 41, noted("tick"))] {
@@ -139,19 +246,20 @@ async fn one_owner_at_a_time_and_each_has_a_higher_epoch(store: Arc<dyn Store>) 
     let first = own(&*store).await;
     assert!(store.try_own(who(), process()).await.unwrap().is_none());
     let epoch = first.epoch;
-    drop(first);
-    assert_eq!(own(&*store).await.epoch, epoch + 1);
+    first.lease.leave().await;
+    assert!(own(&*store).await.epoch > epoch);
 }
 
 async fn many_appends_at_once_are_all_kept(store: Arc<dyn Store>) {
     const RUNS: u64 = 300;
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let epoch = owner.epoch;
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..RUNS {
         let store = Arc::clone(&store);
         // Every tenth expects the wrong length: it must harm no other write of its transaction.
         let expected = u64::from(number % 10 == 9);
+        take(&*store, epoch, &run_id(number)).await;
         tasks.spawn(async move { (expected, store.append(epoch, vec![append(&run_id(number), expected, vec![noted("x")])]).await) });
     }
     while let Some(done) = tasks.join_next().await {
@@ -163,7 +271,7 @@ async fn many_appends_at_once_are_all_kept(store: Arc<dyn Store>) {
 }
 
 async fn runs_are_listed_newest_first(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let cases = [(1, 10, RunStatus::Flying), (2, 30, RunStatus::Ended(RunEnd::Succeeded)), (3, 20, RunStatus::NeedsOperator)];
     for (number, started, status) in cases {
         let mut one = append(&run_id(number), 0, vec![noted("x")]);
@@ -185,7 +293,7 @@ async fn runs_are_listed_newest_first(store: Arc<dyn Store>) {
 }
 
 async fn a_landed_run_is_listed_with_those_that_have_work_while_it_is_watched(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let mut landed = append(&run_id(1), 0, vec![noted("landed")]);
     landed.summary = summary(&run_id(1), time(10), RunStatus::Ended(RunEnd::Succeeded));
     landed.summary.observing_until = Some(time(3600));
@@ -199,7 +307,7 @@ async fn a_landed_run_is_listed_with_those_that_have_work_while_it_is_watched(st
 }
 
 async fn a_run_may_be_listed_before_its_first_event(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     store.append(owner.epoch, vec![append(&run_id(1), 0, vec![])]).await.unwrap();
     assert_eq!(store.runs(true, 10).await.unwrap().len(), 1);
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
@@ -242,20 +350,23 @@ async fn bytes_are_found_by_their_digest(store: Arc<dyn Store>) {
 }
 
 async fn submissions_wait_until_they_are_answered(store: Arc<dyn Store>) {
+    let owner = own_with_runs(&*store).await;
     let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(1), who: who(), at: time(7) };
     let ask = Submission::Ask(Request { run: run_id(1), verb: Verb::Abort, step: None, who: who(), reason: None, at: time(5) });
     let first = store.submit(start.clone()).await.unwrap();
     let second = store.submit(ask.clone()).await.unwrap();
     assert!(second > first);
-    assert_eq!(store.submissions(0).await.unwrap(), [(first, start), (second, ask.clone())]);
-    assert_eq!(store.submissions(first).await.unwrap(), [(second, ask.clone())]);
+    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap(), [(first, start), (second, ask.clone())]);
+    assert_eq!(store.submissions(owner.epoch, first).await.unwrap(), [(second, ask.clone())]);
+
+    assert_eq!(store.submissions_waiting().await.unwrap(), 2);
 
     assert_eq!(store.answer_to(first).await.unwrap(), None);
     let granted = Answer { granted: true, line: "flies as run-1".to_owned() };
     store.answer(first, granted.clone()).await.unwrap();
     store.answer(first, Answer { granted: false, line: "second thoughts".to_owned() }).await.unwrap();
     assert_eq!(store.answer_to(first).await.unwrap(), Some(granted.clone()), "the first answer stands");
-    assert_eq!(store.submissions(0).await.unwrap(), [(second, ask)]);
+    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap(), [(second, ask)]);
 
     for missing in [0, second + 1, u64::MAX >> 1] {
         assert!(matches!(store.answer(missing, granted.clone()).await, Err(StoreError::NotFound { .. })), "{missing}");
@@ -264,7 +375,7 @@ async fn submissions_wait_until_they_are_answered(store: Arc<dyn Store>) {
 }
 
 async fn lessons_count_outcomes_and_forget_old_durations(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let outcome = |component: &str, landed, rolled_back, seconds| Lesson::Outcome {
         component: component.into(),
         landed,
@@ -293,8 +404,7 @@ async fn lessons_count_outcomes_and_forget_old_durations(store: Arc<dyn Store>) 
 
 async fn the_change_counter_moves_with_every_write(store: Arc<dyn Store>) {
     let before = store.change_counter().await.unwrap();
-    assert_eq!(store.change_counter().await.unwrap(), before, "looking changes nothing");
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     let owned = store.change_counter().await.unwrap();
     store.append(owner.epoch, vec![append(&run_id(1), 0, vec![noted("x")])]).await.unwrap();
     let appended = store.change_counter().await.unwrap();
@@ -303,7 +413,7 @@ async fn the_change_counter_moves_with_every_write(store: Arc<dyn Store>) {
 
 async fn a_healthy_store_has_no_findings(store: Arc<dyn Store>) {
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
-    let owner = own(&*store).await;
+    let owner = own_with_runs(&*store).await;
     for number in 1..=3 {
         let mut one = append(&run_id(number), 0, vec![noted("begin"), Event::RunEnded { end: RunEnd::Succeeded, leftovers: vec![] }]);
         one.summary.status = RunStatus::Ended(RunEnd::Succeeded);

@@ -5,8 +5,8 @@ use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Event, Millis, Plan, PlanBody, PlanId, RunId, StepId, Timestamp};
-use glidepath_ports::Store;
-use glidepath_ports::store::StreamAppend;
+use glidepath_ports::store::{StreamAppend, Taking};
+use glidepath_ports::{Ownership, Store, StoreError};
 use glidepath_testkit::plans::{body_of, whole_plan};
 use std::collections::BTreeMap;
 
@@ -53,9 +53,35 @@ pub(crate) fn append(run: &RunId, expected_seq: u64, events: Vec<Event>) -> Stre
     StreamAppend { run: run.clone(), expected_seq, at: time(0), events, summary: summary(run, time(0), RunStatus::Flying), lessons: vec![] }
 }
 
-/// Becomes the owner and gives the epoch; the ownership lives as long as the test holds it.
-pub(crate) async fn own(store: &dyn Store) -> glidepath_ports::Ownership {
+/// The first append of a run, which binds it to the semantics of this program's engine.
+pub(crate) fn started(run: &RunId) -> StreamAppend {
+    let begin =
+        Event::RunStarted { plan: PlanId::new("ab".repeat(32)), engine_semantics: glidepath_engine::ENGINE_SEMANTICS, who: who(), seed: 1 };
+    append(run, 0, vec![begin])
+}
+
+/// Becomes the owner; the ownership lives as long as the test holds it.
+pub(crate) async fn own(store: &dyn Store) -> Ownership {
     store.try_own(who(), process()).await.unwrap().expect("nobody else owns the store of this test")
+}
+
+/// Becomes the owner of the store and of new runs with the numbers 0 to 9.
+pub(crate) async fn own_with_runs(store: &dyn Store) -> Ownership {
+    let owner = own(store).await;
+    for number in 0..10 {
+        take(store, owner.epoch, &run_id(number)).await;
+    }
+    owner
+}
+
+/// Takes a run that nobody has and that needs no targets.
+pub(crate) async fn take(store: &dyn Store, epoch: u64, run: &RunId) {
+    assert_eq!(store.take_run(epoch, run, &[]).await, Ok(Taking::Taken));
+}
+
+/// Whether a store says that an ownership is over.
+pub(crate) fn is_over<T>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Fenced { .. } | StoreError::LeaseOver { .. }))
 }
 
 fn attempt() -> AttemptRef {

@@ -8,5 +8,6 @@ mod durability;
 mod fixtures;
 mod limits;
 mod model;
+mod nodes;
 mod ownership;
 mod tamper;

@@ -15,11 +15,13 @@ const INSTALL: &str = "postgresql";
 
 /// A PostgreSQL cluster of its own, with the database `postgres` and the superuser `postgres`.
 pub struct Postgres {
-    _server: Server,
+    /// `None` while it is stopped.
+    server: Option<Server>,
     folder: TempDir,
     /// Where it listens on 127.0.0.1.
     pub port: u16,
     password: Option<String>,
+    tls: bool,
 }
 
 /// How a cluster differs from the plain one.
@@ -106,22 +108,46 @@ impl Postgres {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let data = folder.path().join("data");
         make_cluster(folder.path(), &data, wishes.password.as_deref());
-        let port = free_port();
-        let mut command = program(folder.path(), &bin().join("postgres"));
-        command.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-p", &port.to_string()]);
-        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
         if wishes.tls {
             make_certificates(folder.path());
+        }
+        let mut cluster = Self { server: None, folder, port: free_port(), password: wishes.password, tls: wishes.tls };
+        cluster.start_again();
+        cluster
+    }
+
+    /// Ends every process of it at once, as a crash would: connections break, what was committed is recovered at the next start.
+    pub fn crash(&mut self) {
+        self.server = None;
+    }
+
+    /// Starts it on the same port, if it does not run, and waits until it answers.
+    pub fn start_again(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        let folder = self.folder.path();
+        let mut command = program(folder, &bin().join("postgres"));
+        command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &self.port.to_string()]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        if self.tls {
             for (setting, name) in [("ssl_key_file", "server.key"), ("ssl_cert_file", "server.crt")] {
-                command.args(["-c", &format!("{setting}={}", folder.path().join(name).display())]);
+                command.args(["-c", &format!("{setting}={}", folder.join(name).display())]);
             }
             command.args(["-c", "ssl=on"]);
         }
-        let mut server = Server::start("PostgreSQL", INSTALL, &mut command, folder.path().join("log"), Signal::QUIT);
-        let mut ready = program(folder.path(), &bin().join("pg_isready"));
-        ready.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]);
+        // SIGQUIT is its word for an immediate end, without closing anything.
+        let mut server = Server::start("PostgreSQL", INSTALL, &mut command, folder.join("log"), Signal::QUIT);
+        let mut ready = program(folder, &bin().join("pg_isready"));
+        ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
         server.wait_until(|| ready.status().is_ok_and(|s| s.success()));
-        Self { _server: server, folder, port, password: wishes.password }
+        self.server = Some(server);
+    }
+
+    /// A new, empty database of this server; gives its connection string.
+    pub fn database(&self, name: &str) -> String {
+        self.ask(&format!("CREATE DATABASE {name}"));
+        format!("{}/{name}", self.url().trim_end_matches("/postgres"))
     }
 }
 

@@ -1,0 +1,242 @@
+//! The store on PostgreSQL: one database, many nodes, each the owner of the runs it took.
+//!
+//! Theory of operation. A node joins with a name, an epoch of its own and a lease by the database's time, which one task renews
+//! ([`lease`]). It takes runs that nobody owns ([`taking`]), and appends to them through one task that writes what is waiting in one
+//! statement ([`writer`], [`appends`]). Everything else goes over a few connections that are lent out ([`sessions`]). Commands that only read, or
+//! leave a submission, join nothing.
+//!
+//! Races, and what settles them:
+//! - Two nodes take the same run: the row is locked, the second one skips it.
+//! - A node whose lease is over appends: the append names the epoch, and the row of the run names another, or none.
+//! - A lease is renewed while another node ends it: both lock the node's row, one comes first, and the other sees it.
+//! - Two nodes start runs on the same target: a target is held by one row.
+//! - A start is given to a node that dies before it answers: it is given to another when that node's row is ended; the run has the id that the
+//!   asker chose, so that a start that was journaled is recognised.
+//! - The connection is lost in the middle of an append: nobody knows whether it was written; who appends asks again, and finds it
+//!   written or writes it.
+//! - The tables are changed by a newer program: every new connection looks, and a renewal over it calls the lease lost.
+
+mod appends;
+mod audit;
+mod connect;
+mod heads_log;
+mod learning;
+mod lease;
+mod numbers;
+mod reads;
+mod schema;
+mod sessions;
+mod taking;
+mod writer;
+
+use crate::record::to_json;
+use connect::Connector;
+use glidepath_model::event::ProcessMark;
+use glidepath_model::projection::RunSummary;
+use glidepath_model::request::Who;
+use glidepath_model::{Digest, Plan, Recorded, RunId, TargetName};
+use glidepath_ports::store::{Answer, Audit, Lessons, Node, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
+use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
+use heads_log::HeadsLog;
+use lease::{Moment, NodeLease};
+use sessions::Sessions;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use taking::Joining;
+use writer::Writer;
+
+/// The schema that holds the tables.
+const SCHEMA: &str = "glidepath";
+/// Shortest lease.
+pub(crate) const LEASE_MIN: Duration = Duration::from_secs(1);
+/// Longest name of a node, in characters.
+const NODE_NAME_CHARS_MAX: usize = 100;
+/// Longest time for reading the whole journal.
+const AUDIT_MAX: Duration = Duration::from_secs(3600);
+
+/// How a process uses a store on PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    /// Name under which this process joins as a node; no two living nodes have the same.
+    pub node: String,
+    /// Length of a lease: how long others wait for this node when it is not heard of. At least 1 s.
+    pub lease: Duration,
+    /// Engine semantics that this process can fly; it leaves all other runs alone.
+    pub semantics: Vec<u32>,
+    /// Folder that gets the mirror of the heads this node writes; without one truncation of its streams cannot be seen from here.
+    pub state_dir: Option<PathBuf>,
+}
+
+impl PostgresOptions {
+    /// A node of this name with a lease of 15 s, for the engine of this program.
+    pub fn new(node: impl Into<String>) -> Self {
+        let lease = Duration::from_secs(15);
+        Self { node: node.into(), lease, semantics: vec![glidepath_engine::ENGINE_SEMANTICS], state_dir: None }
+    }
+}
+
+/// The store on PostgreSQL.
+pub struct PostgresStore {
+    sessions: Arc<Sessions>,
+    writer: Writer,
+    node: String,
+    lease: Duration,
+    semantics: Vec<i32>,
+    state_dir: Option<PathBuf>,
+}
+
+impl PostgresStore {
+    /// Reaches the database named by a connection string, and makes or renews the tables. Must be called within a tokio runtime, which
+    /// keeps the connections.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses the user or what it needs, or has tables of a newer program.
+    pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        let connector = Connector::new(url)?;
+        schema::bring_up_to_date(&connector).await?;
+        let sessions = Sessions::new(connector);
+        let semantics: Vec<i32> = options.semantics.iter().map(|number| i32::try_from(*number).unwrap_or(i32::MAX)).collect();
+        let own_semantics = semantics.iter().max().copied().unwrap_or_default();
+        let writer = Writer::start(sessions.clone(), HeadsLog::start(options.state_dir.as_deref()), own_semantics);
+        Ok(Self {
+            sessions,
+            writer,
+            // PostgreSQL keeps no zero character in a text.
+            node: options.node.chars().filter(|c| *c != '\0').take(NODE_NAME_CHARS_MAX).collect(),
+            lease: options.lease.max(LEASE_MIN),
+            semantics,
+            state_dir: options.state_dir,
+        })
+    }
+
+    /// The server and the database, for people.
+    pub fn place(&self) -> &str {
+        self.sessions.connector().place()
+    }
+
+    async fn join(&self, who: &Who, process: &ProcessMark) -> Result<Option<Ownership>, StoreError> {
+        let joining = Joining {
+            name: self.node.clone(),
+            lease: self.lease,
+            semantics: self.semantics.clone(),
+            who: to_json(who)?,
+            process: to_json(process)?,
+        };
+        let sent_at = Moment::now();
+        let epoch = self.sessions.call(move |session| Box::pin(async move { taking::join(session, &joining).await })).await?;
+        Ok(epoch.map(|epoch| {
+            let lease = NodeLease::start(self.sessions.clone(), epoch, self.lease, sent_at);
+            Ownership { epoch, lease: Box::new(lease) }
+        }))
+    }
+}
+
+impl Store for PostgresStore {
+    fn try_own(&self, who: Who, process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>> {
+        Box::pin(async move { self.join(&who, &process).await })
+    }
+
+    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        let semantics = self.semantics.clone();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { taking::take_runs(session, epoch, &semantics, runs_max).await })))
+    }
+
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
+        let (semantics, run, targets) = (self.semantics.clone(), run.clone(), targets.to_vec());
+        Box::pin(
+            self.sessions.call(move |session| Box::pin(async move { taking::take_run(session, epoch, &semantics, &run, &targets).await })),
+        )
+    }
+
+    fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { taking::release_runs(session, epoch, &runs).await })))
+    }
+
+    fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.writer.append(epoch, appends))
+    }
+
+    fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
+        let run = run.clone();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::run(session, &run, after, events_max).await })))
+    }
+
+    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::runs(session, only_live, runs_max))))
+    }
+
+    fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        let (plan, facts) = (plan.clone(), facts.to_owned());
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::save_plan(session, &plan, &facts).await })))
+    }
+
+    fn load_plan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<StoredPlan, StoreError>> {
+        let prefix = prefix.to_owned();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::plan(session, &prefix).await })))
+    }
+
+    fn plans(&self, plans_max: usize) -> BoxFuture<'_, Result<Vec<PlanLine>, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::plans(session, plans_max))))
+    }
+
+    fn save_blob(&self, bytes: Vec<u8>) -> BoxFuture<'_, Result<Digest, StoreError>> {
+        let digest = Digest::of(&bytes);
+        let kept = digest.clone();
+        Box::pin(async move {
+            self.sessions.call(move |session| Box::pin(async move { reads::save_blob(session, &kept, &bytes).await })).await?;
+            Ok(digest)
+        })
+    }
+
+    fn load_blob<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
+        let digest = digest.clone();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::blob(session, &digest).await })))
+    }
+
+    fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::submit(session, &submission).await })))
+    }
+
+    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+        let semantics = self.semantics.clone();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::submissions(session, epoch, &semantics, after).await })))
+    }
+
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::submissions_waiting(session))))
+    }
+
+    fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::answer(session, number, &answer).await })))
+    }
+
+    fn answer_to(&self, number: u64) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::answer_to(session, number))))
+    }
+
+    fn lessons(&self) -> BoxFuture<'_, Result<Lessons, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::lessons(session))))
+    }
+
+    fn verify(&self) -> BoxFuture<'_, Result<Audit, StoreError>> {
+        Box::pin(async move {
+            // The mirror is read first: it lags behind the database, so what it names must be in the snapshot.
+            let mirror = heads_log::read(self.state_dir.as_deref());
+            self.sessions.call_within(AUDIT_MAX, move |session| Box::pin(audit::audit(session, mirror))).await
+        })
+    }
+
+    fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::change_counter(session))))
+    }
+
+    fn nodes(&self) -> BoxFuture<'_, Result<Option<Vec<Node>>, StoreError>> {
+        Box::pin(async move { self.sessions.call(move |session| Box::pin(taking::nodes(session))).await.map(Some) })
+    }
+
+    fn ask_to_drain<'a>(&'a self, node: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        let node = node.to_owned();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { taking::ask_to_drain(session, &node).await })))
+    }
+}
