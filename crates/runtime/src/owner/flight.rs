@@ -130,9 +130,14 @@ impl Flight {
         if is_overdue { self.inbox.push_front(input) } else { self.inbox.push_back(input) }
     }
 
-    /// The journaled answer to a request, if it was taken before.
+    /// The journaled answer to a request, if it was taken before. The journal names the step that was found where the request named none, and
+    /// none where the verb needs none.
     pub(crate) fn answer_given(&self, request: &Request) -> Option<&Answer> {
-        self.taken.iter().find(|(taken, _)| taken == request).map(|(_, answer)| answer)
+        let is_same = |taken: &Request| {
+            let same_step = taken.step.is_none() || request.step.is_none() || taken.step == request.step;
+            same_step && Request { step: request.step.clone(), ..taken.clone() } == *request
+        };
+        self.taken.iter().find(|(taken, _)| is_same(taken)).map(|(_, answer)| answer)
     }
 
     /// Whether inputs wait that may be decided on now.

@@ -168,3 +168,27 @@ async fn an_operator_is_paged_and_his_retry_uses_a_new_key() {
     let rounds: Vec<u32> = sky.world.calls().iter().map(|attempt| attempt.round).collect();
     assert_eq!(rounds, vec![1, 2], "the redo has a round, and so a key, of its own");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_names_no_step_is_answered_with_what_the_run_said_and_is_not_taken_twice() {
+    let (sky, run) = (Sky::new(), run_id("unnamed"));
+    let ask = |id: &str| Step { on_unknown: glidepath_model::action::OnUnknown::Ask, probe: None, ..step(id, &[]) };
+    let plan = plan_of(vec![ask("one"), wait("look", &[], Millis::from_mins(10))], "payments");
+    sky.world.script(&StepId::from("one"), Direction::Do, Script::unknown(false));
+    sky.submit_start(&plan, &run).await;
+    let end = sky.runtime().own_and_fly(&Until::RunRests(run.clone()), &CancelToken::new()).await;
+    assert_eq!((end, sky.status(&run).await), (Ok(FlightEnd::Reached), Some(RunStatus::NeedsOperator)));
+    let retry = sky.request(&run, Verb::Retry, None);
+    let first = sky.store.submit(retry.clone()).await.unwrap();
+    let end = sky.runtime().own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await;
+    assert_eq!((end, sky.status(&run).await), (Ok(FlightEnd::Reached), Some(RunStatus::Ended(RunEnd::Succeeded))));
+    let answer = sky.store.answer_to(first).await.unwrap().unwrap();
+    assert!(answer.granted && answer.line.contains("tried again"), "{answer:?}");
+    // Read again by an owner whose predecessor died before it answered.
+    let again = sky.store.submit(retry).await.unwrap();
+    let end = sky.runtime().own_and_fly(&Until::NoLiveRuns, &CancelToken::new()).await;
+    assert_eq!(end, Ok(FlightEnd::Reached));
+    let read_again = sky.store.answer_to(again).await.unwrap().unwrap();
+    let taken = sky.events(&run).await.iter().filter(|event| matches!(event, Event::RequestTaken { .. })).count();
+    assert_eq!((taken, read_again), (1, answer), "a request is taken once, however often it is read");
+}
