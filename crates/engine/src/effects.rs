@@ -61,6 +61,8 @@ pub struct Recovery {
     pub open: Vec<OpenAttempt>,
     /// Gates to look at again (`Effect::Watch`), with their last journaled state.
     pub watches: Vec<Effect>,
+    /// What the run asks of a person (`Effect::Page`): the earlier owner may have died before it told them.
+    pub pages: Vec<Effect>,
 }
 
 /// An attempt that an earlier owner may have begun.
@@ -116,11 +118,8 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
             found.push(Effect::Page { line: format!("{} turns back: {cause}.", plan.change.title) });
             found
         }
-        Event::HoldBegan { reason, until, .. } => {
-            let limit = until.map(|at| format!(" Traffic goes back by itself at {at}.")).unwrap_or_default();
-            vec![Effect::Page { line: format!("{} holds and asks: {reason}.{limit}", plan.change.title) }]
-        }
-        Event::OperatorNeeded { reason, .. } => vec![Effect::Page { line: format!("{} needs an operator: {reason}.", plan.change.title) }],
+        Event::HoldBegan { reason, until, .. } => vec![hold_page(plan, reason, *until)],
+        Event::OperatorNeeded { reason, .. } => vec![operator_page(plan, reason)],
         Event::RunStarted { .. }
         | Event::OwnerTook { .. }
         | Event::ClockJumped { .. }
@@ -138,6 +137,15 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         | Event::RunEnded { .. }
         | Event::Noted { .. } => Vec::new(),
     }
+}
+
+fn hold_page(plan: &PlanBody, reason: &str, until: Option<Timestamp>) -> Effect {
+    let limit = until.map(|at| format!(" Traffic goes back by itself at {at}.")).unwrap_or_default();
+    Effect::Page { line: format!("{} holds and asks: {reason}.{limit}", plan.change.title) }
+}
+
+fn operator_page(plan: &PlanBody, reason: &str) -> Effect {
+    Effect::Page { line: format!("{} needs an operator: {reason}.", plan.change.title) }
 }
 
 /// What a new owner must account for before it decides anything else: each open attempt is to be re-attached or
@@ -162,6 +170,8 @@ pub fn recovery(plan: &PlanBody, state: &RunState) -> Recovery {
         }
         found.watches.extend(watch_of(plan, state, &step.id));
     }
+    found.pages.extend(state.hold.as_ref().map(|hold| hold_page(plan, &hold.reason, hold.until)));
+    found.pages.extend(state.operator.as_ref().map(|need| operator_page(plan, &need.reason)));
     found
 }
 

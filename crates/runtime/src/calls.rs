@@ -191,7 +191,7 @@ impl CallRunner {
     async fn call(&self, call: &ActionCall, context: &ActionContext, adopt: Option<&ProcessMark>) -> Outcome {
         let Some(action) = self.actions.get(call) else {
             let reason = format!("GP0410: this version has no action `{}` with input version {}", call.kind, call.version);
-            return Outcome::NotDone { reason, retryable: false };
+            return not_begun(context.attempt.direction, reason, false);
         };
         let mut work = match adopt {
             Some(process) => action.adopt(context, &call.input, process),
@@ -225,7 +225,7 @@ impl CallRunner {
             && let Err(error) = std::fs::create_dir_all(&attempt_dir)
         {
             let reason = format!("GP0411: the folder {} cannot be made: {error}", attempt_dir.display());
-            return Err(Outcome::NotDone { reason, retryable: true });
+            return Err(not_begun(job.attempt.direction, reason, true));
         }
         Ok(ActionContext {
             run: job.run.clone(),
@@ -246,6 +246,15 @@ impl CallRunner {
     fn attempt_dir(&self, run: &RunId, attempt: &AttemptRef) -> PathBuf {
         let name = format!("{}-{}-{}", attempt.direction, attempt.round, attempt.number);
         step_folder(&self.state_dir, run, &attempt.step).join(name)
+    }
+}
+
+/// The outcome of a call that was never made. What did not begin was not done; but a probe that was not asked says nothing about its step, and
+/// `NotDone` from a probe would mean that the step is not in place.
+pub(crate) fn not_begun(direction: Direction, reason: String, retryable: bool) -> Outcome {
+    match direction {
+        Direction::Do | Direction::Safety | Direction::Undo => Outcome::NotDone { reason, retryable },
+        Direction::Probe | Direction::ProbeUndo => Outcome::Unknown { reason },
     }
 }
 

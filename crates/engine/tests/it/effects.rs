@@ -85,6 +85,21 @@ fn a_new_owner_learns_of_open_attempts_their_processes_and_the_gates_last_state(
 }
 
 #[test]
+fn a_new_owner_tells_the_person_whom_its_predecessor_may_have_died_before_telling() {
+    let mut flight = flight();
+    assert_eq!(recovery(&flight.plan, &flight.state).pages, Vec::new());
+    flight.start();
+    assert_eq!(recovery(&flight.plan, &flight.state).pages, Vec::new(), "a run that asks nobody pages nobody");
+    flight.plan.on_failure = glidepath_model::change::OnFailure::Hold;
+    let attempt = flight.open().remove(0);
+    let events = flight.end(attempt, Outcome::NotDone { reason: "exit code 1".to_owned(), retryable: false });
+    let told: Vec<Effect> =
+        effects(&flight.plan, &flight.state, &events).into_iter().filter(|effect| matches!(effect, Effect::Page { .. })).collect();
+    assert_eq!(told.len(), 1, "{events:?}");
+    assert_eq!(recovery(&flight.plan, &flight.folded_anew()).pages, told);
+}
+
+#[test]
 fn a_run_whose_owners_die_again_and_again_does_not_turn_back_for_it_but_still_does_for_failures() {
     let mut flight = flight();
     flight.start();

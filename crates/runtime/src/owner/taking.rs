@@ -3,7 +3,7 @@
 use super::flight::{Flight, Then};
 use super::submissions::describe;
 use super::{Owner, refused};
-use crate::calls::AttemptJob;
+use crate::calls::{AttemptJob, not_begun};
 use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX, RUNS_WITH_WORK_MAX, START_REQUEST_AGE_MAX};
 use crate::runtime::{RuntimeError, load_events};
 use glidepath_engine::{Effect, Input, OpenAttempt, WindowNow, recovery};
@@ -56,7 +56,7 @@ impl Owner<'_> {
         for open in found.open {
             self.account_for_attempt(run, open);
         }
-        for effect in found.watches {
+        for effect in found.watches.into_iter().chain(found.pages) {
             self.dispatch(run, effect);
         }
         if let Some(request) = crate::guard::safety_request(&self.deps.state_dir, run, self.deps.clock.now())
@@ -94,8 +94,7 @@ impl Owner<'_> {
             None => {
                 let cannot_have_begun = action.is_none_or(|action| action.works_in_journaled_processes() || action.descriptor().read_only);
                 let outcome = if cannot_have_begun {
-                    let reason = "the earlier owner of the run died before the work began".to_owned();
-                    Outcome::NotDone { reason, retryable: true }
+                    not_begun(attempt.direction, "the earlier owner of the run died before the work began".to_owned(), true)
                 } else {
                     Outcome::Unknown { reason: "the earlier owner of the run died during this attempt".to_owned() }
                 };

@@ -183,3 +183,27 @@ fn a_closed_window_holds_whenever_the_owner_dies() {
         }
     });
 }
+
+#[test]
+fn a_probe_whose_owner_dies_is_asked_again_and_does_not_count_as_a_no() {
+    let names: Vec<String> = (1..=8).map(|number| format!("step-{number}")).collect();
+    let steps = names.iter().enumerate().map(|(at, name)| {
+        let before: Vec<&str> = at.checked_sub(1).map(|before| names[before].as_str()).into_iter().collect();
+        step(name, &before)
+    });
+    let plan = plan_of(steps.collect(), "payments");
+    for in_processes in [false, true] {
+        let prepare = |sky: &mut Sky| {
+            sky.in_processes = in_processes;
+            for name in &names {
+                sky.world.script(&StepId::new(name.clone()), Direction::Do, Script::unknown(true));
+            }
+        };
+        crash_everywhere(&plan, &prepare, &|sky, status, _, what| {
+            assert_eq!(status, Some(RunStatus::Ended(RunEnd::Succeeded)), "{what}");
+            for id in effects_of(&plan, |_| true) {
+                assert_eq!(sky.world.count(id, Direction::Do), 1, "{what}: {id} was done, its probe would have said so");
+            }
+        });
+    }
+}
