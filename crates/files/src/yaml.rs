@@ -51,8 +51,20 @@ fn go_on<'t>(parser: &mut Parser<'t, StrInput<'t>>) -> bool {
 struct Exceeded;
 
 enum Open {
-    List { items: Vec<Node>, at: At, anchor: usize },
-    Map { entries: Vec<Entry>, merged: Vec<Node>, key: Option<(Option<String>, At)>, at: At, anchor: usize },
+    List {
+        items: Vec<Node>,
+        at: At,
+        anchor: usize,
+    },
+    /// `lines` says where each key stands, so that a mapping of many keys is not searched from its beginning for each.
+    Map {
+        entries: Vec<Entry>,
+        lines: HashMap<String, u32>,
+        merged: Vec<Node>,
+        key: Option<(Option<String>, At)>,
+        at: At,
+        anchor: usize,
+    },
 }
 
 struct Builder<'f, 's> {
@@ -80,7 +92,8 @@ impl Builder<'_, '_> {
             }
             Event::MappingStart(_, anchor, _) => {
                 self.deeper(at, 1)?;
-                self.open.push(Open::Map { entries: Vec::new(), merged: Vec::new(), key: None, at, anchor });
+                let (entries, lines, merged) = (Vec::new(), HashMap::new(), Vec::new());
+                self.open.push(Open::Map { entries, lines, merged, key: None, at, anchor });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => {
@@ -154,9 +167,9 @@ impl Builder<'_, '_> {
     fn close(&mut self) {
         match self.open.pop() {
             Some(Open::List { items, at, anchor }) => self.put(Node { value: Value::List(items), at }, anchor),
-            Some(Open::Map { mut entries, merged, at, anchor, .. }) => {
+            Some(Open::Map { mut entries, mut lines, merged, at, anchor, .. }) => {
                 for extra in merged.iter().flat_map(Node::entries) {
-                    if !entries.iter().any(|e| e.key == extra.key) {
+                    if lines.insert(extra.key.clone(), extra.key_at.line).is_none() {
                         entries.push(extra.clone());
                     }
                 }
@@ -173,7 +186,7 @@ impl Builder<'_, '_> {
         match self.open.last_mut() {
             None => self.done = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, merged, key, .. }) => match key.take() {
+            Some(Open::Map { entries, lines, merged, key, .. }) => match key.take() {
                 None => {
                     let text = match node.value {
                         Value::Scalar(text) => Some(text),
@@ -196,9 +209,9 @@ impl Builder<'_, '_> {
                     Value::List(items) => merged.extend(items),
                     Value::Empty | Value::Scalar(_) | Value::Map(_) => merged.push(node),
                 },
-                Some((Some(text), key_at)) => match entries.iter().find(|e| e.key == text) {
+                Some((Some(text), key_at)) => match lines.get(&text) {
                     Some(first) => {
-                        let message = format!("`{text}` stands twice; the first is in line {}", first.key_at.line);
+                        let message = format!("`{text}` stands twice; the first is in line {first}");
                         self.findings.error(
                             key_at,
                             &text,
@@ -208,7 +221,10 @@ impl Builder<'_, '_> {
                             "Remove one of them.",
                         );
                     }
-                    None => entries.push(Entry { key: text, key_at, value: node }),
+                    None => {
+                        lines.insert(text.clone(), key_at.line);
+                        entries.push(Entry { key: text, key_at, value: node });
+                    }
                 },
             },
         }

@@ -99,3 +99,15 @@ proptest! {
         parse(&[SourceFile { path: "glidepath.yaml".into(), bytes }], &|_| Err("no".into()));
     }
 }
+
+#[test]
+fn a_file_of_a_hundred_thousand_lines_is_answered_soon() {
+    let keys: String = (0..100_000).map(|n| format!("k{n}: v\n")).collect();
+    let merged = format!("a: &a\n{}b:\n  <<: *a\n", (0..24_000).map(|n| format!("  k{n}: v\n")).collect::<String>());
+    for text in [keys, merged] {
+        let begun = Instant::now();
+        let loaded = parse(&[SourceFile { path: "catalog/long.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
+        assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+        assert!(!loaded.diagnostics.is_empty());
+    }
+}
