@@ -22,6 +22,7 @@ pub struct Postgres {
     pub port: u16,
     password: Option<String>,
     tls: bool,
+    synced: bool,
 }
 
 /// How a cluster differs from the plain one.
@@ -29,6 +30,8 @@ pub struct Postgres {
 struct Wishes {
     tls: bool,
     password: Option<String>,
+    /// Whether commits are on the disk before they are answered; tests do without.
+    synced: bool,
 }
 
 impl Postgres {
@@ -37,14 +40,19 @@ impl Postgres {
         Self::start_with(Wishes::default())
     }
 
+    /// One whose commits are on the disk before they are answered, as in production: for measurements.
+    pub fn start_synced() -> Self {
+        Self::start_with(Wishes { synced: true, ..Wishes::default() })
+    }
+
     /// With TLS by the certificate `server.crt`; `other.crt` is another of the same name.
     pub fn start_with_tls() -> Self {
-        Self::start_with(Wishes { tls: true, password: None })
+        Self::start_with(Wishes { tls: true, ..Wishes::default() })
     }
 
     /// One that lets nobody in without this password.
     pub fn start_with_password(password: &str) -> Self {
-        Self::start_with(Wishes { tls: false, password: Some(password.to_owned()) })
+        Self::start_with(Wishes { password: Some(password.to_owned()), ..Wishes::default() })
     }
 
     /// A file in its folder, such as a certificate.
@@ -111,7 +119,8 @@ impl Postgres {
         if wishes.tls {
             make_certificates(folder.path());
         }
-        let mut cluster = Self { server: None, folder, port: free_port(), password: wishes.password, tls: wishes.tls };
+        let mut cluster =
+            Self { server: None, folder, port: free_port(), password: wishes.password, tls: wishes.tls, synced: wishes.synced };
         cluster.start_again();
         cluster
     }
@@ -129,7 +138,7 @@ impl Postgres {
         let folder = self.folder.path();
         let mut command = program(folder, &bin().join("postgres"));
         command.arg("-D").arg(folder.join("data")).arg("-k").arg(folder).args(["-p", &self.port.to_string()]);
-        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", if self.synced { "fsync=on" } else { "fsync=off" }]);
         if self.tls {
             for (setting, name) in [("ssl_key_file", "server.key"), ("ssl_cert_file", "server.crt")] {
                 command.args(["-c", &format!("{setting}={}", folder.join(name).display())]);

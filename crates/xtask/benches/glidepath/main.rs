@@ -7,6 +7,7 @@
 
 mod engine;
 mod machine;
+mod postgres;
 mod process;
 mod project;
 mod rows;
@@ -24,13 +25,14 @@ use std::process::ExitCode;
 type Measure = fn(&mut Machine) -> Result<Vec<Row>>;
 
 /// Every benchmark, by the names of its rows.
-const BENCHES: [(&[&str], Measure); 9] = [
+const BENCHES: [(&[&str], Measure); 10] = [
     (&["disk.fdatasync"], machine::fdatasync),
     (&["store.one-row-commits"], machine::one_row_commits),
     (&["store.group-commit"], machine::group_commit),
     (&["store.appends"], store::appends),
     (&["engine.runs.1", "engine.step-p50.1", "engine.runs.16", "engine.step-p99.16", "engine.runs.64", "engine.steps"], engine::runs),
     (&["engine.memory.1000", "engine.takeover.1000"], takeover::takeover),
+    (&["postgres.one-row-commits", "engine.postgres-runs.64"], postgres::runs),
     (&["plan.cold", "plan.cold-memory"], process::plan_cold),
     (&["validate.1000-files"], process::validate_many_files),
     (&["run.idle-memory", "run.idle-cpu"], process::run_idle),
