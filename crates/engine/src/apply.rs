@@ -173,7 +173,7 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             _ => Err("the run is not on its way to safety".to_owned()),
         },
         Event::OperatorNeeded { step, reason } => {
-            if state.operator.is_some() {
+            if state.operator.is_some() && step.is_some() {
                 return Err("an operator is needed already".to_owned());
             }
             state.operator = Some(OperatorNeed { step: step.clone(), reason: reason.clone(), since: at });

@@ -79,6 +79,11 @@ pub enum Input {
         /// By how much; negative is backwards.
         by_ms: i64,
     },
+    /// The journal was restored from an older copy: nobody knows what the run did since, or what its watch after landing sees.
+    Restored {
+        /// One sentence: since when, and what a person is to do.
+        reason: String,
+    },
     /// A time that `next_wake` named has come.
     Wake,
 }
@@ -145,6 +150,9 @@ fn own_events(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -
         Input::Window(window) => window::events(state, window),
         Input::ObservationOver { reason } => landed::over(plan, state, &reason),
         Input::ClockJumped { by_ms } => vec![Event::ClockJumped { by_ms }],
+        // The question about the whole run takes the place of one about a step; that one follows again from the state.
+        Input::Restored { reason } if state.ended.is_none() => vec![Event::OperatorNeeded { step: None, reason }],
+        Input::Restored { reason } => landed::over(plan, state, &reason),
         Input::Wake => Vec::new(),
     }
 }

@@ -63,7 +63,7 @@ impl RunState {
 
     /// When traffic goes to safety by itself, while the run rests with an exposure that no gate has confirmed.
     pub fn hold_until(&self, plan: &PlanBody) -> Option<Timestamp> {
-        let since = self.resting_since.filter(|_| self.is_resting())?;
+        let since = self.resting_since.filter(|_| self.is_resting() && !self.rests_as_a_whole())?;
         is_exposed_unconfirmed(plan, self).then(|| since.plus(plan.hold_limit_ms))
     }
 }

@@ -14,7 +14,7 @@ use glidepath_model::{Millis, Timestamp};
 
 /// The next event that follows from the state alone, or `None` when the run waits for something from outside.
 pub(crate) fn next(plan: &PlanBody, state: &RunState, now: Timestamp) -> Option<Event> {
-    if state.seq == 0 {
+    if state.seq == 0 || state.rests_as_a_whole() {
         return None;
     }
     if state.ended.is_some() {

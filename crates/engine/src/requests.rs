@@ -88,7 +88,11 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
             (verb, end) => Err(format!("the run has ended ({end}), so it takes no `{verb}`; make a new plan to change anything")),
         };
     }
+    if state.rests_as_a_whole() {
+        rests_as_a_whole(state, request.verb)?;
+    }
     match request.verb {
+        Verb::Resume if state.rests_as_a_whole() => Ok(Grant::new("the run goes on from where its journal stands")),
         Verb::Pause | Verb::Stop | Verb::Resume => pilot(state, request),
         Verb::Abort | Verb::Rollback => match &state.rollback {
             Some(rollback) if rollback.item.is_none() => {
@@ -103,6 +107,17 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
         Verb::MarkDone => mark_done(plan, state, request),
         Verb::Abandon => abandon(plan, state),
         Verb::Reconcile => reconcile(plan, state, request, now),
+    }
+}
+
+/// Only what answers for the whole run is taken while the run is in question as a whole.
+fn rests_as_a_whole(state: &RunState, verb: Verb) -> Result<(), Refusal> {
+    match verb {
+        Verb::Resume | Verb::Abort | Verb::Rollback | Verb::Abandon => Ok(()),
+        Verb::Pause | Verb::Stop | Verb::Promote | Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile => {
+            let reason = state.operator.as_ref().map_or("", |need| need.reason.as_str());
+            Err(format!("the run rests as a whole until `resume`, `abort` or `abandon`: {reason}"))
+        }
     }
 }
 
@@ -352,6 +367,10 @@ pub(crate) fn apply_granted(state: &mut RunState, plan: &PlanBody, request: &Req
         (Verb::Stop, _) => state.pilot = Pilot::Stop,
         (Verb::Resume, _) => {
             let passes = waits_for_window(state);
+            if state.rests_as_a_whole() {
+                // The time to a hold limit begins anew with this person's word.
+                (state.operator, state.resting_since) = (None, None);
+            }
             state.pilot = Pilot::Fly;
             if let Some(closed) = state.closed_window.as_mut().filter(|_| passes) {
                 closed.passed = true;

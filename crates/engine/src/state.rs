@@ -425,6 +425,12 @@ impl RunState {
     pub fn is_resting(&self) -> bool {
         self.ended.is_none() && self.rollback.is_none() && (self.pilot != Pilot::Fly || self.hold.is_some() || self.operator.is_some())
     }
+
+    /// Whether a person is asked about the run rather than about a step of it: nothing at all follows by itself then,
+    /// no timer, no hold limit, no way back, because what the journal says may no longer be so.
+    pub fn rests_as_a_whole(&self) -> bool {
+        self.operator.as_ref().is_some_and(|need| need.step.is_none())
+    }
 }
 
 impl StepState {

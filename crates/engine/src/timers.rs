@@ -11,7 +11,7 @@ pub(crate) const ATTEMPT_GRACE: Millis = Millis::from_secs(30);
 
 /// The earliest time at which `Input::Wake` makes something follow; `None` when only results, looks or requests can.
 pub fn next_wake(state: &RunState, plan: &PlanBody) -> Option<Timestamp> {
-    if state.seq == 0 {
+    if state.seq == 0 || state.rests_as_a_whole() {
         return None;
     }
     if state.ended.is_some() {

@@ -4,7 +4,8 @@
 //! Inputs: `start`, `took`, `done|fail|stop|unknown [DIRECTION] STEP`, `late STEP NUMBER`, `look STEP VERDICT`,
 //! `ask VERB [STEP] [because REASON]`, `after LENGTH` (the clock moves on and the run is woken), `wake` (to the time
 //! the engine named), `window closed REASON|open`, `took [closed REASON]`, `over REASON` (what is seen after landing is no longer of this change),
-//! `pages` (of the last input), `crash` (the state is folded anew), `process STEP`, `jump MILLISECONDS` (the clock is set), `verbs`, `status`.
+//! `pages` (of the last input), `crash` (the state is folded anew), `process STEP`, `jump MILLISECONDS` (the clock is set),
+//! `restored` (from an older copy of the journal), `verbs`, `status`.
 
 use crate::flight::{Flight, done, process, who};
 use glidepath_engine::{Input, WindowNow};
@@ -87,6 +88,7 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
             flight.now = flight.now.plus(Millis::parse(length).unwrap());
             flight.input(Input::Wake)
         }
+        ["restored"] => flight.input(Input::Restored { reason: "it may have gone on since".to_owned() }),
         ["wake"] => {
             flight.now = flight.wake_at().expect("the engine names a time");
             flight.input(Input::Wake)
