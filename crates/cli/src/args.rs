@@ -67,6 +67,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Back up, restore and check what `.glidepath` holds.
+    Db {
+        /// What to do with the store.
+        #[command(subcommand)]
+        command: DbCommand,
+    },
     /// Check that everything is as it should be, and say what to do where it is not.
     Doctor {
         /// Form of the answer.
@@ -313,6 +319,36 @@ pub(crate) enum AuditCommand {
     Export {
         /// The run; all when left out.
         run: Option<String>,
+    },
+}
+
+/// What to do with the store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Write the journal, plans and lessons to one new file, also while runs fly.
+    Backup {
+        /// The file; it must not be there yet.
+        file: PathBuf,
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Make a backup the state of the project; runs that were live in it rest until you speak.
+    Restore {
+        /// A file that `glidepath db backup` wrote.
+        file: PathBuf,
+        /// Move a state folder that holds a journal aside; its new name says when.
+        #[arg(long)]
+        replace: bool,
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Check pages, references, chains, every run's summary and the reserve.
+    Check {
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
     },
 }
 

@@ -93,6 +93,7 @@ async fn in_project(root: &Path, command: Command) -> Result<Exit, Failure> {
         Command::Abandon(args) => verb(Verb::Abandon, args).await,
         Command::Reconcile(args) => verb(Verb::Reconcile, args).await,
         Command::Audit { command: AuditCommand::Verify { format } } => commands::audit::verify(root, format).await,
+        Command::Db { command } => commands::db::run(root, &command).await,
         Command::Doctor { format } => commands::doctor::run(root, format).await,
         Command::Audit { command: AuditCommand::Export { run } } => commands::audit::export(root, run.as_deref()).await,
         Command::Init(_)

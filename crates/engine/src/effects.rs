@@ -170,7 +170,7 @@ pub fn recovery(plan: &PlanBody, state: &RunState) -> Recovery {
         }
         found.watches.extend(watch_of(plan, state, &step.id));
     }
-    found.pages.extend(state.hold.as_ref().map(|hold| hold_page(plan, &hold.reason, hold.until)));
+    found.pages.extend(state.hold.as_ref().filter(|_| !state.rests_as_a_whole()).map(|hold| hold_page(plan, &hold.reason, hold.until)));
     found.pages.extend(state.operator.as_ref().map(|need| operator_page(plan, &need.reason)));
     found
 }

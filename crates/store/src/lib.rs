@@ -25,4 +25,4 @@ mod sqlite;
 
 pub use memory::MemoryStore;
 pub use postgres::{PostgresOptions, PostgresStore};
-pub use sqlite::{DATABASE_FILE, SqliteStore, StoreLimits};
+pub use sqlite::{BackupError, BackupFacts, CheckedPart, DATABASE_FILE, RestoreOrder, Restored, SqliteStore, StoreLimits, restore};

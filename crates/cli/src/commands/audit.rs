@@ -29,7 +29,7 @@ pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
     let diagnostics = audit.findings.into_iter().map(|line| {
         Diagnostic::error(Code(657), line)
             .because("the journal is evidence: it says something else now than when it was written")
-            .hint("keep the folder as it is (`cp -a .glidepath glidepath-evidence`) and compare it with a backup; to go on, put the backup in its place")
+            .hint("keep the folder as it is (`cp -a .glidepath glidepath-evidence`); to go on from the newest backup: `glidepath db restore FILE --replace`")
     });
     Err(Failure { exit: Exit::Internal, diagnostics: diagnostics.collect() })
 }

@@ -314,6 +314,10 @@ async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, guarde
         let line = format!("its last event is dated {ahead} in the future: a clock was wrong");
         return Check::of_run(summary, Finding::Failed, line, "set the clock by NTP (`timedatectl status`); until then its timers wait");
     }
+    if state.rests_as_a_whole() {
+        let next = format!("`glidepath card {run}` lists the verbs; until one of them, nothing moves it");
+        return Check::of_run(summary, Finding::Warning, summary.now.clone(), next);
+    }
     let owner_lives = state.owner.as_ref().is_some_and(|owner| glidepath_runtime::process::is_alive(&owner.process));
     let is_live = summary.status.is_live();
     if !owner_lives && !guarded && !is_live {

@@ -6,6 +6,7 @@ mod badinput;
 mod clocks;
 mod crash;
 mod database;
+mod db;
 mod doctor;
 mod flights;
 mod harness;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The mirror's file in the state folder.
-const HEADS_FILE: &str = "heads.log";
+pub(super) const HEADS_FILE: &str = "heads.log";
 /// Events after which a line is due even when no run ends.
 const EVENTS_BETWEEN_LINES_MAX: usize = 256;
 /// Shortest time between two lines.

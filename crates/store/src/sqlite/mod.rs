@@ -21,15 +21,22 @@
 //! - The disk fills up: a write that must not be lost frees the reserve file and is tried once more.
 
 mod audit;
+mod backup;
+mod check;
 mod heads_log;
 mod open;
 mod owner;
 mod readers;
 mod reads;
 mod reserve;
+mod restore;
 mod schema;
 mod writer;
 mod writes;
+
+pub use backup::{BackupError, BackupFacts};
+pub use check::CheckedPart;
+pub use restore::{RestoreOrder, Restored, restore};
 
 use crate::holdings::Holdings;
 use glidepath_model::event::ProcessMark;

@@ -19,7 +19,7 @@ const WAL_BYTES_KEPT_MAX: i64 = 16 * 1024 * 1024;
 /// Prepared statements the writer keeps; it has fewer than this, so none is prepared twice.
 const WRITER_STATEMENTS_MAX: usize = 64;
 /// Permissions of folders that the store makes.
-const FOLDER_MODE: u32 = 0o700;
+pub(super) const FOLDER_MODE: u32 = 0o700;
 /// Permissions of files that the store makes.
 pub(super) const FILE_MODE: u32 = 0o600;
 
@@ -86,7 +86,7 @@ pub(super) fn reading_connection(database: &Path) -> Result<Connection, StoreErr
     open().map_err(|error| store_error(database, &error))
 }
 
-fn connect(database: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(database: &Path) -> rusqlite::Result<Connection> {
     // Each connection stays within one thread at a time, so SQLite's own mutexes are not needed.
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;

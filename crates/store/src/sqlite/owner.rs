@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The file whose lock is the ownership.
-const LOCK_FILE: &str = "owner.lock";
+pub(super) const LOCK_FILE: &str = "owner.lock";
 
 /// Opens the file, and makes it when it is missing.
 pub(super) fn open_lock_file(state_dir: &Path) -> Result<File, StoreError> {

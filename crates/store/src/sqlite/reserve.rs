@@ -13,9 +13,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The file that holds the space.
-const RESERVE_FILE: &str = "reserve";
+pub(super) const RESERVE_FILE: &str = "reserve";
 /// Its size in bytes.
-const RESERVE_BYTES: u64 = 1024 * 1024;
+pub(super) const RESERVE_BYTES: u64 = 1024 * 1024;
 /// Fewest pages a database may be limited to beyond the reserve: its empty tables must fit.
 const PAGES_MIN: u64 = 64;
 

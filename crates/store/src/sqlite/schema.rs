@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// Version of the tables that this program reads and writes.
-const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 1;
 
 /// Times are UTC microseconds. `events.head` is the stream's chain up to that event; `journal` holds the chain over
 /// all streams in the order of `position`; `streams` holds each stream's length and head, so that a stream whose
@@ -97,7 +97,7 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, state_dir: &Path) ->
     create(connection).map_err(|error| store_error(state_dir, &error))
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 

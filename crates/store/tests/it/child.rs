@@ -1,8 +1,9 @@
 //! Roles of other processes: the test binary starts itself to play one.
 
 use crate::fixtures::*;
+use glidepath_model::Timestamp;
 use glidepath_ports::{Store, StoreError};
-use glidepath_store::SqliteStore;
+use glidepath_store::{BackupError, RestoreOrder, SqliteStore, restore};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -82,6 +83,46 @@ async fn append_until_killed() {
         store.append(owner.epoch, vec![append(&run, seq, vec![noted(format!("event {}", seq + 1))])]).await.unwrap();
         seq += 1;
         say(&format!("acknowledged {seq}"));
+    }
+}
+
+/// Makes one backup after the other, and says each number only after it is there.
+#[tokio::test]
+#[ignore = "a role of another process, started by the backup tests"]
+async fn back_up_until_killed() {
+    let store = SqliteStore::open(&state_dir()).unwrap();
+    for number in 1_u64.. {
+        store.back_up(&state_dir().join(format!("../backups/{number}-{}", std::process::id())), time(0)).await.unwrap();
+        say(&format!("made {number}"));
+    }
+}
+
+/// Makes one backup where the folder says, and says what came of it.
+#[tokio::test]
+#[ignore = "a role of another process, started by the backup tests"]
+async fn back_up_to_a_small_disk() {
+    let store = SqliteStore::open(&state_dir()).unwrap();
+    let backups = state_dir().join("../backups");
+    let refused = store.back_up(&backups.join("nightly"), time(0)).await.unwrap_err();
+    let left = std::fs::read_dir(&backups).unwrap().count();
+    match refused {
+        BackupError::Store(StoreError::Full { .. }) => say(&format!("full {left}")),
+        other => say(&format!("other {other}")),
+    }
+}
+
+/// Restores two backups in turn over each other, and says each number only after the state folder is the new one.
+#[tokio::test]
+#[ignore = "a role of another process, started by the backup tests"]
+async fn restore_until_killed() {
+    for number in 1_u64.. {
+        let file = state_dir().join(format!("../backups/of-{}-runs", 1 + number % 2));
+        let micros = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
+        let now = Timestamp::from_micros(i64::try_from(micros).unwrap());
+        let order = RestoreOrder { file, state_dir: state_dir(), replace: true, who: who(), process: process(), now };
+        let restored = restore(order).await.unwrap();
+        std::fs::remove_dir_all(restored.moved_aside.unwrap()).unwrap();
+        say(&format!("restored {number}"));
     }
 }
 

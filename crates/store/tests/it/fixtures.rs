@@ -1,5 +1,6 @@
 //! Small runs, plans and stores for tests.
 
+use glidepath_engine::{Input, RunState, decide};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark, RunEnd};
 use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::{Request, Verb, Who};
@@ -7,7 +8,7 @@ use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Event, Millis, Plan, PlanBody, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::store::{StreamAppend, Taking};
 use glidepath_ports::{Ownership, Store, StoreError};
-use glidepath_testkit::plans::{body_of, whole_plan};
+use glidepath_testkit::plans::{body_of, parse_plan, whole_plan};
 use std::collections::BTreeMap;
 
 /// A point in time some seconds after a fixed one.
@@ -82,6 +83,23 @@ pub(crate) async fn take(store: &dyn Store, epoch: u64, run: &RunId) {
 /// Whether a store says that an ownership is over.
 pub(crate) fn is_over<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Fenced { .. } | StoreError::LeaseOver { .. }))
+}
+
+/// A plan of these steps, in the compact text of the test support.
+pub(crate) fn flown_plan(text: &str) -> Plan {
+    whole_plan(parse_plan("scripted", text).unwrap())
+}
+
+/// Keeps a plan, starts a run of it and takes it over, as an owner does.
+pub(crate) async fn begin_run(store: &dyn Store, epoch: u64, run: &RunId, plan: &Plan) {
+    store.save_plan(plan, b"{}").await.unwrap();
+    let mut state = RunState::new(run.clone());
+    let start = Input::Start { plan: plan.id.clone(), who: who(), seed: 1 };
+    let took = Input::Took { epoch, who: who(), process: process(), window: None };
+    let events: Vec<Event> = [start, took].into_iter().flat_map(|input| decide(&plan.body, &mut state, input, time(0))).collect();
+    let summary = state.summary(&plan.body);
+    let append = StreamAppend { run: run.clone(), expected_seq: 0, at: time(0), events, summary, lessons: vec![] };
+    store.append(epoch, vec![append]).await.unwrap();
 }
 
 fn attempt() -> AttemptRef {

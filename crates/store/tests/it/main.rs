@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod backup;
+mod check;
 mod child;
 mod conformance;
 mod durability;
