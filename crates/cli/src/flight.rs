@@ -67,6 +67,7 @@ pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: 
     let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
     let painter = view.start_painting();
     let until = Until::RunRests(run.clone());
+    let asked = matches!(beginning, Beginning::Left(_));
     let end = match beginning {
         Beginning::Submit(submission) => runtime.submit_and_fly(submission, &until, &cancel).await,
         Beginning::Left(number) => runtime.fly_or_follow(Some(number), &until, &cancel).await,
@@ -75,7 +76,15 @@ pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: 
     signals.abort();
     painter.stop().await;
     pager.settle().await;
-    finish(&runtime, run, end?, form).await
+    match end? {
+        FlightEnd::Refused { line } if asked => Err(verb_refused(run, line)),
+        end => finish(&runtime, run, end, form).await,
+    }
+}
+
+/// A verb was answered with no, by whoever owns the runs.
+pub(crate) fn verb_refused(run: &RunId, line: String) -> Failure {
+    Failure::new(Exit::Refused, Diagnostic::error(Code(659), line).hint(format!("`glidepath card {run}` says where the run stands")))
 }
 
 async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> Result<Exit, Failure> {

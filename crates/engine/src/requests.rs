@@ -85,6 +85,10 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
                 Ok(turn_back(state, request, "the run is opened again and everything that can be undone goes back"))
             }
             (Verb::Rollback, RunEnd::RolledBack) => Err("the run is rolled back already; nothing is left to undo".to_owned()),
+            (verb, RunEnd::Succeeded) => Err(format!(
+                "the run has landed, so it takes no `{verb}`; `glidepath rollback {}` goes back, a new plan changes anything else",
+                state.run
+            )),
             (verb, end) => Err(format!("the run has ended ({end}), so it takes no `{verb}`; make a new plan to change anything")),
         };
     }

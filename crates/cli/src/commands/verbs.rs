@@ -67,14 +67,13 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
                 output::say(&answer.line);
                 return Ok(Exit::Done);
             }
-            Err(Failure::new(
-                Exit::Refused,
-                Diagnostic::error(Code(659), answer.line).hint(format!("`glidepath card {}` says where the run stands", summary.run)),
-            ))
+            Err(flight::verb_refused(&summary.run, answer.line))
         }
         // Nobody owns the runs: this process does, until the run ends or rests.
         Err(_) => {
-            output::say(&format!("Nobody flies {}; this process takes it over.", summary.run));
+            if summary.ended_at.is_none() {
+                output::say(&format!("Nobody flies {}; this process takes it over.", summary.run));
+            }
             let exit = flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await?;
             // Going back is what was asked for here, so that having gone back is success.
             Ok(if matches!(verb, Verb::Abort | Verb::Rollback) && exit == Exit::Aborted { Exit::Done } else { exit })

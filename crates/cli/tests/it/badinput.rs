@@ -142,3 +142,20 @@ fn an_older_run_does_not_go_back_over_a_newer_one() {
     project.ok(&["rollback", &older], 0);
     assert_eq!(project.read("versions/front-1").trim(), "1.0.0");
 }
+
+#[test]
+fn a_verb_that_a_landed_run_does_not_take_is_refused_with_one_that_it_does() {
+    let project = Project::fleet(&["front"], 1, 10);
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let run = project.run_id();
+    for verb in ["abort", "resume"] {
+        let said = project.ok(&[verb, &run], 3);
+        refused(&said, "GP0659");
+        assert!(said.err.contains(&format!("`glidepath rollback {run}` goes back")), "{}", said.err);
+        assert!(!said.err.contains("Nobody flies"), "{}", said.err);
+    }
+    project.ok(&["rollback", &run], 0);
+    let said = project.ok(&["rollback", &run], 3);
+    refused(&said, "GP0659");
+    assert_eq!(project.read("versions/front-1").trim(), "1.0.0");
+}
