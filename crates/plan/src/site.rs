@@ -290,9 +290,12 @@ fn reachability(target: &Target, observed: Option<&TargetFacts>, facts: &Facts, 
 }
 
 fn missing(target: &Target, kind: &str, message: &str, facts: &Facts, notes: &mut Notes) {
-    let why: BTreeSet<&str> =
-        facts.missing.iter().filter(|m| m.kind == kind && m.target.as_ref() == Some(&target.name)).map(|m| m.why.as_str()).collect();
-    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.into_iter().collect::<Vec<_>>().join("; ")) };
+    let mut why = facts.missing.iter().filter(|m| m.kind == kind && m.target.as_ref() == Some(&target.name)).map(|m| m.why.as_str());
+    // Hosts of one target mostly fail in one way: a reason for each would bury the first.
+    let why = why.next().map_or(String::new(), |first| match why.filter(|other| *other != first).collect::<BTreeSet<_>>().len() {
+        0 => format!(" ({first})"),
+        more => format!(" ({first}; and {more} more)"),
+    });
     notes.unsure(
         Diagnostic::error(codes::FACT_MISSING, format!("{message}, for {}{why}.", target.name))
             .because("The plan rests on it.")

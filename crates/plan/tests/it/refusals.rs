@@ -85,6 +85,19 @@ fn unsure_facts_refuse_unless_accepted() {
 }
 
 #[test]
+fn hosts_that_fail_alike_do_not_bury_the_first_reason() {
+    let (change, mut facts) = payments();
+    let target = facts.targets.keys().next().unwrap().clone();
+    for host in ["one", "two", "three"] {
+        let (what, why) = (format!("health of {target} on {host}"), format!("{host} had no answer"));
+        facts.missing.push(MissingFact { what, why, target: Some(target.clone()), kind: "health".to_owned() });
+    }
+    let planning = planned(&change, &facts);
+    let message = &planning.refused.iter().find(|d| d.code == codes::FACT_MISSING).unwrap().message;
+    assert!(message.ends_with("(one had no answer; and 2 more)."), "{message}");
+}
+
+#[test]
 fn another_version_than_expected_refuses_in_any_case() {
     let (mut change, facts) = payments();
     if let ItemKind::Version { expect_from, .. } = &mut change.items[0].kind {
