@@ -21,7 +21,8 @@
 //! to stay, so that no failing store and no stopped owner makes the guard touch it.
 //!
 //! It ends when the runs it flew have ended, or 1 s after it last saw a live run, so that a change that landed leaves no process behind for
-//! long. Until it has seen a first one it waits 15 s, because the `run` that started it may still be on its way to the store.
+//! long. Until it has seen a first one it waits 15 s, because the `run` that started it may still be on its way to the store. When the store
+//! has failed for 30 s and nothing it knows of needs it, it ends as well.
 //!
 //! Races:
 //! - Two guards: a lock file lets one live. The second waits a few seconds, because the first may be about to end; a first one that
@@ -74,6 +75,8 @@ pub enum GuardEnd {
     FlewToTheEnd,
     /// Another guard is there.
     AnotherGuard,
+    /// The store has failed for long, and nothing that it knows of is left to guard.
+    NoStore,
     /// It was told to end.
     Cancelled,
 }
@@ -159,7 +162,12 @@ impl Guard {
             match self.look_and_try_to_own(cancel).await {
                 Ok(Some(end)) => return Ok(end),
                 Ok(None) => self.failing_since = None,
-                Err(error) => self.store_failed(began, &error).await,
+                Err(error) => {
+                    self.store_failed(began, &error).await;
+                    if self.is_of_no_use_without_the_store() {
+                        return Ok(GuardEnd::NoStore);
+                    }
+                }
             }
             tokio::select! {
                 () = sleep(GUARD_POLL_EVERY) => {}
@@ -273,6 +281,14 @@ impl Guard {
                 known.is_made_safe = true;
             }
         }
+    }
+
+    /// Whether the store has failed for so long that nobody is waiting for it, and no known run needs the guard. A run that flies or is
+    /// watched is waited for as long as the folder is there; without it, until its traffic is safe.
+    fn is_of_no_use_without_the_store(&self) -> bool {
+        let is_gone = !self.runtime.deps().state_dir.exists();
+        let needs_nothing = |known: &KnownRun| known.state.ended.is_some() || (is_gone && (known.is_made_safe || !is_exposed(known)));
+        self.failing_since.is_some_and(|since| since.elapsed() >= GUARD_STORE_PATIENCE) && self.known.values().all(needs_nothing)
     }
 }
 

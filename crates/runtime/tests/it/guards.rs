@@ -111,3 +111,17 @@ async fn without_a_store_traffic_goes_to_safety_within_the_hold_limit_and_the_ru
     assert!(!sky.world.is_in_place(&StepId::from("deploy")));
     assert_eq!(sky.world.count(&StepId::from("all"), Direction::Do), 0);
 }
+
+/// The state folder is deleted behind the back of a guard: it may not wait for ever.
+#[tokio::test(start_paused = true)]
+async fn a_guard_ends_when_its_store_is_gone_and_nothing_needs_it() {
+    let sky = Sky::new();
+    let store = Arc::new(FaultyStore::new(sky.store.clone()));
+    let deps = sky.deps(store.clone());
+    let began = tokio::time::Instant::now();
+    let guard = tokio::spawn(async move { main_loop(Runtime::new(deps).unwrap(), &CancelToken::new()).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    store.set_down(true);
+    assert_eq!(guard.await.unwrap(), Ok(GuardEnd::NoStore));
+    assert!(began.elapsed() > Duration::from_secs(25), "a short trouble of the store is waited out");
+}
