@@ -287,7 +287,7 @@ impl Guard {
     /// watched is waited for as long as the folder is there; without it, until its traffic is safe.
     fn is_of_no_use_without_the_store(&self) -> bool {
         let is_gone = !self.runtime.deps().state_dir.exists();
-        let needs_nothing = |known: &KnownRun| known.state.ended.is_some() || (is_gone && (known.is_made_safe || !is_exposed(known)));
+        let needs_nothing = |known: &KnownRun| is_gone && (known.is_made_safe || !is_exposed(known));
         self.failing_since.is_some_and(|since| since.elapsed() >= GUARD_STORE_PATIENCE) && self.known.values().all(needs_nothing)
     }
 }
