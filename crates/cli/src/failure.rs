@@ -61,8 +61,8 @@ fn next_after(error: &StoreError) -> &'static str {
         }
         StoreError::OtherSchema { .. } => "use the version of Glidepath that the other nodes use (`glidepath --version` shows this one)",
         StoreError::Corrupt { .. } => {
-            "use the version that wrote it (`glidepath --version` shows this one); `glidepath audit verify` names what was changed; \
-             to begin anew without its history, once nothing is in flight: `mv .glidepath .glidepath.old`, then plan again"
+            "where a newer version wrote it, use that one (`glidepath --version` shows this one); where it is damaged, \
+             `glidepath db restore FILE --replace` brings a backup back; to begin anew without its history, once nothing is in flight: `mv .glidepath .glidepath.old`, then plan again"
         }
     }
 }

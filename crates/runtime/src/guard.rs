@@ -20,6 +20,8 @@
 //! A landed run whose plan watches after landing is a live one here: `run` leaves at the landing, and the guard watches on. Its exposure is meant
 //! to stay, so that no failing store and no stopped owner makes the guard touch it.
 //!
+//! When the state folder was deleted or replaced there is no journal to go on from: once what it knows to be exposed is safe, it pages and ends.
+//!
 //! It ends when the runs it flew have ended, or 1 s after it last saw a live run, so that a change that landed leaves no process behind for
 //! long. Until it has seen a first one it waits 15 s, because the `run` that started it may still be on its way to the store. When the store
 //! has failed for 30 s and nothing it knows of needs it, it ends as well.
@@ -52,13 +54,17 @@ use glidepath_ports::{BoxFuture, CancelToken, ProcessJournal, StoreError};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::setsid;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::{Instant, sleep};
+
+/// What keeps a second guard away from a state folder.
+const LOCK_FILE: &str = "guard.lock";
 
 /// Pause between two tries of a safety call.
 const SAFETY_PAUSE: Duration = Duration::from_secs(1);
@@ -102,11 +108,12 @@ pub fn spawn_guard(exe: &Path, state_dir: &Path, args: &[String]) -> io::Result<
 pub async fn main_loop(runtime: Runtime, cancel: &CancelToken) -> Result<GuardEnd, RuntimeError> {
     // Fails only when the process leads its group already, and then it is out of the terminal's reach as well.
     let _ = setsid();
-    let Some(_lock) = lock_out_other_guards(&runtime.deps().state_dir).await? else {
+    let Some(lock) = lock_out_other_guards(&runtime.deps().state_dir).await? else {
         return Ok(GuardEnd::AnotherGuard);
     };
     Guard {
         runtime,
+        lock,
         known: BTreeMap::new(),
         counter_seen: None,
         live_at: Instant::now(),
@@ -119,7 +126,7 @@ pub async fn main_loop(runtime: Runtime, cancel: &CancelToken) -> Result<GuardEn
 }
 
 async fn lock_out_other_guards(state_dir: &Path) -> Result<Option<File>, RuntimeError> {
-    let path = state_dir.join("guard.lock");
+    let path = state_dir.join(LOCK_FILE);
     let unusable = |error: &dyn std::fmt::Display| {
         RuntimeError::Store(StoreError::Unavailable { place: path.display().to_string(), reason: error.to_string() })
     };
@@ -145,6 +152,8 @@ struct KnownRun {
 
 struct Guard {
     runtime: Runtime,
+    /// Locked as long as this guard lives.
+    lock: File,
     known: BTreeMap<RunId, KnownRun>,
     counter_seen: Option<u64>,
     /// When a run was live last; the beginning of the guard, until it has seen one.
@@ -165,6 +174,7 @@ impl Guard {
                 Err(error) => {
                     self.store_failed(began, &error).await;
                     if self.is_of_no_use_without_the_store() {
+                        self.page_of_lost_runs();
                         return Ok(GuardEnd::NoStore);
                     }
                 }
@@ -284,12 +294,30 @@ impl Guard {
     }
 
     /// Whether the store has failed for so long that nobody is waiting for it, and no known run needs the guard. A run that flies or is
-    /// watched is waited for as long as the folder is there; without it, until its traffic is safe.
+    /// watched is waited for as long as the folder is there; without it, until its traffic is safe. The lock file tells: where another file
+    /// stands in its place, or none, the next `run` begins with a store and a guard of its own.
     fn is_of_no_use_without_the_store(&self) -> bool {
-        let is_gone = !self.runtime.deps().state_dir.exists();
+        let patience = self.known.values().map(patience_of).min().unwrap_or(GUARD_STORE_PATIENCE);
+        let is_gone = !is_at(&self.lock, &self.runtime.deps().state_dir.join(LOCK_FILE));
         let needs_nothing = |known: &KnownRun| is_gone && (known.is_made_safe || !is_exposed(known));
-        self.failing_since.is_some_and(|since| since.elapsed() >= GUARD_STORE_PATIENCE) && self.known.values().all(needs_nothing)
+        self.failing_since.is_some_and(|since| since.elapsed() >= patience) && self.known.values().all(needs_nothing)
     }
+
+    fn page_of_lost_runs(&self) {
+        for (run, _) in self.known.iter().filter(|(_, known)| known.state.ended.is_none()) {
+            let place = self.runtime.deps().state_dir.display();
+            let line = format!(
+                "the state folder {place} was deleted or replaced while {run} flew, so that nothing goes on with it; look at its targets"
+            );
+            self.runtime.deps().notifier.page(run, &line);
+        }
+    }
+}
+
+/// Whether the file that is open stands at the path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().ok().map(identity) == std::fs::metadata(path).ok().map(identity)
 }
 
 /// Whether traffic on the new side is a matter of the guard. What a landed run exposes is meant to stay, watched or not.

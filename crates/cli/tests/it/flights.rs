@@ -260,6 +260,26 @@ fn without_owner_and_store_the_guard_brings_exposure_to_safety_within_the_hold_l
 }
 
 #[test]
+fn a_guard_whose_state_folder_was_deleted_brings_exposure_to_safety_and_ends() {
+    let (project, mut run) = exposed_flag();
+    let seen_at = std::time::Instant::now();
+    wait_for("the guard to have looked a few times", || seen_at.elapsed() > std::time::Duration::from_secs(1));
+    kill_without_state_folder(&project, &mut run);
+    wait_for("the flag to be at zero", || project.last_share().as_deref() == Some("0"));
+    wait_for("the guard to end", || project.processes_of("__guard").is_empty());
+}
+
+/// The guard is held still meanwhile, so that it finds neither an owner nor a folder.
+fn kill_without_state_folder(project: &Project, run: &mut std::process::Child) {
+    let guard = project.processes_of("__guard")[0];
+    send(guard, rustix::process::Signal::STOP);
+    kill(run.id());
+    run.wait().unwrap();
+    std::fs::remove_dir_all(project.path().join(".glidepath")).unwrap();
+    send(guard, rustix::process::Signal::CONT);
+}
+
+#[test]
 fn a_shift_that_was_under_way_does_not_spoil_what_the_guard_made_safe() {
     let project = Project::flag(&PATIENT, "if [ \"$1\" = set ] && [ \"$3\" != 0 ]; then sleep 6; fi");
     let mut run = project.start(&["run", "new-search", "--yes"]);

@@ -118,7 +118,10 @@ pub(super) fn read(state_dir: &Path) -> Mirror {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Mirror { lines: None, findings: Vec::new() },
         Err(error) => {
-            return Mirror { lines: None, findings: vec![format!("the mirror of heads at {} cannot be read: {error}.", path.display())] };
+            return Mirror {
+                lines: Some(Vec::new()),
+                findings: vec![format!("the mirror of heads at {} cannot be read: {error}.", path.display())],
+            };
         }
     }
     let mut mirror = Mirror { lines: None, findings: Vec::new() };
