@@ -96,6 +96,10 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Fly the runs of a shared store, beside other nodes, until told to end.
+    Node(NodeArgs),
+    /// Ask a node to hand its runs over and to leave.
+    Drain(DrainArgs),
     /// Bring traffic to safety or fly on when the owner of a run has died.
     #[command(name = "__guard", hide = true)]
     Guard {
@@ -350,6 +354,39 @@ pub(crate) enum DbCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Form,
     },
+}
+
+/// Arguments of `node`.
+#[derive(Debug, Args)]
+pub(crate) struct NodeArgs {
+    /// The shared store: `env:NAME` or `file:PATH` with a PostgreSQL address, or the address itself; the project's `store` when left out.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Name of the node; the machine's name when left out. No two living nodes have the same.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// State folder of this node, for records of its commands, cards and the mirror of its journals; `.glidepath` when left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Length of its lease in seconds: how long others wait for it when it is not heard of.
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) lease_seconds: u64,
+    /// Form of what it tells: a line per event of a run, or every event as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// Arguments of `drain`.
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    /// The node; the only one when left out.
+    pub(crate) node: Option<String>,
+    /// The shared store, as for `node`.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// How long to wait until it has left, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub(crate) wait_seconds: u64,
 }
 
 /// Arguments of `demo`.

@@ -15,7 +15,7 @@ use glidepath_model::request::Who;
 use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
 use glidepath_ports::store::Submission;
 use glidepath_ports::{CancelToken, Store};
-use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Runtime, Until};
+use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Observer, Runtime, Until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +47,14 @@ fn deps(world: &World, view: Arc<View>, notifier: Arc<Pager>) -> Deps {
     }
 }
 
+/// What the runtime of a node needs, and what pages people.
+pub(crate) fn node_deps(world: &World, observer: Arc<dyn Observer>) -> (Deps, Arc<Pager>) {
+    let view = Arc::new(View::new(RunId::new("none"), Form::Human));
+    let pager = pager(world, &view);
+    let deps = deps(world, view, pager.clone());
+    (Deps { observer, progress: Arc::new(NoProgress), ..deps }, pager)
+}
+
 /// What a flight begins with.
 pub(crate) enum Beginning {
     /// A submission to leave.
@@ -62,7 +70,11 @@ pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: 
     let view = Arc::new(View::new(run.clone(), form).with_facts(facts));
     let pager = pager(world, &view);
     let runtime = Runtime::new(deps(world, view.clone(), pager.clone()))?;
-    start_guard(world, run);
+    match &world.shared {
+        // Any node of a shared store goes on with a run whose node dies.
+        Some(_) => world.someone_flies().await?,
+        None => start_guard(world, run),
+    }
     let cancel = CancelToken::new();
     let signals = tokio::spawn(cancel_on_signal(cancel.clone()));
     let painter = view.start_painting();
@@ -78,7 +90,7 @@ pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: 
     pager.settle().await;
     match end? {
         FlightEnd::Refused { line } if asked => Err(verb_refused(run, line)),
-        end => finish(&runtime, run, end, form).await,
+        end => finish(world, &runtime, run, end, form).await,
     }
 }
 
@@ -87,7 +99,7 @@ pub(crate) fn verb_refused(run: &RunId, line: String) -> Failure {
     Failure::new(Exit::Refused, Diagnostic::error(Code(659), line).hint(format!("`glidepath card {run}` says where the run stands")))
 }
 
-async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> Result<Exit, Failure> {
+async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> Result<Exit, Failure> {
     match end {
         FlightEnd::Refused { line } => {
             let exit = if line.contains("held by run-") { Exit::Claimed } else { Exit::Refused };
@@ -96,7 +108,8 @@ async fn finish(runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> R
         FlightEnd::Interrupted | FlightEnd::HeldByAnother => {
             // Only a journal that can be read may be called safe.
             runtime.deps().store.read_run(run, 0, 1).await?;
-            output::say(&format!("\nInterrupted. {run} is safe in the journal; the guard flies on."));
+            let flies_on = if world.shared.is_some() { "the nodes fly on" } else { "the guard flies on" };
+            output::say(&format!("\nInterrupted. {run} is safe in the journal; {flies_on}."));
             output::say(&format!("  watch it:   glidepath watch {run}\n  turn back:  glidepath abort {run} --reason \"...\""));
             return Ok(Exit::Interrupted);
         }
@@ -166,7 +179,7 @@ fn start_guard(world: &World, run: &RunId) {
 
 /// The guard: waits for the owner's death, then flies on.
 pub(crate) async fn guard(root: &Path) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let view = Arc::new(View::new(RunId::new("none"), Form::Human));
     let pager = pager(&world, &view);
     let mut deps = deps(&world, view, pager.clone());

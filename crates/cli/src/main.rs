@@ -11,6 +11,7 @@ mod output;
 mod pager;
 mod planning;
 mod project;
+mod stores;
 mod view;
 mod world;
 
@@ -76,6 +77,8 @@ async fn in_project(root: &Path, command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan::run(root, &args).await,
         Command::Run(args) => commands::run::run(root, &args).await,
         Command::Status(args) => commands::status::status(root, &args).await,
+        Command::Node(args) => commands::node::node(root, &args).await,
+        Command::Drain(args) => commands::node::drain(root, &args).await,
         Command::Watch(args) => commands::status::watch(root, &args).await,
         Command::Logs(args) => commands::status::logs(root, &args).await,
         Command::History(args) => commands::status::history(root, &args).await,

@@ -3,13 +3,14 @@
 use crate::collect::Collector;
 use crate::failure::Failure;
 use crate::project::STATE_FOLDER;
+use crate::stores::{self, Opened};
 use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
 use glidepath_model::facts::Facts;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Who;
 use glidepath_model::{ActionDescriptor, Event, Millis, Plan, Recorded, RunId, TargetName};
 use glidepath_ports::{Action, Clock, Secrets, Store, Telemetry};
-use glidepath_store::SqliteStore;
+use glidepath_store::PostgresOptions;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) root: PathBuf,
     pub(crate) state: PathBuf,
     pub(crate) store: Arc<dyn Store>,
+    /// Server and database of a shared store, for people; `None` for the project's own.
+    pub(crate) shared: Option<String>,
     pub(crate) actions: Vec<Arc<dyn Action>>,
     pub(crate) telemetry: Arc<dyn Telemetry>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -35,15 +38,36 @@ pub(crate) struct World {
 
 impl World {
     /// Opens the project's store and makes everything else ready.
-    pub(crate) fn open(root: &Path) -> Result<Self, Failure> {
-        let state = root.join(STATE_FOLDER);
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&state)?);
-        let secrets: Arc<dyn Secrets> = Arc::new(EnvFileSecrets::new(root.to_path_buf()));
+    pub(crate) async fn open(root: &Path) -> Result<Self, Failure> {
+        let (state, secrets) = (root.join(STATE_FOLDER), secrets(root));
+        let opened = stores::open(root, &state, secrets.as_ref()).await?;
+        Self::around(root, state, secrets, opened)
+    }
+
+    /// Opens a shared store as one of its nodes.
+    pub(crate) async fn open_node(root: &Path, state: Option<PathBuf>, database: &str, options: PostgresOptions) -> Result<Self, Failure> {
+        let (state, secrets) = (state.unwrap_or_else(|| root.join(STATE_FOLDER)), secrets(root));
+        let options = PostgresOptions { state_dir: Some(state.clone()), ..options };
+        let opened = stores::open_shared(database, secrets.as_ref(), options).await?;
+        Self::around(root, state, secrets, opened)
+    }
+
+    /// Opens the shared store that is named, or else the project's.
+    pub(crate) async fn open_for_nodes(root: &Path, database: Option<&str>) -> Result<Self, Failure> {
+        match database {
+            Some(database) => Self::open_node(root, None, database, PostgresOptions::new(stores::default_node_name())).await,
+            None => Self::open(root).await,
+        }
+    }
+
+    fn around(root: &Path, state: PathBuf, secrets: Arc<dyn Secrets>, opened: Opened) -> Result<Self, Failure> {
+        let Opened { store, shared } = opened;
         let supervisor = Supervisor { program: std::env::current_exe()?, args: vec!["__supervise".to_owned()] };
         Ok(Self {
             root: root.to_path_buf(),
             state,
             store,
+            shared,
             actions: glidepath_adapters::registry(supervisor),
             telemetry: Arc::new(TelemetryRouter::new(secrets.clone())),
             clock: Arc::new(glidepath_runtime::RealClock),
@@ -94,11 +118,22 @@ impl World {
         }
     }
 
+    /// The failure of a shared store that nobody flies from; nothing for a store of this machine, or when a node lives.
+    pub(crate) async fn someone_flies(&self) -> Result<(), Failure> {
+        match (&self.shared, self.store.nodes().await?) {
+            (Some(place), Some(nodes)) if nodes.is_empty() => Err(stores::no_node(place)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the run has work for an owner and the process that last owned it is dead. A guard, if one lives, takes such a run over within a second.
     pub(crate) async fn is_deserted(&self, summary: &RunSummary) -> Result<bool, Failure> {
         let landed_lately = summary.ended_at.is_some_and(|at| self.clock.now().since(at) < HANDED_ON_WITHIN);
         if !summary.has_work() || landed_lately {
             return Ok(false);
+        }
+        if let Some(nodes) = self.store.nodes().await? {
+            return Ok(nodes.is_empty());
         }
         let events = self.store.read_run(&summary.run, 0, EVENTS_MAX).await?;
         let last = events.iter().rev().find_map(|recorded| match &recorded.event {
@@ -115,6 +150,11 @@ impl World {
         let events = self.store.read_run(&run.run, 0, EVENTS_MAX).await?;
         Ok(Dossier { plan: stored.plan, facts, events })
     }
+}
+
+/// Resolves references of the project.
+fn secrets(root: &Path) -> Arc<dyn Secrets> {
+    Arc::new(EnvFileSecrets::new(root.to_path_buf()))
 }
 
 /// What is known of a run.

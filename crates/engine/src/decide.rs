@@ -92,16 +92,28 @@ pub enum Input {
 /// They are folded into `state` already and must be appended in one transaction, dated `event_time` of the state before.
 pub fn decide(plan: &PlanBody, state: &mut RunState, input: Input, now: Timestamp) -> Vec<Event> {
     let now = event_time(state, Some(&input), now);
+    let mut events = take(plan, state, input, now);
+    while events.len() < EVENTS_PER_INPUT_MAX
+        && let Some(event) = next::next(plan, state, now)
+        && push(plan, state, &mut events, event, now)
+    {}
+    events
+}
+
+/// The input's own events alone, without the intents that follow: for an owner that hands the run over. The next owner's first decision
+/// finds what follows, as it does after a crash.
+pub fn record(plan: &PlanBody, state: &mut RunState, input: Input, now: Timestamp) -> Vec<Event> {
+    let now = event_time(state, Some(&input), now);
+    take(plan, state, input, now)
+}
+
+fn take(plan: &PlanBody, state: &mut RunState, input: Input, now: Timestamp) -> Vec<Event> {
     let mut events = Vec::new();
     for event in own_events(plan, state, input, now) {
         if !push(plan, state, &mut events, event, now) {
             break;
         }
     }
-    while events.len() < EVENTS_PER_INPUT_MAX
-        && let Some(event) = next::next(plan, state, now)
-        && push(plan, state, &mut events, event, now)
-    {}
     events
 }
 

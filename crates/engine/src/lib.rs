@@ -42,7 +42,7 @@ mod timers;
 mod window;
 
 pub use apply::apply;
-pub use decide::{Input, decide};
+pub use decide::{Input, decide, record};
 pub use effects::{Effect, OpenAttempt, Recovery, effects, recovery};
 pub use exposure::ExposureNow;
 pub use jump::{event_time, may_go_back, moved};

@@ -27,6 +27,6 @@ mod yaml;
 
 pub use init::init_files;
 pub use parse::{Loaded, SourceFile, parse};
-pub use project::{Project, find_root};
+pub use project::{CONFIG_FILE, Project, find_root};
 pub use schema::schema;
 pub use shapes::Kind;

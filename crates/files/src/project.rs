@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Folders of a project that hold documents.
 const FOLDERS: [&str; 6] = ["calendar", "catalog", "changes", "runbooks", "slo", "targets"];
 /// The file that makes a folder a project.
-const CONFIG: &str = "glidepath.yaml";
+pub const CONFIG_FILE: &str = "glidepath.yaml";
 
 /// A project on disk.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ impl Project {
     /// Reads all files of the project whose `glidepath.yaml` lies in `root`.
     pub fn load(root: &Path) -> Loaded {
         let mut found = Walk { root, files: Vec::new(), problems: Vec::new(), full: false };
-        found.file(CONFIG);
+        found.file(CONFIG_FILE);
         for folder in FOLDERS {
             found.folder(folder, 0);
         }
@@ -38,7 +38,7 @@ impl Project {
 
 /// The nearest folder at or above `from` that holds a `glidepath.yaml`.
 pub fn find_root(from: &Path) -> Option<PathBuf> {
-    from.ancestors().find(|folder| folder.join(CONFIG).is_file()).map(Path::to_path_buf)
+    from.ancestors().find(|folder| folder.join(CONFIG_FILE).is_file()).map(Path::to_path_buf)
 }
 
 /// The text of a file that another one names.
@@ -89,7 +89,7 @@ impl Walk<'_> {
         }
         match read(&self.root.join(path)) {
             Ok(bytes) => self.files.push(SourceFile { path: path.to_owned(), bytes }),
-            Err(_) if path == CONFIG && !self.root.join(path).exists() => {}
+            Err(_) if path == CONFIG_FILE && !self.root.join(path).exists() => {}
             Err((code, why)) => self.problem(path, Diagnostic::error(code, format!("the file cannot be read: {why}"))),
         }
     }

@@ -96,6 +96,10 @@ impl CallRunner {
             Direction::Safety => None,
             Direction::Do | Direction::Undo | Direction::Probe | Direction::ProbeUndo => self.places.acquire().await.ok(),
         };
+        // It may have waited for its place for long. A process that is to be accounted for has begun, though.
+        if cancel.is_cancelled() && job.adopt.is_none() {
+            return Outcome::NotDone { reason: "it was told to end before it began".to_owned(), retryable: true };
+        }
         let context = match self.context(job, None, job.deadline, processes, cancel.clone()) {
             Ok(context) => context,
             Err(outcome) => return outcome,

@@ -6,6 +6,7 @@
 //!
 //! - [`Runtime`]: owns and flies runs, submits requests, follows runs that another process flies.
 //! - [`owner`]: the event loop of the process that owns the runs.
+//! - `node`: an owner that is one of several.
 //! - [`gate`]: looks at metrics and probes.
 //! - [`guard`]: the process that takes runs over when their owner dies.
 //! - [`cards`]: flight cards as plain files.
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod gate;
 pub mod guard;
 pub mod limits;
+mod node;
 pub mod owner;
 pub mod process;
 pub mod runtime;

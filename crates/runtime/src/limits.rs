@@ -15,6 +15,21 @@ pub const LOOK_EVERY_MIN: Millis = Millis(100);
 /// Messages that may wait for the event loop.
 pub const MESSAGES_MAX: usize = 4096;
 
+/// Time between two looks of a node at runs that are free.
+pub const TAKE_EVERY: Duration = Duration::from_millis(250);
+
+/// Runs that a node loads at once when it takes them.
+pub const LOADS_AT_ONCE_MAX: usize = 4;
+
+/// A node that hands its runs over waits this long for attempts to end by themselves; then it ends them.
+pub const HAND_OVER_MAX: Duration = Duration::from_secs(45);
+
+/// First wait of a node before it joins again.
+pub const REJOIN_PAUSE_FIRST: Duration = Duration::from_millis(250);
+
+/// Longest wait of a node before it joins again.
+pub const REJOIN_PAUSE_MAX: Duration = Duration::from_secs(2);
+
 /// Runs that one owner flies at once.
 pub const LIVE_RUNS_MAX: usize = 1000;
 

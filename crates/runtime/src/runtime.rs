@@ -251,7 +251,9 @@ impl Runtime {
         };
         let owner = Owner::new(self.deps.clone(), self.calls.clone(), self.process.clone(), self.submitted.clone(), &ownership, patience);
         let end = owner.fly(until, cancel).await;
-        drop(ownership);
+        if !matches!(end, Err(RuntimeError::LeaseOver { .. } | RuntimeError::Store(StoreError::Unavailable { .. }))) {
+            ownership.lease.leave().await;
+        }
         end
     }
 
@@ -264,11 +266,15 @@ impl Runtime {
         self.fly_or_follow(Some(number), until, cancel).await
     }
 
-    /// Owns and flies when nobody else does, else follows and takes over when the owner goes away.
+    /// Owns and flies when nobody else does, else follows and takes over when the owner goes away. The runs of a shared store are flown by
+    /// its nodes: this process only follows, also over a time in which the store cannot be used.
     ///
     /// # Errors
     /// As `own_and_fly`.
     pub async fn fly_or_follow(&self, number: Option<u64>, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        if self.deps.store.nodes().await?.is_some() {
+            return self.follow(number, until, cancel).await;
+        }
         let mut followed = Followed::default();
         loop {
             let end = match self.own_and_fly(until, cancel).await {
@@ -285,6 +291,34 @@ impl Runtime {
             }
             if self.follow_once(until, number, &mut followed).await? {
                 return Ok(FlightEnd::Reached);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(2 * STORE_POLL_EVERY) => {}
+                () = cancel.cancelled() => return Ok(FlightEnd::Interrupted),
+            }
+        }
+    }
+
+    async fn follow(&self, number: Option<u64>, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        let (mut followed, mut was_away) = (Followed::default(), false);
+        loop {
+            let looked = async {
+                if let Some(refused) = self.refusal(number).await? {
+                    return Ok(Some(refused));
+                }
+                let is_reached = self.follow_once(until, number, &mut followed).await?;
+                Ok(is_reached.then_some(FlightEnd::Reached))
+            };
+            match looked.await {
+                Ok(Some(end)) => return Ok(end),
+                Ok(None) => was_away = false,
+                Err(RuntimeError::Store(error @ StoreError::Unavailable { .. })) => {
+                    if !was_away {
+                        self.deps.observer.trouble(&format!("nothing can be seen until the store answers again: {error}"));
+                    }
+                    was_away = true;
+                }
+                Err(error) => return Err(error),
             }
             tokio::select! {
                 () = tokio::time::sleep(2 * STORE_POLL_EVERY) => {}

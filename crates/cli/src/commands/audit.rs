@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// `audit verify`.
 pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
-    let audit = World::open(root)?.store.verify().await?;
+    let audit = World::open(root).await?.store.verify().await?;
     if form == Form::Json {
         output::json(
             &serde_json::json!({ "streams": audit.streams, "events": audit.events, "findings": audit.findings, "intact": audit.findings.is_empty() }),
@@ -36,7 +36,7 @@ pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
 
 /// `audit export`.
 pub(crate) async fn export(root: &Path, run: Option<&str>) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let runs = match run {
         Some(_) => vec![world.find_run(run).await?],
         None => world.store.runs(false, RUNS_MAX).await?,

@@ -13,6 +13,14 @@ use glidepath_store::{BackupError, CheckedPart, RestoreOrder, Restored, SqliteSt
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, command: &DbCommand) -> Result<Exit, Failure> {
+    if crate::stores::named_by_config(root)?.is_some() {
+        return Err(Failure::new(
+            Exit::BadInput,
+            Diagnostic::error(Code(674), "the journals of this project are in its shared store on PostgreSQL")
+                .because("these commands are for the store in the project's own folder")
+                .hint("back that database up with its own tools (`pg_dump`); `glidepath audit verify` checks what is in it"),
+        ));
+    }
     match command {
         DbCommand::Backup { file, format } => backup(root, file, *format).await,
         DbCommand::Restore { file, replace, format } => restore(root, file, *replace, *format).await,

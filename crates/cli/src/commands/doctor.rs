@@ -9,9 +9,10 @@ use crate::failure::Failure;
 use crate::output;
 use crate::project::STATE_FOLDER;
 use crate::world::{Dossier, RUNS_MAX, World};
-use glidepath_engine::{RunState, invariants};
+use glidepath_engine::{Owner, RunState, invariants};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{Code, Diagnostic, Millis, Timestamp};
+use glidepath_ports::store::Node;
 use rustix::fs::{FlockOperation, flock, statvfs};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
@@ -25,6 +26,10 @@ const DISK_WRITES: usize = 20;
 const DISK_WRITE_BYTES: usize = 4096;
 /// Median time of a synced write above which every step is felt to be slow.
 const DISK_SLOW: Duration = Duration::from_millis(50);
+/// Looks by which a shared store is measured.
+const DATABASE_LOOKS: usize = 5;
+/// Median time of a look above which every step is felt to be slow.
+const DATABASE_SLOW: Duration = Duration::from_millis(50);
 /// Free space below which the journal may soon find no room, in bytes: some 100,000 events.
 const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 /// How far the clock of the file system may be from that of this machine; event times in the future count likewise.
@@ -74,11 +79,15 @@ impl Check {
 pub(crate) async fn run(root: &Path, form: Form) -> Result<Exit, Failure> {
     let state = root.join(STATE_FOLDER);
     let mut checks = Vec::new();
-    match World::open(root) {
+    match World::open(root).await {
         Ok(world) => {
-            checks.extend([disk(&state), space(&state), permissions(&state), clock(&world, &state)]);
+            let fliers = Fliers::of(&world).await;
+            match &fliers.nodes {
+                Some(nodes) => checks.extend([database(&world).await, living(nodes), clock(&world, &state)]),
+                None => checks.extend([disk(&state), space(&state), permissions(&state), clock(&world, &state)]),
+            }
             checks.push(journal(&world).await);
-            checks.extend(runs(&world).await);
+            checks.extend(runs(&world, &fliers).await);
             checks.push(requests(&world).await);
         }
         Err(failure) => checks.extend(failure.diagnostics.into_iter().map(unopened)),
@@ -263,8 +272,74 @@ async fn journal(world: &World) -> Check {
     }
 }
 
+/// Who flies runs.
+struct Fliers {
+    /// Whether a guard lives.
+    guarded: bool,
+    /// The living nodes of a shared store; `None` for a local one.
+    nodes: Option<Vec<Node>>,
+}
+
+impl Fliers {
+    async fn of(world: &World) -> Self {
+        let nodes = match &world.shared {
+            Some(_) => Some(world.store.nodes().await.ok().flatten().unwrap_or_default()),
+            None => None,
+        };
+        Self { guarded: a_guard_lives(&world.state), nodes }
+    }
+
+    /// Whether the owner of a run lives.
+    fn has(&self, owner: &Owner) -> bool {
+        match &self.nodes {
+            Some(nodes) => nodes.iter().any(|node| node.epoch == owner.epoch),
+            None => glidepath_runtime::process::is_alive(&owner.process),
+        }
+    }
+
+    /// Whether somebody goes on when the owner dies.
+    fn has_others(&self) -> bool {
+        self.nodes.as_ref().map_or(self.guarded, |nodes| !nodes.is_empty())
+    }
+}
+
+/// Measures looks into the shared store.
+async fn database(world: &World) -> Check {
+    let place = world.shared.as_deref().unwrap_or_default();
+    let mut times = Vec::new();
+    for _ in 0..DATABASE_LOOKS {
+        let began = Instant::now();
+        if let Err(error) = world.store.change_counter().await {
+            return Check::new(
+                "database",
+                Finding::Failed,
+                error.to_string(),
+                "nothing flies until it can be reached; nodes go on by themselves then",
+            );
+        }
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    let line = format!("a look into {place} takes {} ({DATABASE_LOOKS} measured)", in_ms(median));
+    if median <= DATABASE_SLOW {
+        return Check::well("database", line);
+    }
+    Check::new("database", Finding::Warning, line, "every step waits for one or two of these; bring nodes and database closer together")
+}
+
+fn living(nodes: &[Node]) -> Check {
+    let of = |node: &Node| format!("{} with {} runs{}", node.name, node.runs, if node.is_draining { ", draining" } else { "" });
+    let line = nodes.iter().map(of).collect::<Vec<_>>().join("; ");
+    match nodes {
+        [] => Check::new("nodes", Finding::Failed, "none lives, so that nothing flies", "`glidepath node` starts one"),
+        [_] => Check::new("nodes", Finding::Warning, line, "start a second one on another machine: should this one die, nobody goes on"),
+        _ => Check::well("nodes", line),
+    }
+}
+
 /// Every live run must have somebody or something that moves it, and a landed one that is watched somebody who watches.
-async fn runs(world: &World) -> Vec<Check> {
+async fn runs(world: &World, fliers: &Fliers) -> Vec<Check> {
     let live = match world.store.runs(true, RUNS_MAX).await {
         Ok(live) => live,
         Err(error) => {
@@ -274,11 +349,10 @@ async fn runs(world: &World) -> Vec<Check> {
     if live.is_empty() {
         return vec![Check { of_store: false, ..Check::well("runs", "nothing flies") }];
     }
-    let guarded = a_guard_lives(&world.state);
     let mut checks = Vec::new();
     for summary in &live {
         checks.push(match world.dossier(summary).await {
-            Ok(dossier) => live_run(world, summary, &dossier, guarded).await,
+            Ok(dossier) => live_run(world, summary, &dossier, fliers).await,
             Err(failure) => unreadable(summary, &failure.diagnostics.first().map(|d| d.message.clone()).unwrap_or_default()),
         });
     }
@@ -293,7 +367,7 @@ fn unreadable(summary: &RunSummary, why: &str) -> Check {
     Check::of_run(summary, Finding::Failed, format!("its journal cannot be followed: {why}"), next)
 }
 
-async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, guarded: bool) -> Check {
+async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, fliers: &Fliers) -> Check {
     let run = &summary.run;
     let body = &dossier.plan.body;
     let state = match RunState::fold(run.clone(), body, &dossier.events) {
@@ -318,7 +392,8 @@ async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, guarde
         let next = format!("`glidepath card {run}` lists the verbs; until one of them, nothing moves it");
         return Check::of_run(summary, Finding::Warning, summary.now.clone(), next);
     }
-    let owner_lives = state.owner.as_ref().is_some_and(|owner| glidepath_runtime::process::is_alive(&owner.process));
+    let owner_lives = state.owner.as_ref().is_some_and(|owner| fliers.has(owner));
+    let guarded = fliers.has_others();
     let is_live = summary.status.is_live();
     if !owner_lives && !guarded && !is_live {
         let next = format!("look at it yourself, `glidepath rollback {run}` goes back; the next `glidepath run` takes the watch up");

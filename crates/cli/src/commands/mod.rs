@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
+pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod reference;
 pub(crate) mod run;

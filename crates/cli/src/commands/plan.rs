@@ -12,7 +12,7 @@ pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     let loaded = project::load(root)?;
     output::findings(&loaded.diagnostics);
     let change = project::find_change(&loaded, root, &args.change)?.clone();
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let planned = planning::plan(&world, &loaded, &change, &args.planning).await?;
     world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
     if let Some(file) = &args.save_facts {

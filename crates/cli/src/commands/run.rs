@@ -15,7 +15,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let Planned { plan, facts, .. } = find_or_make(&world, root, args).await?;
     let now = args.planning.at.filter(|_| args.dry_run).unwrap_or_else(|| world.clock.now());
     if args.dry_run {
@@ -26,7 +26,8 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     if args.override_gates.is_none() {
         programs_are_there(&plan, root)?;
     }
-    cleared(&plan, &facts, now, args.override_gates.as_deref())?;
+    cleared(&plan, &facts, now, args.override_gates.as_deref(), world.shared.is_some())?;
+    world.someone_flies().await?;
     claims_are_free(&world, &plan).await?;
     if args.format == Form::Human && !args.yes {
         output::data(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
@@ -74,8 +75,8 @@ async fn find_or_make(world: &World, root: &Path, args: &RunArgs) -> Result<Plan
 }
 
 /// Checks what must hold at take-off; every refusal at once.
-fn cleared(plan: &Plan, facts: &Facts, now: Timestamp, overridden: Option<&str>) -> Result<(), Failure> {
-    let mut refusals = not_local(plan, &facts.catalog);
+fn cleared(plan: &Plan, facts: &Facts, now: Timestamp, overridden: Option<&str>, is_shared: bool) -> Result<(), Failure> {
+    let mut refusals = if is_shared { Vec::new() } else { not_local(plan, &facts.catalog) };
     let mut overridable = Vec::new();
     for gate in &plan.body.takeoff {
         match gate {
@@ -116,7 +117,7 @@ fn not_local(plan: &Plan, catalog: &Catalog) -> Vec<Diagnostic> {
         .map(|name| {
             Diagnostic::error(Code(664), format!("environment {name} is shared, and this project has only a store of its own machine"))
                 .because("a lock in one clone is no lock: somebody else could change the same targets at the same time")
-                .hint("if only this machine ever changes it, say `local: true` for it in glidepath.yaml; a shared store comes with PostgreSQL")
+                .hint("if only this machine ever changes it, say `local: true` for it in glidepath.yaml; else let the project share a store: `store: env:GLIDEPATH_STORE` with a PostgreSQL address")
         })
         .collect()
 }

@@ -18,7 +18,7 @@ const WATCH_POLL: Duration = Duration::from_millis(150);
 
 /// `status [RUN]`.
 pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     if args.run.is_some() {
         let summary = world.find_run(args.run.as_deref()).await?;
         return show_one(&world, &summary, args.format).await;
@@ -33,13 +33,36 @@ pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failu
     }
     for run in &runs {
         output::data(&line(run));
-        say_if_deserted(&world, run).await?;
+        if world.shared.is_none() {
+            say_if_deserted(&world, run).await?;
+        }
     }
+    say_nodes(&world).await?;
     Ok(Exit::Done)
+}
+
+/// Says which nodes fly the runs of a shared store.
+async fn say_nodes(world: &World) -> Result<(), Failure> {
+    let Some(nodes) = world.store.nodes().await? else { return Ok(()) };
+    if nodes.is_empty() {
+        output::say("warning: no node flies the runs of this store; nothing acts on them, not even their hold limits");
+        output::say("  hint: `glidepath node` starts one, where the project's files and its targets are");
+    }
+    for node in nodes {
+        let draining = if node.is_draining { ", hands them over and leaves" } else { "" };
+        output::say(&format!(
+            "node {}: {} runs{draining}; its lease ends at {} if it is not renewed",
+            node.name, node.runs, node.lease_until
+        ));
+    }
+    Ok(())
 }
 
 /// Says so when nobody flies a live run: nothing acts on it, not even its hold limit, until somebody takes it over.
 async fn say_if_deserted(world: &World, run: &RunSummary) -> Result<(), Failure> {
+    if world.shared.is_some() {
+        return if run.has_work() { say_nodes(world).await } else { Ok(()) };
+    }
     if world.is_deserted(run).await? {
         let id = &run.run;
         if !run.status.is_live() {
@@ -97,14 +120,14 @@ fn fold(run: &RunId, dossier: &Dossier) -> Result<RunState, Failure> {
 
 /// `card [RUN]`.
 pub(crate) async fn card(root: &Path, args: &CardArgs) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let summary = world.find_run(args.run.as_deref()).await?;
     show_one(&world, &summary, Form::Human).await
 }
 
 /// `logs [RUN] [--step STEP]`.
 pub(crate) async fn logs(root: &Path, args: &LogsArgs) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let summary = world.find_run(args.run.as_deref()).await?;
     let dossier = world.dossier(&summary).await?;
     for recorded in dossier.events {
@@ -171,7 +194,7 @@ fn show_output(world: &World, run: &RunId, step: &str) {
 
 /// `history [RUN]`.
 pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let Some(wanted) = args.run.as_deref() else {
         let runs: Vec<_> = world.store.runs(false, RUNS_MAX).await?.into_iter().filter(|r| !r.status.is_live()).collect();
         if args.format == PlanForm::Json {
@@ -199,7 +222,7 @@ pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Fai
 
 /// `watch [RUN]`: follows the journal without flying anything.
 pub(crate) async fn watch(root: &Path, args: &WatchArgs) -> Result<Exit, Failure> {
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let summary = world.find_run(args.run.as_deref()).await?;
     let dossier = world.dossier(&summary).await?;
     let view = Arc::new(View::new(summary.run.clone(), args.format).with_facts(dossier.facts));

@@ -43,9 +43,9 @@ pub(crate) fn run(root: &Path, args: &ValidateArgs) -> Result<Exit, Failure> {
 }
 
 fn observe(root: &Path, catalog: &glidepath_model::Catalog) -> Result<Facts, Failure> {
-    let world = World::open(root)?;
-    let scope: Vec<_> = catalog.targets.keys().cloned().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let world = runtime.block_on(World::open(root))?;
+    let scope: Vec<_> = catalog.targets.keys().cloned().collect();
     let collector = world.collector();
     let facts = runtime.block_on(collector.collect(catalog, &scope, Lessons::default(), BTreeMap::new()));
     let _ = std::fs::remove_dir_all(&collector.scratch);

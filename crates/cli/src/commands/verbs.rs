@@ -28,7 +28,7 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
             format!("`glidepath {verb} RUN --reason \"...\"`; it is journaled"),
         ));
     }
-    let world = World::open(root)?;
+    let world = World::open(root).await?;
     let summary = world.find_run(args.run.as_deref()).await?;
     if matches!(verb, Verb::Rollback | Verb::Abort) {
         nothing_newer_stays(&world, &summary).await?;
@@ -41,6 +41,7 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
         reason: args.reason.clone(),
         at: world.clock.now(),
     };
+    world.someone_flies().await?;
     let is_deserted = world.is_deserted(&summary).await?;
     if is_deserted && verb == Verb::Resume && matches!(summary.status, RunStatus::Flying | RunStatus::RollingBack) {
         // It was never paused: all it lacks is somebody who flies it.
@@ -69,10 +70,12 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
             }
             Err(flight::verb_refused(&summary.run, answer.line))
         }
-        // Nobody owns the runs: this process does, until the run ends or rests.
+        // Nobody owns the runs: this process does, until the run ends or rests. A shared store has nodes for that.
         Err(_) => {
-            if summary.ended_at.is_none() {
-                output::say(&format!("Nobody flies {}; this process takes it over.", summary.run));
+            match &world.shared {
+                Some(_) => output::say(&format!("No node has answered yet; what becomes of {} is shown as it comes.", summary.run)),
+                None if summary.ended_at.is_none() => output::say(&format!("Nobody flies {}; this process takes it over.", summary.run)),
+                None => {}
             }
             let exit = flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await?;
             // Going back is what was asked for here, so that having gone back is success.

@@ -4,7 +4,7 @@ use crate::limits::WAKE_AGAIN_AFTER;
 use glidepath_engine::{Effect, EngineError, Input, RunState};
 use glidepath_model::event::{AttemptRef, Outcome};
 use glidepath_model::request::Request;
-use glidepath_model::{Event, Millis, Plan, Recorded, RunId, TargetName, Timestamp};
+use glidepath_model::{Event, Millis, Plan, PlanBody, Recorded, RunId, TargetName, Timestamp};
 use glidepath_ports::store::{Answer, StreamAppend};
 use glidepath_ports::{CancelToken, StoreError};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -155,6 +155,17 @@ impl Flight {
         !self.state.status().is_live() && !self.state.is_observing() && self.is_quiet() && self.at_work.is_empty()
     }
 
+    /// Whether nothing of it happens in this process: another owner may go on from the journal alone.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.is_quiet() && self.at_work.is_empty()
+    }
+
+    /// Takes back what waits to be decided, so that whoever waits for it learns that it will not be.
+    pub(crate) fn forsake(&mut self) {
+        self.inbox.clear();
+        self.committing = None;
+    }
+
     /// Whether an attempt is at work that no other owner could account for.
     pub(crate) fn has_unadoptable_work(&self) -> bool {
         self.at_work.values().any(|work| !work.is_adoptable)
@@ -177,6 +188,15 @@ impl Flight {
 
     /// Decides on everything that waits. `None` when nothing waits or a commit is under way.
     pub(crate) fn decide(&mut self, now: Timestamp) -> Option<Commit> {
+        self.decide_by(glidepath_engine::decide, now)
+    }
+
+    /// Records everything that waits and leaves what follows to the next owner.
+    pub(crate) fn record(&mut self, now: Timestamp) -> Option<Commit> {
+        self.decide_by(glidepath_engine::record, now)
+    }
+
+    fn decide_by(&mut self, decide: fn(&PlanBody, &mut RunState, Input, Timestamp) -> Vec<Event>, now: Timestamp) -> Option<Commit> {
         if !self.has_work() {
             return None;
         }
@@ -184,7 +204,7 @@ impl Flight {
         let expected_seq = self.state.seq;
         let (mut events, mut then) = (Vec::new(), Vec::new());
         for (input, follows) in std::mem::take(&mut self.inbox) {
-            let decided = glidepath_engine::decide(&self.plan.body, &mut self.state, input, at);
+            let decided = decide(&self.plan.body, &mut self.state, input, at);
             then.push(follows.after(decided.first()));
             decided.iter().for_each(|event| self.remember_request(event));
             events.extend(decided);

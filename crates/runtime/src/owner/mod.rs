@@ -37,6 +37,7 @@ mod airspace;
 mod commit;
 mod fleet;
 mod flight;
+mod node;
 mod submissions;
 mod taking;
 
@@ -57,7 +58,9 @@ use glidepath_model::{Plan, PlanId, RunId, StepId, TargetName, Timestamp};
 use glidepath_ports::store::Lease;
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{BoxFuture, CancelToken, Ownership, ProcessJournal, StoreError};
+use node::{TakenRun, take_continuously};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use submissions::{answer_patiently, poll_submissions};
@@ -75,6 +78,8 @@ pub(crate) enum Message {
     Window(RunId, WindowAnswer),
     /// Other processes ask.
     Submissions(Vec<(u64, Submission)>),
+    /// A free run was taken.
+    Taken(TakenRun),
 }
 
 /// A run whose journal cannot be followed: it is left alone and keeps its targets.
@@ -92,6 +97,8 @@ pub(crate) struct Owner<'a> {
     /// How long the store may fail while nothing is exposed.
     patience: Duration,
     flights: Fleet,
+    /// How many there are, for the task that takes more.
+    flown: Arc<AtomicUsize>,
     /// Plans of flights: many runs may fly the same.
     plans: BTreeMap<PlanId, Weak<Plan>>,
     broken: BTreeMap<RunId, BrokenRun>,
@@ -139,6 +146,7 @@ impl<'a> Owner<'a> {
             epoch: ownership.epoch,
             patience,
             flights: Fleet::default(),
+            flown: Arc::default(),
             plans: BTreeMap::new(),
             broken: BTreeMap::new(),
             inbox,
@@ -160,14 +168,24 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Whether this is one of the nodes of a shared store, whose ownership is a lease.
-    fn is_node(&self) -> bool {
-        self.lease.remaining().is_some()
-    }
-
     /// Flies until told otherwise.
     pub(crate) async fn fly(mut self, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
-        self.take_over().await?;
+        let end = self.fly_until(until, cancel).await;
+        if let (Err(error), true) = (&end, self.is_node()) {
+            self.stop_acting(error).await;
+        }
+        end
+    }
+
+    async fn fly_until(&mut self, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
+        if self.is_node() {
+            let (store, flown) = (self.deps.store.clone(), self.flown.clone());
+            self.background.spawn(take_continuously(store, self.epoch, flown, self.to_inbox.clone()));
+        } else {
+            self.take_over().await?;
+        }
+        let lease = self.lease;
+        let mut lost = lease.lost();
         self.background.spawn(poll_submissions(self.deps.store.clone(), self.epoch, self.submitted.clone(), self.to_inbox.clone()));
         let mut ticks = interval(STORE_POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -176,8 +194,12 @@ impl<'a> Owner<'a> {
             self.decide_touched();
             self.hand_over_cards();
             if self.is_reached(until) {
-                self.drain().await?;
+                self.leave().await?;
                 return Ok(FlightEnd::Reached);
+            }
+            if lease.is_draining() {
+                self.leave().await?;
+                return Ok(FlightEnd::Interrupted);
             }
             let clock = self.deps.clock.clone();
             let next_wake = self.flights.next_wake();
@@ -187,8 +209,9 @@ impl<'a> Owner<'a> {
                 Some(message) = self.inbox.recv() => self.take_message(message).await?,
                 () = clock.sleep_until(next_wake.unwrap_or(Timestamp::EPOCH)), if next_wake.is_some() => self.wake_due(),
                 _ = ticks.tick() => self.tick(),
+                () = &mut lost => return Err(RuntimeError::LeaseOver { mine: self.epoch }),
                 () = cancel.cancelled() => {
-                    self.drain().await?;
+                    self.leave().await?;
                     return Ok(FlightEnd::Interrupted);
                 }
             }
@@ -199,6 +222,11 @@ impl<'a> Owner<'a> {
                 self.in_hand.remove(&answered.unwrap_or_default());
             }
         }
+    }
+
+    /// Leaves the runs to whoever comes next.
+    async fn leave(&mut self) -> Result<(), RuntimeError> {
+        if self.is_node() { self.hand_over().await } else { self.drain().await }
     }
 
     fn is_reached(&self, until: &Until) -> bool {
@@ -277,6 +305,7 @@ impl<'a> Owner<'a> {
         }
         self.deps.observer.committed(&flight.plan, &flight.state, &events);
         self.cards.changed(run);
+        self.may_act()?;
         self.follow_up(run, then);
         for effect in effects {
             self.dispatch(run, effect);
@@ -361,6 +390,7 @@ impl<'a> Owner<'a> {
                 }
                 self.has_read_submissions = true;
             }
+            Message::Taken(taken) => self.fly_free_run(taken).await?,
         }
         Ok(())
     }
@@ -433,6 +463,7 @@ impl<'a> Owner<'a> {
     }
 
     fn tick(&mut self) {
+        self.flown.store(self.flights.len(), Ordering::Relaxed);
         self.ask_windows_when_due();
         self.wake_due();
     }

@@ -22,15 +22,7 @@ impl Owner<'_> {
         let with_work = self.deps.store.runs(true, usize::MAX).await?;
         for summary in with_work.into_iter().filter(|summary| taken.contains(&summary.run)) {
             match self.load(&summary.run).await {
-                Ok(flight) => {
-                    let plan = flight.plan.clone();
-                    let window = match flight.state.ended.is_none() {
-                        true => self.window_at(&plan, self.deps.clock.now()).await,
-                        false => None,
-                    };
-                    self.flights.insert(summary.run.clone(), flight);
-                    self.account_for(&summary.run, window);
-                }
+                Ok(flight) => self.fly_loaded(summary.run.clone(), flight).await,
                 Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
                     self.keep_broken(&summary.run, summary.targets, &reason);
                 }
@@ -38,6 +30,17 @@ impl Owner<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Goes on with a run that another owner left.
+    pub(super) async fn fly_loaded(&mut self, run: RunId, flight: Flight) {
+        let plan = flight.plan.clone();
+        let window = match flight.state.ended.is_none() {
+            true => self.window_at(&plan, self.deps.clock.now()).await,
+            false => None,
+        };
+        self.flights.insert(run.clone(), flight);
+        self.account_for(&run, window);
     }
 
     async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
@@ -230,12 +233,10 @@ impl Owner<'_> {
     /// Goes on with a run that was taken for a request. Another node may have appended to it between the look at it and the taking.
     async fn fly_taken(&mut self, run: &RunId, seen: Flight) -> Result<(), RuntimeError> {
         let flight = if self.is_node() { self.load(run).await? } else { seen };
-        let has_work = flight.state.status().is_live() || flight.state.is_observing();
-        let plan = flight.plan.clone();
-        self.flights.insert(run.clone(), flight);
-        if has_work {
-            let window = self.window_at(&plan, self.deps.clock.now()).await;
-            self.account_for(run, window);
+        if flight.state.status().is_live() || flight.state.is_observing() {
+            self.fly_loaded(run.clone(), flight).await;
+        } else {
+            self.flights.insert(run.clone(), flight);
         }
         Ok(())
     }

@@ -57,9 +57,10 @@ fn other(place: &str, found: i64) -> StoreError {
 }
 
 async fn look(client: &Client, place: &str) -> Result<Found, Fault> {
-    let table = format!("{SCHEMA}.version");
-    if client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get::<_, bool>(0)? {
-        let row = client.query_one(&format!("SELECT version, oldest FROM {table}"), &[]).await?;
+    // Asked of the catalog itself: `to_regclass` may answer from what this session saw before it waited for a lock.
+    let there = "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = 'version')";
+    if client.query_one(there, &[&SCHEMA]).await?.try_get::<_, bool>(0)? {
+        let row = client.query_one(&format!("SELECT version, oldest FROM {SCHEMA}.version"), &[]).await?;
         let (version, oldest): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         return match version {
             found if found < VERSION => Ok(Found::Older(found)),
@@ -78,7 +79,8 @@ async fn migrate(client: &mut Client, place: &str) -> Result<(), Fault> {
     // Another program may have made the tables while this one waited for the lock.
     let Found::Older(found) = look(transaction.client(), place).await? else { return Ok(()) };
     // A user who may use an existing schema need not be allowed to make one.
-    if !transaction.query_one("SELECT to_regnamespace($1) IS NOT NULL", &[&SCHEMA]).await?.try_get::<_, bool>(0)? {
+    let there = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
+    if !transaction.query_one(there, &[&SCHEMA]).await?.try_get::<_, bool>(0)? {
         transaction.batch_execute(&format!("CREATE SCHEMA {SCHEMA}")).await?;
     }
     for (version, step, oldest) in STEPS.iter().filter(|(version, ..)| *version > found) {

@@ -346,6 +346,24 @@ async fn what_was_acknowledged_survives_the_death_of_the_database() {
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
 }
 
+/// Whoever comes first makes the tables; the others find them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_may_open_a_new_database_at_the_same_moment() {
+    const OPENERS: usize = 8;
+    let server = Postgres::start();
+    for round in 0..5 {
+        let url = server.database(&format!("round{round}"));
+        let mut openers = tokio::task::JoinSet::new();
+        for number in 0..OPENERS {
+            let url = url.clone();
+            openers.spawn(async move { PostgresStore::open(&url, PostgresOptions::new(format!("node-{number}"))).await.map(drop) });
+        }
+        while let Some(opened) = openers.join_next().await {
+            assert_eq!(opened.unwrap(), Ok(()));
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_used_says_why_and_keeps_the_password_to_itself() {
     let mut server = Postgres::start_with_password("opensesame");

@@ -1,0 +1,210 @@
+//! Nodes of the real program on one PostgreSQL: killed, drained, cut off, and the database with them.
+
+use crate::harness::{PACE, Project, wait_for};
+use glidepath_model::event::Outcome;
+use glidepath_model::plan::Work;
+use glidepath_model::projection::RunStatus;
+use glidepath_model::request::Who;
+use glidepath_model::{Event, Millis, Plan, RunId, Timestamp};
+use glidepath_ports::Store;
+use glidepath_ports::store::Submission;
+use glidepath_store::{PostgresOptions, PostgresStore};
+use glidepath_testkit::plans::{chain_plan, whole_plan};
+use glidepath_testkit::servers::Postgres;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// Names of the nodes.
+const NODES: [&str; 3] = ["one", "two", "three"];
+/// Runs that are flown while nodes and the database die.
+const RUNS: usize = 200;
+/// Steps of each run.
+const STEPS: usize = 5;
+/// Time between two deaths.
+const DEATH_EVERY: Duration = Duration::from_millis(2500);
+/// Longest time until all runs have landed.
+const LANDED_WITHIN: Duration = Duration::from_secs(240);
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
+}
+
+/// A plan whose steps write down their idempotency key, which is their whole effect, and then take a while.
+fn recording_plan() -> Plan {
+    let mut body = chain_plan("exec", STEPS);
+    (body.created_at, body.expires_at) = (now(), now().plus(Millis::from_mins(60)));
+    for step in &mut body.steps {
+        if let Work::Call(call) = &mut step.work {
+            call.input = json!({ "argv": ["sh", "-c", "echo \"$GLIDEPATH_IDEMPOTENCY_KEY\" >> effects.log; sleep 1"] });
+        }
+        step.validations.clear();
+    }
+    whole_plan(body)
+}
+
+/// A project that shares a store, whose address is in its environment.
+fn sharing(project: Project, server: &Postgres) -> Project {
+    let config =
+        project.read("glidepath.yaml").replace("spec:\n", "spec:\n  store: env:GLIDEPATH_STORE\n").replace("      local: true\n", "");
+    project.write("glidepath.yaml", &config);
+    project.with_variable("GLIDEPATH_STORE", &server.url())
+}
+
+fn start_node(project: &Project, name: &str) -> Child {
+    project.start(&["node", "--name", name, "--lease-seconds", "3"])
+}
+
+fn end(mut node: Child) {
+    node.kill().unwrap();
+    node.wait().unwrap();
+}
+
+/// What a run did, by its steps: effects by idempotency key, and how many attempts ended unknown.
+fn check_effects(events: &[Event], effects: &BTreeMap<String, usize>, run: &RunId) {
+    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
+    let mut keys = BTreeMap::new();
+    for event in events {
+        match event {
+            Event::AttemptStarted { attempt, .. } => {
+                keys.insert(attempt.step.to_string(), attempt.idempotency_key(run));
+            }
+            Event::AttemptEnded { attempt, outcome: Outcome::Unknown { .. }, .. } => {
+                *unknown.entry(attempt.step.to_string()).or_default() += 1
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(keys.len(), STEPS, "{run} began {} steps", keys.len());
+    for (step, key) in keys {
+        let (done, unsure) = (effects.get(&key).copied().unwrap_or_default(), unknown.get(&step).copied().unwrap_or_default());
+        assert!(done >= 1, "{run} {step} landed without its effect");
+        assert!(done <= 1 + unsure, "{run} {step} took effect {done} times, and {unsure} attempts had an unknown end");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
+    let mut server = Postgres::start();
+    let project = Project::empty();
+    project.pace(&PACE);
+    let project = sharing(project, &server);
+    let store = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    let plan = recording_plan();
+    store.save_plan(&plan, b"{}").await.unwrap();
+    let mut nodes: Vec<Child> = NODES.iter().map(|name| start_node(&project, name)).collect();
+    for number in 0..RUNS {
+        let who = Who { name: "pilot".to_owned(), known_by: "os-user".to_owned() };
+        let run = RunId::new(format!("run-{number:012}"));
+        store.submit(Submission::Start { plan: plan.id.clone(), run, who, at: now() }).await.unwrap();
+    }
+
+    let (begin, mut deaths) = (Instant::now(), 0);
+    let mut next_death = begin + DEATH_EVERY;
+    loop {
+        let runs = store.runs(false, RUNS * 2).await.unwrap_or_default();
+        if runs.len() == RUNS && runs.iter().all(|run| !run.status.is_live()) && deaths >= 6 {
+            break;
+        }
+        let told = || project.read("run.log").lines().rev().take(40).collect::<Vec<_>>().join("\n");
+        let live: Vec<_> =
+            runs.iter().filter(|run| run.status.is_live()).map(|run| format!("{} {} {}", run.run, run.status, run.now)).collect();
+        assert!(begin.elapsed() < LANDED_WITHIN, "{} of {RUNS} runs began, live: {live:#?}\n{}", runs.len(), told());
+        if Instant::now() >= next_death {
+            let victim = deaths % NODES.len();
+            let node = std::mem::replace(&mut nodes[victim], start_node(&project, NODES[victim]));
+            end(node);
+            deaths += 1;
+            if deaths == 2 || deaths == 5 {
+                server.crash();
+                server.start_again();
+            }
+            next_death = Instant::now() + DEATH_EVERY;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    let effects = project.read("effects.log").lines().fold(BTreeMap::new(), |mut counts: BTreeMap<String, usize>, key| {
+        *counts.entry(key.to_owned()).or_default() += 1;
+        counts
+    });
+    let mut owners = BTreeMap::new();
+    for summary in store.runs(false, RUNS * 2).await.unwrap() {
+        assert_eq!(summary.status, RunStatus::Ended(glidepath_model::event::RunEnd::Succeeded), "{}: {}", summary.run, summary.now);
+        let events: Vec<Event> = store.read_run(&summary.run, 0, 10_000).await.unwrap().into_iter().map(|r| r.event).collect();
+        check_effects(&events, &effects, &summary.run);
+        let takings = events.iter().filter(|event| matches!(event, Event::OwnerTook { .. })).count();
+        *owners.entry(takings).or_insert(0) += 1;
+    }
+    println!(
+        "{deaths} nodes died, runs by number of owners: {owners:?}, {} effects in {:?}",
+        effects.values().sum::<usize>(),
+        begin.elapsed()
+    );
+    assert_eq!(store.submissions_waiting().await.unwrap(), 0, "every start was answered");
+    project.ok(&["audit", "verify"], 0);
+    nodes.into_iter().for_each(end);
+}
+
+#[test]
+fn runs_of_a_shared_store_are_left_to_its_nodes_followed_and_turned_back_from_anywhere() {
+    let server = Postgres::start();
+    let project = Project::fleet(&["shop"], 2, 400);
+    let project = sharing(project, &server);
+    let nobody = project.ok(&["run", "upgrade", "--yes"], 3);
+    assert!(nobody.err.contains("GP0669") && nobody.err.contains("glidepath node"), "{}", nobody.err);
+    assert!(!project.path().join(".glidepath/glidepath.db").exists(), "nothing is kept beside the shared store");
+
+    let node = start_node(&project, "one");
+    wait_for("the node", || project.say(&["status"]).err.contains("node one: 0 runs"));
+    let landed = project.ok(&["run", "upgrade", "--yes"], 0);
+    assert!(
+        landed.out.contains("landed") || landed.err.contains("landed") || landed.out.contains("succeeded"),
+        "{}{}",
+        landed.out,
+        landed.err
+    );
+    assert_eq!(project.read("versions/shop-1").trim(), "2.0.0");
+    assert!(project.processes_of("__guard").is_empty(), "nodes stand in for each other; there is no guard");
+
+    // A second node of the same name is told so, and one of another name takes over when the first is asked to leave.
+    let twin = project.ok(&["node", "--name", "one", "--lease-seconds", "3"], 3);
+    assert!(twin.err.contains("GP0672"), "{}", twin.err);
+    let other = start_node(&project, "two");
+    wait_for("the other node", || project.say(&["status"]).err.contains("node two"));
+    let healthy = project.ok(&["doctor"], 0);
+    assert!(healthy.out.contains("one with 0 runs; two with 0 runs"), "{}", healthy.out);
+    let kept_elsewhere = project.ok(&["db", "check"], 2);
+    assert!(kept_elsewhere.err.contains("GP0674"), "{}", kept_elsewhere.err);
+    let several = project.ok(&["drain"], 2);
+    assert!(several.err.contains("one, two"), "{}", several.err);
+    let back = project.start(&["rollback", "--reason", "on second thoughts"]);
+    let drained = project.ok(&["drain", "one"], 0);
+    assert!(drained.err.contains("has left"), "{}", drained.err);
+    let mut node = node;
+    assert!(node.wait().unwrap().success(), "a node that was drained ends well");
+    drop(back);
+    wait_for("the way back", || project.read("versions/shop-1").trim() == "1.0.0" && !project.is_live());
+    end(other);
+}
+
+#[test]
+fn a_node_says_that_the_database_is_away_and_flies_on_by_itself_when_it_is_back() {
+    let mut server = Postgres::start();
+    let project = sharing(Project::fleet(&["shop"], 2, 1500), &server);
+    let node = start_node(&project, "one");
+    wait_for("the node", || project.say(&["status"]).err.contains("node one"));
+    let mut pilot = project.start(&["run", "upgrade", "--yes"]);
+    wait_for("the first deploy", || project.read("effects.log").contains("shop-1 2.0.0"));
+    server.crash();
+    wait_for("word of it", || project.read("run.log").contains("stopped what it was doing"));
+    server.start_again();
+    wait_for("landing", || project.read("versions/shop-2").trim() == "2.0.0" && !project.is_live());
+    assert!(pilot.wait().unwrap().success(), "{}", project.read("run.log"));
+    let events = project.events();
+    let takings = events.iter().filter(|event| event["event"]["kind"] == "ownerTook").count();
+    assert!(takings >= 2, "it joined again: {takings}");
+    end(node);
+}
