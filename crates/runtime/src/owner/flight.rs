@@ -127,7 +127,9 @@ impl Flight {
         let took_ms = began.map_or(Millis::ZERO, |since| now.since(since));
         let is_overdue = self.overdue.remove(&attempt);
         let input = (Input::AttemptEnded { attempt, outcome, took_ms }, Then::Nothing);
-        if is_overdue { self.inbox.push_front(input) } else { self.inbox.push_back(input) }
+        // Before everything else that waits, but for a jump of the clock: what follows from the result must not be dated by the old one.
+        let jumps = self.inbox.iter().take_while(|(input, _)| matches!(input, Input::ClockJumped { .. })).count();
+        if is_overdue { self.inbox.insert(jumps, input) } else { self.inbox.push_back(input) }
     }
 
     /// The journaled answer to a request, if it was taken before. The journal names the step that was found where the request named none, and
