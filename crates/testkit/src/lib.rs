@@ -7,6 +7,7 @@ pub mod faults;
 pub mod laws;
 pub mod plans;
 pub mod servers;
+pub mod sim;
 pub mod telemetry;
 pub mod world;
 

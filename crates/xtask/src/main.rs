@@ -1,4 +1,4 @@
-//! Development tasks of Glidepath: `cargo xtask test`, `tidy`, `codegen`, `bench`.
+//! Development tasks of Glidepath: `cargo xtask test`, `tidy`, `codegen`, `bench`, `sim`.
 //!
 //! `test` is the one gate: what it passes may be merged, and continuous integration runs nothing else.
 
@@ -9,6 +9,7 @@ mod codegen;
 mod demo;
 mod gate;
 mod programs;
+mod sim;
 mod tidy;
 mod workspace;
 
@@ -36,6 +37,8 @@ enum Task {
     },
     /// Measure
     Bench(bench::Arguments),
+    /// Simulate nodes, store and world in virtual time, from a seed
+    Sim(sim::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Codegen { check } => codegen::run(check),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Sim(arguments) => sim::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
