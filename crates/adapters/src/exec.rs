@@ -42,7 +42,7 @@ pub use record::captured_output;
 pub use supervise::supervise_main;
 
 use crate::descriptors;
-use crate::input::{TEXT_OUTPUT_BYTES_MAX, never, not_yet, quoted, read, shortened, time_left, unknown};
+use crate::input::{TEXT_OUTPUT_BYTES_MAX, never, not_yet, quoted, read, shortened, time_left, unknown, without_answer};
 use crate::process::{self, ProcessState, mark_of, state_of};
 use glidepath_model::action::ExecInput;
 use glidepath_model::event::{Outcome, ProcessMark};
@@ -152,7 +152,7 @@ impl Action for ExecAction {
     }
 
     fn run<'a>(&'a self, context: &'a ActionContext, input: &'a Value) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move { self.attempt(context, input).await.unwrap_or_else(|outcome| outcome) })
+        Box::pin(async move { self.attempt(context, input).await.unwrap_or_else(|outcome| without_answer(context, outcome)) })
     }
 
     fn adopt<'a>(&'a self, context: &'a ActionContext, input: &'a Value, process: &'a ProcessMark) -> BoxFuture<'a, Outcome> {
@@ -320,10 +320,12 @@ fn supervisor_name(mark: &ProcessMark) -> String {
 fn outcome(context: &ActionContext, input: &ExecInput, program: &str, ending: Ending) -> Outcome {
     let (exit_code, signal, stopped, took_ms, stdout, stderr) = match ending {
         Ending::NeverBegan => {
-            return not_yet(Code(554), format!("{program} was not begun: the owner of the run ended before it gave the go-ahead"));
+            let reason = format!("{program} was not begun: the owner of the run ended before it gave the go-ahead");
+            return without_answer(context, not_yet(Code(554), reason));
         }
-        Ending::CouldNotStart { code, reason, retryable: true } => return not_yet(code, reason),
-        Ending::CouldNotStart { code, reason, retryable: false } => return never(code, reason),
+        Ending::CouldNotStart { code, reason, retryable } => {
+            return without_answer(context, if retryable { not_yet(code, reason) } else { never(code, reason) });
+        }
         Ending::Ended { exit_code, signal, stopped, took_ms, stdout, stderr } => (exit_code, signal, stopped, took_ms, stdout, stderr),
     };
     let last_words = || {
@@ -352,7 +354,11 @@ fn outcome(context: &ActionContext, input: &ExecInput, program: &str, ending: En
                 },
             }
         }
-        (None, Some(code), _) => not_yet(Code(556), format!("{program} ended with exit code {code}{}", last_words())),
+        (None, Some(code), _) => {
+            let ended = not_yet(Code(556), format!("{program} ended with exit code {code}{}", last_words()));
+            // A command that is asked for a text answers by it alone; another one answers by its exit code.
+            if input.expect_text.is_some() { without_answer(context, ended) } else { ended }
+        }
         (None, None, Some(signal)) => unknown(Code(559), format!("{program} was ended by signal {signal} after {took_ms}{}", last_words())),
         (None, None, None) => unknown(Code(559), format!("it could not be learnt how {program} ended")),
     }

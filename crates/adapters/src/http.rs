@@ -8,7 +8,7 @@
 //! sent and not answered: nobody knows. 503 and 501 are taken at their word. Redirects are followed for reading only.
 
 use crate::descriptors;
-use crate::input::{TEXT_OUTPUT_BYTES_MAX, chain, never, not_yet, quoted, read, shortened, time_left, unknown};
+use crate::input::{TEXT_OUTPUT_BYTES_MAX, chain, never, not_yet, quoted, read, shortened, time_left, unknown, without_answer};
 use glidepath_model::action::HttpInput;
 use glidepath_model::event::Outcome;
 use glidepath_model::{ActionDescriptor, Code};
@@ -88,21 +88,22 @@ impl Action for HttpAction {
 
 impl HttpAction {
     async fn attempt(&self, context: &ActionContext, input: &Value) -> Result<Outcome, Outcome> {
-        let input: HttpInput = read("http", input)?;
-        let request = request(context, &input)?;
+        let silent = |outcome| without_answer(context, outcome);
+        let input: HttpInput = read("http", input).map_err(silent)?;
+        let request = request(context, &input).map_err(silent)?;
         let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         let place = format!("{} {}", request.method(), shown_url(request.url()));
         let client = self.client(reads);
         let exchange = async {
-            let response = client.execute(request).await.map_err(|error| failed(&place, reads, &error.without_url()))?;
-            answer(&place, reads, &input, response).await
+            let response = client.execute(request).await.map_err(|error| silent(failed(&place, reads, &error.without_url())))?;
+            answer(context, &place, reads, &input, response).await
         };
         let (status, bytes) = tokio::select! {
             answered = exchange => answered?,
-            () = context.cancel.cancelled() => return Err(unanswered(&place, reads, "was stopped before its answer")),
-            () = tokio::time::sleep(time_left(context)) => return Err(unanswered(&place, reads, "had no answer at its deadline")),
+            () = context.cancel.cancelled() => return Err(silent(unanswered(&place, reads, "was stopped before its answer"))),
+            () = tokio::time::sleep(time_left(context)) => return Err(silent(unanswered(&place, reads, "had no answer at its deadline"))),
         };
-        let text = context.secrets.redact(&value_of(&place, &input, &bytes)?);
+        let text = context.secrets.redact(&value_of(&place, &input, &bytes).map_err(silent)?);
         match &input.expect_text {
             Some(expected) if *expected != text => {
                 Err(not_yet(Code(558), format!("{place} answered `{}`, `{}` was expected", quoted(&text), quoted(expected))))
@@ -177,7 +178,14 @@ fn unanswered(place: &str, reads: bool, how: &str) -> Outcome {
 }
 
 /// Status and body, when the status is the expected one.
-async fn answer(place: &str, reads: bool, input: &HttpInput, mut response: Response) -> Result<(u16, Vec<u8>), Outcome> {
+async fn answer(
+    context: &ActionContext,
+    place: &str,
+    reads: bool,
+    input: &HttpInput,
+    mut response: Response,
+) -> Result<(u16, Vec<u8>), Outcome> {
+    let silent = |outcome| without_answer(context, outcome);
     let status = response.status().as_u16();
     let mut bytes = Vec::new();
     loop {
@@ -187,10 +195,11 @@ async fn answer(place: &str, reads: bool, input: &HttpInput, mut response: Respo
             Ok(Some(_)) => {
                 // The status came whole, so what was asked for was done or not; only the answer is useless.
                 let text = format!("{place} answered {status} with more than {ANSWER_BYTES_MAX} bytes");
-                return Err(if reads || status != input.expect { never(Code(563), text) } else { unknown(Code(563), text) });
+                return Err(if reads || status != input.expect { silent(never(Code(563), text)) } else { unknown(Code(563), text) });
             }
             Err(error) => {
-                return Err(unanswered(place, reads, &format!("broke off in its answer {status}: {}", chain(&error.without_url()))));
+                let how = format!("broke off in its answer {status}: {}", chain(&error.without_url()));
+                return Err(silent(unanswered(place, reads, &how)));
             }
         }
     }
@@ -203,7 +212,9 @@ async fn answer(place: &str, reads: bool, input: &HttpInput, mut response: Respo
         input.expect,
         if said.is_empty() { String::new() } else { format!(": {said}") }
     );
-    Err(match status {
+    // Where no text is asked for, the status is the answer; but not one that says the server has none now.
+    let is_answer = input.expect_text.is_none() && !matches!(status, 408 | 425 | 429 | 500..=599);
+    let outcome = match status {
         501 | 503 => not_yet(Code(561), text),
         500..=599 if !reads => unknown(Code(561), format!("{text}; it may have had its effect")),
         408 | 425 | 429 | 500..=599 => not_yet(Code(561), text),
@@ -211,7 +222,8 @@ async fn answer(place: &str, reads: bool, input: &HttpInput, mut response: Respo
         _ if reads => not_yet(Code(561), text),
         200..=299 => unknown(Code(561), text),
         _ => never(Code(561), text),
-    })
+    };
+    Err(if is_answer { outcome } else { silent(outcome) })
 }
 
 /// The value at the pointer, or the trimmed body.

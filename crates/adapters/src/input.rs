@@ -1,6 +1,6 @@
 //! Reading an action's input, and the outcomes that all actions share.
 
-use glidepath_model::event::Outcome;
+use glidepath_model::event::{Direction, Outcome};
 use glidepath_model::{Code, Timestamp};
 use glidepath_ports::ActionContext;
 use serde::de::DeserializeOwned;
@@ -32,6 +32,16 @@ pub(crate) fn not_yet(code: Code, reason: impl AsRef<str>) -> Outcome {
 /// Nobody knows.
 pub(crate) fn unknown(code: Code, reason: impl AsRef<str>) -> Outcome {
     Outcome::Unknown { reason: coded(code, reason) }
+}
+
+/// What became of a probe that got no answer to its question: nobody knows. Taken as "not done", it would have a step done twice, or
+/// count one as undone that is still in place. Everything but probes keeps its outcome.
+pub(crate) fn without_answer(context: &ActionContext, outcome: Outcome) -> Outcome {
+    let probes = matches!(context.attempt.direction, Direction::Probe | Direction::ProbeUndo);
+    match outcome {
+        Outcome::NotDone { reason, .. } if probes => Outcome::Unknown { reason },
+        other => other,
+    }
 }
 
 /// A sentence with its code behind it.

@@ -6,7 +6,9 @@
 //!
 //! Only the work journals its processes. Validations and probes read; a new owner repeats them instead of adopting them.
 
-use crate::limits::{ATTEMPT_GRACE, ATTEMPTS_AT_ONCE_MAX, VALIDATION_CALL_MAX, VALIDATION_PAUSE_FIRST, VALIDATION_PAUSE_MAX};
+use crate::limits::{
+    ATTEMPT_GRACE, ATTEMPTS_AT_ONCE_MAX, PROBE_ANSWER_MAX, VALIDATION_CALL_MAX, VALIDATION_PAUSE_FIRST, VALIDATION_PAUSE_MAX,
+};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError};
@@ -104,7 +106,10 @@ impl CallRunner {
             Ok(context) => context,
             Err(outcome) => return outcome,
         };
-        let outcome = self.call(&job.call, &context, job.adopt.as_ref()).await;
+        let outcome = match job.attempt.direction {
+            Direction::Probe | Direction::ProbeUndo => self.ask_until_answered(job, &context).await,
+            Direction::Do | Direction::Undo | Direction::Safety => self.call(&job.call, &context, job.adopt.as_ref()).await,
+        };
         match outcome {
             Outcome::Done { .. } if !job.validations.is_empty() => match self.validate(job, &cancel).await {
                 Ok(()) => outcome,
@@ -112,6 +117,22 @@ impl CallRunner {
             },
             Outcome::Done { .. } | Outcome::NotDone { .. } | Outcome::Unknown { .. } => outcome,
         }
+    }
+
+    /// Repeats a probe that gets no answer for a while: a host that was just restarted cannot say yet what it runs.
+    async fn ask_until_answered(&self, job: &AttemptJob, context: &ActionContext) -> Outcome {
+        let give_up_at = job.deadline.min(self.clock.now().plus(PROBE_ANSWER_MAX));
+        let mut pause = VALIDATION_PAUSE_FIRST;
+        let mut outcome = self.call(&job.call, context, job.adopt.as_ref()).await;
+        while matches!(outcome, Outcome::Unknown { .. }) && self.clock.now() < give_up_at {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = context.cancel.cancelled() => return outcome,
+            }
+            pause = (pause * 2).min(VALIDATION_PAUSE_MAX);
+            outcome = self.call(&job.call, context, None).await;
+        }
+        outcome
     }
 
     /// Repeats each validation until it passes or the deadline is reached.

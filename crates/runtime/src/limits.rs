@@ -63,6 +63,9 @@ pub const VALIDATION_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait between two tries of a validation.
 pub const VALIDATION_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// A probe that gets no answer is repeated for this long at most; then nobody knows.
+pub const PROBE_ANSWER_MAX: Millis = Millis::from_secs(30);
+
 /// One try of a validation may take this long at most.
 pub const VALIDATION_CALL_MAX: Millis = Millis::from_secs(30);
 

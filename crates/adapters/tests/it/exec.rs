@@ -1,9 +1,9 @@
 //! `exec` with real processes: whatever hangs, forks or dies, the outcome is what happened.
 
-use crate::support::{Attempt, Journal, assert_told, eventually, number_in, told};
+use crate::support::{Attempt, Journal, WAIT_MAX, assert_told, eventually, number_in, told};
 use glidepath_adapters::process::{ProcessState, mark_of, state_of};
 use glidepath_adapters::{ExecAction, Supervisor};
-use glidepath_model::event::{Outcome, ProcessMark};
+use glidepath_model::event::{Direction, Outcome, ProcessMark};
 use glidepath_ports::Action;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -88,6 +88,24 @@ async fn an_outcome_says_what_became_of_the_command() {
         let outcome = run(&attempt, &input).await;
         let (told_kind, words) = told(&outcome);
         assert!(told_kind == kind && words.contains(part), "{input}: expected {kind} with `{part}`, got {told_kind}: {words}");
+    }
+}
+
+/// Only an answer may say that a step was not done, or is not in place any more.
+#[tokio::test]
+async fn a_probe_without_an_answer_says_nothing() {
+    let cases = [
+        (json!({"argv": ["echo", "4.10"], "expectText": "4.10"}), "done"),
+        (json!({"argv": ["echo", "4.9"], "expectText": "4.10"}), "not-done"),
+        (json!({"argv": ["sh", "-c", "echo 4.9; exit 7"], "expectText": "4.10"}), "unknown"),
+        (json!({"argv": ["false"]}), "not-done"),
+        (json!({"argv": ["/no/such/probe"]}), "unknown"),
+    ];
+    for (input, kind) in cases {
+        let mut attempt = Attempt::new(WAIT_MAX);
+        attempt.context.attempt.direction = Direction::ProbeUndo;
+        let (told_kind, words) = told(&run(&attempt, &input).await);
+        assert_eq!(told_kind, kind, "{input}: {words}");
     }
 }
 

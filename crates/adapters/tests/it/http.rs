@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Redirect;
 use axum::routing::{any, get};
 use glidepath_adapters::HttpAction;
+use glidepath_model::event::Direction;
 use glidepath_ports::Action;
 use glidepath_testkit::servers::free_port;
 use serde_json::{Value, json};
@@ -78,6 +79,32 @@ async fn an_outcome_says_what_the_answer_means() {
             told_kind == kind && words.contains(part) && !words.contains("hunter2"),
             "{input}: expected {kind} with `{part}`, got {told_kind}: {words}"
         );
+    }
+}
+
+/// Only an answer may say that a step was not done, or is not in place any more.
+#[tokio::test]
+async fn a_probe_without_an_answer_says_nothing() {
+    let port = server().await;
+    let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    let cases = [
+        (json!({"url": at("/version"), "pointer": "/version", "expectText": "4.10"}), "done"),
+        (json!({"url": at("/version"), "pointer": "/version", "expectText": "4.1"}), "not-done"),
+        (json!({"url": at("/status/404")}), "not-done"),
+        (json!({"url": at("/status/404"), "expectText": "4.10"}), "unknown"),
+        (json!({"url": at("/status/503")}), "unknown"),
+        (json!({"url": at("/version"), "pointer": "/nothing", "expectText": "4.10"}), "unknown"),
+        (json!({"url": at("/slow")}), "unknown"),
+        (json!({"url": format!("http://127.0.0.1:{}/", free_port())}), "unknown"),
+        (json!({"url": at("/"), "secretHeaders": {"Authorization": "file:absent"}}), "unknown"),
+    ];
+    for direction in [Direction::Probe, Direction::ProbeUndo] {
+        for (input, kind) in &cases {
+            let mut attempt = Attempt::new(if input["url"] == at("/slow") { Duration::from_millis(700) } else { WAIT_MAX });
+            attempt.context.attempt.direction = direction;
+            let (told_kind, words) = told(&HttpAction::new().run(&attempt.context, input).await);
+            assert_eq!(told_kind, *kind, "{direction} {input}: {words}");
+        }
     }
 }
 
