@@ -20,6 +20,8 @@
 //!   unknown. Between the start of the command and that file lie microseconds in which a killed supervisor would leave
 //!   a command behind that nobody can name.
 //! - The machine restarts: everything has ended, and without a record the outcome is unknown.
+//! - The owner is a node of a shared store and its lease is not renewed, because it died or is cut off: the supervisor reads that in the
+//!   file of its order and ends the command, before another node, perhaps on another machine, may begin it anew.
 //!
 //! # What an ending means
 //!
@@ -201,7 +203,8 @@ fn order(context: &ActionContext, input: &ExecInput) -> Result<Order, Outcome> {
     if left.is_zero() || context.cancel.is_cancelled() {
         return Err(not_yet(Code(557), "the attempt's time was over before the command was begun"));
     }
-    Ok(Order { argv, env, secret_env, cwd, time_left_ms: Millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX)) })
+    let time_left_ms = Millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+    Ok(Order { argv, env, secret_env, cwd, time_left_ms, work_time_file: context.processes.work_time_file() })
 }
 
 /// Sends the order; false when it cannot have arrived whole.
@@ -284,9 +287,10 @@ async fn conclude(context: &ActionContext, input: &ExecInput, mark: &ProcessMark
     let program = if input.shell { "the shell command".to_owned() } else { format!("`{}`", quoted(program)) };
     match record {
         Some(record) => outcome(context, input, &program, record.ending),
-        None if state_of(mark) == ProcessState::OtherBoot => {
-            unknown(Code(559), format!("the machine was restarted while {program} ran, and it left no record of its end"))
-        }
+        None if state_of(mark) == ProcessState::OtherBoot => unknown(
+            Code(559),
+            format!("{program} ran on another machine, or this one was restarted since, and it left no record of its end here"),
+        ),
         None => {
             end_leftovers(context, mark).await;
             unknown(Code(559), format!("the supervisor of {program} ended without a record; what was left of the command was ended"))
@@ -340,6 +344,10 @@ fn outcome(context: &ActionContext, input: &ExecInput, program: &str, ending: En
         (Some(Stopped::Asked), _, _) => {
             unknown(Code(557), format!("{program} was stopped after {took_ms}; its process group was ended{}", last_words()))
         }
+        (Some(Stopped::LeaseOver), _, _) => unknown(
+            Code(557),
+            format!("{program} was ended after {took_ms}, because the lease of the node that started it was over{}", last_words()),
+        ),
         (None, Some(0), _) => {
             let whole = context.secrets.redact(stdout.text.trim());
             match &input.expect_text {

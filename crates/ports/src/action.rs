@@ -64,6 +64,12 @@ pub struct ActionContext {
 pub trait ProcessJournal: Send + Sync {
     /// Returns when the process is journaled; on an error the process must not begin.
     fn started(&self, attempt: &AttemptRef, process: ProcessMark) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// The file that says until when processes may work, as a `WorkTime`; `None` when they may work until their deadline, whatever
+    /// becomes of their owner.
+    fn work_time_file(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// Takes lines of output.

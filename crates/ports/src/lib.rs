@@ -9,6 +9,7 @@ pub mod airspace;
 pub mod cancel;
 pub mod store;
 pub mod telemetry;
+pub mod worktime;
 pub mod world;
 
 pub use action::{Action, ActionContext, ProcessJournal, ProgressSink};
@@ -16,6 +17,7 @@ pub use airspace::{Airspace, AirspaceError};
 pub use cancel::CancelToken;
 pub use store::{Ownership, Store, StoreError};
 pub use telemetry::{CounterReading, Telemetry, TelemetryError};
+pub use worktime::WorkTime;
 pub use world::{Clock, Notifier, SecretError, Secrets};
 
 /// A boxed future that can be sent between threads.

@@ -109,6 +109,11 @@ pub trait Lease: Send + Sync {
         None
     }
 
+    /// How much of the lease is left when `remaining` says that nothing is: the time for ending what is at work.
+    fn margin(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Waits until the owner must stop acting: the lease is lost, or so little of it is left that work has to be ended now.
     fn lost(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())

@@ -28,6 +28,9 @@ pub(crate) struct Order {
     pub(crate) secret_env: BTreeMap<String, String>,
     pub(crate) cwd: PathBuf,
     pub(crate) time_left_ms: Millis,
+    /// The file that says until when the command may work, where its owner has a lease.
+    #[serde(default)]
+    pub(crate) work_time_file: Option<PathBuf>,
 }
 
 /// What the supervisor leaves behind.
@@ -60,6 +63,8 @@ pub(crate) enum Stopped {
     Deadline,
     /// The supervisor was told to end (SIGTERM).
     Asked,
+    /// The lease of its owner was over.
+    LeaseOver,
 }
 
 /// Leaves the record so that a reader sees all of it or nothing, also after a power cut.

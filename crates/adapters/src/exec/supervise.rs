@@ -8,7 +8,9 @@ use crate::process;
 use crate::redaction::Redactor;
 use glidepath_model::event::ProcessMark;
 use glidepath_model::{Code, Millis};
+use glidepath_ports::WorkTime;
 use rustix::process::Signal;
+use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, BufRead, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
@@ -29,6 +31,9 @@ const ORDER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// How long the owner may take to read the last report; afterwards the record on disk has to do.
 const REPORT_MAX: Duration = Duration::from_secs(2);
+
+/// Between two looks at whether the lease of the owner was renewed.
+const WORK_TIME_LOOK: Duration = Duration::from_millis(250);
 
 /// Between two looks at whether a group is empty.
 const GROUP_LOOK: Duration = Duration::from_millis(20);
@@ -61,8 +66,16 @@ fn read_order() -> Option<Order> {
 async fn supervise(dir: &Path, supervisor: ProcessMark, order: Order) -> ExitCode {
     let reporter = Reporter::to_owner();
     let redactor = Redactor::new(order.secret_env.values().map(String::as_str));
-    let (ending, drains) = match start(&order, &supervisor) {
-        Ok((child, asked)) => fly(dir, child, asked, order.time_left_ms.to_std(), &redactor, &reporter).await,
+    let begun = match time_to_end(order.work_time_file.as_deref()) {
+        Some(_) => Err(Ending::CouldNotStart {
+            code: Code(557),
+            reason: "the lease of the node was over before the command was begun".to_owned(),
+            retryable: true,
+        }),
+        None => start(&order, &supervisor),
+    };
+    let (ending, drains) = match begun {
+        Ok((child, asked)) => fly(dir, child, asked, &order, &redactor, &reporter).await,
         Err(could_not_start) => (could_not_start, Vec::new()),
     };
     let record = Record { supervisor, ending };
@@ -119,11 +132,11 @@ async fn fly(
     dir: &Path,
     mut child: Child,
     mut asked: SignalStream,
-    time_left: Duration,
+    order: &Order,
     redactor: &Redactor,
     reporter: &Arc<Reporter>,
 ) -> (Ending, Vec<JoinHandle<()>>) {
-    let began = Instant::now();
+    let (began, time_left) = (Instant::now(), order.time_left_ms.to_std());
     let group = child.id().unwrap_or(0);
     if let Ok(mark) = process::mark_of(group) {
         // A full disk must not keep an undo from running; the file only helps when this supervisor is killed.
@@ -137,6 +150,7 @@ async fn fly(
     let (status, stopped) = tokio::select! {
         status = child.wait() => (status.ok(), None),
         _ = asked.recv() => (end_group(&mut child, group, grace).await, Some(Stopped::Asked)),
+        grace = work_time_over(order.work_time_file.as_deref()) => (end_group(&mut child, group, grace).await, Some(Stopped::LeaseOver)),
         () = tokio::time::sleep(time_left - grace) => (end_group(&mut child, group, grace).await, Some(Stopped::Deadline)),
     };
     settle(&[&stdout, &stderr], &moved).await;
@@ -149,6 +163,31 @@ async fn fly(
         stderr: captured(&stderr),
     };
     (ending, vec![stdout_drain, stderr_drain])
+}
+
+/// Waits until the owner's lease is over; gives how long the command may take to end.
+async fn work_time_over(file: Option<&Path>) -> Duration {
+    loop {
+        match time_to_end(file) {
+            Some(grace) => return grace,
+            None => tokio::time::sleep(WORK_TIME_LOOK).await,
+        }
+    }
+}
+
+/// How long the command may still take to end, when its owner's lease is over; `None` while it may work.
+fn time_to_end(file: Option<&Path>) -> Option<Duration> {
+    let file = file?;
+    // A file that is gone or cannot be understood says that nobody vouches for the command any more.
+    let Some(time) = std::fs::read_to_string(file).ok().as_deref().and_then(WorkTime::from_text) else { return Some(GRACE_MAX / 2) };
+    let now = since_boot();
+    (now >= time.stop_at).then(|| time.gone_by.saturating_sub(now).min(GRACE_MAX))
+}
+
+/// Time since the machine was started, its sleep included.
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// Ends the whole group: asks it, gives it `grace`, then kills what is left of it. The group's number cannot belong

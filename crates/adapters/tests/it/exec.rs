@@ -4,7 +4,7 @@ use crate::support::{Attempt, Journal, WAIT_MAX, assert_told, eventually, number
 use glidepath_adapters::process::{ProcessState, mark_of, state_of};
 use glidepath_adapters::{ExecAction, Supervisor};
 use glidepath_model::event::{Direction, Outcome, ProcessMark};
-use glidepath_ports::Action;
+use glidepath_ports::{Action, WorkTime};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -275,6 +275,67 @@ async fn a_command_whose_owner_died_before_the_go_ahead_has_certainly_not_begun(
     abandon(&attempt, &input, || !recorder.marks.lock().unwrap().is_empty()).await;
     assert_told(&exec().adopt(&attempt.context, &input, &attempt.mark()).await, "not-done", "was not begun");
     assert!(!attempt.path("began").exists());
+}
+
+/// Until when work may go on, that long from now; a negative time lies in the past.
+fn write_work_time(attempt: &Attempt, millis_left: i64) {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let now = Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap());
+    let left = Duration::from_millis(millis_left.unsigned_abs());
+    let stop_at = if millis_left < 0 { now.saturating_sub(left) } else { now + left };
+    let time = WorkTime { stop_at, gone_by: stop_at + Duration::from_secs(1) };
+    // As a node does it, so that a reader never sees half a line.
+    attempt.write("lease.part", &time.to_text());
+    std::fs::rename(attempt.path("lease.part"), attempt.path("lease")).unwrap();
+}
+
+#[tokio::test]
+async fn a_command_works_while_the_lease_of_its_node_is_renewed() {
+    let attempt = Attempt::new(LONG);
+    *attempt.recorder.work_time.lock().unwrap() = Some(attempt.path("lease"));
+    write_work_time(&attempt, 600);
+    let command = shell("for i in 1 2 3 4 5 6; do sleep 0.3; done; echo through");
+    let renewed = async {
+        loop {
+            write_work_time(&attempt, 600);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::select! {
+        outcome = run(&attempt, &command) => assert_told(&outcome, "done", "through"),
+        () = renewed => {}
+    }
+}
+
+/// The owner is dead and renews nothing: another node may begin the step anew, so the command must be gone before.
+#[tokio::test]
+async fn a_command_ends_with_the_lease_of_its_node_though_nobody_is_there_to_end_it() {
+    for is_removed in [false, true] {
+        let attempt = Attempt::new(LONG);
+        *attempt.recorder.work_time.lock().unwrap() = Some(attempt.path("lease"));
+        write_work_time(&attempt, if is_removed { 60_000 } else { 800 });
+        // It does not end when it is asked to.
+        let command = shell("trap '' TERM; echo $$ > pid; while true; do sleep 0.1; done");
+        abandon(&attempt, &command, || attempt.path("pid").exists()).await;
+        let (pid, begin) = (number_in(&attempt.path("pid")).await, Instant::now());
+        if is_removed {
+            std::fs::remove_file(attempt.path("lease")).unwrap();
+        }
+        eventually("its end", || !alive(pid)).await;
+        assert!(begin.elapsed() < Duration::from_secs(6), "it went on for {:?}", begin.elapsed());
+        let mark = attempt.mark();
+        let outcome = exec().adopt(&attempt.context, &command, &mark).await;
+        assert_told(&outcome, "unknown", "the lease of the node that started it was over");
+    }
+}
+
+#[tokio::test]
+async fn a_command_does_not_begin_on_a_lease_that_is_over() {
+    let attempt = Attempt::new(LONG);
+    *attempt.recorder.work_time.lock().unwrap() = Some(attempt.path("lease"));
+    write_work_time(&attempt, -1);
+    assert_told(&run(&attempt, &shell("touch begun")).await, "not-done", "the lease of the node was over");
+    assert!(!attempt.path("begun").exists());
 }
 
 #[tokio::test]

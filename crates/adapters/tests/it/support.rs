@@ -4,7 +4,7 @@ use glidepath_adapters::EnvFileSecrets;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::{Millis, Timestamp};
 use glidepath_ports::{ActionContext, BoxFuture, CancelToken, ProcessJournal, ProgressSink, StoreError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -26,6 +26,8 @@ pub(crate) struct Recorder {
     journal: Journal,
     pub(crate) marks: Mutex<Vec<ProcessMark>>,
     pub(crate) lines: Mutex<Vec<String>>,
+    /// Where it says until when processes may work, if it does.
+    pub(crate) work_time: Mutex<Option<PathBuf>>,
 }
 
 impl ProcessJournal for Recorder {
@@ -38,6 +40,10 @@ impl ProcessJournal for Recorder {
                 Journal::Hangs => std::future::pending().await,
             }
         })
+    }
+
+    fn work_time_file(&self) -> Option<PathBuf> {
+        self.work_time.lock().unwrap().clone()
     }
 }
 
@@ -63,7 +69,7 @@ impl Attempt {
         let folder = tempfile::tempdir().unwrap();
         let attempt_dir = folder.path().join("attempt");
         std::fs::create_dir(&attempt_dir).unwrap();
-        let recorder = Arc::new(Recorder { journal, marks: Mutex::default(), lines: Mutex::default() });
+        let recorder = Arc::new(Recorder { journal, marks: Mutex::default(), lines: Mutex::default(), work_time: Mutex::default() });
         let attempt = AttemptRef { step: "production/payments/eu/deploy".into(), direction: Direction::Do, round: 0, number: 1 };
         let run = "run-000000000001".into();
         let context = ActionContext {

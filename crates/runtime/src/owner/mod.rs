@@ -40,6 +40,7 @@ mod flight;
 mod node;
 mod submissions;
 mod taking;
+mod worktime;
 
 use crate::calls::{AttemptJob, CallRunner};
 use crate::cards::CardDesk;
@@ -60,6 +61,7 @@ use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{BoxFuture, CancelToken, Ownership, ProcessJournal, StoreError};
 use node::{TakenRun, take_continuously};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -67,6 +69,7 @@ use submissions::{answer_patiently, poll_submissions};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use worktime::WorkTimeFile;
 
 /// What reaches the loop.
 pub(crate) enum Message {
@@ -97,6 +100,8 @@ pub(crate) struct Owner<'a> {
     /// How long the store may fail while nothing is exposed.
     patience: Duration,
     flights: Fleet,
+    /// Until when commands of this node may work.
+    work_time: Option<WorkTimeFile>,
     /// How many there are, for the task that takes more.
     flown: Arc<AtomicUsize>,
     /// Plans of flights: many runs may fly the same.
@@ -137,6 +142,7 @@ impl<'a> Owner<'a> {
     ) -> Self {
         let (to_inbox, inbox) = mpsc::channel(MESSAGES_MAX);
         let jumps = JumpWatch::new(deps.clock.now());
+        let work_time = ownership.lease.remaining().map(|_| WorkTimeFile::new(&deps.state_dir, ownership.epoch));
         let cards = CardDesk::open(deps.state_dir.clone(), deps.card_writer.clone(), deps.observer.clone());
         Self {
             deps,
@@ -146,6 +152,7 @@ impl<'a> Owner<'a> {
             epoch: ownership.epoch,
             patience,
             flights: Fleet::default(),
+            work_time,
             flown: Arc::default(),
             plans: BTreeMap::new(),
             broken: BTreeMap::new(),
@@ -184,6 +191,7 @@ impl<'a> Owner<'a> {
         } else {
             self.take_over().await?;
         }
+        self.renew_work_time();
         let lease = self.lease;
         let mut lost = lease.lost();
         self.background.spawn(poll_submissions(self.deps.store.clone(), self.epoch, self.submitted.clone(), self.to_inbox.clone()));
@@ -428,7 +436,11 @@ impl<'a> Owner<'a> {
         flight.at_work.insert(job.attempt.clone(), work);
         let (run, attempt) = (job.run.clone(), job.attempt.clone());
         let calls = self.calls.clone();
-        let processes = Arc::new(LoopProcesses { run: run.clone(), to_inbox: self.to_inbox.clone() });
+        let processes = Arc::new(LoopProcesses {
+            run: run.clone(),
+            to_inbox: self.to_inbox.clone(),
+            work_time: self.work_time.as_ref().map(|file| file.path().to_owned()),
+        });
         let task = self.attempts.spawn(async move {
             let outcome = calls.run_attempt(&job, processes, cancel).await;
             (job.run, job.attempt, outcome)
@@ -463,6 +475,7 @@ impl<'a> Owner<'a> {
     }
 
     fn tick(&mut self) {
+        self.renew_work_time();
         self.flown.store(self.flights.len(), Ordering::Relaxed);
         self.ask_windows_when_due();
         self.wake_due();
@@ -530,6 +543,7 @@ impl<'a> Owner<'a> {
 struct LoopProcesses {
     run: RunId,
     to_inbox: mpsc::Sender<Message>,
+    work_time: Option<PathBuf>,
 }
 
 impl ProcessJournal for LoopProcesses {
@@ -542,6 +556,10 @@ impl ProcessJournal for LoopProcesses {
             self.to_inbox.send(message).await.map_err(|_| gone())?;
             may_begin.await.map_err(|_| gone())?
         })
+    }
+
+    fn work_time_file(&self) -> Option<PathBuf> {
+        self.work_time.clone()
     }
 }
 

@@ -78,6 +78,13 @@ impl Owner<'_> {
         self.lease.remaining().is_some()
     }
 
+    /// Lets commands work for as long as the lease lasts now.
+    pub(super) fn renew_work_time(&mut self) {
+        if let Some(file) = &mut self.work_time {
+            file.renew(self.lease);
+        }
+    }
+
     /// Refuses to act on a lease that is lost.
     pub(super) fn may_act(&self) -> Result<(), RuntimeError> {
         match self.lease.remaining() {
@@ -128,7 +135,7 @@ impl Owner<'_> {
                 Some(answered) = self.answers.join_next(), if !self.answers.is_empty() => drop(answered),
                 Some(message) = self.inbox.recv() => self.refuse_message(message),
                 () = &mut lost => return Err(RuntimeError::LeaseOver { mine: self.epoch }),
-                () = tokio::time::sleep(STORE_POLL_EVERY) => {}
+                () = tokio::time::sleep(STORE_POLL_EVERY) => self.renew_work_time(),
                 () = tokio::time::sleep_until(end_at) => {
                     self.cancel_all();
                     end_at += HAND_OVER_MAX;

@@ -55,6 +55,10 @@ impl Shared {
         Duration::from_micros(self.ends_at_micros.load(Ordering::SeqCst)).saturating_sub(now())
     }
 
+    fn margin(&self) -> Duration {
+        self.length * MARGIN_PARTS / 100
+    }
+
     fn renewed(&self, sent_at: Duration) {
         let ends_at = u64::try_from((sent_at + self.length).as_micros()).unwrap_or(u64::MAX);
         self.ends_at_micros.store(ends_at, Ordering::SeqCst);
@@ -101,8 +105,11 @@ impl Moment {
 
 impl Lease for NodeLease {
     fn remaining(&self) -> Option<Duration> {
-        let margin = self.shared.length * MARGIN_PARTS / 100;
-        Some(self.shared.remaining().saturating_sub(margin))
+        Some(self.shared.remaining().saturating_sub(self.margin()))
+    }
+
+    fn margin(&self) -> Duration {
+        self.shared.margin()
     }
 
     fn lost(&self) -> BoxFuture<'_, ()> {
@@ -173,8 +180,7 @@ async fn renew_once(shared: &Shared, sessions: &Sessions, session: &mut Option<S
 
 /// Calls the lease lost when too little of it is left.
 async fn watch_clock(shared: Arc<Shared>) {
-    let margin = shared.length * MARGIN_PARTS / 100;
-    while shared.remaining() > margin {
+    while shared.remaining() > shared.margin() {
         tokio::time::sleep(shared.length / LOOKS_PER_LEASE).await;
     }
     shared.lose();
