@@ -120,6 +120,7 @@ impl Owner<'_> {
     /// Brings every run to rest and sets it free.
     pub(super) async fn hand_over(&mut self) -> Result<(), RuntimeError> {
         self.background.abort_all();
+        self.deps.observer.trouble(&format!("this node takes nothing new and hands {} runs over", self.flights.len()));
         let lease = self.lease;
         let mut lost = lease.lost();
         let mut end_at = Instant::now() + HAND_OVER_MAX;

@@ -7,6 +7,7 @@ mod gates;
 mod guards;
 mod landed;
 mod laws;
+mod nodes;
 mod plans;
 mod sky;
 mod verbs;

@@ -5,10 +5,12 @@
 mod haproxy;
 mod postgres;
 mod prometheus;
+mod proxy;
 
 pub use haproxy::Haproxy;
 pub use postgres::{LockHolder, Postgres};
 pub use prometheus::Prometheus;
+pub use proxy::Proxy;
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -1,0 +1,215 @@
+//! Runtimes as nodes of one PostgreSQL: what a node does when its lease is lost, and when it is asked to leave.
+
+use crate::sky::{Sky, run_id, who};
+use glidepath_model::action::OnUnknown;
+use glidepath_model::event::{Outcome, RunEnd};
+use glidepath_model::projection::RunStatus;
+use glidepath_model::{ActionDescriptor, Event, Millis, Plan, RunId, Timestamp};
+use glidepath_ports::store::Submission;
+use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, Store};
+use glidepath_runtime::{FlightEnd, Observer, RealClock, Runtime, RuntimeError};
+use glidepath_store::{PostgresOptions, PostgresStore};
+use glidepath_testkit::plans::{chain_plan, whole_plan};
+use glidepath_testkit::servers::{Postgres, Proxy};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// A lease that a test can wait for.
+const LEASE: Duration = Duration::from_secs(2);
+/// Longest wait for anything.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// What happened, where and when.
+#[derive(Clone, Debug, PartialEq)]
+enum Happened {
+    Began(&'static str, &'static str, u32),
+    Ended(&'static str, &'static str, u32),
+    Trouble(&'static str, String),
+}
+
+type Log = Arc<Mutex<Vec<(Instant, Happened)>>>;
+
+/// The first attempt of the first step works until it may finish or is told to end; every other one is done at once.
+struct Work {
+    node: &'static str,
+    log: Log,
+    finish: CancelToken,
+}
+
+impl Action for Work {
+    fn descriptor(&self) -> ActionDescriptor {
+        ActionDescriptor {
+            kind: "work".to_owned(),
+            version: 1,
+            summary: "works until it is told".to_owned(),
+            input: Vec::new(),
+            on_unknown: OnUnknown::Rerun,
+            timeout_ms: Millis::from_mins(5),
+            attempts_max: 3,
+            idempotent: true,
+            shifts_traffic: false,
+            read_only: false,
+            outputs: BTreeMap::new(),
+        }
+    }
+
+    fn run<'a>(&'a self, context: &'a ActionContext, _input: &'a Value) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let step = if context.attempt.step.as_str() == "step-1" { "step-1" } else { "step-2" };
+            let number = context.attempt.number;
+            self.tell(Happened::Began(self.node, step, number));
+            let mut outcome = Outcome::Done { outputs: BTreeMap::new() };
+            if (step, number) == ("step-1", 1) {
+                tokio::select! {
+                    () = self.finish.cancelled() => {}
+                    () = context.cancel.cancelled() => outcome = Outcome::Unknown { reason: "it was told to end".to_owned() },
+                }
+            }
+            self.tell(Happened::Ended(self.node, step, number));
+            outcome
+        })
+    }
+}
+
+impl Work {
+    fn tell(&self, happened: Happened) {
+        self.log.lock().unwrap().push((Instant::now(), happened));
+    }
+}
+
+/// Writes down what a node says is wrong.
+struct Troubles(&'static str, Log);
+
+impl Observer for Troubles {
+    fn committed(&self, _: &Plan, _: &glidepath_engine::RunState, _: &[Event]) {}
+
+    fn trouble(&self, line: &str) {
+        self.1.lock().unwrap().push((Instant::now(), Happened::Trouble(self.0, line.to_owned())));
+    }
+}
+
+struct Node {
+    flying: JoinHandle<Result<FlightEnd, RuntimeError>>,
+    cancel: CancelToken,
+    finish: CancelToken,
+    sky: Sky,
+}
+
+impl Node {
+    async fn start(name: &'static str, url: &str, log: &Log) -> Self {
+        let options = PostgresOptions { lease: LEASE, ..PostgresOptions::new(name) };
+        let store = Arc::new(PostgresStore::open(url, options).await.unwrap());
+        let (sky, finish) = (Sky::new(), CancelToken::new());
+        let action: Arc<dyn Action> = Arc::new(Work { node: name, log: log.clone(), finish: finish.clone() });
+        let mut deps = sky.deps(store);
+        (deps.actions, deps.clock) = ([action].into_iter().collect(), Arc::new(RealClock));
+        deps.observer = Arc::new(Troubles(name, log.clone()));
+        let (runtime, cancel) = (Runtime::new(deps).unwrap(), CancelToken::new());
+        let told = cancel.clone();
+        Self { flying: tokio::spawn(async move { runtime.fly_as_node(name, &told).await }), cancel, finish, sky }
+    }
+}
+
+fn plan() -> Plan {
+    let mut body = chain_plan("work", 2);
+    (body.created_at, body.expires_at) = (RealClock.now(), RealClock.now().plus(Millis::from_mins(60)));
+    for step in &mut body.steps {
+        step.validations.clear();
+        step.timeout_ms = Millis::from_mins(5);
+    }
+    whole_plan(body)
+}
+
+async fn start(store: &dyn Store, run: &RunId) {
+    let plan = plan();
+    store.save_plan(&plan, b"{}").await.unwrap();
+    let at: Timestamp = RealClock.now();
+    store.submit(Submission::Start { plan: plan.id, run: run.clone(), who: who(), at }).await.unwrap();
+}
+
+async fn until<T>(what: &str, log: &Log, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(begin.elapsed() < WAIT_MAX, "{what} did not come about: {:#?}", log.lock().unwrap());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// When something happened first.
+fn when(log: &Log, is_it: impl Fn(&Happened) -> bool) -> Option<Instant> {
+    log.lock().unwrap().iter().find(|(_, happened)| is_it(happened)).map(|(at, _)| *at)
+}
+
+async fn landed(store: &dyn Store, run: &RunId) -> Option<()> {
+    let summary = store.runs(false, 10).await.ok()?.into_iter().find(|summary| summary.run == *run)?;
+    (summary.status == RunStatus::Ended(RunEnd::Succeeded)).then_some(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_cut_off_stops_its_work_and_pages_before_another_begins_it_anew() {
+    for is_silent in [true, false] {
+        let (server, log, run) = (Postgres::start(), Log::default(), run_id("000000000001"));
+        let way = Proxy::to(server.port).await;
+        let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+        start(&observer, &run).await;
+        let cut_off = Node::start("far", &Postgres::url_at(way.port), &log).await;
+        until("the work", &log, async || when(&log, |h| *h == Happened::Began("far", "step-1", 1))).await;
+        if is_silent {
+            way.silence()
+        } else {
+            way.cut()
+        }
+        let other = Node::start("near", &server.url(), &log).await;
+
+        until("the landing", &log, async || landed(&observer, &run).await).await;
+        let ended = when(&log, |h| *h == Happened::Ended("far", "step-1", 1)).expect("the work of the node that was cut off");
+        let begun = when(&log, |h| *h == Happened::Began("near", "step-1", 2)).expect("the work of the other node");
+        assert!(ended < begun, "two nodes were at work at once: {:#?}", log.lock().unwrap());
+        let told = when(&log, |h| matches!(h, Happened::Trouble("far", line) if line.contains("1 of its runs were at work")));
+        assert!(told.is_some_and(|at| at <= ended), "it says so: {:#?}", log.lock().unwrap());
+        assert!(cut_off.sky.pages().iter().any(|page| page.contains("GP0424")), "{:?}", cut_off.sky.pages());
+
+        way.open();
+        let names = until("coming back", &log, async || {
+            let nodes = observer.nodes().await.unwrap().unwrap();
+            (nodes.len() == 2).then(|| nodes.into_iter().map(|node| node.name).collect::<Vec<_>>())
+        })
+        .await;
+        assert_eq!(names, ["far", "near"]);
+        for node in [cut_off, other] {
+            node.cancel.cancel();
+            assert_eq!(node.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
+        }
+        assert_eq!(observer.nodes().await.unwrap(), Some(vec![]), "nodes that were told to end have left");
+        assert_eq!(observer.verify().await.unwrap().findings, Vec::<String>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_leaves_records_what_ends_begins_nothing_new_and_hands_over() {
+    let (server, log, run) = (Postgres::start(), Log::default(), run_id("000000000001"));
+    let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    let leaving = Node::start("leaving", &server.url(), &log).await;
+    start(&observer, &run).await;
+    until("the work", &log, async || when(&log, |h| *h == Happened::Began("leaving", "step-1", 1))).await;
+    observer.ask_to_drain("leaving").await.unwrap();
+    let staying = Node::start("staying", &server.url(), &log).await;
+    until("both", &log, async || (observer.nodes().await.unwrap().unwrap().len() == 2).then_some(())).await;
+    let says_so = |h: &Happened| *h == Happened::Trouble("leaving", "this node takes nothing new and hands 1 runs over".to_owned());
+    until("hearing of it", &log, async || when(&log, says_so)).await;
+    assert!(!leaving.flying.is_finished(), "it waits for the work that has begun");
+
+    leaving.finish.cancel();
+    assert_eq!(tokio::time::timeout(WAIT_MAX, leaving.flying).await.unwrap().unwrap(), Ok(FlightEnd::Interrupted));
+    until("the landing", &log, async || landed(&observer, &run).await).await;
+    let began: Vec<Happened> = log.lock().unwrap().iter().map(|(_, h)| h.clone()).filter(|h| matches!(h, Happened::Began(..))).collect();
+    assert_eq!(began, [Happened::Began("leaving", "step-1", 1), Happened::Began("staying", "step-2", 1)]);
+    staying.cancel.cancel();
+    assert_eq!(staying.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
+}
