@@ -8,6 +8,7 @@ mod child;
 mod conformance;
 mod durability;
 mod fixtures;
+mod golden;
 mod limits;
 mod model;
 mod nodes;
