@@ -27,12 +27,15 @@ pub fn card(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>, now: T
     let mut lines = vec![head(plan, state), Line::of(Ink::Plain, format!("  as of {} {}", minute(now), identity(plan, state)))];
     lines.push(Line::of(Ink::Plain, "─".repeat(CARD_COLUMNS_MAX)));
     lines.extend(serving_lines(plan, facts, state));
-    lines.extend(way_back_lines(plan, state));
     let said = state.map_or_else(|| before(plan), |s| verdict(plan, s).unwrap_or_else(|| "no gate has looked yet".to_owned()));
-    lines.extend(fact_of("VERDICT", &said, VERDICT_LINES_MAX));
-    lines.extend(next_lines(plan, state, now));
-    // Events give way to who can be reached when the screen is too small for both.
+    let mut said = fact_of("VERDICT", &said, VERDICT_LINES_MAX);
+    said.extend(next_lines(plan, state, now));
     let holder = holder_lines(plan, facts, state);
+    // Commands that find no room are counted, and never push out what follows them.
+    let room = CARD_LINES_MAX.saturating_sub(lines.len() + said.len() + holder.len() + 1);
+    lines.extend(way_back_lines(plan, state, room));
+    lines.extend(said);
+    // Events give way to who can be reached when the screen is too small for both.
     let room = CARD_LINES_MAX.saturating_sub(lines.len() + holder.len() + 1);
     lines.push(Line::of(Ink::Plain, "LAST EVENTS"));
     lines.extend(event_lines(plan, state, room));
@@ -91,7 +94,7 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
     lines
 }
 
-fn way_back_lines(plan: &Plan, state: Option<&RunState>) -> Vec<Line> {
+fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Line> {
     let p = &plan.prediction;
     let one_way = match state {
         Some(state) => {
@@ -111,16 +114,21 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>) -> Vec<Line> {
         lines.push(Line::of(Ink::Plain, "  nothing is exposed and nothing is in place that would have to go back"));
     }
     let (safety, undo): (Vec<_>, Vec<_>) = commands.iter().partition(|c| c.safety);
-    for command in safety
+    let wanted = safety
         .iter()
         .take(WAY_BACK_COMMANDS_MAX)
-        .chain(undo.iter().take(WAY_BACK_COMMANDS_MAX - safety.len().min(WAY_BACK_COMMANDS_MAX - 1)))
-    {
-        lines.extend(typed(&command.command).iter().map(|part| Line::of(Ink::Plain, part)));
+        .chain(undo.iter().take(WAY_BACK_COMMANDS_MAX - safety.len().min(WAY_BACK_COMMANDS_MAX - 1)));
+    let mut shown = 0;
+    for command in wanted {
+        let typed = typed(&command.command);
+        // The first is shown whatever it takes; a line is kept for how many are left.
+        if shown > 0 && lines.len() + typed.len() + 2 > room {
+            break;
+        }
+        lines.extend(typed.iter().map(|part| Line::of(Ink::Plain, part)));
         lines.push(Line::of(Ink::Plain, format!("    expect: {}", command.reaches)));
+        shown += 1;
     }
-    let shown =
-        safety.len().min(WAY_BACK_COMMANDS_MAX) + undo.len().min(WAY_BACK_COMMANDS_MAX - safety.len().min(WAY_BACK_COMMANDS_MAX - 1));
     if commands.len() > shown {
         lines.push(Line::of(
             Ink::Plain,

@@ -32,6 +32,20 @@ fn a_command_on_the_card_can_be_copied_whole() {
 }
 
 #[test]
+fn long_commands_do_not_push_the_rest_off_the_card_and_those_left_out_are_counted() {
+    let mut plan = plan();
+    for exposure in plan.body.steps.iter_mut().filter_map(|step| step.exposure.as_mut()) {
+        exposure.safety_command = exposure.safety_command.take().map(|command| vec![command; 4].join(" && "));
+    }
+    for (state, needed) in [(None, "VERDICT"), (Some(flying(&plan)), "NEXT")] {
+        let text = card(&plan, Some(&facts()), state.as_ref(), at(NOW));
+        assert!(text.lines().count() <= CARD_LINES_MAX, "{text}");
+        assert!(text.contains(needed) && text.contains("HELD BY"), "{text}");
+        assert!(state.is_some() || text.contains("in order, in section 6 of the document"), "{text}");
+    }
+}
+
+#[test]
 fn the_live_view_fits_each_terminal_and_shows_what_matters() {
     let (plan, facts) = (plan(), facts());
     let state = flying(&plan);
