@@ -79,7 +79,7 @@ pub trait Store: Send + Sync {
     /// Checks every chain: changed bytes, missing tails, missing streams.
     fn verify(&self) -> BoxFuture<'_, Result<Audit, StoreError>>;
 
-    /// A number that changes when another process wrote; cheap, for polling.
+    /// A number that changes when another process wrote; cheap, for polling. On a shared server it may change without a write, too.
     fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// The living nodes of a shared store, by name; `None` for a local store, which has an owner instead.

@@ -120,7 +120,11 @@ impl Owner<'_> {
     /// Brings every run to rest and sets it free.
     pub(super) async fn hand_over(&mut self) -> Result<(), RuntimeError> {
         self.background.abort_all();
-        self.deps.observer.trouble(&format!("this node takes nothing new and hands {} runs over", self.flights.len()));
+        match self.flights.len() {
+            0 => {}
+            1 => self.deps.observer.trouble("this node takes nothing new and hands its run over"),
+            runs => self.deps.observer.trouble(&format!("this node takes nothing new and hands its {runs} runs over")),
+        }
         let lease = self.lease;
         let mut lost = lease.lost();
         let mut end_at = Instant::now() + HAND_OVER_MAX;

@@ -201,7 +201,7 @@ async fn a_node_that_leaves_records_what_ends_begins_nothing_new_and_hands_over(
     observer.ask_to_drain("leaving").await.unwrap();
     let staying = Node::start("staying", &server.url(), &log).await;
     until("both", &log, async || (observer.nodes().await.unwrap().unwrap().len() == 2).then_some(())).await;
-    let says_so = |h: &Happened| *h == Happened::Trouble("leaving", "this node takes nothing new and hands 1 runs over".to_owned());
+    let says_so = |h: &Happened| *h == Happened::Trouble("leaving", "this node takes nothing new and hands its run over".to_owned());
     until("hearing of it", &log, async || when(&log, says_so)).await;
     assert!(!leaving.flying.is_finished(), "it waits for the work that has begun");
 

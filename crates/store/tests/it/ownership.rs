@@ -5,7 +5,7 @@ use crate::fixtures::*;
 use glidepath_model::PlanId;
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{Store, StoreError};
-use glidepath_store::SqliteStore;
+use glidepath_store::{MemoryStore, SqliteStore};
 use std::sync::{Arc, Barrier};
 
 #[tokio::test]
@@ -90,5 +90,17 @@ fn many_may_open_a_new_store_at_the_same_moment() {
         .collect();
     for opener in openers {
         assert_eq!(opener.join().unwrap(), Ok(()));
+    }
+}
+
+/// Whoever polls reads only when the number moved: on a local store looking must not move it.
+#[tokio::test]
+async fn looking_for_changes_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores: [Box<dyn Store>; 2] = [Box::new(SqliteStore::open(folder.path()).unwrap()), Box::new(MemoryStore::new())];
+    for store in stores {
+        let before = store.change_counter().await.unwrap();
+        store.runs(false, 10).await.unwrap();
+        assert_eq!(store.change_counter().await.unwrap(), before);
     }
 }
