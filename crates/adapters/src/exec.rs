@@ -48,7 +48,7 @@ use crate::input::{TEXT_OUTPUT_BYTES_MAX, never, not_yet, quoted, read, shortene
 use crate::process::{self, ProcessState, mark_of, state_of};
 use glidepath_model::action::ExecInput;
 use glidepath_model::event::{Outcome, ProcessMark};
-use glidepath_model::{ActionDescriptor, Code, Millis};
+use glidepath_model::{ActionDescriptor, Code, Millis, ResourceName};
 use glidepath_ports::{Action, ActionContext, BoxFuture};
 use record::{Ending, Order, Record, Stopped, read_command, read_record};
 use rustix::process::Signal;
@@ -198,6 +198,7 @@ fn order(context: &ActionContext, input: &ExecInput) -> Result<Order, Outcome> {
         ("GLIDEPATH_IDEMPOTENCY_KEY".to_owned(), context.idempotency_key.clone()),
         ("GLIDEPATH_ATTEMPT".to_owned(), context.attempt.number.to_string()),
     ]);
+    env.extend(context.fences.iter().map(|fence| (fence_variable(&fence.resource), fence.number.to_string())));
     let cwd = input.cwd.as_ref().map_or_else(|| context.root.clone(), |cwd| context.root.join(cwd));
     let left = time_left(context);
     if left.is_zero() || context.cancel.is_cancelled() {
@@ -205,6 +206,12 @@ fn order(context: &ActionContext, input: &ExecInput) -> Result<Order, Outcome> {
     }
     let time_left_ms = Millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
     Ok(Order { argv, env, secret_env, cwd, time_left_ms, work_time_file: context.processes.work_time_file() })
+}
+
+/// The variable that carries the number of a claim: letters and digits of the resource in capitals, `_` for everything else.
+fn fence_variable(resource: &ResourceName) -> String {
+    let name: String = resource.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    format!("GLIDEPATH_FENCE_{name}")
 }
 
 /// Sends the order; false when it cannot have arrived whole.

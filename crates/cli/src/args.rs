@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use glidepath_model::Timestamp;
+use glidepath_model::{Millis, Timestamp};
 use std::path::PathBuf;
 
 /// Air-traffic control for production changes: plans a change, clears it, flies it, and turns back by itself.
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Go to safety: roll back.
     Abort(VerbArgs),
     /// Roll a run back, also after it landed.
-    Rollback(VerbArgs),
+    Rollback(RollbackArgs),
     /// Try the step again that needs an operator.
     Retry(VerbArgs),
     /// Leave the step out that needs an operator.
@@ -61,6 +61,20 @@ pub(crate) enum Command {
     Abandon(VerbArgs),
     /// Probe what is in place and journal it.
     Reconcile(VerbArgs),
+    /// Tell an event that a step of a run waits for.
+    Signal(SignalArgs),
+    /// Who holds what, and who waits for it.
+    Claims {
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// What kept failing and was given up: list it, try it again, discard it.
+    Dlq {
+        /// What to do with dead letters.
+        #[command(subcommand)]
+        command: DlqCommand,
+    },
     /// Check the journal's chains.
     Audit {
         /// What to do with the journal.
@@ -175,6 +189,12 @@ pub(crate) struct ValidateArgs {
     pub(crate) format: Form,
 }
 
+/// A length of time with a unit, longer than nothing.
+fn age(text: &str) -> Result<Millis, String> {
+    let parsed = Millis::parse(text).filter(|length| *length > Millis::ZERO);
+    parsed.ok_or_else(|| "this is no length of time such as `60d`, `12h` or `1d12h`".to_owned())
+}
+
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| format!("`{text}` is not a time with a zone, such as 2026-12-01T09:00:00+01:00"))
 }
@@ -199,7 +219,7 @@ pub(crate) struct PlanningArgs {
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// The change: its name, or a file.
+    /// The change or runbook: its name, or a file.
     pub(crate) change: String,
     #[command(flatten)]
     pub(crate) planning: PlanningArgs,
@@ -220,7 +240,7 @@ pub(crate) struct PlanArgs {
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// A plan's id (its first six digits or more), or a change.
+    /// A plan's id (its first six digits or more), or a change or runbook.
     pub(crate) what: String,
     #[command(flatten)]
     pub(crate) planning: PlanningArgs,
@@ -230,6 +250,9 @@ pub(crate) struct RunArgs {
     /// Print every effect in order, start none.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Wait in the queue for what other runs hold, instead of being refused.
+    #[arg(long)]
+    pub(crate) wait: bool,
     /// Take off although a calendar or budget says no; needs a reason, which is journaled.
     #[arg(long, value_name = "REASON")]
     pub(crate) override_gates: Option<String>,
@@ -310,6 +333,75 @@ pub(crate) struct VerbArgs {
     pub(crate) format: Form,
 }
 
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The run; the only live one when left out.
+    pub(crate) run: Option<String>,
+    /// Go back to this step only and rest there; what came after it is undone.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) to: Option<String>,
+    /// Why; journaled.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// Arguments of `signal`.
+#[derive(Debug, Args)]
+pub(crate) struct SignalArgs {
+    /// The run.
+    pub(crate) run: String,
+    /// The event.
+    pub(crate) event: String,
+    /// What the event brings, as `NAME=VALUE`; numbers and `true`/`false` are taken as such where the step declares them.
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) outputs: Vec<String>,
+    /// Why; journaled.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqCommand {
+    /// Those that wait, oldest first.
+    List {
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+        /// Print how many wait, and the limit, for OpenMetrics.
+        #[arg(long)]
+        metrics: bool,
+    },
+    /// One of them, whole.
+    Show {
+        /// Its number.
+        number: u64,
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Try it once more, with the same identity.
+    Replay {
+        /// Its number.
+        number: u64,
+    },
+    /// Leave it undone for good.
+    Discard {
+        /// Its number.
+        number: u64,
+        /// Why; kept with it.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
 /// What to do with the journal.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -344,6 +436,15 @@ pub(crate) enum DbCommand {
         /// Move a state folder that holds a journal aside; its new name says when.
         #[arg(long)]
         replace: bool,
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
+    },
+    /// Archive ended runs now, each as one compressed file that `history` and `audit verify` read as before.
+    Archive {
+        /// Only runs in which nothing has happened for this long, such as `60d`; the project's `retention` when left out.
+        #[arg(long, value_name = "DURATION", value_parser = age)]
+        older_than: Option<Millis>,
         /// Form of the answer.
         #[arg(long, value_enum, default_value_t)]
         format: Form,

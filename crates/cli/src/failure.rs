@@ -38,6 +38,7 @@ impl From<StoreError> for Failure {
             StoreError::Denied { .. } => (Code(505), Exit::BadInput),
             StoreError::OtherSchema { .. } => (Code(506), Exit::BadInput),
             StoreError::LeaseOver { .. } => (Code(507), Exit::Internal),
+            StoreError::Archived { .. } => (Code(508), Exit::Refused),
         };
         Self::new(exit, Diagnostic::new(code, Severity::Error, error.to_string()).hint(next_after(&error)))
     }
@@ -54,6 +55,9 @@ fn next_after(error: &StoreError) -> &'static str {
         StoreError::Full { .. } => "free space on the disk that holds .glidepath (`df -h .glidepath`), then run the command again",
         StoreError::Unavailable { .. } => {
             "see that the folder exists and that you may write to it (`ls -ld .glidepath`), and who keeps the database locked (`fuser .glidepath/glidepath.db`)"
+        }
+        StoreError::Archived { .. } => {
+            "`glidepath history RUN` shows what it did; to go back to what was in place before it, plan a change to that version (`glidepath plan`)"
         }
         StoreError::LeaseOver { .. } => "nothing is lost: another node goes on with the runs; `glidepath status` shows which",
         StoreError::Denied { .. } => {
@@ -111,6 +115,7 @@ mod tests {
             StoreError::Full { reason: reason() },
             StoreError::Unavailable { place: reason(), reason: reason() },
             StoreError::Corrupt { reason: reason() },
+            StoreError::Archived { run: RunId::new("run-1") },
         ]
     }
 

@@ -43,6 +43,7 @@ fn deps(world: &World, view: Arc<View>, notifier: Arc<Pager>) -> Deps {
         state_dir: world.state.clone(),
         card_writer: card_writer(world.store.clone()),
         who: who(),
+        retention: crate::stores::retention(&world.root),
         store_patience: glidepath_runtime::limits::STORE_PATIENCE,
     }
 }
@@ -107,7 +108,13 @@ async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, f
         }
         FlightEnd::Interrupted | FlightEnd::HeldByAnother => {
             // Only a journal that can be read may be called safe.
-            runtime.deps().store.read_run(run, 0, 1).await?;
+            let has_begun = !runtime.deps().store.read_run(run, 0, 1).await?.is_empty();
+            if !has_begun {
+                output::say(&format!(
+                    "\nInterrupted. {run} has not begun: nobody took its start, and nobody will when it has waited for a minute."
+                ));
+                return Ok(Exit::Interrupted);
+            }
             let flies_on = if world.shared.is_some() { "the nodes fly on" } else { "the guard flies on" };
             output::say(&format!("\nInterrupted. {run} is safe in the journal; {flies_on}."));
             output::say(&format!("  watch it:   glidepath watch {run}\n  turn back:  glidepath abort {run} --reason \"...\""));

@@ -1,15 +1,17 @@
-//! From a change to a plan: facts, planner, store.
+//! From a change or a runbook to a plan: facts, planner, store.
 
 use crate::args::PlanningArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::project::Wanted;
 use crate::world::World;
 use glidepath_files::Loaded;
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
-use glidepath_model::{Catalog, Code, Diagnostic, Digest, Plan, TargetName};
+use glidepath_model::{Catalog, Code, Diagnostic, Digest, Plan, PlanId, Runbook, TargetName};
 use glidepath_plan::{PlanOptions, Planning};
-use std::collections::BTreeSet;
+use glidepath_ports::StoreError;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A plan with the facts it rests on.
@@ -19,15 +21,22 @@ pub(crate) struct Planned {
     pub(crate) facts_bytes: Vec<u8>,
 }
 
-/// Plans a change; refusals and bad input are failures with every reason.
-pub(crate) async fn plan(world: &World, loaded: &Loaded, change: &Change, args: &PlanningArgs) -> Result<Planned, Failure> {
-    // Said before thousands of hosts are asked for what they run.
-    if let Some(refusal) = glidepath_plan::too_large(change, &loaded.catalog) {
-        return Err(Failure::new(Exit::BadInput, refusal));
-    }
+/// Plans a change or a runbook; refusals and bad input are failures with every reason.
+pub(crate) async fn plan(world: &World, loaded: &Loaded, wanted: &Wanted, args: &PlanningArgs) -> Result<Planned, Failure> {
+    let scope = match wanted {
+        Wanted::Change(change) => {
+            // Said before thousands of hosts are asked for what they run.
+            if let Some(refusal) = glidepath_plan::too_large(change, &loaded.catalog) {
+                return Err(Failure::new(Exit::BadInput, refusal));
+            }
+            scope(&loaded.catalog, change)
+        }
+        // A runbook says itself what it does: no host has to be asked.
+        Wanted::Runbook(_) => Vec::new(),
+    };
     let facts = match &args.facts {
         Some(file) => read_facts(file)?,
-        None => collect(world, &loaded.catalog, change).await?,
+        None => collect(world, &loaded.catalog, &scope).await?,
     };
     // Facts from a file are written anew, so that how the file is laid out does not change the plan's name.
     let facts_bytes = serde_json::to_vec(&facts).map_err(|error| Failure::usage(format!("the facts cannot be written: {error}"), ""))?;
@@ -37,7 +46,15 @@ pub(crate) async fn plan(world: &World, loaded: &Loaded, change: &Change, args: 
         accept_stale: args.accept_stale,
         facts_digest: Digest::of(&facts_bytes),
     };
-    let Planning { plan, refused, diagnostics, .. } = glidepath_plan::plan(change, &facts, &World::descriptors(), &options);
+    let Planning { plan, refused, diagnostics, .. } = match wanted {
+        Wanted::Change(change) => glidepath_plan::plan(change, &facts, &World::descriptors(), &options),
+        Wanted::Runbook(runbook) => {
+            let mut runbook = runbook.clone();
+            let stored = child_plans(world, &runbook).await?;
+            runbook.name_child_plans(&stored);
+            glidepath_plan::plan_runbook(&runbook, &facts, &World::descriptors(), &options)
+        }
+    };
     match plan {
         Some(plan) => Ok(Planned { plan, facts, facts_bytes }),
         None if refused.is_empty() => Err(Failure { exit: Exit::BadInput, diagnostics }),
@@ -45,12 +62,24 @@ pub(crate) async fn plan(world: &World, loaded: &Loaded, change: &Change, args: 
     }
 }
 
+/// The stored plans that a runbook's steps fly, by what is written there. What is not stored the planner reports with its place.
+async fn child_plans(world: &World, runbook: &Runbook) -> Result<BTreeMap<String, PlanId>, Failure> {
+    let mut found = BTreeMap::new();
+    for written in runbook.child_plans() {
+        match world.store.load_plan(written).await {
+            Ok(stored) => drop(found.insert(written.to_owned(), stored.plan.id)),
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
 /// Observes everything the change touches, and its direct dependencies.
-async fn collect(world: &World, catalog: &Catalog, change: &Change) -> Result<Facts, Failure> {
-    let scope = scope(catalog, change);
+async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName]) -> Result<Facts, Failure> {
     let (lessons, active) = (world.store.lessons().await?, world.active().await?);
     let collector = world.collector();
-    let facts = collector.collect(catalog, &scope, lessons, active).await;
+    let facts = collector.collect(catalog, scope, lessons, active).await;
     let _ = std::fs::remove_dir_all(&collector.scratch);
     Ok(facts)
 }

@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use glidepath_files::{Loaded, Project};
 use glidepath_model::change::Change;
-use glidepath_model::{ChangeName, Code, Diagnostic};
+use glidepath_model::{ChangeName, Code, Diagnostic, EnvironmentName, Runbook, RunbookName};
 use std::path::{Path, PathBuf};
 
 /// Folder of the state inside the project.
@@ -39,21 +39,48 @@ pub(crate) fn load(root: &Path) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
-/// The change that is meant by a name or by the path of its file.
-pub(crate) fn find_change<'a>(loaded: &'a Loaded, root: &Path, wanted: &str) -> Result<&'a Change, Failure> {
-    if let Some(change) = loaded.changes.get(&ChangeName::new(wanted)) {
-        return Ok(change);
+/// What a plan is made of.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    /// A change: the planner chooses how.
+    Change(Box<Change>),
+    /// A runbook: its steps stand as they are.
+    Runbook(Box<Runbook>),
+}
+
+impl Wanted {
+    /// Environments in which something is altered.
+    pub(crate) fn environments(&self) -> Vec<&EnvironmentName> {
+        match self {
+            Self::Change(change) => change.environments.iter().collect(),
+            Self::Runbook(runbook) => runbook.environment.iter().collect(),
+        }
     }
+}
+
+/// The change or runbook that is meant by a name or by the path of its file.
+pub(crate) fn find(loaded: &Loaded, root: &Path, wanted: &str) -> Result<Wanted, Failure> {
     let path = Path::new(wanted);
     let full = path.canonicalize().unwrap_or_else(|_| root.join(path));
-    let by_file = loaded.change_files.iter().find(|(_, file)| root.join(file.as_str()) == full);
-    if let Some(change) = by_file.and_then(|(name, _)| loaded.changes.get(name)) {
-        return Ok(change);
+    let is_here = |file: &str| root.join(file) == full;
+    let change = loaded.changes.get(&ChangeName::new(wanted)).or_else(|| {
+        let by_file = loaded.change_files.iter().find(|(_, file)| is_here(file));
+        by_file.and_then(|(name, _)| loaded.changes.get(name))
+    });
+    if let Some(change) = change {
+        return Ok(Wanted::Change(Box::new(change.clone())));
     }
-    let known: Vec<&str> = loaded.changes.keys().map(ChangeName::as_str).collect();
+    let runbook = loaded.runbooks.get(&RunbookName::new(wanted)).or_else(|| {
+        let by_file = loaded.runbook_files.iter().find(|(_, file)| is_here(file));
+        by_file.and_then(|(name, _)| loaded.runbooks.get(name))
+    });
+    if let Some(runbook) = runbook {
+        return Ok(Wanted::Runbook(Box::new(runbook.clone())));
+    }
+    let known: Vec<&str> = loaded.changes.keys().map(ChangeName::as_str).chain(loaded.runbooks.keys().map(RunbookName::as_str)).collect();
     let hint = match known.as_slice() {
-        [] => "write one under changes/; `glidepath schema Change` says what it may hold".to_owned(),
+        [] => "write one under changes/ or runbooks/; `glidepath schema Change` says what it may hold".to_owned(),
         names => format!("there are: {}", names.join(", ")),
     };
-    Err(Failure::new(Exit::BadInput, Diagnostic::error(Code(655), format!("there is no change `{wanted}`")).hint(hint)))
+    Err(Failure::new(Exit::BadInput, Diagnostic::error(Code(655), format!("there is no change or runbook `{wanted}`")).hint(hint)))
 }

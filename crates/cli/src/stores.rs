@@ -6,7 +6,7 @@
 use crate::exit::Exit;
 use crate::failure::Failure;
 use glidepath_files::Project;
-use glidepath_model::{Code, Diagnostic};
+use glidepath_model::{Code, Diagnostic, Millis};
 use glidepath_ports::{Secrets, Store};
 use glidepath_store::{PostgresOptions, PostgresStore, SqliteStore};
 use std::path::Path;
@@ -33,10 +33,15 @@ pub(crate) async fn open(root: &Path, state: &Path, secrets: &dyn Secrets) -> Re
 
 /// Opens a shared store.
 pub(crate) async fn open_shared(named: &str, secrets: &dyn Secrets, options: PostgresOptions) -> Result<Opened, Failure> {
-    let url = address(named, secrets)?;
-    let store = PostgresStore::open(&url, options).await?;
+    let store = open_postgres(named, secrets, options).await?;
     let place = store.place().to_owned();
     Ok(Opened { store: Arc::new(store), shared: Some(place) })
+}
+
+/// The shared store of this name.
+pub(crate) async fn open_postgres(named: &str, secrets: &dyn Secrets, options: PostgresOptions) -> Result<PostgresStore, Failure> {
+    let url = address(named, secrets)?;
+    Ok(PostgresStore::open(&url, options).await?)
 }
 
 /// What the Config of a project says of its store. The other files may have errors: who turns a run back must not have to mend them first.
@@ -57,6 +62,11 @@ pub(crate) fn named_by_config(root: &Path) -> Result<Option<String>, Failure> {
         ));
     }
     Ok(None)
+}
+
+/// How long ended runs stay in the tables. Files with errors are no reason to archive sooner or later than they would be without them.
+pub(crate) fn retention(root: &Path) -> Millis {
+    Project::load(root).catalog.settings.retention_ms.unwrap_or(glidepath_runtime::limits::RETENTION_DEFAULT)
 }
 
 /// The address behind a name of a store: the name itself, or what its reference resolves to.

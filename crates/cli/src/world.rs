@@ -5,10 +5,12 @@ use crate::failure::Failure;
 use crate::project::STATE_FOLDER;
 use crate::stores::{self, Opened};
 use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
+use glidepath_engine::claims::ClaimEntry;
 use glidepath_model::facts::Facts;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Who;
 use glidepath_model::{ActionDescriptor, Event, Millis, Plan, Recorded, RunId, TargetName};
+use glidepath_ports::store::ClaimLine;
 use glidepath_ports::{Action, Clock, Secrets, Store, Telemetry};
 use glidepath_store::PostgresOptions;
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 
 /// Runs listed at most by any command.
 pub(crate) const RUNS_MAX: usize = 1_000;
+/// What the id of every run begins with.
+const RUN_PREFIX: &str = "run-";
 /// Within this time after a landing the guard takes the watch over from whoever flew.
 const HANDED_ON_WITHIN: Millis = Millis::from_secs(5);
 /// Events read at once.
@@ -89,7 +93,8 @@ impl World {
 
     /// What the actions say of themselves.
     pub(crate) fn descriptors() -> Vec<ActionDescriptor> {
-        glidepath_adapters::descriptors()
+        let of_runs = [glidepath_runtime::child::run_descriptor(), glidepath_runtime::child::run_back_descriptor()];
+        glidepath_adapters::descriptors().into_iter().chain(of_runs).collect()
     }
 
     /// Targets that live runs hold.
@@ -98,18 +103,34 @@ impl World {
         Ok(live.into_iter().filter(|r| r.status.is_live()).flat_map(|r| r.targets.into_iter().map(move |t| (t, r.run.clone()))).collect())
     }
 
+    /// What runs hold and wait for.
+    pub(crate) async fn claim_entries(&self) -> Result<Vec<ClaimEntry>, Failure> {
+        let lines = self.store.claims().await?;
+        // The lines are in the order of the queue.
+        let entry = |(place, line): (u64, ClaimLine)| ClaimEntry {
+            resource: line.claim.resource,
+            mode: line.claim.mode,
+            run: line.run,
+            ticket: (!line.holds).then_some(place),
+            since: line.since,
+        };
+        Ok((0..).zip(lines).map(entry).collect())
+    }
+
     /// The run that is meant: by its id or a beginning of it; the newest live one, else the newest, when none is named.
     pub(crate) async fn find_run(&self, wanted: Option<&str>) -> Result<RunSummary, Failure> {
-        let runs = self.store.runs(false, RUNS_MAX).await?;
-        let matching: Vec<&RunSummary> = match wanted {
-            Some(text) => runs
-                .iter()
-                .filter(|r| r.run.as_str().starts_with(text) || r.run.as_str().strip_prefix("run-").is_some_and(|s| s.starts_with(text)))
-                .collect(),
-            None => runs.iter().filter(|r| r.status.is_live()).chain(runs.iter()).take(1).collect(),
+        let matching = match wanted {
+            Some(text) => {
+                let whole = if text.starts_with(RUN_PREFIX) { text.to_owned() } else { format!("{RUN_PREFIX}{text}") };
+                self.store.runs_like(&whole, 2).await?
+            }
+            None => {
+                let runs = self.store.runs(false, RUNS_MAX).await?;
+                runs.iter().filter(|r| r.status.is_live()).chain(runs.iter()).take(1).cloned().collect()
+            }
         };
         match (matching.as_slice(), wanted) {
-            ([one], _) => Ok((*one).clone()),
+            ([one], _) => Ok(one.clone()),
             ([], Some(text)) => Err(Failure::usage(format!("there is no run `{text}`"), "`glidepath status --all` lists runs")),
             ([], None) => Err(Failure::usage("there is no run yet", "start one with `glidepath run CHANGE`")),
             (_, text) => {

@@ -5,11 +5,11 @@ use crate::jump;
 use crate::landed;
 use crate::requests::apply_granted;
 use crate::retry::PROBES_MAX;
-use crate::rollback::scope_of;
+use crate::rollback::{scope_after, scope_of};
 use crate::state::{
-    ClosedWindow, Ended, EngineError, Hold, Look, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, Track,
+    Claims, ClosedWindow, Ended, EngineError, Hold, Look, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, Track,
 };
-use crate::{ENGINE_SEMANTICS, RECENT_EVENTS_MAX};
+use crate::{ENGINE_SEMANTICS, ENGINE_SEMANTICS_OLDEST, RECENT_EVENTS_MAX, outputs};
 use glidepath_model::action::OnUnknown;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
 use glidepath_model::plan::{PlanBody, Step, Undo, Work};
@@ -25,7 +25,7 @@ type Refused = String;
 /// is bound to another meaning of its steps.
 pub fn apply(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<(), EngineError> {
     if let Event::RunStarted { engine_semantics, .. } = &recorded.event
-        && *engine_semantics != ENGINE_SEMANTICS
+        && !(ENGINE_SEMANTICS_OLDEST..=ENGINE_SEMANTICS).contains(engine_semantics)
     {
         return Err(EngineError::OtherSemantics { run: state.run.clone(), bound: *engine_semantics, have: ENGINE_SEMANTICS });
     }
@@ -80,6 +80,7 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             state.who = Some(who.clone());
             state.seed = *seed;
             state.started_at = at;
+            state.deadline_at = plan.limits.deadline_ms.map(|length| at.plus(length));
             state.steps = plan.steps.iter().map(|step| (step.id.clone(), StepState::default())).collect();
             Ok(())
         }
@@ -110,18 +111,7 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
         Event::AttemptEnded { attempt, outcome, .. } => attempt_ended(state, plan, attempt, outcome, at),
         Event::RetrySet { step, direction, at: due } => retry_set(state, step, *direction, *due),
         Event::WaitStarted { step, until } => wait_started(state, plan, step, *until, at),
-        Event::WaitEnded { step, passed } => {
-            let own = step_of(state, step)?;
-            if !matches!(own.forward.progress, Progress::WaitingUntil(_) | Progress::AskingPerson { .. }) {
-                return Err(format!("{step} does not wait"));
-            }
-            own.forward.progress = match passed {
-                true => Progress::Done,
-                false => Progress::Failed { reason: "nobody promoted it in time".to_owned(), retryable: false },
-            };
-            own.ended_at = Some(at);
-            Ok(())
-        }
+        Event::WaitEnded { step, passed } => wait_ended(state, plan, step, *passed, at),
         Event::GateOpened { step, round } => {
             let (turned_back, landed) = (state.rollback.is_some(), state.has_landed());
             let planned = step_in(plan, step)?;
@@ -164,7 +154,46 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
         }
         Event::WindowOpened => state.closed_window.take().map(|_| ()).ok_or_else(|| "the window is open already".to_owned()),
         Event::HoldEnded => state.hold.take().map(|_| ()).ok_or_else(|| "the run does not hold".to_owned()),
-        Event::RollbackBegan { cause, item } => rollback_began(state, plan, cause, *item, at),
+        Event::RollbackBegan { cause, item, to } => rollback_began(state, plan, cause, *item, to.as_ref(), at),
+        Event::WentBack { to } => went_back(state, plan, to),
+        Event::ClaimsQueued { wait } => match state.began_nothing() {
+            true => {
+                state.claims = Claims::Waiting(wait.clone());
+                Ok(())
+            }
+            false => Err("the run has begun, so its claims are held".to_owned()),
+        },
+        Event::ClaimsGranted { fences } => {
+            state.claims = Claims::Held(fences.clone());
+            Ok(())
+        }
+        Event::StepLeftOut { step, .. } => {
+            let does_not_hold = step_in(plan, step)?.when.as_ref().and_then(|condition| outputs::fails(condition, state)).is_some();
+            let turned_back = state.rollback.is_some();
+            let own = step_of(state, step)?;
+            if turned_back || !(does_not_hold || own.kept) || own.forward.progress != Progress::Waiting {
+                return Err(format!("{step} has no reason to be left out"));
+            }
+            own.forward.progress = if std::mem::take(&mut own.kept) { Progress::Done } else { Progress::Skipped };
+            own.ended_at = Some(at);
+            Ok(())
+        }
+        Event::FailureTolerated { step, reason } => {
+            let may = step_in(plan, step)?.group.is_some() && state.rollback.is_none();
+            let own = step_of(state, step)?;
+            if !may || !matches!(own.forward.progress, Progress::Failed { .. } | Progress::Unsure { ask: false, .. }) {
+                return Err(format!("nothing of {step} is to be tolerated"));
+            }
+            own.forward.progress = Progress::Tolerated { reason: reason.clone() };
+            own.ended_at = Some(at);
+            Ok(())
+        }
+        Event::AdmissionAsked { step } => {
+            may_start(state, step_in(plan, step)?, Direction::Do)?;
+            step_of(state, step)?.forward.progress = Progress::Asked;
+            Ok(())
+        }
+        Event::StartDelayed { step, until, reason } => start_delayed(state, plan, step, *until, reason),
         Event::SafetyReached => match &mut state.rollback {
             Some(rollback) if rollback.safety_reached.is_none() => {
                 rollback.safety_reached = Some(at);
@@ -183,6 +212,43 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
     }
 }
 
+fn wait_ended(state: &mut RunState, plan: &PlanBody, id: &StepId, passed: bool, at: Timestamp) -> Result<(), Refused> {
+    let told = match &step_in(plan, id)?.work {
+        Work::Event { event, .. } => state.signals.get(event).map(|signal| signal.outputs.clone()),
+        Work::Call(_) | Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+    };
+    let own = step_of(state, id)?;
+    let in_vain = match &own.forward.progress {
+        Progress::WaitingUntil(_) | Progress::AskingPerson { .. } => "nobody promoted it in time",
+        Progress::AwaitingEvent { .. } if passed && told.is_none() => return Err(format!("nobody told the event that {id} waits for")),
+        Progress::AwaitingEvent { .. } => "nobody told the event in time",
+        _ => return Err(format!("{id} does not wait")),
+    };
+    own.forward.progress = match passed {
+        true => Progress::Done,
+        false => Progress::Failed { reason: in_vain.to_owned(), retryable: false },
+    };
+    own.outputs = told.filter(|_| passed).unwrap_or_default();
+    own.ended_at = Some(at);
+    Ok(())
+}
+
+/// A start that is put off beyond the time at which its step must be done has failed.
+fn start_delayed(state: &mut RunState, plan: &PlanBody, id: &StepId, until: Timestamp, reason: &str) -> Result<(), Refused> {
+    let length = step_in(plan, id)?.deadline_ms.unwrap_or_default();
+    let own = step_of(state, id)?;
+    let is_late = own.deadline_at.is_some_and(|ends| ends <= until);
+    let is_due = matches!(own.forward.progress, Progress::RetryAt(_) | Progress::Delayed { .. });
+    if own.forward.progress != Progress::Asked && !(is_late && is_due) {
+        return Err(format!("{id} did not ask whether it may begin"));
+    }
+    own.forward.progress = match is_late {
+        true => Progress::Failed { reason: format!("{reason}, and it had to be done within {length}"), retryable: false },
+        false => Progress::Delayed { until, reason: reason.to_owned() },
+    };
+    Ok(())
+}
+
 fn attempt_started(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, deadline: Timestamp, at: Timestamp) -> Result<(), Refused> {
     let step = step_in(plan, &attempt.step)?;
     may_start(state, step, attempt.direction)?;
@@ -199,6 +265,7 @@ fn attempt_started(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, 
         own.began = true;
         own.cleared = false;
         own.started_at.get_or_insert(at);
+        own.deadline_at = own.deadline_at.or_else(|| step.deadline_ms.map(|length| at.plus(length)));
     }
     Ok(())
 }
@@ -206,13 +273,18 @@ fn attempt_started(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, 
 /// Whether an attempt in that direction can begin now.
 fn may_start(state: &RunState, step: &Step, direction: Direction) -> Result<(), Refused> {
     let own = state.step(&step.id);
-    let is_fresh = |track: &Track| matches!(track.progress, Progress::Waiting | Progress::RetryAt(_));
+    let is_fresh =
+        |track: &Track| matches!(track.progress, Progress::Waiting | Progress::RetryAt(_) | Progress::Asked | Progress::Delayed { .. });
     let is_open_question = |track: &Track| matches!(track.progress, Progress::Unsure { .. } | Progress::Failed { .. });
     let turned_back = state.rollback.is_some();
     let allowed = match direction {
         Direction::Do => {
             let needs_are_behind = step.needs.iter().all(|id| state.step(id).is_behind());
-            !turned_back && needs_are_behind && matches!(step.work, Work::Call(_)) && is_fresh(&own.forward)
+            !turned_back
+                && state.waits_for_claims().is_none()
+                && needs_are_behind
+                && matches!(step.work, Work::Call(_))
+                && is_fresh(&own.forward)
         }
         Direction::Probe => !turned_back && step.probe.is_some() && is_open_question(&own.forward),
         Direction::Safety => turned_back && step.exposure.as_ref().is_some_and(|e| e.safety.is_some()) && is_fresh(&own.safety),
@@ -355,6 +427,9 @@ fn retry_set(state: &mut RunState, step: &StepId, direction: Direction, due: Tim
         return Err(format!("{step} has nothing to try again"));
     }
     track.progress = Progress::RetryAt(due);
+    if direction == Direction::Do {
+        state.retries = state.retries.saturating_add(1);
+    }
     Ok(())
 }
 
@@ -362,6 +437,7 @@ fn wait_started(state: &mut RunState, plan: &PlanBody, id: &StepId, until: Times
     let begun = match step_in(plan, id)?.work {
         Work::Wait(_) => Progress::WaitingUntil(until),
         Work::Manual { .. } => Progress::AskingPerson { until },
+        Work::Event { .. } => Progress::AwaitingEvent { until },
         Work::Call(_) | Work::Gate(_) => return Err(format!("{id} is no wait")),
     };
     let turned_back = state.rollback.is_some();
@@ -392,21 +468,88 @@ fn gate_closed(state: &mut RunState, plan: &PlanBody, id: &StepId, passed: bool,
     Ok(())
 }
 
-fn rollback_began(state: &mut RunState, plan: &PlanBody, cause: &str, item: Option<u32>, at: Timestamp) -> Result<(), Refused> {
-    if state.rollback.as_ref().is_some_and(|r| r.item.is_none() || item.is_some()) {
+fn rollback_began(
+    state: &mut RunState,
+    plan: &PlanBody,
+    cause: &str,
+    item: Option<u32>,
+    to: Option<&StepId>,
+    at: Timestamp,
+) -> Result<(), Refused> {
+    // Only the way back of everything takes the place of one that goes less far.
+    if state.rollback.as_ref().is_some_and(|r| r.is_whole() || item.is_some() || to.is_some()) {
         return Err("the run is on its way back already".to_owned());
     }
-    let scope = scope_of(plan, state, item);
-    state.rollback = Some(Rollback { cause: cause.to_owned(), item, scope, began_at: at, safety_reached: None, one_way_accepted: false });
+    let scope = match to {
+        Some(to) => scope_after(plan, to)?,
+        None => scope_of(plan, state, item),
+    };
+    state.rollback = Some(Rollback {
+        cause: cause.to_owned(),
+        item,
+        to: to.cloned(),
+        scope,
+        began_at: at,
+        safety_reached: None,
+        one_way_accepted: false,
+    });
     state.ended = None;
     state.hold = None;
     state.operator = None;
     state.pilot = Pilot::Fly;
     for own in state.steps.values_mut() {
-        if matches!(own.forward.progress, Progress::RetryAt(_) | Progress::WaitingUntil(_) | Progress::AskingPerson { .. }) {
+        let waits = matches!(
+            own.forward.progress,
+            Progress::RetryAt(_)
+                | Progress::WaitingUntil(_)
+                | Progress::AskingPerson { .. }
+                | Progress::AwaitingEvent { .. }
+                | Progress::Asked
+                | Progress::Delayed { .. }
+        );
+        if waits {
             own.forward.progress = Progress::Waiting;
         }
     }
+    Ok(())
+}
+
+/// The way back ended at a step: what was undone, and what left nothing behind, is to be done again in a new round; what stayed in place
+/// counts as done when its turn comes. The run rests until a person lets it go on.
+fn went_back(state: &mut RunState, plan: &PlanBody, to: &StepId) -> Result<(), Refused> {
+    let Some(rollback) = state.rollback.take_if(|r| r.to.as_ref() == Some(to) && r.safety_reached.is_some()) else {
+        return Err(format!("the run is not on its way back to {to}"));
+    };
+    for step in plan.steps.iter().filter(|step| rollback.scope.contains(&step.id)) {
+        let own = step_of(state, &step.id)?;
+        let stays = own.may_be_in_place() && !matches!(step.undo, Undo::Nothing);
+        let again = |track: &Track| Track { round: track.round.saturating_add(1), ..Track::default() };
+        *own = match stays && own.forward.progress == Progress::Done {
+            true => StepState {
+                forward: again(&own.forward),
+                safety: again(&own.safety),
+                undo: again(&own.undo),
+                began: own.began,
+                kept: true,
+                outputs: std::mem::take(&mut own.outputs),
+                ..StepState::default()
+            },
+            false => StepState {
+                forward: again(&own.forward),
+                safety: again(&own.safety),
+                undo: again(&own.undo),
+                // An effect that nobody knows of is still to be undone, should the run turn back.
+                began: stays && own.began,
+                maybe_done: stays && own.maybe_done,
+                ..StepState::default()
+            },
+        };
+        if let Work::Event { event, .. } = &step.work {
+            state.signals.remove(event);
+        }
+    }
+    state.operator = None;
+    state.pilot = Pilot::Pause;
     Ok(())
 }
 
@@ -466,6 +609,13 @@ pub(crate) fn kind_of(event: &Event) -> &'static str {
         Event::HoldBegan { .. } => "HoldBegan",
         Event::HoldEnded => "HoldEnded",
         Event::RollbackBegan { .. } => "RollbackBegan",
+        Event::WentBack { .. } => "WentBack",
+        Event::ClaimsQueued { .. } => "ClaimsQueued",
+        Event::ClaimsGranted { .. } => "ClaimsGranted",
+        Event::StepLeftOut { .. } => "StepLeftOut",
+        Event::FailureTolerated { .. } => "FailureTolerated",
+        Event::AdmissionAsked { .. } => "AdmissionAsked",
+        Event::StartDelayed { .. } => "StartDelayed",
         Event::SafetyReached => "SafetyReached",
         Event::OperatorNeeded { .. } => "OperatorNeeded",
         Event::RunEnded { .. } => "RunEnded",

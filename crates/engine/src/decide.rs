@@ -3,9 +3,10 @@
 use crate::jump::event_time;
 use crate::state::{Progress, RunState};
 use crate::window::{self, WindowNow};
-use crate::{ENGINE_SEMANTICS, apply, landed, next, requests};
+use crate::{Claims, ENGINE_SEMANTICS, apply, landed, next, requests};
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark, Recorded};
 use glidepath_model::plan::PlanBody;
+use glidepath_model::projection::{ClaimWait, Fence};
 use glidepath_model::request::{Request, Who};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Millis, PlanId, StepId, Timestamp};
@@ -13,6 +14,15 @@ use serde_json::Value;
 
 /// Events that one input may bring about, at most. A plan has far fewer; the limit turns a fault into a stop.
 pub(crate) const EVENTS_PER_INPUT_MAX: usize = 20_000;
+
+/// What came of asking for claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claiming {
+    /// All are held, under these numbers.
+    Granted(Vec<Fence>),
+    /// The run waits in the queue.
+    Queued(ClaimWait),
+}
 
 /// What reached the owner of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +35,24 @@ pub enum Input {
         who: Who,
         /// Seed of everything random in the run.
         seed: u64,
+        /// What came of its claims.
+        claims: Claiming,
+    },
+    /// What came of asking for the claims again that it waits for.
+    Claims(Claiming),
+    /// A throttled target lets the attempt begin that was asked about.
+    Admitted {
+        /// The step.
+        step: StepId,
+    },
+    /// A throttled target takes no attempt before a time.
+    Delayed {
+        /// The step.
+        step: StepId,
+        /// When it is to be asked again.
+        until: Timestamp,
+        /// Why, one sentence.
+        reason: String,
     },
     /// A process took the run over. Open attempts (`recovery`) are to be reported next.
     Took {
@@ -135,11 +163,32 @@ fn push(plan: &PlanBody, state: &mut RunState, events: &mut Vec<Event>, event: E
 fn own_events(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -> Vec<Event> {
     let started = state.seq > 0;
     match input {
-        Input::Start { plan: id, who, seed } if !started => {
-            vec![Event::RunStarted { plan: id, engine_semantics: ENGINE_SEMANTICS, who, seed }]
+        Input::Start { plan: id, who, seed, claims } if !started => {
+            let mut events = vec![Event::RunStarted { plan: id, engine_semantics: ENGINE_SEMANTICS, who, seed }];
+            match claims {
+                Claiming::Granted(fences) if fences.is_empty() => {}
+                Claiming::Granted(fences) => events.push(Event::ClaimsGranted { fences }),
+                Claiming::Queued(wait) => events.push(Event::ClaimsQueued { wait }),
+            }
+            events
         }
         Input::Start { .. } => Vec::new(),
         _ if !started => Vec::new(),
+        Input::Claims(claiming) => match (&state.claims, claiming) {
+            (Claims::Waiting(_), Claiming::Granted(fences)) if state.ended.is_none() => vec![Event::ClaimsGranted { fences }],
+            // Only who is in the way is news, not for how long.
+            (Claims::Waiting(before), Claiming::Queued(wait)) if state.ended.is_none() && *before != wait => {
+                vec![Event::ClaimsQueued { wait }]
+            }
+            (Claims::Waiting(_) | Claims::Held(_), _) => Vec::new(),
+        },
+        // The run may have ended while its target was asked.
+        Input::Admitted { .. } | Input::Delayed { .. } if state.ended.is_some() => Vec::new(),
+        Input::Admitted { step } => next::admitted(plan, state, &step, now).into_iter().collect(),
+        Input::Delayed { step, until, reason } => match state.step(&step).forward.progress {
+            Progress::Asked => vec![Event::StartDelayed { step, until, reason }],
+            _ => Vec::new(),
+        },
         Input::Took { epoch, who, process, window } => {
             let closed = window.map(|window| window::events(state, window)).unwrap_or_default();
             std::iter::once(Event::OwnerTook { epoch, who, process }).chain(closed).collect()

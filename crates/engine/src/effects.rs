@@ -1,10 +1,11 @@
 //! What the journal's intents ask of the world.
 
 use crate::landed;
+use crate::letters::throttle_of;
 use crate::state::{Progress, RunState};
 use glidepath_model::action::ActionCall;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark};
-use glidepath_model::plan::{GateSpec, PlanBody, Undo, Work};
+use glidepath_model::plan::{GateSpec, PlanBody, Throttle, Undo, Work};
 use glidepath_model::{StepId, Timestamp};
 use serde_json::Value;
 
@@ -37,6 +38,13 @@ pub enum Effect {
         /// When it was opened.
         opened_at: Timestamp,
     },
+    /// Ask a throttled target whether an attempt may begin, and report the answer.
+    Admit {
+        /// The step.
+        step: StepId,
+        /// The limits of its target.
+        throttle: Throttle,
+    },
     /// Stop looking.
     StopWatching {
         /// The step.
@@ -61,6 +69,8 @@ pub struct Recovery {
     pub open: Vec<OpenAttempt>,
     /// Gates to look at again (`Effect::Watch`), with their last journaled state.
     pub watches: Vec<Effect>,
+    /// Targets that were asked whether an attempt may begin (`Effect::Admit`); the answer may have been lost.
+    pub admissions: Vec<Effect>,
     /// What the run asks of a person (`Effect::Page`): the earlier owner may have died before it told them.
     pub pages: Vec<Effect>,
 }
@@ -103,6 +113,7 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
             .collect(),
         // The engine gives an attempt up when nothing was heard of it; should it still run, it is to end.
         Event::AttemptEnded { attempt, outcome: Outcome::Unknown { .. }, .. } => vec![Effect::Cancel { attempt: attempt.clone() }],
+        Event::AdmissionAsked { step } => admit_of(plan, state, step).into_iter().collect(),
         Event::GateOpened { step, .. } => watch_of(plan, state, step).into_iter().collect(),
         Event::GateClosed { step, .. } => {
             let stop = Effect::StopWatching { step: step.clone() };
@@ -111,8 +122,10 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         Event::RollbackBegan { cause, .. } => {
             let mut found: Vec<Effect> = state
                 .steps
-                .values()
-                .filter_map(|s| s.forward.open())
+                .iter()
+                // What stays when the run goes back to a step is let finish.
+                .filter(|(id, _)| state.rollback.as_ref().is_none_or(|r| r.to.is_none() || r.scope.contains(*id)))
+                .filter_map(|(_, s)| s.forward.open())
                 .map(|(attempt, ..)| Effect::Cancel { attempt: attempt.clone() })
                 .collect();
             found.push(Effect::Page { line: format!("{} turns back: {cause}.", plan.change.title) });
@@ -134,6 +147,12 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         | Event::WindowClosed { .. }
         | Event::WindowOpened
         | Event::SafetyReached
+        | Event::WentBack { .. }
+        | Event::ClaimsQueued { .. }
+        | Event::ClaimsGranted { .. }
+        | Event::StepLeftOut { .. }
+        | Event::FailureTolerated { .. }
+        | Event::StartDelayed { .. }
         | Event::RunEnded { .. }
         | Event::Noted { .. } => Vec::new(),
     }
@@ -169,10 +188,16 @@ pub fn recovery(plan: &PlanBody, state: &RunState) -> Recovery {
             });
         }
         found.watches.extend(watch_of(plan, state, &step.id));
+        found.admissions.extend(admit_of(plan, state, &step.id));
     }
     found.pages.extend(state.hold.as_ref().filter(|_| !state.rests_as_a_whole()).map(|hold| hold_page(plan, &hold.reason, hold.until)));
     found.pages.extend(state.operator.as_ref().map(|need| operator_page(plan, &need.reason)));
     found
+}
+
+fn admit_of(plan: &PlanBody, state: &RunState, id: &StepId) -> Option<Effect> {
+    let step = plan.step(id).filter(|_| state.step(id).forward.progress == Progress::Asked)?;
+    Some(Effect::Admit { step: id.clone(), throttle: throttle_of(plan, step)?.clone() })
 }
 
 fn watch_of(plan: &PlanBody, state: &RunState, id: &StepId) -> Option<Effect> {
@@ -195,7 +220,7 @@ fn calls_of(plan: &PlanBody, attempt: &AttemptRef) -> Option<(ActionCall, Vec<Ac
     match attempt.direction {
         Direction::Do => match &step.work {
             Work::Call(call) => Some((call.clone(), step.validations.clone())),
-            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
         },
         Direction::Safety => Some((step.exposure.as_ref()?.safety.clone()?, Vec::new())),
         Direction::Undo => match &step.undo {

@@ -30,7 +30,9 @@ pub(crate) fn fold(state: &mut RunState, by_ms: i64) {
         for track in [&mut own.forward, &mut own.safety, &mut own.undo] {
             move_track(track, by_ms);
         }
+        own.deadline_at = own.deadline_at.map(|at| moved(at, by_ms));
     }
+    state.deadline_at = state.deadline_at.map(|at| moved(at, by_ms));
     if by_ms < 0 {
         let hold = state.hold.as_mut().map(|hold| [Some(&mut hold.since), hold.until.as_mut()]);
         let operator = state.operator.as_mut().map(|need| &mut need.since);
@@ -52,8 +54,17 @@ fn move_track(track: &mut Track, by_ms: i64) {
             }
         }
         Progress::RetryAt(at) => *at = moved(*at, by_ms),
-        Progress::WaitingUntil(until) | Progress::AskingPerson { until } => *until = moved(*until, by_ms),
-        Progress::Waiting | Progress::Done | Progress::Skipped | Progress::Failed { .. } | Progress::Unsure { .. } => {}
+        Progress::WaitingUntil(until)
+        | Progress::AskingPerson { until }
+        | Progress::AwaitingEvent { until }
+        | Progress::Delayed { until, .. } => *until = moved(*until, by_ms),
+        Progress::Waiting
+        | Progress::Asked
+        | Progress::Done
+        | Progress::Skipped
+        | Progress::Tolerated { .. }
+        | Progress::Failed { .. }
+        | Progress::Unsure { .. } => {}
     }
 }
 

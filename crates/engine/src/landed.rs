@@ -60,6 +60,10 @@ impl RunState {
                 | Progress::Watching { .. }
                 | Progress::WaitingUntil(_)
                 | Progress::AskingPerson { .. }
+                | Progress::AwaitingEvent { .. }
+                | Progress::Asked
+                | Progress::Delayed { .. }
+                | Progress::Tolerated { .. }
                 | Progress::Skipped => return None,
             };
             Some((step, observed))

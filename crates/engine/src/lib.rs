@@ -25,39 +25,50 @@
 //!   refused or ignored.
 
 mod apply;
+pub mod claims;
 mod decide;
 mod effects;
 mod exposure;
+mod fanout;
 mod jump;
 mod landed;
 mod lessons;
+mod letters;
 mod next;
+mod outputs;
 mod projection;
 mod requests;
 mod retry;
 mod rollback;
 mod state;
 pub mod stored;
+pub mod throttle;
 mod timers;
 mod window;
 
 pub use apply::apply;
-pub use decide::{Input, decide, record};
+pub use decide::{Claiming, Input, decide, record};
 pub use effects::{Effect, OpenAttempt, Recovery, effects, recovery};
 pub use exposure::ExposureNow;
 pub use jump::{event_time, may_go_back, moved};
 pub use landed::Observed;
 pub use lessons::lessons;
+pub use letters::{dead_letters, reports};
+pub use outputs::{fits, may_compare};
 pub use projection::invariants;
 pub use state::{
-    ClosedWindow, Ended, EngineError, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, StepStatus,
-    Track,
+    Claims, ClosedWindow, Ended, EngineError, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState,
+    StepStatus, Track,
 };
 pub use timers::next_wake;
 pub use window::WindowNow;
 
-/// The meaning of steps and events that this engine implements; a run is bound to the one it started with.
-pub const ENGINE_SEMANTICS: u32 = 1;
+/// The newest meaning of steps and events that this engine implements; a run is bound to the one it started with. 2 added claims, fan-outs,
+/// conditions, outside events, throttles and the way back to a step; journals of 1 mean the same under it.
+pub const ENGINE_SEMANTICS: u32 = 2;
+
+/// The oldest meaning that this engine implements.
+pub const ENGINE_SEMANTICS_OLDEST: u32 = 1;
 
 /// Attempts of one run that may be open at the same time; more wait their turn. Safety attempts are not counted.
 pub const STEPS_IN_FLIGHT_MAX: usize = 64;

@@ -1,7 +1,8 @@
 //! What people and stores are shown of a run.
 
 use crate::state::{Mode, Progress, RunState, StepState, Track};
-use crate::{Observed, next_wake, requests, window};
+use crate::{Observed, next, next_wake, requests, window};
+use glidepath_model::change::OnWindowEnd;
 use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{PlanBody, Step, Work};
 use glidepath_model::projection::RunSummary;
@@ -14,7 +15,9 @@ impl RunState {
     pub fn now_line(&self, plan: &PlanBody) -> String {
         let counted = || plan.steps.iter().filter(|s| !s.after_landing);
         let behind = counted().filter(|s| self.step(&s.id).is_behind()).count();
-        let of = format!("{behind} of {} steps done", counted().count());
+        let tolerated = counted().filter(|s| matches!(self.step(&s.id).forward.progress, Progress::Tolerated { .. })).count();
+        let failed = if tolerated > 0 { format!(", {tolerated} failed and tolerated") } else { String::new() };
+        let of = format!("{} of {} steps done{failed}", behind - tolerated, counted().count());
         match self.mode() {
             Mode::Ended(ended) => match ended.end {
                 RunEnd::Succeeded => format!("{}; {of}", landed_words(self, plan)),
@@ -25,12 +28,14 @@ impl RunState {
             Mode::NeedsOperator(need) => format!("needs an operator: {}", need.reason),
             Mode::RollingBack(rollback) => {
                 let doing = doing(plan, self).unwrap_or_else(|| "waits for open attempts".to_owned());
+                let end = rollback.to.as_ref().map(|to| format!(", back to {to}")).unwrap_or_default();
                 let safe = if rollback.safety_reached.is_some() { "traffic is safe, undoing" } else { "taking traffic to safety" };
-                format!("{safe}: {doing}")
+                format!("{safe}{end}: {doing}")
             }
             Mode::Holding(hold) => format!("holds and asks: {}", hold.reason),
             Mode::Stopped => format!("exposure is frozen; {of}"),
             Mode::Paused => format!("paused; {of}"),
+            Mode::Flying if self.waits_for_claims().is_some() => self.waits_for_claims().map(ToString::to_string).unwrap_or_default(),
             Mode::Flying => match doing(plan, self) {
                 Some(doing) => format!("{doing}; {of}"),
                 None => of,
@@ -81,7 +86,26 @@ impl RunState {
             targets: targets.into_iter().collect(),
             components: components.into_iter().collect(),
             observing_until: self.observing_until(plan),
+            claims: if self.ended.is_none() { plan.claims.clone() } else { BTreeSet::new() },
+            waits_for: self.waits_for_claims().filter(|_| self.ended.is_none()).cloned(),
+            sleeps: self.sleeps(plan),
         }
+    }
+
+    /// Whether nothing but a time or a request moves it, and nobody has to look at anything meanwhile.
+    pub fn sleeps(&self, plan: &PlanBody) -> bool {
+        let is_awake = |track: &Track| {
+            matches!(track.progress, Progress::Running { .. } | Progress::Watching { .. } | Progress::Asked | Progress::RetryAt(_))
+        };
+        let looks_at_windows = plan.change.on_window_end != OnWindowEnd::Finish;
+        self.ended.is_none()
+            && self.rollback.is_none()
+            && self.waits_for_claims().is_none()
+            && !looks_at_windows
+            && self.exposures(plan).is_empty()
+            && !self.steps.values().flat_map(StepState::tracks).any(is_awake)
+            // An owner that hands its runs over records results and leaves to the next one what follows from them.
+            && next::next(plan, self, self.last_at).is_none()
     }
 
     /// Verbs that would be granted now, with the step each is about where one must be named.
@@ -139,21 +163,36 @@ fn doing_of(step: &Step, own: &StepState) -> Option<String> {
         }
         Progress::WaitingUntil(until) => Some(format!("{} until {until}", step.title)),
         Progress::AskingPerson { until } => Some(format!("waits for a person until {until}: {}", manual_prompt(step))),
-        Progress::Waiting | Progress::Done | Progress::Skipped | Progress::Failed { .. } | Progress::Unsure { .. } => None,
+        Progress::AwaitingEvent { until } => Some(format!("waits for {} until {}", awaited_event(step), until.to_second())),
+        Progress::Asked => Some(format!("{} waits for its turn", step.title)),
+        Progress::Delayed { until, reason } => Some(format!("{} begins at {}: {reason}", step.title, until.to_second())),
+        Progress::Waiting
+        | Progress::Done
+        | Progress::Skipped
+        | Progress::Tolerated { .. }
+        | Progress::Failed { .. }
+        | Progress::Unsure { .. } => None,
     })
 }
 
 fn gate_subject(step: &Step) -> &str {
     match &step.work {
         Work::Gate(spec) => &spec.subject,
-        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => &step.title,
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => &step.title,
     }
 }
 
 fn manual_prompt(step: &Step) -> &str {
     match &step.work {
         Work::Manual { prompt, .. } => prompt,
-        Work::Call(_) | Work::Wait(_) | Work::Gate(_) => &step.title,
+        Work::Call(_) | Work::Wait(_) | Work::Gate(_) | Work::Event { .. } => &step.title,
+    }
+}
+
+fn awaited_event(step: &Step) -> &str {
+    match &step.work {
+        Work::Event { event, .. } => event.as_str(),
+        Work::Call(_) | Work::Wait(_) | Work::Gate(_) | Work::Manual { .. } => &step.title,
     }
 }
 
@@ -165,6 +204,8 @@ fn automatic_of(state: &RunState, step: &Step) -> Option<(String, Option<Timesta
         )),
         (Progress::WaitingUntil(until), _) => Some((format!("{} is over", step.title), Some(*until))),
         (Progress::AskingPerson { until }, _) => Some(("without an answer the plan's failure rule applies".to_owned(), Some(*until))),
+        (Progress::AwaitingEvent { until }, _) => Some(("without the event the plan's failure rule applies".to_owned(), Some(*until))),
+        (Progress::Delayed { until, .. }, _) => Some((format!("{} asks again whether it may begin", step.title), Some(*until))),
         (Progress::RetryAt(at), _) => Some((format!("{} is tried again", step.title), Some(*at))),
         (Progress::Running { deadline, .. }, _) => Some((format!("{} ends, at the latest", step.title), Some(*deadline))),
         _ => None,
@@ -180,7 +221,8 @@ pub fn invariants(plan: &PlanBody, state: &RunState) -> Vec<String> {
     if state.seq > 0 && state.ended.is_none() {
         let watches = tracks().any(|t| matches!(t.progress, Progress::Watching { .. }));
         let asks = state.is_resting() || state.operator.is_some();
-        if !open && !watches && !asks && next_wake(state, plan).is_none() {
+        let queues = state.waits_for_claims().is_some() || tracks().any(|t| t.progress == Progress::Asked);
+        if !open && !watches && !asks && !queues && next_wake(state, plan).is_none() {
             found.push(format!("run {} is live, but nothing and nobody moves it", state.run));
         }
     }
@@ -190,7 +232,7 @@ pub fn invariants(plan: &PlanBody, state: &RunState) -> Vec<String> {
     if state.ended.is_some() && open {
         found.push(format!("run {} has ended with an attempt open", state.run));
     }
-    let safe = state.rollback.as_ref().is_some_and(|r| r.safety_reached.is_some() && r.item.is_none());
+    let safe = state.rollback.as_ref().is_some_and(|r| r.safety_reached.is_some() && r.is_whole());
     if safe && !state.exposures(plan).is_empty() {
         found.push(format!("run {} says that traffic is safe, but something is exposed", state.run));
     }

@@ -3,12 +3,13 @@
 use crate::apply::{clear_exposure, drop_needless_safety};
 use crate::exposure::carries;
 use crate::next::attempt_event;
-use crate::rollback::{leftovers, stuck_step};
+use crate::outputs::fits;
+use crate::rollback::{leftovers, scope_after, stuck_step};
 use crate::state::{Look, Mode, Pilot, Progress, RunState, Track};
 use crate::window;
 use glidepath_model::event::{Direction, Event, RunEnd};
 use glidepath_model::plan::{Phase, PlanBody, Step, Undo, Work};
-use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::request::{Request, Signal, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{StepId, Timestamp};
 
@@ -57,7 +58,8 @@ pub(crate) fn answer(plan: &PlanBody, state: &RunState, mut request: Request, no
 pub(crate) fn allowed(plan: &PlanBody, state: &RunState) -> Vec<(Verb, Option<StepId>)> {
     let ask = |verb: Verb, step: Option<StepId>| {
         let who = Who { name: String::new(), known_by: String::new() };
-        let request = Request { run: state.run.clone(), verb, step, who, reason: Some("asked".to_owned()), at: state.last_at };
+        let request =
+            Request { run: state.run.clone(), verb, step, who, reason: Some("asked".to_owned()), at: state.last_at, signal: None };
         judge(plan, state, &request, Timestamp::from_micros(i64::MAX / 2)).is_ok()
     };
     let of_verb = |verb: Verb| -> Vec<(Verb, Option<StepId>)> {
@@ -68,6 +70,12 @@ pub(crate) fn allowed(plan: &PlanBody, state: &RunState) -> Vec<(Verb, Option<St
                 } else {
                     Vec::new()
                 }
+            }
+            // Which event, and with which outputs, only the plan and the world know.
+            Verb::Signal => {
+                let waits = |own: &Progress| matches!(own, Progress::AwaitingEvent { .. });
+                let named = plan.steps.iter().filter(|step| waits(&state.step(&step.id).forward.progress));
+                named.map(|step| (verb, Some(step.id.clone()))).collect()
             }
             Verb::Promote | Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile => {
                 let named = plan.steps.iter().map(|step| step.id.clone()).filter(|id| ask(verb, Some(id.clone())));
@@ -81,6 +89,9 @@ pub(crate) fn allowed(plan: &PlanBody, state: &RunState) -> Vec<(Verb, Option<St
 fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
     if let Mode::Ended(ended) = state.mode() {
         return match (request.verb, ended.end) {
+            (Verb::Rollback, RunEnd::Succeeded) if request.step.is_some() => {
+                Err("a run that has landed goes back all the way; leave `--to` out".to_owned())
+            }
             (Verb::Rollback, RunEnd::Succeeded) => {
                 Ok(turn_back(state, request, "the run is opened again and everything that can be undone goes back"))
             }
@@ -99,10 +110,13 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
         Verb::Resume if state.rests_as_a_whole() => Ok(Grant::new("the run goes on from where its journal stands")),
         Verb::Pause | Verb::Stop | Verb::Resume => pilot(state, request),
         Verb::Abort | Verb::Rollback => match &state.rollback {
-            Some(rollback) if rollback.item.is_none() => {
+            Some(rollback) if rollback.is_whole() || request.step.is_some() => {
                 Err("the run is on its way back already; asking again does no harm and changes nothing".to_owned())
             }
-            _ => Ok(turn_back(state, request, "the run turns back: traffic goes to safety first, then the steps are undone")),
+            _ => match (request.verb, &request.step) {
+                (Verb::Rollback, Some(to)) => turn_back_to(plan, state, request, to),
+                _ => Ok(turn_back(state, request, "the run turns back: traffic goes to safety first, then the steps are undone")),
+            },
         },
         Verb::Promote => promote(plan, state, request, now),
         Verb::Retry => retry(plan, state, request),
@@ -111,6 +125,7 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
         Verb::MarkDone => mark_done(plan, state, request),
         Verb::Abandon => abandon(plan, state),
         Verb::Reconcile => reconcile(plan, state, request, now),
+        Verb::Signal => signal(plan, state, request),
     }
 }
 
@@ -118,7 +133,15 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
 fn rests_as_a_whole(state: &RunState, verb: Verb) -> Result<(), Refusal> {
     match verb {
         Verb::Resume | Verb::Abort | Verb::Rollback | Verb::Abandon => Ok(()),
-        Verb::Pause | Verb::Stop | Verb::Promote | Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile => {
+        Verb::Pause
+        | Verb::Stop
+        | Verb::Promote
+        | Verb::Retry
+        | Verb::Skip
+        | Verb::Override
+        | Verb::MarkDone
+        | Verb::Reconcile
+        | Verb::Signal => {
             let reason = state.operator.as_ref().map_or("", |need| need.reason.as_str());
             Err(format!("the run rests as a whole until `resume`, `abort` or `abandon`: {reason}"))
         }
@@ -171,7 +194,69 @@ fn resume(state: &RunState, request: &Request) -> Result<Grant, Refusal> {
 fn turn_back(state: &RunState, request: &Request, answer: &str) -> Grant {
     let landed = if state.ended.is_some() { "rolled back after landing" } else { "aborted" };
     let why = request.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    Grant::new(answer).then(Event::RollbackBegan { cause: format!("{landed} by {}{why}", request.who), item: None })
+    Grant::new(answer).then(Event::RollbackBegan { cause: format!("{landed} by {}{why}", request.who), item: None, to: None })
+}
+
+fn turn_back_to(plan: &PlanBody, state: &RunState, request: &Request, to: &StepId) -> Result<Grant, Refusal> {
+    scope_after(plan, to)?;
+    if state.step(to).forward.progress != Progress::Done {
+        return Err(format!("{to} is not done, so the run cannot go back to it; `rollback` without `--to` goes all the way"));
+    }
+    let cause = format!("taken back to {to} by {}{}", request.who, because(request));
+    let answer = format!(
+        "the run goes back to {to}: traffic goes to safety first, then what came after is undone; it rests there, `resume` flies on and `rollback` goes all the way"
+    );
+    let grant = Grant { step: Some(to.clone()), ..Grant::new(answer) };
+    Ok(grant.then(Event::RollbackBegan { cause, item: None, to: Some(to.clone()) }))
+}
+
+/// An event may be told before a step waits for it, but not for a plan that never will, and only once.
+fn signal(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, Refusal> {
+    let Some(told) = &request.signal else { return Err("it names no event".to_owned()) };
+    if state.rollback.is_some() {
+        return Err("the run is on its way back, where no event is waited for".to_owned());
+    }
+    let waits = |step: &&Step| matches!(&step.work, Work::Event { event, .. } if *event == told.event);
+    let Some(step) = plan.steps.iter().find(waits) else {
+        let known: Vec<&str> = plan.steps.iter().filter_map(|step| event_of(step)).collect();
+        return Err(match known.is_empty() {
+            true => "no step of the run waits for an event".to_owned(),
+            false => format!("no step of the run waits for {}; it waits for {}", told.event, known.join(", ")),
+        });
+    };
+    if state.signals.contains_key(&told.event) {
+        return Err(format!("{} was told already, and counts once", told.event));
+    }
+    for step in plan.steps.iter().filter(waits) {
+        check_outputs(step, told)?;
+    }
+    let answer = match state.step(&step.id).forward.progress {
+        Progress::AwaitingEvent { .. } => "the step that waits for it goes on",
+        _ => "it is kept until a step waits for it",
+    };
+    Ok(Grant::new(answer))
+}
+
+fn event_of(step: &Step) -> Option<&str> {
+    match &step.work {
+        Work::Event { event, .. } => Some(event.as_str()),
+        Work::Call(_) | Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+    }
+}
+
+/// The outputs that the step declares, all of them, none other, each of its type.
+fn check_outputs(step: &Step, told: &Signal) -> Result<(), Refusal> {
+    let Work::Event { outputs, .. } = &step.work else { return Ok(()) };
+    let wrong: Vec<String> = outputs
+        .iter()
+        .filter_map(|(name, kind)| match told.outputs.get(name) {
+            None => Some(format!("{name} is missing ({kind})")),
+            Some(value) if !fits(value, *kind) => Some(format!("{name} is {value}, which is no {kind}")),
+            Some(_) => None,
+        })
+        .chain(told.outputs.keys().filter(|name| !outputs.contains_key(*name)).map(|name| format!("{name} is not known")))
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(format!("the outputs of {} do not fit: {}", told.event, wrong.join("; "))) }
 }
 
 fn promote(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
@@ -274,7 +359,7 @@ fn mark_done(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Gra
     let step = resolve(plan, state, request, |s| is_troubled(state, s), "no step waits for a person to say that it was done")?;
     match step.work {
         Work::Gate(_) => Err("a gate is not done by hand; `override --reason` passes it on your word".to_owned()),
-        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => Ok(Grant::on(step, "the step counts as done by hand")),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => Ok(Grant::on(step, "the step counts as done by hand")),
     }
 }
 
@@ -305,8 +390,8 @@ fn reconcile(plan: &PlanBody, state: &RunState, request: &Request, now: Timestam
     }
     let own = state.step(&step.id);
     let probe = match turned_back {
-        true => attempt_event(step, Direction::ProbeUndo, &own.undo, now),
-        false => attempt_event(step, Direction::Probe, &own.forward, now),
+        true => attempt_event(state, step, Direction::ProbeUndo, &own.undo, now),
+        false => attempt_event(state, step, Direction::Probe, &own.forward, now),
     };
     Ok(Grant::on(step, "the probe is asked, and its answer is journaled").then(probe))
 }
@@ -383,6 +468,7 @@ pub(crate) fn apply_granted(state: &mut RunState, plan: &PlanBody, request: &Req
         (Verb::Abort | Verb::Rollback, _) => state.turned_back_by = Some(request.who.clone()),
         // Their follow-up events carry the change.
         (Verb::Promote | Verb::Abandon, _) => {}
+        (Verb::Signal, _) => state.signals.extend(request.signal.iter().map(|told| (told.event.clone(), told.clone()))),
         (Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile, Some(step)) => {
             answer_step(state, plan, request.verb, step, at);
         }
@@ -420,6 +506,10 @@ fn answer_step(state: &mut RunState, plan: &PlanBody, verb: Verb, id: &StepId, a
         Verb::Override if matches!(track.progress, Progress::Watching { .. }) => {}
         Verb::Override | Verb::MarkDone => track.progress = Progress::Done,
         _ => {}
+    }
+    if direction == Direction::Do && verb == Verb::Retry {
+        // A person who tries again gives the step its whole time anew.
+        own.deadline_at = None;
     }
     if direction == Direction::Do && verb != Verb::Reconcile {
         own.ended_at = (verb != Verb::Retry).then_some(at);

@@ -2,7 +2,7 @@
 
 use crate::state::{RunState, Track};
 use glidepath_model::event::Direction;
-use glidepath_model::plan::{RetryPolicy, Step};
+use glidepath_model::plan::{PlanBody, RetryPolicy, Step};
 use glidepath_model::{Millis, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -19,6 +19,21 @@ pub(crate) const PROBES_MAX: u32 = 5;
 /// owners that died.
 pub(crate) fn has_tries_left(step: &Step, direction: Direction, track: &Track) -> bool {
     track.attempts_counted() < policy(step, direction).attempts_max
+}
+
+/// Whether another try may be made at `at`.
+pub(crate) fn may_try_again(plan: &PlanBody, state: &RunState, step: &Step, direction: Direction, track: &Track, at: Timestamp) -> bool {
+    has_tries_left(step, direction, track) && (direction != Direction::Do || wider_limit(plan, state, step, at).is_none())
+}
+
+/// Which limit beyond its number of tries forbids a further forward try of the step at `at`, in words.
+pub(crate) fn wider_limit(plan: &PlanBody, state: &RunState, step: &Step, at: Timestamp) -> Option<String> {
+    let own = state.step(&step.id);
+    if own.deadline_at.is_some_and(|ends| ends <= at) {
+        return Some(format!("it had to be done within {}", step.deadline_ms.unwrap_or_default()));
+    }
+    let retries_max = plan.limits.retries_max.filter(|max| state.retries >= *max)?;
+    Some(format!("the run has used up its budget of {retries_max} retries"))
 }
 
 /// When the next try is due: exponential backoff with a cap, and a jitter that the run's seed fixes.

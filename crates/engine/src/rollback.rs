@@ -37,7 +37,7 @@ fn next_safety(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Time
         let step = plan.step(&id).filter(|s| rollback.scope.contains(&s.id))?;
         let old_side_is_ready =
             step.exposure.iter().flat_map(|e| &e.safety_needs).all(|need| plan.step(need).is_none_or(|s| !undo_is_due(state, s)));
-        try_on(state, step, Direction::Safety, &state.step(&id).safety, now, old_side_is_ready)
+        try_on(plan, state, step, Direction::Safety, &state.step(&id).safety, now, old_side_is_ready)
     })
 }
 
@@ -64,7 +64,7 @@ fn next_undo(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Timest
         let own = state.step(&step.id);
         let may_begin = !own.forward.is_running() && !own.safety.is_running() && !blocked.contains(&step.id);
         let ready = has_room && (may_begin || matches!(own.undo.progress, Progress::RetryAt(_)));
-        try_on(state, step, Direction::Undo, &own.undo, now, ready)
+        try_on(plan, state, step, Direction::Undo, &own.undo, now, ready)
     })
 }
 
@@ -105,17 +105,29 @@ fn allowed_undos<'a>(plan: &'a PlanBody, state: &RunState, rollback: &Rollback) 
 }
 
 /// Begins, repeats or questions an attempt on the way back, where the track asks for it.
-fn try_on(state: &RunState, step: &Step, direction: Direction, track: &Track, now: Timestamp, ready: bool) -> Option<Event> {
+fn try_on(
+    plan: &PlanBody,
+    state: &RunState,
+    step: &Step,
+    direction: Direction,
+    track: &Track,
+    now: Timestamp,
+    ready: bool,
+) -> Option<Event> {
     match &track.progress {
-        Progress::Waiting if ready => Some(attempt_event(step, direction, track, now)),
-        Progress::RetryAt(at) if ready && *at <= now => Some(attempt_event(step, direction, track, now)),
-        Progress::Failed { .. } | Progress::Unsure { .. } => hurdle_event(state, step, direction, track, now),
+        Progress::Waiting if ready => Some(attempt_event(state, step, direction, track, now)),
+        Progress::RetryAt(at) if ready && *at <= now => Some(attempt_event(state, step, direction, track, now)),
+        Progress::Failed { .. } | Progress::Unsure { .. } => hurdle_event(plan, state, step, direction, track, now),
         Progress::Waiting
         | Progress::RetryAt(_)
         | Progress::Running { .. }
         | Progress::Watching { .. }
         | Progress::WaitingUntil(_)
         | Progress::AskingPerson { .. }
+        | Progress::AwaitingEvent { .. }
+        | Progress::Asked
+        | Progress::Delayed { .. }
+        | Progress::Tolerated { .. }
         | Progress::Done
         | Progress::Skipped => None,
     }
@@ -178,7 +190,10 @@ fn end(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Event> 
     if anything_open || anything_due || across_one_way || rollback.safety_reached.is_none() {
         return None;
     }
-    Some(Event::RunEnded { end: RunEnd::RolledBack, leftovers: leftovers(plan, state) })
+    Some(match &rollback.to {
+        Some(to) => Event::WentBack { to: to.clone() },
+        None => Event::RunEnded { end: RunEnd::RolledBack, leftovers: leftovers(plan, state) },
+    })
 }
 
 /// Whether the undo of the step is due, or may become due once its open attempt is accounted for.
@@ -220,6 +235,51 @@ pub(crate) fn scope_of(plan: &PlanBody, state: &RunState, item: Option<u32>) -> 
     }
 }
 
+/// Steps that go back when the way back ends at `to`: all that rest on it, directly or through others, and all that share an exposure with one of
+/// these, since one safety call ends them all.
+///
+/// # Errors
+/// When `to` itself would have to go back: one sentence with the step to go back to instead.
+pub(crate) fn scope_after(plan: &PlanBody, to: &StepId) -> Result<BTreeSet<StepId>, String> {
+    let target = plan.step(to).ok_or_else(|| format!("the plan has no step {to}; see `status` for its steps"))?;
+    let mut places: BTreeSet<(&TargetName, Option<&RegionName>)> = BTreeSet::new();
+    let mut scope: BTreeSet<StepId> = BTreeSet::new();
+    loop {
+        let before = scope.len();
+        for step in &plan.steps {
+            let place = step.exposure.as_ref().map(|e| (&e.target, e.region.as_ref()));
+            let rests_on = step.needs.iter().any(|id| id == to || scope.contains(id));
+            if rests_on || place.is_some_and(|p| places.contains(&p)) {
+                places.extend(place);
+                scope.insert(step.id.clone());
+            }
+        }
+        if scope.len() == before {
+            break;
+        }
+    }
+    if !scope.contains(to) {
+        return Ok(scope);
+    }
+    let is_earlier = |step: &&Step| !scope.contains(&step.id) && rests_on_all(plan, target, &step.id);
+    let earlier = plan.steps.iter().rev().find(is_earlier).map(|step| format!("; `--to {}` is the last step that it can stop at", step.id));
+    Err(format!(
+        "the way back takes all traffic off the new side first, so it cannot stop at {to}, where some is on it{}",
+        earlier.unwrap_or_default()
+    ))
+}
+
+/// Whether the step rests on `id`, directly or through others.
+fn rests_on_all(plan: &PlanBody, step: &Step, id: &StepId) -> bool {
+    let mut needed: BTreeSet<&StepId> = step.needs.iter().collect();
+    for earlier in plan.steps.iter().rev() {
+        if needed.contains(&earlier.id) {
+            needed.extend(&earlier.needs);
+        }
+    }
+    needed.contains(id)
+}
+
 /// Whether an item has begun and is not through: left alone, its exposure would outlive the run.
 fn is_half_way(plan: &PlanBody, state: &RunState, item: u32) -> bool {
     let of_item = || plan.steps.iter().filter(|s| s.item == Some(item) && !s.after_landing).map(|s| state.step(&s.id));
@@ -233,7 +293,7 @@ pub(crate) fn leftovers(plan: &PlanBody, state: &RunState) -> Vec<String> {
         if !may_have_changed(own, step) {
             return None;
         }
-        let sure = if own.forward.progress == Progress::Done { "" } else { "perhaps, its outcome is not known: " };
+        let sure = if own.forward.progress == Progress::Done || own.kept { "" } else { "perhaps, its outcome is not known: " };
         let why = match &step.undo {
             Undo::LeaveInPlace { reason } => reason.clone(),
             Undo::ForwardOnly { reason } => format!("cannot be undone: {reason}"),

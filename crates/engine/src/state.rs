@@ -2,10 +2,10 @@
 
 use glidepath_model::event::{AttemptRef, Direction, ProcessMark, RunEnd};
 use glidepath_model::plan::PlanBody;
-use glidepath_model::projection::RunStatus;
-use glidepath_model::request::Who;
+use glidepath_model::projection::{ClaimWait, Fence, RunStatus};
+use glidepath_model::request::{Signal, Who};
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{PlanId, Recorded, RunId, StepId, Timestamp};
+use glidepath_model::{EventName, PlanId, Recorded, RunId, StepId, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use thiserror::Error;
@@ -31,6 +31,14 @@ pub struct RunState {
     pub seed: u64,
     /// The present owner.
     pub owner: Option<Owner>,
+    /// What it holds, or waits for.
+    pub claims: Claims,
+    /// Events outside that were told, each once.
+    pub signals: BTreeMap<EventName, Signal>,
+    /// Retries of forward steps so far.
+    pub retries: u32,
+    /// When it must have landed.
+    pub deadline_at: Option<Timestamp>,
     /// What the pilot asked for.
     pub pilot: Pilot,
     /// The hold, while a person is asked.
@@ -81,6 +89,15 @@ pub struct Owner {
     pub who: Who,
     /// The process.
     pub process: ProcessMark,
+}
+
+/// What a run holds of what it claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claims {
+    /// All of it, under these numbers; none where it claims nothing.
+    Held(Vec<Fence>),
+    /// Nothing yet: it waits in the queue.
+    Waiting(ClaimWait),
 }
 
 /// What the pilot asked for.
@@ -136,6 +153,8 @@ pub struct Rollback {
     pub cause: String,
     /// The item that goes back; `None` for everything.
     pub item: Option<u32>,
+    /// The step at which it ends, so that the run can go on from there; `None` for all the way.
+    pub to: Option<StepId>,
     /// Steps that go back.
     pub scope: BTreeSet<StepId>,
     /// When the run turned back.
@@ -172,10 +191,14 @@ pub struct StepState {
     pub maybe_done: bool,
     /// Whether its exposure was brought to zero since its last attempt.
     pub cleared: bool,
+    /// Whether it was done and stayed in place when the run went back to an earlier step: it is not done again.
+    pub kept: bool,
     /// Whether an operator asked for the probe that is open.
     pub reconciling: bool,
     /// When the first forward attempt, wait or watch began.
     pub started_at: Option<Timestamp>,
+    /// When it must be done, retries included.
+    pub deadline_at: Option<Timestamp>,
     /// When it was done, skipped or failed.
     pub ended_at: Option<Timestamp>,
     /// Typed outputs of the forward action.
@@ -240,6 +263,25 @@ pub enum Progress {
         /// Until when.
         until: Timestamp,
     },
+    /// An event outside is waited for.
+    AwaitingEvent {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The target was asked whether an attempt may begin.
+    Asked,
+    /// The target takes no attempt before a time.
+    Delayed {
+        /// When it is asked again.
+        until: Timestamp,
+        /// Why, one sentence.
+        reason: String,
+    },
+    /// Failed for good as an element of a fan-out that tolerates it.
+    Tolerated {
+        /// Why.
+        reason: String,
+    },
     /// Done, passed, or undone.
     Done,
     /// Left out.
@@ -288,6 +330,12 @@ pub enum StepStatus {
     WaitingUntil(Timestamp),
     /// A person is asked.
     AskingPerson(Timestamp),
+    /// An event outside is waited for.
+    AwaitingEvent(Timestamp),
+    /// Its target takes no attempt now.
+    Throttled(Option<Timestamp>),
+    /// Failed, and the plan tolerates it.
+    Tolerated(String),
     /// Done.
     Done,
     /// Failed, or nobody knows.
@@ -361,6 +409,10 @@ impl RunState {
             started_at: Timestamp::EPOCH,
             landed_at: None,
             who: None,
+            claims: Claims::Held(Vec::new()),
+            signals: BTreeMap::new(),
+            retries: 0,
+            deadline_at: None,
             seed: 0,
             owner: None,
             pilot: Pilot::Fly,
@@ -421,6 +473,27 @@ impl RunState {
         self.steps.get(id).unwrap_or(&UNTOUCHED)
     }
 
+    /// Numbers of the claims that it holds.
+    pub fn fences(&self) -> Vec<Fence> {
+        match &self.claims {
+            Claims::Held(fences) => fences.clone(),
+            Claims::Waiting(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it waits in the queue of claims: nothing of it is begun.
+    pub const fn waits_for_claims(&self) -> Option<&ClaimWait> {
+        match &self.claims {
+            Claims::Waiting(wait) => Some(wait),
+            Claims::Held(_) => None,
+        }
+    }
+
+    /// Whether no step has begun.
+    pub(crate) fn began_nothing(&self) -> bool {
+        self.steps.values().all(|own| own.started_at.is_none() && own.forward.progress == Progress::Waiting)
+    }
+
     /// Whether the run rests until a person speaks (or the hold limit passes).
     pub fn is_resting(&self) -> bool {
         self.ended.is_none() && self.rollback.is_none() && (self.pilot != Pilot::Fly || self.hold.is_some() || self.operator.is_some())
@@ -433,6 +506,13 @@ impl RunState {
     }
 }
 
+impl Rollback {
+    /// Whether everything goes back, all the way.
+    pub const fn is_whole(&self) -> bool {
+        self.item.is_none() && self.to.is_none()
+    }
+}
+
 impl StepState {
     const UNTOUCHED: Self = Self {
         forward: Track::UNTOUCHED,
@@ -441,8 +521,10 @@ impl StepState {
         began: false,
         maybe_done: false,
         cleared: false,
+        kept: false,
         reconciling: false,
         started_at: None,
+        deadline_at: None,
         ended_at: None,
         outputs: BTreeMap::new(),
     };
@@ -462,6 +544,10 @@ impl StepState {
             Progress::Watching { .. } => StepStatus::Watching,
             Progress::WaitingUntil(until) => StepStatus::WaitingUntil(*until),
             Progress::AskingPerson { until } => StepStatus::AskingPerson(*until),
+            Progress::AwaitingEvent { until } => StepStatus::AwaitingEvent(*until),
+            Progress::Asked => StepStatus::Throttled(None),
+            Progress::Delayed { until, .. } => StepStatus::Throttled(Some(*until)),
+            Progress::Tolerated { reason } => StepStatus::Tolerated(reason.clone()),
             Progress::Done => StepStatus::Done,
             Progress::Skipped => StepStatus::Skipped,
             Progress::Failed { reason, .. } | Progress::Unsure { reason, .. } => StepStatus::Failed(reason.clone()),
@@ -470,12 +556,13 @@ impl StepState {
 
     /// Whether the step no longer holds back those that need it.
     pub fn is_behind(&self) -> bool {
-        matches!(self.forward.progress, Progress::Done | Progress::Skipped)
+        matches!(self.forward.progress, Progress::Done | Progress::Skipped | Progress::Tolerated { .. })
     }
 
     /// Whether it may have changed something that is still in place.
     pub fn may_be_in_place(&self) -> bool {
-        self.undo.progress != Progress::Done && (self.forward.progress == Progress::Done || self.maybe_done || self.forward.is_running())
+        self.undo.progress != Progress::Done
+            && (self.forward.progress == Progress::Done || self.kept || self.maybe_done || self.forward.is_running())
     }
 
     /// All three tracks.

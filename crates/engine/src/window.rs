@@ -45,7 +45,7 @@ pub(crate) fn next(plan: &PlanBody, state: &RunState, now: Timestamp) -> Option<
     let window = in_the_way(plan, state)?;
     match plan.change.on_window_end {
         OnWindowEnd::Finish => None,
-        OnWindowEnd::Rollback => Some(Event::RollbackBegan { cause: window.reason.clone(), item: None }),
+        OnWindowEnd::Rollback => Some(Event::RollbackBegan { cause: window.reason.clone(), item: None, to: None }),
         OnWindowEnd::Hold => matches!(state.mode(), Mode::Flying).then(|| {
             let since = state.resting_since.unwrap_or(now);
             let until = is_exposed_unconfirmed(plan, state).then(|| since.plus(plan.hold_limit_ms));

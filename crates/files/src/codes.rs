@@ -82,4 +82,11 @@ codes! {
     FREEZE_BACKWARDS = 86, "A freeze ends before it begins";
     FILE_IGNORED = 87, "A file is not read";
     TOO_MANY_FINDINGS = 90, "Too many findings";
+    BAD_CONDITION = 100, "A condition cannot be read";
+    BAD_LOCK = 101, "A lock cannot be held";
+    FIELD_WITHOUT_EFFECT = 102, "A field has no effect on this kind of step";
+    FAN_OUT_TOO_LARGE = 103, "A fan-out has too many elements";
+    ELEMENT_UNUSED = 104, "A fan-out does the same for every element";
+    BAD_PLAN_ID = 105, "Not the id of a plan";
+    UNKNOWN_TARGET = 106, "An unknown target";
 }

@@ -36,7 +36,7 @@ const LEFT_ALONE: &[(&str, &str)] = &[
     (OPENSLO, "AlertNotificationTarget"),
 ];
 /// Our own kinds that come later.
-const NOT_YET: &[&str] = &["Runbook", "Trigger"];
+const NOT_YET: &[&str] = &["Trigger"];
 
 const FIELDS: &[Field] = &[
     Field::required("apiVersion", Form::Text, "Version of the form."),

@@ -62,7 +62,21 @@ impl<'s> Findings<'s> {
         self.sources.get(at.file as usize).map_or("", |s| s.path.as_str())
     }
 
-    fn place(&self, at: At) -> Place {
+    /// The place of a part of a scalar's text, `begin` and `length` in characters; the whole scalar where the text stands in the file in
+    /// another form (escapes, several lines).
+    pub(crate) fn inside(&self, at: At, text: &str, begin: usize, length: usize) -> At {
+        let line = self.sources.get(at.file as usize).and_then(|s| s.text.lines().nth(at.line.saturating_sub(1) as usize)).unwrap_or("");
+        let from = at.column.saturating_sub(1) as usize;
+        let quotes = usize::from(line.chars().nth(from).is_some_and(|c| matches!(c, '"' | '\'')) && !text.starts_with(['"', '\'']));
+        if !line.chars().skip(from + quotes).zip(text.chars()).eq(text.chars().map(|c| (c, c))) {
+            return at;
+        }
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        At { column: narrow(from + quotes + begin + 1), length: narrow(length.max(1)), ..at }
+    }
+
+    /// A place with its file's path and its line's text.
+    pub(crate) fn place(&self, at: At) -> Place {
         let source = self.sources.get(at.file as usize);
         let line = source.and_then(|s| s.text.lines().nth(at.line.saturating_sub(1) as usize)).unwrap_or("");
         let snippet = if line.chars().nth(SNIPPET_CHARS_MAX).is_some() { String::new() } else { line.trim_end().to_owned() };

@@ -1,14 +1,14 @@
-//! Files in memory into a catalog, changes and findings.
+//! Files in memory into a catalog, changes, runbooks and findings.
 
 use crate::codes;
-use crate::convert::{self, Context};
+use crate::convert::{self, Context, Converted};
 use crate::document::{self, Document};
 use crate::findings::{Findings, Source};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::node::At;
 use crate::yaml;
 use glidepath_model::change::Change;
-use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Severity};
+use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Runbook, RunbookName, Severity};
 use std::collections::BTreeMap;
 
 /// Everything a project's files say, and what is wrong with them.
@@ -20,6 +20,10 @@ pub struct Loaded {
     pub changes: BTreeMap<ChangeName, Change>,
     /// Where each change was declared, `changes/checkout-3ds.yaml`.
     pub change_files: BTreeMap<ChangeName, String>,
+    /// Runbooks by name, each that could be read.
+    pub runbooks: BTreeMap<RunbookName, Runbook>,
+    /// Where each runbook was declared, `runbooks/rotate-keys.yaml`.
+    pub runbook_files: BTreeMap<RunbookName, String>,
     /// All findings, in the order of file, line and column.
     pub diagnostics: Vec<Diagnostic>,
     /// Files read.
@@ -56,8 +60,8 @@ pub fn parse(files: &[SourceFile], companion: &dyn Fn(&str) -> Result<String, St
     }
     let documents = documents(&sources, &mut findings);
     let mut context = Context::new(&documents, companion, &mut findings);
-    let (catalog, changes, change_files) = convert::all(&mut context, &sources);
-    Loaded { catalog, changes, change_files, diagnostics: findings.finish(), files: sources.len() }
+    let Converted { catalog, changes, change_files, runbooks, runbook_files } = convert::all(&mut context, &sources);
+    Loaded { catalog, changes, change_files, runbooks, runbook_files, diagnostics: findings.finish(), files: sources.len() }
 }
 
 /// What is said of a project with more files than are read.

@@ -5,6 +5,7 @@ use crate::findings::suggest;
 use crate::shape::Form;
 use glidepath_model::catalog::Selector;
 use glidepath_model::ids::is_valid_name;
+use glidepath_model::plan::THROTTLE_COUNT_MAX;
 use glidepath_model::{Code, Millis, Money, Share, Timestamp};
 
 /// What is wrong with a single value.
@@ -34,6 +35,8 @@ pub(crate) fn check(text: &str, form: &Form) -> Result<(), Wrong> {
         Form::CivilTime => time_check(text, true),
         Form::Clock => clock_check(text),
         Form::Rate => rate_check(text),
+        Form::Starts => starts_check(text),
+        Form::PlanId => plan_id_check(text),
         Form::Boolean => boolean_check(text),
         Form::Selector => selector_check(text),
         Form::Url => url_check(text),
@@ -217,6 +220,42 @@ fn rate_check(text: &str) -> Result<(), Wrong> {
             format!("`{}` is not a rate of requests", short(text)),
             "A rate is a number with `requests/s`, `requests/min` or `requests/h`.",
             HOW,
+        ),
+    }
+}
+
+/// Reads `4 per 1m` as a count and a length of time.
+pub(crate) fn starts(text: &str) -> Option<(u32, Millis)> {
+    let (count, length) = text.split_once(" per ")?;
+    let count = count.trim().parse().ok().filter(|count| (1..=THROTTLE_COUNT_MAX).contains(count))?;
+    Millis::parse(length.trim()).filter(|length| *length > Millis::ZERO).map(|length| (count, length))
+}
+
+fn starts_check(text: &str) -> Result<(), Wrong> {
+    const HOW: &str = "Write `4 per 1m`, or `{ count: 4, per: 1m }`.";
+    match starts(text) {
+        Some(_) => Ok(()),
+        None if is_number(text) => no_unit(text, HOW),
+        None => wrong(
+            codes::BAD_NUMBER,
+            format!("`{}` is not a number of starts per time, from 1 to {THROTTLE_COUNT_MAX} in more than no time", short(text)),
+            "Every start is remembered for as long as it counts, so there is a most.",
+            HOW,
+        ),
+    }
+}
+
+fn plan_id_check(text: &str) -> Result<(), Wrong> {
+    const DIGITS_MIN: usize = 6;
+    const DIGITS_MAX: usize = 64;
+    let is_hexadecimal = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    match is_hexadecimal && (DIGITS_MIN..=DIGITS_MAX).contains(&text.len()) {
+        true => Ok(()),
+        false => wrong(
+            codes::BAD_PLAN_ID,
+            format!("`{}` is not the id of a plan", short(text)),
+            "A plan is named by 64 hexadecimal digits, or by the first of them when they name no other.",
+            "Write at least six of the digits that `glidepath plan` prints, in quotes.",
         ),
     }
 }

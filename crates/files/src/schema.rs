@@ -79,6 +79,8 @@ fn form(form_of: &Form, definitions: &mut Map<String, Value>) -> Value {
         Form::CivilTime => json!({ "type": "string" }),
         Form::Clock => pattern("^([01]?[0-9]|2[0-4]):[0-5][0-9]$"),
         Form::Rate => pattern("^[0-9.]+ (requests?|req)/(s|min|h)$|^[0-9.]+ rps$"),
+        Form::Starts => pattern("^[0-9]+ per ([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"),
+        Form::PlanId => pattern("^[0-9a-f]{6,64}$"),
         Form::Boolean => json!({ "type": "boolean" }),
         Form::Selector => json!({ "type": "string" }),
         Form::Url => pattern("^https?://[^/\\s]\\S*$"),

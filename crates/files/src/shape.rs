@@ -53,6 +53,10 @@ pub(crate) enum Form {
     Clock,
     /// A rate: `21 requests/s`.
     Rate,
+    /// So many starts in so long: `4 per 1m`.
+    Starts,
+    /// A plan's id, or its beginning.
+    PlanId,
     /// `true` or `false`.
     Boolean,
     /// A metric selector.

@@ -3,10 +3,12 @@
 //! A plan holds `ActionCall`s; an adapter publishes an `ActionDescriptor` as plain data, which the pure planner
 //! checks the call against. The inputs of the built-in kinds are typed here, because planner and adapter must agree.
 
+use crate::ids::PlanId;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A call of an action with its input, complete: no placeholder is left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,7 +77,7 @@ pub struct InputField {
 }
 
 /// Type of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OutputType {
     /// True or false.
@@ -88,6 +90,25 @@ pub enum OutputType {
     ShortText,
     /// A SHA-256 digest.
     Digest,
+}
+
+impl OutputType {
+    /// Name for people and in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal",
+            Self::ShortText => "text",
+            Self::Digest => "digest",
+        }
+    }
+}
+
+impl fmt::Display for OutputType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// Input of `exec`.
@@ -111,6 +132,14 @@ pub struct ExecInput {
     /// Trimmed standard output must be this.
     #[serde(default)]
     pub expect_text: Option<String>,
+}
+
+/// Input of `run` and `run-back`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunInput {
+    /// The plan.
+    pub plan: PlanId,
 }
 
 /// Input of `http`.

@@ -1,9 +1,11 @@
 //! What a team wants to alter.
 
 use crate::ids::*;
+use crate::plan::Claim;
 use crate::time::{Millis, Timestamp};
 use crate::units::{Money, Share};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A change as its file states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,9 @@ pub struct Change {
     pub on_window_end: OnWindowEnd,
     /// Limits.
     pub constraints: Constraints,
+    /// What it claims beside its targets.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub locks: BTreeSet<Claim>,
     /// What to prefer among feasible candidates; the project's default when `None`.
     pub prefer: Option<Preference>,
     /// Digest of the file it was read from.

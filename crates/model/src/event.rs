@@ -1,6 +1,7 @@
 //! What the journal says happened to a run, in the past tense. The state of a run is a fold of these.
 
 use crate::ids::*;
+use crate::projection::{ClaimWait, Fence};
 use crate::request::{Request, Who};
 use crate::time::{Millis, Timestamp};
 use crate::verdict::VerdictKind;
@@ -166,6 +167,58 @@ pub enum Event {
         cause: String,
         /// Whether only one item goes back (its index), or everything (`None`).
         item: Option<u32>,
+        /// The step at which the way back ends, so that the run can go on from there; `None` for all the way.
+        to: Option<StepId>,
+    },
+    /// The way back reached the step at which it was to end; what was undone waits to be done again.
+    #[serde(rename_all = "camelCase")]
+    WentBack {
+        /// The step.
+        to: StepId,
+    },
+    /// What the run claims is held by others: it waits in the queue.
+    #[serde(rename_all = "camelCase")]
+    ClaimsQueued {
+        /// For what, and who has it.
+        wait: ClaimWait,
+    },
+    /// Everything that the run claims is held by it.
+    #[serde(rename_all = "camelCase")]
+    ClaimsGranted {
+        /// The number of each grant.
+        fences: Vec<Fence>,
+    },
+    /// A step's condition does not hold: it is left out.
+    #[serde(rename_all = "camelCase")]
+    StepLeftOut {
+        /// The step.
+        step: StepId,
+        /// Why, one sentence.
+        reason: String,
+    },
+    /// An element of a fan-out failed for good, and the fan-out tolerates it.
+    #[serde(rename_all = "camelCase")]
+    FailureTolerated {
+        /// The step.
+        step: StepId,
+        /// Why it failed, one sentence.
+        reason: String,
+    },
+    /// A throttled target was asked whether an attempt may begin.
+    #[serde(rename_all = "camelCase")]
+    AdmissionAsked {
+        /// The step.
+        step: StepId,
+    },
+    /// A throttled target takes no attempt before a time.
+    #[serde(rename_all = "camelCase")]
+    StartDelayed {
+        /// The step.
+        step: StepId,
+        /// When it is asked again.
+        until: Timestamp,
+        /// Why, one sentence.
+        reason: String,
     },
     /// No exposed target carries traffic on the new side any more.
     SafetyReached,

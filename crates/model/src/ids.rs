@@ -50,13 +50,24 @@ name!(/** An environment, such as `staging` or `production`. */ EnvironmentName)
 name!(/** A region or zone of an environment. */ RegionName);
 name!(/** A target: one component in one environment. */ TargetName);
 name!(/** A change, by its `metadata.name`. */ ChangeName);
+name!(/** A runbook, by its `metadata.name`. */ RunbookName);
 name!(/** An owner reference as Backstage writes it: `group:default/payments-team`. */ OwnerRef);
 name!(/** A version as raw text: `4.10` stays `4.10`. */ Version);
 name!(/** One host or replica of a target, as the deploy command is to be told. */ HostName);
 name!(/** A step of a plan: a readable path, stable over child plans, such as `production/payments/eu-west/stage-1/shift`. */ StepId);
+name!(/** A fan-out of a plan. */ GroupName);
+name!(/** A resource that runs claim: a target, or anything else that has a name. */ ResourceName);
+name!(/** An event outside that a run waits for. */ EventName);
 name!(/** A plan: the SHA-256 of its body's bytes, 64 hexadecimal digits. */ PlanId);
 name!(/** A run: one execution of a plan, `run-` and 12 characters. */ RunId);
 name!(/** SHA-256 of some bytes, 64 hexadecimal digits. */ Digest);
+
+impl ResourceName {
+    /// The resource that is a target.
+    pub fn of_target(target: &TargetName) -> Self {
+        Self(target.0.clone())
+    }
+}
 
 impl PlanId {
     /// The short form shown to people: the first twelve digits.

@@ -1,7 +1,7 @@
 //! Plain domain data of Glidepath.
 //!
 //! Everything that more than one crate talks about lives here: what a team wants (`change`), what it has
-//! (`catalog`), when it may (`calendar`), what is known (`facts`), what will be done (`plan`, `action`), and what
+//! (`catalog`), when it may (`calendar`), what is known (`facts`), what will be done (`plan`, `runbook`, `action`), and what
 //! happened (`event`). No YAML, no schemas, no clock, no input or output: reading files is `glidepath-files`,
 //! deciding is `glidepath-plan` and `glidepath-engine`.
 //!
@@ -19,6 +19,7 @@ pub mod ids;
 pub mod plan;
 pub mod projection;
 pub mod request;
+pub mod runbook;
 pub mod time;
 pub mod units;
 pub mod verdict;
@@ -31,5 +32,6 @@ pub use event::{Event, Recorded};
 pub use facts::Facts;
 pub use ids::*;
 pub use plan::{Plan, PlanBody, Step};
+pub use runbook::Runbook;
 pub use time::{Millis, Timestamp};
 pub use units::{Money, Share};

@@ -1,11 +1,15 @@
 //! A plan: an executable graph of steps, with what it rests on, what it predicts, and what lost against it.
 
 mod gate;
+mod graph;
 mod prediction;
 mod step;
 mod strategy;
 
 pub use gate::{CountSelectors, CountSource, GateCheck, GateSpec, TakeoffGate};
+pub use graph::{
+    Breaker, Claim, ClaimMode, Comparison, Condition, Group, Rate, RunLimits, THROTTLE_COUNT_MAX, Test, Throttle, fits, may_compare,
+};
 pub use prediction::{CandidateSummary, Estimate, Prediction, ProbabilityEstimate, RiskLevel, RuledOut};
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
 pub use strategy::{Assignment, LadderStage, Strategy, VerificationKind};
@@ -16,7 +20,7 @@ use crate::ids::*;
 use crate::time::{Millis, Timestamp};
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A plan as made: the body that is hashed, and what stands beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +63,7 @@ impl Plan {
 pub struct PlanBody {
     /// Version of this form; 1.
     pub format: u32,
-    /// Version of the engine's meaning of the steps; 1.
+    /// Version of the engine's meaning of the steps; the least that the plan needs.
     pub engine_semantics: u32,
     /// The change, whole.
     pub change: Change,
@@ -77,6 +81,18 @@ pub struct PlanBody {
     pub takeoff: Vec<TakeoffGate>,
     /// Steps; each stands after all it needs.
     pub steps: Vec<Step>,
+    /// Fan-outs; a step names the one it belongs to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// What the run holds beside its targets.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub claims: BTreeSet<Claim>,
+    /// Limits of what all runs together do to a target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub throttles: Vec<Throttle>,
+    /// Limits of the run as a whole.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: RunLimits,
     /// What happens when something fails for good.
     pub on_failure: OnFailure,
     /// Mixes of versions that `on_failure` can leave behind.
@@ -95,10 +111,31 @@ impl PlanBody {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
+    /// All that a run of it holds: its targets, each alone, and what it claims beside them. In the one order in which claims are taken.
+    pub fn all_claims(&self) -> BTreeSet<Claim> {
+        let targets = self.assignments.iter().map(|assignment| &assignment.target);
+        Claim::on_targets(targets).into_iter().chain(self.claims.iter().cloned()).collect()
+    }
+
+    /// The least engine semantics that know everything in it: 2 for whatever shapes the graph beside its edges, else 1.
+    pub fn semantics_needed(&self) -> u32 {
+        let is_shaped = |step: &Step| step.when.is_some() || step.deadline_ms.is_some() || matches!(step.work, Work::Event { .. });
+        let needs_two = !self.groups.is_empty()
+            || !self.claims.is_empty()
+            || !self.throttles.is_empty()
+            || self.limits != RunLimits::default()
+            || self.steps.iter().any(is_shaped);
+        if needs_two { 2 } else { 1 }
+    }
+
     /// The step of that id.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|s| s.id == *id)
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A mix of versions that a failure can leave behind.

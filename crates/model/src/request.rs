@@ -3,6 +3,8 @@
 use crate::ids::*;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A request, as left in the store for the owner of the run.
@@ -21,6 +23,19 @@ pub struct Request {
     pub reason: Option<String>,
     /// When it was left.
     pub at: Timestamp,
+    /// The event that is told, with `signal` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Signal>,
+}
+
+/// An event outside that a run may wait for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signal {
+    /// Which.
+    pub event: EventName,
+    /// What it brings.
+    pub outputs: BTreeMap<String, Value>,
 }
 
 /// Who asks or acts.
@@ -67,11 +82,13 @@ pub enum Verb {
     Abandon,
     /// Probe what is in place and journal it.
     Reconcile,
+    /// Tell an event that a step waits for.
+    Signal,
 }
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Pause,
         Self::Resume,
         Self::Promote,
@@ -84,6 +101,7 @@ impl Verb {
         Self::MarkDone,
         Self::Abandon,
         Self::Reconcile,
+        Self::Signal,
     ];
 
     /// Name as typed.
@@ -101,6 +119,7 @@ impl Verb {
             Self::MarkDone => "mark-done",
             Self::Abandon => "abandon",
             Self::Reconcile => "reconcile",
+            Self::Signal => "signal",
         }
     }
 }

@@ -37,6 +37,11 @@ impl Timestamp {
         Millis(if micros > 0 { micros as u64 / 1000 } else { 0 })
     }
 
+    /// The second that it lies in, for people.
+    pub const fn to_second(self) -> Self {
+        Self(self.0.saturating_sub(self.0.rem_euclid(1_000_000)))
+    }
+
     /// Reads RFC 3339 text with a zone.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_microsecond()))

@@ -1,14 +1,19 @@
 //! What stands around the steps: assignments, take-off gates, version matrices, envelope.
 
+use crate::codes;
 use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
+use crate::notes::Notes;
 use crate::outline::{Outline, rounded};
 use crate::site::Site;
+use glidepath_model::catalog::Target;
 use glidepath_model::change::{Change, ItemKind, OnFailure};
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::{ComponentName, Version};
-use glidepath_model::plan::{Assignment, Envelope, LadderStage, Phase, Step, TakeoffGate, Undo, VerificationKind, VersionMatrix, Work};
-use glidepath_model::{Millis, Share};
-use std::collections::BTreeMap;
+use glidepath_model::ids::{ComponentName, EnvironmentName, ResourceName, TargetName, Version};
+use glidepath_model::plan::{
+    Assignment, Claim, Envelope, LadderStage, Phase, Step, TakeoffGate, Throttle, Undo, VerificationKind, VersionMatrix, Work,
+};
+use glidepath_model::{Diagnostic, Millis, Share};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One assignment per site, the ladder with its power.
 pub(crate) fn assignments(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, facts: &Facts) -> Vec<Assignment> {
@@ -106,10 +111,8 @@ fn watchers(kind: VerificationKind) -> &'static str {
 pub(crate) fn takeoff(change: &Change, facts: &Facts, sites: &[Site<'_>]) -> Vec<TakeoffGate> {
     let mut gates = vec![TakeoffGate::Fresh];
     for name in &change.environments {
-        let calendars: Vec<_> =
-            facts.catalog.calendars.iter().filter(|c| c.environments.is_empty() || c.environments.contains(name)).cloned().collect();
-        if !calendars.is_empty() && sites.iter().any(|s| s.environment.name == *name) {
-            gates.push(TakeoffGate::Calendar { environment: name.clone(), calendars });
+        if sites.iter().any(|s| s.environment.name == *name) {
+            gates.extend(calendar_gate(name, facts));
         }
     }
     for site in sites {
@@ -127,6 +130,41 @@ pub(crate) fn takeoff(change: &Change, facts: &Facts, sites: &[Site<'_>]) -> Vec
         }
     }
     gates
+}
+
+/// The calendars that hold for an environment, as a condition to take off.
+pub(crate) fn calendar_gate(name: &EnvironmentName, facts: &Facts) -> Option<TakeoffGate> {
+    let calendars: Vec<_> =
+        facts.catalog.calendars.iter().filter(|c| c.environments.is_empty() || c.environments.contains(name)).cloned().collect();
+    (!calendars.is_empty()).then(|| TakeoffGate::Calendar { environment: name.clone(), calendars })
+}
+
+/// What the change and its targets claim beside the targets themselves, which are held alone anyway.
+pub(crate) fn claims(change: &Change, sites: &[Site<'_>], notes: &mut Notes) -> BTreeSet<Claim> {
+    let by_target: BTreeMap<&TargetName, &Target> = sites.iter().map(|site| (&site.target.name, site.target)).collect();
+    let targets: BTreeSet<ResourceName> = by_target.keys().map(|name| ResourceName::of_target(name)).collect();
+    let wanted = change.locks.iter().chain(by_target.values().flat_map(|target| &target.locks));
+    together(wanted.filter(|claim| !targets.contains(&claim.resource)).cloned(), notes)
+}
+
+/// One claim for each resource; more units than there are of one refuse the plan.
+pub(crate) fn together(claims: impl Iterator<Item = Claim>, notes: &mut Notes) -> BTreeSet<Claim> {
+    Claim::together(claims).unwrap_or_else(|impossible| {
+        for claim in impossible {
+            notes.wrong(
+                Diagnostic::error(codes::LOCKS_TOO_MANY, format!("The lock on {claim} can never be had."))
+                    .because("All that locks it here together wants more units than there are, so the run would wait for ever.")
+                    .hint("Lower `units`, raise `of`, or split the work."),
+            );
+        }
+        BTreeSet::new()
+    })
+}
+
+/// Limits of the targets that a plan touches, each once.
+pub(crate) fn throttles<'a>(targets: impl Iterator<Item = &'a Target>) -> Vec<Throttle> {
+    let by_name: BTreeMap<&TargetName, &Target> = targets.map(|target| (&target.name, target)).collect();
+    by_name.into_values().filter_map(Target::throttle).collect()
 }
 
 /// Mixes of versions that a failure can leave behind.
@@ -192,7 +230,7 @@ pub(crate) fn envelope(change: &Change, steps: &[Step], assignments: &[Assignmen
     }
     let bakes = steps.iter().filter(|s| !s.after_landing).filter_map(|s| match &s.work {
         Work::Gate(gate) => Some(gate.bake_ms),
-        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => None,
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
     });
     Envelope {
         items,

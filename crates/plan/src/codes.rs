@@ -44,6 +44,26 @@ pub const HOST_ILL: Code = Code(268);
 pub const ROUTER_DOWN: Code = Code(269);
 /// The version that runs now is not known, so that nothing can go back to it.
 pub const FROM_UNKNOWN: Code = Code(270);
+/// A step that another one names is not in the runbook.
+pub const UNKNOWN_STEP: Code = Code(271);
+/// Steps of a runbook need each other in a circle.
+pub const STEP_CYCLE: Code = Code(272);
+/// Two steps of a runbook have one name.
+pub const STEP_TWICE: Code = Code(273);
+/// A condition asks a step that need not be behind.
+pub const CONDITION_TOO_EARLY: Code = Code(274);
+/// A condition asks for an output that the step does not give.
+pub const UNKNOWN_OUTPUT: Code = Code(275);
+/// A condition compares what cannot be compared.
+pub const CANNOT_COMPARE: Code = Code(276);
+/// A runbook has no steps.
+pub const NO_STEPS: Code = Code(277);
+/// A plan that a step flies is not stored.
+pub const CHILD_PLAN_UNKNOWN: Code = Code(278);
+/// More units of a resource are wanted than there are.
+pub const LOCKS_TOO_MANY: Code = Code(279);
+/// A step names a target that is not declared.
+pub const UNKNOWN_TARGET: Code = Code(280);
 
 /// Nothing tells success from failure.
 pub const NO_SIGNAL: Code = Code(300);
@@ -85,3 +105,7 @@ pub const HOLD_SHORT: Code = Code(317);
 pub const BUDGET_LOW: Code = Code(318);
 /// A step is one-way.
 pub const ONE_WAY: Code = Code(319);
+/// A deadline is shorter than what it is for.
+pub const DEADLINE_SHORT: Code = Code(320);
+/// A fan-out tolerates that all its elements fail.
+pub const ALL_MAY_FAIL: Code = Code(321);

@@ -11,6 +11,7 @@ pub(crate) fn shell_line(call: &ActionCall) -> String {
         "http" => serde_json::from_value(call.input.clone()).ok().map(|input| http(&input)),
         "sql" => serde_json::from_value(call.input.clone()).ok().map(|input| sql(&input)),
         "haproxy" => serde_json::from_value(call.input.clone()).ok().map(|input| haproxy(&input)),
+        "run" => call.input.get("plan").and_then(Value::as_str).map(|plan| format!("glidepath run {}", quoted(plan))),
         _ => None,
     };
     typed.unwrap_or_else(|| format!("{} {}", call.kind, call.input))

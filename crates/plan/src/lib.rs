@@ -5,7 +5,7 @@
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
 //! rules it out; `predict` gives it figures; `rank` picks one strategy per site; `lower` makes the steps; `body` puts the rest around them;
-//! `check` looks the result over.
+//! `check` looks the result over. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`.
 
 mod body;
 mod check;
@@ -19,12 +19,14 @@ mod order;
 mod outline;
 mod predict;
 mod rank;
+mod runbook;
 mod site;
 mod size;
 mod template;
 mod traffic;
 
 pub use check::check;
+pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
 
 use crate::ladder::Ladders;
@@ -35,13 +37,11 @@ use crate::site::Site;
 use glidepath_model::action::ActionDescriptor;
 use glidepath_model::diagnostic::Diagnostic;
 use glidepath_model::ids::Digest;
-use glidepath_model::plan::{Assignment, Plan, PlanBody, RuledOut, Strategy, VerificationKind};
+use glidepath_model::plan::{Assignment, Plan, PlanBody, RuledOut, RunLimits, Strategy, VerificationKind};
 use glidepath_model::{Change, Facts, Millis, Timestamp};
 
 /// Version of the plan's form.
 const FORMAT: u32 = 1;
-/// Meaning of the steps that the planner writes.
-const ENGINE_SEMANTICS: u32 = 1;
 /// How long a plan holds where the project does not say.
 const TTL_DEFAULT: Millis = Millis::from_mins(24 * 60);
 /// How long partial exposure may be held where no environment says.
@@ -108,9 +108,9 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     }
     say_what_watches(&sites, &chosen, &ladders, notes);
     let assignments = assignments(&sites, &chosen, &ladders, facts, &ranking, change);
-    let body = PlanBody {
+    let mut body = PlanBody {
         format: FORMAT,
-        engine_semantics: ENGINE_SEMANTICS,
+        engine_semantics: 0,
         change: change.clone(),
         facts: options.facts_digest.clone(),
         created_at: options.now,
@@ -124,7 +124,15 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         follow_ups,
         assignments,
         steps,
+        groups: Vec::new(),
+        claims: body::claims(change, &sites, notes),
+        throttles: body::throttles(sites.iter().map(|site| site.target)),
+        limits: RunLimits::default(),
     };
+    if notes.is_stuck() {
+        return None;
+    }
+    body.engine_semantics = body.semantics_needed();
     let findings = std::mem::take(&mut notes.findings);
     let mut plan = Plan::new(body, ranking.prediction, ranking.summaries, ruled_out, findings, std::mem::take(&mut notes.derived));
     let linted = check(&plan, facts);

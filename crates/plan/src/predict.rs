@@ -277,6 +277,12 @@ pub(crate) fn failure(sites: &[Site<'_>], facts: &Facts) -> ProbabilityEstimate 
     ProbabilityEstimate { mean: tidy(1.0 - lands), low: tidy(low), high: tidy(high), label }
 }
 
+/// Probability that something fails of which no record is kept.
+pub(crate) fn unknown_failure() -> ProbabilityEstimate {
+    let (mean, low, high) = failure_probability(PRIOR, 0, 0).map_or((0.0, 0.0, 1.0), |one| (one.mean, one.low, one.high));
+    ProbabilityEstimate { mean: tidy(mean), low: tidy(low), high: tidy(high), label: "prior only, 0 of your runs".to_owned() }
+}
+
 fn told(estimate: DurationEstimate, source: &str) -> Estimate {
     Estimate { p50_ms: Millis(estimate.p50_ms), p95_ms: Millis(estimate.p95_ms), source: source.to_owned() }
 }

@@ -5,6 +5,7 @@ use crate::cancel::CancelToken;
 use crate::store::StoreError;
 use crate::world::Secrets;
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
+use glidepath_model::projection::Fence;
 use glidepath_model::{ActionDescriptor, PlanId, RunId, Timestamp};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -23,6 +24,11 @@ pub trait Action: Send + Sync {
     /// journaled process was certainly not done.
     fn works_in_journaled_processes(&self) -> bool {
         self.descriptor().kind == "exec"
+    }
+
+    /// Whether it only waits for other runs: it then takes no place among the calls at work, which those runs need.
+    fn waits_for_runs(&self) -> bool {
+        false
     }
 
     /// Accounts for a process that an earlier owner started for this attempt: waits for its end (or ends it at the
@@ -44,6 +50,9 @@ pub struct ActionContext {
     pub attempt: AttemptRef,
     /// Identity that automatic tries share; handed on as `GLIDEPATH_IDEMPOTENCY_KEY`.
     pub idempotency_key: String,
+    /// Numbers of the claims that the run holds; handed on as `GLIDEPATH_FENCE_<RESOURCE>`, so that whoever guards a resource can refuse a
+    /// smaller number than it has seen.
+    pub fences: Vec<Fence>,
     /// When the attempt must have ended.
     pub deadline: Timestamp,
     /// Tells the attempt to end.

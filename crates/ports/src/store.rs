@@ -7,10 +7,11 @@
 use crate::BoxFuture;
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::{DurationFact, History};
-use glidepath_model::projection::{Lesson, RunSummary};
+use glidepath_model::plan::{Claim, Throttle};
+use glidepath_model::projection::{AttemptReport, ClaimWait, DeadLetter, Fence, Lesson, RunSummary};
 use glidepath_model::request::{Request, Who};
-use glidepath_model::{ComponentName, Digest, Event, Plan, PlanId, Recorded, RunId, TargetName, Timestamp};
-use std::collections::BTreeMap;
+use glidepath_model::{ComponentName, Digest, Event, Plan, PlanId, Recorded, RunId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -20,27 +21,77 @@ pub trait Store: Send + Sync {
     /// `None` that another process has it; of a shared one joining as a node, and `None` that a living node has the same name.
     fn try_own(&self, who: Who, process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>>;
 
-    /// Gives free live runs to this owner, at most `runs_max`, those first that have been free for longest. A run is given to an epoch
+    /// Gives free live runs to this owner, at most `runs_max`, those first that have been free for longest. A run that sleeps
+    /// (`RunSummary::sleeps`) is free, and given when its `wake_at` is not after `now`. A run is given to an epoch
     /// once, and is free again when the ownership of its epoch is over. A shared store may give fewer, so that other nodes get their
     /// share, and never gives a run whose engine semantics this program does not know.
-    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>>;
+    fn take_runs(&self, epoch: u64, now: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>>;
 
-    /// Gives one run to this owner, be it new, live or ended, and lets it hold these targets. The targets are held until the run has ended.
-    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>>;
+    /// Gives one run to this owner, be it new, live or ended, and lets it hold these claims: all of them or none. They are held until the
+    /// run has ended. Claims that cannot be held now are refused, or waited for in a queue, as the order says; whoever waits asks again with
+    /// the same order, and keeps its place in the queue, which is that of its first asking, until the run is released or ended.
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, order: &'a ClaimOrder) -> BoxFuture<'a, Result<Taking, StoreError>>;
 
-    /// Sets runs free, for others to take. One that has no event yet is forgotten; only a live one keeps its targets.
+    /// Asks whether an attempt on a throttled target may begin at `at`, and counts it if so. All owners count together.
+    fn admit<'a>(&'a self, throttle: &'a Throttle, at: Timestamp) -> BoxFuture<'a, Result<Admission, StoreError>>;
+
+    /// Summaries of runs whose id begins with `prefix`, newest first.
+    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Vec<RunSummary>, StoreError>> {
+        Box::pin(async move {
+            let all = self.runs(false, usize::MAX).await?;
+            Ok(all.into_iter().filter(|run| run.run.as_str().starts_with(prefix)).take(runs_max).collect())
+        })
+    }
+
+    /// Summaries of runs with work that do not sleep (`RunSummary::sleeps`), newest first.
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        Box::pin(async move {
+            let with_work = self.runs(true, usize::MAX).await?;
+            Ok(with_work.into_iter().filter(|run| !run.sleeps).take(runs_max).collect())
+        })
+    }
+
+    /// How many runs sleep (`RunSummary::sleeps`).
+    fn sleeping(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async {
+            let with_work = self.runs(true, usize::MAX).await?;
+            Ok(with_work.iter().filter(|run| run.sleeps).count() as u64)
+        })
+    }
+
+    /// Who holds and who waits for what, by resource; holders first, then the queue in its order.
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimLine>, StoreError>>;
+
+    /// Keeps a dead letter that follows from no append, such as a message that reached nobody.
+    fn add_dead_letter(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Dead letters that nobody settled, oldest first, with how many there are.
+    fn dead_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<DeadLetters, StoreError>>;
+
+    /// Settles a dead letter, once: `false` when somebody did so before. `NotFound` when there is none of that number.
+    fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Sets runs free, for others to take; a sleeping one is given again, also to this owner, when its time has come. One that has no event yet is forgotten; only a live one keeps its targets.
     fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Appends to streams in one transaction, with the projections and lessons that follow. Every stream's
     /// `expected_seq` must be its present length and its run be owned under `epoch`, else nothing is written.
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Events of a run after position `after` (0 for all), at most `events_max`.
+    /// Events of a run after position `after` (0 for all), at most `events_max`. Whether the run is archived makes no difference.
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>>;
 
     /// Summaries of runs, newest first; only those with work for an owner when asked (`RunSummary::has_work`): live ones, and landed ones that
     /// are still watched.
     fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>>;
+
+    /// Archives runs that nobody has work with and to which nothing was appended since `quiet_since`, those that started first first, at most
+    /// `runs_max`; a run whose parent is not due yet stays. An archived run is listed, read and verified as before, and takes no event any more
+    /// (`StoreError::Archived`). Anybody may ask for it; of several at once one does it. A store without a disk has nothing to gain from it.
+    fn archive(&self, quiet_since: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Archived, StoreError>> {
+        let _ = (quiet_since, runs_max);
+        Box::pin(async { Ok(Archived::default()) })
+    }
 
     /// Keeps a plan with the facts it was made from. Keeping the same plan twice is once.
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
@@ -81,6 +132,17 @@ pub trait Store: Send + Sync {
 
     /// A number that changes when another process wrote; cheap, for polling. On a shared server it may change without a write, too.
     fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Whether so little room is left that nothing new may begin: what was kept back for the way back is in use, or could not be kept back. Asked all
+    /// the time, so it looks at nothing.
+    fn is_short_of_room(&self) -> bool {
+        false
+    }
+
+    /// Looks whether there is room again, and keeps some back anew if so.
+    fn look_for_room(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// The living nodes of a shared store, by name; `None` for a local store, which has an owner instead.
     fn nodes(&self) -> BoxFuture<'_, Result<Option<Vec<Node>>, StoreError>> {
@@ -130,22 +192,87 @@ pub trait Lease: Send + Sync {
     }
 }
 
+/// What a run is to hold, and whether it waits for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimOrder {
+    /// The claims.
+    pub claims: BTreeSet<Claim>,
+    /// Whether it waits in the queue when they cannot be held now.
+    pub waits: bool,
+}
+
 /// What came of taking a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taking {
-    /// It is this owner's.
-    Taken,
+    /// It is this owner's, and holds everything it was to hold, under these numbers; in the order of the resources.
+    Taken {
+        /// A number for each resource claimed.
+        fences: Vec<Fence>,
+    },
     /// A living owner has it.
     OwnedByAnother,
-    /// Another live run holds one of the targets.
-    Held {
-        /// Which run.
-        by: RunId,
-        /// Which target.
-        target: TargetName,
-    },
+    /// One of the claims is in the way of another run; nothing was taken.
+    Held(ClaimWait),
+    /// It is this owner's, holds nothing, and waits in the queue.
+    Queued(ClaimWait),
     /// The run is bound to engine semantics that this program does not know.
     OtherSemantics,
+}
+
+/// Whether an attempt on a throttled target may begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may, and is counted.
+    Granted,
+    /// Not before this time.
+    NotBefore {
+        /// When to ask again.
+        until: Timestamp,
+        /// Why, one sentence.
+        reason: String,
+    },
+}
+
+/// One line about a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimLine {
+    /// What is claimed, and how much of it.
+    pub claim: Claim,
+    /// By which run.
+    pub run: RunId,
+    /// Whether it is held; else it is waited for.
+    pub holds: bool,
+    /// The number of the grant, where this process can know it.
+    pub fence: Option<u64>,
+    /// Since when it is held or waited for.
+    pub since: Timestamp,
+}
+
+/// Unsettled dead letters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeadLetters {
+    /// The oldest, with their numbers.
+    pub letters: Vec<(u64, DeadLetter)>,
+    /// How many there are.
+    pub count: u64,
+    /// How many were not kept because there were [`DEAD_LETTERS_MAX`] already.
+    pub lost: u64,
+}
+
+/// Unsettled dead letters that a store keeps, at most.
+pub const DEAD_LETTERS_MAX: u64 = 10_000;
+
+/// What became of a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether it was done in the end; else it was discarded.
+    pub replayed: bool,
+    /// Who settled it.
+    pub who: Who,
+    /// When.
+    pub at: Timestamp,
+    /// Why, or what came of it.
+    pub line: String,
 }
 
 /// A living node of a shared store.
@@ -182,6 +309,10 @@ pub struct StreamAppend {
     pub summary: RunSummary,
     /// What was learnt.
     pub lessons: Vec<Lesson>,
+    /// How attempts on throttled targets ended.
+    pub reports: Vec<AttemptReport>,
+    /// What was given up for good.
+    pub dead_letters: Vec<DeadLetter>,
 }
 
 /// What another process asks of the owner.
@@ -197,6 +328,8 @@ pub enum Submission {
         who: Who,
         /// When it was left. An owner takes no start that has waited long.
         at: Timestamp,
+        /// Whether the run waits for what others hold, or is refused.
+        waits: bool,
     },
     /// A verb on a run.
     Ask(Request),
@@ -240,6 +373,17 @@ pub struct Lessons {
     pub durations: BTreeMap<String, DurationFact>,
 }
 
+/// What was archived at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Archived {
+    /// Runs.
+    pub runs: u64,
+    /// Their events.
+    pub events: u64,
+    /// Size of their archives in bytes.
+    pub bytes: u64,
+}
+
 /// Result of checking the chains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
@@ -277,6 +421,12 @@ pub enum StoreError {
         present: u64,
         /// Expected length.
         expected: u64,
+    },
+    /// The run is archived: it is read as before, and takes nothing more.
+    #[error("run {run} is archived, and an archived run takes no event any more")]
+    Archived {
+        /// Run.
+        run: RunId,
     },
     /// No such thing.
     #[error("{what} is not in the store")]

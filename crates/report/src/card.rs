@@ -67,6 +67,9 @@ fn identity(plan: &Plan, state: Option<&RunState>) -> String {
 fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -> Vec<Line> {
     let all = serving(plan, facts, state);
     let mut lines = vec![Line::of(Ink::Plain, "SERVES TRAFFIC NOW (component, place, version and share)")];
+    if all.is_empty() {
+        lines.push(Line::of(Ink::Dim, "  nothing of this run: it moves no traffic"));
+    }
     // Nothing is more urgent than what is exposed, so that stands first when the screen is too small for all.
     let mut ordered: Vec<_> = all.iter().collect();
     ordered.sort_by_key(|s| s.share == Some(Share::ZERO) || s.share == Some(Share::ALL));

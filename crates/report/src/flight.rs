@@ -132,7 +132,7 @@ pub(crate) fn verdict(plan: &Plan, state: &RunState) -> Option<String> {
 pub(crate) fn subject(step: &Step) -> String {
     match &step.work {
         Work::Gate(gate) => gate.subject.clone(),
-        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => step.title.clone(),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => step.title.clone(),
     }
 }
 
@@ -274,7 +274,19 @@ pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> S
         Event::HoldEnded => "the hold is over".to_owned(),
         Event::WindowClosed { reason } => format!("the window has closed: {reason}"),
         Event::WindowOpened => "the window is open again".to_owned(),
-        Event::RollbackBegan { cause, .. } => format!("turns back: {cause}"),
+        Event::RollbackBegan { cause, to, .. } => {
+            format!("turns back{}: {cause}", to.as_ref().map(|to| format!(", as far as {}", title(to))).unwrap_or_default())
+        }
+        Event::WentBack { to } => format!("is back at: {}; it rests there", title(to)),
+        Event::ClaimsQueued { wait } => wait.to_string(),
+        Event::ClaimsGranted { fences } => {
+            let held: Vec<String> = fences.iter().map(|fence| format!("{} (number {})", fence.resource, fence.number)).collect();
+            format!("holds {}", held.join(", "))
+        }
+        Event::StepLeftOut { step, reason } => format!("left out: {}: {reason}", title(step)),
+        Event::FailureTolerated { step, reason } => format!("failed, which the plan tolerates: {}: {reason}", title(step)),
+        Event::AdmissionAsked { step } => format!("asks for its turn: {}", title(step)),
+        Event::StartDelayed { step, until, reason } => format!("not before {}: {}: {reason}", second(*until), title(step)),
         Event::SafetyReached => "traffic is safe: nothing is on the new side".to_owned(),
         Event::OperatorNeeded { reason, .. } => format!("needs an operator: {reason}"),
         Event::RunEnded { end, .. } => format!("run ended: {end}"),
@@ -290,6 +302,7 @@ fn way(direction: &str) -> String {
 pub(crate) fn status_words(state: &RunState) -> String {
     match state.mode() {
         Mode::Stopped => "stopped".to_owned(),
+        Mode::Flying if state.waits_for_claims().is_some() => "waiting for its turn".to_owned(),
         Mode::Flying | Mode::Paused | Mode::Holding(_) | Mode::RollingBack(_) | Mode::NeedsOperator(_) => state.status().to_string(),
         Mode::Ended(ended) if ended.end == RunEnd::RolledBack => "rolled back".to_owned(),
         Mode::Ended(ended) if state.is_observing() => format!("{}, watched", ended.end),
@@ -303,7 +316,9 @@ pub(crate) const fn sign(status: &StepStatus) -> &'static str {
         StepStatus::Waiting => "·",
         StepStatus::Running | StepStatus::Watching | StepStatus::WaitingUntil(_) => "▶",
         StepStatus::RetryAt(_) => "↻",
-        StepStatus::AskingPerson(_) => "?",
+        StepStatus::AskingPerson(_) | StepStatus::AwaitingEvent(_) => "?",
+        StepStatus::Throttled(_) => "⧗",
+        StepStatus::Tolerated(_) => "!",
         StepStatus::Done => "✓",
         StepStatus::Failed(_) | StepStatus::UndoFailed(_) => "✗",
         StepStatus::Skipped => "-",

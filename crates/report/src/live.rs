@@ -255,6 +255,10 @@ fn step_line(step: &glidepath_model::Step, state: &RunState, now: Timestamp, wid
         StepStatus::WaitingUntil(at) => (Ink::Accent, format!("{} left", stopwatch(at.since(now)))),
         StepStatus::RetryAt(at) => (Ink::Caution, format!("again in {}", stopwatch(at.since(now)))),
         StepStatus::AskingPerson(at) => (Ink::Caution, format!("{} to answer", stopwatch(at.since(now)))),
+        StepStatus::AwaitingEvent(at) => (Ink::Caution, format!("{} for the event", stopwatch(at.since(now)))),
+        StepStatus::Throttled(None) => (Ink::Caution, "asks for its turn".to_owned()),
+        StepStatus::Throttled(Some(at)) => (Ink::Caution, format!("its turn in {}", stopwatch(at.since(now)))),
+        StepStatus::Tolerated(reason) => (Ink::Caution, cut(reason, width / 2)),
         StepStatus::Undoing => (Ink::Caution, "undoing".to_owned()),
         StepStatus::Failed(reason) | StepStatus::UndoFailed(reason) => (Ink::Bad, cut(reason, width / 2)),
     };

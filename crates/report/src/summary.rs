@@ -34,7 +34,7 @@ impl Detail {
 pub fn summary(plan: &Plan, style: Style, detail: Detail) -> String {
     let mut lines = header(plan);
     lines.extend(candidates(plan, detail));
-    lines.extend(items(plan));
+    lines.extend(items(plan, detail));
     lines.extend(stages(plan));
     lines.extend(predictions(&plan.prediction));
     lines.extend(way_back(plan, detail));
@@ -109,7 +109,30 @@ fn candidates(plan: &Plan, detail: Detail) -> Vec<Line> {
     lines
 }
 
-fn items(plan: &Plan) -> Vec<Line> {
+/// What is done, where no version goes from one to another.
+fn deeds(plan: &Plan, detail: Detail) -> Vec<Line> {
+    let cells = |step: &glidepath_model::Step| {
+        let when = step.when.as_ref().map(|condition| format!("only when {condition}")).unwrap_or_default();
+        vec![step.title.clone(), when]
+    };
+    let steps = &plan.body.steps;
+    let shown: Vec<Vec<String>> = steps.iter().take(detail.entries_max()).map(cells).collect();
+    let mut lines = head("What is done").to_vec();
+    lines.extend(table(&["step", ""], &shown));
+    if steps.len() > shown.len() {
+        lines.push(Line::of(Ink::Dim, format!("  and {} more", steps.len() - shown.len())));
+    }
+    let locks: Vec<String> = plan.body.claims.iter().map(ToString::to_string).collect();
+    if !locks.is_empty() {
+        lines.extend(paragraph(Ink::Plain, &format!("holds until its end: {}", locks.join(", "))));
+    }
+    lines
+}
+
+fn items(plan: &Plan, detail: Detail) -> Vec<Line> {
+    if plan.body.assignments.is_empty() {
+        return deeds(plan, detail);
+    }
     let mut lines = head("What changes").to_vec();
     let cells: Vec<Vec<String>> = plan
         .body

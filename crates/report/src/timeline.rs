@@ -69,7 +69,7 @@ pub(crate) fn placed(plan: &Plan) -> Vec<Placed<'_>> {
 fn lengths(step: &Step) -> (Millis, Millis) {
     let middle = match &step.work {
         Work::Wait(length) => step.expected.p50_ms.max(*length),
-        Work::Gate(_) | Work::Call(_) | Work::Manual { .. } => step.expected.p50_ms,
+        Work::Gate(_) | Work::Call(_) | Work::Manual { .. } | Work::Event { .. } => step.expected.p50_ms,
     };
     (middle, step.expected.p95_ms.max(middle))
 }
@@ -79,7 +79,7 @@ pub(crate) fn activity(step: &Step) -> Activity {
         Work::Call(_) => Activity::Work,
         Work::Gate(_) => Activity::Watch,
         Work::Wait(_) => Activity::Wait,
-        Work::Manual { .. } => Activity::Person,
+        Work::Manual { .. } | Work::Event { .. } => Activity::Person,
     }
 }
 

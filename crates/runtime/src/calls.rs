@@ -10,6 +10,7 @@ use crate::limits::{
     ATTEMPT_GRACE, ATTEMPTS_AT_ONCE_MAX, PROBE_ANSWER_MAX, VALIDATION_CALL_MAX, VALIDATION_PAUSE_FIRST, VALIDATION_PAUSE_MAX,
 };
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
+use glidepath_model::projection::Fence;
 use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError};
 use std::collections::BTreeMap;
@@ -65,6 +66,8 @@ pub(crate) struct AttemptJob {
     pub(crate) call: ActionCall,
     pub(crate) validations: Vec<ActionCall>,
     pub(crate) deadline: Timestamp,
+    /// Numbers of the claims that the run holds.
+    pub(crate) fences: Vec<Fence>,
     /// A process of an earlier owner that is to be accounted for instead of starting the work.
     pub(crate) adopt: Option<ProcessMark>,
 }
@@ -94,7 +97,9 @@ impl CallRunner {
 
     /// Makes an attempt: the work, then its validations.
     pub(crate) async fn run_attempt(&self, job: &AttemptJob, processes: Arc<dyn ProcessJournal>, cancel: CancelToken) -> Outcome {
+        let waits_for_runs = self.actions.get(&job.call).is_some_and(|action| action.waits_for_runs());
         let _place = match job.attempt.direction {
+            _ if waits_for_runs => None,
             Direction::Safety => None,
             Direction::Do | Direction::Undo | Direction::Probe | Direction::ProbeUndo => self.places.acquire().await.ok(),
         };
@@ -180,6 +185,7 @@ impl CallRunner {
                 call: call.clone(),
                 validations: Vec::new(),
                 deadline,
+                fences: Vec::new(),
                 adopt: None,
             };
             let (runner, cancel) = (self.clone(), cancel.clone());
@@ -257,6 +263,7 @@ impl CallRunner {
             plan: job.plan.clone(),
             attempt: job.attempt.clone(),
             idempotency_key: job.attempt.idempotency_key(&job.run),
+            fences: job.fences.clone(),
             deadline,
             cancel,
             processes,

@@ -116,6 +116,7 @@ pub async fn main_loop(runtime: Runtime, cancel: &CancelToken) -> Result<GuardEn
         lock,
         known: BTreeMap::new(),
         counter_seen: None,
+        has_sleepers: false,
         live_at: Instant::now(),
         has_seen_live: false,
         failing_since: None,
@@ -156,6 +157,8 @@ struct Guard {
     lock: File,
     known: BTreeMap<RunId, KnownRun>,
     counter_seen: Option<u64>,
+    /// Whether runs sleep that somebody must wake.
+    has_sleepers: bool,
     /// When a run was live last; the beginning of the guard, until it has seen one.
     live_at: Instant,
     has_seen_live: bool,
@@ -188,7 +191,7 @@ impl Guard {
 
     async fn look_and_try_to_own(&mut self, cancel: &CancelToken) -> Result<Option<GuardEnd>, RuntimeError> {
         self.read_live_runs().await?;
-        if self.known.is_empty() {
+        if self.known.is_empty() && !self.has_sleepers {
             let idle_max = if self.has_seen_live { GUARD_LINGER_MAX } else { GUARD_IDLE_MAX };
             return Ok((self.live_at.elapsed() >= idle_max).then_some(GuardEnd::NothingLive));
         }
@@ -241,7 +244,9 @@ impl Guard {
         if self.counter_seen == Some(counter) {
             return Ok(());
         }
-        let live = store.runs(true, RUNS_WITH_WORK_MAX).await?;
+        // What sleeps exposes nothing; it only keeps the guard here, so that somebody wakes it.
+        let live = store.awake_runs(RUNS_WITH_WORK_MAX).await?;
+        self.has_sleepers = store.sleeping().await? > 0;
         self.known.retain(|run, _| live.iter().any(|summary| summary.run == *run));
         for summary in live {
             match self.read_run(&summary.run).await {
@@ -346,7 +351,7 @@ async fn make_safe(runtime: &Runtime, run: &RunId, known: &KnownRun, error: &Run
             exposure.region.as_ref().map_or_else(|| exposure.target.to_string(), |region| format!("{} in {region}", exposure.target));
         let line = match exposure.safety_step.as_ref().map(|step| safety_calls(&known.plan, &known.state, step)) {
             None => format!("{place}: {} is exposed and only undoing the deploy steps brings it back; see the card", exposure.share),
-            Some(calls) => match call_all(runtime.calls(), run, &known.plan, calls).await {
+            Some(calls) => match call_all(runtime.calls(), run, known, calls).await {
                 Ok(()) => format!("{place}: no traffic on the new side any more"),
                 Err(reason) => format!("{place}: {} is still exposed: {reason}; use the commands on the card", exposure.share),
             },
@@ -389,7 +394,8 @@ fn safety_calls(plan: &Plan, state: &RunState, step: &StepId) -> Vec<(AttemptRef
     needed.chain(exposure.safety.clone().map(|call| (attempt(step, Direction::Safety), call))).collect()
 }
 
-async fn call_all(runner: &Arc<CallRunner>, run: &RunId, plan: &Plan, calls: Vec<(AttemptRef, ActionCall)>) -> Result<(), String> {
+async fn call_all(runner: &Arc<CallRunner>, run: &RunId, known: &KnownRun, calls: Vec<(AttemptRef, ActionCall)>) -> Result<(), String> {
+    let plan = &known.plan;
     for (attempt, call) in calls {
         let mut tries = 0;
         loop {
@@ -401,6 +407,7 @@ async fn call_all(runner: &Arc<CallRunner>, run: &RunId, plan: &Plan, calls: Vec
                 call: call.clone(),
                 validations: Vec::new(),
                 deadline: runner.clock.now().plus(GUARD_SAFETY_CALL_MAX),
+                fences: known.state.fences(),
                 adopt: None,
             };
             match runner.run_attempt(&job, Arc::new(NoJournal), CancelToken::new()).await {
@@ -444,5 +451,6 @@ pub(crate) fn safety_request(state_dir: &Path, run: &RunId, now: Timestamp) -> O
         who: Who { name: "guard".to_owned(), known_by: "guard".to_owned() },
         reason: Some("traffic was brought to safety while the store could not be used".to_owned()),
         at,
+        signal: None,
     })
 }

@@ -9,6 +9,7 @@
 //! - `node`: an owner that is one of several.
 //! - [`gate`]: looks at metrics and probes.
 //! - [`guard`]: the process that takes runs over when their owner dies.
+//! - [`child`]: steps that fly another plan.
 //! - [`cards`]: flight cards as plain files.
 //! - [`process`], [`clock`]: names of processes and the real clock.
 //!
@@ -17,6 +18,7 @@
 
 pub mod calls;
 pub mod cards;
+pub mod child;
 pub mod clock;
 pub mod gate;
 pub mod guard;

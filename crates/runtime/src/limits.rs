@@ -15,7 +15,46 @@ pub const LOOK_EVERY_MIN: Millis = Millis(100);
 /// Messages that may wait for the event loop.
 pub const MESSAGES_MAX: usize = 4096;
 
-/// Time between two looks of a node at runs that are free.
+/// A run that nothing moves for at least this long is set free until then.
+pub const SLEEP_MIN: Millis = Millis::from_secs(30);
+
+/// Time between two looks for runs that may sleep.
+pub const SLEEPERS_LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs that are put to sleep at once, at most.
+pub const SLEEPERS_AT_ONCE_MAX: usize = 1_000;
+
+/// Runs that may sleep in a store, at most.
+pub const SLEEPING_RUNS_MAX: u64 = 200_000;
+
+/// Time that an ended run stays in the tables of the store when the project says nothing else.
+pub const RETENTION_DEFAULT: Millis = Millis::from_mins(60 * 24 * 60);
+
+/// A new owner looks for runs to archive after this time.
+pub const ARCHIVE_FIRST_AFTER: Duration = Duration::from_secs(5);
+
+/// Time between two looks for runs to archive.
+pub const ARCHIVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Runs that are archived at one look, at most.
+pub const ARCHIVED_AT_ONCE_MAX: usize = 32;
+
+/// Time between two looks whether a store that was short of room has some again.
+pub const ROOM_LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs that ask again for their claims at once, at most.
+pub const CLAIMS_ASKED_AT_ONCE_MAX: usize = 32;
+
+/// A request is taken up to this size, as JSON; what is larger is refused before it is journaled.
+pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+
+/// Time between two looks at a child run.
+pub const CHILD_LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Rounds of one step whose child runs are taken back, at most.
+pub const CHILD_ROUNDS_MAX: u32 = 1_000;
+
+/// Time between two looks at runs that are free.
 pub const TAKE_EVERY: Duration = Duration::from_millis(250);
 
 /// Runs that a node loads at once when it takes them.

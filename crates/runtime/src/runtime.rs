@@ -2,6 +2,7 @@
 
 use crate::calls::{ActionRegistry, CallRunner};
 use crate::cards::CardWriter;
+use crate::child;
 use crate::limits::{EVENTS_READ_MAX, STORE_POLL_EVERY};
 use crate::owner::Owner;
 use crate::process;
@@ -9,7 +10,7 @@ use glidepath_engine::{EngineError, RunState};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
-use glidepath_model::{Event, Plan, PlanId, Recorded, RunId};
+use glidepath_model::{Event, Millis, Plan, PlanId, Recorded, RunId};
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{Airspace, CancelToken, Clock, Notifier, ProgressSink, Secrets, Store, StoreError, Telemetry};
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ pub struct Deps {
     pub card_writer: CardWriter,
     /// Who this process acts for.
     pub who: Who,
+    /// How long an ended run stays in the tables of the store before an owner archives it; `limits::RETENTION_DEFAULT` is the default.
+    pub retention: Millis,
     /// How long the store may fail before an owner gives the runs up; `limits::STORE_PATIENCE` is the default.
     pub store_patience: Duration,
 }
@@ -157,6 +160,7 @@ impl From<StoreError> for RuntimeError {
             StoreError::Fenced { mine, present } => Self::Fenced { mine, present },
             StoreError::LeaseOver { mine } => Self::LeaseOver { mine },
             StoreError::Conflict { .. }
+            | StoreError::Archived { .. }
             | StoreError::NotFound { .. }
             | StoreError::Full { .. }
             | StoreError::Unavailable { .. }
@@ -184,15 +188,18 @@ impl Runtime {
     /// When the process cannot be named.
     pub fn new(deps: Deps) -> Result<Self, RuntimeError> {
         let process = process::own_mark().map_err(|error| RuntimeError::NoProcessMark(error.to_string()))?;
+        let submitted = Arc::new(Notify::new());
+        let mut known = deps.actions.clone();
+        child::actions(deps.store.clone(), deps.clock.clone(), submitted.clone()).into_iter().for_each(|action| known.add(action));
         let calls = CallRunner::new(
-            deps.actions.clone(),
+            known,
             deps.clock.clone(),
             deps.secrets.clone(),
             deps.progress.clone(),
             deps.root.clone(),
             deps.state_dir.clone(),
         );
-        Ok(Self { deps: Arc::new(deps), calls: Arc::new(calls), process, submitted: Arc::new(Notify::new()) })
+        Ok(Self { deps: Arc::new(deps), calls: Arc::new(calls), process, submitted })
     }
 
     /// What the runtime was given.

@@ -1,15 +1,21 @@
 //! The store without a disk: the same answers, nothing survives the process. For tests and rehearsals.
 
-use crate::holdings::Holdings;
+use crate::claim_book::Grants;
+use crate::holdings::{Appended, Holdings, Standing};
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome, duration_fact};
-use crate::record::{Place, StoredRow, check_plan_prefix, dated, no_such_plan};
+use crate::record::{Place, SETTLED_LETTERS_MAX, StoredRow, check_plan_prefix, dated, grants_of, no_such_letter, no_such_plan};
+use glidepath_engine::throttle::ThrottleState;
 use glidepath_engine::{may_go_back, stored};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
-use glidepath_model::projection::{Lesson, RunSummary};
+use glidepath_model::plan::Throttle;
+use glidepath_model::projection::{DeadLetter, Lesson, RunSummary};
 use glidepath_model::request::Who;
-use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, TargetName};
-use glidepath_ports::store::{Answer, Audit, Lease, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
+use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, TargetName, Timestamp};
+use glidepath_ports::store::{
+    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, Settled, StoredPlan,
+    StreamAppend, Submission, Taking,
+};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -30,11 +36,25 @@ struct Content {
     changes: u64,
     streams: BTreeMap<RunId, Vec<StoredRow>>,
     summaries: BTreeMap<RunId, RunSummary>,
+    /// The newest grants of runs that hold claims.
+    grants: BTreeMap<RunId, Grants>,
+    throttles: BTreeMap<TargetName, ThrottleState>,
+    letters: Letters,
     plans: BTreeMap<PlanId, (Plan, Vec<u8>)>,
     blobs: BTreeMap<Digest, Vec<u8>>,
     submissions: Vec<(Submission, Option<Answer>)>,
     history: BTreeMap<ComponentName, History>,
     durations: BTreeMap<String, VecDeque<u64>>,
+}
+
+/// Dead letters by number.
+#[derive(Default)]
+struct Letters {
+    open: BTreeMap<u64, DeadLetter>,
+    /// Those settled first come first.
+    settled: VecDeque<(u64, DeadLetter, Settled)>,
+    kept: u64,
+    lost: u64,
 }
 
 /// Gives the ownership up when dropped.
@@ -71,7 +91,7 @@ impl MemoryStore {
         let lease = Box::new(MemoryLock(Arc::clone(&self.owned)));
         let epoch = self.change(|content| {
             content.epoch += 1;
-            content.holdings.begin(content.epoch);
+            content.holdings = content.standing(Holdings::of_owner(content.epoch));
             content.epoch
         });
         Some(Ownership { epoch, lease })
@@ -81,15 +101,37 @@ impl MemoryStore {
 impl Content {
     fn append(&mut self, epoch: u64, appends: Vec<StreamAppend>) -> Result<(), StoreError> {
         self.check(epoch, &appends)?;
-        for append in &appends {
-            self.holdings.appended(&append.run, append.summary.status.is_live(), append.summary.has_work());
-        }
         for append in appends {
+            self.holdings.appended(Appended::of(&append));
             self.append_stream(epoch, &append);
             append.lessons.iter().for_each(|lesson| self.learn(lesson));
+            for report in &append.reports {
+                self.throttles.entry(report.throttle.target.clone()).or_default().report(&report.throttle, report.done, report.at);
+            }
+            match grants_of(&append) {
+                Some(grants) => drop(self.grants.insert(append.run.clone(), grants)),
+                None if !append.summary.status.is_live() => drop(self.grants.remove(&append.run)),
+                None => {}
+            }
+            append.dead_letters.into_iter().for_each(|letter| self.letters.add(letter));
             self.summaries.insert(append.summary.run.clone(), append.summary);
         }
         Ok(())
+    }
+
+    /// Tells of every run with work, those first that started first.
+    fn standing(&self, mut holdings: Holdings) -> Holdings {
+        for summary in self.runs(true, usize::MAX).iter().rev() {
+            holdings.know(Standing::of(summary, self.grants.get(&summary.run).cloned()));
+        }
+        holdings
+    }
+
+    fn admit(&mut self, throttle: &Throttle, at: Timestamp) -> Admission {
+        match self.throttles.entry(throttle.target.clone()).or_default().admit(throttle, at) {
+            Ok(()) => Admission::Granted,
+            Err((until, reason)) => Admission::NotBefore { until, reason },
+        }
     }
 
     /// Everything that may refuse, before anything is written. One call may name a stream twice.
@@ -106,12 +148,6 @@ impl Content {
             *length += append.events.len() as u64;
         }
         Ok(())
-    }
-
-    fn take_runs(&mut self, epoch: u64, runs_max: usize) -> Result<Vec<RunId>, StoreError> {
-        self.holdings.check(epoch)?;
-        let live = self.runs(true, usize::MAX);
-        Ok(self.holdings.take_runs(live, runs_max))
     }
 
     fn append_stream(&mut self, epoch: u64, append: &StreamAppend) {
@@ -196,6 +232,34 @@ impl Content {
     }
 }
 
+impl Letters {
+    fn add(&mut self, letter: DeadLetter) {
+        if self.open.len() as u64 >= DEAD_LETTERS_MAX {
+            self.lost += 1;
+            return;
+        }
+        self.kept += 1;
+        self.open.insert(self.kept, letter);
+    }
+
+    fn listed(&self, letters_max: usize) -> DeadLetters {
+        let letters = self.open.iter().take(letters_max).map(|(number, letter)| (*number, letter.clone())).collect();
+        DeadLetters { letters, count: self.open.len() as u64, lost: self.lost }
+    }
+
+    fn settle(&mut self, number: u64, how: Settled) -> Result<bool, StoreError> {
+        let Some(letter) = self.open.remove(&number) else {
+            let was_settled = self.settled.iter().any(|(settled, ..)| *settled == number);
+            return if was_settled { Ok(false) } else { Err(no_such_letter(number)) };
+        };
+        self.settled.push_back((number, letter, how));
+        if self.settled.len() > SETTLED_LETTERS_MAX {
+            self.settled.pop_front();
+        }
+        Ok(true)
+    }
+}
+
 /// A future that is ready at once.
 fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(std::future::ready(value))
@@ -206,13 +270,37 @@ impl Store for MemoryStore {
         ready(Ok(self.take()))
     }
 
-    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
-        ready(self.content().take_runs(epoch, runs_max))
+    fn take_runs(&self, epoch: u64, now: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        let mut content = self.content();
+        ready(content.holdings.check(epoch).map(|()| content.holdings.take_runs(now, runs_max)))
     }
 
-    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, order: &'a ClaimOrder) -> BoxFuture<'a, Result<Taking, StoreError>> {
         let mut content = self.content();
-        ready(content.holdings.check(epoch).map(|()| content.holdings.take_run(run, targets)))
+        ready(content.holdings.check(epoch).map(|()| content.holdings.take_run(run, order)))
+    }
+
+    fn admit<'a>(&'a self, throttle: &'a Throttle, at: Timestamp) -> BoxFuture<'a, Result<Admission, StoreError>> {
+        ready(Ok(self.change(|content| content.admit(throttle, at))))
+    }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimLine>, StoreError>> {
+        let content = self.content();
+        let is_owned = self.owned.load(Ordering::SeqCst);
+        ready(Ok(if is_owned { content.holdings.claims() } else { content.standing(Holdings::of_nobody()).claims() }))
+    }
+
+    fn add_dead_letter(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.change(|content| content.letters.add(letter));
+        ready(Ok(()))
+    }
+
+    fn dead_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<DeadLetters, StoreError>> {
+        ready(Ok(self.content().letters.listed(letters_max)))
+    }
+
+    fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
+        ready(self.change(|content| content.letters.settle(number, how)))
     }
 
     fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {

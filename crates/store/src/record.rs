@@ -1,16 +1,24 @@
-//! Stored forms: what is written of events, submissions and answers.
+//! Stored forms: what is written of events, submissions, answers, grants and dead letters.
 //!
-//! Events are encoded by the engine (kind, version, JSON). Submissions and answers have stored types here, so that
-//! the types of the port may change without changing what is on the disk.
+//! Events and the states of throttles are encoded by the engine. Everything else has stored types here, so that the types of the port may change
+//! without changing what is on the disk.
 
+use crate::claim_book::Grants;
 use glidepath_engine::stored::{self, StoredEvent};
+use glidepath_model::action::ActionCall;
+use glidepath_model::event::{AttemptRef, Event};
+use glidepath_model::plan::Claim;
+use glidepath_model::projection::{DeadLetter, DeadLetterKind, Fence};
 use glidepath_model::request::{Request, Who};
-use glidepath_model::{PlanId, Recorded, RunId, Timestamp};
+use glidepath_model::{Millis, PlanId, Recorded, ResourceName, RunId, TargetName, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, Submission};
-use serde::de::DeserializeOwned;
+use glidepath_ports::store::{Answer, Settled, StreamAppend, Submission};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
+/// Settled dead letters that are kept, at most; those settled first are forgotten.
+pub(crate) const SETTLED_LETTERS_MAX: usize = 10_000;
 /// Digits of a plan's id that must be given at least.
 const PLAN_PREFIX_DIGITS_MIN: usize = 6;
 
@@ -58,6 +66,9 @@ enum StoredSubmission {
         /// Absent in what older programs left; such a start counts as one that has waited long.
         #[serde(default = "long_ago")]
         at: Timestamp,
+        /// Absent in what older programs left, which knew no queue.
+        #[serde(default)]
+        waits: bool,
     },
     #[serde(rename_all = "camelCase")]
     Ask { request: Request },
@@ -77,14 +88,14 @@ struct StoredAnswer {
 
 pub(crate) fn submission_to_json(submission: &Submission) -> Result<String, StoreError> {
     to_json(&match submission.clone() {
-        Submission::Start { plan, run, who, at } => StoredSubmission::Start { plan, run, who, at },
+        Submission::Start { plan, run, who, at, waits } => StoredSubmission::Start { plan, run, who, at, waits },
         Submission::Ask(request) => StoredSubmission::Ask { request },
     })
 }
 
 pub(crate) fn submission_from_json(json: &str) -> Result<Submission, StoreError> {
     Ok(match from_json("a submission", json.as_bytes())? {
-        StoredSubmission::Start { plan, run, who, at } => Submission::Start { plan, run, who, at },
+        StoredSubmission::Start { plan, run, who, at, waits } => Submission::Start { plan, run, who, at, waits },
         StoredSubmission::Ask { request } => Submission::Ask(request),
     })
 }
@@ -96,6 +107,106 @@ pub(crate) fn answer_to_json(answer: &Answer) -> Result<String, StoreError> {
 pub(crate) fn answer_from_json(json: &str) -> Result<Answer, StoreError> {
     let StoredAnswer { granted, line } = from_json("an answer", json.as_bytes())?;
     Ok(Answer { granted, line })
+}
+
+/// What of a run's summary says what it claims; the rest is passed over unread, so that many runs are read fast.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredClaims {
+    targets: Vec<TargetName>,
+    #[serde(default)]
+    claims: BTreeSet<Claim>,
+    #[serde(default)]
+    waits_for: Option<IgnoredAny>,
+}
+
+/// What a live run claims, and whether it waits for that, from its summary.
+pub(crate) fn claims_from_summary(json: &str) -> Result<(BTreeSet<Claim>, bool), StoreError> {
+    let stored: StoredClaims = from_json("the summary of a run", json.as_bytes())?;
+    let mut claims = Claim::on_targets(&stored.targets);
+    claims.extend(stored.claims);
+    Ok((claims, stored.waits_for.is_some()))
+}
+
+/// The newest grants of a run as they lie beside it, out of its journal.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredGrants {
+    at: Timestamp,
+    numbers: BTreeMap<ResourceName, u64>,
+}
+
+/// The grants that an append tells of.
+pub(crate) fn grants_of(append: &StreamAppend) -> Option<Grants> {
+    append.events.iter().rev().find_map(|event| match event {
+        Event::ClaimsGranted { fences } => Some(Grants { at: append.at, fences: fences.clone() }),
+        _ => None,
+    })
+}
+
+pub(crate) fn grants_to_json(grants: &Grants) -> Result<String, StoreError> {
+    let numbers = grants.fences.iter().map(|fence| (fence.resource.clone(), fence.number)).collect();
+    to_json(&StoredGrants { at: grants.at, numbers })
+}
+
+pub(crate) fn grants_from_json(json: &str) -> Result<Grants, StoreError> {
+    let StoredGrants { at, numbers } = from_json("the grants of a run", json.as_bytes())?;
+    let fences = numbers.into_iter().map(|(resource, number)| Fence { resource, number }).collect();
+    Ok(Grants { at, fences })
+}
+
+/// A dead letter as it lies in the store.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredLetter {
+    run: RunId,
+    at: Timestamp,
+    what: StoredLetterKind,
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+enum StoredLetterKind {
+    #[serde(rename_all = "camelCase")]
+    Effect { attempt: AttemptRef, title: String, call: ActionCall, validations: Vec<ActionCall>, timeout_ms: Millis },
+    #[serde(rename_all = "camelCase")]
+    Page { channel: String, line: String },
+}
+
+pub(crate) fn letter_to_json(letter: &DeadLetter) -> Result<String, StoreError> {
+    let DeadLetter { run, at, what, reason } = letter.clone();
+    let what = match what {
+        DeadLetterKind::Effect { attempt, title, call, validations, timeout_ms } => {
+            StoredLetterKind::Effect { attempt, title, call, validations, timeout_ms }
+        }
+        DeadLetterKind::Page { channel, line } => StoredLetterKind::Page { channel, line },
+    };
+    to_json(&StoredLetter { run, at, what, reason })
+}
+
+pub(crate) fn letter_from_json(json: &str) -> Result<DeadLetter, StoreError> {
+    let StoredLetter { run, at, what, reason } = from_json("a dead letter", json.as_bytes())?;
+    let what = match what {
+        StoredLetterKind::Effect { attempt, title, call, validations, timeout_ms } => {
+            DeadLetterKind::Effect { attempt, title, call, validations, timeout_ms }
+        }
+        StoredLetterKind::Page { channel, line } => DeadLetterKind::Page { channel, line },
+    };
+    Ok(DeadLetter { run, at, what, reason })
+}
+
+/// What became of a dead letter, as it lies in the store. Nothing but an audit reads it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredSettled<'a> {
+    replayed: bool,
+    who: &'a Who,
+    line: &'a str,
+}
+
+pub(crate) fn settled_to_json(settled: &Settled) -> Result<String, StoreError> {
+    to_json(&StoredSettled { replayed: settled.replayed, who: &settled.who, line: &settled.line })
 }
 
 /// Compact JSON of a stored type.
@@ -128,4 +239,9 @@ pub(crate) fn no_such_plan(prefix: &str, matches: usize) -> StoreError {
             format!("one plan that begins with {prefix} (there are {matches}; give more digits)")
         },
     }
+}
+
+/// The error for a dead letter that is not there, or not any more.
+pub(crate) fn no_such_letter(number: u64) -> StoreError {
+    StoreError::NotFound { what: format!("dead letter {number}") }
 }

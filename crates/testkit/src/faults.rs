@@ -1,10 +1,14 @@
 //! A store that fails where a test wants it to.
 
 use glidepath_model::event::ProcessMark;
-use glidepath_model::projection::RunSummary;
+use glidepath_model::plan::Throttle;
+use glidepath_model::projection::{DeadLetter, RunSummary};
 use glidepath_model::request::Who;
-use glidepath_model::{Digest, Plan, Recorded, RunId, TargetName};
-use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
+use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
+use glidepath_ports::store::{
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, Settled, StoredPlan, StreamAppend,
+    Submission, Taking,
+};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +33,7 @@ pub struct FaultyStore {
     faults: Mutex<Vec<(u64, u64, Fault)>>,
     crashed: AtomicBool,
     is_down: AtomicBool,
+    is_short_of_room: AtomicBool,
 }
 
 impl FaultyStore {
@@ -40,6 +45,7 @@ impl FaultyStore {
             faults: Mutex::default(),
             crashed: AtomicBool::new(false),
             is_down: AtomicBool::new(false),
+            is_short_of_room: AtomicBool::new(false),
         }
     }
 
@@ -63,6 +69,11 @@ impl FaultyStore {
     /// Takes the store down, or brings it back: meanwhile nothing can be read or written.
     pub fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Lets the disk be nearly full, or have room again.
+    pub fn set_short_of_room(&self, is_short: bool) {
+        self.is_short_of_room.store(is_short, Ordering::SeqCst);
     }
 
     /// The call, unless the store is down.
@@ -89,12 +100,32 @@ impl Store for FaultyStore {
         self.unless_down(self.inner.try_own(who, process))
     }
 
-    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
-        self.unless_down(self.inner.take_runs(epoch, runs_max))
+    fn take_runs(&self, epoch: u64, now: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        self.unless_down(self.inner.take_runs(epoch, now, runs_max))
     }
 
-    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
-        self.unless_down(self.inner.take_run(epoch, run, targets))
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, order: &'a ClaimOrder) -> BoxFuture<'a, Result<Taking, StoreError>> {
+        self.unless_down(self.inner.take_run(epoch, run, order))
+    }
+
+    fn admit<'a>(&'a self, throttle: &'a Throttle, at: Timestamp) -> BoxFuture<'a, Result<Admission, StoreError>> {
+        self.unless_down(self.inner.admit(throttle, at))
+    }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimLine>, StoreError>> {
+        self.unless_down(self.inner.claims())
+    }
+
+    fn add_dead_letter(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.unless_down(self.inner.add_dead_letter(letter))
+    }
+
+    fn dead_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<DeadLetters, StoreError>> {
+        self.unless_down(self.inner.dead_letters(letters_max))
+    }
+
+    fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.unless_down(self.inner.settle_dead_letter(number, how))
     }
 
     fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -123,6 +154,18 @@ impl Store for FaultyStore {
 
     fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
         self.unless_down(self.inner.runs(only_with_work, runs_max))
+    }
+
+    fn is_short_of_room(&self) -> bool {
+        self.is_short_of_room.load(Ordering::SeqCst) || self.inner.is_short_of_room()
+    }
+
+    fn look_for_room(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.unless_down(self.inner.look_for_room())
+    }
+
+    fn archive(&self, quiet_since: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Archived, StoreError>> {
+        self.unless_down(self.inner.archive(quiet_since, runs_max))
     }
 
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -1,8 +1,9 @@
 //! Test support: a clock on virtual time, a world with scripted actions, a store that fails where told, telemetry that a test writes,
-//! real servers.
+//! the plans of the examples, real servers.
 
 pub mod airspace;
 pub mod clock;
+pub mod examples;
 pub mod faults;
 pub mod laws;
 pub mod plans;

@@ -8,19 +8,28 @@
 //! wait settle needs watch/eu/5 for 30s
 //! manual sign-off needs settle for 60s
 //! gate long needs sign-off bake 10m after-landing yes
+//! event approved needs settle named go for 60s outputs count:integer
+//! call extra needs approved when approved.count>3
+//! call host/1 needs approved group hosts step-deadline 30s
 //! ```
+//!
+//! The first line may also say `in-flight N`, `retries N`, `deadline LENGTH`, `locks db,cache:shared,slots:1/2`, `groups
+//! NAME:IN-FLIGHT:FAILURES:STAGGER`, `rate TARGET:STARTS/LENGTH` and `breaker TARGET:FAILURES/WITHIN/OPEN`.
 //!
 //! Words after the id come in pairs. Lists are separated by commas. A call is undone by a call unless `undo` says
 //! `nothing`, `leave` or `one-way`; an exposure has a safety call unless `safety` says `none`. `saves data` marks a backup. Every call is of the
 //! kind the caller names, with the input `{"step": ID, "what": "do" | "undo" | "safety" | "probe" | "validate"}`.
 
-use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::action::{ActionCall, OnUnknown, OutputType};
 use glidepath_model::catalog::Selector;
 use glidepath_model::change::{Change, ChangeClass, Constraints, Intent, Item, ItemKind, OnFailure, OnWindowEnd, VersionedKind};
 use glidepath_model::plan::*;
-use glidepath_model::{ChangeName, ComponentName, Digest, Millis, Plan, RegionName, Share, StepId, TargetName, Timestamp, Version};
+use glidepath_model::{
+    ChangeName, ComponentName, Digest, EventName, GroupName, Millis, Plan, RegionName, ResourceName, Share, StepId, TargetName, Timestamp,
+    Version,
+};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Time at which test plans are made: 2026-12-01T00:00:00Z.
@@ -130,7 +139,9 @@ pub fn parse_plan(kind: &str, text: &str) -> Result<PlanBody, String> {
             None => {}
         }
     }
-    Ok(plan_of(&header, steps, "A change for tests"))
+    let mut plan = plan_of(&header, steps, "A change for tests");
+    shape(&mut plan, &header).map_err(|error| format!("plan: {error}"))?;
+    Ok(plan)
 }
 
 type Words = BTreeMap<String, String>;
@@ -167,12 +178,97 @@ fn plan_of(header: &Words, steps: Vec<Step>, title: &str) -> PlanBody {
         assignments: Vec::new(),
         takeoff: Vec::new(),
         steps,
+        groups: Vec::new(),
+        claims: BTreeSet::new(),
+        throttles: Vec::new(),
+        limits: RunLimits::default(),
         on_failure,
         matrices: Vec::new(),
         hold_limit_ms: header.get("hold-limit").and_then(|t| Millis::parse(t)).unwrap_or(Millis::from_mins(10)),
         envelope: Envelope { items: Vec::new(), greatest_exposure: Share::ALL, least_bake_ms: Millis::ZERO, one_way: Vec::new() },
         follow_ups: Vec::new(),
     }
+}
+
+/// What the header says beside the edges of the graph.
+fn shape(plan: &mut PlanBody, header: &Words) -> Result<(), String> {
+    let number = |text: &str| text.parse::<u32>().map_err(|_| format!("{text} is no number"));
+    let time = |text: &str| Millis::parse(text).ok_or_else(|| format!("{text} is no length of time"));
+    let list = |key: &str| header.get(key).map(|text| text.split(',').collect::<Vec<_>>()).unwrap_or_default();
+    plan.limits.in_flight_max = header.get("in-flight").map(|text| number(text)).transpose()?;
+    plan.limits.retries_max = header.get("retries").map(|text| number(text)).transpose()?;
+    plan.limits.deadline_ms = header.get("deadline").map(|text| time(text)).transpose()?;
+    for lock in list("locks") {
+        let (resource, mode) = lock.split_once(':').unwrap_or((lock, "exclusive"));
+        let mode = match (mode, mode.split_once('/')) {
+            (_, Some((units, of))) => ClaimMode::Counted { units: number(units)?, of: number(of)? },
+            ("shared", None) => ClaimMode::Shared,
+            (_, None) => ClaimMode::Exclusive,
+        };
+        plan.claims.insert(Claim { resource: ResourceName::new(resource), mode });
+    }
+    for group in list("groups") {
+        let [name, in_flight, failures, stagger] = group.split(':').collect::<Vec<_>>()[..] else {
+            return Err(format!("{group} is no fan-out"));
+        };
+        plan.groups.push(Group {
+            name: GroupName::new(name),
+            in_flight_max: number(in_flight)?,
+            failures_max: number(failures)?,
+            stagger_ms: time(stagger)?,
+        });
+    }
+    let mut throttles: BTreeMap<TargetName, Throttle> = BTreeMap::new();
+    let mut of_target = |target: &str, rate: Option<Rate>, breaker: Option<Breaker>| {
+        let target = TargetName::new(target);
+        let kept = throttles.entry(target.clone()).or_insert(Throttle { target, rate: None, breaker: None });
+        kept.rate = rate.or(kept.rate);
+        kept.breaker = breaker.or(kept.breaker);
+    };
+    for rate in list("rate") {
+        let [target, starts, per] = rate.split([':', '/']).collect::<Vec<_>>()[..] else { return Err(format!("{rate} is no rate")) };
+        of_target(target, Some(Rate { starts_max: number(starts)?, per_ms: time(per)? }), None);
+    }
+    for breaker in list("breaker") {
+        let [target, failures, within, open] = breaker.split([':', '/']).collect::<Vec<_>>()[..] else {
+            return Err(format!("{breaker} is no breaker"));
+        };
+        let breaker = Breaker { failures_max: number(failures)?, within_ms: time(within)?, open_ms: time(open)? };
+        of_target(target, None, Some(breaker));
+    }
+    plan.throttles = throttles.into_values().collect();
+    plan.engine_semantics = plan.semantics_needed();
+    Ok(())
+}
+
+/// `approved.count>3&approved.mode==full`; values that are no JSON are text.
+fn condition(text: &str) -> Result<Condition, String> {
+    const SIGNS: [(&str, Comparison); 6] = [
+        ("==", Comparison::Equal),
+        ("!=", Comparison::NotEqual),
+        ("<=", Comparison::AtMost),
+        (">=", Comparison::AtLeast),
+        ("<", Comparison::Less),
+        (">", Comparison::Greater),
+    ];
+    let test = |text: &str| {
+        let found = SIGNS.iter().find_map(|(sign, is)| Some((text.split_once(sign)?, *is)));
+        let ((output, value), is) = found.ok_or_else(|| format!("{text} compares nothing"))?;
+        let (step, output) = output.rsplit_once('.').ok_or_else(|| format!("{output} is no output"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+        Ok(Test { step: StepId::from(step), output: output.to_owned(), is, value })
+    };
+    Ok(Condition { all: text.split('&').map(test).collect::<Result<_, String>>()? })
+}
+
+fn outputs(text: &str) -> Result<BTreeMap<String, OutputType>, String> {
+    let output = |text: &str| {
+        let (name, kind) = text.split_once(':').ok_or_else(|| format!("{text} has no type"))?;
+        let kinds = [OutputType::Boolean, OutputType::Integer, OutputType::Decimal, OutputType::ShortText, OutputType::Digest];
+        let kind = kinds.into_iter().find(|known| known.name() == kind).ok_or_else(|| format!("{kind} is no type"))?;
+        Ok((name.to_owned(), kind))
+    };
+    text.split(',').map(output).collect()
 }
 
 fn change(title: &str, items: u32, on_failure: OnFailure) -> Change {
@@ -195,6 +291,7 @@ fn change(title: &str, items: u32, on_failure: OnFailure) -> Change {
         on_failure,
         on_window_end: OnWindowEnd::default(),
         constraints: Constraints::default(),
+        locks: std::collections::BTreeSet::new(),
         prefer: None,
         source: None,
     }
@@ -231,6 +328,9 @@ fn step(kind: &str, work: &str, id: &str, words: &Words) -> Result<Step, String>
         owner: None,
         needs: list("needs"),
         after_landing: word("after-landing") == Some("yes"),
+        when: word("when").map(condition).transpose()?,
+        group: word("group").map(GroupName::from),
+        deadline_ms: word("step-deadline").map(|_| length(words, "step-deadline", Millis::ZERO)).transpose()?,
         work: work_of(work, words, call("do"))?,
         validations: if word("validate") == Some("yes") { vec![call("validate")] } else { Vec::new() },
         undo,
@@ -255,6 +355,11 @@ fn work_of(work: &str, words: &Words, call: ActionCall) -> Result<Work, String> 
         "call" => Ok(Work::Call(call)),
         "wait" => Ok(Work::Wait(length(words, "for", Millis::from_secs(1))?)),
         "manual" => Ok(Work::Manual { prompt: "may it go on?".to_owned(), deadline_ms: length(words, "for", Millis::from_secs(60))? }),
+        "event" => Ok(Work::Event {
+            event: EventName::new(words.get("named").map_or("event", String::as_str)),
+            deadline_ms: length(words, "for", Millis::from_secs(60))?,
+            outputs: words.get("outputs").map(|text| outputs(text)).transpose()?.unwrap_or_default(),
+        }),
         "gate" => {
             let check = match words.get("check").map(String::as_str) {
                 Some("threshold") => GateCheck::Threshold {

@@ -105,6 +105,11 @@ impl World {
         self.content().on_call = Some(Arc::new(hook));
     }
 
+    /// Takes every effect back, as if nothing had happened.
+    pub fn forget(&self) {
+        self.content().marks.clear();
+    }
+
     /// Every effect, in order.
     pub fn marks(&self) -> Vec<Mark> {
         self.content().marks.clone()
@@ -133,6 +138,32 @@ impl World {
         let key = (attempt.step.clone(), attempt.direction);
         let scripted = content.scripts.get_mut(&key).and_then(VecDeque::pop_front);
         (scripted.or_else(|| content.always.get(&key).cloned()), content.on_call.clone())
+    }
+
+    /// Makes a call that takes no time: it has its effect and says what it says as scripted. Probes say the truth unless scripted.
+    pub fn act(&self, attempt: &AttemptRef, key: &str, input: &Value) -> Outcome {
+        let (script, hook) = self.begin(attempt);
+        if let Some(hook) = hook {
+            hook(attempt);
+        }
+        let is_probe = matches!(attempt.direction, Direction::Probe | Direction::ProbeUndo);
+        if script.is_none() && is_probe {
+            return self.probe(attempt);
+        }
+        let script = script.unwrap_or_else(|| Script::slow(Millis::ZERO));
+        if script.acts && !is_probe {
+            self.mark(Mark { attempt: attempt.clone(), key: key.to_owned(), input: input.clone() });
+        }
+        script.says.unwrap_or_else(|| Outcome::Done { outputs: BTreeMap::new() })
+    }
+
+    /// Says the truth about whether the step is in place, whichever way was tried.
+    fn probe(&self, attempt: &AttemptRef) -> Outcome {
+        if self.is_in_place(&attempt.step) {
+            Outcome::Done { outputs: BTreeMap::new() }
+        } else {
+            Outcome::NotDone { reason: "the probe does not find it".to_owned(), retryable: false }
+        }
     }
 
     /// Starts a scripted process, which outlives whoever started it.
@@ -224,7 +255,7 @@ impl Action for ScriptedAction {
                 return Outcome::Done { outputs: BTreeMap::new() };
             }
             if script.is_none() && matches!(context.attempt.direction, Direction::Probe | Direction::ProbeUndo) {
-                return self.probe(&context.attempt);
+                return self.world.probe(&context.attempt);
             }
             let script = script.unwrap_or_else(|| Script::slow(Millis::ZERO));
             if self.in_processes && !is_check {
@@ -261,15 +292,6 @@ impl ScriptedAction {
             world.end_process(&of_process, script.says.unwrap_or_else(|| Outcome::Done { outputs: BTreeMap::new() }));
         });
         self.world.end_of(&process).await
-    }
-
-    /// Says the truth about whether the step is in place, whichever way was tried.
-    fn probe(&self, attempt: &AttemptRef) -> Outcome {
-        if self.world.is_in_place(&attempt.step) {
-            Outcome::Done { outputs: BTreeMap::new() }
-        } else {
-            Outcome::NotDone { reason: "the probe does not find it".to_owned(), retryable: false }
-        }
     }
 }
 

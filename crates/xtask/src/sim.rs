@@ -14,7 +14,7 @@ const GATE_RANDOM_RUNS: u64 = 10_000;
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
-    /// `--seed N --runs M --nodes K --plan-steps N --without FAULT,.. --trace`; `--help` tells all
+    /// `--seed N --runs M --nodes K --plan-steps N --plan EXAMPLE --without FAULT,.. --trace`; `--help` tells all
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<String>,
 }

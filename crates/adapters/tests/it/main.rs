@@ -4,6 +4,7 @@
 mod exec;
 mod haproxy;
 mod http;
+mod laws;
 mod sql;
 mod support;
 mod telemetry;

@@ -3,7 +3,7 @@
 use glidepath_adapters::EnvFileSecrets;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::{Millis, Timestamp};
-use glidepath_ports::{ActionContext, BoxFuture, CancelToken, ProcessJournal, ProgressSink, StoreError};
+use glidepath_ports::{ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, StoreError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -78,6 +78,7 @@ impl Attempt {
             plan: "feedfacefeedface".into(),
             attempt,
             deadline: now().plus(Millis(time.as_millis() as u64)),
+            fences: Vec::new(),
             cancel: CancelToken::new(),
             processes: recorder.clone(),
             progress: recorder.clone(),
@@ -103,6 +104,19 @@ impl Attempt {
 
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64)
+}
+
+/// The clock of this machine.
+pub(crate) struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn sleep_until(&self, time: Timestamp) -> BoxFuture<'_, ()> {
+        Box::pin(async move { tokio::time::sleep(time.since(now()).to_std()).await })
+    }
 }
 
 /// Waits until `condition` holds.

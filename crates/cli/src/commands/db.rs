@@ -1,37 +1,98 @@
-//! `db backup`, `db restore`, `db check`: the store as a thing to keep.
+//! `db archive`, `db backup`, `db restore`, `db check`: the store as a thing to keep.
 
 use crate::args::{DbCommand, Form};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::project::STATE_FOLDER;
-use crate::world::who;
-use glidepath_model::{Code, Diagnostic};
+use crate::world::{World, who};
+use glidepath_adapters::EnvFileSecrets;
+use glidepath_model::{Code, Diagnostic, Millis};
 use glidepath_ports::Clock as _;
+use glidepath_ports::store::Archived;
 use glidepath_runtime::RealClock;
-use glidepath_store::{BackupError, CheckedPart, RestoreOrder, Restored, SqliteStore};
+use glidepath_runtime::limits::ARCHIVED_AT_ONCE_MAX;
+use glidepath_store::{BackupError, CheckedPart, PostgresOptions, PostgresStore, RestoreOrder, Restored, SqliteStore};
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, command: &DbCommand) -> Result<Exit, Failure> {
-    if crate::stores::named_by_config(root)?.is_some() {
-        return Err(Failure::new(
-            Exit::BadInput,
-            Diagnostic::error(Code(674), "the journals of this project are in its shared store on PostgreSQL")
-                .because("these commands are for the store in the project's own folder")
-                .hint("back that database up with its own tools (`pg_dump`); `glidepath audit verify` checks what is in it"),
-        ));
-    }
     match command {
         DbCommand::Backup { file, format } => backup(root, file, *format).await,
         DbCommand::Restore { file, replace, format } => restore(root, file, *replace, *format).await,
         DbCommand::Check { format } => check(root, *format).await,
+        DbCommand::Archive { older_than, format } => archive(root, *older_than, *format).await,
     }
+}
+
+/// The store of the project, where it is.
+enum Kept {
+    Local(Box<SqliteStore>),
+    Shared(Box<PostgresStore>),
+}
+
+impl Kept {
+    async fn open(root: &Path) -> Result<Self, Failure> {
+        match crate::stores::named_by_config(root)? {
+            Some(named) => Ok(Self::Shared(Box::new(shared(root, &named).await?))),
+            None => Ok(Self::Local(Box::new(SqliteStore::open(&root.join(STATE_FOLDER))?))),
+        }
+    }
+}
+
+async fn shared(root: &Path, named: &str) -> Result<PostgresStore, Failure> {
+    let options = PostgresOptions { state_dir: Some(root.join(STATE_FOLDER)), ..PostgresOptions::new(crate::stores::default_node_name()) };
+    crate::stores::open_postgres(named, &EnvFileSecrets::new(root.to_path_buf()), options).await
+}
+
+/// What was in a folder can be moved aside; a database that others use cannot.
+fn never_replaced() -> Failure {
+    Failure::new(
+        Exit::BadInput,
+        Diagnostic::error(Code(674), "`--replace` is for the store in a project's own folder; this project has a shared one")
+            .because("a shared store is never replaced under those who use it")
+            .hint("make an empty database, name it in the project's `store`, and run `glidepath db restore FILE` without `--replace`"),
+    )
+}
+
+/// `db archive [--older-than AGE]`: everything that is due, a few runs at a time.
+async fn archive(root: &Path, older_than: Option<Millis>, form: Form) -> Result<Exit, Failure> {
+    let store = World::open(root).await?.store;
+    let age = older_than.unwrap_or_else(|| crate::stores::retention(root));
+    let quiet_since = RealClock.now().minus(age);
+    let mut archived = Archived::default();
+    loop {
+        let more = store.archive(quiet_since, ARCHIVED_AT_ONCE_MAX).await?;
+        archived.runs += more.runs;
+        archived.events += more.events;
+        archived.bytes += more.bytes;
+        if more.runs == 0 {
+            break;
+        }
+    }
+    match form {
+        Form::Json => output::json(&serde_json::json!({ "runs": archived.runs, "events": archived.events, "bytes": archived.bytes })),
+        Form::Human if archived.runs == 0 => {
+            output::say(&format!("No run was archived: none that ended has been quiet for {age}, or another process archives right now."));
+        }
+        Form::Human => output::data(&format!(
+            "archived {} {} with {} events in {} KiB",
+            archived.runs,
+            if archived.runs == 1 { "run" } else { "runs" },
+            archived.events,
+            archived.bytes.div_ceil(1024)
+        )),
+    }
+    Ok(Exit::Done)
 }
 
 /// `db backup FILE`.
 async fn backup(root: &Path, file: &Path, form: Form) -> Result<Exit, Failure> {
-    let store = SqliteStore::open(&root.join(STATE_FOLDER))?;
-    let facts = store.back_up(file, RealClock.now()).await.map_err(failure)?;
+    let made_at = RealClock.now();
+    let facts = match Kept::open(root).await? {
+        Kept::Local(store) => store.back_up(file, made_at).await,
+        Kept::Shared(store) => store.back_up(file, made_at).await,
+    };
+    let facts = facts.map_err(failure)?;
     match form {
         Form::Json => output::json(&serde_json::json!({
             "file": file, "madeAt": facts.made_at, "runs": facts.runs, "runsWithWork": facts.runs_with_work, "events": facts.events, "bytes": facts.bytes,
@@ -53,7 +114,12 @@ async fn restore(root: &Path, file: &Path, replace: bool, form: Form) -> Result<
     let process = glidepath_runtime::process::own_mark()?;
     let state_dir = root.join(STATE_FOLDER);
     let order = RestoreOrder { file: file.to_owned(), state_dir, replace, who: who(), process, now: RealClock.now() };
-    let restored = glidepath_store::restore(order).await.map_err(failure)?;
+    let restored = match crate::stores::named_by_config(root)? {
+        None => glidepath_store::restore(order).await,
+        Some(_) if replace => return Err(never_replaced()),
+        Some(named) => Box::pin(shared(root, &named).await?.restore(order)).await,
+    };
+    let restored = restored.map_err(failure)?;
     match form {
         Form::Json => output::json(&serde_json::json!({
             "madeAt": restored.backup.made_at, "runs": restored.backup.runs, "events": restored.backup.events, "resting": restored.resting,
@@ -68,7 +134,7 @@ fn tell(restored: &Restored) {
     let backup = &restored.backup;
     output::data(&format!("restored what was there at {}: {} runs, {} events", backup.made_at, backup.runs, backup.events));
     if let Some(aside) = &restored.moved_aside {
-        output::say(&format!("The former state folder is now {}; remove it when you are sure.", aside.display()));
+        output::say(&format!("What was there before is now {}; remove it when you are sure.", aside.display()));
     }
     if restored.refused_requests > 0 {
         output::say(&format!("{} requests that nobody had taken were refused; ask again what is still wanted.", restored.refused_requests));
@@ -85,7 +151,10 @@ fn tell(restored: &Restored) {
 
 /// `db check`.
 async fn check(root: &Path, form: Form) -> Result<Exit, Failure> {
-    let parts = SqliteStore::open(&root.join(STATE_FOLDER))?.check().await?;
+    let parts = match Kept::open(root).await? {
+        Kept::Local(store) => store.check().await?,
+        Kept::Shared(store) => store.check().await?,
+    };
     let wrong: Vec<&CheckedPart> = parts.iter().filter(|part| !part.findings.is_empty()).collect();
     match form {
         Form::Json => {
@@ -136,12 +205,22 @@ fn failure(error: BackupError) -> Failure {
         BackupError::NotEmpty { .. } => {
             (513, Exit::BadInput, "`--replace` moves it aside, whole, under a name that says when; nothing was touched")
         }
+        BackupError::SharedNotEmpty { .. } => (
+            513,
+            Exit::BadInput,
+            "make an empty database (`createdb`), name it in the project's `store`, and run `glidepath db restore FILE` again; nothing was touched",
+        ),
+        BackupError::NodesLive { .. } => {
+            (514, Exit::Refused, "let them leave (`glidepath drain`), restore, then start them again (`glidepath node`)")
+        }
         BackupError::InUse { .. } => {
             (514, Exit::Refused, "let its runs end, or end them with `glidepath abort RUN --reason \"...\"`; `glidepath status` shows them")
         }
-        BackupError::Damaged { .. } => {
-            (516, Exit::Internal, "`glidepath db check` lists everything; keep the folder as it is (`cp -a .glidepath glidepath-evidence`)")
-        }
+        BackupError::Damaged { .. } => (
+            516,
+            Exit::Internal,
+            "`glidepath db check` lists everything; keep the store as it is (`cp -a .glidepath glidepath-evidence`, or `pg_dump` of a shared one)",
+        ),
     };
     Failure::new(exit, Diagnostic::error(Code(code), error.to_string()).hint(hint))
 }

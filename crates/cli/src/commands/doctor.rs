@@ -11,10 +11,12 @@ use crate::project::STATE_FOLDER;
 use crate::world::{Dossier, RUNS_MAX, World};
 use glidepath_engine::{Owner, RunState, invariants};
 use glidepath_model::projection::RunSummary;
-use glidepath_model::{Code, Diagnostic, Millis, Timestamp};
-use glidepath_ports::store::Node;
+use glidepath_model::{Code, Diagnostic, Millis, RunId, Timestamp};
+use glidepath_ports::StoreError;
+use glidepath_ports::store::{DEAD_LETTERS_MAX, Node};
 use rustix::fs::{FlockOperation, flock, statvfs};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -89,6 +91,8 @@ pub(crate) async fn run(root: &Path, form: Form) -> Result<Exit, Failure> {
             checks.push(journal(&world).await);
             checks.extend(runs(&world, &fliers).await);
             checks.push(requests(&world).await);
+            checks.push(claims(&world).await);
+            checks.push(dead_letters(&world).await);
         }
         Err(failure) => checks.extend(failure.diagnostics.into_iter().map(unopened)),
     }
@@ -276,6 +280,8 @@ async fn journal(world: &World) -> Check {
 struct Fliers {
     /// Whether a guard lives.
     guarded: bool,
+    /// Whether a process owns the local store: it wakes runs that sleep, whoever put them to sleep.
+    owned: bool,
     /// The living nodes of a shared store; `None` for a local one.
     nodes: Option<Vec<Node>>,
 }
@@ -286,7 +292,7 @@ impl Fliers {
             Some(_) => Some(world.store.nodes().await.ok().flatten().unwrap_or_default()),
             None => None,
         };
-        Self { guarded: a_guard_lives(&world.state), nodes }
+        Self { guarded: is_locked(&world.state, "guard.lock"), owned: is_locked(&world.state, "owner.lock"), nodes }
     }
 
     /// Whether the owner of a run lives.
@@ -392,8 +398,25 @@ async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, fliers
         let next = format!("`glidepath card {run}` lists the verbs; until one of them, nothing moves it");
         return Check::of_run(summary, Finding::Warning, summary.now.clone(), next);
     }
-    let owner_lives = state.owner.as_ref().is_some_and(|owner| fliers.has(owner));
+    let owner_lives = state.owner.as_ref().is_some_and(|owner| fliers.has(owner)) || (summary.sleeps && fliers.owned);
     let guarded = fliers.has_others();
+    let stopped = state
+        .owner
+        .as_ref()
+        .map(|owner| &owner.process)
+        .filter(|process| fliers.nodes.is_none() && glidepath_runtime::process::is_stopped(process));
+    if let Some(process) = stopped {
+        let next = format!(
+            "`kill -CONT {0}` lets it go on; `kill -9 {0}` ends it, and its guard or the next command takes the run over",
+            process.pid
+        );
+        return Check::of_run(
+            summary,
+            Finding::Failed,
+            format!("its owner, process {}, is stopped, and nothing moves the run", process.pid),
+            next,
+        );
+    }
     let is_live = summary.status.is_live();
     if !owner_lives && !guarded && !is_live {
         let next = format!("look at it yourself, `glidepath rollback {run}` goes back; the next `glidepath run` takes the watch up");
@@ -442,10 +465,49 @@ fn moved_by(summary: &RunSummary, now: Timestamp) -> String {
     }
 }
 
-/// Whether a guard holds its lock.
-fn a_guard_lives(state: &Path) -> bool {
-    let Ok(file) = OpenOptions::new().write(true).open(state.join("guard.lock")) else { return false };
+/// Whether a process holds this lock of the state folder.
+fn is_locked(state: &Path, file: &str) -> bool {
+    let Ok(file) = OpenOptions::new().write(true).open(state.join(file)) else { return false };
     flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
+}
+
+/// What is held is held by a run that is live, and so is a place in the queue.
+async fn claims(world: &World) -> Check {
+    let found = async { Ok::<_, StoreError>((world.store.claims().await?, world.store.runs(true, usize::MAX).await?)) };
+    let (lines, live) = match found.await {
+        Ok(found) => found,
+        Err(error) => return Check::new("claims", Finding::Failed, format!("they cannot be read: {error}"), "`glidepath audit verify`"),
+    };
+    let live: BTreeSet<&RunId> = live.iter().filter(|run| run.status.is_live()).map(|run| &run.run).collect();
+    let orphans: Vec<String> =
+        lines.iter().filter(|line| !live.contains(&line.run)).map(|line| format!("{} by {}", line.claim, line.run)).collect();
+    let waiting = lines.iter().filter(|line| !line.holds).count();
+    match orphans.is_empty() {
+        true => Check::well("claims", format!("{} are held, {waiting} are waited for, all by live runs", lines.len() - waiting)),
+        false => Check::new(
+            "claims",
+            Finding::Failed,
+            format!("held or waited for by runs that are not live: {}", orphans.join(", ")),
+            "look again in a minute: a run that is just beginning or going back is not live yet; if they stay, please report it",
+        ),
+    }
+}
+
+/// Nothing that was given up lies around for long.
+async fn dead_letters(world: &World) -> Check {
+    let found = match world.store.dead_letters(1).await {
+        Ok(found) => found,
+        Err(error) => {
+            return Check::new("dead letters", Finding::Failed, format!("they cannot be read: {error}"), "`glidepath audit verify`");
+        }
+    };
+    let next = "`glidepath dlq list` shows them; `replay` or `discard` each";
+    let line = format!("{} of at most {DEAD_LETTERS_MAX} wait, {} were lost", found.count, found.lost);
+    match (found.count, found.lost) {
+        (0, 0) => Check::well("dead letters", "none waits"),
+        (count, lost) if lost > 0 || count >= DEAD_LETTERS_MAX / 10 * 8 => Check::new("dead letters", Finding::Failed, line, next),
+        _ => Check::new("dead letters", Finding::Warning, line, next),
+    }
 }
 
 /// Requests are answered within moments by whoever flies.

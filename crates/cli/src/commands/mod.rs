@@ -1,8 +1,10 @@
 //! One file per command.
 
 pub(crate) mod audit;
+pub(crate) mod claims;
 pub(crate) mod db;
 pub(crate) mod demo;
+pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;

@@ -135,6 +135,9 @@ fn is_of_the_run(event: &Event) -> bool {
             | Event::RequestTaken { .. }
             | Event::HoldBegan { .. }
             | Event::RollbackBegan { .. }
+            | Event::WentBack { .. }
+            | Event::ClaimsQueued { .. }
+            | Event::FailureTolerated { .. }
             | Event::SafetyReached
             | Event::OperatorNeeded { .. }
             | Event::RunEnded { .. }

@@ -1,4 +1,4 @@
-//! `plan CHANGE`: candidates, ranked and explained; the winner as summary, document or data.
+//! `plan CHANGE|RUNBOOK`: candidates, ranked and explained; the winner as summary, document or data.
 
 use crate::args::{PlanArgs, PlanForm};
 use crate::exit::Exit;
@@ -11,9 +11,9 @@ use std::path::Path;
 pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     let loaded = project::load(root)?;
     output::findings(&loaded.diagnostics);
-    let change = project::find_change(&loaded, root, &args.change)?.clone();
+    let wanted = project::find(&loaded, root, &args.change)?;
     let world = World::open(root).await?;
-    let planned = planning::plan(&world, &loaded, &change, &args.planning).await?;
+    let planned = planning::plan(&world, &loaded, &wanted, &args.planning).await?;
     world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
     if let Some(file) = &args.save_facts {
         std::fs::write(file, &planned.facts_bytes)?;

@@ -1,4 +1,4 @@
-//! `run PLAN|CHANGE`: show, ask, fly live.
+//! `run PLAN|CHANGE|RUNBOOK`: show, ask, fly live.
 
 use crate::args::{Form, RunArgs};
 use crate::exit::Exit;
@@ -7,6 +7,7 @@ use crate::flight::{self, Beginning};
 use crate::planning::{self, Planned};
 use crate::world::{World, who};
 use crate::{output, project};
+use glidepath_engine::claims::in_the_way;
 use glidepath_model::plan::{TakeoffGate, Undo, Work};
 use glidepath_model::{Catalog, Code, Diagnostic, Facts, Plan, RunId, Timestamp};
 use glidepath_ports::store::Submission;
@@ -28,7 +29,9 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     }
     cleared(&plan, &facts, now, args.override_gates.as_deref(), world.shared.is_some())?;
     world.someone_flies().await?;
-    claims_are_free(&world, &plan).await?;
+    if !args.wait {
+        claims_are_free(&world, &plan).await?;
+    }
     if args.format == Form::Human && !args.yes {
         output::data(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
     }
@@ -43,7 +46,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     }
     output::say(&format!("{run} flies plan {} ({}).", plan.id.short(), plan.body.change.title));
     output::say(&format!("  from another terminal: glidepath watch {run} | pause | stop | abort | promote"));
-    let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter, at: world.clock.now() };
+    let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter, at: world.clock.now(), waits: args.wait };
     flight::fly(&world, &run, Beginning::Submit(submission), args.format, Some(facts)).await
 }
 
@@ -61,15 +64,16 @@ async fn find_or_make(world: &World, root: &Path, args: &RunArgs) -> Result<Plan
     }
     let loaded = project::load(root)?;
     output::findings(&loaded.diagnostics);
-    let change = project::find_change(&loaded, root, &args.what)?.clone();
+    let wanted = project::find(&loaded, root, &args.what)?;
+    let altered = wanted.environments();
     let gated: Vec<_> =
-        loaded.catalog.environments.iter().filter(|e| e.gated && change.environments.contains(&e.name)).map(|e| e.name.as_str()).collect();
+        loaded.catalog.environments.iter().filter(|e| e.gated && altered.contains(&&e.name)).map(|e| e.name.as_str()).collect();
     if !gated.is_empty() && !args.dry_run {
-        let message = format!("{} is gated: it takes a plan that people have seen, not a change", gated.join(", "));
+        let message = format!("{} is gated: it takes a plan that people have seen, not a file", gated.join(", "));
         let hint = format!("`glidepath plan {}`, then `glidepath run` with the plan's id", args.what);
         return Err(Failure::new(Exit::Refused, Diagnostic::error(Code(660), message).hint(hint)));
     }
-    let planned = planning::plan(world, &loaded, &change, &args.planning).await?;
+    let planned = planning::plan(world, &loaded, &wanted, &args.planning).await?;
     world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
     Ok(planned)
 }
@@ -111,7 +115,9 @@ fn cleared(plan: &Plan, facts: &Facts, now: Timestamp, overridden: Option<&str>,
 }
 
 fn not_local(plan: &Plan, catalog: &Catalog) -> Vec<Diagnostic> {
-    let names: BTreeSet<_> = plan.body.assignments.iter().map(|a| &a.environment).collect();
+    // A runbook assigns nothing; it alters the environment that it names.
+    let of_runbook = plan.body.change.environments.iter().filter(|_| plan.body.assignments.is_empty());
+    let names: BTreeSet<_> = plan.body.assignments.iter().map(|a| &a.environment).chain(of_runbook).collect();
     let shared = names.into_iter().filter(|name| catalog.environment(name).is_some_and(|e| !e.local));
     shared
         .map(|name| {
@@ -123,16 +129,25 @@ fn not_local(plan: &Plan, catalog: &Catalog) -> Vec<Diagnostic> {
 }
 
 async fn claims_are_free(world: &World, plan: &Plan) -> Result<(), Failure> {
-    let active = world.active().await?;
-    let held: BTreeSet<_> = plan.body.assignments.iter().filter_map(|a| active.get(&a.target).map(|run| (&a.target, run))).collect();
-    if held.is_empty() {
-        return Ok(());
-    }
-    let diagnostics = held.into_iter().map(|(target, run)| {
-        Diagnostic::error(Code(665), format!("{target} is held by {run}"))
-            .hint(format!("`glidepath watch {run}` shows it; it lets go when it ends"))
-    });
-    Err(Failure { exit: Exit::Claimed, diagnostics: diagnostics.collect() })
+    let entries = world.claim_entries().await?;
+    let none = RunId::new("");
+    let held = plan.body.all_claims().into_iter().filter_map(|claim| in_the_way([&claim], &none, None, &entries));
+    let diagnostics: Vec<Diagnostic> = held
+        .map(|wait| {
+            Diagnostic::error(
+                Code(665),
+                format!(
+                    "{} is {} {} since {}",
+                    wait.resource,
+                    if wait.holds { "held by" } else { "waited for before by" },
+                    wait.by,
+                    wait.since.to_second()
+                ),
+            )
+            .hint(format!("`glidepath watch {}` shows it; it lets go when it ends, and `--wait` waits for it", wait.by))
+        })
+        .collect();
+    if diagnostics.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Claimed, diagnostics }) }
 }
 
 /// Checks that every program which the plan starts can be started, so that a misspelt one is found before anything is touched.
@@ -145,7 +160,7 @@ fn programs_are_there(plan: &Plan, root: &Path) -> Result<(), Failure> {
         };
         let work = match &step.work {
             Work::Call(call) => Some(call),
-            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
         };
         for call in work.into_iter().chain(undo).filter(|c| c.kind == "exec") {
             // Through a shell the first word is shell text, which only the shell can look up.

@@ -160,7 +160,12 @@ fn step_of(event: &Event) -> Option<&StepId> {
         | Event::WaitEnded { step, .. }
         | Event::GateOpened { step, .. }
         | Event::GateLooked { step, .. }
-        | Event::GateClosed { step, .. } => Some(step),
+        | Event::GateClosed { step, .. }
+        | Event::StepLeftOut { step, .. }
+        | Event::FailureTolerated { step, .. }
+        | Event::AdmissionAsked { step }
+        | Event::StartDelayed { step, .. }
+        | Event::WentBack { to: step } => Some(step),
         Event::HoldBegan { step, .. } | Event::OperatorNeeded { step, .. } => step.as_ref(),
         Event::RequestTaken { request, .. } => request.step.as_ref(),
         Event::RunStarted { .. }
@@ -169,6 +174,8 @@ fn step_of(event: &Event) -> Option<&StepId> {
         | Event::HoldEnded
         | Event::WindowClosed { .. }
         | Event::WindowOpened
+        | Event::ClaimsQueued { .. }
+        | Event::ClaimsGranted { .. }
         | Event::RollbackBegan { .. }
         | Event::SafetyReached
         | Event::RunEnded { .. }

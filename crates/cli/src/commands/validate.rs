@@ -5,14 +5,15 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::world::World;
-use glidepath_files::Project;
+use glidepath_files::{Loaded, Project};
 use glidepath_model::{Code, Diagnostic, Facts, Severity};
 use glidepath_ports::store::Lessons;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(crate) fn run(root: &Path, args: &ValidateArgs) -> Result<Exit, Failure> {
-    let loaded = Project::load(root);
+    let mut loaded = Project::load(root);
+    check_runbooks(&mut loaded);
     let errors = loaded.has_errors();
     let mut diagnostics = loaded.diagnostics;
     let mut out_of_reach = false;
@@ -40,6 +41,20 @@ pub(crate) fn run(root: &Path, args: &ValidateArgs) -> Result<Exit, Failure> {
         (false, true) => Exit::OutOfReach,
         (false, false) => Exit::Done,
     })
+}
+
+/// What steps of runbooks mean to each other only the planner knows. A file with mistakes is left alone: a step that could not be read would
+/// be missed by all that need it.
+fn check_runbooks(loaded: &mut Loaded) {
+    let is_wrong = |file: &String| {
+        let errors = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Error);
+        errors.filter_map(|d| d.place.as_ref()).any(|place| place.file == *file)
+    };
+    let sound = loaded.runbooks.iter().filter(|(name, _)| !loaded.runbook_files.get(*name).is_some_and(is_wrong));
+    let found: Vec<Diagnostic> =
+        sound.flat_map(|(_, runbook)| glidepath_plan::check_runbook(runbook, &loaded.catalog, &World::descriptors())).collect();
+    loaded.diagnostics.extend(found);
+    loaded.diagnostics.sort_by(|a, b| (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place)));
 }
 
 fn observe(root: &Path, catalog: &glidepath_model::Catalog) -> Result<Facts, Failure> {

@@ -1,6 +1,6 @@
 //! The verbs of pilots and operators, from any terminal while a run flies.
 
-use crate::args::{Form, VerbArgs};
+use crate::args::{Form, RollbackArgs, SignalArgs, VerbArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
@@ -8,9 +8,11 @@ use crate::output;
 use crate::world::{RUNS_MAX, World, who};
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::{RunStatus, RunSummary};
-use glidepath_model::request::{Request, Verb};
-use glidepath_model::{Code, Diagnostic, StepId};
+use glidepath_model::request::{Request, Signal, Verb};
+use glidepath_model::{Code, Diagnostic, EventName, StepId};
 use glidepath_ports::store::Submission;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,7 +23,37 @@ const DESERTED_WAIT: Duration = Duration::from_millis(750);
 /// Time between two looks for the answer.
 const ANSWER_POLL: Duration = Duration::from_millis(50);
 
+/// `rollback`: all the way, or to a step.
+pub(crate) async fn rollback(root: &Path, args: RollbackArgs) -> Result<Exit, Failure> {
+    let RollbackArgs { run, to, reason, format } = args;
+    self::run(root, Verb::Rollback, &VerbArgs { run, step: to, reason, format }).await
+}
+
+/// `signal`: an event outside is told.
+pub(crate) async fn signal(root: &Path, args: SignalArgs) -> Result<Exit, Failure> {
+    let SignalArgs { run, event, outputs, reason, format } = args;
+    let signal = Signal { event: EventName::new(event), outputs: named_values(&outputs)? };
+    let verb_args = VerbArgs { run: Some(run), step: None, reason, format };
+    ask(root, Verb::Signal, &verb_args, Some(signal)).await
+}
+
+/// `name=value`: numbers, `true` and `false` are what they look like, everything else is text.
+fn named_values(words: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
+    let pair = |word: &String| match word.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            let plain = serde_json::from_str::<Value>(value).ok().filter(|value| value.is_number() || value.is_boolean());
+            Ok((name.to_owned(), plain.unwrap_or_else(|| Value::from(value))))
+        }
+        Some(_) | None => Err(Failure::usage(format!("`{word}` is no NAME=VALUE"), "such as `rows=12`; quote values with blanks")),
+    };
+    words.iter().map(pair).collect()
+}
+
 pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit, Failure> {
+    ask(root, verb, args, None).await
+}
+
+async fn ask(root: &Path, verb: Verb, args: &VerbArgs, signal: Option<Signal>) -> Result<Exit, Failure> {
     if matches!(verb, Verb::Override | Verb::Abandon) && args.reason.as_deref().is_none_or(|r| r.trim().is_empty()) {
         return Err(Failure::usage(
             format!("`{verb}` needs a reason"),
@@ -40,6 +72,7 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
         who: who(),
         reason: args.reason.clone(),
         at: world.clock.now(),
+        signal,
     };
     world.someone_flies().await?;
     let is_deserted = world.is_deserted(&summary).await?;
@@ -74,7 +107,11 @@ pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit
         Err(_) => {
             match &world.shared {
                 Some(_) => output::say(&format!("No node has answered yet; what becomes of {} is shown as it comes.", summary.run)),
-                None if summary.ended_at.is_none() => output::say(&format!("Nobody flies {}; this process takes it over.", summary.run)),
+                None if is_deserted => output::say(&format!("Nobody flies {}; this process takes it over.", summary.run)),
+                None if summary.ended_at.is_none() => output::say(&format!(
+                    "The owner of {} has not answered yet; this process waits for it, and takes over when it is gone. `glidepath doctor` says whether it was stopped.",
+                    summary.run
+                )),
                 None => {}
             }
             let exit = flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await?;

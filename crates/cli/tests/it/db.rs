@@ -37,6 +37,33 @@ fn history_survives_the_loss_of_the_state_folder() {
 }
 
 #[test]
+fn an_archived_run_is_read_and_verified_as_before_and_cannot_be_turned_back() {
+    let project = Project::fleet(&["front"], 1, 10);
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let id = project.run_id();
+    wait_for_the_guards_end(&project);
+    let nothing_due = project.ok(&["db", "archive"], 0);
+    assert!(nothing_due.err.contains("No run was archived: none that ended has been quiet for 60 d"), "{}", nothing_due.err);
+    let told = |command: &[&str]| project.ok(command, 0).out;
+    let commands: [&[&str]; 5] =
+        [&["audit", "export"], &["audit", "verify"], &["history"], &["history", &id], &["logs", &id, "--format", "json"]];
+    let before: Vec<String> = commands.iter().map(|command| told(command)).collect();
+    wait_for("the archive", || json(&told(&["db", "archive", "--older-than", "1s", "--format", "json"]))["runs"] == 1);
+    let after: Vec<String> = commands.iter().map(|command| told(command)).collect();
+    assert_eq!(after, before);
+    project.ok(&["db", "check"], 0);
+    let refused = project.ok(&["rollback", &id, "--reason", "on second thoughts"], 3);
+    assert!(refused.err.contains("GP0508") && refused.err.contains("is archived"), "{}", refused.err);
+
+    let month = std::fs::read_dir(project.path().join(".glidepath/archive")).unwrap().next().unwrap().unwrap().path();
+    let archive = month.join(format!("{id}.jsonl.gz"));
+    std::fs::remove_file(&archive).unwrap();
+    let found = project.ok(&["audit", "verify"], 6);
+    let name = format!("archive/{}/{id}.jsonl.gz", month.file_name().unwrap().to_str().unwrap());
+    assert!(found.err.contains(&name) && found.err.contains("is missing"), "{}", found.err);
+}
+
+#[test]
 fn a_run_from_a_backup_moves_only_when_a_person_says_so() {
     let project = Project::fleet(&["front"], 3, 400);
     let mut run = project.start(&["run", "upgrade", "--yes"]);

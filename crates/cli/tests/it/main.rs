@@ -14,4 +14,6 @@ mod nodes;
 mod notify;
 mod planning;
 mod projects;
+mod runbooks;
+mod shaped;
 mod telemetry;

@@ -2,10 +2,10 @@
 
 use crate::harness::{PACE, Project, wait_for};
 use glidepath_model::event::Outcome;
-use glidepath_model::plan::Work;
+use glidepath_model::plan::{Claim, ClaimMode, Work};
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
-use glidepath_model::{Event, Millis, Plan, RunId, Timestamp};
+use glidepath_model::{Event, Millis, Plan, PlanBody, RunId, Timestamp};
 use glidepath_ports::Store;
 use glidepath_ports::store::Submission;
 use glidepath_store::{PostgresOptions, PostgresStore};
@@ -22,6 +22,10 @@ const NODES: [&str; 3] = ["one", "two", "three"];
 const RUNS: usize = 200;
 /// Steps of each run.
 const STEPS: usize = 5;
+/// Every so many of them claims one of few slots, and waits for it in the queue.
+const CLAIMING_EVERY: usize = 7;
+/// The slots.
+const SLOTS: u32 = 8;
 /// Time between two deaths.
 const DEATH_EVERY: Duration = Duration::from_millis(2500);
 /// Longest time until all runs have landed.
@@ -30,6 +34,21 @@ const LANDED_WITHIN: Duration = Duration::from_secs(240);
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
+}
+
+/// The same, with a slot claimed.
+fn claiming(plan: &Plan) -> Plan {
+    let slot = Claim { resource: "slots".into(), mode: ClaimMode::Counted { units: 1, of: SLOTS } };
+    let body = PlanBody { claims: [slot].into(), ..plan.body.clone() };
+    whole_plan(PlanBody { engine_semantics: body.semantics_needed(), ..body })
+}
+
+/// No more runs held a slot at the same time than there are slots.
+fn check_slots(held: &[(Timestamp, Timestamp)]) {
+    for (granted, _) in held {
+        let together = held.iter().filter(|(from, until)| from <= granted && granted < until).count();
+        assert!(together <= SLOTS as usize, "{together} runs held one of {SLOTS} slots at {granted}");
+    }
 }
 
 /// A plan whose steps write down their idempotency key, which is their whole effect, and then take a while.
@@ -93,12 +112,16 @@ async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
     let project = sharing(project, &server);
     let store = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
     let plan = recording_plan();
-    store.save_plan(&plan, b"{}").await.unwrap();
+    let queueing = claiming(&plan);
+    for plan in [&plan, &queueing] {
+        store.save_plan(plan, b"{}").await.unwrap();
+    }
     let mut nodes: Vec<Child> = NODES.iter().map(|name| start_node(&project, name)).collect();
     for number in 0..RUNS {
         let who = Who { name: "pilot".to_owned(), known_by: "os-user".to_owned() };
         let run = RunId::new(format!("run-{number:012}"));
-        store.submit(Submission::Start { plan: plan.id.clone(), run, who, at: now() }).await.unwrap();
+        let plan = if number % CLAIMING_EVERY == 0 { &queueing } else { &plan };
+        store.submit(Submission::Start { plan: plan.id.clone(), run, who, at: now(), waits: true }).await.unwrap();
     }
 
     let (begin, mut deaths) = (Instant::now(), 0);
@@ -130,10 +153,13 @@ async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
         *counts.entry(key.to_owned()).or_default() += 1;
         counts
     });
-    let mut owners = BTreeMap::new();
+    let (mut owners, mut held) = (BTreeMap::new(), Vec::new());
     for summary in store.runs(false, RUNS * 2).await.unwrap() {
         assert_eq!(summary.status, RunStatus::Ended(glidepath_model::event::RunEnd::Succeeded), "{}: {}", summary.run, summary.now);
-        let events: Vec<Event> = store.read_run(&summary.run, 0, 10_000).await.unwrap().into_iter().map(|r| r.event).collect();
+        let recorded = store.read_run(&summary.run, 0, 10_000).await.unwrap();
+        let granted = recorded.iter().find(|r| matches!(r.event, Event::ClaimsGranted { .. })).map(|r| r.at);
+        held.extend(granted.zip(recorded.last().map(|r| r.at)));
+        let events: Vec<Event> = recorded.into_iter().map(|r| r.event).collect();
         check_effects(&events, &effects, &summary.run);
         let takings = events.iter().filter(|event| matches!(event, Event::OwnerTook { .. })).count();
         *owners.entry(takings).or_insert(0) += 1;
@@ -144,7 +170,11 @@ async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
         begin.elapsed()
     );
     assert_eq!(store.submissions_waiting().await.unwrap(), 0, "every start was answered");
+    assert_eq!(held.len(), RUNS.div_ceil(CLAIMING_EVERY), "every run that claims a slot held one");
+    check_slots(&held);
+    assert_eq!(store.claims().await.unwrap(), [], "nothing is held when nothing is live");
     project.ok(&["audit", "verify"], 0);
+    project.ok(&["doctor"], 0);
     nodes.into_iter().for_each(end);
 }
 
@@ -176,8 +206,13 @@ fn runs_of_a_shared_store_are_left_to_its_nodes_followed_and_turned_back_from_an
     wait_for("the other node", || project.say(&["status"]).err.contains("node two"));
     let healthy = project.ok(&["doctor"], 0);
     assert!(healthy.out.contains("one with 0 runs; two with 0 runs"), "{}", healthy.out);
-    let kept_elsewhere = project.ok(&["db", "check"], 2);
-    assert!(kept_elsewhere.err.contains("GP0674"), "{}", kept_elsewhere.err);
+    project.ok(&["db", "check"], 0);
+    let backed_up = project.ok(&["db", "backup", "shared.db"], 0);
+    assert!(backed_up.out.contains("every chain closed"), "{}", backed_up.out);
+    let replaced = project.ok(&["db", "restore", "shared.db", "--replace"], 2);
+    assert!(replaced.err.contains("GP0674"), "{}", replaced.err);
+    let in_use = project.ok(&["db", "restore", "shared.db"], 3);
+    assert!(in_use.err.contains("GP0514") && in_use.err.contains("one, two"), "{}", in_use.err);
     let several = project.ok(&["drain"], 2);
     assert!(several.err.contains("one, two"), "{}", several.err);
     let back = project.start(&["rollback", "--reason", "on second thoughts"]);

@@ -32,11 +32,26 @@ forms! {
     RequestTakenV1 { request: RequestV1, granted: bool, answer: String }
     HoldBeganV1 { step: Option<String>, reason: String, until: Option<i64> }
     EmptyV1 {}
-    RollbackBeganV1 { cause: String, item: Option<u32> }
+    WentBackV1 { to: String }
+    ClaimsQueuedV1 { wait: ClaimWaitV1 }
+    ClaimsGrantedV1 { fences: Vec<FenceV1> }
+    StepReasonV1 { step: String, reason: String }
+    AdmissionAskedV1 { step: String }
+    StartDelayedV1 { step: String, until: i64, reason: String }
     OperatorNeededV1 { step: Option<String>, reason: String }
     RunEndedV1 { end: String, leftovers: Vec<String> }
     WindowClosedV1 { reason: String }
     NotedV1 { line: String }
+}
+
+/// Older journals have no `to`: they went all the way.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RollbackBeganV1 {
+    cause: String,
+    item: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
 }
 
 pub(super) fn write(event: &Event) -> Value {
@@ -79,7 +94,19 @@ pub(super) fn write(event: &Event) -> Value {
         }
         Event::WindowClosed { reason } => to_json(&WindowClosedV1 { reason: reason.clone() }),
         Event::HoldEnded | Event::WindowOpened | Event::SafetyReached => to_json(&EmptyV1 {}),
-        Event::RollbackBegan { cause, item } => to_json(&RollbackBeganV1 { cause: cause.clone(), item: *item }),
+        Event::RollbackBegan { cause, item, to } => {
+            to_json(&RollbackBeganV1 { cause: cause.clone(), item: *item, to: to.as_ref().map(name) })
+        }
+        Event::WentBack { to } => to_json(&WentBackV1 { to: name(to) }),
+        Event::ClaimsQueued { wait } => to_json(&ClaimsQueuedV1 { wait: ClaimWaitV1::write(wait) }),
+        Event::ClaimsGranted { fences } => to_json(&ClaimsGrantedV1 { fences: fences.iter().map(FenceV1::write).collect() }),
+        Event::StepLeftOut { step, reason } | Event::FailureTolerated { step, reason } => {
+            to_json(&StepReasonV1 { step: name(step), reason: reason.clone() })
+        }
+        Event::AdmissionAsked { step } => to_json(&AdmissionAskedV1 { step: name(step) }),
+        Event::StartDelayed { step, until, reason } => {
+            to_json(&StartDelayedV1 { step: name(step), until: write_time(*until), reason: reason.clone() })
+        }
         Event::OperatorNeeded { step, reason } => to_json(&OperatorNeededV1 { step: step.as_ref().map(name), reason: reason.clone() }),
         Event::RunEnded { end, leftovers } => to_json(&RunEndedV1 { end: write_end(*end), leftovers: leftovers.clone() }),
         Event::Noted { line } => to_json(&NotedV1 { line: line.clone() }),
@@ -117,6 +144,9 @@ pub(super) fn read(kind: &str, json: &Value) -> Result<Event, String> {
             let RetrySetV1 { step, direction, at } = from_json(json)?;
             Event::RetrySet { step: StepId::new(step), direction: read_direction(&direction)?, at: read_time(at) }
         }
+        "ClaimsQueued" | "ClaimsGranted" | "StepLeftOut" | "FailureTolerated" | "AdmissionAsked" | "StartDelayed" => {
+            read_shaping(kind, json)?
+        }
         "WaitStarted" | "WaitEnded" | "GateOpened" | "GateLooked" | "GateClosed" => read_watching(kind, json)?,
         _ => read_course(kind, json)?,
     })
@@ -147,6 +177,35 @@ fn read_watching(kind: &str, json: &Value) -> Result<Event, String> {
     })
 }
 
+fn read_shaping(kind: &str, json: &Value) -> Result<Event, String> {
+    Ok(match kind {
+        "ClaimsQueued" => {
+            let ClaimsQueuedV1 { wait } = from_json(json)?;
+            Event::ClaimsQueued { wait: wait.read() }
+        }
+        "ClaimsGranted" => {
+            let ClaimsGrantedV1 { fences } = from_json(json)?;
+            Event::ClaimsGranted { fences: fences.into_iter().map(FenceV1::read).collect() }
+        }
+        "StepLeftOut" => {
+            let StepReasonV1 { step, reason } = from_json(json)?;
+            Event::StepLeftOut { step: StepId::new(step), reason }
+        }
+        "FailureTolerated" => {
+            let StepReasonV1 { step, reason } = from_json(json)?;
+            Event::FailureTolerated { step: StepId::new(step), reason }
+        }
+        "AdmissionAsked" => {
+            let AdmissionAskedV1 { step } = from_json(json)?;
+            Event::AdmissionAsked { step: StepId::new(step) }
+        }
+        _ => {
+            let StartDelayedV1 { step, until, reason } = from_json(json)?;
+            Event::StartDelayed { step: StepId::new(step), until: read_time(until), reason }
+        }
+    })
+}
+
 fn read_course(kind: &str, json: &Value) -> Result<Event, String> {
     Ok(match kind {
         "RequestTaken" => {
@@ -170,8 +229,12 @@ fn read_course(kind: &str, json: &Value) -> Result<Event, String> {
             Event::WindowOpened
         }
         "RollbackBegan" => {
-            let RollbackBeganV1 { cause, item } = from_json(json)?;
-            Event::RollbackBegan { cause, item }
+            let RollbackBeganV1 { cause, item, to } = from_json(json)?;
+            Event::RollbackBegan { cause, item, to: to.map(StepId::new) }
+        }
+        "WentBack" => {
+            let WentBackV1 { to } = from_json(json)?;
+            Event::WentBack { to: StepId::new(to) }
         }
         "SafetyReached" => {
             let EmptyV1 {} = from_json(json)?;

@@ -1,9 +1,10 @@
 //! Stored forms of what several kinds of events share.
 
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark, RunEnd};
-use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::projection::{ClaimWait, Fence};
+use glidepath_model::request::{Request, Signal, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{RunId, StepId, Timestamp};
+use glidepath_model::{EventName, ResourceName, RunId, StepId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ names!(
     MarkDone = "markDone",
     Abandon = "abandon",
     Reconcile = "reconcile",
+    Signal = "signal",
 );
 
 /// Times are stored as microseconds since 1970 in UTC.
@@ -155,6 +157,57 @@ pub(super) struct RequestV1 {
     who: WhoV1,
     reason: Option<String>,
     at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signal: Option<SignalV1>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SignalV1 {
+    event: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    outputs: BTreeMap<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ClaimWaitV1 {
+    resource: String,
+    by: String,
+    since: i64,
+    holds: bool,
+}
+
+impl ClaimWaitV1 {
+    pub(super) fn write(wait: &ClaimWait) -> Self {
+        Self {
+            resource: wait.resource.as_str().to_owned(),
+            by: wait.by.as_str().to_owned(),
+            since: write_time(wait.since),
+            holds: wait.holds,
+        }
+    }
+
+    pub(super) fn read(self) -> ClaimWait {
+        ClaimWait { resource: ResourceName::new(self.resource), by: RunId::new(self.by), since: read_time(self.since), holds: self.holds }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct FenceV1 {
+    resource: String,
+    number: u64,
+}
+
+impl FenceV1 {
+    pub(super) fn write(fence: &Fence) -> Self {
+        Self { resource: fence.resource.as_str().to_owned(), number: fence.number }
+    }
+
+    pub(super) fn read(self) -> Fence {
+        Fence { resource: ResourceName::new(self.resource), number: self.number }
+    }
 }
 
 impl RequestV1 {
@@ -166,6 +219,10 @@ impl RequestV1 {
             who: WhoV1::write(&request.who),
             reason: request.reason.clone(),
             at: write_time(request.at),
+            signal: request
+                .signal
+                .as_ref()
+                .map(|signal| SignalV1 { event: signal.event.as_str().to_owned(), outputs: signal.outputs.clone() }),
         }
     }
 
@@ -177,6 +234,7 @@ impl RequestV1 {
             who: self.who.read(),
             reason: self.reason,
             at: read_time(self.at),
+            signal: self.signal.map(|signal| Signal { event: EventName::new(signal.event), outputs: signal.outputs }),
         })
     }
 }

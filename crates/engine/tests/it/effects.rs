@@ -1,7 +1,7 @@
 //! What the world is asked for, and what a run teaches.
 
 use crate::flight::{Flight, done, process, who};
-use glidepath_engine::{Effect, Input, effects, lessons, recovery};
+use glidepath_engine::{Effect, Input, effects, lessons, record, recovery};
 use glidepath_model::Millis;
 use glidepath_model::event::{Event, Outcome, RunEnd};
 use glidepath_model::projection::Lesson;
@@ -28,6 +28,7 @@ fn asked(flight: &Flight, events: &[Event]) -> Vec<String> {
         Effect::Watch { step, round, resume, .. } => format!("watch {step} {round}, resumed: {}", resume.is_some()),
         Effect::StopWatching { step } => format!("stop watching {step}"),
         Effect::Cancel { attempt } => format!("cancel {attempt}"),
+        Effect::Admit { step, .. } => format!("admit {step}"),
         Effect::Page { line } => format!("page: {line}"),
     };
     effects(&flight.plan, &flight.state, events).into_iter().map(line).collect()
@@ -156,4 +157,15 @@ fn durations_and_outcomes_are_learnt() {
     }
     let last = lessons(&flight.plan, &flight.state, &events);
     assert!(matches!(last[..], [Lesson::Outcome { landed: true, rolled_back: true, .. }]), "{last:?}");
+}
+
+#[test]
+fn a_run_whose_results_were_only_recorded_does_not_sleep() {
+    let mut flight = Flight::new(parse_plan("scripted", "plan\ncall one\nwait long for 3600s\ncall two needs one").unwrap());
+    flight.start();
+    let attempt = flight.open().remove(0);
+    let ended = Input::AttemptEnded { attempt, outcome: done(), took_ms: Millis(1) };
+    let mut recorded = flight.state.clone();
+    assert_eq!(record(&flight.plan, &mut recorded, ended, flight.now).len(), 1, "the result alone");
+    assert!(!recorded.sleeps(&flight.plan), "the next owner has something to begin");
 }

@@ -1,13 +1,16 @@
 //! A run in a test: the journal, the state, and a clock that only tests move.
 
-use glidepath_engine::{Effect, Input, RunState, apply, decide, effects, event_time, invariants, next_wake, recovery, stored};
+use glidepath_engine::{
+    Claiming, Effect, Input, RunState, apply, dead_letters, decide, effects, event_time, invariants, next_wake, recovery, stored,
+};
 use glidepath_model::event::{AttemptRef, Event, Outcome, ProcessMark, Recorded};
 use glidepath_model::plan::PlanBody;
-use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::projection::DeadLetter;
+use glidepath_model::request::{Request, Signal, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{Millis, PlanId, RunId, StepId, Timestamp};
+use glidepath_model::{EventName, Millis, PlanId, RunId, StepId, Timestamp};
 use glidepath_testkit::plans::MADE_AT;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub(crate) struct Flight {
@@ -17,6 +20,8 @@ pub(crate) struct Flight {
     pub(crate) now: Timestamp,
     /// What people were told after the last input.
     pub(crate) pages: Vec<String>,
+    /// Dead letters after the last input.
+    pub(crate) letters: Vec<String>,
 }
 
 pub(crate) fn who(name: &str) -> Who {
@@ -33,11 +38,37 @@ pub(crate) fn done() -> Outcome {
 
 impl Flight {
     pub(crate) fn new(plan: PlanBody) -> Self {
-        Self { plan, state: RunState::new(RunId::from("run-000000000001")), journal: Vec::new(), now: MADE_AT, pages: Vec::new() }
+        Self {
+            plan,
+            state: RunState::new(RunId::from("run-000000000001")),
+            journal: Vec::new(),
+            now: MADE_AT,
+            pages: Vec::new(),
+            letters: Vec::new(),
+        }
     }
 
     pub(crate) fn start(&mut self) -> Vec<Event> {
-        self.input(Input::Start { plan: PlanId::from("aaaaaaaaaaaa"), who: who("pilot"), seed: 42 })
+        self.start_with(Claiming::Granted(Vec::new()))
+    }
+
+    pub(crate) fn start_with(&mut self, claims: Claiming) -> Vec<Event> {
+        self.input(Input::Start { plan: PlanId::from("aaaaaaaaaaaa"), who: who("pilot"), seed: 42, claims })
+    }
+
+    pub(crate) fn tell(&mut self, event: &str, outputs: BTreeMap<String, Value>) -> Vec<Event> {
+        let signal = Some(Signal { event: EventName::new(event), outputs });
+        let (run, who, at) = (self.state.run.clone(), who("pilot"), self.now);
+        self.input(Input::Request(Request { run, verb: Verb::Signal, step: None, who, reason: None, at, signal }))
+    }
+
+    /// Steps whose target was asked whether they may begin.
+    pub(crate) fn asked(&self) -> Vec<StepId> {
+        let step = |effect: Effect| match effect {
+            Effect::Admit { step, .. } => Some(step),
+            _ => None,
+        };
+        recovery(&self.plan, &self.state).admissions.into_iter().filter_map(step).collect()
     }
 
     /// Decides, journals, folds, and checks what must hold after every input.
@@ -65,12 +96,17 @@ impl Flight {
             "something followed and was not decided"
         );
         self.pages.clear();
+        let letter = |letter: DeadLetter| format!("{:?}: {}", letter.what, letter.reason);
+        self.letters = dead_letters(&self.plan, &self.state, events).into_iter().map(letter).collect();
         for effect in effects(&self.plan, &self.state, events) {
             match effect {
                 Effect::Attempt { attempt, .. } => {
                     assert!(self.open().contains(&attempt), "{attempt} is asked of the world but not open");
                 }
                 Effect::Watch { step, .. } => assert!(self.watched().contains(&step), "{step} is to be watched but not open"),
+                Effect::Admit { step, .. } => {
+                    assert!(self.asked().contains(&step), "{step} is asked about but does not wait for the answer")
+                }
                 Effect::Page { line } => self.pages.push(line),
                 Effect::StopWatching { .. } | Effect::Cancel { .. } => {}
             }
@@ -105,7 +141,7 @@ impl Flight {
     }
 
     pub(crate) fn ask(&mut self, verb: Verb, step: Option<StepId>, reason: Option<String>) -> Vec<Event> {
-        let request = Request { run: self.state.run.clone(), verb, step, who: who("pilot"), reason, at: self.now };
+        let request = Request { run: self.state.run.clone(), verb, step, who: who("pilot"), reason, at: self.now, signal: None };
         self.input(Input::Request(request))
     }
 

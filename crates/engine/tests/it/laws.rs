@@ -1,16 +1,17 @@
 //! Laws that hold for every plan, every order of inputs and every outcome.
 
 use crate::flight::{Flight, done, process, who};
-use glidepath_engine::{Input, Mode, Pilot, Progress, RunState, WindowNow, apply, decide, invariants};
+use glidepath_engine::{Claiming, Input, Mode, Pilot, Progress, RunState, WindowNow, apply, decide, invariants};
 use glidepath_model::change::OnWindowEnd;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
 use glidepath_model::plan::{PlanBody, Step, Undo};
+use glidepath_model::projection::ClaimWait;
 use glidepath_model::request::Verb;
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{Millis, StepId};
+use glidepath_model::{Millis, ResourceName, RunId, StepId};
 use glidepath_testkit::plans::{canary_plan, parse_plan};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Inputs with good news only, after which every run must have come to rest.
 const CALM_INPUTS_MAX: usize = 3_000;
@@ -49,7 +50,14 @@ fn sketch() -> impl Strategy<Value = Sketch> {
 fn plan_of(rules: u8, sketches: &[Sketch]) -> PlanBody {
     let on_failure = ["rollback-change", "rollback-item", "hold"][usize::from(rules) % 3];
     let on_window_end = ["finish", "hold", "rollback"][usize::from(rules / 3) % 3];
-    let mut text = format!("plan on-failure {on_failure} on-window-end {on_window_end} hold-limit 60s items 3\n");
+    // What shapes the graph beside its edges, in some of the plans.
+    let shaped = [
+        "",
+        " groups many:1:1:2s rate web:1/10s breaker web:1/60s/20s",
+        " groups many:2:0:0s in-flight 2 retries 2",
+        " groups many:3:2:1s locks db,slots:1/2 deadline 200s",
+    ][usize::from(rules / 9) % 4];
+    let mut text = format!("plan on-failure {on_failure} on-window-end {on_window_end} hold-limit 60s items 3{shaped}\n");
     let mut calls: Vec<usize> = Vec::new();
     let mut holds_back: Vec<usize> = Vec::new();
     for (at, s) in sketches.iter().enumerate() {
@@ -65,8 +73,14 @@ fn plan_of(rules: u8, sketches: &[Sketch]) -> PlanBody {
             1 if s.item.is_multiple_of(2) => ("gate", " bake 15s patience 20s check threshold after-landing yes".to_owned()),
             1 => ("gate", " bake 5s patience 20s check threshold".to_owned()),
             2 => ("wait", " for 3s".to_owned()),
+            3 if s.undo.is_multiple_of(2) => ("event", " named go for 30s".to_owned()),
             3 => ("manual", " for 30s".to_owned()),
-            _ => ("call", call_words(s, &pick(s.safety_needs, &calls))),
+            _ => {
+                let group = if !shaped.is_empty() && s.tries > 1 { " group many" } else { "" };
+                let when = calls.last().filter(|_| s.work % 10 == 9).map(|call| format!(" when s{call}.count>0")).unwrap_or_default();
+                let deadline = if s.work % 10 == 8 { " step-deadline 15s" } else { "" };
+                ("call", format!("{}{group}{when}{deadline}", call_words(s, &pick(s.safety_needs, &calls))))
+            }
         };
         let item = if s.item % 4 == 3 { String::new() } else { format!(" item {}", s.item % 4) };
         text.push_str(&format!("{work} s{at}{needs}{item}{rest}\n"));
@@ -102,7 +116,8 @@ fn call_words(s: &Sketch, safety_needs: &str) -> String {
 
 /// One rough input, chosen by a number among what is possible.
 fn rough(flight: &mut Flight, choice: u32) {
-    let (what, which) = (choice % 19, (choice / 19) as usize);
+    let (what, which) = (choice % 22, (choice / 22) as usize);
+    let asked = flight.asked();
     let open = flight.open();
     let watched = flight.watched();
     match what {
@@ -143,6 +158,25 @@ fn rough(flight: &mut Flight, choice: u32) {
             let window = if which.is_multiple_of(3) { WindowNow::Open } else { WindowNow::Closed("the window ended".to_owned()) };
             flight.input(Input::Window(window));
         }
+        18 if !asked.is_empty() => {
+            let step = asked[which % asked.len()].clone();
+            match choice / 256 % 3 {
+                0 => flight.input(Input::Delayed {
+                    step,
+                    until: flight.now.plus(Millis(u64::from(choice / 1024 % 20_000))),
+                    reason: "too many".to_owned(),
+                }),
+                _ => flight.input(Input::Admitted { step }),
+            };
+        }
+        19 => {
+            let wait = ClaimWait { resource: ResourceName::from("db"), by: RunId::from("run-other"), since: flight.now, holds: true };
+            let claiming = if which.is_multiple_of(2) { Claiming::Queued(wait) } else { Claiming::Granted(Vec::new()) };
+            flight.input(Input::Claims(claiming));
+        }
+        20 => {
+            flight.tell("go", BTreeMap::new());
+        }
         17 if flight.state.is_observing() => {
             flight.input(Input::ObservationOver { reason: "another run began".to_owned() });
         }
@@ -164,6 +198,10 @@ fn calm(flight: &mut Flight) {
         let watched = flight.watched();
         if flight.state.pilot != Pilot::Fly && flight.state.rollback.is_none() && flight.state.ended.is_none() {
             flight.ask(Verb::Resume, None, None);
+        } else if flight.state.ended.is_none() && flight.state.waits_for_claims().is_some() && flight.state.rollback.is_none() {
+            flight.input(Input::Claims(Claiming::Granted(Vec::new())));
+        } else if let Some(step) = flight.asked().into_iter().next() {
+            flight.input(Input::Admitted { step });
         } else if let Some(attempt) = open.into_iter().next() {
             flight.end(attempt, done());
         } else if let Some(gate) = watched.into_iter().next() {
@@ -206,6 +244,8 @@ fn check_journal(flight: &Flight) {
                 }
                 Direction::Do => {
                     assert!(state.rollback.is_none(), "{attempt} begins on the way back");
+                    assert_eq!(state.waits_for_claims(), None, "{attempt} begins without its claims");
+                    check_limits(plan, &state, plan.step(&attempt.step).unwrap());
                     let is_closed = state.closed_window.as_ref().is_some_and(|window| !window.passed);
                     assert!(!is_closed || plan.change.on_window_end == OnWindowEnd::Finish, "{attempt} begins in a window that has closed");
                 }
@@ -220,6 +260,16 @@ fn check_journal(flight: &Flight) {
     }
     assert_eq!(state, flight.state);
     check_end(flight);
+}
+
+/// One more of the step's fan-out, and of the run, may be at work.
+fn check_limits(plan: &PlanBody, state: &RunState, step: &Step) {
+    let others = |s: &&Step| s.id != step.id && state.step(&s.id).forward.is_running();
+    let in_flight = plan.steps.iter().filter(others).count();
+    assert!(plan.limits.in_flight_max.is_none_or(|max| in_flight < max as usize), "{} is one too many", step.id);
+    let group = plan.groups.iter().find(|group| Some(&group.name) == step.group.as_ref());
+    let in_group = plan.steps.iter().filter(others).filter(|s| s.group == step.group).count();
+    assert!(group.is_none_or(|group| in_group < group.in_flight_max as usize), "{} is one too many of its fan-out", step.id);
 }
 
 fn check_undo_order(plan: &PlanBody, state: &RunState, step: &Step) {
@@ -275,13 +325,14 @@ fn check_end(flight: &Flight) {
     if rollback.item.is_none() {
         assert_eq!(state.exposures(plan), Vec::new(), "something is exposed after the rollback");
     }
-    let undone = |id: &StepId| {
-        let is_undo = |r: &&Recorded| matches!(&r.event, Event::AttemptEnded { attempt, outcome: Outcome::Done { .. }, .. } if attempt.step == *id && attempt.direction == Direction::Undo);
+    // In each round: what was taken back and done again goes back again.
+    let undone = |id: &StepId, round: u32| {
+        let is_undo = |r: &&Recorded| matches!(&r.event, Event::AttemptEnded { attempt, outcome: Outcome::Done { .. }, .. } if attempt.step == *id && attempt.direction == Direction::Undo && attempt.round == round);
         flight.journal.iter().filter(is_undo).count()
     };
     for step in plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && matches!(s.undo, Undo::Call { .. })) {
         let own = state.step(&step.id);
-        let times = undone(&step.id);
+        let times = (1..=own.undo.round).map(|round| undone(&step.id, round)).max().unwrap_or(0);
         assert!(times <= 1, "{} was undone {times} times", step.id);
         if own.forward.progress == Progress::Done {
             assert!(matches!(own.undo.progress, Progress::Done | Progress::Skipped), "{} was done and is not undone", step.id);
@@ -333,7 +384,7 @@ proptest! {
             }
         }
         // A journal that ends in the middle of a decision goes on from there.
-        let mut resumed = Flight { plan: flight.plan.clone(), state, journal: flight.journal[..upto].to_vec(), now: flight.now, pages: Vec::new() };
+        let mut resumed = Flight { plan: flight.plan.clone(), state, journal: flight.journal[..upto].to_vec(), now: flight.now, pages: Vec::new(), letters: Vec::new() };
         resumed.input(Input::Wake);
         calm(&mut resumed);
     }

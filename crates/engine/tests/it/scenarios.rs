@@ -5,15 +5,20 @@
 //! `ask VERB [STEP] [because REASON]`, `after LENGTH` (the clock moves on and the run is woken), `wake` (to the time
 //! the engine named), `window closed REASON|open`, `took [closed REASON]`, `over REASON` (what is seen after landing is no longer of this change),
 //! `pages` (of the last input), `crash` (the state is folded anew), `process STEP`, `jump MILLISECONDS` (the clock is set),
-//! `restored` (from an older copy of the journal), `verbs`, `status`.
+//! `restored` (from an older copy of the journal), `verbs`, `status`; `start queued RESOURCE RUN`, `start granted RESOURCE NUMBER`, `claims queued
+//! RESOURCE RUN`, `claims granted RESOURCE NUMBER`; `admitted STEP`, `delayed STEP LENGTH REASON`; `gives STEP NAME=VALUE` (it is done, with an
+//! output), `tell EVENT [NAME=VALUE]`, `letters` (dead letters of the last input), `sleeps`.
 
 use crate::flight::{Flight, done, process, who};
-use glidepath_engine::{Input, WindowNow};
+use glidepath_engine::{Claiming, Input, WindowNow};
 use glidepath_model::event::{AttemptRef, Event, Outcome, Recorded};
+use glidepath_model::projection::{ClaimWait, Fence};
 use glidepath_model::request::Verb;
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{Millis, StepId, Timestamp};
+use glidepath_model::{Millis, ResourceName, RunId, StepId, Timestamp};
 use glidepath_testkit::plans::{MADE_AT, parse_plan};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -61,6 +66,20 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let events = match words.as_slice() {
         ["start"] => flight.start(),
+        ["start", rest @ ..] => flight.start_with(claiming(flight, rest)),
+        ["claims", rest @ ..] => flight.input(Input::Claims(claiming(flight, rest))),
+        ["admitted", step] => flight.input(Input::Admitted { step: StepId::from(*step) }),
+        ["delayed", step, length, reason @ ..] => {
+            let until = flight.now.plus(Millis::parse(length).unwrap());
+            flight.input(Input::Delayed { step: StepId::from(*step), until, reason: reason.join(" ") })
+        }
+        ["gives", step, outputs @ ..] => {
+            let attempt = open_attempt(flight, &[step]);
+            flight.end(attempt, Outcome::Done { outputs: named_values(outputs) })
+        }
+        ["tell", event, outputs @ ..] => flight.tell(event, named_values(outputs)),
+        ["letters"] => return flight.letters.clone(),
+        ["sleeps"] => return vec![format!("sleeps: {}", flight.state.summary(&flight.plan).sleeps)],
         ["took"] => flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(7), window: None }),
         ["took", "closed", reason @ ..] => {
             let window = Some(WindowNow::Closed(reason.join(" ")));
@@ -115,6 +134,24 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
         _ => panic!("no input is called `{line}`"),
     };
     events.into_iter().map(|event| told(&Recorded { seq: 0, epoch: 0, at: flight.now, event })).collect()
+}
+
+fn claiming(flight: &Flight, words: &[&str]) -> Claiming {
+    match words {
+        ["queued", resource, by] => {
+            Claiming::Queued(ClaimWait { resource: ResourceName::new(*resource), by: RunId::new(*by), since: flight.now, holds: true })
+        }
+        ["granted", resource, number] => {
+            Claiming::Granted(vec![Fence { resource: ResourceName::new(*resource), number: number.parse().unwrap() }])
+        }
+        other => panic!("no claim is {other:?}"),
+    }
+}
+
+/// `name=value`; values that are no JSON are text.
+fn named_values(words: &[&str]) -> BTreeMap<String, Value> {
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
+    words.iter().map(|word| word.split_once('=').unwrap()).map(|(name, text)| (name.to_owned(), value(text))).collect()
 }
 
 fn ended(flight: &mut Flight, words: &[&str], outcome: Outcome) -> Vec<Event> {
@@ -198,7 +235,19 @@ pub(crate) fn told(recorded: &Recorded) -> String {
         Event::HoldEnded => "hold over".to_owned(),
         Event::WindowClosed { reason } => format!("window closed: {reason}"),
         Event::WindowOpened => "window open".to_owned(),
-        Event::RollbackBegan { cause, item } => format!("turn back{}: {cause}", item.map(|i| format!(" item {i}")).unwrap_or_default()),
+        Event::RollbackBegan { cause, item, to } => {
+            let to = to.as_ref().map(|to| format!(" to {to}")).unwrap_or_default();
+            format!("turn back{}{to}: {cause}", item.map(|i| format!(" item {i}")).unwrap_or_default())
+        }
+        Event::WentBack { to } => format!("went back to {to}"),
+        Event::ClaimsQueued { wait } => format!("queued for {} behind {}", wait.resource, wait.by),
+        Event::ClaimsGranted { fences } => {
+            format!("holds {}", fences.iter().map(|fence| format!("{} as {}", fence.resource, fence.number)).collect::<Vec<_>>().join(", "))
+        }
+        Event::StepLeftOut { step, reason } => format!("left out {step}: {reason}"),
+        Event::FailureTolerated { step, reason } => format!("tolerated {step}: {reason}"),
+        Event::AdmissionAsked { step } => format!("asked whether {step} may begin"),
+        Event::StartDelayed { step, until, reason } => format!("{step} not before {}: {reason}", clock(*until)),
         Event::SafetyReached => "safe".to_owned(),
         Event::OperatorNeeded { step, reason } => format!("operator needed{}: {reason}", named(step)),
         Event::RunEnded { end, leftovers } => {

@@ -31,7 +31,7 @@ pub(super) fn template(
     })
 }
 
-fn on_unknown(word: &str) -> Option<OnUnknown> {
+pub(super) fn on_unknown(word: &str) -> Option<OnUnknown> {
     match word {
         "rerun" => Some(OnUnknown::Rerun),
         "probe" => Some(OnUnknown::Probe),
@@ -45,7 +45,7 @@ fn texts(node: &Node, field: &str) -> BTreeMap<String, String> {
     entries.iter().filter_map(|e| Some((e.key.clone(), e.value.text()?.to_owned()))).collect()
 }
 
-fn exec(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<Value> {
+pub(super) fn exec(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<Value> {
     let argv_node = node.get("argv")?;
     let argv = node.texts_of("argv");
     let shell = boolean(node, "shell").unwrap_or(false);
@@ -83,7 +83,7 @@ fn exec(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<Value
     serde_json::to_value(input).ok()
 }
 
-fn http(node: &Node) -> Option<Value> {
+pub(super) fn http(node: &Node) -> Option<Value> {
     const EXPECTED_STATUS_DEFAULT: u16 = 200;
     let input = HttpInput {
         method: text(node, "method").unwrap_or_else(|| "GET".to_owned()),
@@ -105,6 +105,11 @@ fn sql(context: &mut Context<'_, '_>, node: &Node, field: &str, database: Option
         context.findings.error(node.at, &format!("{field}.sql"), codes::TARGET_LACKS, "the target has no `database`", reason, hint);
         return None;
     };
+    statements(context, node, field, database)
+}
+
+/// Statements on a database that is known.
+pub(super) fn statements(context: &mut Context<'_, '_>, node: &Node, field: &str, database: &Database) -> Option<Value> {
     let statements = match node.get("path") {
         Some(path) => context.companion(path.at, &format!("{field}.sql.path"), path.text()?)?,
         None => text(node, "text")?,

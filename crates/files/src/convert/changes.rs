@@ -17,7 +17,7 @@ type Changes = (BTreeMap<ChangeName, Change>, BTreeMap<ChangeName, String>);
 pub(super) fn read(context: &mut Context<'_, '_>, catalog: &Catalog, sources: &[Source]) -> Changes {
     let mut changes = BTreeMap::new();
     let mut files = BTreeMap::new();
-    for document in context.named(&[Kind::Change]) {
+    for document in super::runbooks::flown(context, Kind::Change) {
         let name = ChangeName::from(document.name.as_str());
         files.insert(name.clone(), context.findings.file(document.root.at).to_owned());
         let mut change = change(context, document, catalog);
@@ -55,6 +55,7 @@ fn change(context: &mut Context<'_, '_>, document: &Document, catalog: &Catalog)
             _ => OnWindowEnd::Finish,
         },
         constraints: spec.get("constraints").map(constraints).unwrap_or_default(),
+        locks: super::locks::read(context, spec),
         prefer: spec.text_of("prefer").and_then(preference),
         source: None,
     }
@@ -66,7 +67,7 @@ fn in_order(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Ve
     catalog.environments.iter().map(|e| e.name.clone()).filter(|name| named.contains(name)).collect()
 }
 
-fn class(spec: &Node) -> ChangeClass {
+pub(super) fn class(spec: &Node) -> ChangeClass {
     match spec.text_of("class") {
         Some("standard") => ChangeClass::Standard,
         Some("emergency") => ChangeClass::Emergency,
@@ -83,7 +84,7 @@ fn intent(spec: &Node) -> Intent {
     }
 }
 
-fn owner(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Option<OwnerRef> {
+pub(super) fn owner(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Option<OwnerRef> {
     let node = spec.get("owner")?;
     let reference = owner_reference(node.text()?);
     if !catalog.owners.contains_key(&reference) {

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 const PLAN_TTL_DEFAULT: Millis = Millis::from_mins(24 * 60);
 const FACT_AGE_DEFAULT: Millis = Millis::from_mins(15);
+const RETENTION_MIN: Millis = Millis::from_mins(24 * 60);
+const RETENTION_MAX: Millis = Millis::from_mins(3650 * 24 * 60);
 const QUERY_TIMEOUT_DEFAULT: Millis = Millis::from_secs(10);
 const NOTIFY_TIMEOUT_DEFAULT: Millis = Millis::from_secs(10);
 const MIN_BAKE_DEFAULT: Millis = Millis::from_mins(2);
@@ -46,6 +48,9 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let settings = &mut catalog.settings;
     settings.project.clone_from(&config.name);
     settings.store = text(spec, "store");
+    let retention = retention(context, spec);
+    let settings = &mut catalog.settings;
+    settings.retention_ms = retention;
     settings.prometheus = spec.dig(&["telemetry", "prometheus"]).and_then(prometheus);
     let none = Node::empty_map(At::default());
     let defaults = spec.get("defaults").unwrap_or(&none);
@@ -55,6 +60,23 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     settings.verification = spec.get("verification").map(verification).unwrap_or_default();
     settings.notify = spec.items_of("notify").iter().map(notify).collect();
     environments(context, spec, catalog);
+}
+
+/// How long ended runs stay in the tables. A day leaves time to roll back; ten years is as good as for ever.
+fn retention(context: &mut Context<'_, '_>, spec: &Node) -> Option<Millis> {
+    let length = duration(spec, "retention")?;
+    if (RETENTION_MIN..=RETENTION_MAX).contains(&length) {
+        return Some(length);
+    }
+    context.findings.error(
+        spec.get("retention").map_or(spec.at, |node| node.at),
+        "spec.retention",
+        codes::BAD_DURATION,
+        format!("`{}` is not from 1d to 3650d", spec.text_of("retention").unwrap_or_default()),
+        "An archived run cannot be rolled back any more, and one that is never archived keeps its place in the store.",
+        "Write a length of time such as `60d`, or leave the field out.",
+    );
+    None
 }
 
 fn notify(node: &Node) -> NotifyCommand {

@@ -1,4 +1,4 @@
-//! Target classes merged into targets: per field of `spec`, the target wins; of `signals` and `cost`, per field below.
+//! Target classes merged into targets: per field of `spec`, the target wins; of `signals`, `cost` and `limits`, per field below.
 
 use super::Context;
 use crate::codes;
@@ -6,7 +6,7 @@ use crate::document::Document;
 use crate::node::{Entry, Node, Value};
 use crate::shapes::Kind;
 
-const MERGED_BELOW: [&str; 2] = ["signals", "cost"];
+const MERGED_BELOW: [&str; 3] = ["signals", "cost", "limits"];
 
 /// A class with the labels it selects by.
 pub(super) struct Class<'a> {

@@ -1,14 +1,17 @@
 //! Checked documents into the model, with references resolved. Order: settings, entities, targets, objectives,
-//! calendars, changes; each may refer to those before it.
+//! calendars, changes, runbooks; each may refer to those before it.
 
 mod actions;
 mod calendars;
 mod changes;
+mod condition;
 mod config;
 mod entities;
 mod graph;
+mod locks;
 mod merge;
 mod objectives;
+mod runbooks;
 mod targets;
 
 use crate::codes;
@@ -17,7 +20,7 @@ use crate::findings::{Findings, Source, suggest};
 use crate::node::{At, Node};
 use crate::shapes::Kind;
 use glidepath_model::change::Change;
-use glidepath_model::{Catalog, ChangeName, EnvironmentName, Millis, OwnerRef, Share, Timestamp};
+use glidepath_model::{Catalog, ChangeName, EnvironmentName, Millis, OwnerRef, Runbook, RunbookName, Share, Timestamp};
 use std::collections::BTreeMap;
 
 /// What all conversions need.
@@ -106,11 +109,17 @@ impl<'a, 's> Context<'a, 's> {
     }
 }
 
+/// What the documents come to.
+pub(crate) struct Converted {
+    pub(crate) catalog: Catalog,
+    pub(crate) changes: BTreeMap<ChangeName, Change>,
+    pub(crate) change_files: BTreeMap<ChangeName, String>,
+    pub(crate) runbooks: BTreeMap<RunbookName, Runbook>,
+    pub(crate) runbook_files: BTreeMap<RunbookName, String>,
+}
+
 /// Everything the documents say.
-pub(crate) fn all(
-    context: &mut Context<'_, '_>,
-    sources: &[Source],
-) -> (Catalog, BTreeMap<ChangeName, Change>, BTreeMap<ChangeName, String>) {
+pub(crate) fn all(context: &mut Context<'_, '_>, sources: &[Source]) -> Converted {
     let mut catalog = Catalog::default();
     config::read(context, &mut catalog);
     entities::read(context, &mut catalog);
@@ -118,8 +127,9 @@ pub(crate) fn all(
     graph::check_cycles(context, &catalog);
     objectives::read(context, &mut catalog);
     calendars::read(context, &mut catalog);
-    let (changes, files) = changes::read(context, &catalog, sources);
-    (catalog, changes, files)
+    let (changes, change_files) = changes::read(context, &catalog, sources);
+    let (runbooks, runbook_files) = runbooks::read(context, &catalog, sources);
+    Converted { catalog, changes, change_files, runbooks, runbook_files }
 }
 
 fn names(catalog: &Catalog) -> Vec<&str> {
@@ -134,6 +144,19 @@ fn owner_names<'c>(catalog: &'c Catalog, reference: &Node) -> Vec<&'c str> {
 
 fn duration(node: &Node, field: &str) -> Option<Millis> {
     node.text_of(field).and_then(Millis::parse)
+}
+
+/// A length of time that must be longer than nothing, in a mapping found at the field `path`.
+fn longer_than_nothing(context: &mut Context<'_, '_>, node: &Node, field: &str, path: &str) -> Option<Millis> {
+    let length = duration(node, field)?;
+    if length > Millis::ZERO {
+        return Some(length);
+    }
+    let at = node.get(field).map_or(node.at, |n| n.at);
+    let reason = "Within no time nothing can happen.";
+    let hint = "Write a length of time such as `30s`, or leave the field out.";
+    context.findings.error(at, &format!("{path}.{field}"), codes::BAD_DURATION, format!("`{field}` is no time at all"), reason, hint);
+    None
 }
 
 fn share(node: &Node, field: &str) -> Option<Share> {

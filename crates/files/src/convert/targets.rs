@@ -1,7 +1,7 @@
 //! Targets with their classes merged in.
 
 use super::actions::template;
-use super::{Context, duration, merge, names, text};
+use super::{Context, duration, locks, longer_than_nothing, merge, names, text};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -9,6 +9,7 @@ use crate::node::{Node, Value};
 use crate::scalar;
 use crate::shapes::Kind;
 use glidepath_model::catalog::*;
+use glidepath_model::plan::{Breaker, Rate};
 use glidepath_model::{Catalog, ComponentName, EnvironmentName, HostName, Millis, Money, TargetName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +86,7 @@ fn component(context: &mut Context<'_, '_>, spec: &Node, catalog: &mut Catalog, 
     Some(name)
 }
 
-fn environment(context: &mut Context<'_, '_>, document: &Document, spec: &Node, catalog: &Catalog) -> Option<EnvironmentName> {
+pub(super) fn environment(context: &mut Context<'_, '_>, document: &Document, spec: &Node, catalog: &Catalog) -> Option<EnvironmentName> {
     match (spec.get("environment"), catalog.environments.as_slice()) {
         (Some(node), environments) => {
             let name = EnvironmentName::from(node.text()?);
@@ -98,7 +99,7 @@ fn environment(context: &mut Context<'_, '_>, document: &Document, spec: &Node, 
         }
         (None, [only]) => Some(only.name.clone()),
         (None, _) => {
-            let message = format!("target `{}` has no `environment`", document.name);
+            let message = format!("{} `{}` has no `environment`", document.kind.name().to_lowercase(), document.name);
             let hint = crate::findings::suggest("", names(catalog));
             context.findings.error(
                 document.name_at,
@@ -145,7 +146,7 @@ fn target(
     component: ComponentName,
     environment: EnvironmentName,
 ) -> Target {
-    let database = database(context, spec);
+    let database = spec.get("database").and_then(|node| database(context, node, "spec.database"));
     let mut action = |field: &str| template(context, spec.get(field), &format!("spec.{field}"), database.as_ref());
     let (deploy, undo, health, backup, flag) = (action("deploy"), action("undo"), action("health"), action("backup"), action("flag"));
     let version_probe = template(context, spec.dig(&["version", "probe"]), "spec.version.probe", database.as_ref());
@@ -171,8 +172,30 @@ fn target(
         restart_ms: duration(spec, "restart"),
         replica_hour: spec.dig(&["cost", "replicaHour"]).and_then(Node::text).and_then(Money::parse),
         strategies_allowed: spec.texts_of("strategies"),
+        rate: rate(context, spec),
+        breaker: breaker(context, spec),
+        locks: locks::read(context, spec),
         declared_at: Some(format!("{}:{}", context.findings.file(document.name_at), document.name_at.line)),
     }
+}
+
+fn rate(context: &mut Context<'_, '_>, spec: &Node) -> Option<Rate> {
+    let node = spec.dig(&["limits", "starts"])?;
+    let (starts_max, per_ms) = match node.text() {
+        Some(text) => scalar::starts(text)?,
+        None => {
+            let count = node.text_of("count")?.parse().ok()?;
+            (count, longer_than_nothing(context, node, "per", "spec.limits.starts")?)
+        }
+    };
+    Some(Rate { starts_max, per_ms })
+}
+
+fn breaker(context: &mut Context<'_, '_>, spec: &Node) -> Option<Breaker> {
+    let node = spec.dig(&["limits", "breaker"])?;
+    let field = "spec.limits.breaker";
+    let (within, open) = (longer_than_nothing(context, node, "within", field), longer_than_nothing(context, node, "open", field));
+    Some(Breaker { failures_max: node.text_of("failures")?.parse().ok()?, within_ms: within?, open_ms: open? })
 }
 
 fn infrastructure(spec: &Node) -> Infrastructure {
@@ -186,8 +209,8 @@ fn infrastructure(spec: &Node) -> Infrastructure {
     }
 }
 
-fn database(context: &mut Context<'_, '_>, spec: &Node) -> Option<Database> {
-    let node = spec.get("database")?;
+/// A database as declared on a target or in a step.
+pub(super) fn database(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<Database> {
     let (engine, connection) = (text(node, "engine")?, node.get("connection")?);
     let path_allowed = engine == "sqlite";
     let connection_text = connection.text()?;
@@ -196,7 +219,7 @@ fn database(context: &mut Context<'_, '_>, spec: &Node) -> Option<Database> {
         let reason = "A connection string holds a password, and secrets are never written in files.";
         context.findings.error(
             connection.at,
-            "spec.database.connection",
+            &format!("{field}.connection"),
             codes::BAD_SECRET,
             "not a reference to a connection string",
             reason,

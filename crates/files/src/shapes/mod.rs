@@ -2,6 +2,7 @@
 
 mod backstage;
 mod own;
+mod runbook;
 mod slo;
 mod target;
 
@@ -23,6 +24,8 @@ pub enum Kind {
     Calendar,
     /// What a team wants to alter.
     Change,
+    /// Steps that a person wrote down.
+    Runbook,
     /// Backstage: a piece of software.
     Component,
     /// Backstage: an interface.
@@ -54,12 +57,13 @@ pub(crate) const OPENSLO: &str = "openslo/v1";
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Config,
         Self::Target,
         Self::TargetClass,
         Self::Calendar,
         Self::Change,
+        Self::Runbook,
         Self::Component,
         Self::Api,
         Self::Resource,
@@ -80,6 +84,7 @@ impl Kind {
             Self::TargetClass => "TargetClass",
             Self::Calendar => "Calendar",
             Self::Change => "Change",
+            Self::Runbook => "Runbook",
             Self::Component => "Component",
             Self::Api => "API",
             Self::Resource => "Resource",
@@ -96,7 +101,7 @@ impl Kind {
     /// The `apiVersion` it stands under.
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::Config | Self::Target | Self::TargetClass | Self::Calendar | Self::Change => GLIDEPATH,
+            Self::Config | Self::Target | Self::TargetClass | Self::Calendar | Self::Change | Self::Runbook => GLIDEPATH,
             Self::Component | Self::Api | Self::Resource | Self::System | Self::Group | Self::User => BACKSTAGE,
             Self::Service | Self::Slo | Self::Sli | Self::DataSource => OPENSLO,
         }
@@ -110,6 +115,7 @@ impl Kind {
             Self::TargetClass => &target::TARGET_CLASS,
             Self::Calendar => &own::CALENDAR,
             Self::Change => &own::CHANGE,
+            Self::Runbook => &runbook::RUNBOOK,
             Self::Component => &backstage::COMPONENT,
             Self::Api => &backstage::API,
             Self::Resource => &backstage::RESOURCE,

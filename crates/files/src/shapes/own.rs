@@ -1,5 +1,6 @@
 //! Config, Calendar and Change.
 
+use super::runbook::LOCKS;
 use crate::shape::{Field, Form, Shape};
 
 /// What may be preferred.
@@ -9,7 +10,7 @@ pub(crate) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "su
 /// Strategies by name.
 pub(crate) const STRATEGIES: &[&str] = &["rolling", "canary", "blue-green", "recreate", "flag", "expand-contract"];
 
-const CLASSES: &[&str] = &["standard", "normal", "emergency"];
+pub(super) const CLASSES: &[&str] = &["standard", "normal", "emergency"];
 
 pub(super) const CONFIG: Shape = Shape::closed(
     "Config",
@@ -24,6 +25,11 @@ pub(super) const CONFIG: Shape = Shape::closed(
             "store",
             Form::Text,
             "Where journals are kept: `postgres://...` or a secret reference; SQLite in the state folder when left out.",
+        ),
+        Field::optional(
+            "retention",
+            Form::Duration,
+            "How long an ended run stays in the store's tables before it is archived, 1d to 3650d; 60d when left out.",
         ),
         Field::optional("telemetry", Form::Object(&TELEMETRY), "Where figures come from."),
         Field::optional("defaults", Form::Object(&DEFAULTS), "What holds when a change does not say."),
@@ -163,6 +169,7 @@ pub(super) const CHANGE: Shape = Shape::closed(
         ),
         Field::optional("onWindowEnd", Form::Choice(&["finish", "hold", "rollback"]), "What happens when the window closes in mid-flight."),
         Field::optional("constraints", Form::Object(&CONSTRAINTS), "Limits."),
+        Field::optional("locks", LOCKS, "What a run of it holds beside its targets."),
         Field::optional("prefer", Form::Choice(PREFERENCES), "What to prefer among feasible candidates."),
     ],
 );

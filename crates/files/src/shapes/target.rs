@@ -1,7 +1,9 @@
 //! Target, TargetClass and the actions declared on them.
 
 use super::own::STRATEGIES;
+use super::runbook::LOCKS;
 use crate::shape::{Field, Form, Shape};
+use glidepath_model::plan::THROTTLE_COUNT_MAX;
 
 /// Placeholders that stand for the target itself; filled when the file is read.
 const SELF_PLACES: &[&str] = &["component", "environment", "region"];
@@ -32,6 +34,8 @@ macro_rules! target_fields {
             Field::optional("capacity", Form::Object(&CAPACITY), "What a replica can carry."),
             Field::optional("restart", Form::Duration, "Stop plus start time of a replica."),
             Field::optional("cost", Form::Object(&COST), "What it costs."),
+            Field::optional("limits", Form::Object(&LIMITS), "What all runs together may do to it."),
+            Field::optional("locks", LOCKS, "What each change of it holds beside it."),
             Field::optional("strategies", Form::List(&Form::Choice(STRATEGIES)), "Strategies allowed here; any that fits when left out."),
         ]
     };
@@ -117,7 +121,7 @@ const ACTION: Shape = Shape::closed(
 )
 .one_of(&["exec", "http", "sql"]);
 
-const EXEC: Shape = Shape::closed(
+pub(super) const EXEC: Shape = Shape::closed(
     "Exec",
     "A command. Each placeholder is one word or one variable, never shell text.",
     &[
@@ -130,7 +134,7 @@ const EXEC: Shape = Shape::closed(
     ],
 );
 
-const HTTP: Shape = Shape::closed(
+pub(super) const HTTP: Shape = Shape::closed(
     "Http",
     "A request.",
     &[
@@ -157,7 +161,7 @@ const SQL: Shape = Shape::closed(
 )
 .one_of(&["path", "text"]);
 
-const DATABASE: Shape = Shape::closed(
+pub(super) const DATABASE: Shape = Shape::closed(
     "Database",
     "A database.",
     &[
@@ -229,5 +233,37 @@ const THRESHOLD: Shape = Shape::closed(
         Field::optional("min", Form::Decimal, "Least good value."),
         Field::optional("max", Form::Decimal, "Greatest good value."),
         Field::optional("failuresMax", Form::Integer(1, 1000), "Bad looks in a row that fail the stage; 3 when left out."),
+    ],
+);
+
+const LIMITS: Shape = Shape::closed(
+    "TargetLimits",
+    "What all runs together may do to a target. Nothing of it holds the way back up.",
+    &[
+        Field::optional(
+            "starts",
+            Form::Either(&Form::Starts, &Form::Object(&STARTS)),
+            "How often attempts may begin: `4 per 1m`, in any such stretch of time.",
+        ),
+        Field::optional("breaker", Form::Object(&BREAKER), "When attempts stop beginning because too many failed."),
+    ],
+);
+
+const STARTS: Shape = Shape::closed(
+    "Starts",
+    "So many starts in so long.",
+    &[
+        Field::required("count", Form::Integer(1, THROTTLE_COUNT_MAX as u64), "Starts at most."),
+        Field::required("per", Form::Duration, "In so long."),
+    ],
+);
+
+const BREAKER: Shape = Shape::closed(
+    "Breaker",
+    "A circuit breaker.",
+    &[
+        Field::required("failures", Form::Integer(1, THROTTLE_COUNT_MAX as u64), "Failed attempts that open it."),
+        Field::required("within", Form::Duration, "Within so long."),
+        Field::required("open", Form::Duration, "How long it stays open before one attempt tries."),
     ],
 );

@@ -29,6 +29,29 @@ fn the_examples_validate_clean() {
 }
 
 #[test]
+fn the_runbooks_of_the_example_validate_clean() {
+    let loaded = Project::load(&example("runbook"));
+    assert_eq!(shown(&loaded), "");
+    let names: Vec<&str> = loaded.runbooks.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["announce", "rotate-keys"]);
+    assert_eq!(loaded.runbook_files[&"announce".into()], "runbooks/announce.yaml");
+}
+
+#[test]
+fn limits_of_a_class_and_of_a_target_go_together() {
+    let base = include_str!("../base.yaml").replace("{ name: web-production }", "{ name: web-production, labels: { kind: web } }");
+    let text = format!(
+        "{base}  limits: {{ starts: {{ count: 4, per: 1m }} }}\n---\napiVersion: glidepath.dev/v1\nkind: TargetClass\nmetadata: {{ name: web }}\nspec:\n  \
+         selector: {{ matchLabels: {{ kind: web }} }}\n  limits: {{ starts: 9 per 1m, breaker: {{ failures: 3, within: 10m, open: 15m }} }}\n"
+    );
+    let loaded = parse(&[SourceFile { path: "glidepath.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
+    assert_eq!(shown(&loaded), "");
+    let target = &loaded.catalog.targets[&"web-production".into()];
+    assert_eq!(target.rate.map(|rate| (rate.starts_max, rate.per_ms)), Some((4, Millis::from_mins(1))), "the target's own wins");
+    assert_eq!(target.breaker.map(|breaker| breaker.failures_max), Some(3), "and the class adds what it has not");
+}
+
+#[test]
 fn checkout_is_read_as_written() {
     let loaded = Project::load(&example("checkout"));
     let catalog = &loaded.catalog;

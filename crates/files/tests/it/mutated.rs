@@ -76,6 +76,8 @@ const FILES: [&str; 7] = [
     "changes/checkout-3ds.yaml",
 ];
 
+const RUNBOOK_FILES: [&str; 4] = ["runbooks/rotate-keys.yaml", "glidepath.yaml", "catalog/teams.yaml", "runbooks/announce.yaml"];
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
@@ -92,6 +94,24 @@ proptest! {
         for finding in loaded.diagnostics {
             prop_assert!(!finding.message.is_empty() && !finding.hint.is_empty() && !finding.reason.is_empty(), "{finding:?}");
         }
+    }
+
+    #[test]
+    fn damaged_runbooks_never_stop_the_reader(damages in prop::collection::vec(damage(), 1..6)) {
+        let root = example("runbook");
+        let mut files: Vec<SourceFile> = RUNBOOK_FILES.iter().map(|path| SourceFile { path: (*path).to_owned(), bytes: std::fs::read(root.join(path)).unwrap() }).collect();
+        for damage in &damages {
+            apply(&mut files[0].bytes, damage);
+        }
+        for finding in parse(&files, &|_| Ok("select 1;".to_owned())).diagnostics {
+            prop_assert!(!finding.message.is_empty() && !finding.hint.is_empty() && !finding.reason.is_empty(), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn any_condition_is_answered(text in "[a-z./ '=<>!0-9-]{0,40}") {
+        let text = format!("apiVersion: glidepath.dev/v1\nkind: Runbook\nmetadata: {{ name: x }}\nspec:\n  title: X\n  steps:\n    - id: a\n      wait: 1s\n      when: \"{text}\"\n");
+        parse(&[SourceFile { path: "r.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
     }
 
     #[test]

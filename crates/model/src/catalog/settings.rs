@@ -13,6 +13,9 @@ pub struct Settings {
     pub project: String,
     /// `sqlite` in the state folder when `None`, else a store URL.
     pub store: Option<String>,
+    /// How long an ended run stays in the tables of the store before it is archived, when the project says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_ms: Option<Millis>,
     /// Telemetry source that all targets use unless they scrape.
     pub prometheus: Option<PrometheusSource>,
     /// How long a plan may be flown after it was made.

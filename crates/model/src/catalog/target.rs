@@ -2,9 +2,11 @@
 
 use super::{ActionTemplate, Signals};
 use crate::ids::*;
+use crate::plan::{Breaker, Claim, Rate, Throttle};
 use crate::time::Millis;
 use crate::units::Money;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A component in an environment: where it runs, how it is changed, checked and undone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,11 +52,26 @@ pub struct Target {
     pub replica_hour: Option<Money>,
     /// What may be strategies here; empty means any that fits.
     pub strategies_allowed: Vec<String>,
+    /// How often attempts may begin on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// When attempts stop beginning on it because too many failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
+    /// What each change of it claims beside it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub locks: BTreeSet<Claim>,
     /// File and line of the declaration, for messages.
     pub declared_at: Option<String>,
 }
 
 impl Target {
+    /// Its limits for a plan that touches it; `None` when it declares none.
+    pub fn throttle(&self) -> Option<Throttle> {
+        let is_limited = self.rate.is_some() || self.breaker.is_some();
+        is_limited.then(|| Throttle { target: self.name.clone(), rate: self.rate, breaker: self.breaker })
+    }
+
     /// All hosts with their regions, in order.
     pub fn hosts(&self) -> impl Iterator<Item = (&Region, &HostName)> {
         self.regions.iter().flat_map(|r| r.hosts.iter().map(move |h| (r, h)))

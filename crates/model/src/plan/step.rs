@@ -1,11 +1,12 @@
 //! One node of the graph: what it does, what it needs, how it is checked, retried and undone.
 
-use super::{Estimate, GateSpec};
-use crate::action::{ActionCall, OnUnknown};
+use super::{Condition, Estimate, GateSpec};
+use crate::action::{ActionCall, OnUnknown, OutputType};
 use crate::ids::*;
 use crate::time::Millis;
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Phase of a plan.
@@ -68,6 +69,15 @@ pub struct Step {
     /// Whether it watches the change after the run has landed: such a gate holds nothing back, and nothing needs it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub after_landing: bool,
+    /// Whether it is done at all, decided once all that it needs is behind; always when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
+    /// The fan-out it is an element of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupName>,
+    /// Longest time from its first attempt until it is done, retries included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<Millis>,
     /// What it does.
     pub work: Work,
     /// What must hold after the work before the step counts as done: calls that are repeated until they pass or the timeout is reached.
@@ -110,6 +120,16 @@ pub enum Work {
         prompt: String,
         /// How long to wait before the plan's `on_failure` applies.
         deadline_ms: Millis,
+    },
+    /// Waits for an event outside, which somebody tells with `signal`.
+    #[serde(rename_all = "camelCase")]
+    Event {
+        /// The event.
+        event: EventName,
+        /// How long to wait before the plan's `on_failure` applies.
+        deadline_ms: Millis,
+        /// Typed outputs that the event must bring.
+        outputs: BTreeMap<String, OutputType>,
     },
 }
 

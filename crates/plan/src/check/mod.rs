@@ -14,7 +14,7 @@ use glidepath_model::{Diagnostic, Facts, Plan};
 type Rule = fn(&Plan, &Facts) -> Vec<Diagnostic>;
 
 /// All rules, in the order of their codes.
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 22] = [
     signals::no_signal,
     steps::no_undo,
     people::no_owner,
@@ -35,6 +35,8 @@ const RULES: [Rule; 20] = [
     signals::hold_short,
     signals::budget_low,
     steps::one_way,
+    steps::deadline_short,
+    steps::all_may_fail,
 ];
 
 /// Looks a plan over, with one rule for each known mistake. Every finding has its own code.
@@ -46,6 +48,11 @@ pub fn check(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         }
     }
     findings
+}
+
+/// Whether the plan is of a runbook: it says itself what it does, and nothing is assigned.
+fn is_of_runbook(plan: &Plan) -> bool {
+    plan.body.assignments.is_empty() && plan.body.change.items.is_empty()
 }
 
 /// The assignments with their targets.

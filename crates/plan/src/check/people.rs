@@ -1,6 +1,6 @@
 //! Rules about people and what they promise.
 
-use super::places;
+use super::{is_of_runbook, places};
 use crate::codes;
 use glidepath_model::change::{ItemKind, VersionedKind};
 use glidepath_model::ids::{ComponentName, OwnerRef};
@@ -23,6 +23,12 @@ fn owner_of<'a>(component: &ComponentName, plan: &'a Plan, facts: &'a Facts) -> 
 
 /// Nobody answers for a component.
 pub(super) fn no_owner(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    if is_of_runbook(plan) && plan.body.change.owner.is_none() {
+        let diagnostic = Diagnostic::warning(codes::NO_OWNER, format!("Nobody owns the runbook {}.", plan.body.change.name))
+            .because("When its steps fail there is nobody to ask.")
+            .hint("Set spec.owner of the runbook.");
+        return vec![diagnostic];
+    }
     components(plan)
         .into_iter()
         .filter(|component| owner_of(component, plan, facts).is_none())
@@ -36,7 +42,9 @@ pub(super) fn no_owner(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 
 /// An owner without anybody on call.
 pub(super) fn no_on_call(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
-    let owners: BTreeSet<&OwnerRef> = components(plan).into_iter().filter_map(|component| owner_of(component, plan, facts)).collect();
+    let of_runbook = plan.body.change.owner.as_ref().filter(|_| is_of_runbook(plan));
+    let owners: BTreeSet<&OwnerRef> =
+        components(plan).into_iter().filter_map(|component| owner_of(component, plan, facts)).chain(of_runbook).collect();
     owners
         .into_iter()
         .filter(|owner| facts.catalog.owners.get(*owner).is_none_or(|o| o.on_call_primary.as_deref().unwrap_or_default().trim().is_empty()))

@@ -11,7 +11,7 @@ const BUDGET_CAUTION: f64 = 0.25;
 fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
     plan.body.steps.iter().filter_map(|step| match &step.work {
         Work::Gate(gate) => Some((step, gate.as_ref())),
-        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => None,
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
     })
 }
 

@@ -1,12 +1,12 @@
 //! Rules about the steps: their way back, their order, their time.
 
-use super::places;
+use super::{is_of_runbook, places};
 use crate::codes;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{RegionName, StepId};
 use glidepath_model::plan::{Exposure, Phase, Step, Strategy, Undo, Work};
-use glidepath_model::{Diagnostic, Facts, Plan, Share};
+use glidepath_model::{Diagnostic, Facts, Millis, Plan, Share};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A deploy that nothing takes back.
@@ -127,6 +127,9 @@ fn behind<'a>(step: &'a Step, by_id: &BTreeMap<&StepId, &'a Step>) -> BTreeSet<&
 /// A changing step whose unknown outcome would wait for a person.
 pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
+    if is_of_runbook(plan) {
+        findings.extend(unknown_asks_in_runbook(plan));
+    }
     for (assignment, target) in places(plan, facts) {
         let asks = plan.body.steps.iter().any(|s| {
             s.target.as_ref() == Some(&target.name)
@@ -178,6 +181,58 @@ pub(super) fn pair_together(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
                     .hint("Put them into different waves."),
                 );
             }
+        }
+    }
+    findings
+}
+
+fn unknown_asks_in_runbook(plan: &Plan) -> Option<Diagnostic> {
+    let asks = |step: &&Step| matches!(step.work, Work::Call(_)) && step.on_unknown == OnUnknown::Ask;
+    // The elements of a fan-out are alike.
+    let mut listed: Vec<&str> =
+        plan.body.steps.iter().filter(asks).map(|s| s.group.as_ref().map_or(s.id.as_str(), |group| group.as_str())).collect();
+    listed.dedup();
+    if listed.is_empty() {
+        return None;
+    }
+    Some(
+        Diagnostic::warning(codes::UNKNOWN_ASKS, format!("{} would wait for a person when the outcome is unknown.", listed.join(", ")))
+            .because("After a crash or a timeout nobody can tell whether it was done.")
+            .hint("Give the step a `probe`, or `onUnknown: rerun` where running twice does no harm."),
+    )
+}
+
+/// A deadline that is over before what it is for usually is.
+pub(super) fn deadline_short(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let short = |what: String, deadline: Millis, expected: Millis| {
+        Diagnostic::warning(codes::DEADLINE_SHORT, format!("{what} has a deadline of {deadline} and is expected to take {expected}."))
+            .because("The deadline would end it although nothing went wrong.")
+            .hint("Raise the deadline, or shorten what it is for.")
+    };
+    let mut findings = Vec::new();
+    let expected = plan.prediction.duration.p50_ms;
+    if let Some(deadline) = plan.body.limits.deadline_ms.filter(|deadline| *deadline < expected) {
+        findings.push(short("The run".to_owned(), deadline, expected));
+    }
+    for step in &plan.body.steps {
+        if let Some(deadline) = step.deadline_ms.filter(|deadline| *deadline < step.expected.p50_ms) {
+            findings.push(short(step.id.to_string(), deadline, step.expected.p50_ms));
+        }
+    }
+    findings
+}
+
+/// A fan-out that lands although nothing of it was done.
+pub(super) fn all_may_fail(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for group in &plan.body.groups {
+        let elements = plan.body.steps.iter().filter(|s| s.group.as_ref() == Some(&group.name)).count();
+        if usize::try_from(group.failures_max).unwrap_or(usize::MAX) >= elements {
+            findings.push(
+                Diagnostic::warning(codes::ALL_MAY_FAIL, format!("{} tolerates that all its {elements} elements fail.", group.name))
+                    .because("The run would land although nothing of it was done.")
+                    .hint("Lower `maxFailures`."),
+            );
         }
     }
     findings

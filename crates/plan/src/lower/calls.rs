@@ -12,7 +12,7 @@ use glidepath_model::{Diagnostic, Millis};
 use std::collections::BTreeMap;
 
 /// Deadline of an attempt where neither template nor action states one.
-const TIMEOUT_DEFAULT: Millis = Millis::from_mins(5);
+pub(crate) const TIMEOUT_DEFAULT: Millis = Millis::from_mins(5);
 /// Deadline of a read-only look at a host.
 pub(crate) const LOOK_TIMEOUT: Millis = Millis::from_secs(60);
 
@@ -65,43 +65,36 @@ pub(crate) fn filled(
 }
 
 fn fits(call: &ActionCall, site: &Site<'_>, what: &str, kinds: &Kinds<'_>, notes: &mut Notes) -> bool {
-    let target = &site.target.name;
-    let mut wrong = |message: String, hint: String| {
-        notes.wrong(
-            Diagnostic::error(codes::ACTION_UNFIT, message)
-                .because("The step could not be carried out.")
-                .hint(hint)
-                .field(site.target.declared_at.clone().unwrap_or_default()),
-        );
-        false
-    };
+    let Err((message, hint)) = fits_descriptor(call, &format!("The {what} of {}", site.target.name), kinds) else { return true };
+    notes.wrong(
+        Diagnostic::error(codes::ACTION_UNFIT, message)
+            .because("The step could not be carried out.")
+            .hint(hint)
+            .field(site.target.declared_at.clone().unwrap_or_default()),
+    );
+    false
+}
+
+/// Whether a call is one that its action takes; if not, what is wrong and what to do.
+pub(crate) fn fits_descriptor(call: &ActionCall, who: &str, kinds: &Kinds<'_>) -> Result<(), (String, String)> {
     let Some(descriptor) = kinds.get(call.kind.as_str()) else {
         let known = kinds.keys().copied().collect::<Vec<_>>().join(", ");
-        return wrong(
-            format!("The {what} of {target} uses the action {}, which does not exist.", call.kind),
-            format!("Known actions are {known}."),
-        );
+        return Err((format!("{who} uses the action {}, which does not exist.", call.kind), format!("Known actions are {known}.")));
     };
     let Some(input) = call.input.as_object() else {
-        return wrong(format!("The {what} of {target} gives {} no fields.", call.kind), "Write its input as a map.".to_owned());
+        return Err((format!("{who} gives {} no fields.", call.kind), "Write its input as a map.".to_owned()));
     };
     let lacking: Vec<&str> =
         descriptor.input.iter().filter(|f| f.required && !input.contains_key(&f.name)).map(|f| f.name.as_str()).collect();
     let unknown: Vec<&str> = input.keys().map(String::as_str).filter(|name| !descriptor.input.iter().any(|f| f.name == *name)).collect();
     let fields = descriptor.input.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
     if !lacking.is_empty() {
-        return wrong(
-            format!("The {what} of {target} lacks {} for {}.", lacking.join(", "), call.kind),
-            format!("Its fields are {fields}."),
-        );
+        return Err((format!("{who} lacks {} for {}.", lacking.join(", "), call.kind), format!("Its fields are {fields}.")));
     }
     if !unknown.is_empty() {
-        return wrong(
-            format!("The {what} of {target} gives {} the unknown {}.", call.kind, unknown.join(", ")),
-            format!("Its fields are {fields}."),
-        );
+        return Err((format!("{who} gives {} the unknown {}.", call.kind, unknown.join(", ")), format!("Its fields are {fields}.")));
     }
-    true
+    Ok(())
 }
 
 /// Whether `host` is healthy, as a call.

@@ -243,13 +243,14 @@ impl Lowering<'_> {
     fn draft(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, work: Work, kind: Kind) -> Step {
         let expected = match &work {
             Work::Gate(gate) => gate_estimate(gate),
-            Work::Call(_) | Work::Wait(_) | Work::Manual { .. } => durations::estimate(kind, site, self.facts),
+            Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => durations::estimate(kind, site, self.facts),
         };
         let (on_unknown, command) = match &work {
             Work::Call(call) => (calls::on_unknown_default(&call.kind, self.kinds), shell_line(call)),
             Work::Gate(gate) => (OnUnknown::Rerun, format!("watch {}", gate.subject)),
             Work::Wait(length) => (OnUnknown::Rerun, format!("sleep {}", length.0.div_ceil(1000))),
             Work::Manual { prompt, .. } => (OnUnknown::Rerun, prompt.clone()),
+            Work::Event { event, .. } => (OnUnknown::Rerun, format!("glidepath signal RUN {event}")),
         };
         Step {
             id: StepId::new(format!("{}/{name}", spot.prefix)),
@@ -265,6 +266,9 @@ impl Lowering<'_> {
             owner: site.owner.clone(),
             needs: Vec::new(),
             after_landing: false,
+            when: None,
+            group: None,
+            deadline_ms: None,
             duration_key: matches!(work, Work::Call(_)).then(|| kind.key(site)),
             work,
             validations: Vec::new(),
@@ -297,7 +301,7 @@ fn gate_estimate(gate: &glidepath_model::plan::GateSpec) -> Estimate {
 fn step_command(step: &Step) -> String {
     let work = match &step.work {
         Work::Call(call) => Some(call),
-        Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+        Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
     };
     work.into_iter().chain(&step.validations).map(shell_line).collect::<Vec<_>>().join("\n")
 }

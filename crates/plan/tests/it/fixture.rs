@@ -1,6 +1,6 @@
 //! Catalogs, facts and changes to plan with.
 
-use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown};
+use glidepath_model::action::{ActionDescriptor, ExecInput, HaproxyInput, HttpInput, InputField, OnUnknown, OutputType, SqlInput};
 use glidepath_model::catalog::*;
 use glidepath_model::change::*;
 use glidepath_model::facts::*;
@@ -87,6 +87,32 @@ pub(crate) fn descriptors() -> Vec<ActionDescriptor> {
     ]
 }
 
+/// What actions say of themselves, with the fields of their typed inputs and their outputs, as runbooks are checked against.
+pub(crate) fn runbook_descriptors() -> Vec<ActionDescriptor> {
+    let fields = |value: Value| -> Vec<(String, bool)> { value.as_object().unwrap().keys().map(|name| (name.clone(), false)).collect() };
+    let sql: SqlInput =
+        serde_json::from_value(json!({"engine": "", "connection": "", "text": "", "lockTimeoutMs": 1, "statementTimeoutMs": 1})).unwrap();
+    let http: HttpInput = serde_json::from_value(json!({"url": ""})).unwrap();
+    let kinds = [
+        (
+            "exec",
+            serde_json::to_value(ExecInput::default()).unwrap(),
+            vec![("exitCode", OutputType::Integer), ("text", OutputType::ShortText)],
+        ),
+        ("http", serde_json::to_value(http).unwrap(), vec![("status", OutputType::Integer), ("text", OutputType::ShortText)]),
+        ("sql", serde_json::to_value(sql).unwrap(), vec![("text", OutputType::ShortText), ("alreadyApplied", OutputType::Boolean)]),
+        ("haproxy", serde_json::to_value(HaproxyInput::default()).unwrap(), vec![("sessionsLeft", OutputType::Integer)]),
+        ("run", json!({"plan": ""}), vec![("run", OutputType::ShortText), ("landed", OutputType::Boolean)]),
+    ];
+    let described = kinds.into_iter().map(|(kind, input, outputs)| {
+        let fields = fields(input);
+        let fields: Vec<(&str, bool)> = fields.iter().map(|(name, required)| (name.as_str(), *required)).collect();
+        let outputs = outputs.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect();
+        ActionDescriptor { outputs, ..descriptor(kind, &fields, OnUnknown::Ask) }
+    });
+    described.collect()
+}
+
 pub(crate) fn template(kind: &str, input: Value) -> ActionTemplate {
     ActionTemplate { kind: kind.to_owned(), input, timeout_ms: None, on_unknown: None, attempts_max: None }
 }
@@ -165,6 +191,9 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         restart_ms: None,
         replica_hour: Money::parse("0.12 EUR"),
         strategies_allowed: Vec::new(),
+        rate: None,
+        breaker: None,
+        locks: std::collections::BTreeSet::new(),
         declared_at: None,
     }
 }
@@ -256,6 +285,7 @@ pub(crate) fn change(environments: &[&str], items: Vec<Item>) -> Change {
         on_failure: OnFailure::RollbackChange,
         on_window_end: OnWindowEnd::Finish,
         constraints: Constraints::default(),
+        locks: std::collections::BTreeSet::new(),
         prefer: None,
         source: None,
     }

@@ -6,4 +6,7 @@ mod plans;
 mod property;
 mod refusals;
 mod rules;
+mod runbook_flight;
+mod runbook_property;
+mod runbooks;
 mod speed;

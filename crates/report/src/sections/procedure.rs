@@ -46,9 +46,17 @@ fn block(number: usize, step: &Step) -> StepBlock {
     match &step.work {
         Work::Gate(gate) => validation.extend(gate_words(step, gate)),
         Work::Manual { prompt, deadline_ms } => validation.push(format!("a person answers within {deadline_ms}: {prompt}").into()),
+        Work::Event { event, deadline_ms, outputs } => {
+            let brings: Vec<String> = outputs.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
+            let brings = if brings.is_empty() { String::new() } else { format!(", which brings {}", brings.join(", ")) };
+            validation.push(format!("somebody tells {event} within {deadline_ms}{brings}").into());
+        }
         Work::Call(call) if validation.is_empty() => validation.push(expectation(call)),
         Work::Wait(length) => validation.push(format!("{length} pass").into()),
         Work::Call(_) => {}
+    }
+    if let Some(condition) = &step.when {
+        validation.insert(0, format!("only when {condition}").into());
     }
     let (undo, one_way) = match &step.undo {
         Undo::Call { command, timeout_ms, .. } => (Text::new().code(command.as_str()).plain(format!(" (at most {timeout_ms})")), false),

@@ -104,6 +104,9 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         restart_ms: None,
         replica_hour: None,
         strategies_allowed: vec![],
+        rate: None,
+        breaker: None,
+        locks: std::collections::BTreeSet::new(),
         declared_at: None,
     };
     (name, target)
@@ -203,6 +206,9 @@ fn step(id: &str, title: &str, phase: Phase, wave: u32, stage: u32, needs: &[&st
         owner: Some("group:default/payments-team".into()),
         needs: needs.iter().map(|n| (*n).into()).collect(),
         after_landing: false,
+        when: None,
+        group: None,
+        deadline_ms: None,
         work: Work::Call(exec(&["true"])),
         validations: vec![],
         undo: Undo::Nothing,
@@ -454,6 +460,7 @@ fn change(title: &str) -> Change {
         on_failure: OnFailure::RollbackChange,
         on_window_end: OnWindowEnd::Finish,
         constraints: Constraints { compliance: vec!["pci-dss".to_owned()], finish_before: Some(at(600_000)), ..Constraints::default() },
+        locks: std::collections::BTreeSet::new(),
         prefer: None,
         source: None,
     }
@@ -479,6 +486,10 @@ pub(crate) fn plan_titled(title: &str) -> Plan {
         ],
         takeoff: vec![TakeoffGate::Fresh, TakeoffGate::Budget { objective: "payments-availability".to_owned(), remaining: 0.61 }],
         steps: steps(),
+        groups: Vec::new(),
+        claims: std::collections::BTreeSet::new(),
+        throttles: Vec::new(),
+        limits: Default::default(),
         on_failure: OnFailure::RollbackChange,
         matrices: vec![VersionMatrix {
             when: "payments fails in eu-west".to_owned(),
@@ -600,6 +611,7 @@ pub(crate) fn events(plan: &Plan) -> Vec<Recorded> {
                 who: me(),
                 reason: Some("looking at the dashboard".to_owned()),
                 at: at(clock + 95),
+                signal: None,
             },
             granted: true,
             answer: "nothing new is started".to_owned(),

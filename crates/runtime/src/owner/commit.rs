@@ -42,6 +42,7 @@ pub(crate) async fn append_patiently(
             | StoreError::Denied { .. }
             | StoreError::OtherSchema { .. }
             | StoreError::Conflict { .. }
+            | StoreError::Archived { .. }
             | StoreError::NotFound { .. }
             | StoreError::Full { .. }
             | StoreError::Unavailable { .. }

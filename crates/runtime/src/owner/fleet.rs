@@ -8,6 +8,7 @@ use super::flight::{Flight, Then};
 use glidepath_engine::Input;
 use glidepath_model::{RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// A flight, and the time under which it stands in the order of wakes.
 struct Kept {
@@ -38,6 +39,11 @@ impl Fleet {
 
     pub(super) fn get(&self, run: &RunId) -> Option<&Flight> {
         self.kept.get(run).map(|kept| &kept.flight)
+    }
+
+    /// Runs from a place in their order on.
+    pub(super) fn runs_from(&self, from: Bound<&RunId>) -> impl Iterator<Item = &RunId> {
+        self.kept.range::<RunId, _>((from, Bound::Unbounded)).map(|(run, _)| run)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&RunId, &Flight)> {

@@ -2,7 +2,8 @@
 
 use crate::limits::WAKE_AGAIN_AFTER;
 use glidepath_engine::{Effect, EngineError, Input, RunState};
-use glidepath_model::event::{AttemptRef, Outcome};
+use glidepath_model::event::{AttemptRef, Direction, Outcome};
+use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Request;
 use glidepath_model::{Event, Millis, Plan, PlanBody, Recorded, RunId, TargetName, Timestamp};
 use glidepath_ports::store::{Answer, StreamAppend};
@@ -78,6 +79,8 @@ pub(crate) struct Flight {
     pub(crate) at_work: BTreeMap<AttemptRef, AtWork>,
     /// Adopted attempts whose deadline has passed: the engine would give them up at once, so that they are heard first.
     pub(crate) overdue: BTreeSet<AttemptRef>,
+    /// Whether nothing but a time or a request moves it, as its last summary says.
+    sleeps: bool,
     /// When the engine wants to be asked next.
     pub(crate) wake_at: Option<Timestamp>,
     /// Requests that the journal has, with their answers: a request that was journaled but not answered is not taken twice.
@@ -94,6 +97,7 @@ impl Flight {
             committing: None,
             at_work: BTreeMap::new(),
             overdue: BTreeSet::new(),
+            sleeps: false,
             wake_at: None,
             taken: Vec::new(),
         };
@@ -142,6 +146,11 @@ impl Flight {
         self.taken.iter().find(|(taken, _)| is_same(taken)).map(|(_, answer)| answer)
     }
 
+    /// Requests that the journal has and that were granted, in their order.
+    pub(crate) fn granted_requests(&self) -> impl DoubleEndedIterator<Item = &Request> {
+        self.taken.iter().filter(|(_, answer)| answer.granted).map(|(request, _)| request)
+    }
+
     /// Whether inputs wait that may be decided on now.
     pub(crate) fn has_work(&self) -> bool {
         self.committing.is_none() && self.overdue.is_empty() && !self.inbox.is_empty()
@@ -157,6 +166,11 @@ impl Flight {
         !self.state.status().is_live() && !self.state.is_observing() && self.is_quiet() && self.at_work.is_empty()
     }
 
+    /// Whether it needs no place in memory: nothing happens here, and nothing but a request moves it before `until`.
+    pub(crate) fn may_sleep(&self, until: Timestamp) -> bool {
+        self.sleeps && self.is_at_rest() && self.wake_at.is_none_or(|wake_at| wake_at >= until)
+    }
+
     /// Whether nothing of it happens in this process: another owner may go on from the journal alone.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.is_quiet() && self.at_work.is_empty()
@@ -168,14 +182,14 @@ impl Flight {
         self.committing = None;
     }
 
+    /// What else was waited for, when nothing more will be decided.
+    pub(crate) fn forsaken(self) -> impl Iterator<Item = Then> {
+        self.inbox.into_iter().map(|(_, then)| then)
+    }
+
     /// Whether an attempt is at work that no other owner could account for.
     pub(crate) fn has_unadoptable_work(&self) -> bool {
         self.at_work.values().any(|work| !work.is_adoptable)
-    }
-
-    /// Whether this run holds one of these targets. A landed run holds none, watched or not.
-    pub(crate) fn held_target(&self, targets: &BTreeSet<TargetName>) -> Option<TargetName> {
-        self.shared_target(targets).filter(|_| self.state.status().is_live())
     }
 
     /// The targets that it changes.
@@ -190,15 +204,26 @@ impl Flight {
 
     /// Decides on everything that waits. `None` when nothing waits or a commit is under way.
     pub(crate) fn decide(&mut self, now: Timestamp) -> Option<Commit> {
-        self.decide_by(glidepath_engine::decide, now)
+        self.decide_by(glidepath_engine::decide, false, now)
     }
 
     /// Records everything that waits and leaves what follows to the next owner.
     pub(crate) fn record(&mut self, now: Timestamp) -> Option<Commit> {
-        self.decide_by(glidepath_engine::record, now)
+        self.decide_by(glidepath_engine::record, true, now)
     }
 
-    fn decide_by(&mut self, decide: fn(&PlanBody, &mut RunState, Input, Timestamp) -> Vec<Event>, now: Timestamp) -> Option<Commit> {
+    /// Decides on everything that waits, but begins nothing that goes forward: that is left until there is room for it.
+    pub(crate) fn decide_without_beginning(&mut self, now: Timestamp) -> Option<Commit> {
+        self.decide_by(decide_without_beginning, true, now)
+    }
+
+    /// What is left to somebody may be due now, though no time says so: such a run stays awake.
+    fn decide_by(
+        &mut self,
+        decide: fn(&PlanBody, &mut RunState, Input, Timestamp) -> Vec<Event>,
+        may_leave_something: bool,
+        now: Timestamp,
+    ) -> Option<Commit> {
         if !self.has_work() {
             return None;
         }
@@ -212,6 +237,7 @@ impl Flight {
             events.extend(decided);
         }
         self.wake_at = glidepath_engine::next_wake(&self.state, &self.plan.body);
+        self.sleeps = self.state.sleeps(&self.plan.body) && !may_leave_something;
         if events.is_empty() {
             // A timer that is due and brings nothing about must not make the loop spin.
             self.wake_at = self.wake_at.map(|wake_at| wake_at.max(at.plus(WAKE_AGAIN_AFTER)));
@@ -222,8 +248,10 @@ impl Flight {
             run: self.state.run.clone(),
             expected_seq,
             at,
-            summary: self.state.summary(&self.plan.body),
+            summary: RunSummary { sleeps: self.sleeps, ..self.state.summary(&self.plan.body) },
             lessons: glidepath_engine::lessons(&self.plan.body, &self.state, &events),
+            reports: glidepath_engine::reports(&self.plan.body, &self.state, &events),
+            dead_letters: glidepath_engine::dead_letters(&self.plan.body, &self.state, &events),
             events,
         };
         Some(Commit { append: Some(append), effects, then })
@@ -234,4 +262,17 @@ impl Flight {
             self.taken.push((request.clone(), Answer { granted: *granted, line: answer.clone() }));
         }
     }
+}
+
+/// The decision on an input, or only its record where that decision would begin an attempt that goes forward. The way back, to safety first, and what a
+/// time or a person brings about are decided as always.
+fn decide_without_beginning(plan: &PlanBody, state: &mut RunState, input: Input, at: Timestamp) -> Vec<Event> {
+    let mut tried = state.clone();
+    let events = glidepath_engine::decide(plan, &mut tried, input.clone(), at);
+    let goes_forward = |event: &Event| matches!(event, Event::AttemptStarted { attempt, .. } if attempt.direction == Direction::Do);
+    if events.iter().any(goes_forward) {
+        return glidepath_engine::record(plan, state, input, at);
+    }
+    *state = tried;
+    events
 }

@@ -13,6 +13,8 @@
 //! commits them as groups. Whatever happens outside (ends of attempts, looks of gates, processes that want to begin,
 //! submissions) comes back as a message and becomes an input.
 //!
+//! Short of room: see `room`; what flies forward is paused, and what would begin an attempt that goes forward is only recorded until there is room again.
+//!
 //! Landed: a run whose plan watches after landing stays a flight, holds no target, and counts for no limit of live ones. Another run that takes
 //! its targets ends its watch. Who waits for the landing does not wait for the watch.
 //!
@@ -31,13 +33,18 @@
 //!   the new one.
 //! - The clock jumps past the end of a window: windows are asked about before the next decision, and their closing is decided on right after the
 //!   jump. What is decided in the turn before the jump is noticed (100 ms at most) belongs to the time before it.
+//! - A run is archived while somebody asks it to go back: its append is refused, nothing of it was dispatched, and who asked is told so.
 //! - A timer is due but the engine has nothing to say: the run is asked again a little later, never in a spin.
 
 mod airspace;
+mod archive;
+mod claims;
 mod commit;
 mod fleet;
 mod flight;
 mod node;
+mod room;
+mod sleep;
 mod submissions;
 mod taking;
 mod worktime;
@@ -49,17 +56,20 @@ use crate::gate::{WatchedGate, Watcher};
 use crate::limits::{DRAIN_MAX, HOLD_LIMIT_PART, MESSAGES_MAX, STORE_POLL_EVERY};
 use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
 use airspace::WindowAnswer;
+use archive::archive_continuously;
 use commit::append_patiently;
 use fleet::Fleet;
 use flight::{AtWork, Commit, Committing, Flight, Then};
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use glidepath_engine::{Effect, Input};
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
-use glidepath_model::{Plan, PlanId, RunId, StepId, TargetName, Timestamp};
+use glidepath_model::{Plan, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::store::Lease;
-use glidepath_ports::store::{Answer, Submission};
+use glidepath_ports::store::{Admission, Answer, Submission, Taking};
 use glidepath_ports::{BoxFuture, CancelToken, Ownership, ProcessJournal, StoreError};
 use node::{TakenRun, take_continuously};
+use room::look_for_room;
+use sleep::count_sleepers;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,11 +93,14 @@ pub(crate) enum Message {
     Submissions(Vec<(u64, Submission)>),
     /// A free run was taken.
     Taken(TakenRun),
-}
-
-/// A run whose journal cannot be followed: it is left alone and keeps its targets.
-struct BrokenRun {
-    targets: Vec<TargetName>,
+    /// A run asked again for what it claims.
+    Claimed(RunId, Taking),
+    /// A throttled target was asked whether an attempt may begin.
+    Admission(RunId, StepId, Admission),
+    /// So many runs sleep in the store.
+    Sleeping(u64),
+    /// The store has so little room that nothing new may begin, or has room again.
+    Room { is_short: bool },
 }
 
 /// The owner of runs in a store: of all of them in a local one, of those it took in a shared one.
@@ -106,7 +119,16 @@ pub(crate) struct Owner<'a> {
     flown: Arc<AtomicUsize>,
     /// Plans of flights: many runs may fly the same.
     plans: BTreeMap<PlanId, Weak<Plan>>,
-    broken: BTreeMap<RunId, BrokenRun>,
+    /// Runs whose journals cannot be followed: they are left alone and keep what they claim.
+    broken: BTreeSet<RunId>,
+    /// The question about claims that is under way, and where the next one begins.
+    claims_question: Option<AbortHandle>,
+    claims_asked_last: Option<RunId>,
+    /// Runs that sleep, as far as this owner knows; `None` until it knows.
+    sleeping: Option<u64>,
+    sleepers_looked_at: Instant,
+    /// The run that this process waits for: it stays awake.
+    awaited: Option<RunId>,
     inbox: mpsc::Receiver<Message>,
     to_inbox: mpsc::Sender<Message>,
     submitted: Arc<Notify>,
@@ -129,6 +151,8 @@ pub(crate) struct Owner<'a> {
     window_question: Option<AbortHandle>,
     /// Why nobody could say whether windows are open, as it was told last.
     window_trouble: Option<String>,
+    /// Whether people were told that the store is short of room.
+    is_short_of_room: bool,
 }
 
 impl<'a> Owner<'a> {
@@ -155,7 +179,12 @@ impl<'a> Owner<'a> {
             work_time,
             flown: Arc::default(),
             plans: BTreeMap::new(),
-            broken: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            claims_question: None,
+            claims_asked_last: None,
+            sleeping: None,
+            sleepers_looked_at: Instant::now(),
+            awaited: None,
             inbox,
             to_inbox,
             submitted,
@@ -172,6 +201,7 @@ impl<'a> Owner<'a> {
             windows_asked_at: Instant::now(),
             window_question: None,
             window_trouble: None,
+            is_short_of_room: false,
         }
     }
 
@@ -185,12 +215,16 @@ impl<'a> Owner<'a> {
     }
 
     async fn fly_until(&mut self, until: &Until, cancel: &CancelToken) -> Result<FlightEnd, RuntimeError> {
-        if self.is_node() {
-            let (store, flown) = (self.deps.store.clone(), self.flown.clone());
-            self.background.spawn(take_continuously(store, self.epoch, flown, self.to_inbox.clone()));
-        } else {
+        if !self.is_node() {
             self.take_over().await?;
         }
+        self.stay_awake_for(until).await?;
+        let (store, clock, flown) = (self.deps.store.clone(), self.deps.clock.clone(), self.flown.clone());
+        flown.store(self.flights.len(), Ordering::Relaxed);
+        self.background.spawn(take_continuously(store, clock, self.epoch, flown, self.to_inbox.clone()));
+        self.background.spawn(count_sleepers(self.deps.store.clone(), self.to_inbox.clone()));
+        self.background.spawn(look_for_room(self.deps.store.clone(), self.to_inbox.clone()));
+        self.background.spawn(archive_continuously(self.deps.clone()));
         self.renew_work_time();
         let lease = self.lease;
         let mut lost = lease.lost();
@@ -216,7 +250,7 @@ impl<'a> Owner<'a> {
                 Some(ended) = self.attempts.join_next_with_id(), if !self.attempts.is_empty() => self.attempt_ended(ended),
                 Some(message) = self.inbox.recv() => self.take_message(message).await?,
                 () = clock.sleep_until(next_wake.unwrap_or(Timestamp::EPOCH)), if next_wake.is_some() => self.wake_due(),
-                _ = ticks.tick() => self.tick(),
+                _ = ticks.tick() => self.tick().await?,
                 () = &mut lost => return Err(RuntimeError::LeaseOver { mine: self.epoch }),
                 () = cancel.cancelled() => {
                     self.leave().await?;
@@ -242,7 +276,7 @@ impl<'a> Owner<'a> {
             return false;
         }
         match until {
-            Until::NoLiveRuns => self.flights.is_empty(),
+            Until::NoLiveRuns => self.flights.is_empty() && self.sleeping == Some(0),
             Until::Cancelled => false,
             Until::RunEnds(run) | Until::RunRests(run) => match self.flights.get(run) {
                 None => true,
@@ -266,8 +300,9 @@ impl<'a> Owner<'a> {
     fn decide_touched(&mut self) {
         let now = self.deps.clock.now();
         for run in self.flights.take_touched() {
+            let is_short = self.deps.store.is_short_of_room();
             let Some(flight) = self.flights.touch(&run) else { continue };
-            let decided = flight.decide(now);
+            let decided = if is_short { flight.decide_without_beginning(now) } else { flight.decide(now) };
             self.flights.untouch(&run);
             if let Some(commit) = decided {
                 self.start_commit(&run, commit);
@@ -309,6 +344,10 @@ impl<'a> Owner<'a> {
                 self.accepted_before(run, then);
                 return Ok(());
             }
+            Err(error @ StoreError::Archived { .. }) => {
+                self.came_too_late(run, then, &error);
+                return Ok(());
+            }
             Err(error) => return Err(error.into()),
         }
         self.deps.observer.committed(&flight.plan, &flight.state, &events);
@@ -326,11 +365,29 @@ impl<'a> Owner<'a> {
     fn accepted_before(&mut self, run: &RunId, then: Vec<Then>) {
         self.flights.remove(run);
         // It was taken for a start. Should it be live after all, whoever flies it next is told of it again.
-        let (store, epoch, taken) = (self.deps.store.clone(), self.epoch, vec![run.clone()]);
-        self.background.spawn(async move { store.release_runs(epoch, taken).await.unwrap_or_default() });
+        self.let_go(run);
         for then in then {
             if let Then::Answer(number, _) = then {
                 self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
+            }
+        }
+    }
+
+    /// Sets a run free that was taken for nothing.
+    fn let_go(&mut self, run: &RunId) {
+        let (store, epoch, taken) = (self.deps.store.clone(), self.epoch, vec![run.clone()]);
+        self.background.spawn(async move { store.release_runs(epoch, taken).await.unwrap_or_default() });
+    }
+
+    /// The run was asked for something after it was archived, or while that happened: nothing of it is in the journal, and nothing was touched.
+    fn came_too_late(&mut self, run: &RunId, then: Vec<Then>, error: &StoreError) {
+        let waiting = self.flights.remove(run).into_iter().flat_map(Flight::forsaken);
+        self.let_go(run);
+        for then in then.into_iter().chain(waiting) {
+            match then {
+                Then::Answer(number, _) | Then::AnswerRequest(number, _) => self.answer(number, refused(format!("GP0508: {error}"))),
+                // Its attempt does not begin: whoever waits to be told hears that nobody will.
+                Then::Nothing | Then::Begin(_) | Then::Refuse(_) => {}
             }
         }
     }
@@ -391,14 +448,14 @@ impl<'a> Owner<'a> {
             }
             Message::Window(run, answer) => self.take_window(&run, answer),
             Message::Submissions(found) => {
-                for (number, submission) in found {
-                    if self.in_hand.insert(number) {
-                        self.take_submission(number, submission).await?;
-                    }
-                }
+                self.take_submissions(found).await?;
                 self.has_read_submissions = true;
             }
             Message::Taken(taken) => self.fly_free_run(taken).await?,
+            Message::Claimed(run, taking) => self.claimed(&run, taking)?,
+            Message::Admission(run, step, admission) => self.take_admission(&run, step, admission),
+            Message::Sleeping(count) => self.sleeping = Some(count),
+            Message::Room { is_short } => self.take_room(is_short),
         }
         Ok(())
     }
@@ -410,11 +467,13 @@ impl<'a> Owner<'a> {
         match effect {
             Effect::Attempt { attempt, call, validations, deadline, key: _ } => {
                 let since = self.deps.clock.now();
-                self.start_attempt(AttemptJob { run: run.clone(), plan, attempt, call, validations, deadline, adopt: None }, since);
+                let fences = flight.state.fences();
+                self.start_attempt(AttemptJob { run: run.clone(), plan, attempt, call, validations, deadline, fences, adopt: None }, since);
             }
             Effect::Watch { step, round, spec, resume, opened_at: _ } => {
                 self.start_watch(WatchedGate { run: run.clone(), plan, step, round, spec }, resume.as_ref());
             }
+            Effect::Admit { step, throttle } => self.ask_admission(run, step, throttle),
             Effect::StopWatching { step } => {
                 if let Some(watch) = self.watches.remove(&(run.clone(), step)) {
                     watch.abort();
@@ -474,11 +533,13 @@ impl<'a> Owner<'a> {
         self.flights.wake_due(self.deps.clock.now());
     }
 
-    fn tick(&mut self) {
+    async fn tick(&mut self) -> Result<(), RuntimeError> {
         self.renew_work_time();
         self.flown.store(self.flights.len(), Ordering::Relaxed);
         self.ask_windows_when_due();
         self.wake_due();
+        self.ask_for_claims();
+        self.put_to_sleep().await
     }
 
     fn hand_over_cards(&mut self) {
@@ -496,20 +557,11 @@ impl<'a> Owner<'a> {
         self.cards.hand_over_last(flight.plan, flight.state, self.deps.clock.now());
     }
 
-    fn keep_broken(&mut self, run: &RunId, targets: Vec<TargetName>, reason: &str) {
+    fn keep_broken(&mut self, run: &RunId, reason: &str) {
         let line = format!("GP0422: run {run} is stopped, because its journal cannot be followed: {reason}");
         self.deps.observer.trouble(&line);
         self.deps.notifier.page(run, &line);
-        self.broken.insert(run.clone(), BrokenRun { targets });
-    }
-
-    /// Who holds one of these targets: the run and the target.
-    fn holder_of(&self, targets: &BTreeSet<TargetName>) -> Option<(RunId, TargetName)> {
-        let live = self.flights.iter().find_map(|(run, flight)| flight.held_target(targets).map(|target| (run.clone(), target)));
-        live.or_else(|| {
-            let held = |broken: &BrokenRun| broken.targets.iter().find(|target| targets.contains(*target)).cloned();
-            self.broken.iter().find_map(|(run, broken)| held(broken).map(|target| (run.clone(), target)))
-        })
+        self.broken.insert(run.clone());
     }
 
     /// Waits, within a limit, for what only this process can account for. Nothing new is decided but the ends of attempts.

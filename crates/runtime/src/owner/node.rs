@@ -25,7 +25,7 @@ use crate::limits::{
 use crate::runtime::{RuntimeError, load_run};
 use futures_util::{StreamExt, stream};
 use glidepath_model::{Plan, Recorded, RunId};
-use glidepath_ports::{Store, StoreError};
+use glidepath_ports::{Clock, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -39,10 +39,16 @@ pub(crate) struct TakenRun {
 }
 
 /// Takes free runs and brings them to the loop, until the loop is gone. `flown` is how many the loop has.
-pub(super) async fn take_continuously(store: Arc<dyn Store>, epoch: u64, flown: Arc<AtomicUsize>, loop_inbox: mpsc::Sender<Message>) {
+pub(super) async fn take_continuously(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    epoch: u64,
+    flown: Arc<AtomicUsize>,
+    loop_inbox: mpsc::Sender<Message>,
+) {
     loop {
         let room = RUNS_WITH_WORK_MAX.saturating_sub(flown.load(Ordering::Relaxed));
-        let taken = if room > 0 { store.take_runs(epoch, room).await.unwrap_or_default() } else { Vec::new() };
+        let taken = if room > 0 { store.take_runs(epoch, clock.now(), room).await.unwrap_or_default() } else { Vec::new() };
         let found_some = !taken.is_empty();
         let mut loads = stream::iter(taken).map(|run| load_patiently(store.clone(), run)).buffered(LOADS_AT_ONCE_MAX);
         while let Some(taken) = loads.next().await {
@@ -187,7 +193,13 @@ impl Owner<'_> {
                 let (store, epoch) = (self.deps.store.clone(), self.epoch);
                 self.background.spawn(async move { store.release_runs(epoch, vec![taken.run]).await.unwrap_or_default() });
             }
-            Message::Looked(..) | Message::Window(..) | Message::Submissions(_) => {}
+            Message::Looked(..)
+            | Message::Window(..)
+            | Message::Submissions(_)
+            | Message::Claimed(..)
+            | Message::Admission(..)
+            | Message::Sleeping(_)
+            | Message::Room { .. } => {}
         }
     }
 
@@ -215,19 +227,15 @@ impl Owner<'_> {
         let (plan, events) = match loaded {
             Ok(loaded) => loaded,
             Err(error @ (RuntimeError::Fenced { .. } | RuntimeError::LeaseOver { .. })) => return Err(error),
-            Err(error) => return self.keep_unreadable(&run, &error.to_string()).await,
+            Err(error) => {
+                self.keep_broken(&run, &error.to_string());
+                return Ok(());
+            }
         };
         match super::Flight::new(plan, run.clone(), &events) {
             Ok(flight) => self.fly_loaded(run, flight).await,
-            Err(error) => return self.keep_unreadable(&run, &error.to_string()).await,
+            Err(error) => self.keep_broken(&run, &error.to_string()),
         }
-        Ok(())
-    }
-
-    async fn keep_unreadable(&mut self, run: &RunId, reason: &str) -> Result<(), RuntimeError> {
-        let with_work = self.deps.store.runs(true, usize::MAX).await.unwrap_or_default();
-        let targets = with_work.into_iter().find(|summary| summary.run == *run).map(|summary| summary.targets).unwrap_or_default();
-        self.keep_broken(run, targets, reason);
         Ok(())
     }
 }

@@ -1,30 +1,40 @@
 //! Taking over live runs, and taking submissions.
 
 use super::flight::{Flight, Then};
+use super::room::is_paused_for_room;
 use super::submissions::describe;
 use super::{Owner, refused};
 use crate::calls::{AttemptJob, not_begun};
-use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX, RUNS_WITH_WORK_MAX, START_REQUEST_AGE_MAX};
+use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX, REQUEST_BYTES_MAX, RUNS_WITH_WORK_MAX, SLEEPING_RUNS_MAX, START_REQUEST_AGE_MAX};
 use crate::runtime::{RuntimeError, load_events};
-use glidepath_engine::{Effect, Input, OpenAttempt, WindowNow, recovery};
+use futures_util::future::join_all;
+use glidepath_engine::{Claiming, Effect, Input, OpenAttempt, WindowNow, recovery};
 use glidepath_model::event::Outcome;
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{Plan, PlanId, RunId, TargetName, Timestamp};
+use glidepath_model::{Plan, PlanId, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, Submission, Taking};
-use std::collections::BTreeSet;
+use glidepath_ports::store::{Answer, ClaimOrder, Submission, Taking};
 use std::sync::{Arc, Weak};
+
+/// A start that may be taken as far as this owner can say.
+struct Start {
+    number: u64,
+    plan: Arc<Plan>,
+    run: RunId,
+    who: Who,
+    at: Timestamp,
+    order: ClaimOrder,
+}
 
 impl Owner<'_> {
     /// Loads every run with work and accounts for what the last owner left open.
     pub(super) async fn take_over(&mut self) -> Result<(), RuntimeError> {
-        let taken = BTreeSet::from_iter(self.deps.store.take_runs(self.epoch, RUNS_WITH_WORK_MAX).await?);
-        let with_work = self.deps.store.runs(true, usize::MAX).await?;
-        for summary in with_work.into_iter().filter(|summary| taken.contains(&summary.run)) {
-            match self.load(&summary.run).await {
-                Ok(flight) => self.fly_loaded(summary.run.clone(), flight).await,
+        let taken = self.deps.store.take_runs(self.epoch, self.deps.clock.now(), RUNS_WITH_WORK_MAX).await?;
+        for run in taken {
+            match self.load(&run).await {
+                Ok(flight) => self.fly_loaded(run, flight).await,
                 Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
-                    self.keep_broken(&summary.run, summary.targets, &reason);
+                    self.keep_broken(&run, &reason);
                 }
                 Err(error) => return Err(error),
             }
@@ -43,7 +53,7 @@ impl Owner<'_> {
         self.account_for(&run, window);
     }
 
-    async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
+    pub(super) async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
         let (plan, events) = load_events(self.deps.store.as_ref(), run).await?;
         let plan = self.plan(&plan).await?;
         Flight::new(plan, run.clone(), &events).map_err(|error| RuntimeError::engine(run, &error))
@@ -53,13 +63,24 @@ impl Owner<'_> {
     fn account_for(&mut self, run: &RunId, window: Option<WindowNow>) {
         let Some(flight) = self.flights.touch(run) else { return };
         let found = recovery(&flight.plan.body, &flight.state);
-        let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone(), window };
-        flight.push(took, Then::Nothing);
+        // A run that slept comes back to the owner that put it to sleep.
+        let is_back = flight.state.owner.as_ref().is_some_and(|owner| owner.epoch == self.epoch);
+        match (is_back, window) {
+            (true, Some(window)) => flight.push(Input::Window(window), Then::Nothing),
+            (true, None) => flight.push(Input::Wake, Then::Nothing),
+            (false, window) => {
+                let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone(), window };
+                flight.push(took, Then::Nothing);
+            }
+        }
+        if self.flights.get(run).is_some_and(is_paused_for_room) {
+            self.go_on_if_there_is_room(run);
+        }
         self.cards.changed(run);
         for open in found.open {
             self.account_for_attempt(run, open);
         }
-        for effect in found.watches.into_iter().chain(found.pages) {
+        for effect in found.watches.into_iter().chain(found.admissions).chain(found.pages) {
             self.dispatch(run, effect);
         }
         if let Some(request) = crate::guard::safety_request(&self.deps.state_dir, run, self.deps.clock.now())
@@ -87,6 +108,7 @@ impl Owner<'_> {
                     call,
                     validations,
                     deadline: deadline.max(now.plus(ADOPTION_MIN)),
+                    fences: flight.state.fences(),
                     adopt: Some(process),
                 };
                 self.start_attempt(job, since);
@@ -107,13 +129,46 @@ impl Owner<'_> {
         }
     }
 
-    /// Takes one submission; it is answered once the consequence is journaled.
-    pub(super) async fn take_submission(&mut self, number: u64, submission: Submission) -> Result<(), RuntimeError> {
-        let what = describe(&submission);
-        let taken = match submission {
-            Submission::Start { plan, run, who, at } => self.take_start(number, &plan, run, who, at).await,
-            Submission::Ask(request) => self.take_request(number, request).await,
-        };
+    /// Takes submissions in their order; each is answered once the consequence is journaled. Starts that follow each other are taken together,
+    /// so that the store can do them in one go.
+    pub(super) async fn take_submissions(&mut self, found: Vec<(u64, Submission)>) -> Result<(), RuntimeError> {
+        let mut starts = Vec::new();
+        for (number, submission) in found {
+            if !self.in_hand.insert(number) {
+                continue;
+            }
+            let what = describe(&submission);
+            let taken = match submission {
+                Submission::Start { plan, run, who, at, waits } => {
+                    let checked = self.check_start(number, &plan, run, (who, at), waits, starts.len()).await;
+                    checked.map(|start| starts.extend(start))
+                }
+                Submission::Ask(request) => {
+                    self.take_starts(std::mem::take(&mut starts)).await?;
+                    self.take_request(number, request).await
+                }
+            };
+            self.answer_trouble(number, &what, taken)?;
+        }
+        self.take_starts(starts).await
+    }
+
+    async fn take_starts(&mut self, starts: Vec<Start>) -> Result<(), RuntimeError> {
+        let (store, epoch) = (self.deps.store.clone(), self.epoch);
+        let takings = join_all(starts.iter().map(|start| store.take_run(epoch, &start.run, &start.order))).await;
+        for (start, taking) in starts.into_iter().zip(takings) {
+            let (number, what) = (start.number, format!("start of {} by {}", start.run, start.who));
+            let begun = match taking {
+                Ok(taking) => self.begin_run(start, taking).await,
+                Err(error) => Err(error.into()),
+            };
+            self.answer_trouble(number, &what, begun)?;
+        }
+        Ok(())
+    }
+
+    /// Tells whoever asked that it cannot be done; an owner that may not act any more tells nobody.
+    fn answer_trouble(&mut self, number: u64, what: &str, taken: Result<(), RuntimeError>) -> Result<(), RuntimeError> {
         match taken {
             Ok(()) => Ok(()),
             Err(error @ (RuntimeError::Fenced { .. } | RuntimeError::LeaseOver { .. })) => Err(error),
@@ -129,11 +184,20 @@ impl Owner<'_> {
         }
     }
 
-    async fn take_start(&mut self, number: u64, plan: &PlanId, run: RunId, who: Who, at: Timestamp) -> Result<(), RuntimeError> {
+    /// Whether a start may be taken, beside `others` that are; it is answered when not.
+    async fn check_start(
+        &mut self,
+        number: u64,
+        plan: &PlanId,
+        run: RunId,
+        (who, at): (Who, Timestamp),
+        waits: bool,
+        others: usize,
+    ) -> Result<Option<Start>, RuntimeError> {
         // A start that was journaled by an owner that died before it answered.
         if self.flights.contains(&run) {
             self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
-            return Ok(());
+            return Ok(None);
         }
         let plan = self.plan(plan).await?;
         if let Some(late) = too_late(&plan, at, self.deps.clock.now()) {
@@ -143,23 +207,42 @@ impl Owner<'_> {
                 false => Answer { granted: true, line: format!("{run} was accepted.") },
             };
             self.answer(number, answer);
-            return Ok(());
+            return Ok(None);
         }
-        let targets: BTreeSet<TargetName> = plan.body.assignments.iter().map(|assignment| assignment.target.clone()).collect();
-        if let Some((holder, target)) = self.holder_of(&targets) {
-            self.answer(number, refused(self.held_by(&holder, &target)));
-            return Ok(());
+        if self.deps.store.is_short_of_room() {
+            self.short_of_room();
+            self.answer(
+                number,
+                refused("GP0433: the disk that holds the journal is full; make room (`df -h .glidepath`), then start it again"),
+            );
+            return Ok(None);
         }
         let live = || self.flights.iter().filter(|(_, flight)| flight.state.status().is_live()).count();
-        if self.flights.len() >= LIVE_RUNS_MAX && live() >= LIVE_RUNS_MAX {
+        if self.flights.len() + others >= LIVE_RUNS_MAX && live() + others >= LIVE_RUNS_MAX {
             self.answer(number, refused(format!("GP0431: {LIVE_RUNS_MAX} runs are live already; wait until one has ended")));
+            return Ok(None);
+        }
+        if self.sleeping.is_some_and(|count| count >= SLEEPING_RUNS_MAX) {
+            self.answer(number, refused(format!("GP0431: {SLEEPING_RUNS_MAX} runs wait already; wait until one has ended")));
+            return Ok(None);
+        }
+        let order = ClaimOrder { claims: plan.body.all_claims(), waits };
+        Ok(Some(Start { number, plan, run, who, at, order }))
+    }
+
+    /// Begins a run that was asked for.
+    async fn begin_run(&mut self, start: Start, taking: Taking) -> Result<(), RuntimeError> {
+        let Start { number, plan, run, who, at, order: _ } = start;
+        // The same run was asked for twice.
+        if self.flights.contains(&run) {
+            self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
             return Ok(());
         }
-        let targets: Vec<TargetName> = targets.into_iter().collect();
-        match self.deps.store.take_run(self.epoch, &run, &targets).await? {
-            Taking::Taken => {}
-            Taking::Held { by, target } => {
-                self.answer(number, refused(self.held_by(&by, &target)));
+        let claims = match taking {
+            Taking::Taken { fences } => Claiming::Granted(fences),
+            Taking::Queued(wait) => Claiming::Queued(wait),
+            Taking::Held(wait) => {
+                self.answer(number, refused(self.held_by(&wait)));
                 return Ok(());
             }
             // A node that died had journaled it before it answered, and another one flies it.
@@ -167,15 +250,19 @@ impl Owner<'_> {
                 self.answer(number, Answer { granted: true, line: format!("{run} was accepted.") });
                 return Ok(());
             }
-        }
+        };
+        let waits_for = match &claims {
+            Claiming::Queued(wait) => format!("; it {wait}"),
+            Claiming::Granted(_) => String::new(),
+        };
         let mut flight = Flight::new(plan, run.clone(), &[]).map_err(|error| RuntimeError::engine(&run, &error))?;
-        flight.push(Input::Start { plan: flight.plan.id.clone(), who, seed: flight.plan.body.seed }, Then::Nothing);
+        flight.push(Input::Start { plan: flight.plan.id.clone(), who, seed: flight.plan.body.seed, claims }, Then::Nothing);
         // A window that was closed when the start was left was passed by whoever left it.
         if let Some(closed @ WindowNow::Closed(_)) = self.window_at(&flight.plan.clone(), at).await {
             flight.push(Input::Window(closed), Then::Nothing);
         }
         let took = Input::Took { epoch: self.epoch, who: self.deps.who.clone(), process: self.process.clone(), window: None };
-        let answer = Answer { granted: true, line: format!("{run} flies \"{}\".", flight.plan.body.change.title) };
+        let answer = Answer { granted: true, line: format!("{run} flies \"{}\"{waits_for}.", flight.plan.body.change.title) };
         flight.push(took, Then::Answer(number, answer));
         self.flights.insert(run, flight);
         Ok(())
@@ -193,33 +280,46 @@ impl Owner<'_> {
     }
 
     async fn take_request(&mut self, number: u64, request: Request) -> Result<(), RuntimeError> {
+        let bytes = serde_json::to_vec(&request).map_or(usize::MAX, |json| json.len());
+        if bytes > REQUEST_BYTES_MAX {
+            self.answer(
+                number,
+                refused(format!(
+                    "GP0434: the request has {bytes} bytes, {REQUEST_BYTES_MAX} are allowed; shorten its reason or its outputs"
+                )),
+            );
+            return Ok(());
+        }
         if !self.flights.contains(&request.run) {
-            if self.broken.contains_key(&request.run) {
+            if self.broken.contains(&request.run) {
                 self.answer(number, refused(format!("GP0422: run {} is stopped, because its journal cannot be followed", request.run)));
                 return Ok(());
             }
             let flight = self.load(&request.run).await?;
-            match self.deps.store.take_run(self.epoch, &request.run, &[]).await? {
-                Taking::Taken => self.fly_taken(&request.run, flight).await?,
+            match self.deps.store.take_run(self.epoch, &request.run, &ClaimOrder::default()).await? {
+                Taking::Taken { .. } => self.fly_taken(&request.run, flight).await?,
                 // Its owner is told of the request, too.
-                Taking::Held { .. } | Taking::OwnedByAnother | Taking::OtherSemantics => {
+                Taking::Held(_) | Taking::Queued(_) | Taking::OwnedByAnother | Taking::OtherSemantics => {
                     self.in_hand.remove(&number);
                     return Ok(());
                 }
             }
         }
         let Some(flight) = self.flights.get(&request.run) else { return Ok(()) };
-        // A landed run that goes back needs its targets again, watched or not.
+        // A landed run that goes back needs again what it claims, watched or not.
         let goes_back = !flight.state.status().is_live() && matches!(request.verb, Verb::Rollback | Verb::Abort);
-        if goes_back && self.is_node() && flight.committing.is_some() {
-            // What is on its way to the journal says that the run holds nothing, and would give its targets away again.
+        if goes_back && flight.committing.is_some() {
+            // What is on its way to the journal says that the run holds nothing, and would give its claims away again.
             self.in_hand.remove(&number);
+            self.submitted.notify_one();
             return Ok(());
         }
-        let targets = flight.targets();
-        if goes_back && let Some((holder, target)) = self.take_targets(&request.run, targets).await? {
-            self.answer(number, refused(self.held_by(&holder, &target)));
-            return Ok(());
+        if goes_back {
+            let order = ClaimOrder { claims: flight.plan.body.all_claims(), waits: false };
+            if let Taking::Held(wait) = self.deps.store.take_run(self.epoch, &request.run, &order).await? {
+                self.answer(number, refused(self.held_by(&wait)));
+                return Ok(());
+            }
         }
         let Some(flight) = self.flights.touch(&request.run) else { return Ok(()) };
         if let Some(answer) = flight.answer_given(&request).cloned() {
@@ -239,23 +339,6 @@ impl Owner<'_> {
             self.flights.insert(run.clone(), flight);
         }
         Ok(())
-    }
-
-    /// Lets a run hold the targets it changes, or says which other run holds one.
-    async fn take_targets(&mut self, run: &RunId, targets: BTreeSet<TargetName>) -> Result<Option<(RunId, TargetName)>, RuntimeError> {
-        if let Some(held) = self.holder_of(&targets) {
-            return Ok(Some(held));
-        }
-        let targets: Vec<TargetName> = targets.into_iter().collect();
-        match self.deps.store.take_run(self.epoch, run, &targets).await? {
-            Taking::Held { by, target } => Ok(Some((by, target))),
-            Taking::Taken | Taking::OwnedByAnother | Taking::OtherSemantics => Ok(None),
-        }
-    }
-
-    fn held_by(&self, holder: &RunId, target: &TargetName) -> String {
-        let title = self.flights.get(holder).map(|flight| format!(" (\"{}\")", flight.plan.body.change.title)).unwrap_or_default();
-        format!("GP0430: {target} is held by {holder}{title}; wait until it has ended, or ask it with `glidepath abort {holder}`")
     }
 }
 

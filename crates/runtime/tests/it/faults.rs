@@ -5,7 +5,8 @@ use crate::sky::{Sky, run_id};
 use glidepath_model::event::{Direction, Outcome, RunEnd};
 use glidepath_model::plan::RetryPolicy;
 use glidepath_model::projection::RunStatus;
-use glidepath_model::{Event, Millis, Step, StepId};
+use glidepath_model::request::Verb;
+use glidepath_model::{Event, Millis, Plan, Step, StepId};
 use glidepath_ports::{CancelToken, Clock, Store, StoreError};
 use glidepath_runtime::{Deps, FlightEnd, Runtime, RuntimeError, Until};
 use glidepath_testkit::{Fault, FaultyStore, Script};
@@ -148,7 +149,8 @@ async fn a_jump_of_the_wall_clock_is_journaled_and_what_was_left_to_wait_is_left
 #[tokio::test(start_paused = true)]
 async fn a_broken_journal_stops_that_run_and_no_other() {
     let (sky, broken, sound) = (Sky::new(), run_id("broken"), run_id("sound"));
-    let plan = plan_of(vec![wait("look", &[], Millis::from_mins(60))], "payments");
+    // Exposed, so that it does not sleep: who sleeps is looked at when its time comes.
+    let plan = plan_of(vec![shift("half", &[], 50), wait("look", &["half"], Millis::from_mins(60))], "payments");
     sky.submit_start(&plan, &broken).await;
     let cancel = CancelToken::new();
     let (owner, until, told) = (sky.runtime(), Until::RunEnds(broken.clone()), cancel.clone());
@@ -166,6 +168,8 @@ async fn a_broken_journal_stops_that_run_and_no_other() {
         events: vec![Event::WaitEnded { step: StepId::from("no-such-step"), passed: true }],
         summary,
         lessons: Vec::new(),
+        reports: Vec::new(),
+        dead_letters: Vec::new(),
     };
     sky.store.append(ownership.epoch, vec![bad]).await.unwrap();
     drop(ownership);
@@ -190,4 +194,60 @@ async fn safety_is_reached_while_a_cancelled_deploy_still_hangs() {
     assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::RolledBack)));
     assert!(sky.clock.now().since(began) < Millis::from_secs(5), "the hanging attempt was cancelled, not waited for");
     assert_eq!(sky.world.count(&StepId::from("half"), Direction::Safety), 1);
+}
+
+/// A plan whose second step comes after a wait, with nothing exposed meanwhile.
+fn two_steps_with_a_wait() -> Plan {
+    plan_of(vec![step("one", &[]), wait("look", &["one"], Millis::from_mins(5)), step("two", &["look"])], "payments")
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_full_disk_nothing_goes_forward_until_there_is_room_and_the_run_goes_on_by_itself() {
+    let (sky, run, late) = (Sky::new(), run_id("held"), run_id("late"));
+    let store = Arc::new(FaultyStore::new(sky.store.clone()));
+    sky.submit_start(&two_steps_with_a_wait(), &run).await;
+    let (owner, until) = (sky.runtime_on(store.clone()), Until::RunEnds(run.clone()));
+    let flying = tokio::spawn(async move { owner.own_and_fly(&until, &CancelToken::new()).await });
+    sky.until(&run, "the wait", |events| events.iter().any(|event| matches!(event, Event::WaitStarted { .. }))).await;
+    store.set_short_of_room(true);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Paused));
+    let two = StepId::from("two");
+    assert_eq!(sky.world.count(&two, Direction::Do), 0);
+    assert!(sky.pages().iter().any(|page| page.contains("GP0433")), "{:?}", sky.pages());
+    let number = sky.submit_start(&plan_of(vec![step("one", &[])], "other"), &late).await;
+    let answer = sky.runtime().answer(number, &CancelToken::new()).await.unwrap().unwrap();
+    assert!(!answer.granted && answer.line.contains("GP0433"), "{answer:?}");
+    let summary = sky.store.runs(true, 10).await.unwrap().remove(0);
+    assert!(!summary.sleeps, "a new owner is given it at once: {summary:?}");
+    store.set_short_of_room(false);
+    assert_eq!(flying.await.unwrap(), Ok(FlightEnd::Reached));
+    assert_eq!(sky.world.count(&two, Direction::Do), 1);
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_full_disk_a_run_is_aborted_and_an_exposed_one_goes_back_at_its_hold_limit() {
+    for is_asked in [true, false] {
+        let (sky, run) = (Sky::new(), run_id("back"));
+        let store = Arc::new(FaultyStore::new(sky.store.clone()));
+        let steps = vec![
+            step("one", &[]),
+            shift("half", &["one"], 50),
+            wait("look", &["half"], Millis::from_mins(5)),
+            shift("all", &["look"], 100),
+        ];
+        sky.submit_start(&plan_of(steps, "payments"), &run).await;
+        let (owner, until) = (sky.runtime_on(store.clone()), Until::RunEnds(run.clone()));
+        let flying = tokio::spawn(async move { owner.own_and_fly(&until, &CancelToken::new()).await });
+        sky.until(&run, "the wait", |events| events.iter().any(|event| matches!(event, Event::WaitStarted { .. }))).await;
+        store.set_short_of_room(true);
+        if is_asked {
+            assert!(sky.ask(&run, Verb::Abort, None).await.granted);
+        }
+        assert_eq!(flying.await.unwrap(), Ok(FlightEnd::Reached), "asked: {is_asked}");
+        assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::RolledBack)), "asked: {is_asked}");
+        assert_eq!(sky.world.count(&StepId::from("all"), Direction::Do), 0);
+        assert!(sky.world.count(&StepId::from("half"), Direction::Safety) > 0);
+    }
 }

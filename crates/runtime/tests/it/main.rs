@@ -1,6 +1,7 @@
 //! Flights on virtual time, with owners that die.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod archive;
 mod crashes;
 mod faults;
 mod gates;
@@ -9,6 +10,7 @@ mod landed;
 mod laws;
 mod nodes;
 mod plans;
+mod shaped;
 mod sky;
 mod verbs;
 mod windows;

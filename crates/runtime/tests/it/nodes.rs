@@ -127,7 +127,7 @@ async fn start(store: &dyn Store, run: &RunId) {
     let plan = plan();
     store.save_plan(&plan, b"{}").await.unwrap();
     let at: Timestamp = RealClock.now();
-    store.submit(Submission::Start { plan: plan.id, run: run.clone(), who: who(), at }).await.unwrap();
+    store.submit(Submission::Start { plan: plan.id, run: run.clone(), who: who(), at, waits: false }).await.unwrap();
 }
 
 async fn until<T>(what: &str, log: &Log, mut look: impl AsyncFnMut() -> Option<T>) -> T {

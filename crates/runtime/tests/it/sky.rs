@@ -5,7 +5,7 @@ use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::{Event, Plan, RunId, StepId};
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{Action, CancelToken, Clock, Notifier, Store};
-use glidepath_runtime::limits::STORE_PATIENCE;
+use glidepath_runtime::limits::{RETENTION_DEFAULT, STORE_PATIENCE};
 use glidepath_runtime::{Deps, FlightEnd, NoObserver, NoProgress, Runtime, RuntimeError, Until};
 use glidepath_store::MemoryStore;
 use glidepath_testkit::{NoSecrets, ScriptedAction, ScriptedAirspace, ScriptedTelemetry, TestClock, World};
@@ -75,6 +75,7 @@ impl Sky {
             state_dir: self.folder.path().to_owned(),
             card_writer: Arc::new(|plan, state, _| format!("{}: {}", plan.body.change.title, state.now_line(&plan.body))),
             who: who(),
+            retention: RETENTION_DEFAULT,
             store_patience: STORE_PATIENCE,
         }
     }
@@ -90,7 +91,10 @@ impl Sky {
     /// Keeps a plan and leaves its start.
     pub(crate) async fn submit_start(&self, plan: &Plan, run: &RunId) -> u64 {
         self.store.save_plan(plan, b"{}").await.unwrap();
-        self.store.submit(Submission::Start { plan: plan.id.clone(), run: run.clone(), who: who(), at: self.clock.now() }).await.unwrap()
+        self.store
+            .submit(Submission::Start { plan: plan.id.clone(), run: run.clone(), who: who(), at: self.clock.now(), waits: false })
+            .await
+            .unwrap()
     }
 
     /// Flies a plan as one run to its end.
@@ -112,6 +116,7 @@ impl Sky {
             who: who(),
             reason: Some("a test asks".to_owned()),
             at: self.clock.now(),
+            signal: None,
         })
     }
 

@@ -145,7 +145,8 @@ async fn requests_about_unknown_runs_and_plans_are_answered() {
     let end =
         sky.runtime().submit_and_fly(sky.request(&nobody, Verb::Pause, None), &Until::RunEnds(nobody.clone()), &CancelToken::new()).await;
     assert!(matches!(&end, Ok(FlightEnd::Refused { line }) if line.contains("run-nobody")), "{end:?}");
-    let start = Submission::Start { plan: "0123456789ab".into(), run: nobody.clone(), who: crate::sky::who(), at: sky.clock.now() };
+    let start =
+        Submission::Start { plan: "0123456789ab".into(), run: nobody.clone(), who: crate::sky::who(), at: sky.clock.now(), waits: false };
     let end = sky.runtime().submit_and_fly(start, &Until::RunEnds(nobody), &CancelToken::new()).await;
     assert!(matches!(&end, Ok(FlightEnd::Refused { .. })), "{end:?}");
 }

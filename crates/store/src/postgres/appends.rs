@@ -1,20 +1,24 @@
 //! How appends become rows: many streams in one statement, each on its own conditions.
 //!
-//! One statement writes everything that belongs to an append (the stream with its summary, the events, what was learnt, the targets that
+//! One statement writes everything that belongs to an append (the stream with its summary, the events, what was learnt, the claims that
 //! are free now), and only for those streams that have the expected length and the right owner. What it does not write harms nothing
-//! else of the batch; why it was not written is read afterwards.
+//! else of the batch; why it was not written is read afterwards. What appends tell of throttled targets, and their dead letters, are few and
+//! have statements of their own in the same transaction.
 
 use super::numbers::{from_stored, to_stored};
 use super::sessions::{Fault, Session};
 use crate::chain::Head;
 use crate::record::{Place, StoredRow, dated, to_json};
 use glidepath_engine::{may_go_back, stored};
-use glidepath_model::projection::Lesson;
-use glidepath_model::{Event, RunId};
+use glidepath_model::projection::{AttemptReport, DeadLetter, Lesson, RunSummary};
+use glidepath_model::{Event, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::StreamAppend;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{GenericClient, Row};
+
+/// When a run that sleeps for no time is to be woken: never.
+const NEVER: i64 = i64::MAX;
 
 /// Length, head and newest time of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +49,18 @@ pub(super) struct StreamRows {
     is_live: bool,
     has_work: bool,
     started_at: i64,
+    /// When it is to be woken, while it sleeps.
+    wake_at: Option<i64>,
     summary: String,
     lessons: Vec<Lesson>,
+    /// What a circuit breaker counts of how attempts ended.
+    pub(super) reports: Vec<AttemptReport>,
+    pub(super) dead_letters: Vec<DeadLetter>,
+}
+
+/// When a run that sleeps is to be woken.
+pub(super) fn wake_at_of(summary: &RunSummary) -> Option<i64> {
+    (summary.sleeps && summary.has_work()).then(|| summary.wake_at.map_or(NEVER, Timestamp::as_micros))
 }
 
 impl StreamRows {
@@ -61,14 +75,20 @@ impl StreamRows {
             is_live: append.summary.status.is_live(),
             has_work: append.summary.has_work(),
             started_at: append.summary.started_at.as_micros(),
+            wake_at: wake_at_of(&append.summary),
             summary: to_json(&append.summary)?,
             lessons: Vec::new(),
+            reports: Vec::new(),
+            dead_letters: Vec::new(),
         })
     }
 
     fn add(&mut self, epoch: u64, append: &StreamAppend) -> Result<(), StoreError> {
         (self.is_live, self.has_work) = (append.summary.status.is_live(), append.summary.has_work());
+        self.wake_at = wake_at_of(&append.summary);
         self.summary = to_json(&append.summary)?;
+        self.reports.extend(append.reports.iter().filter(|report| report.throttle.breaker.is_some()).cloned());
+        self.dead_letters.extend(append.dead_letters.iter().cloned());
         self.lessons.extend(append.lessons.iter().cloned());
         if let Some(first) = append.events.first() {
             self.after.at_micros = dated(self.after.at_micros, append.at, may_go_back(first));
@@ -134,13 +154,13 @@ fn not_taken(run: &RunId) -> StoreError {
 
 const WRITE: &str = "
 WITH streams AS (
-    SELECT * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::integer[], $8::boolean[], $9::bigint[], $10::text[], $27::boolean[])
-        AS s (run, expected, count, head, at, semantics, has_work, started_at, summary, is_live)
+    SELECT * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bigint[], $7::integer[], $8::boolean[], $9::bigint[], $10::text[], $27::boolean[], $28::bigint[])
+        AS s (run, expected, count, head, at, semantics, has_work, started_at, summary, is_live, wake_at)
 ), written AS (
     UPDATE runs SET count = s.count, head = s.head, at = s.at, semantics = coalesce(s.semantics, runs.semantics, $26), has_work = s.has_work,
-        started_at = s.started_at, summary = s.summary
+        started_at = s.started_at, summary = s.summary, is_live = s.is_live, wake_at = s.wake_at
     FROM streams s
-    WHERE runs.run = s.run AND runs.count = s.expected AND runs.owner_epoch = $1
+    WHERE runs.run = s.run AND runs.count = s.expected AND runs.owner_epoch = $1 AND NOT runs.archived
         AND EXISTS (SELECT FROM nodes WHERE epoch = $1 AND ended_at IS NULL)
     RETURNING runs.run, s.is_live
 ), new_events AS (
@@ -148,7 +168,7 @@ WITH streams AS (
     SELECT e.run, e.seq, $1, e.at, e.kind, e.version, e.payload, e.head
     FROM unnest($11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::integer[], $16::text[], $17::bytea[])
         AS e (run, seq, at, kind, version, payload, head) JOIN written USING (run)
-), freed_targets AS (
+), freed_claims AS (
     DELETE FROM claims USING written WHERE claims.run = written.run AND NOT written.is_live
 ), new_durations AS (
     INSERT INTO durations (key, took_ms)
@@ -253,6 +273,7 @@ pub(super) async fn write<C: GenericClient>(
                 &lessons.ended_at,
                 &own_semantics,
                 &of(streams, |s| s.is_live),
+                &of(streams, |s| s.wake_at),
             ],
         )
         .await?;
@@ -272,7 +293,7 @@ pub(super) async fn chains(
 ) -> Result<(BTreeMap<RunId, Chain>, BTreeMap<RunId, StoreError>), Fault> {
     let statement = session
         .statement(
-            "SELECT run, count, head, at, owner_epoch, EXISTS (SELECT FROM nodes WHERE epoch = $2 AND ended_at IS NULL)
+            "SELECT run, count, head, at, owner_epoch, EXISTS (SELECT FROM nodes WHERE epoch = $2 AND ended_at IS NULL), archived
              FROM runs WHERE run = ANY ($1)",
         )
         .await?;
@@ -287,6 +308,8 @@ pub(super) async fn chains(
             refusals.insert(run, StoreError::Fenced { mine: epoch, present });
         } else if !lives {
             refusals.insert(run, StoreError::LeaseOver { mine: epoch });
+        } else if row.try_get(6)? {
+            refusals.insert(run.clone(), StoreError::Archived { run });
         } else {
             chains.insert(run.clone(), Chain::read(&row, 1, run.as_str())?);
         }

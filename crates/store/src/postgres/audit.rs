@@ -3,7 +3,9 @@
 //! The events of all streams are read in order, and every digest is computed anew. Compared with it are the digests kept with the events,
 //! the length and head kept with each stream, and the lines that this node mirrored of the streams it wrote. Nothing ties the streams to
 //! each other: a stream that was taken out with its row is missed only by the mirror of a node that wrote it.
+//! The events of an archived run are taken from its archive, whose bytes must have the digest that is kept with them.
 
+use super::archives;
 use super::heads_log::Line;
 use super::numbers::from_stored;
 use super::reads::stored_row;
@@ -12,9 +14,9 @@ use crate::chain::Head;
 use crate::findings::Findings;
 use crate::record::StoredRow;
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use glidepath_model::Digest;
+use glidepath_model::{Digest, RunId};
 use glidepath_ports::store::Audit;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Transaction};
@@ -24,14 +26,21 @@ pub(super) async fn audit(session: &mut Session, mirror: (Vec<Line>, Vec<String>
     let snapshot = session.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
     // A long journal takes as long as it takes; the caller sets the limit.
     snapshot.batch_execute("SET LOCAL statement_timeout = 0").await?;
+    let audit = audit_within(&snapshot, mirror).await?;
+    snapshot.rollback().await?;
+    Ok(audit)
+}
+
+/// Checks everything that a transaction of the caller sees.
+pub(super) async fn audit_within(snapshot: &Transaction<'_>, mirror: (Vec<Line>, Vec<String>)) -> Result<Audit, Fault> {
     let (lines, findings) = mirror;
     let mut walk = Walk::new(lines);
     findings.into_iter().for_each(|finding| walk.findings.add(finding));
-    walk.events(&snapshot).await?;
-    walk.stream_heads(&snapshot).await?;
-    walk.digests(&snapshot, "plan", "SELECT id, body FROM plans").await?;
-    walk.digests(&snapshot, "blob", "SELECT digest, bytes FROM blobs").await?;
-    snapshot.rollback().await?;
+    walk.events(snapshot).await?;
+    walk.archives(snapshot).await?;
+    walk.stream_heads(snapshot).await?;
+    walk.digests(snapshot, "plan", "SELECT id, body FROM plans").await?;
+    walk.digests(snapshot, "blob", "SELECT digest, bytes FROM blobs").await?;
     Ok(Audit { streams: walk.streams.len() as u64, events: walk.events, findings: walk.findings.told() })
 }
 
@@ -67,6 +76,41 @@ impl Walk {
             self.event(run, Head::from_bytes(kept), &stored_row(&row, 2)?);
         }
         Ok(())
+    }
+
+    /// Opens every archive. One that is missing or was changed is told once, and its stream counts as it is listed.
+    async fn archives(&mut self, snapshot: &Transaction<'_>) -> Result<(), Fault> {
+        let mut opened = BTreeSet::new();
+        let mut rows = pin!(snapshot.query_raw(archives::LINES, std::iter::empty::<&(dyn ToSql + Sync)>()).await?);
+        while let Some(row) = rows.try_next().await? {
+            let (line, bytes) = archives::archive_line(&row)?;
+            opened.insert(line.run.to_string());
+            if self.streams.contains_key(line.run.as_str()) {
+                self.findings.add(format!("run {} has events, though it has an archive.", line.run));
+                continue;
+            }
+            if !row.try_get::<_, bool>(5)? {
+                self.findings.add(format!("run {} has an archive, but is not marked as archived.", line.run));
+            }
+            match line.audit(Some(&bytes)) {
+                Ok(events) => events.into_iter().for_each(|(row, head)| self.event(line.run.to_string(), Some(head), &row)),
+                Err(finding) => self.archive_is_unusable(&line.run, line.count, line.head, finding),
+            }
+        }
+        for row in snapshot.query("SELECT run, count, head FROM runs WHERE archived ORDER BY run", &[]).await? {
+            let (run, count, head): (String, i64, &[u8]) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            if !opened.contains(&run) {
+                let (run, count) = (RunId::new(run), from_stored(count));
+                self.archive_is_unusable(&run, count, Head::from_bytes(head), format!("{}.", archives::missing(&run, count)));
+            }
+        }
+        Ok(())
+    }
+
+    fn archive_is_unusable(&mut self, run: &RunId, count: u64, head: Option<Head>, finding: String) {
+        self.findings.add(finding);
+        self.mirrored.remove(run.as_str());
+        self.streams.insert(run.to_string(), Reached { count, head: head.unwrap_or_default() });
     }
 
     fn event(&mut self, run: String, kept: Option<Head>, row: &StoredRow) {

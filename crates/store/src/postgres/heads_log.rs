@@ -77,7 +77,7 @@ fn add(state_dir: &Path, text: &str) -> io::Result<()> {
     written
 }
 
-fn path(state_dir: &Path) -> PathBuf {
+pub(super) fn path(state_dir: &Path) -> PathBuf {
     state_dir.join(HEADS_FILE)
 }
 

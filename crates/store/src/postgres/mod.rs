@@ -1,41 +1,58 @@
 //! The store on PostgreSQL: one database, many nodes, each the owner of the runs it took.
 //!
 //! Theory of operation. A node joins with a name, an epoch of its own and a lease by the database's time, which one task renews
-//! ([`lease`]). It takes runs that nobody owns ([`taking`]), and appends to them through one task that writes what is waiting in one
-//! statement ([`writer`], [`appends`]). Everything else goes over a few connections that are lent out ([`sessions`]). Commands that only read, or
-//! leave a submission, join nothing.
+//! ([`lease`]). It takes runs that nobody owns ([`taking`]), or one by its name with the claims that it needs ([`claims`]), and appends to them
+//! through one task that writes what is waiting in one statement ([`writer`], [`appends`]). What many callers do at the same time, such as
+//! taking, submitting and answering, goes to the server together ([`together`]). Everything goes over a few connections that are lent out
+//! ([`sessions`]), but for appends and renewals, which have their own. Commands that only read, or leave a submission, join nothing.
 //!
 //! Races, and what settles them:
 //! - Two nodes take the same run: the row is locked, the second one skips it.
 //! - A node whose lease is over appends: the append names the epoch, and the row of the run names another, or none.
 //! - A lease is renewed while another node ends it: both lock the node's row, one comes first, and the other sees it.
-//! - Two nodes start runs on the same target: a target is held by one row.
+//! - Two nodes start runs that claim the same resource: they decide under its lock, one after the other.
+//! - The answer of a node's round of taking is lost: the next round is told what that one took.
 //! - A start is given to a node that dies before it answers: it is given to another when that node's row is ended; the run has the id that the
 //!   asker chose, so that a start that was journaled is recognised.
 //! - The connection is lost in the middle of an append: nobody knows whether it was written; who appends asks again, and finds it
 //!   written or writes it.
+//! - A run is archived while a node appends to it or somebody reads it: see [`archives`].
 //! - The tables are changed by a newer program: every new connection looks, and a renewal over it calls the lease lost.
 
 mod appends;
+mod archives;
 mod audit;
+mod backup;
+mod claims;
 mod connect;
+mod copies;
 mod heads_log;
 mod learning;
 mod lease;
+mod letters;
 mod numbers;
 mod reads;
 mod schema;
 mod sessions;
+mod submissions;
 mod taking;
+mod throttles;
+mod together;
 mod writer;
 
 use crate::record::to_json;
+use claims::{Asked, TakeRuns};
 use connect::Connector;
+use glidepath_engine::{ENGINE_SEMANTICS, ENGINE_SEMANTICS_OLDEST};
 use glidepath_model::event::ProcessMark;
-use glidepath_model::projection::RunSummary;
+use glidepath_model::plan::Throttle;
+use glidepath_model::projection::{DeadLetter, RunSummary};
 use glidepath_model::request::Who;
-use glidepath_model::{Digest, Plan, Recorded, RunId, TargetName};
-use glidepath_ports::store::{Answer, Audit, Lessons, Node, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
+use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
+use glidepath_ports::store::{
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Settled, StoredPlan, StreamAppend,
+    Submission, Taking,
+};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use heads_log::HeadsLog;
 use lease::{Moment, NodeLease};
@@ -43,7 +60,10 @@ use sessions::Sessions;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use taking::Joining;
+use submissions::{GiveAnswers, Given, Left, Submit};
+use taking::{Joining, Round};
+use together::Calls;
+use tokio::sync::Mutex;
 use writer::Writer;
 
 /// The schema that holds the tables.
@@ -69,10 +89,10 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// A node of this name with a lease of 15 s, for the engine of this program.
+    /// A node of this name with a lease of 15 s, for everything that the engine of this program can fly.
     pub fn new(node: impl Into<String>) -> Self {
         let lease = Duration::from_secs(15);
-        Self { node: node.into(), lease, semantics: vec![glidepath_engine::ENGINE_SEMANTICS], state_dir: None }
+        Self { node: node.into(), lease, semantics: (ENGINE_SEMANTICS_OLDEST..=ENGINE_SEMANTICS).collect(), state_dir: None }
     }
 }
 
@@ -80,6 +100,11 @@ impl PostgresOptions {
 pub struct PostgresStore {
     sessions: Arc<Sessions>,
     writer: Writer,
+    taking: Calls<TakeRuns>,
+    submitting: Calls<Submit>,
+    answering: Calls<GiveAnswers>,
+    /// The last round of taking, locked while one is under way.
+    rounds: Mutex<Option<Round>>,
     node: String,
     lease: Duration,
     semantics: Vec<i32>,
@@ -100,8 +125,12 @@ impl PostgresStore {
         let own_semantics = semantics.iter().max().copied().unwrap_or_default();
         let writer = Writer::start(sessions.clone(), HeadsLog::start(options.state_dir.as_deref()), own_semantics);
         Ok(Self {
-            sessions,
             writer,
+            taking: Calls::start(sessions.clone(), TakeRuns { semantics: semantics.clone() }),
+            submitting: Calls::start(sessions.clone(), Submit),
+            answering: Calls::start(sessions.clone(), GiveAnswers),
+            rounds: Mutex::new(None),
+            sessions,
             // PostgreSQL keeps no zero character in a text.
             node: options.node.chars().filter(|c| *c != '\0').take(NODE_NAME_CHARS_MAX).collect(),
             lease: options.lease.max(LEASE_MIN),
@@ -113,6 +142,41 @@ impl PostgresStore {
     /// The server and the database, for people.
     pub fn place(&self) -> &str {
         self.sessions.connector().place()
+    }
+
+    /// One round of taking. Whoever goes away in the middle, or hears of an error, leaves it unheard, for the next round to make up for.
+    async fn take_round(&self, epoch: u64, now: Timestamp, runs_max: usize) -> Result<Vec<RunId>, StoreError> {
+        let mut rounds = self.rounds.lock().await;
+        let mut round = match *rounds {
+            Some(round) if round.epoch == epoch => round,
+            _ => self.sessions.call(move |session| Box::pin(Round::last(session, epoch))).await?,
+        };
+        round.number += 1;
+        *rounds = Some(round);
+        let semantics = self.semantics.clone();
+        let taken = self
+            .sessions
+            .call(move |session| Box::pin(async move { taking::take_runs(session, round, &semantics, now, runs_max).await }))
+            .await?;
+        *rounds = Some(Round { heard: round.number, ..round });
+        Ok(taken)
+    }
+
+    /// Archives runs one by one, each in a transaction of its own.
+    async fn archive_runs(&self, quiet_since: Timestamp, runs_max: usize) -> Result<Archived, StoreError> {
+        let mut archived = Archived::default();
+        let due = self.sessions.call(move |session| Box::pin(archives::candidates(session, quiet_since))).await?;
+        for run in due {
+            if archived.runs >= runs_max as u64 {
+                break;
+            }
+            let one =
+                self.sessions.call(move |session| Box::pin(async move { archives::archive(session, &run, quiet_since).await })).await?;
+            archived.runs += one.runs;
+            archived.events += one.events;
+            archived.bytes += one.bytes;
+        }
+        Ok(archived)
     }
 
     async fn join(&self, who: &Who, process: &ProcessMark) -> Result<Option<Ownership>, StoreError> {
@@ -137,16 +201,41 @@ impl Store for PostgresStore {
         Box::pin(async move { self.join(&who, &process).await })
     }
 
-    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
-        let semantics = self.semantics.clone();
-        Box::pin(self.sessions.call(move |session| Box::pin(async move { taking::take_runs(session, epoch, &semantics, runs_max).await })))
+    fn take_runs(&self, epoch: u64, now: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        Box::pin(self.take_round(epoch, now, runs_max))
     }
 
-    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
-        let (semantics, run, targets) = (self.semantics.clone(), run.clone(), targets.to_vec());
-        Box::pin(
-            self.sessions.call(move |session| Box::pin(async move { taking::take_run(session, epoch, &semantics, &run, &targets).await })),
-        )
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, order: &'a ClaimOrder) -> BoxFuture<'a, Result<Taking, StoreError>> {
+        Box::pin(self.taking.call(Asked { epoch, run: run.clone(), order: order.clone() }))
+    }
+
+    fn admit<'a>(&'a self, throttle: &'a Throttle, at: Timestamp) -> BoxFuture<'a, Result<Admission, StoreError>> {
+        let throttle = throttle.clone();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { throttles::admit(session, &throttle, at).await })))
+    }
+
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::awake_runs(session, runs_max))))
+    }
+
+    fn sleeping(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(reads::sleeping(session))))
+    }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimLine>, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(claims::claims(session))))
+    }
+
+    fn add_dead_letter(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { letters::add(session, &letter).await })))
+    }
+
+    fn dead_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<DeadLetters, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(letters::unsettled(session, letters_max))))
+    }
+
+    fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { letters::settle(session, number, &how).await })))
     }
 
     fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -164,6 +253,10 @@ impl Store for PostgresStore {
 
     fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
         Box::pin(self.sessions.call(move |session| Box::pin(reads::runs(session, only_live, runs_max))))
+    }
+
+    fn archive(&self, quiet_since: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Archived, StoreError>> {
+        Box::pin(self.archive_runs(quiet_since, runs_max))
     }
 
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -195,24 +288,26 @@ impl Store for PostgresStore {
     }
 
     fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::submit(session, &submission).await })))
+        Box::pin(async move { self.submitting.call(Left::of(&submission)?).await })
     }
 
     fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
         let semantics = self.semantics.clone();
-        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::submissions(session, epoch, &semantics, after).await })))
+        Box::pin(
+            self.sessions.call(move |session| Box::pin(async move { submissions::submissions(session, epoch, &semantics, after).await })),
+        )
     }
 
     fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(self.sessions.call(move |session| Box::pin(reads::submissions_waiting(session))))
+        Box::pin(self.sessions.call(move |session| Box::pin(submissions::submissions_waiting(session))))
     }
 
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::answer(session, number, &answer).await })))
+        Box::pin(async move { self.answering.call(Given::of(number, &answer)?).await })
     }
 
     fn answer_to(&self, number: u64) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
-        Box::pin(self.sessions.call(move |session| Box::pin(reads::answer_to(session, number))))
+        Box::pin(self.sessions.call(move |session| Box::pin(submissions::answer_to(session, number))))
     }
 
     fn lessons(&self) -> BoxFuture<'_, Result<Lessons, StoreError>> {

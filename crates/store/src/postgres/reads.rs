@@ -1,25 +1,20 @@
-//! Plans, bytes, journals and submissions: how values become rows, and rows become answers.
+//! Plans, bytes, journals and lessons: how values become rows, and rows become answers.
 
+use super::archives;
 use super::numbers::{from_stored, limit, to_stored};
 use super::sessions::{Fault, Session};
 use crate::learning::{DURATIONS_PER_KEY_MAX, duration_fact};
-use crate::record::{
-    Place, StoredRow, answer_from_json, answer_to_json, check_plan_prefix, from_json, no_such_plan, submission_from_json,
-    submission_to_json, to_json,
-};
+use crate::record::{Place, StoredRow, check_plan_prefix, from_json, no_such_plan, to_json};
 use glidepath_engine::stored::StoredEvent;
 use glidepath_model::facts::{DurationFact, History};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, Lessons, PlanLine, StoredPlan, Submission};
+use glidepath_ports::store::{Lessons, PlanLine, StoredPlan};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use tokio_postgres::{Error, Row};
-
-/// Starts that one look gives to a node.
-pub(super) const STARTS_MAX: usize = 64;
 
 /// Reads a stored type; `what` names it for people.
 pub(super) fn json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
@@ -47,6 +42,11 @@ pub(super) async fn run(session: &mut Session, run: &RunId, after: u64, events_m
         .statement("SELECT seq, epoch, at, kind, version, payload FROM events WHERE run = $1 AND seq > $2 ORDER BY seq LIMIT $3")
         .await?;
     let rows = session.client.query(&look, &[&run.as_str(), &to_stored(after), &limit(events_max)]).await?;
+    if rows.is_empty() {
+        // There are none, or they are in its archive by now.
+        let archived = archives::rows(session, run, after, events_max).await?;
+        return archived.into_iter().map(|row| Ok(row.decode(run)?)).collect();
+    }
     rows.iter().map(|row| Ok(stored_row(row, 0)?.decode(run)?)).collect()
 }
 
@@ -59,6 +59,31 @@ pub(super) async fn runs(session: &mut Session, only_live: bool, runs_max: usize
     let look = session.statement(look).await?;
     let rows = session.client.query(&look, &[&limit(runs_max)]).await?;
     rows.iter().map(|row| Ok(json("the summary of a run", row.try_get(0)?)?)).collect()
+}
+
+/// Those with work that do not sleep. Free ones lie in an index without the sleepers, and owners keep few that sleep.
+pub(super) async fn awake_runs(session: &mut Session, runs_max: usize) -> Result<Vec<RunSummary>, Fault> {
+    let look = session
+        .statement(
+            "SELECT summary FROM (
+                 SELECT started_at, run, summary FROM runs WHERE has_work AND owner_epoch IS NULL AND wake_at IS NULL
+                 UNION ALL
+                 SELECT started_at, run, summary FROM runs WHERE has_work AND owner_epoch IS NOT NULL AND wake_at IS NULL) AS awake
+             ORDER BY started_at DESC, run DESC LIMIT $1",
+        )
+        .await?;
+    let rows = session.client.query(&look, &[&limit(runs_max)]).await?;
+    rows.iter().map(|row| Ok(json("the summary of a run", row.try_get(0)?)?)).collect()
+}
+
+pub(super) async fn sleeping(session: &mut Session) -> Result<u64, Fault> {
+    let look = session
+        .statement(
+            "SELECT (SELECT count(*) FROM runs WHERE has_work AND owner_epoch IS NULL AND wake_at IS NOT NULL)
+                 + (SELECT count(*) FROM runs WHERE has_work AND owner_epoch IS NOT NULL AND wake_at IS NOT NULL)",
+        )
+        .await?;
+    Ok(from_stored(session.client.query_one(&look, &[]).await?.try_get(0)?))
 }
 
 /// PostgreSQL keeps no zero character in a text.
@@ -129,68 +154,6 @@ pub(super) async fn blob(session: &mut Session, digest: &Digest) -> Result<Optio
     let look = session.statement("SELECT bytes FROM blobs WHERE digest = $1").await?;
     let row = session.client.query_opt(&look, &[&digest.as_str()]).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
-}
-
-pub(super) async fn submit(session: &mut Session, submission: &Submission) -> Result<u64, Fault> {
-    let (run, plan) = match submission {
-        Submission::Start { plan, run, .. } => (run, Some(plan.as_str())),
-        Submission::Ask(request) => (&request.run, None),
-    };
-    let insert = session.statement("INSERT INTO submissions (body, run, plan) VALUES ($1, $2, $3) RETURNING number").await?;
-    let row = session.client.query_one(&insert, &[&submission_to_json(submission)?, &run.as_str(), &plan]).await?;
-    Ok(from_stored(row.try_get(0)?))
-}
-
-/// Gives starts that are nobody's to this node, and tells what is this node's to answer.
-pub(super) async fn submissions(session: &mut Session, epoch: u64, semantics: &[i32], after: u64) -> Result<Vec<(u64, Submission)>, Fault> {
-    let give = session
-        .statement(
-            "WITH free AS (
-                 SELECT number FROM submissions s WHERE answer IS NULL AND plan IS NOT NULL
-                     AND (given_to IS NULL OR NOT EXISTS (SELECT FROM nodes n WHERE n.epoch = s.given_to AND n.ended_at IS NULL))
-                     AND NOT EXISTS (SELECT FROM plans p WHERE p.id = s.plan AND NOT p.semantics = ANY ($2))
-                     AND EXISTS (SELECT FROM nodes WHERE epoch = $1 AND ended_at IS NULL AND NOT draining)
-                 ORDER BY number LIMIT $3 FOR UPDATE SKIP LOCKED
-             )
-             UPDATE submissions SET given_to = $1 FROM free WHERE submissions.number = free.number",
-        )
-        .await?;
-    let look = session
-        .statement(
-            "SELECT number, body FROM submissions s LEFT JOIN runs r ON r.run = s.run
-             WHERE answer IS NULL AND number > $2 AND (given_to = $1 OR (plan IS NULL AND (r.owner_epoch = $1
-                 OR NOT EXISTS (SELECT FROM nodes n WHERE n.epoch = r.owner_epoch AND n.ended_at IS NULL))))
-             ORDER BY number",
-        )
-        .await?;
-    session.client.execute(&give, &[&to_stored(epoch), &semantics, &limit(STARTS_MAX)]).await?;
-    let rows = session.client.query(&look, &[&to_stored(epoch), &to_stored(after)]).await?;
-    rows.iter().map(|row| Ok((from_stored(row.try_get(0)?), submission_from_json(row.try_get(1)?)?))).collect()
-}
-
-pub(super) async fn submissions_waiting(session: &mut Session) -> Result<u64, Fault> {
-    let look = session.statement("SELECT count(*) FROM submissions WHERE answer IS NULL").await?;
-    Ok(from_stored(session.client.query_one(&look, &[]).await?.try_get(0)?))
-}
-
-/// The first answer stands: who asked may have read it already.
-pub(super) async fn answer(session: &mut Session, number: u64, answer: &Answer) -> Result<(), Fault> {
-    let update = session.statement("UPDATE submissions SET answer = coalesce(answer, $2) WHERE number = $1").await?;
-    match session.client.execute(&update, &[&to_stored(number), &answer_to_json(answer)?]).await? {
-        0 => Err(no_submission(number)),
-        _ => Ok(()),
-    }
-}
-
-pub(super) async fn answer_to(session: &mut Session, number: u64) -> Result<Option<Answer>, Fault> {
-    let look = session.statement("SELECT answer FROM submissions WHERE number = $1").await?;
-    let row = session.client.query_opt(&look, &[&to_stored(number)]).await?.ok_or_else(|| no_submission(number))?;
-    let answer: Option<&str> = row.try_get(0)?;
-    Ok(answer.map(answer_from_json).transpose()?)
-}
-
-fn no_submission(number: u64) -> Fault {
-    StoreError::NotFound { what: format!("submission {number}") }.into()
 }
 
 pub(super) async fn lessons(session: &mut Session) -> Result<Lessons, Fault> {

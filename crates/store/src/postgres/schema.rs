@@ -12,14 +12,15 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 /// Version of the tables that this program makes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 3;
 /// The advisory lock under which tables are made: `glide` in ASCII.
 const LOCK: i64 = 0x67_6c69_6465;
 /// Longest time for making or changing tables; waiting for another program that does so is included.
 const MIGRATION_MAX: Duration = Duration::from_secs(60);
 
 /// The step to each version, and the oldest version of the program that may use the tables after it.
-const STEPS: [(i64, &str, i64); 1] = [(1, include_str!("schema-1.sql"), 1)];
+const STEPS: [(i64, &str, i64); 3] =
+    [(1, include_str!("schema-1.sql"), 1), (2, include_str!("schema-2.sql"), 2), (3, include_str!("schema-3.sql"), 3)];
 
 /// What is found in a database.
 enum Found {

@@ -3,7 +3,7 @@
 //! Callers queue their appends; the task takes as many as wait and writes them in one statement, which is one transaction. It knows the
 //! chains of the streams it wrote last, so that a batch is one round trip. A call that names several streams, or a stream that the batch
 //! has already, is written by itself or with the next batch; one that the statement cannot take at all is tried alone, so that it harms
-//! no other.
+//! no other. A batch that tells of throttled targets, or has dead letters, is a transaction of a few more statements.
 //!
 //! When the way to the server is lost in the middle nobody knows what was written: the chains are forgotten and read anew, and the
 //! callers repeat their appends, which then either fit or are found written.
@@ -12,7 +12,9 @@ use super::appends::{Chain, StreamRows, chains, statement, stream_rows, write};
 use super::heads_log::HeadsLog;
 use super::learning::Forgetting;
 use super::sessions::{CALL_MAX, Fault, Session, Sessions};
+use super::{letters, throttles};
 use glidepath_model::RunId;
+use glidepath_model::projection::DeadLetter;
 use glidepath_ports::StoreError;
 use glidepath_ports::store::StreamAppend;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -253,14 +255,34 @@ async fn write_ready(session: &mut Session, own_semantics: i32, batch: &[Ready])
         return Ok(BTreeSet::new());
     }
     let statement = statement(session).await?;
-    if batch.iter().all(|ready| ready.streams.len() == 1) {
+    let is_all_or_nothing = batch.iter().any(|ready| ready.streams.len() != 1);
+    let targets: BTreeSet<&str> = streams.iter().flat_map(|s| &s.reports).map(|report| report.throttle.target.as_str()).collect();
+    let has_letters = streams.iter().any(|stream| !stream.dead_letters.is_empty());
+    if !is_all_or_nothing && targets.is_empty() && !has_letters {
         return Ok(write(&session.client, &statement, epoch, own_semantics, &streams).await?);
     }
+    let (throttling, lettering) = (throttles::Statements::prepare(session).await?, letters::Statements::prepare(session).await?);
+    if !targets.is_empty() {
+        throttles::make_rows(session, &throttling, &targets).await?;
+    }
     let transaction = session.client.transaction().await?;
+    let mut locked = match targets.is_empty() {
+        true => None,
+        false => Some(throttles::Locked::wait(&transaction, &throttling, &targets).await?),
+    };
     let written = write(&transaction, &statement, epoch, own_semantics, &streams).await?;
-    if written.len() < streams.len() {
+    if is_all_or_nothing && written.len() < streams.len() {
         transaction.rollback().await?;
         return Ok(BTreeSet::new());
+    }
+    let written_streams = || streams.iter().filter(|stream| written.contains(stream.run.as_str()));
+    if let Some(locked) = &mut locked {
+        written_streams().flat_map(|stream| &stream.reports).for_each(|report| locked.report(report));
+        locked.keep(&transaction, &throttling).await?;
+    }
+    let dead_letters: Vec<&DeadLetter> = written_streams().flat_map(|stream| &stream.dead_letters).collect();
+    if !dead_letters.is_empty() {
+        letters::add_within(&transaction, &lettering, &dead_letters).await?;
     }
     transaction.commit().await?;
     Ok(written)

@@ -4,8 +4,14 @@
 //! compared: the digests kept with the events, the heads and lengths kept per stream and for the journal, and the
 //! mirror outside the database. The first two find an accident and a careless hand; the mirror also finds a
 //! database that was made consistent again after something was taken out of it.
+//!
+//! Of an archived run the tables hold only links: where in the journal each of its events lay, and the head of its stream after it. They are walked
+//! with the events, so that the journal's chain and its mirror are proven whether or not the archives are there. Then each archive is
+//! opened, its chain is computed anew from its first event on, and every head must be the one that the journal has at that place.
 
+use super::archives::{self, ArchivedLine, Archives};
 use super::heads_log::{Line, Mirror};
+use super::readers::ReadError;
 use super::reads::stored_row;
 use crate::chain::Head;
 use crate::findings::Findings;
@@ -16,9 +22,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::BTreeMap;
 
 /// Checks everything in one snapshot. A database that cannot be read to its end is a finding too.
-pub(super) fn audit(connection: &Connection, mirror: Mirror) -> Audit {
+pub(super) fn audit(connection: &Connection, mirror: Mirror, archives: &Archives) -> Audit {
     let mut walk = Walk::new(mirror);
-    if let Err(error) = walk.everything(connection) {
+    if let Err(error) = walk.everything(connection, archives) {
         walk.findings.add(format!("the database is damaged and cannot be read to its end: {error}."));
     }
     let (streams, events) = (walk.streams.len() as u64, walk.count);
@@ -36,6 +42,8 @@ struct Walk {
     findings: Findings,
     streams: BTreeMap<String, Reached>,
     count: u64,
+    /// Of these, events that lie in archives.
+    links: u64,
     next_position: u64,
     journal: Head,
     mirror_exists: bool,
@@ -50,6 +58,7 @@ impl Walk {
             findings,
             streams: BTreeMap::new(),
             count: 0,
+            links: 0,
             next_position: 1,
             journal: Head::default(),
             mirror_exists: mirror.lines.is_some(),
@@ -57,9 +66,10 @@ impl Walk {
         }
     }
 
-    fn everything(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    fn everything(&mut self, connection: &Connection, archives: &Archives) -> rusqlite::Result<()> {
         let snapshot = connection.unchecked_transaction()?;
         self.events(&snapshot)?;
+        self.archives(&snapshot, archives)?;
         self.stream_heads(&snapshot)?;
         self.journal_head(&snapshot)?;
         self.mirror_beyond_the_end();
@@ -68,14 +78,63 @@ impl Walk {
     }
 
     fn events(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut statement =
-            connection.prepare("SELECT position, run, head, seq, epoch, at, kind, version, payload FROM events ORDER BY position")?;
+        let mut statement = connection.prepare(
+            "SELECT position, run, head, seq, epoch, at, kind, version, payload FROM events
+             UNION ALL SELECT position, NULL, head, NULL, NULL, NULL, NULL, NULL, NULL FROM archived_links ORDER BY position",
+        )?;
         let mut rows = statement.query([])?;
         self.mirror_at_present();
         while let Some(row) = rows.next()? {
-            let (position, run, kept): (i64, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            self.event(position.unsigned_abs(), run, &kept, &stored_row(row, 3)?);
+            let (position, run, kept): (i64, Option<String>, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            match run {
+                Some(run) => self.event(position.unsigned_abs(), run, &kept, &stored_row(row, 3)?),
+                None => self.link(position.unsigned_abs(), &kept),
+            }
             self.mirror_at_present();
+        }
+        Ok(())
+    }
+
+    /// An event that lies in an archive: the journal's chain goes on with the head that its stream had then.
+    fn link(&mut self, position: u64, kept: &[u8]) {
+        if position != self.next_position {
+            let missing = position.abs_diff(self.next_position);
+            self.findings.add(format!("{missing} events before the archived one at place {position} are missing from the journal."));
+        }
+        self.next_position = position.saturating_add(1);
+        match Head::from_bytes(kept) {
+            Some(head) => self.journal = self.journal.after_stream(head),
+            None => self.findings.add(format!("the archived event at place {position} of the journal has no head.")),
+        }
+        self.count += 1;
+        self.links += 1;
+    }
+
+    /// Opens every archive. One that is missing or was changed is told once, and its stream counts as it is listed.
+    fn archives(&mut self, connection: &Connection, archives: &Archives) -> rusqlite::Result<()> {
+        let mut archived_events = 0_u64;
+        for archived in archives::lines(connection)? {
+            let ArchivedLine { line, positions, .. } = &archived;
+            archived_events += positions.len() as u64;
+            if self.streams.contains_key(line.run.as_str()) {
+                self.findings.add(format!("run {} has events, though it lies in the archive {}.", line.run, line.place));
+                continue;
+            }
+            let opened = match archived.bytes(connection, archives) {
+                Ok(bytes) => line.audit(bytes.as_deref()),
+                Err(ReadError::Store(error)) => Err(format!("the archive {} of run {} cannot be read: {error}.", line.place, line.run)),
+                Err(ReadError::Sqlite(error)) => return Err(error),
+            };
+            let checked = match opened {
+                Ok(rows) => links_fit(connection, &archived, &rows)?,
+                Err(finding) => Some(finding),
+            };
+            checked.into_iter().for_each(|finding| self.findings.add(finding));
+            let reached = Reached { count: line.count, head: line.head.unwrap_or_default() };
+            self.streams.insert(line.run.to_string(), reached);
+        }
+        if archived_events != self.links {
+            self.findings.add(format!("the journal names {} archived events, the archives hold {archived_events}.", self.links));
         }
         Ok(())
     }
@@ -190,4 +249,19 @@ impl Walk {
         }
         Ok(())
     }
+}
+
+/// What is wrong with the places of an archived run in the journal, if anything is.
+fn links_fit(connection: &Connection, archived: &ArchivedLine, rows: &[(StoredRow, Head)]) -> rusqlite::Result<Option<String>> {
+    let ArchivedLine { line, positions, .. } = archived;
+    let mut statement = connection.prepare_cached("SELECT head FROM archived_links WHERE position = ?1")?;
+    for ((row, head), position) in rows.iter().zip(positions) {
+        let kept: Option<Vec<u8>> = statement.query_row([position.cast_signed()], |row| row.get(0)).optional()?;
+        if kept.as_deref() != Some(head.0.as_slice()) {
+            let (seq, run, place) = (row.place.seq, &line.run, &line.place);
+            return Ok(Some(format!("event {seq} of run {run} in the archive {place} is not the one that the journal has at its place.")));
+        }
+    }
+    let (has, named) = (rows.len(), positions.len());
+    Ok((has != named).then(|| format!("the archive {} of run {} holds {has} events, the journal has {named}.", line.place, line.run)))
 }

@@ -2,32 +2,38 @@
 //!
 //! Theory of operation. A backup is a database of its own, written by `VACUUM INTO` from one snapshot while runs fly;
 //! readers never wait for the writer, nor it for them. Beside the tables it holds the mirror of the heads as it was
-//! just before the snapshot (the mirror lags, so the snapshot has all it names), and the row that makes it a backup.
+//! just before the snapshot (the mirror lags, so the snapshot has all it names), the bytes of every archive that the snapshot names (an archive is
+//! never changed or removed), and the row that makes it a backup.
 //! The file is written under another name, checked as `audit verify` checks, synced, and then renamed to its own name
 //! in one step that never replaces a file. Whoever finds a file under that name has a whole backup, whenever the
 //! program was killed; what a kill leaves ends in `.partial-` and a number, and is worth nothing.
 //!
 //! A store whose chains do not close is not backed up: its backup could not be restored.
 
+use super::archives::{self, Archives};
 use super::audit::audit;
-use super::heads_log::{self, HEADS_FILE};
-use super::open::{FILE_MODE, connect, file_error, store_error};
+use super::copies::CopyEnd;
+use super::heads_log::{self, HEADS_FILE, Line, Mirror};
+use super::open::{FILE_MODE, FOLDER_MODE, connect, file_error, store_error};
+use super::readers::ReadError;
 use super::{SqliteStore, schema};
 use glidepath_model::Timestamp;
 use glidepath_ports::StoreError;
 use rusqlite::{Connection, params};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Marks a database file as a backup, in SQLite's application id: `GPbk`.
 const BACKUP_ID: i64 = 0x4750_626b;
-/// Version of the row that makes a database a backup.
-const BACKUP_FORMAT: i64 = 1;
+/// Version of what makes a database a backup.
+const BACKUP_FORMAT: i64 = 2;
+/// The oldest that this program restores: it holds no archives.
+const BACKUP_FORMAT_OLDEST: i64 = 1;
 /// How every database of SQLite begins.
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
@@ -37,7 +43,13 @@ const BACKUP_TABLE: &str = "CREATE TABLE backup (
     format     INTEGER NOT NULL,
     made_at    INTEGER NOT NULL,
     heads      BLOB
-) STRICT";
+) STRICT;";
+
+/// Archives in a backup, by the path in the state folder.
+pub(super) const ARCHIVE_FILES_TABLE: &str = "CREATE TABLE archive_files (
+    file       TEXT PRIMARY KEY,
+    bytes      BLOB NOT NULL
+) STRICT;";
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +103,20 @@ pub enum BackupError {
         /// The folder.
         state_dir: PathBuf,
     },
+    /// The shared store holds something.
+    #[error("the store at {place} holds something already")]
+    SharedNotEmpty {
+        /// Server and database.
+        place: String,
+    },
+    /// Nodes fly the runs of the shared store.
+    #[error("the store at {place} has living nodes: {}", nodes.join(", "))]
+    NodesLive {
+        /// Server and database.
+        place: String,
+        /// Their names.
+        nodes: Vec<String>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -113,16 +139,13 @@ impl SqliteStore {
 }
 
 /// Does work that waits for the disk away from the asynchronous threads.
-pub(super) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T, BackupError> + Send + 'static) -> Result<T, BackupError> {
+pub(crate) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T, BackupError> + Send + 'static) -> Result<T, BackupError> {
     let stopped = |error| StoreError::Unavailable { place: "the disk".to_owned(), reason: format!("the work stopped ({error})") };
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }
 
 fn back_up(database: &Path, state_dir: &Path, file: &Path, made_at: Timestamp) -> Result<BackupFacts, BackupError> {
-    if file.symlink_metadata().is_ok() {
-        return Err(BackupError::Exists { file: file.to_owned() });
-    }
-    let partial = Partial::begin(file)?;
+    let partial = Partial::beside(file)?;
     let heads = read_heads(state_dir)?;
     let mirror = heads_log::read(state_dir);
     let path = partial.path.to_str().ok_or_else(|| unusable(file, "its name is not valid UTF-8"))?;
@@ -130,7 +153,8 @@ fn back_up(database: &Path, state_dir: &Path, file: &Path, made_at: Timestamp) -
     source.execute("VACUUM INTO ?1", [path]).map_err(|error| store_error(copied_from_or_to(database, &partial.path, &error), &error))?;
     let target = connect(&partial.path).map_err(|error| store_error(&partial.path, &error))?;
     mark(&target, made_at, heads.as_deref()).map_err(|error| store_error(&partial.path, &error))?;
-    let findings = audit(&target, mirror).findings;
+    embed_archives(&target, state_dir, &partial.path)?;
+    let findings = audit(&target, mirror, &Archives::Embedded).findings;
     if !findings.is_empty() {
         return Err(BackupError::Damaged { findings });
     }
@@ -138,6 +162,42 @@ fn back_up(database: &Path, state_dir: &Path, file: &Path, made_at: Timestamp) -
     drop(target);
     facts.bytes = partial.publish(file)?;
     Ok(facts)
+}
+
+/// Makes a copy of a shared store a backup, proves it, and gives it its name.
+pub(crate) fn publish_copy(partial: Partial, file: &Path, end: CopyEnd, made_at: Timestamp) -> Result<BackupFacts, BackupError> {
+    let failed = |error: rusqlite::Error| store_error(&partial.path, &error);
+    let target = connect(&partial.path).map_err(failed)?;
+    // The copy has no mirror but the head that follows from it now; whoever restores it begins with that.
+    let line = Line { count: end.count, head: end.head };
+    mark(&target, made_at, Some(format!("{} {}\n", line.count, line.head.to_hex()).as_bytes())).map_err(failed)?;
+    let findings = audit(&target, Mirror { lines: Some(vec![line]), findings: Vec::new() }, &Archives::Embedded).findings;
+    if !findings.is_empty() {
+        return Err(BackupError::Damaged { findings });
+    }
+    let mut facts = facts(&target).map_err(failed)?;
+    drop(target);
+    facts.bytes = partial.publish(file)?;
+    Ok(facts)
+}
+
+/// Copies the archives that the snapshot names. One that is missing is left to the audit, which says so.
+fn embed_archives(target: &Connection, state_dir: &Path, partial: &Path) -> Result<(), BackupError> {
+    let failed = |error: rusqlite::Error| store_error(partial, &error);
+    let files = Archives::Files(state_dir.to_owned());
+    let transaction = target.unchecked_transaction().map_err(failed)?;
+    transaction.execute_batch(ARCHIVE_FILES_TABLE).map_err(failed)?;
+    for archived in archives::lines(&transaction).map_err(failed)? {
+        let bytes = archived.bytes(&transaction, &files).map_err(|error| match error {
+            ReadError::Store(error) => error,
+            ReadError::Sqlite(error) => failed(error),
+        })?;
+        if let Some(bytes) = bytes {
+            let insert = "INSERT INTO archive_files (file, bytes) VALUES (?1, ?2)";
+            transaction.execute(insert, params![archived.file, bytes]).map_err(failed)?;
+        }
+    }
+    Ok(transaction.commit().map_err(failed)?)
 }
 
 /// The file an error of the copy is about: only the new one fills a disk.
@@ -171,7 +231,7 @@ fn mark(connection: &Connection, made_at: Timestamp, heads: Option<&[u8]>) -> ru
 
 fn facts(connection: &Connection) -> rusqlite::Result<BackupFacts> {
     connection.query_row(
-        "SELECT made_at, (SELECT count(*) FROM runs), (SELECT count(*) FROM runs WHERE live = 1), (SELECT count FROM journal) FROM backup",
+        "SELECT made_at, (SELECT count(*) FROM runs), (SELECT count(*) FROM runs WHERE has_work = 1), (SELECT count FROM journal) FROM backup",
         [],
         |row| {
             let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
@@ -187,11 +247,29 @@ fn facts(connection: &Connection) -> rusqlite::Result<BackupFacts> {
 }
 
 /// A file that is being written beside the place it is meant for; removed when it is not published.
-struct Partial {
+pub(crate) struct Partial {
     path: PathBuf,
 }
 
 impl Partial {
+    /// For a file that must not be there yet.
+    pub(crate) fn beside(file: &Path) -> Result<Self, BackupError> {
+        match file.symlink_metadata() {
+            Ok(_) => Err(BackupError::Exists { file: file.to_owned() }),
+            Err(_) => Self::begin(file),
+        }
+    }
+
+    /// For a file of this name in a folder, which is made when it is missing.
+    pub(crate) fn within(folder: &Path, name: &str) -> Result<Self, BackupError> {
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(|error| file_error(folder, &error))?;
+        Self::begin(&folder.join(name))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn begin(file: &Path) -> Result<Self, BackupError> {
         let name = file.file_name().ok_or_else(|| unusable(file, "it names no file"))?;
         let mut partial = name.to_owned();
@@ -256,19 +334,28 @@ pub(super) fn unpack(database: &Path, state_dir: &Path, file: &Path) -> Result<B
         StoreError::Corrupt { .. } => unusable(file, format!("it is damaged or cut ({error})")),
         other => other.into(),
     };
-    let connection = connect(database).map_err(unreadable)?;
+    let mut connection = connect(database).map_err(unreadable)?;
     let is_marked = pragma(&connection, "application_id").map_err(unreadable)? == BACKUP_ID;
     if !is_marked {
         return Err(unusable(file, "it is a database, but not one that `glidepath db backup` wrote"));
     }
     let format: i64 = connection.query_row("SELECT format FROM backup", [], |row| row.get(0)).map_err(unreadable)?;
     let version = schema::version(&connection).map_err(unreadable)?;
-    if format != BACKUP_FORMAT || version != schema::SCHEMA_VERSION {
+    if !(BACKUP_FORMAT_OLDEST..=BACKUP_FORMAT).contains(&format) || !(1..=schema::SCHEMA_VERSION).contains(&version) {
         return Err(unusable(file, other_version(format, version)));
     }
-    prove(&connection, state_dir, file).map_err(unreadable)??;
+    prove_pages(&connection, file).map_err(unreadable)??;
+    // The chains are followed through the tables of this program: what makes them of older ones changes no event.
+    schema::bring_up_to_date(&mut connection, state_dir)?;
+    if format < BACKUP_FORMAT {
+        connection.execute_batch(ARCHIVE_FILES_TABLE).map_err(unreadable)?;
+    }
+    prove_chains(&connection, state_dir, file).map_err(unreadable)??;
     let facts = facts(&connection).map_err(unreadable)?;
-    connection.execute_batch("DROP TABLE backup; PRAGMA application_id = 0;").map_err(|error| store_error(database, &error))?;
+    unpack_archives(&connection, state_dir, file).map_err(unreadable)??;
+    connection
+        .execute_batch("DROP TABLE backup; DROP TABLE archive_files; PRAGMA application_id = 0;")
+        .map_err(|error| store_error(database, &error))?;
     Ok(facts)
 }
 
@@ -289,12 +376,32 @@ fn begins_like_a_database(path: &Path) -> io::Result<bool> {
     Ok(beginning == SQLITE_MAGIC)
 }
 
-/// Writes the mirror beside the database, then checks pages and chains against it.
-fn prove(connection: &Connection, state_dir: &Path, file: &Path) -> rusqlite::Result<Result<(), BackupError>> {
+/// SQLite's own check.
+fn prove_pages(connection: &Connection, file: &Path) -> rusqlite::Result<Result<(), BackupError>> {
     let damage: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if damage != "ok" {
-        return Ok(Err(unusable(file, format!("it is damaged ({damage})"))));
+    Ok(if damage == "ok" { Ok(()) } else { Err(unusable(file, format!("it is damaged ({damage})"))) })
+}
+
+/// Gives the archives back their files.
+fn unpack_archives(connection: &Connection, state_dir: &Path, file: &Path) -> rusqlite::Result<Result<(), BackupError>> {
+    for archived in archives::lines(connection)? {
+        if !archives::is_path_of_archive(&archived.file) {
+            return Ok(Err(unusable(file, format!("it names an archive at {:?}, where none may lie", archived.file))));
+        }
+        let written = match archived.bytes(connection, &Archives::Embedded) {
+            Ok(bytes) => archives::put(state_dir, &archived.file, &bytes.unwrap_or_default()),
+            Err(ReadError::Sqlite(error)) => return Err(error),
+            Err(ReadError::Store(error)) => Err(error),
+        };
+        if let Err(error) = written {
+            return Ok(Err(error.into()));
+        }
     }
+    Ok(Ok(()))
+}
+
+/// Writes the mirror beside the database, then checks chains and archives against it.
+fn prove_chains(connection: &Connection, state_dir: &Path, file: &Path) -> rusqlite::Result<Result<(), BackupError>> {
     let heads: Option<Vec<u8>> = connection.query_row("SELECT heads FROM backup", [], |row| row.get(0))?;
     if let Some(heads) = heads {
         let path = state_dir.join(HEADS_FILE);
@@ -306,6 +413,6 @@ fn prove(connection: &Connection, state_dir: &Path, file: &Path) -> rusqlite::Re
             return Ok(Err(file_error(&path, &error).into()));
         }
     }
-    let findings = audit(connection, heads_log::read(state_dir)).findings;
+    let findings = audit(connection, heads_log::read(state_dir), &Archives::Embedded).findings;
     Ok(if findings.is_empty() { Ok(()) } else { Err(unusable(file, format!("its chains do not close: {}", first_of(&findings)))) })
 }

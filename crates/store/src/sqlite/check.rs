@@ -5,19 +5,23 @@
 //! run by run, while runs may fly.
 
 use super::SqliteStore;
+use super::archives::Archives;
 use super::audit::audit;
+use super::backup::{BackupError, Partial};
 use super::heads_log;
+use super::open::{connect, store_error};
 use super::readers::ReadError;
 use super::reads;
 use super::reserve::{RESERVE_BYTES, RESERVE_FILE};
-use crate::record::from_json;
-use glidepath_engine::RunState;
+use super::writes::Listing;
+use crate::record::{from_json, grants_from_json};
+use glidepath_engine::{Claims, RunState};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{PlanId, RunId};
 use glidepath_ports::StoreError;
 use rusqlite::{Connection, OptionalExtension as _};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Findings of one part that are told one by one.
@@ -37,7 +41,7 @@ const RESERVE_NEXT: &str = "make room (`df -h .glidepath`), then `rm -f .glidepa
 /// One part of a store that was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedPart {
-    /// Which: `pages`, `references`, `chains`, `summaries`, `reserve`.
+    /// Which: `pages`, `references`, `chains`, `summaries`, `reserve`; of a shared store `references`, `chains`, `summaries`, `claims`.
     pub name: &'static str,
     /// What was looked at, one sentence.
     pub seen: String,
@@ -66,9 +70,17 @@ fn check(connection: &Connection, state_dir: &Path) -> Result<Vec<CheckedPart>, 
         readable("pages", PAGES_NEXT, pages(&snapshot).map_err(ReadError::from)),
         readable("references", REFERENCES_NEXT, references(&snapshot).map_err(ReadError::from)),
         chains,
-        readable("summaries", SUMMARIES_NEXT, summaries(&snapshot)),
+        readable("summaries", SUMMARIES_NEXT, summaries(&snapshot, &Archives::Files(state_dir.to_owned()))),
         reserve(&snapshot, state_dir)?,
     ])
+}
+
+/// References and summaries of a copy of a shared store; the copy is removed.
+pub(crate) fn check_copy(partial: Partial) -> Result<(CheckedPart, CheckedPart), BackupError> {
+    let connection = connect(partial.path()).map_err(|error| store_error(partial.path(), &error))?;
+    let references = readable("references", REFERENCES_NEXT, references(&connection).map_err(ReadError::from));
+    let summaries = readable("summaries", SUMMARIES_NEXT, summaries(&connection, &Archives::Embedded));
+    Ok((references, summaries))
 }
 
 /// A part that cannot be read to its end is a finding, and no reason to leave the others out.
@@ -106,7 +118,7 @@ fn references(connection: &Connection) -> rusqlite::Result<CheckedPart> {
 }
 
 fn chains(connection: &Connection, state_dir: &Path) -> CheckedPart {
-    let found = audit(connection, heads_log::read(state_dir));
+    let found = audit(connection, heads_log::read(state_dir), &Archives::Files(state_dir.to_owned()));
     CheckedPart {
         name: "chains",
         seen: format!("{} events in {} streams were followed link by link", found.events, found.streams),
@@ -115,15 +127,26 @@ fn chains(connection: &Connection, state_dir: &Path) -> CheckedPart {
     }
 }
 
-fn summaries(connection: &Connection) -> Result<CheckedPart, ReadError> {
-    let mut folder = Folder { connection, bodies: BTreeMap::new() };
+fn summaries(connection: &Connection, archives: &Archives) -> Result<CheckedPart, ReadError> {
+    let mut folder = Folder { connection, archives, bodies: BTreeMap::new() };
     let mut findings = Vec::new();
     let mut count = 0_u64;
-    let mut statement = connection.prepare("SELECT run, started_at, live, summary FROM runs ORDER BY run")?;
+    let mut statement =
+        connection.prepare("SELECT run, started_at, has_work, sleeps, wake_at, holds, fences, summary FROM runs ORDER BY run")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let listed =
-            Listed { run: RunId::new(row.get::<_, String>(0)?), started_at: row.get(1)?, has_work: row.get(2)?, summary: row.get(3)? };
+        let listed = Listed {
+            run: RunId::new(row.get::<_, String>(0)?),
+            listing: Listing {
+                started_at: row.get(1)?,
+                has_work: row.get(2)?,
+                sleeps: row.get(3)?,
+                wake_at: row.get(4)?,
+                holds: row.get(5)?,
+            },
+            fences: row.get(6)?,
+            summary: row.get(7)?,
+        };
         count += 1;
         if findings.len() < FINDINGS_MAX
             && let Some(finding) = folder.finding_about(&listed)?
@@ -137,14 +160,15 @@ fn summaries(connection: &Connection) -> Result<CheckedPart, ReadError> {
 /// A run as the lists have it.
 struct Listed {
     run: RunId,
-    started_at: i64,
-    has_work: bool,
+    listing: Listing,
+    fences: Option<String>,
     summary: String,
 }
 
 /// Folds runs, and keeps the bodies of a few plans meanwhile.
 struct Folder<'a> {
     connection: &'a Connection,
+    archives: &'a Archives,
     bodies: BTreeMap<PlanId, PlanBody>,
 }
 
@@ -155,12 +179,12 @@ impl Folder<'_> {
             Ok(summary) => summary,
             Err(error) => return Ok(Some(format!("run {run}: {error}."))),
         };
-        let events = match reads::run(self.connection, run, 0, usize::MAX) {
+        let events = match reads::run(self.connection, self.archives, run, 0, usize::MAX) {
             Ok(events) => events,
             Err(ReadError::Store(error)) => return Ok(Some(format!("run {run}: {error}."))),
             Err(error) => return Err(error),
         };
-        if summary.started_at.as_micros() != listed.started_at || summary.has_work() != listed.has_work {
+        if Listing::of(&summary) != listed.listing {
             return Ok(Some(format!("run {run} is listed at another place than its summary says.")));
         }
         let Some(body) = self.body(&summary.plan)? else {
@@ -168,7 +192,10 @@ impl Folder<'_> {
         };
         Ok(match RunState::fold(run.clone(), body, &events) {
             Err(error) => Some(format!("run {run} cannot be followed: {error}.")),
-            Ok(state) => difference(&summary, &state.summary(body)).map(|what| format!("the summary of run {run} {what}.")),
+            Ok(state) => difference(&summary, &state.summary(body)).map(|what| format!("the summary of run {run} {what}.")).or_else(|| {
+                has_other_fences(listed, &state)
+                    .then(|| format!("run {run} is listed with other numbers of its claims than its events say."))
+            }),
         })
     }
 
@@ -186,13 +213,22 @@ impl Folder<'_> {
     }
 }
 
-/// What differs, if anything does. The line for people is left out: another version may word it otherwise.
+/// What differs, if anything does. The line for people is left out: another version may word it otherwise. A run may be kept awake that could
+/// sleep, as older versions did; not the other way round.
 fn difference(kept: &RunSummary, folded: &RunSummary) -> Option<String> {
     if kept.status != folded.status {
         return Some(format!("says {}, its events say {}", kept.status, folded.status));
     }
-    let without_words = |summary: &RunSummary| RunSummary { now: String::new(), ..summary.clone() };
-    (without_words(kept) != without_words(folded)).then(|| "is not the one that follows from its events".to_owned())
+    let sleeps = kept.sleeps && folded.sleeps;
+    let folded = RunSummary { now: kept.now.clone(), sleeps, ..folded.clone() };
+    (*kept != folded).then(|| "is not the one that follows from its events".to_owned())
+}
+
+/// Whether a run is listed with other grants than its journal has. One may have none here or there: it is older than claims.
+fn has_other_fences(listed: &Listed, state: &RunState) -> bool {
+    let Some(json) = &listed.fences else { return false };
+    let Ok(kept) = grants_from_json(json) else { return true };
+    !matches!(&state.claims, Claims::Held(fences) if fences.is_empty() || BTreeSet::from_iter(fences) == BTreeSet::from_iter(&kept.fences))
 }
 
 fn reserve(connection: &Connection, state_dir: &Path) -> rusqlite::Result<CheckedPart> {

@@ -18,12 +18,17 @@
 //!   it never leads.
 //! - Somebody deletes or replaces the state folder under a living owner: every commit and every poll first checks that
 //!   the open file is still the one at its path, so that two owners never fly beside each other on two databases.
-//! - The disk fills up: a write that must not be lost frees the reserve file and is tried once more.
+//! - An ended run is archived while it is read or asked to go back: see [`archives`].
+//! - The disk fills up: a write that must not be lost frees the reserve file and is tried once more. Until it could be made anew the store says that it
+//!   is short of room, and the owner begins nothing.
 
+mod archives;
 mod audit;
 mod backup;
 mod check;
+mod copies;
 mod heads_log;
+mod letters;
 mod open;
 mod owner;
 mod readers;
@@ -31,6 +36,7 @@ mod reads;
 mod reserve;
 mod restore;
 mod schema;
+mod throttles;
 mod writer;
 mod writes;
 
@@ -38,19 +44,30 @@ pub use backup::{BackupError, BackupFacts};
 pub use check::CheckedPart;
 pub use restore::{RestoreOrder, Restored, restore};
 
-use crate::holdings::Holdings;
+pub(crate) use backup::{Partial, on_disk, publish_copy};
+pub(crate) use check::check_copy;
+pub(crate) use copies::{BROKE_OFF, CopiedRow, CopyEnd, ROWS_WAITING_MAX, fill, send_all};
+pub(crate) use restore::stage;
+
+use crate::holdings::{Appended, Holdings};
+use archives::{ArchiveRow, Archives};
 use glidepath_model::event::ProcessMark;
-use glidepath_model::projection::RunSummary;
+use glidepath_model::plan::Throttle;
+use glidepath_model::projection::{DeadLetter, RunSummary};
 use glidepath_model::request::Who;
-use glidepath_model::{Digest, Plan, Recorded, RunId, TargetName};
-use glidepath_ports::store::{Answer, Audit, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking};
+use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
+use glidepath_ports::store::{
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, Settled, StoredPlan, StreamAppend,
+    Submission, Taking,
+};
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use readers::Readers;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use writer::Writer;
-use writes::Write;
+use writes::{Done, Write};
 
 /// Name of the database file in the state folder.
 pub const DATABASE_FILE: &str = "glidepath.db";
@@ -70,9 +87,14 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     /// A connection that never writes: its `data_version` changes with every commit of any other connection.
     watch: Mutex<Connection>,
+    /// Of the present owner, or of the last one, when it was this process.
     holdings: Mutex<Holdings>,
+    /// Whether this process is the owner.
+    is_owner: Arc<AtomicBool>,
     database: PathBuf,
     identity: open::Identity,
+    /// Whether the reserve was freed.
+    is_short_of_room: Arc<AtomicBool>,
 }
 
 impl SqliteStore {
@@ -94,10 +116,39 @@ impl SqliteStore {
         let identity = open::Identity::of(&database)?;
         schema::bring_up_to_date(&mut connection, state_dir)?;
         let watch = open::reading_connection(&database)?;
-        let writer = Writer::start(connection, identity, state_dir, limits)?;
+        let is_short_of_room = Arc::<AtomicBool>::default();
+        let writer = Writer::start(connection, identity, state_dir, limits, Arc::clone(&is_short_of_room))?;
         let readers = Arc::new(Readers::new(database.clone()));
-        let (watch, holdings) = (Mutex::new(watch), Mutex::default());
-        Ok(Self { state_dir: state_dir.to_owned(), writer, readers, watch, holdings, database, identity })
+        let (watch, holdings, is_owner) = (Mutex::new(watch), Mutex::default(), Arc::default());
+        Ok(Self { state_dir: state_dir.to_owned(), writer, readers, watch, holdings, is_owner, database, identity, is_short_of_room })
+    }
+
+    /// Archives runs one by one: each is whole in its file before it leaves the tables.
+    async fn archive_runs(&self, quiet_since: Timestamp, runs_max: usize) -> Result<Archived, StoreError> {
+        let mut archived = Archived::default();
+        let Some(lock) = archives::begin(&self.state_dir)?.map(Arc::new) else { return Ok(archived) };
+        for run in self.readers.read(move |connection| archives::candidates(connection, quiet_since)).await? {
+            if archived.runs >= runs_max as u64 {
+                break;
+            }
+            // The lock outlives a caller that goes away while a file is being written.
+            let (state_dir, held) = (self.state_dir.clone(), Arc::clone(&lock));
+            let written = self
+                .readers
+                .read(move |connection| {
+                    let _held = held;
+                    let Some(due) = archives::due(connection, &run, quiet_since)? else { return Ok(None) };
+                    let (file, packed) = archives::write(&state_dir, &due)?;
+                    Ok(Some((ArchiveRow::of(&due, file, &packed), due.whole.count, packed.bytes.len() as u64)))
+                })
+                .await?;
+            let Some((row, events, bytes)) = written else { continue };
+            let runs = self.writer.write(Write::Archive(row)).await?;
+            archived.runs += runs;
+            archived.events += runs * events;
+            archived.bytes += runs * bytes;
+        }
+        Ok(archived)
     }
 
     fn holdings(&self) -> MutexGuard<'_, Holdings> {
@@ -108,25 +159,65 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn try_own(&self, who: Who, process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>> {
         Box::pin(async move {
-            let Some(lock) = owner::try_lock(&self.state_dir)? else { return Ok(None) };
+            let Some(lock) = owner::try_lock(&self.state_dir, &self.is_owner)? else { return Ok(None) };
             let epoch = self.writer.write(Write::Own { who, process }).await?;
-            self.holdings().begin(epoch);
+            // Nobody appends any more but who has this epoch, so that what is read now holds until the first append.
+            let holdings = self.readers.read(move |connection| reads::standing(connection, Holdings::of_owner(epoch))).await?;
+            *self.holdings() = holdings;
+            self.is_owner.store(true, Ordering::SeqCst);
             Ok(Some(Ownership { epoch, lease: Box::new(lock) }))
         })
     }
 
-    fn take_runs(&self, epoch: u64, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+    fn take_runs(&self, epoch: u64, now: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {
+        let mut holdings = self.holdings();
+        let taken = holdings.check(epoch).map(|()| holdings.take_runs(now, runs_max));
+        Box::pin(std::future::ready(taken))
+    }
+
+    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, order: &'a ClaimOrder) -> BoxFuture<'a, Result<Taking, StoreError>> {
+        let mut holdings = self.holdings();
+        let taken = holdings.check(epoch).map(|()| holdings.take_run(run, order));
+        Box::pin(std::future::ready(taken))
+    }
+
+    fn admit<'a>(&'a self, throttle: &'a Throttle, at: Timestamp) -> BoxFuture<'a, Result<Admission, StoreError>> {
         Box::pin(async move {
-            self.holdings().check(epoch)?;
-            let live = self.readers.read(move |connection| reads::runs(connection, true, usize::MAX)).await?;
-            Ok(self.holdings().take_runs(live, runs_max))
+            match self.writer.ask(Write::Admit { throttle: throttle.clone(), at }).await? {
+                Done::NotBefore { until, reason } => Ok(Admission::NotBefore { until, reason }),
+                Done::Number(_) => Ok(Admission::Granted),
+            }
         })
     }
 
-    fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, targets: &'a [TargetName]) -> BoxFuture<'a, Result<Taking, StoreError>> {
-        let mut holdings = self.holdings();
-        let taken = holdings.check(epoch).map(|()| holdings.take_run(run, targets));
-        Box::pin(std::future::ready(taken))
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        Box::pin(self.readers.read(move |connection| reads::awake_runs(connection, runs_max)))
+    }
+
+    fn sleeping(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        if self.is_owner.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Ok(self.holdings().sleeping())));
+        }
+        Box::pin(self.readers.read(reads::sleeping))
+    }
+
+    fn claims(&self) -> BoxFuture<'_, Result<Vec<ClaimLine>, StoreError>> {
+        if self.is_owner.load(Ordering::SeqCst) {
+            return Box::pin(std::future::ready(Ok(self.holdings().claims())));
+        }
+        Box::pin(self.readers.read(|connection| Ok(reads::standing(connection, Holdings::of_nobody())?.claims())))
+    }
+
+    fn add_dead_letter(&self, letter: DeadLetter) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.writer.write(Write::add_dead_letter(&letter)?).await.map(drop) })
+    }
+
+    fn dead_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<DeadLetters, StoreError>> {
+        Box::pin(self.readers.read(move |connection| reads::dead_letters(connection, letters_max)))
+    }
+
+    fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.writer.write(Write::SettleDeadLetter { number, how }).await? > 0) })
     }
 
     fn release_runs(&self, epoch: u64, runs: Vec<RunId>) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -137,22 +228,25 @@ impl Store for SqliteStore {
 
     fn append(&self, epoch: u64, appends: Vec<StreamAppend>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            let runs: Vec<_> =
-                appends.iter().map(|append| (append.run.clone(), append.summary.status.is_live(), append.summary.has_work())).collect();
+            let appended: Vec<Appended> = appends.iter().map(Appended::of).collect();
             self.writer.write(Write::append(epoch, appends)?).await?;
             let mut holdings = self.holdings();
-            runs.iter().for_each(|(run, is_live, has_work)| holdings.appended(run, *is_live, *has_work));
+            appended.into_iter().for_each(|appended| holdings.appended(appended));
             Ok(())
         })
     }
 
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
-        let run = run.clone();
-        Box::pin(self.readers.read(move |connection| reads::run(connection, &run, after, events_max)))
+        let (run, archives) = (run.clone(), Archives::Files(self.state_dir.clone()));
+        Box::pin(self.readers.read(move |connection| reads::run(connection, &archives, &run, after, events_max)))
     }
 
     fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
         Box::pin(self.readers.read(move |connection| reads::runs(connection, only_with_work, runs_max)))
+    }
+
+    fn archive(&self, quiet_since: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Archived, StoreError>> {
+        Box::pin(self.archive_runs(quiet_since, runs_max))
     }
 
     fn save_plan<'a>(&'a self, plan: &'a Plan, facts: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -212,10 +306,18 @@ impl Store for SqliteStore {
                 .read(move |connection| {
                     // The mirror is read first: it lags behind the database, so what it names must be in the snapshot.
                     let mirror = heads_log::read(&state_dir);
-                    Ok(audit::audit(connection, mirror))
+                    Ok(audit::audit(connection, mirror, &Archives::Files(state_dir)))
                 })
                 .await
         })
+    }
+
+    fn is_short_of_room(&self) -> bool {
+        self.is_short_of_room.load(Ordering::SeqCst)
+    }
+
+    fn look_for_room(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.writer.write(Write::LookForRoom).await.map(drop) })
     }
 
     fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>> {

@@ -1,16 +1,21 @@
 //! How rows become answers.
 
+use super::archives::{self, Archives};
 use super::readers::ReadError;
+use crate::holdings::{Holdings, Rest, Standing};
 use crate::learning::{DURATIONS_PER_KEY_MAX, duration_fact};
-use crate::record::{Place, StoredRow, answer_from_json, check_plan_prefix, from_json, no_such_plan, submission_from_json};
+use crate::record::{
+    Place, StoredRow, answer_from_json, check_plan_prefix, claims_from_summary, from_json, grants_from_json, letter_from_json,
+    no_such_plan, submission_from_json,
+};
 use glidepath_engine::stored::StoredEvent;
 use glidepath_model::facts::{DurationFact, History};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, Lessons, PlanLine, StoredPlan, Submission};
+use glidepath_ports::store::{Answer, DeadLetters, Lessons, PlanLine, StoredPlan, Submission};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows a query may give, as SQLite wants the number.
 fn limit(rows_max: usize) -> i64 {
@@ -34,22 +39,97 @@ pub(super) fn stored_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Stored
     })
 }
 
-pub(super) fn run(connection: &Connection, run: &RunId, after: u64, events_max: usize) -> Result<Vec<Recorded>, ReadError> {
+pub(super) fn run(
+    connection: &Connection,
+    archives: &Archives,
+    run: &RunId,
+    after: u64,
+    events_max: usize,
+) -> Result<Vec<Recorded>, ReadError> {
+    // Two looks, and the events may go from the tables into an archive between them: what is not in the tables is in its archive by then.
+    let stored = match stored_rows(connection, run, after, events_max)? {
+        none if none.is_empty() => archives::rows(connection, archives, run, after, events_max)?,
+        rows => rows,
+    };
+    stored.into_iter().map(|row| Ok(row.decode(run)?)).collect()
+}
+
+fn stored_rows(connection: &Connection, run: &RunId, after: u64, events_max: usize) -> rusqlite::Result<Vec<StoredRow>> {
     let mut statement = connection
         .prepare_cached("SELECT seq, epoch, at, kind, version, payload FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
-    let rows = statement.query_map(params![run.as_str(), position(after), limit(events_max)], |row| stored_row(row, 0))?;
-    rows.map(|row| Ok(row?.decode(run)?)).collect()
+    statement.query_map(params![run.as_str(), position(after), limit(events_max)], |row| stored_row(row, 0))?.collect()
 }
 
 pub(super) fn runs(connection: &Connection, only_with_work: bool, runs_max: usize) -> Result<Vec<RunSummary>, ReadError> {
     let query = if only_with_work {
-        "SELECT summary FROM runs WHERE live = 1 ORDER BY started_at DESC, run DESC LIMIT ?1"
+        "SELECT summary FROM runs WHERE has_work = 1 ORDER BY started_at DESC, run DESC LIMIT ?1"
     } else {
         "SELECT summary FROM runs ORDER BY started_at DESC, run DESC LIMIT ?1"
     };
     let mut statement = connection.prepare_cached(query)?;
     let rows = statement.query_map([limit(runs_max)], |row| row.get::<_, String>(0))?;
     rows.map(|json| Ok(from_json("the summary of a run", json?.as_bytes())?)).collect()
+}
+
+/// Those with work that do not sleep, newest first.
+pub(super) fn awake_runs(connection: &Connection, runs_max: usize) -> Result<Vec<RunSummary>, ReadError> {
+    let mut statement = connection
+        .prepare_cached("SELECT summary FROM runs WHERE has_work = 1 AND sleeps = 0 ORDER BY started_at DESC, run DESC LIMIT ?1")?;
+    let rows = statement.query_map([limit(runs_max)], |row| row.get::<_, String>(0))?;
+    rows.map(|summary| Ok(from_json("a run's summary", summary?.as_bytes())?)).collect()
+}
+
+/// Counted by two indexes, without looking at the runs.
+pub(super) fn sleeping(connection: &Connection) -> Result<u64, ReadError> {
+    let count = "SELECT (SELECT count(*) FROM runs WHERE has_work = 1) - (SELECT count(*) FROM runs WHERE has_work = 1 AND sleeps = 0)";
+    let count: i64 = connection.prepare_cached(count)?.query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// Tells of every run with work, those first that started first, row by row: there may be very many that sleep, and of those that hold
+/// nothing not even the summary is read.
+pub(super) fn standing(connection: &Connection, mut holdings: Holdings) -> Result<Holdings, ReadError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT run, started_at, sleeps, wake_at, fences, CASE WHEN holds THEN summary END
+         FROM runs WHERE has_work = 1 ORDER BY started_at, run",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        holdings.know(standing_row(row)?);
+    }
+    Ok(holdings)
+}
+
+fn standing_row(row: &Row<'_>) -> Result<Standing, ReadError> {
+    let wake_at = row.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros);
+    let fences = row.get_ref(4)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    let summary = row.get_ref(5)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    let (claims, waits) = summary.map_or_else(|| Ok((BTreeSet::new(), false)), claims_from_summary)?;
+    Ok(Standing {
+        run: RunId::new(row.get::<_, String>(0)?),
+        started_at: Timestamp::from_micros(row.get(1)?),
+        rest: if row.get(2)? { Rest::Asleep(wake_at) } else { Rest::Awake },
+        claims,
+        waits,
+        grants: fences.map(grants_from_json).transpose()?,
+    })
+}
+
+pub(super) fn dead_letters(connection: &Connection, letters_max: usize) -> Result<DeadLetters, ReadError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let mut statement =
+        snapshot.prepare_cached("SELECT number, letter FROM dead_letters WHERE settled_at IS NULL ORDER BY number LIMIT ?1")?;
+    let rows = statement.query_map([limit(letters_max)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let letters = rows
+        .map(|row| {
+            let (number, letter) = row?;
+            Ok((number.unsigned_abs(), letter_from_json(&letter)?))
+        })
+        .collect::<Result<_, ReadError>>()?;
+    let mut statement =
+        snapshot.prepare_cached("SELECT (SELECT count(*) FROM dead_letters WHERE settled_at IS NULL), (SELECT count FROM letters_lost)")?;
+    let (count, lost): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(DeadLetters { letters, count: count.unsigned_abs(), lost: lost.unsigned_abs() })
 }
 
 pub(super) fn plan(connection: &Connection, prefix: &str) -> Result<StoredPlan, ReadError> {

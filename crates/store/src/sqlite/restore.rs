@@ -19,7 +19,7 @@
 
 use super::backup::{BackupError, BackupFacts, on_disk, rename_new, sync_folder_of, unpack};
 use super::open::{FILE_MODE, FOLDER_MODE, file_error, reading_connection};
-use super::owner::LOCK_FILE;
+use super::owner::{GUARD_LOCK_FILE, LOCK_FILE, try_lock_file};
 use super::{DATABASE_FILE, SqliteStore};
 use glidepath_engine::{Input, RunState, decide, event_time};
 use glidepath_model::Timestamp;
@@ -30,13 +30,10 @@ use glidepath_ports::store::{Answer, StreamAppend};
 use glidepath_ports::{Store, StoreError};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-
-/// The file whose lock a living guard holds.
-const GUARD_LOCK_FILE: &str = "guard.lock";
 
 /// What is to be restored, and for whom.
 #[derive(Clone, Debug)]
@@ -87,6 +84,42 @@ pub async fn restore(order: RestoreOrder) -> Result<Restored, BackupError> {
     Ok(Restored { backup, resting, refused_requests, moved_aside })
 }
 
+/// A backup that was made a local store in a folder of its own, proven and put to rest; the folder is removed with it.
+pub(crate) struct Staged {
+    staging: Staging,
+    restored: Restored,
+}
+
+impl Staged {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.staging.path
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.staging.path.join(DATABASE_FILE)
+    }
+
+    pub(crate) fn restored(self) -> Restored {
+        self.restored
+    }
+}
+
+/// Makes a backup a local store beside the state folder of the order, for a store that is elsewhere.
+///
+/// # Errors
+/// When the backup cannot be used, or there is no room for it.
+pub(crate) async fn stage(order: &RestoreOrder) -> Result<Staged, BackupError> {
+    let looked = order.clone();
+    let (staging, backup) = on_disk(move || {
+        let staging = Staging::begin(&looked.state_dir)?;
+        let backup = copy_and_prove(&looked.file, &staging.path)?;
+        Ok((staging, backup))
+    })
+    .await?;
+    let (resting, refused_requests) = put_to_rest(&staging.path, order, backup.made_at).await?;
+    Ok(Staged { staging, restored: Restored { backup, resting, refused_requests, moved_aside: None } })
+}
+
 /// The state folder that is there already, with its locks.
 struct OldState {
     /// Held until the folder has been moved aside.
@@ -104,22 +137,12 @@ impl OldState {
         }
         let mut locks = Vec::new();
         for (file, who) in [(LOCK_FILE, "the owner"), (GUARD_LOCK_FILE, "the guard")] {
-            locks.push(lock(&state_dir.join(file))?.ok_or_else(|| BackupError::InUse { who, state_dir: state_dir.clone() })?);
+            locks.push(try_lock_file(&state_dir.join(file))?.ok_or_else(|| BackupError::InUse { who, state_dir: state_dir.clone() })?);
         }
         if !order.replace && holds_a_journal(state_dir) {
             return Err(BackupError::NotEmpty { state_dir: state_dir.clone() });
         }
         Ok(Some(Self { _locks: locks }))
-    }
-}
-
-/// Takes a lock that somebody alive would hold; `None` when somebody does.
-fn lock(path: &Path) -> Result<Option<File>, BackupError> {
-    let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path).map_err(|error| file_error(path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(file_error(path, &error).into()),
     }
 }
 
@@ -244,7 +267,16 @@ async fn rest(
     let (expected_seq, at) = (state.seq, event_time(&state, Some(&input), order.now));
     let events = decide(&plan.body, &mut state, input, at);
     let summary = state.summary(&plan.body);
-    Ok(Some(StreamAppend { run: run.clone(), expected_seq, at, events, summary, lessons: Vec::new() }))
+    Ok(Some(StreamAppend {
+        run: run.clone(),
+        expected_seq,
+        at,
+        events,
+        summary,
+        lessons: Vec::new(),
+        reports: Vec::new(),
+        dead_letters: Vec::new(),
+    }))
 }
 
 /// Gives the new folder its name. From here on a kill leaves the old state or the new one under it.
@@ -282,6 +314,7 @@ fn not_exchanged(state_dir: &Path, error: Errno) -> BackupError {
     StoreError::Unavailable { place: state_dir.display().to_string(), reason }.into()
 }
 
+/// The archives were synced when they were written.
 fn sync_files(folder: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         File::open(entry?.path())?.sync_all()?;

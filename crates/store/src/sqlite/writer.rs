@@ -3,11 +3,13 @@
 use super::heads_log::HeadsLog;
 use super::open::{Identity, file_error, store_error};
 use super::reserve::Reserve;
-use super::writes::{Batch, KnownStreams, Refusal, Write, apply};
+use super::writes::{Batch, Done, KnownStreams, Refusal, Write, apply};
 use super::{DATABASE_FILE, StoreLimits};
 use glidepath_ports::StoreError;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -28,13 +30,19 @@ pub(super) struct Writer {
 /// A write, and where its result goes.
 struct Pending {
     write: Write,
-    reply: oneshot::Sender<Result<u64, StoreError>>,
+    reply: oneshot::Sender<Result<Done, StoreError>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, identity: Identity, state_dir: &Path, limits: StoreLimits) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        connection: Connection,
+        identity: Identity,
+        state_dir: &Path,
+        limits: StoreLimits,
+        is_short: Arc<AtomicBool>,
+    ) -> Result<Self, StoreError> {
         let place = state_dir.join(DATABASE_FILE);
-        let reserve = Reserve::new(state_dir, &connection, limits).map_err(|error| store_error(&place, &error))?;
+        let reserve = Reserve::new(state_dir, &connection, limits, is_short).map_err(|error| store_error(&place, &error))?;
         let heads_log = HeadsLog::new(state_dir);
         let (queue, waiting) = mpsc::channel(QUEUED_WRITES_MAX);
         let mut thread = WriterThread { connection, identity, reserve, heads_log, known: KnownStreams::default(), place: place.clone() };
@@ -48,6 +56,14 @@ impl Writer {
 
     /// Queues a write; returns when it is on the disk. The number is what the write gives (see [`Write`]).
     pub(super) async fn write(&self, write: Write) -> Result<u64, StoreError> {
+        match self.ask(write).await? {
+            Done::Number(number) => Ok(number),
+            Done::NotBefore { .. } => Ok(0),
+        }
+    }
+
+    /// Queues a write; returns what it gives when it is on the disk.
+    pub(super) async fn ask(&self, write: Write) -> Result<Done, StoreError> {
         let gone = || StoreError::Unavailable { place: self.place.display().to_string(), reason: "its writer has ended".to_owned() };
         let (reply, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(gone)?;
@@ -113,6 +129,9 @@ impl WriterThread {
             // Without a reserve the owner still works; it only has less room when the disk fills up.
             let _ = self.reserve.fill(&self.connection);
         }
+        if done.iter().any(|write| matches!(write, Write::LookForRoom)) {
+            let _ = self.reserve.look(&self.connection);
+        }
         for (reply, result) in replies.into_iter().zip(results.iter().cloned()) {
             // A caller that no longer waits has dropped its future; the write stands all the same.
             let _ = reply.send(result);
@@ -120,7 +139,7 @@ impl WriterThread {
         self.mirror(&done);
     }
 
-    fn results(&mut self, writes: &[Write]) -> Vec<Result<u64, StoreError>> {
+    fn results(&mut self, writes: &[Write]) -> Vec<Result<Done, StoreError>> {
         match self.commit(writes) {
             Ok(results) => results,
             Err(error) if is_busy(&error) => writes.iter().map(|_| Err(store_error(&self.place, &error))).collect(),
@@ -129,20 +148,20 @@ impl WriterThread {
     }
 
     /// One write in its own transaction; on a full disk the reserve is freed for writes that must not be lost.
-    fn commit_alone(&mut self, write: &Write) -> Result<u64, StoreError> {
+    fn commit_alone(&mut self, write: &Write) -> Result<Done, StoreError> {
         let mut outcome = self.commit(std::slice::from_ref(write));
         if is_full(&outcome) && write.may_use_reserve() && self.reserve.free(&self.connection).unwrap_or(false) {
             outcome = self.commit(std::slice::from_ref(write));
         }
         match outcome {
-            Ok(results) => results.into_iter().next().unwrap_or(Ok(0)),
+            Ok(results) => results.into_iter().next().unwrap_or(Ok(Done::Number(0))),
             Err(error) => Err(store_error(&self.place, &error)),
         }
     }
 
     /// Applies writes in one transaction. A write that is refused leaves nothing behind and is answered by itself;
     /// an error of SQLite undoes them all. Refusals are rare, so that savepoints are set only once there was one.
-    fn commit(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Result<u64, StoreError>>> {
+    fn commit(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<Result<Done, StoreError>>> {
         let outcome = match self.transact(writes, false) {
             Err(Refusal::Store(_)) => self.transact(writes, true),
             other => other,
@@ -153,7 +172,7 @@ impl WriterThread {
         })
     }
 
-    fn transact(&mut self, writes: &[Write], with_savepoints: bool) -> Result<Vec<Result<u64, StoreError>>, Refusal> {
+    fn transact(&mut self, writes: &[Write], with_savepoints: bool) -> Result<Vec<Result<Done, StoreError>>, Refusal> {
         let Self { connection, known, .. } = self;
         let outcome = transact(connection, known, writes, with_savepoints);
         if outcome.is_err() {
@@ -177,7 +196,7 @@ fn transact(
     known: &mut KnownStreams,
     writes: &[Write],
     with_savepoints: bool,
-) -> Result<Vec<Result<u64, StoreError>>, Refusal> {
+) -> Result<Vec<Result<Done, StoreError>>, Refusal> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut batch = Batch::begin(&transaction)?;
     let mut results = Vec::with_capacity(writes.len());
@@ -189,9 +208,9 @@ fn transact(
         let mark = batch.mark();
         let savepoint = transaction.savepoint()?;
         match apply(&savepoint, &mut batch, known, write) {
-            Ok(number) => {
+            Ok(done) => {
                 savepoint.commit()?;
-                results.push(Ok(number));
+                results.push(Ok(done));
             }
             Err(Refusal::Store(error)) => {
                 savepoint.finish()?;

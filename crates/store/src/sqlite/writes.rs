@@ -1,17 +1,21 @@
 //! What can be written, and how each write becomes rows.
 
+use super::archives::{self, ArchiveRow};
+use super::{letters, throttles};
 use crate::chain::Head;
+use crate::holdings::Rest;
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome};
-use crate::record::{Place, answer_to_json, dated, from_json, submission_to_json, to_json};
+use crate::record::{Place, answer_to_json, dated, from_json, grants_of, grants_to_json, letter_to_json, submission_to_json, to_json};
 use glidepath_engine::may_go_back;
 use glidepath_engine::stored::{self, StoredEvent};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
-use glidepath_model::projection::Lesson;
+use glidepath_model::plan::Throttle;
+use glidepath_model::projection::{AttemptReport, DeadLetter, Lesson, RunSummary};
 use glidepath_model::request::Who;
 use glidepath_model::{ComponentName, Digest, Millis, Plan, PlanId, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, StreamAppend, Submission};
+use glidepath_ports::store::{Answer, Settled, StreamAppend, Submission};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashMap;
 
@@ -21,6 +25,8 @@ pub(super) enum Write {
     Own { who: Who, process: ProcessMark },
     /// Appends to streams under an epoch; gives 0.
     Append { epoch: u64, appends: Vec<AppendRow> },
+    /// Takes the events of a run out that lie in its archive; gives 1 if the run was still as it was packed, else 0.
+    Archive(ArchiveRow),
     /// Keeps a plan and its facts; gives 0.
     SavePlan(Box<PlanRow>),
     /// Keeps bytes; gives 0.
@@ -29,6 +35,25 @@ pub(super) enum Write {
     Submit { json: String },
     /// Answers a submission; gives 0.
     Answer { number: u64, answer: Answer },
+    /// Asks a throttled target whether an attempt may begin, and counts it if so; gives 0, or says when.
+    Admit { throttle: Throttle, at: Timestamp },
+    /// Keeps a dead letter; gives 0.
+    AddDeadLetter { json: String },
+    /// Looks for room when the reserve was freed; gives 0. It changes no table.
+    LookForRoom,
+    /// Settles a dead letter; gives 1 when nobody had done so before, else 0.
+    SettleDeadLetter { number: u64, how: Settled },
+}
+
+/// What a write gives.
+#[derive(Clone, Debug)]
+pub(super) enum Done {
+    Number(u64),
+    /// An attempt may not begin yet.
+    NotBefore {
+        until: Timestamp,
+        reason: String,
+    },
 }
 
 /// An append as it is stored: encoded by who asks for it, so that the one writing thread does not have to.
@@ -38,11 +63,42 @@ pub(super) struct AppendRow {
     at: Timestamp,
     may_go_back: bool,
     events: Vec<StoredEvent>,
-    started_at: Timestamp,
     is_live: bool,
-    has_work: bool,
     summary: String,
+    listing: Listing,
+    /// Set only by an append that tells of grants.
+    fences: Option<String>,
     lessons: Vec<Lesson>,
+    reports: Vec<AttemptReport>,
+    dead_letters: Vec<String>,
+}
+
+/// What is kept beside a summary, so that nobody has to read it to know whether a run sleeps or holds something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listing {
+    pub(super) started_at: i64,
+    pub(super) has_work: bool,
+    pub(super) sleeps: bool,
+    pub(super) wake_at: Option<i64>,
+    pub(super) holds: bool,
+}
+
+impl Listing {
+    pub(super) fn of(summary: &RunSummary) -> Self {
+        // What nobody has work with neither sleeps nor wakes.
+        let (sleeps, wake_at) = match Rest::of(summary) {
+            Rest::Asleep(wake_at) if summary.has_work() => (true, wake_at),
+            Rest::Asleep(_) | Rest::Awake => (false, None),
+        };
+        let claims_something = !(summary.targets.is_empty() && summary.claims.is_empty());
+        Self {
+            started_at: summary.started_at.as_micros(),
+            has_work: summary.has_work(),
+            sleeps,
+            wake_at: wake_at.map(Timestamp::as_micros),
+            holds: summary.status.is_live() && claims_something,
+        }
+    }
 }
 
 /// A plan as it is stored.
@@ -62,14 +118,16 @@ impl Write {
             Ok(AppendRow {
                 may_go_back: append.events.first().is_some_and(may_go_back),
                 events: append.events.iter().map(stored::encode).collect(),
-                started_at: append.summary.started_at,
                 is_live: append.summary.status.is_live(),
-                has_work: append.summary.has_work(),
+                listing: Listing::of(&append.summary),
                 summary: to_json(&append.summary)?,
+                fences: grants_of(&append).map(|grants| grants_to_json(&grants)).transpose()?,
                 run: append.run,
                 expected_seq: append.expected_seq,
                 at: append.at,
                 lessons: append.lessons,
+                reports: append.reports,
+                dead_letters: append.dead_letters.iter().map(letter_to_json).collect::<Result<_, _>>()?,
             })
         };
         Ok(Self::Append { epoch, appends: appends.into_iter().map(row).collect::<Result<_, StoreError>>()? })
@@ -91,11 +149,17 @@ impl Write {
         Ok(Self::Submit { json: submission_to_json(submission)? })
     }
 
+    pub(super) fn add_dead_letter(letter: &DeadLetter) -> Result<Self, StoreError> {
+        Ok(Self::AddDeadLetter { json: letter_to_json(letter)? })
+    }
+
     /// Whether the reserve may be freed for it: for what keeps runs safe and lets people ask for an abort.
     pub(super) fn may_use_reserve(&self) -> bool {
         match self {
             Self::Own { .. } | Self::Append { .. } | Self::Submit { .. } | Self::Answer { .. } => true,
-            Self::SavePlan(_) | Self::SaveBlob { .. } => false,
+            Self::SavePlan(_) | Self::SaveBlob { .. } | Self::Archive(_) => false,
+            // Nothing new begins on a full disk, and what failed for good is in the journal as well.
+            Self::Admit { .. } | Self::AddDeadLetter { .. } | Self::SettleDeadLetter { .. } | Self::LookForRoom => false,
         }
     }
 
@@ -104,6 +168,7 @@ impl Write {
         match self {
             Self::Append { appends, .. } => appends.iter().map(|append| append.events.len()).sum(),
             Self::Own { .. } | Self::SavePlan(_) | Self::SaveBlob { .. } | Self::Submit { .. } | Self::Answer { .. } => 0,
+            Self::Admit { .. } | Self::AddDeadLetter { .. } | Self::SettleDeadLetter { .. } | Self::Archive(_) | Self::LookForRoom => 0,
         }
     }
 
@@ -113,6 +178,7 @@ impl Write {
             Self::Own { .. } => true,
             Self::Append { appends, .. } => appends.iter().any(|append| !append.is_live),
             Self::SavePlan(_) | Self::SaveBlob { .. } | Self::Submit { .. } | Self::Answer { .. } => false,
+            Self::Admit { .. } | Self::AddDeadLetter { .. } | Self::SettleDeadLetter { .. } | Self::Archive(_) | Self::LookForRoom => false,
         }
     }
 }
@@ -186,18 +252,27 @@ impl Batch {
 }
 
 /// Does one write inside the caller's transaction.
-pub(super) fn apply(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, write: &Write) -> Result<u64, Refusal> {
-    match write {
+pub(super) fn apply(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, write: &Write) -> Result<Done, Refusal> {
+    let number = match write {
         Write::Own { who, process } => {
             batch.epoch = own(connection, batch.epoch + 1, who, process)?;
-            Ok(batch.epoch)
+            batch.epoch
         }
-        Write::Append { epoch, appends } => append(connection, batch, known, *epoch, appends),
-        Write::SavePlan(row) => save_plan(connection, row),
-        Write::SaveBlob { digest, bytes } => save_blob(connection, digest, bytes),
-        Write::Submit { json } => submit(connection, json),
-        Write::Answer { number, answer } => answer_submission(connection, *number, answer),
-    }
+        Write::Append { epoch, appends } => append(connection, batch, known, *epoch, appends)?,
+        Write::Archive(row) => archives::archive(connection, row)?,
+        Write::SavePlan(row) => save_plan(connection, row)?,
+        Write::SaveBlob { digest, bytes } => save_blob(connection, digest, bytes)?,
+        Write::Submit { json } => submit(connection, json)?,
+        Write::Answer { number, answer } => answer_submission(connection, *number, answer)?,
+        Write::Admit { throttle, at } => return throttles::admit(connection, throttle, *at),
+        Write::AddDeadLetter { json } => {
+            letters::add(connection, std::slice::from_ref(json))?;
+            0
+        }
+        Write::LookForRoom => 0,
+        Write::SettleDeadLetter { number, how } => letters::settle(connection, *number, how)?,
+    };
+    Ok(Done::Number(number))
 }
 
 fn present_epoch(connection: &Connection) -> rusqlite::Result<u64> {
@@ -226,6 +301,10 @@ fn append(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, 
         for lesson in &append.lessons {
             learn(connection, known, lesson)?;
         }
+        for report in &append.reports {
+            throttles::report(connection, report)?;
+        }
+        letters::add(connection, &append.dead_letters)?;
     }
     Ok(0)
 }
@@ -263,12 +342,17 @@ fn broken_head(of: &str) -> Refusal {
 }
 
 fn append_stream(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, append: &AppendRow) -> Result<(), Refusal> {
-    let mut stream = match known.chains.get(&append.run) {
-        Some(chain) => *chain,
+    let known_chain = known.chains.get(&append.run).copied();
+    let mut stream = match known_chain {
+        Some(chain) => chain,
         None => Chain::of_stream(connection, &append.run)?,
     };
     if stream.count != append.expected_seq {
         return Err(StoreError::Conflict { run: append.run.clone(), present: stream.count, expected: append.expected_seq }.into());
+    }
+    // What this owner appended to before has work, and is not archived.
+    if known_chain.is_none() && archives::is_archived(connection, &append.run)? {
+        return Err(StoreError::Archived { run: append.run.clone() }.into());
     }
     if append.events.is_empty() {
         return list_stream(connection, &append.run);
@@ -301,7 +385,7 @@ fn append_stream(connection: &Connection, batch: &mut Batch, known: &mut KnownSt
         stream.head.0,
         stream.at_micros
     ])?;
-    match append.has_work {
+    match append.listing.has_work {
         true => known.chains.insert(append.run.clone(), stream),
         false => known.chains.remove(&append.run),
     };
@@ -318,19 +402,38 @@ fn list_stream(connection: &Connection, run: &RunId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Most summaries replace one that has the same place in the lists; only its row is then touched, no index. (The
-/// flag is written out: SQLite would plan a statement anew for each value of a parameter that a partial index names.)
+/// Most summaries replace one that has the same place in the lists; only its row is then touched, no index. (What partial indexes name is
+/// written out: SQLite would plan a statement anew for each value of a parameter, and touch the indexes when it is set.) A run that holds nothing
+/// has no fences any more.
 fn save_summary(connection: &Connection, append: &AppendRow) -> Result<(), Refusal> {
-    let started_at = append.started_at.as_micros();
-    let update = match append.has_work {
-        true => "UPDATE runs SET summary = ?3 WHERE run = ?1 AND started_at = ?2 AND live = 1",
-        false => "UPDATE runs SET summary = ?3 WHERE run = ?1 AND started_at = ?2 AND live = 0",
+    let Listing { started_at, has_work, sleeps, wake_at, holds } = append.listing;
+    let update = match (has_work, sleeps) {
+        (true, false) => {
+            "UPDATE runs SET summary = ?3, wake_at = ?4, holds = ?5, fences = CASE WHEN ?5 THEN fences END
+             WHERE run = ?1 AND started_at = ?2 AND has_work = 1 AND sleeps = 0"
+        }
+        (true, true) => {
+            "UPDATE runs SET summary = ?3, wake_at = ?4, holds = ?5, fences = CASE WHEN ?5 THEN fences END
+             WHERE run = ?1 AND started_at = ?2 AND has_work = 1 AND sleeps = 1"
+        }
+        (false, _) => {
+            "UPDATE runs SET summary = ?3, wake_at = ?4, holds = ?5, fences = CASE WHEN ?5 THEN fences END
+             WHERE run = ?1 AND started_at = ?2 AND has_work = 0 AND sleeps = 0"
+        }
     };
-    let changed = connection.prepare_cached(update)?.execute(params![append.run.as_str(), started_at, append.summary])?;
+    let run = append.run.as_str();
+    let changed = connection.prepare_cached(update)?.execute(params![run, started_at, append.summary, wake_at, holds])?;
     if changed == 0 {
         connection
-            .prepare_cached("INSERT OR REPLACE INTO runs (run, started_at, live, summary) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![append.run.as_str(), started_at, append.has_work, append.summary])?;
+            .prepare_cached(
+                "INSERT INTO runs (run, started_at, summary, wake_at, holds, has_work, sleeps) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (run) DO UPDATE SET started_at = ?2, summary = ?3, wake_at = ?4, holds = ?5, has_work = ?6, sleeps = ?7,
+                     fences = CASE WHEN ?5 THEN fences END",
+            )?
+            .execute(params![run, started_at, append.summary, wake_at, holds, has_work, sleeps])?;
+    }
+    if let Some(fences) = append.fences.as_ref().filter(|_| holds) {
+        connection.prepare_cached("UPDATE runs SET fences = ?2 WHERE run = ?1")?.execute(params![run, fences])?;
     }
     Ok(())
 }

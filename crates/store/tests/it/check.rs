@@ -24,7 +24,7 @@ async fn findings(state_dir: &Path) -> Vec<(String, String)> {
 const CASES: [(&str, &str, &str); 8] = [
     ("UPDATE runs SET summary = replace(summary, '\"flying\"', '\"paused\"')", "summaries", "says paused, its events say flying"),
     ("UPDATE runs SET summary = replace(summary, '\"title\":\"', '\"title\":\"not ')", "summaries", "is not the one that follows"),
-    ("UPDATE runs SET live = 0", "summaries", "is listed at another place"),
+    ("UPDATE runs SET has_work = 0", "summaries", "is listed at another place"),
     ("UPDATE runs SET summary = '{'", "summaries", "the summary of a run cannot be read"),
     ("PRAGMA foreign_keys = 0; DELETE FROM plans", "summaries", "the plan of run run-000000000001 is not in the store"),
     ("PRAGMA foreign_keys = 0; DELETE FROM blobs", "references", "of plans names something that is not in blobs"),

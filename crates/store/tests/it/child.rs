@@ -86,6 +86,19 @@ async fn append_until_killed() {
     }
 }
 
+/// Flies and archives one run after the other, and says each number only after that is done.
+#[tokio::test]
+#[ignore = "a role of another process, started by the archive tests"]
+async fn archive_until_killed() {
+    let store = SqliteStore::open(&state_dir()).unwrap();
+    let owner = own(&store).await;
+    let flown = store.runs(false, usize::MAX).await.unwrap().len() as u64;
+    for number in flown + 1.. {
+        crate::archive::fly_and_archive(&store, owner.epoch, number).await;
+        say(&format!("archived {number}"));
+    }
+}
+
 /// Makes one backup after the other, and says each number only after it is there.
 #[tokio::test]
 #[ignore = "a role of another process, started by the backup tests"]

@@ -1,11 +1,14 @@
 //! What every store must do, on each of them.
 
+use crate::claims::*;
 use crate::fixtures::*;
+use crate::sleepers::*;
+use crate::throttles::*;
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::{Lesson, RunStatus};
 use glidepath_model::request::{Request, Verb};
-use glidepath_model::{Digest, Event, Millis, PlanId, RunId, TargetName};
-use glidepath_ports::store::{Answer, Submission, Taking};
+use glidepath_model::{Digest, Event, Millis, PlanId};
+use glidepath_ports::store::{Answer, ClaimOrder, Submission};
 use glidepath_ports::{Store, StoreError};
 use glidepath_store::{MemoryStore, PostgresOptions, PostgresStore, SqliteStore};
 use glidepath_testkit::servers::Postgres;
@@ -55,7 +58,27 @@ on_every_store! {
     an_old_owner_writes_nothing_and_takes_nothing,
     live_runs_are_given_once_to_each_owner,
     a_run_that_was_set_free_is_given_again,
+    claims_go_together_or_are_refused_as_their_modes_say,
     a_target_is_held_until_its_run_has_ended,
+    a_run_takes_all_of_its_claims_or_none,
+    taking_again_what_one_has_gives_the_same_fences,
+    fences_of_a_resource_grow_with_every_grant_also_under_the_next_owner,
+    who_waits_goes_in_the_order_of_the_first_asking,
+    small_claims_do_not_overtake_a_large_one_that_waits,
+    a_waiting_run_that_is_released_before_it_began_loses_its_place,
+    a_waiting_run_that_ended_loses_its_place,
+    a_waiting_run_that_has_begun_keeps_its_place_under_the_next_owner,
+    a_new_owner_finds_what_live_runs_hold,
+    claims_are_listed_with_holders_first,
+    a_sleeping_run_is_given_when_its_time_has_come,
+    a_sleeping_run_without_a_time_is_given_by_its_name_only,
+    sleeping_runs_sleep_on_under_the_next_owner,
+    a_sleeping_run_keeps_what_it_holds,
+    a_run_that_slept_and_woke_keeps_its_fences_under_the_next_owner,
+    a_rate_binds_all_owners_together,
+    failures_told_by_appends_open_the_breaker_of_their_target,
+    dead_letters_are_kept_until_they_are_settled_once,
+    dead_letters_beyond_the_limit_are_counted_as_lost,
     an_ended_run_can_be_taken_again,
     a_conflict_in_one_stream_writes_nothing_of_any,
     one_call_may_extend_a_stream_twice,
@@ -110,73 +133,39 @@ async fn an_old_owner_writes_nothing_and_takes_nothing(store: Arc<dyn Store>) {
     assert_eq!(refused, Err(StoreError::Fenced { mine: old_epoch, present: new.epoch }));
     assert_eq!(store.read_run(&run_id(1), 0, 10).await.unwrap(), []);
     assert_eq!(store.runs(false, 10).await.unwrap(), []);
-    assert!(is_over(&store.take_runs(old_epoch, 10).await));
-    assert!(is_over(&store.take_run(old_epoch, &run_id(1), &[]).await));
+    assert!(is_over(&store.take_runs(old_epoch, time(0), 10).await));
+    assert!(is_over(&store.take_run(old_epoch, &run_id(1), &ClaimOrder::default()).await));
 }
 
 async fn live_runs_are_given_once_to_each_owner(store: Arc<dyn Store>) {
     let first = own_with_runs(&*store).await;
-    assert_eq!(store.take_runs(first.epoch, 10).await.unwrap(), [], "nothing is live");
+    assert_eq!(store.take_runs(first.epoch, time(0), 10).await.unwrap(), [], "nothing is live");
     for number in [1, 2, 3] {
         store.append(first.epoch, vec![started(&run_id(number))]).await.unwrap();
     }
     let mut over = append(&run_id(2), 1, vec![]);
     over.summary.status = RunStatus::Ended(RunEnd::Succeeded);
     store.append(first.epoch, vec![over]).await.unwrap();
-    assert_eq!(store.take_runs(first.epoch, 10).await.unwrap(), [], "it has them already");
+    assert_eq!(store.take_runs(first.epoch, time(0), 10).await.unwrap(), [], "it has them already");
 
     first.lease.leave().await;
     let second = own(&*store).await;
-    let mut taken = taken(&*store, second.epoch, 1).await;
-    taken.extend(self::taken(&*store, second.epoch, 10).await);
-    taken.sort();
-    assert_eq!(taken, [run_id(1), run_id(3)]);
-    assert_eq!(store.take_runs(second.epoch, 10).await.unwrap(), []);
+    let mut given = taken(&*store, second.epoch, time(0), 1).await;
+    given.extend(taken(&*store, second.epoch, time(0), 10).await);
+    given.sort();
+    assert_eq!(given, [run_id(1), run_id(3)]);
+    assert_eq!(store.take_runs(second.epoch, time(0), 10).await.unwrap(), []);
     store.append(second.epoch, vec![append(&run_id(1), 1, vec![noted("flies on")])]).await.unwrap();
-}
-
-/// Runs that the store gives, which may make a node wait for its share.
-async fn taken(store: &dyn Store, epoch: u64, runs_max: usize) -> Vec<RunId> {
-    let begin = std::time::Instant::now();
-    loop {
-        let taken = store.take_runs(epoch, runs_max).await.unwrap();
-        assert!(begin.elapsed() < std::time::Duration::from_secs(10), "nothing was given");
-        if !taken.is_empty() {
-            return taken;
-        }
-        tokio::task::yield_now().await;
-    }
 }
 
 async fn a_run_that_was_set_free_is_given_again(store: Arc<dyn Store>) {
     let owner = own_with_runs(&*store).await;
     store.append(owner.epoch, vec![started(&run_id(1))]).await.unwrap();
     store.release_runs(owner.epoch, vec![run_id(1), run_id(2), run_id(77)]).await.unwrap();
-    assert_eq!(taken(&*store, owner.epoch, 10).await, [run_id(1)], "a run without events is forgotten");
+    assert_eq!(taken(&*store, owner.epoch, time(0), 10).await, [run_id(1)], "a run without events is forgotten");
     store.append(owner.epoch, vec![append(&run_id(1), 1, vec![noted("flies on")])]).await.unwrap();
     take(&*store, owner.epoch, &run_id(2)).await;
     store.append(owner.epoch, vec![started(&run_id(2))]).await.unwrap();
-}
-
-async fn a_target_is_held_until_its_run_has_ended(store: Arc<dyn Store>) {
-    let owner = own(&*store).await;
-    let targets = |names: &[&str]| names.iter().map(|name| TargetName::from(*name)).collect::<Vec<_>>();
-    let take = async |number, names: &[&str]| store.take_run(owner.epoch, &run_id(number), &targets(names)).await.unwrap();
-    let held = |number, target: &str| Taking::Held { by: run_id(number), target: target.into() };
-    assert_eq!(take(1, &["payments", "auth"]).await, Taking::Taken);
-    assert_eq!(take(1, &["auth", "payments"]).await, Taking::Taken, "its own");
-    assert_eq!(take(2, &["cart", "payments"]).await, held(1, "payments"));
-    assert_eq!(take(3, &["cart"]).await, Taking::Taken, "who was refused holds nothing");
-
-    store.append(owner.epoch, vec![started(&run_id(1))]).await.unwrap();
-    assert_eq!(take(4, &["auth"]).await, held(1, "auth"));
-    let mut over = append(&run_id(1), 1, vec![noted("landed")]);
-    over.summary.status = RunStatus::Ended(RunEnd::Succeeded);
-    store.append(owner.epoch, vec![over]).await.unwrap();
-    assert_eq!(take(4, &["auth"]).await, Taking::Taken);
-    assert_eq!(take(1, &["payments", "auth"]).await, held(4, "auth"), "an ended run that goes back needs its targets again");
-    store.release_runs(owner.epoch, vec![run_id(4)]).await.unwrap();
-    assert_eq!(take(1, &["payments", "auth"]).await, Taking::Taken);
 }
 
 async fn an_ended_run_can_be_taken_again(store: Arc<dyn Store>) {
@@ -351,8 +340,9 @@ async fn bytes_are_found_by_their_digest(store: Arc<dyn Store>) {
 
 async fn submissions_wait_until_they_are_answered(store: Arc<dyn Store>) {
     let owner = own_with_runs(&*store).await;
-    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(1), who: who(), at: time(7) };
-    let ask = Submission::Ask(Request { run: run_id(1), verb: Verb::Abort, step: None, who: who(), reason: None, at: time(5) });
+    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(1), who: who(), at: time(7), waits: true };
+    let ask =
+        Submission::Ask(Request { run: run_id(1), verb: Verb::Abort, step: None, who: who(), reason: None, at: time(5), signal: None });
     let first = store.submit(start.clone()).await.unwrap();
     let second = store.submit(ask.clone()).await.unwrap();
     assert!(second > first);

@@ -4,7 +4,7 @@
 //! When the format of tables or events changes, `write_golden_files` writes the next one, and this test reads them all.
 
 use crate::fixtures::*;
-use glidepath_engine::{Effect, Input, RunState, decide, effects, event_time, lessons, next_wake};
+use glidepath_engine::{Claiming, Effect, Input, RunState, dead_letters, decide, effects, event_time, lessons, next_wake, reports};
 use glidepath_model::event::Outcome;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::{Request, Verb};
@@ -69,7 +69,7 @@ async fn check(store: &dyn Store) {
     let begin = Instant::now();
     let mut taken = Vec::new();
     while !taken.contains(&run_id(IN_THE_AIR)) {
-        taken.extend(store.take_runs(owner.epoch, 10).await.unwrap());
+        taken.extend(store.take_runs(owner.epoch, MADE_AT, 10).await.unwrap());
         assert!(begin.elapsed() < Duration::from_secs(10), "{taken:?}");
     }
     assert_eq!(store.submissions(owner.epoch, 0).await.unwrap().len(), 1);
@@ -115,7 +115,7 @@ struct Flight<'a> {
 
 impl<'a> Flight<'a> {
     fn new(store: &'a dyn Store, epoch: u64, plan: &'a Plan, run: RunId) -> Self {
-        let start = Input::Start { plan: plan.id.clone(), who: who(), seed: 7 };
+        let start = Input::Start { plan: plan.id.clone(), who: who(), seed: 7, claims: Claiming::Granted(vec![]) };
         let took = Input::Took { epoch, who: who(), process: process(), window: None };
         Self { store, epoch, plan, state: RunState::new(run), now: MADE_AT, inputs: [start, took].into() }
     }
@@ -151,6 +151,8 @@ impl<'a> Flight<'a> {
             at,
             summary: self.state.summary(&self.plan.body),
             lessons: lessons(&self.plan.body, &self.state, &events),
+            reports: reports(&self.plan.body, &self.state, &events),
+            dead_letters: dead_letters(&self.plan.body, &self.state, &events),
             events: events.clone(),
         };
         self.store.append(self.epoch, vec![append]).await.unwrap();
@@ -165,6 +167,7 @@ impl<'a> Flight<'a> {
                     let (line, state) = ("as before".to_owned(), json!({ "looks": 1 }));
                     self.inputs.push_back(Input::GateLook { step, verdict: VerdictKind::NoRegression, line, state });
                 }
+                Effect::Admit { step, .. } => self.inputs.push_back(Input::Admitted { step }),
                 Effect::StopWatching { .. } | Effect::Cancel { .. } | Effect::Page { .. } => {}
             }
         }
@@ -195,6 +198,7 @@ async fn fill(store: &dyn Store) {
         who: who(),
         reason: None,
         at,
+        signal: None,
     }));
     turned.fly(u64::MAX).await;
     let mut in_the_air = Flight::new(store, owner.epoch, &plan, run_id(IN_THE_AIR));
@@ -202,7 +206,7 @@ async fn fill(store: &dyn Store) {
     let mut every = append(&run_id(EVERY_KIND), 0, every_event());
     every.summary.status = glidepath_model::projection::RunStatus::Ended(glidepath_model::event::RunEnd::RolledBack);
     store.append(owner.epoch, vec![every]).await.unwrap();
-    store.submit(Submission::Start { plan: plan.id.clone(), run: run_id(9), who: who(), at: MADE_AT }).await.unwrap();
+    store.submit(Submission::Start { plan: plan.id.clone(), run: run_id(9), who: who(), at: MADE_AT, waits: false }).await.unwrap();
     owner.lease.leave().await;
 }
 
@@ -216,7 +220,7 @@ fn output(command: &mut Command) -> String {
 #[tokio::test]
 #[ignore = "writes the golden files of the present format: once, when the format is new"]
 async fn write_golden_files() {
-    let to = folder().join("1");
+    let to = folder().join("2");
     assert!(!to.exists(), "{} is never changed; write the next number", to.display());
     std::fs::create_dir_all(&to).unwrap();
     let state = tempfile::tempdir().unwrap();

@@ -40,6 +40,7 @@ async fn on_a_full_disk_outputs_are_refused_but_a_rollback_is_still_journaled() 
     };
     assert!(matches!(refused, StoreError::Full { .. }), "{refused:?}");
     assert!(!reserve.exists(), "the reserve was freed for the journal");
+    assert!(store.is_short_of_room(), "the owner is told to begin nothing");
     assert!(seq >= 20, "only {seq} events of {CHUNK_BYTES} bytes found room in the reserve");
     assert_eq!(store.read_run(&run, 0, usize::MAX).await.unwrap().len() as u64, seq, "what was refused left nothing behind");
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
@@ -49,6 +50,37 @@ async fn on_a_full_disk_outputs_are_refused_but_a_rollback_is_still_journaled() 
     let owner = own(&store).await;
     store.append(owner.epoch, vec![append(&run, seq, vec![noted("room again")])]).await.unwrap();
     assert!(reserve.exists(), "the next owner makes the reserve anew");
+}
+
+#[tokio::test]
+async fn a_reserve_that_was_freed_is_made_anew_when_there_is_room_for_it_and_as_much_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let reserve = folder.path().join("reserve");
+    let limits = StoreLimits { database_bytes_max: Some(3 * 1024 * 1024) };
+    let store = SqliteStore::open_with(folder.path(), limits).unwrap();
+    let owner = own(&store).await;
+    let mut blobs = 0_u64;
+    while store.save_blob([blobs.to_le_bytes().as_slice(), &[0; CHUNK_BYTES]].concat()).await.is_ok() {
+        blobs += 1;
+    }
+    let free = |count: u64| {
+        let other = rusqlite::Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+        other.execute("DELETE FROM blobs WHERE rowid IN (SELECT rowid FROM blobs LIMIT ?1)", [count.cast_signed()]).unwrap();
+    };
+    assert!(!store.is_short_of_room());
+    store.append(owner.epoch, vec![append(&run_id(1), 0, vec![noted("u".repeat(3 * CHUNK_BYTES))])]).await.unwrap();
+    assert!(store.is_short_of_room() && !reserve.exists());
+    free(10);
+    store.look_for_room().await.unwrap();
+    assert!(store.is_short_of_room() && !reserve.exists(), "there is room, but the next append would take it away again");
+    free(blobs);
+    store.look_for_room().await.unwrap();
+    assert!(!store.is_short_of_room() && reserve.exists());
+
+    // Another process used it up, or somebody removed it.
+    std::fs::remove_file(&reserve).unwrap();
+    store.look_for_room().await.unwrap();
+    assert!(!store.is_short_of_room() && reserve.exists());
 }
 
 #[tokio::test]

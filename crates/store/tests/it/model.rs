@@ -2,15 +2,15 @@
 
 use crate::fixtures::*;
 use glidepath_model::event::RunEnd;
-use glidepath_model::projection::Lesson;
-use glidepath_model::projection::RunStatus;
-use glidepath_model::{Millis, PlanId, RunId, TargetName};
-use glidepath_ports::store::{Answer, StreamAppend, Submission, Taking};
+use glidepath_model::plan::Claim;
+use glidepath_model::projection::{ClaimWait, Lesson, RunStatus};
+use glidepath_model::{Millis, PlanId, RunId};
+use glidepath_ports::store::{Answer, ClaimLine, ClaimOrder, StreamAppend, Submission, Taking};
 use glidepath_ports::{Ownership, Store};
 use glidepath_store::{MemoryStore, PostgresOptions, PostgresStore, SqliteStore};
 use glidepath_testkit::servers::Postgres;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,17 +20,28 @@ const RUNS: u64 = 4;
 /// One call, or an accident.
 #[derive(Clone, Debug)]
 enum Call {
-    /// Takes runs and appends to them; `wrong` is added to the expected length, `late` taken from the epoch, and some runs end.
+    /// Takes runs and appends to them; `wrong` is added to the expected length, `late` taken from the epoch, and some runs end. A run that has
+    /// not begun and must wait begins as one that waits.
     Append {
         streams: Vec<(u64, usize, i64)>,
         wrong: u64,
         late: u64,
         ends: bool,
     },
-    /// Takes a run with the targets it needs.
-    Take(u64),
-    /// Takes what is free and live.
-    TakeAll,
+    /// Takes a run with what it claims, or a place in the queue.
+    Take {
+        number: u64,
+        waits: bool,
+    },
+    /// A run that waits ends instead.
+    GiveUp(u64),
+    /// Takes a run, lets it sleep until some seconds are over, and sets it free.
+    Sleep {
+        number: u64,
+        wake_at: Option<i64>,
+    },
+    /// Takes what is free and live at that second.
+    TakeAll(i64),
     Release(u64),
     Submit(u64),
     Answer {
@@ -55,8 +66,10 @@ fn call() -> impl Strategy<Value = Call> {
     prop_oneof![
         6 => (prop::collection::vec(stream, 1..3), one_in(6), one_in(9), one_in(4))
             .prop_map(|(streams, wrong, late, ends)| Call::Append { streams, wrong: u64::from(wrong), late: u64::from(late), ends }),
-        2 => (0..RUNS).prop_map(Call::Take),
-        1 => Just(Call::TakeAll),
+        3 => (0..RUNS, any::<bool>()).prop_map(|(number, waits)| Call::Take { number, waits }),
+        1 => (0..RUNS).prop_map(Call::GiveUp),
+        1 => (0..RUNS, prop::option::of(0..20_i64)).prop_map(|(number, wake_at)| Call::Sleep { number, wake_at }),
+        2 => (0..20_i64).prop_map(Call::TakeAll),
         1 => (0..RUNS).prop_map(Call::Release),
         1 => (0..RUNS).prop_map(Call::Submit),
         1 => (0..5_u64, any::<bool>()).prop_map(|(number, granted)| Call::Answer { number, granted }),
@@ -67,9 +80,16 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// What a run needs: each target is needed by two runs.
-fn targets(number: u64) -> Vec<TargetName> {
-    [number, (number + 1) % RUNS].map(|target| TargetName::new(format!("target-{target}"))).to_vec()
+/// What a run claims. Each target is claimed by two runs, all want the database in one way or another, and there is not enough for everybody.
+fn claims(number: u64, waits: bool) -> ClaimOrder {
+    let targets = [number, (number + 1) % RUNS].map(|target| format!("target-{target} x"));
+    let others: &[&str] = match number {
+        0 => &["db s", "slots 1/3"],
+        1 => &["db x"],
+        2 => &["db s", "slots 2/3"],
+        _ => &["slots 1/3"],
+    };
+    order(&targets.iter().map(String::as_str).chain(others.iter().copied()).collect::<Vec<_>>(), waits)
 }
 
 /// The model and a store, and who owns them.
@@ -77,6 +97,10 @@ struct Pair {
     memory: MemoryStore,
     store: Arc<dyn Store>,
     owners: (Ownership, Ownership),
+    /// Runs that have begun and wait, with the second of their start. The seconds go on with every run that begins to wait, so that the order of
+    /// the starts is that of the queue.
+    waiting: BTreeMap<u64, i64>,
+    seconds: i64,
 }
 
 /// Says the same of both.
@@ -96,25 +120,53 @@ macro_rules! both {
 }
 
 impl Pair {
-    async fn open(memory: MemoryStore, store: Arc<dyn Store>) -> Self {
+    async fn open(memory: MemoryStore, store: Arc<dyn Store>, waiting: BTreeMap<u64, i64>, seconds: i64) -> Self {
         let owners = (own(&memory).await, own(&*store).await);
         assert_eq!(owners.0.epoch, owners.1.epoch);
-        let pair = Self { memory, store, owners };
+        let pair = Self { memory, store, owners, waiting, seconds };
         // As every owner does first.
-        pair.take_all().await;
+        pair.take_all(0).await;
         pair
     }
 
-    async fn take_all(&self) {
-        both!(self, |store, owner| async { BTreeSet::from_iter(store.take_runs(owner.epoch, 10).await.unwrap()) });
+    async fn take_all(&self, seconds: i64) {
+        both!(self, |store, owner| async { BTreeSet::from_iter(store.take_runs(owner.epoch, time(seconds), 10).await.unwrap()) });
+    }
+
+    /// Takes a run, and says whether it is taken. One that waits has begun after this, and one that waits no more has told so.
+    async fn take(&mut self, number: u64, waits: bool) -> bool {
+        let order = claims(number, waits || self.waiting.contains_key(&number));
+        let answer = both!(self, |store, owner| async { in_short(&store.take_run(owner.epoch, &run_id(number), &order).await.unwrap()) });
+        let was_waiting = self.waiting.remove(&number);
+        match (answer.as_str(), was_waiting) {
+            ("taken", Some(since)) => self.tell(number, |one| one.summary.started_at = time(since)).await,
+            ("taken", None) => {}
+            (_, Some(since)) => drop(self.waiting.insert(number, since)),
+            (answer, None) if answer.starts_with("queued") => {
+                self.seconds += 1;
+                let since = self.seconds;
+                self.waiting.insert(number, since);
+                let wait = ClaimWait { resource: "db".into(), by: run_id(number), since: time(0), holds: true };
+                self.tell(number, |one| (one.summary.started_at, one.summary.waits_for) = (time(since), Some(wait.clone()))).await;
+            }
+            (_, None) => {}
+        }
+        answer == "taken"
+    }
+
+    /// Appends one event, and what else is to be said.
+    async fn tell(&self, number: u64, mut change: impl FnMut(&mut StreamAppend)) {
+        let mut appends = appends(&self.memory, &[(number, 1, 0)], 0, false).await;
+        appends.iter_mut().for_each(&mut change);
+        both!(self, |store, owner| store.append(owner.epoch, appends.clone())).unwrap();
     }
 
     /// Makes the call on both, and compares what they answer.
-    async fn make(self, call: Call, reopen: &impl AsyncFn() -> Arc<dyn Store>) -> Self {
+    async fn make(mut self, call: Call, reopen: &impl AsyncFn() -> Arc<dyn Store>) -> Self {
         let run = |number: u64| run_id(number);
         match call {
             Call::Own | Call::Reopen => {
-                let Self { memory, store, owners } = self;
+                let Self { memory, store, owners, waiting, seconds } = self;
                 owners.0.lease.leave().await;
                 owners.1.lease.leave().await;
                 let store = if matches!(call, Call::Own) {
@@ -123,25 +175,41 @@ impl Pair {
                     drop(store);
                     reopen().await
                 };
-                return Self::open(memory, store).await;
+                return Self::open(memory, store, waiting, seconds).await;
             }
             Call::Append { streams, wrong, late, ends } => {
                 for (number, ..) in &streams {
-                    let taken = both!(self, |store, owner| store.take_run(owner.epoch, &run(*number), &targets(*number))).unwrap();
-                    if taken != Taking::Taken {
+                    if !self.take(*number, false).await {
                         return self;
                     }
                 }
                 let appends = appends(&self.memory, &streams, wrong, ends).await;
                 let _ = both!(self, |store, owner| store.append(owner.epoch - late, appends.clone()));
             }
-            Call::Take(number) => {
-                both!(self, |store, owner| store.take_run(owner.epoch, &run(number), &targets(number))).unwrap();
+            Call::Take { number, waits } => drop(self.take(number, waits).await),
+            Call::GiveUp(number) => {
+                if self.waiting.remove(&number).is_some() {
+                    self.tell(number, |one| one.summary.status = RunStatus::Ended(RunEnd::Abandoned)).await;
+                }
             }
-            Call::TakeAll => self.take_all().await,
+            Call::Sleep { number, wake_at } => {
+                if self.take(number, false).await {
+                    self.tell(number, |one| (one.summary.sleeps, one.summary.wake_at) = (true, wake_at.map(time))).await;
+                    both!(self, |store, owner| store.release_runs(owner.epoch, vec![run(number)])).unwrap();
+                }
+            }
+            Call::TakeAll(seconds) => self.take_all(seconds).await,
+            // Whether a run that waits keeps its place then is the store's.
+            Call::Release(number) if self.waiting.contains_key(&number) => {}
             Call::Release(number) => both!(self, |store, owner| store.release_runs(owner.epoch, vec![run(number)])).unwrap(),
             Call::Submit(number) => {
-                let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run(number), who: who(), at: time(7) };
+                let start = Submission::Start {
+                    plan: PlanId::new("ab".repeat(32)),
+                    run: run(number),
+                    who: who(),
+                    at: time(7),
+                    waits: number % 2 == 0,
+                };
                 both!(self, |store, _owner| store.submit(start.clone())).unwrap();
             }
             Call::Answer { number, granted } => {
@@ -166,6 +234,7 @@ impl Pair {
             both!(self, |store, _owner| store.read_run(&run, 0, usize::MAX)).unwrap();
         }
         both!(self, |store, _owner| store.runs(false, 10)).unwrap();
+        both!(self, |store, _owner| async { queue_and_holders(store.claims().await.unwrap()) });
         both!(self, |store, owner| store.submissions(owner.epoch, 0)).unwrap();
         both!(self, |store, _owner| store.plans(300)).unwrap();
         both!(self, |store, _owner| store.lessons()).unwrap();
@@ -173,8 +242,31 @@ impl Pair {
     }
 }
 
+/// What came of taking a run, without what may differ: the numbers, and which of several runs in the way is named.
+fn in_short(taking: &Taking) -> String {
+    match taking {
+        Taking::Taken { fences } => {
+            assert!(fences.is_sorted_by(|a, b| a.resource < b.resource), "{fences:?}");
+            "taken".to_owned()
+        }
+        Taking::Held(wait) => format!("held {}", wait.resource),
+        Taking::Queued(wait) => format!("queued {}", wait.resource),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A claim and whose it is.
+type Claimed = (Claim, RunId);
+
+/// The queue in its order, and who holds what in any order.
+fn queue_and_holders(lines: Vec<ClaimLine>) -> (Vec<Claimed>, BTreeSet<Claimed>) {
+    let (held, waiting): (Vec<ClaimLine>, Vec<ClaimLine>) = lines.into_iter().partition(|line| line.holds);
+    let pair = |line: ClaimLine| (line.claim, line.run);
+    (waiting.into_iter().map(pair).collect(), held.into_iter().map(pair).collect())
+}
+
 async fn appends(store: &MemoryStore, streams: &[(u64, usize, i64)], wrong: u64, ends: bool) -> Vec<StreamAppend> {
-    let mut lengths = std::collections::BTreeMap::new();
+    let mut lengths = BTreeMap::new();
     for (number, _, _) in streams {
         lengths.insert(*number, store.read_run(&run_id(*number), 0, usize::MAX).await.unwrap().len() as u64);
     }
@@ -183,7 +275,7 @@ async fn appends(store: &MemoryStore, streams: &[(u64, usize, i64)], wrong: u64,
         let mut one = append(&run_id(number), *length + wrong, (0..events).map(|event| noted(format!("{number}.{event}"))).collect());
         *length += events as u64;
         one.at = time(seconds);
-        one.summary.targets = targets(number);
+        (one.summary.targets, one.summary.claims) = (vec![], claims(number, false).claims);
         if ends {
             one.summary.status = RunStatus::Ended(RunEnd::Succeeded);
         }
@@ -195,7 +287,7 @@ async fn appends(store: &MemoryStore, streams: &[(u64, usize, i64)], wrong: u64,
 
 /// Makes the calls on the model and on what `reopen` opens.
 async fn answers_as_memory_does(calls: Vec<Call>, reopen: impl AsyncFn() -> Arc<dyn Store>) {
-    let mut pair = Pair::open(MemoryStore::new(), reopen().await).await;
+    let mut pair = Pair::open(MemoryStore::new(), reopen().await, BTreeMap::new(), 0).await;
     for call in calls {
         pair = pair.make(call, &reopen).await;
     }

@@ -5,7 +5,7 @@ use glidepath_model::event::RunEnd;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Verb};
 use glidepath_model::{PlanId, RunId};
-use glidepath_ports::store::{Answer, Submission, Taking};
+use glidepath_ports::store::{Answer, ClaimOrder, Submission, Taking};
 use glidepath_ports::{Ownership, Store, StoreError};
 use glidepath_store::{PostgresOptions, PostgresStore};
 use glidepath_testkit::servers::Postgres;
@@ -23,24 +23,24 @@ fn options(name: &str, lease: Duration) -> PostgresOptions {
     PostgresOptions { lease, ..PostgresOptions::new(name) }
 }
 
-async fn open(url: &str, name: &str, lease: Duration) -> PostgresStore {
+pub(crate) async fn open(url: &str, name: &str, lease: Duration) -> PostgresStore {
     PostgresStore::open(url, options(name, lease)).await.unwrap()
 }
 
 /// A store whose process does not get its lease over with a test.
-async fn open_long(url: &str, name: &str) -> PostgresStore {
+pub(crate) async fn open_long(url: &str, name: &str) -> PostgresStore {
     open(url, name, Duration::from_secs(60)).await
 }
 
 /// Statements behind the store's back.
-async fn sql(url: &str, statements: &str) {
+pub(crate) async fn sql(url: &str, statements: &str) {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute(&format!("SET search_path TO glidepath; {statements}")).await.unwrap();
 }
 
 /// Looks again and again until there is something.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(found) = look().await {
@@ -60,10 +60,10 @@ async fn start_runs(store: &dyn Store, epoch: u64, numbers: std::ops::Range<u64>
 }
 
 /// Takes until `count` runs are there.
-async fn take_all(store: &dyn Store, epoch: u64, count: usize) -> BTreeSet<RunId> {
+pub(crate) async fn take_all(store: &dyn Store, epoch: u64, count: usize) -> BTreeSet<RunId> {
     let mut taken = BTreeSet::new();
     until("taking", async || {
-        taken.extend(store.take_runs(epoch, 1000).await.unwrap());
+        taken.extend(store.take_runs(epoch, time(0), 1000).await.unwrap());
         (taken.len() >= count).then_some(())
     })
     .await;
@@ -77,8 +77,8 @@ async fn runs_of_a_dead_node_go_to_another_once_its_lease_is_over_and_no_sooner(
     let dead = own(&one).await;
     start_runs(&one, dead.epoch, 0..3).await;
     let living = own(&other).await;
-    assert_eq!(other.take_runs(living.epoch, 10).await.unwrap(), []);
-    assert_eq!(other.take_run(living.epoch, &run_id(1), &[]).await.unwrap(), Taking::OwnedByAnother);
+    assert_eq!(other.take_runs(living.epoch, time(0), 10).await.unwrap(), []);
+    assert_eq!(other.take_run(living.epoch, &run_id(1), &ClaimOrder::default()).await.unwrap(), Taking::OwnedByAnother);
 
     let died_at = Instant::now();
     let dead_epoch = dead.epoch;
@@ -102,7 +102,7 @@ async fn a_lease_that_is_over_by_the_databases_time_is_not_renewed() {
     let store = open(&server.url(), "one", LEASE).await;
     let owner = own(&store).await;
     start_runs(&store, owner.epoch, 0..1).await;
-    sql(&server.url(), "UPDATE nodes SET lease_until = clock_timestamp() - interval '1 second'").await;
+    sql(&server.url(), "UPDATE nodes SET leased_until = clock_timestamp() - interval '1 second'").await;
     tokio::time::timeout(WAIT_MAX, owner.lease.lost()).await.expect("the next renewal is refused");
     assert_eq!(owner.lease.remaining(), Some(Duration::ZERO));
 
@@ -122,8 +122,8 @@ async fn a_node_that_was_ended_writes_nothing_even_before_its_runs_are_taken() {
     sql(&server.url(), "UPDATE nodes SET ended_at = clock_timestamp()").await;
     let late = store.append(owner.epoch, vec![append(&run_id(0), 1, vec![noted("late")])]).await;
     assert_eq!(late, Err(StoreError::LeaseOver { mine: owner.epoch }));
-    assert!(is_over(&store.take_runs(owner.epoch, 10).await));
-    assert!(is_over(&store.take_run(owner.epoch, &run_id(5), &[]).await));
+    assert!(is_over(&store.take_runs(owner.epoch, time(0), 10).await));
+    assert!(is_over(&store.take_run(owner.epoch, &run_id(5), &ClaimOrder::default()).await));
     assert_eq!(store.read_run(&run_id(0), 0, 10).await.unwrap().len(), 1);
 }
 
@@ -173,7 +173,7 @@ async fn two_nodes_share_what_a_third_left_and_none_takes_what_another_holds() {
     let begin = Instant::now();
     let (mut of_one, mut of_other) = (BTreeSet::new(), BTreeSet::new());
     while of_one.len() + of_other.len() < RUNS as usize - 1 {
-        let (mine, theirs) = tokio::join!(stores[1].take_runs(one.epoch, 1000), stores[2].take_runs(other.epoch, 1000));
+        let (mine, theirs) = tokio::join!(stores[1].take_runs(one.epoch, time(0), 1000), stores[2].take_runs(other.epoch, time(0), 1000));
         of_one.extend(mine.unwrap());
         of_other.extend(theirs.unwrap());
         assert!(begin.elapsed() < Duration::from_secs(4), "somebody waited for the locked row");
@@ -182,7 +182,7 @@ async fn two_nodes_share_what_a_third_left_and_none_takes_what_another_holds() {
     assert!(of_one.len().abs_diff(of_other.len()) <= 2, "{} and {} of {RUNS} runs", of_one.len(), of_other.len());
     transaction.commit().await.unwrap();
     let last = until("the last run", async || {
-        let (mine, theirs) = tokio::join!(stores[1].take_runs(one.epoch, 1000), stores[2].take_runs(other.epoch, 1000));
+        let (mine, theirs) = tokio::join!(stores[1].take_runs(one.epoch, time(0), 1000), stores[2].take_runs(other.epoch, time(0), 1000));
         mine.unwrap().into_iter().chain(theirs.unwrap()).next()
     })
     .await;
@@ -195,32 +195,33 @@ async fn two_nodes_share_what_a_third_left_and_none_takes_what_another_holds() {
 async fn a_run_of_a_newer_engine_is_left_alone_by_an_older_node() {
     let server = Postgres::start();
     let older = open_long(&server.url(), "older").await;
-    let both = PostgresOptions { semantics: vec![1, 2], ..PostgresOptions::new("newer") };
+    let next = glidepath_engine::ENGINE_SEMANTICS + 1;
+    let both = PostgresOptions { semantics: (1..=next).collect(), ..PostgresOptions::new("newer") };
     let newer = PostgresStore::open(&server.url(), both).await.unwrap();
     let (of_older, of_newer) = (own(&older).await, own(&newer).await);
     start_runs(&newer, of_newer.epoch, 0..2).await;
-    sql(&server.url(), "UPDATE runs SET semantics = 2 WHERE run LIKE '%1'").await;
+    sql(&server.url(), &format!("UPDATE runs SET semantics = {next} WHERE run LIKE '%1'")).await;
     let mut plan = plan("of a newer engine", time(1));
-    plan.body.engine_semantics = 2;
+    plan.body.engine_semantics = next;
     plan.id = PlanId::new(glidepath_model::Digest::of(&plan.body.to_bytes()).as_str());
     newer.save_plan(&plan, b"{}").await.unwrap();
-    let number = newer.submit(Submission::Start { plan: plan.id, run: run_id(9), who: who(), at: time(7) }).await.unwrap();
+    let number = newer.submit(Submission::Start { plan: plan.id, run: run_id(9), who: who(), at: time(7), waits: false }).await.unwrap();
 
     newer.release_runs(of_newer.epoch, vec![run_id(0), run_id(1)]).await.unwrap();
     assert_eq!(take_all(&older, of_older.epoch, 1).await, BTreeSet::from([run_id(0)]));
-    assert_eq!(older.take_runs(of_older.epoch, 10).await.unwrap(), []);
-    assert_eq!(older.take_run(of_older.epoch, &run_id(1), &[]).await.unwrap(), Taking::OtherSemantics);
+    assert_eq!(older.take_runs(of_older.epoch, time(0), 10).await.unwrap(), []);
+    assert_eq!(older.take_run(of_older.epoch, &run_id(1), &ClaimOrder::default()).await.unwrap(), Taking::OtherSemantics);
     assert_eq!(older.submissions(of_older.epoch, 0).await.unwrap(), []);
     assert_eq!(take_all(&newer, of_newer.epoch, 1).await, BTreeSet::from([run_id(1)]));
     assert_eq!(newer.submissions(of_newer.epoch, 0).await.unwrap().first().map(|(found, _)| *found), Some(number));
 }
 
 fn start(number: u64) -> Submission {
-    Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(number), who: who(), at: time(7) }
+    Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(number), who: who(), at: time(7), waits: false }
 }
 
 fn ask(number: u64) -> Submission {
-    Submission::Ask(Request { run: run_id(number), verb: Verb::Abort, step: None, who: who(), reason: None, at: time(5) })
+    Submission::Ask(Request { run: run_id(number), verb: Verb::Abort, step: None, who: who(), reason: None, signal: None, at: time(5) })
 }
 
 /// What a node is told to answer.
@@ -248,7 +249,7 @@ async fn a_start_goes_to_one_node_and_a_request_to_the_owner_of_its_run() {
     // The node dies: what was its own goes to the others.
     drop(one);
     let of_other = until("the end of the lease", async || {
-        other_store.take_runs(other.epoch, 10).await.unwrap();
+        other_store.take_runs(other.epoch, time(0), 10).await.unwrap();
         let told = other_store.submissions(other.epoch, 0).await.unwrap();
         (told.len() == 4).then_some(told)
     })
@@ -275,7 +276,7 @@ async fn a_node_asked_to_drain_learns_of_it_takes_nothing_and_keeps_what_it_has(
     assert_eq!(told(&store, &owner).await, [ask(1)], "requests to its own runs are still its own");
     store.append(owner.epoch, vec![append(&run_id(0), 1, vec![noted("comes to rest")])]).await.unwrap();
     store.release_runs(owner.epoch, vec![run_id(0)]).await.unwrap();
-    assert_eq!(store.take_runs(owner.epoch, 10).await.unwrap(), []);
+    assert_eq!(store.take_runs(owner.epoch, time(0), 10).await.unwrap(), []);
     let next = own(&other).await;
     assert_eq!(take_all(&other, next.epoch, 1).await, BTreeSet::from([run_id(0)]));
 }

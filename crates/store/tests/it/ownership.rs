@@ -17,7 +17,7 @@ async fn a_second_process_reads_and_asks_but_owns_only_after_the_first_died() {
     let second = SqliteStore::open(folder.path()).unwrap();
     assert!(second.try_own(who(), process()).await.unwrap().is_none());
     assert_eq!(second.read_run(&run_id(1), 0, 10).await.unwrap().len(), 1, "the journal of a living owner can be read");
-    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(2), who: who(), at: time(7) };
+    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(2), who: who(), at: time(7), waits: true };
     let number = second.submit(start.clone()).await.unwrap();
 
     first.kill();
@@ -65,7 +65,7 @@ async fn an_owner_whose_state_folder_was_deleted_can_do_nothing_more() {
 async fn a_write_of_one_handle_is_seen_by_the_counter_of_another() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (SqliteStore::open(folder.path()).unwrap(), SqliteStore::open(folder.path()).unwrap());
-    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(2), who: who(), at: time(7) };
+    let start = Submission::Start { plan: PlanId::new("ab".repeat(32)), run: run_id(2), who: who(), at: time(7), waits: true };
     let number = one.submit(start).await.unwrap();
     let before = one.change_counter().await.unwrap();
     let answer = Answer { granted: true, line: "flies".to_owned() };

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A development tool talks to its terminal.
 
 use clap::Parser;
-use glidepath_testkit::sim::{FaultKind, Options, Tally, simulate, trace};
+use glidepath_testkit::examples::examples;
+use glidepath_testkit::sim::{FaultKind, Options, ReadyPlan, Tally, simulate, trace};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +26,9 @@ struct Arguments {
     /// Steps of each plan, which is then always a random one
     #[arg(long)]
     plan_steps: Option<usize>,
+    /// Plan of an example that every run flies, such as `flag/new-search`
+    #[arg(long)]
+    plan: Option<String>,
     /// Faults that do not happen, separated by commas
     #[arg(long, value_delimiter = ',', value_parser = fault)]
     without: Vec<FaultKind>,
@@ -42,8 +47,15 @@ fn fault(name: &str) -> Result<FaultKind, String> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let first = arguments.seed.unwrap_or_else(random_seed);
-    let Arguments { nodes, plan_steps, without, .. } = &arguments;
-    let options = Options { nodes: *nodes, plan_steps: *plan_steps, without: without.clone(), defect: None };
+    let plans = match ready_plans(arguments.plan.as_deref()) {
+        Ok(plans) => plans,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let Arguments { nodes, plan_steps, plan, without, .. } = &arguments;
+    let options = Options { nodes: *nodes, plan_steps: *plan_steps, plans, only: plan.clone(), without: without.clone(), defect: None };
     println!("{} simulations from seed {first}", arguments.runs);
     if arguments.trace {
         for seed in (0..arguments.runs).map(|number| first.wrapping_add(number)) {
@@ -61,6 +73,16 @@ fn main() -> ExitCode {
             eprintln!("{failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The plans of the examples; one that is asked for must be among them.
+fn ready_plans(only: Option<&str>) -> Result<Arc<[ReadyPlan]>, String> {
+    let examples = examples()?;
+    let names: Vec<&str> = examples.iter().map(|example| example.name.as_str()).collect();
+    match only.filter(|only| !names.contains(only)) {
+        Some(only) => Err(format!("no example has the plan {only}; there are {}", names.join(", "))),
+        None => Ok(examples.iter().map(|example| ReadyPlan::new(&example.name, &example.plan.body)).collect()),
     }
 }
 

@@ -1,13 +1,14 @@
 //! What must hold after every event of a simulation: each check stands for a promise that people rely on.
 
 use super::ground::{Ground, Landed};
-use super::store::RunNumber;
-use glidepath_engine::{Progress, RunState, decide, invariants};
+use super::store::{RunNumber, Stream};
+use glidepath_engine::claims::{ClaimEntry, in_the_way};
+use glidepath_engine::{Claims, Progress, RunState, decide, invariants};
 use glidepath_model::action::OnUnknown;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
-use glidepath_model::plan::{PlanBody, Step, Undo};
+use glidepath_model::plan::{Claim, ClaimMode, PlanBody, Step, Undo};
 use glidepath_model::request::{Request, Verb};
-use glidepath_model::{Share, StepId, Timestamp};
+use glidepath_model::{ResourceName, Share, StepId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -57,6 +58,10 @@ promises! {
     Accounted, "accounted-for", "the owner knows of every open attempt, whoever began it";
     /// Undo waits for safety.
     SafetyFirst, "safety-first", "traffic is safe before anything else is undone";
+    /// Claims exclude, and their numbers grow.
+    Claims, "claims", "no two runs hold what cannot go together, and every grant of a resource has a greater number than those before";
+    /// Limits of the plan hold.
+    Limits, "limits", "no more is at work at the same time, and no more failures are tolerated, than the plan says";
     /// Undo keeps the order.
     UndoOrder, "undo-order", "a step goes back after all that needs it";
     /// Nothing holds up the way back.
@@ -117,6 +122,8 @@ struct Watched {
 /// The checks.
 pub(super) struct Checks {
     runs: Vec<Watched>,
+    /// The greatest number of each resource, and the greatest of those who held it alone.
+    fences: BTreeMap<ResourceName, (u64, u64)>,
 }
 
 impl Checks {
@@ -136,11 +143,18 @@ impl Checks {
             paged_seq: 0,
             hold_until: None,
         };
-        Self { runs: plans.iter().map(watched).collect() }
+        Self { runs: plans.iter().map(watched).collect(), fences: BTreeMap::new() }
     }
 
     /// An event was accepted and is about to be folded.
-    pub(super) fn appended(&mut self, run: RunNumber, owner_epoch: u64, before: &RunState, recorded: &Recorded) -> Result<(), Broken> {
+    pub(super) fn appended(
+        &mut self,
+        run: RunNumber,
+        owner_epoch: u64,
+        before: &RunState,
+        recorded: &Recorded,
+        ground: &Ground,
+    ) -> Result<(), Broken> {
         let Some(watched) = self.runs.get_mut(run) else { return Ok(()) };
         if recorded.epoch != owner_epoch {
             let what = format!("run-{run} took an append of epoch {}, but belongs to epoch {owner_epoch}", recorded.epoch);
@@ -157,6 +171,8 @@ impl Checks {
         }
         match &recorded.event {
             Event::SafetyReached => check_safe(run, watched, before)?,
+            Event::WentBack { .. } => check_undone(run, watched, before, ground)?,
+            Event::FailureTolerated { step, .. } => check_tolerated(&watched.plan, before, step)?,
             Event::AttemptStarted { attempt, .. } if attempt.direction == Direction::Undo && (attempt.round, attempt.number) == (1, 1) => {
                 check_undo_order(&watched.plan, before, attempt)?;
             }
@@ -191,9 +207,50 @@ impl Checks {
             return Err(Broken::new(Promise::Decided, format!("run-{run}: {event:?} follows, but was not decided")));
         }
         check_free_way_back(run, state)?;
+        check_limits(run, &plan, state)?;
         watched.hold_until = state.hold_until(&plan);
         let is_rolled_back = |recorded: &Recorded| matches!(recorded.event, Event::RunEnded { end: RunEnd::RolledBack, .. });
         if events.iter().any(is_rolled_back) { check_undone(run, watched, state, ground) } else { Ok(()) }
+    }
+
+    /// A run holds what it claims: nobody holds what cannot go together with it, and its numbers are the greatest so far.
+    pub(super) fn claimed(&mut self, run: RunNumber, streams: &[Stream]) -> Result<(), Broken> {
+        let Some(own) = streams.get(run) else { return Ok(()) };
+        let holds = |(other, stream): &(usize, &Stream)| {
+            *other != run && stream.folded.ended.is_none() && matches!(&stream.folded.claims, Claims::Held(fences) if !fences.is_empty())
+        };
+        let entry = |stream: &Stream, claim: &Claim| ClaimEntry {
+            resource: claim.resource.clone(),
+            mode: claim.mode,
+            run: stream.folded.run.clone(),
+            ticket: None,
+            since: stream.folded.started_at,
+        };
+        let held: Vec<ClaimEntry> = streams
+            .iter()
+            .enumerate()
+            .filter(holds)
+            .flat_map(|(_, stream)| stream.plan.claims.iter().map(move |claim| entry(stream, claim)))
+            .collect();
+        if let Some(wait) = in_the_way(&own.plan.claims, &own.folded.run, None, &held) {
+            return Err(Broken::new(Promise::Claims, format!("run-{run} holds {} together with {}", wait.resource, wait.by)));
+        }
+        let Claims::Held(fences) = &own.folded.claims else { return Ok(()) };
+        for fence in fences {
+            // Those who hold a resource together may be heard in any order; who holds it alone comes after all before.
+            let is_alone = own.plan.claims.contains(&Claim { resource: fence.resource.clone(), mode: ClaimMode::Exclusive });
+            let (greatest, greatest_alone) = self.fences.entry(fence.resource.clone()).or_default();
+            let last = if is_alone { *greatest } else { *greatest_alone };
+            *greatest = (*greatest).max(fence.number);
+            if is_alone {
+                *greatest_alone = (*greatest_alone).max(fence.number);
+            }
+            if fence.number <= last {
+                let what = format!("run-{run} holds {} as number {}, after number {last}", fence.resource, fence.number);
+                return Err(Broken::new(Promise::Claims, what));
+            }
+        }
+        Ok(())
     }
 
     /// A node begins or adopts an attempt.
@@ -347,14 +404,55 @@ fn is_same(own: &RunState, folded: &RunState) -> bool {
         && own.owner == folded.owner
         && own.turned_back_by == folded.turned_back_by
         && own.who == folded.who
+        && own.claims == folded.claims
+        && own.signals == folded.signals
+        && (own.retries, own.deadline_at) == (folded.retries, folded.deadline_at)
+}
+
+/// No more steps, and no more elements of a fan-out, are at work than the plan allows.
+fn check_limits(run: RunNumber, plan: &PlanBody, state: &RunState) -> Result<(), Broken> {
+    let at_work = |step: &&Step| state.step(&step.id).forward.is_running();
+    let most = plan.limits.in_flight_max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
+    if plan.steps.iter().filter(at_work).count() > most {
+        return Err(Broken::new(Promise::Limits, format!("run-{run} does more than {most} steps at the same time")));
+    }
+    for group in &plan.groups {
+        let count = plan.steps.iter().filter(|step| step.group.as_ref() == Some(&group.name)).filter(at_work).count();
+        if count > usize::try_from(group.in_flight_max).unwrap_or(usize::MAX) {
+            return Err(Broken::new(Promise::Limits, format!("run-{run} has {count} elements of {} at work", group.name)));
+        }
+    }
+    Ok(())
+}
+
+/// A failure is tolerated only in a fan-out that has some left to tolerate.
+fn check_tolerated(plan: &PlanBody, before: &RunState, id: &StepId) -> Result<(), Broken> {
+    let name = plan.step(id).and_then(|step| step.group.as_ref());
+    let before_it =
+        |step: &&Step| step.group.as_ref() == name && matches!(before.step(&step.id).forward.progress, Progress::Tolerated { .. });
+    let count = plan.steps.iter().filter(before_it).count();
+    let allowed = plan.groups.iter().find(|group| Some(&group.name) == name).map_or(0, |group| group.failures_max as usize);
+    match count < allowed {
+        true => Ok(()),
+        false => Err(Broken::new(Promise::Limits, format!("the failure of {id} is tolerated, but {allowed} are allowed"))),
+    }
 }
 
 fn check_free_way_back(run: RunNumber, state: &RunState) -> Result<(), Broken> {
     if state.rollback.is_none() || state.ended.is_some() {
         return Ok(());
     }
-    let holds_up =
-        |progress: &Progress| matches!(progress, Progress::Watching { .. } | Progress::WaitingUntil(_) | Progress::AskingPerson { .. });
+    let holds_up = |progress: &Progress| {
+        matches!(
+            progress,
+            Progress::Watching { .. }
+                | Progress::WaitingUntil(_)
+                | Progress::AskingPerson { .. }
+                | Progress::AwaitingEvent { .. }
+                | Progress::Asked
+                | Progress::Delayed { .. }
+        )
+    };
     let blocking = state.steps.iter().find(|(_, own)| holds_up(&own.forward.progress));
     match (blocking, state.hold.is_some() || state.pilot != glidepath_engine::Pilot::Fly) {
         (Some((step, _)), _) => Err(Broken::new(Promise::UndoFree, format!("run-{run} goes back, but {step} still waits"))),

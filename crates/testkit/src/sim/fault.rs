@@ -132,11 +132,15 @@ pub enum Defect {
     TakeRequestsTwice,
     /// A probe that its owner did not live to ask counts as one that found nothing.
     AnswerForProbes,
+    /// The store lets every run hold what it claims, whoever holds it already.
+    GrantEveryClaim,
+    /// A grant gets no greater number than the one before it.
+    RepeatFences,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::DispatchBeforeAppend,
         Self::TrustSilence,
         Self::IgnoreEpoch,
@@ -147,5 +151,7 @@ impl Defect {
         Self::ForgetPages,
         Self::TakeRequestsTwice,
         Self::AnswerForProbes,
+        Self::GrantEveryClaim,
+        Self::RepeatFences,
     ];
 }

@@ -9,6 +9,7 @@ use super::store::RunNumber;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::{Millis, StepId};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a request of a dead node may still be on its way, in milliseconds.
@@ -236,5 +237,5 @@ pub(super) fn is_probe(attempt: &AttemptRef) -> bool {
 }
 
 pub(super) fn done() -> Outcome {
-    Outcome::Done { outputs: BTreeMap::new() }
+    Outcome::Done { outputs: BTreeMap::from([("count".to_owned(), Value::from(1)), ("text".to_owned(), Value::from("due"))]) }
 }

@@ -30,10 +30,12 @@ mod store;
 pub use checks::{Broken, Promise};
 pub use fault::{Defect, FaultKind};
 pub use random::Random;
+pub use sky::ReadyPlan;
 
 use glidepath_model::plan::{Step, Undo, Work};
 use simulation::Simulation;
 use std::fmt;
+use std::sync::Arc;
 
 /// Kind of the calls that work in processes, which outlive their node.
 const IN_PROCESS: &str = "in-process";
@@ -47,6 +49,10 @@ pub struct Options {
     pub nodes: Option<usize>,
     /// Steps of each plan, which is then always a random one.
     pub plan_steps: Option<usize>,
+    /// Ready plans, which are drawn beside the random ones.
+    pub plans: Arc<[ReadyPlan]>,
+    /// Name of the ready plan that every run flies.
+    pub only: Option<String>,
     /// Faults that do not happen.
     pub without: Vec<FaultKind>,
     /// A deliberate mistake.
@@ -112,6 +118,9 @@ impl Failure {
         };
         add("nodes", self.options.nodes);
         add("plan-steps", self.options.plan_steps);
+        if let Some(name) = &self.options.only {
+            command.push_str(&format!(" --plan {name}"));
+        }
         if !self.options.without.is_empty() {
             let names: Vec<&str> = self.options.without.iter().map(|kind| kind.name()).collect();
             command.push_str(&format!(" --without {}", names.join(",")));
@@ -180,7 +189,7 @@ fn works_in_process(step: &Step) -> bool {
 fn set_kind(step: &mut Step, kind: &str) {
     let work = match &mut step.work {
         Work::Call(call) => Some(call),
-        Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+        Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
     };
     let undo = match &mut step.undo {
         Undo::Call { call, .. } => Some(call),

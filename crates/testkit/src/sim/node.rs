@@ -8,7 +8,7 @@ use super::fault::Defect;
 use super::flown::{Committing, Flown, Then};
 use super::ground::{CallNumber, call_of, is_probe, mark_of};
 use super::store::{Append, LEASE_MS, Reply, RunNumber, Statement};
-use glidepath_engine::{Effect, Input, OpenAttempt, RunState, WindowNow, recovery};
+use glidepath_engine::{Claiming, Effect, Input, OpenAttempt, RunState, WindowNow, recovery};
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark, Recorded};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::request::{Request, Who};
@@ -52,6 +52,8 @@ pub(super) enum Timer {
     Deadline(RunNumber, AttemptRef),
     Grace(RunNumber, AttemptRef),
     Look(RunNumber, StepId, u32),
+    /// Ask a throttled target again: the answer did not come.
+    Admit(RunNumber, StepId),
 }
 
 /// What reaches a node.
@@ -100,6 +102,9 @@ enum Pending {
     /// Whether an append that conflicts was written all the same.
     Look(RunNumber),
     Answer,
+    /// What a run claims; it is started with the answer, or waits for it.
+    Claim(RunNumber),
+    Admit(RunNumber, StepId),
 }
 
 /// A node.
@@ -201,6 +206,7 @@ impl Node {
                 }
             }
             Timer::Look(run, step, round) => self.look(run, step, round),
+            Timer::Admit(run, step) => self.admit(run, step, now),
         }
     }
 
@@ -230,6 +236,33 @@ impl Node {
         }
         let runs: Vec<RunNumber> = self.flights.keys().copied().collect();
         runs.into_iter().for_each(|run| self.wake(run, now));
+        let waits = |flown: &Flown| flown.is_quiet() && flown.state.ended.is_none() && flown.state.waits_for_claims().is_some();
+        let waiting: Vec<RunNumber> = self.flights.iter().filter(|(_, flown)| waits(flown)).map(|(run, _)| *run).collect();
+        waiting.into_iter().for_each(|run| self.claim(run));
+    }
+
+    fn claim(&mut self, run: RunNumber) {
+        if !self.pending.values().any(|about| matches!(about, Pending::Claim(asked) if *asked == run)) {
+            self.send(Statement::Claim { epoch: self.epoch, run }, Pending::Claim(run));
+        }
+    }
+
+    fn claimed(&mut self, run: RunNumber, claiming: Claiming, now: NodeTime) {
+        match self.flights.get_mut(&run) {
+            Some(flown) => flown.push(Input::Claims(claiming), Then::Nothing),
+            None => self.begin(run, &[], claiming, now),
+        }
+    }
+
+    /// Asks a throttled target whether the attempt may begin, as long as the run waits for the answer.
+    fn admit(&mut self, run: RunNumber, step: StepId, now: NodeTime) {
+        let Some(flown) = self.flights.get(&run) else { return };
+        let is_asked = |effect: &Effect| matches!(effect, Effect::Admit { step: asked, .. } if *asked == step);
+        let Some(plan) = self.plans.get(run) else { return };
+        let asked = recovery(plan, &flown.state).admissions.into_iter().find(is_asked);
+        if let Some(Effect::Admit { throttle, .. }) = asked {
+            self.send(Statement::Admit { throttle, at: now.wall }, Pending::Admit(run, step));
+        }
     }
 
     fn notice_jump(&mut self, now: NodeTime) {
@@ -276,7 +309,18 @@ impl Node {
                 if is_written { self.committed(run, now) } else { self.let_go(run) }
             }
             (Pending::Look(run), _) => self.orders.push(Order::SetTimer(REPEAT_AFTER_MS, Timer::Repeat(run))),
-            (Pending::Register { .. } | Pending::Heartbeat { .. } | Pending::Take | Pending::Answer, _) => {}
+            (Pending::Claim(run), Reply::Claimed(claiming)) if self.may_act(now) => self.claimed(run, claiming, now),
+            (Pending::Admit(run, step), reply) => self.admission_replied(run, step, reply),
+            (Pending::Register { .. } | Pending::Heartbeat { .. } | Pending::Take | Pending::Answer | Pending::Claim(_), _) => {}
+        }
+    }
+
+    fn admission_replied(&mut self, run: RunNumber, step: StepId, reply: Reply) {
+        let Some(flown) = self.flights.get_mut(&run) else { return };
+        match reply {
+            Reply::Admitted => flown.push(Input::Admitted { step }, Then::Nothing),
+            Reply::NotBefore(until, reason) => flown.push(Input::Delayed { step, until, reason }, Then::Nothing),
+            _ => self.orders.push(Order::SetTimer(REPEAT_AFTER_MS, Timer::Admit(run, step))),
         }
     }
 
@@ -359,6 +403,7 @@ impl Node {
                 }
                 self.orders.push(Order::Cancel(run, attempt));
             }
+            Effect::Admit { step, throttle } => self.send(Statement::Admit { throttle, at: now.wall }, Pending::Admit(run, step)),
             Effect::Page { .. } => self.orders.push(Order::Page(run)),
         }
     }
@@ -413,18 +458,28 @@ impl Node {
         }
     }
 
-    /// Folds the journal of a run, tells it of its new owner, and accounts for its open attempts.
+    /// Goes on with a run, or begins it: one that claims something asks for that first.
     fn take_over(&mut self, run: RunNumber, journal: &[Recorded], now: NodeTime) {
-        let Some(plan) = self.plans.get(run).cloned() else { return };
-        if self.flights.contains_key(&run) {
-            return;
+        let Some(plan) = self.plans.get(run) else { return };
+        match (self.flights.contains_key(&run), journal.is_empty() && !plan.claims.is_empty()) {
+            (true, _) => {}
+            (false, true) => self.claim(run),
+            (false, false) => self.begin(run, journal, Claiming::Granted(Vec::new()), now),
         }
+    }
+
+    /// Folds the journal of a run, tells it of its new owner, and accounts for its open attempts.
+    fn begin(&mut self, run: RunNumber, journal: &[Recorded], claims: Claiming, now: NodeTime) {
+        let Some(plan) = self.plans.get(run).cloned() else { return };
         let Ok(state) = RunState::fold(glidepath_model::RunId::new(format!("run-{run}")), &plan, journal) else { return };
         let who = Who { name: format!("node-{}", self.name), known_by: "engine".to_owned() };
         let mut flown = Flown::new(plan.clone(), state, journal);
         if journal.is_empty() {
             let pilot = Who { name: "pilot".to_owned(), known_by: "os-user".to_owned() };
-            flown.push(Input::Start { plan: glidepath_model::PlanId::from("aaaaaaaaaaaa"), who: pilot, seed: plan.seed }, Then::Nothing);
+            flown.push(
+                Input::Start { plan: glidepath_model::PlanId::from("aaaaaaaaaaaa"), who: pilot, seed: plan.seed, claims },
+                Then::Nothing,
+            );
         }
         let found = recovery(&plan, &flown.state);
         let process = ProcessMark { boot_id: "simulated".to_owned(), pid: 1, start_ticks: self.epoch };
@@ -436,7 +491,7 @@ impl Node {
         }
         found.open.into_iter().for_each(|open| self.account_for(run, open, now));
         let pages = if self.defect == Some(Defect::ForgetPages) { Vec::new() } else { found.pages };
-        found.watches.into_iter().chain(pages).for_each(|effect| self.dispatch(run, effect, now));
+        found.watches.into_iter().chain(found.admissions).chain(pages).for_each(|effect| self.dispatch(run, effect, now));
     }
 
     fn account_for(&mut self, run: RunNumber, open: OpenAttempt, now: NodeTime) {

@@ -122,7 +122,7 @@ impl Simulation {
         let mut trace = with_trace.then(Vec::new);
         let mut plans: Vec<Rc<PlanBody>> = Vec::new();
         for run in 0..runs {
-            let mut drawn = sky::draw(&mut random, options.plan_steps);
+            let mut drawn = sky::draw(&mut random, options);
             if let Some(trace) = &mut trace {
                 trace.push(format!("run-{run} flies: {}", drawn.name.trim_end()));
             }
@@ -143,7 +143,7 @@ impl Simulation {
             order: 0,
             queue: BinaryHeap::new(),
             seats: (0..node_count).map(seat).collect(),
-            store: SimulatedStore::new(plans.iter().cloned(), options.defect != Some(Defect::IgnoreEpoch)),
+            store: SimulatedStore::new(plans.iter().cloned(), options.defect),
             waiting_appends: Vec::new(),
             store_back_ms: 0,
             window_opens_ms: 0,
@@ -611,5 +611,7 @@ fn told_statement((node, _): NodeLife, statement: &Statement) -> String {
         }
         Statement::Read { run, after } => format!("node-{node} reads run-{run} after {after}"),
         Statement::Answer { number } => format!("node-{node} answers request {number}"),
+        Statement::Claim { epoch, run } => format!("node-{node} asks for the claims of run-{run}, epoch {epoch}"),
+        Statement::Admit { throttle, .. } => format!("node-{node} asks whether an attempt on {} may begin", throttle.target),
     }
 }

@@ -1,9 +1,10 @@
-//! Plans to simulate: shapes like those of the examples, and random small ones.
+//! Plans to simulate: the plans of the examples where they were handed in, shapes like theirs, and random small ones.
 
+use super::Options;
 use super::random::Random;
 use crate::plans::{canary_plan, chain_plan, parse_plan};
 use glidepath_model::Millis;
-use glidepath_model::plan::PlanBody;
+use glidepath_model::plan::{PlanBody, Step, Undo, Work};
 use std::fmt::Write as _;
 
 /// Shapes as the planner makes them, in the compact text of `plans`.
@@ -50,17 +51,73 @@ const SHAPES: [(&str, &str); 7] = [
     ("one step that asks", "plan on-failure hold\ncall only unknown ask tries 1\n"),
 ];
 
+/// The number, among those that are drawn for the shape of a plan, that stands for a ready one.
+const READY_SHAPE: u64 = 10;
+
 /// A plan with the text it was made from, for people.
 pub(super) struct Drawn {
     pub(super) name: String,
     pub(super) plan: PlanBody,
 }
 
-/// A plan: a shape (one time in four), else a random one of at most `steps_max` steps.
-pub(super) fn draw(random: &mut Random, steps_max: Option<usize>) -> Drawn {
+/// A plan that was made elsewhere, such as by the planner.
+#[derive(Clone, Debug)]
+pub struct ReadyPlan {
+    name: String,
+    plan: PlanBody,
+}
+
+impl ReadyPlan {
+    /// The plan with its steps, needs and ways back as they are, and with lengths of time like those of the other simulated plans: a simulation
+    /// lasts minutes.
+    pub fn new(name: &str, plan: &PlanBody) -> Self {
+        let mut plan = plan.clone();
+        shorten(&mut plan.hold_limit_ms, 60);
+        plan.limits.deadline_ms.iter_mut().for_each(|deadline| shorten(deadline, 300));
+        plan.groups.iter_mut().for_each(|group| shorten(&mut group.stagger_ms, 3));
+        plan.steps.iter_mut().for_each(shorten_step);
+        Self { name: name.to_owned(), plan }
+    }
+}
+
+fn shorten_step(step: &mut Step) {
+    shorten(&mut step.timeout_ms, 10);
+    shorten(&mut step.retry.first_delay_ms, 1);
+    shorten(&mut step.retry.delay_max_ms, 5);
+    step.deadline_ms.iter_mut().for_each(|deadline| shorten(deadline, 40));
+    if let Undo::Call { timeout_ms, .. } = &mut step.undo {
+        shorten(timeout_ms, 10);
+    }
+    match &mut step.work {
+        Work::Call(_) => {}
+        Work::Gate(gate) => {
+            shorten(&mut gate.min_bake_ms, 2);
+            shorten(&mut gate.bake_ms, 6);
+            shorten(&mut gate.patience_ms, 20);
+            shorten(&mut gate.look_every_ms, 1);
+        }
+        Work::Wait(length) => shorten(length, 5),
+        Work::Manual { deadline_ms, .. } | Work::Event { deadline_ms, .. } => shorten(deadline_ms, 30),
+    }
+}
+
+fn shorten(length: &mut Millis, secs_max: u64) {
+    *length = (*length).min(Millis::from_secs(secs_max));
+}
+
+/// A plan: the ready one that is asked for; else a shape (one time in four), a ready one (one time in forty), or a random one of at most
+/// as many steps as are asked for.
+pub(super) fn draw(random: &mut Random, options: &Options) -> Drawn {
     let shape = random.below(4 * 10);
     let steps = random.between(1, 10);
     let mut own = Random::new(random.next());
+    let named = options.plans.iter().find(|ready| Some(&ready.name) == options.only.as_ref());
+    let takes_ready = shape == READY_SHAPE && options.plan_steps.is_none() && !options.plans.is_empty();
+    let picked = if takes_ready { own.pick(&options.plans) } else { None };
+    if let Some(ready) = named.or(picked) {
+        return Drawn { name: ready.name.clone(), plan: ready.plan.clone() };
+    }
+    let steps_max = options.plan_steps;
     match (steps_max, shape) {
         (None, 0) => Drawn { name: "canary in two regions".to_owned(), plan: canary_plan("simulated", Millis::from_secs(4)) },
         (None, 1) => Drawn { name: "chain of six".to_owned(), plan: chain_plan("simulated", 6) },
@@ -85,7 +142,8 @@ fn sketch(random: &mut Random, steps: usize) -> String {
     let on_failure = random.pick(&["rollback-change", "rollback-item", "hold"]).copied().unwrap_or("hold");
     let on_window_end = random.pick(&["finish", "hold", "rollback"]).copied().unwrap_or("hold");
     let hold_limit = random.between(20, 60);
-    let mut text = format!("plan on-failure {on_failure} on-window-end {on_window_end} hold-limit {hold_limit}s items 3\n");
+    let mut text =
+        format!("plan on-failure {on_failure} on-window-end {on_window_end} hold-limit {hold_limit}s items 3{}\n", header_words(random));
     let mut calls: Vec<usize> = Vec::new();
     for at in 0..steps {
         // Few needs: the last two earlier steps at most, so that plans are neither chains nor heaps.
@@ -100,10 +158,17 @@ fn sketch(random: &mut Random, steps: usize) -> String {
             0 => ("gate", " bake 8s min-bake 2s patience 20s early yes".to_owned()),
             1 => ("gate", " bake 5s patience 20s check threshold".to_owned()),
             2 => ("wait", " for 3s".to_owned()),
+            3 if random.chance(500) => ("event", " named go for 30s".to_owned()),
             3 => ("manual", " for 30s".to_owned()),
             _ => ("call", call_words(random, &calls)),
         };
-        let _ = writeln!(text, "{work} s{at}{needs}{item}{rest}");
+        let when = match near.iter().rev().find(|step| calls.contains(step)) {
+            Some(step) if random.chance(100) => {
+                format!(" when s{step}.count{}", random.pick(&["==1", "<1", ">=1"]).copied().unwrap_or_default())
+            }
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{work} s{at}{needs}{item}{rest}{when}");
         if work == "call" {
             calls.push(at);
         }
@@ -112,6 +177,31 @@ fn sketch(random: &mut Random, steps: usize) -> String {
         text.push_str("gate observe bake 10s patience 30s after-landing yes\n");
     }
     text
+}
+
+/// What shapes the graph beside its edges. Targets are throttled for all runs of a simulation together.
+fn header_words(random: &mut Random) -> String {
+    let mut words = format!(" groups many:{}:{}:{}s", random.between(1, 3), random.below(3), random.below(4));
+    if random.chance(150) {
+        let _ = write!(words, " in-flight {}", random.between(1, 3));
+    }
+    if random.chance(100) {
+        let _ = write!(words, " retries {}", random.below(5));
+    }
+    if random.chance(50) {
+        let _ = write!(words, " deadline {}s", random.between(20, 200));
+    }
+    if random.chance(200) {
+        let _ = write!(words, " rate web:{}/{}s", random.between(1, 4), random.between(1, 20));
+    }
+    if random.chance(200) {
+        let _ = write!(words, " breaker web:{}/60s/{}s", random.between(1, 3), random.between(5, 60));
+    }
+    if random.chance(500) {
+        let locks = random.pick(&["db", "db:shared", "db:1/2", "db:2/2,cache", "cache,db:shared"]).copied().unwrap_or("db");
+        let _ = write!(words, " locks {locks}");
+    }
+    words
 }
 
 fn some_of(random: &mut Random, steps: &[usize]) -> String {
@@ -124,6 +214,12 @@ fn call_words(random: &mut Random, calls: &[usize]) -> String {
     let unknown = word(&["rerun", "probe", "ask"]);
     let compensate = word(&["attempt", "done"]);
     let mut words = format!(" undo {undo} unknown {unknown} compensate {compensate} tries {}", random.between(1, 3));
+    if random.chance(200) {
+        words.push_str(" group many");
+    }
+    if random.chance(100) {
+        let _ = write!(words, " step-deadline {}s", random.between(2, 40));
+    }
     if random.chance(500) {
         let region = random.pick(&["eu", "us"]).copied().unwrap_or("eu");
         let share = random.pick(&[5, 25, 100]).copied().unwrap_or(5);

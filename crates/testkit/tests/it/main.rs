@@ -1,5 +1,7 @@
-//! Tests of the test support: a simulator that finds nothing must be shown to find something.
+//! Tests of the test support: laws and a simulator that find nothing must be shown to find something. Then the examples' plans, which keep them.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod action_laws;
+mod examples;
 mod lease;
 mod sim;

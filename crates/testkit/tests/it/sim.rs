@@ -5,7 +5,7 @@ use glidepath_testkit::sim::{Defect, FaultKind, Options, Promise, simulate, trac
 /// Seed at which these tests begin.
 const SEED: u64 = 77_000;
 /// Simulations within which every deliberate mistake must be found.
-const RUNS_MAX: u64 = 4_000;
+const RUNS_MAX: u64 = 20_000;
 
 #[test]
 fn the_whole_keeps_every_promise() {
@@ -60,5 +60,6 @@ fn promises_broken_by(defect: Defect) -> &'static [Promise] {
         Defect::ForgetPages => &[Promise::Paged],
         Defect::TakeRequestsTwice => &[Promise::RequestOnce],
         Defect::AnswerForProbes => &[Promise::NoDouble, Promise::Undone],
+        Defect::GrantEveryClaim | Defect::RepeatFences => &[Promise::Claims],
     }
 }

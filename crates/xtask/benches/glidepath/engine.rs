@@ -107,7 +107,9 @@ pub(crate) async fn fly(store: &Arc<dyn Store>, state_dir: &Path, at_once: usize
             places.0.acquire().await?.forget();
             let run = RunId::new(format!("run-{number:012}"));
             let (runtime, plan) = (runtime.clone(), plan.id.clone());
-            tokio::spawn(async move { runtime.submit(Submission::Start { plan, run, who: who(), at: RealClock.now() }).await });
+            tokio::spawn(
+                async move { runtime.submit(Submission::Start { plan, run, who: who(), at: RealClock.now(), waits: false }).await },
+            );
         }
         places.0.acquire_many(u32::try_from(at_once)?).await?.forget();
         anyhow::Ok(())
@@ -154,6 +156,7 @@ pub(crate) fn deps(store: &Arc<dyn Store>, state_dir: &Path, nothing: Arc<dyn Ac
         state_dir: state_dir.to_owned(),
         card_writer: Arc::new(|_, _, _| String::new()),
         who: who(),
+        retention: glidepath_runtime::limits::RETENTION_DEFAULT,
         store_patience: glidepath_runtime::limits::STORE_PATIENCE,
     }
 }

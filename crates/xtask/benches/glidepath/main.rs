@@ -13,6 +13,7 @@ mod project;
 mod rows;
 mod store;
 mod takeover;
+mod waiting;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -25,13 +26,14 @@ use std::process::ExitCode;
 type Measure = fn(&mut Machine) -> Result<Vec<Row>>;
 
 /// Every benchmark, by the names of its rows.
-const BENCHES: [(&[&str], Measure); 10] = [
+const BENCHES: [(&[&str], Measure); 11] = [
     (&["disk.fdatasync"], machine::fdatasync),
     (&["store.one-row-commits"], machine::one_row_commits),
     (&["store.group-commit"], machine::group_commit),
     (&["store.appends"], store::appends),
     (&["engine.runs.1", "engine.step-p50.1", "engine.runs.16", "engine.step-p99.16", "engine.runs.64", "engine.steps"], engine::runs),
     (&["engine.memory.1000", "engine.takeover.1000"], takeover::takeover),
+    (&["engine.waiting-memory.100000", "engine.waiting-start.100000"], waiting::waiting),
     (&["postgres.one-row-commits", "engine.postgres-runs.64"], postgres::runs),
     (&["plan.cold", "plan.cold-memory"], process::plan_cold),
     (&["validate.1000-files"], process::validate_many_files),
@@ -48,6 +50,9 @@ struct Arguments {
     /// Fly runs in this folder until killed: the other process of a benchmark
     #[arg(long, hide = true)]
     fly: Option<PathBuf>,
+    /// Own the store in this folder until killed: the other process of a benchmark
+    #[arg(long, hide = true)]
+    wait_for: Option<PathBuf>,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -66,6 +71,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     if let Some(folder) = &arguments.fly {
         return takeover::fly(folder);
+    }
+    if let Some(folder) = &arguments.wait_for {
+        return waiting::wait_for(folder);
     }
     let wanted = arguments.name.as_deref().unwrap_or_default();
     let mut machine = Machine::new()?;

@@ -66,7 +66,19 @@ fn one_event(run: &RunId, seq: u64) -> StreamAppend {
         targets: vec![],
         components: vec![],
         observing_until: None,
+        claims: Default::default(),
+        waits_for: None,
+        sleeps: false,
     };
     let events = vec![Event::Noted { line: "x".repeat(200) }];
-    StreamAppend { run: run.clone(), expected_seq: seq, at: Timestamp::EPOCH, events, summary, lessons: vec![] }
+    StreamAppend {
+        run: run.clone(),
+        expected_seq: seq,
+        at: Timestamp::EPOCH,
+        events,
+        summary,
+        lessons: vec![],
+        reports: vec![],
+        dead_letters: vec![],
+    }
 }

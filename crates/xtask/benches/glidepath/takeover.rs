@@ -65,13 +65,19 @@ impl Flying {
     }
 
     fn weigh_and_kill(mut self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
-        let kibibytes: f64 = resident.trim().trim_end_matches("kB").trim().parse()?;
+        let weighed = resident_megabytes(self.0.id());
         self.0.kill()?;
         self.0.wait()?;
-        Ok(kibibytes * 1024.0 / 1e6)
+        weighed
     }
+}
+
+/// Memory that a process has in use.
+pub(crate) fn resident_megabytes(pid: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
+    let kibibytes: f64 = resident.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kibibytes * 1024.0 / 1e6)
 }
 
 impl Drop for Flying {
@@ -106,7 +112,7 @@ pub(crate) fn fly(folder: &Path) -> Result<()> {
         let runtime = Runtime::new(deps(&store, folder, Arc::new(Endless(begun.clone())), Arc::new(NoObserver)))?;
         for number in 0..RUNS {
             let run = RunId::new(format!("run-{number:012}"));
-            runtime.submit(Submission::Start { plan: plan.id.clone(), run, who: who(), at: RealClock.now() }).await?;
+            runtime.submit(Submission::Start { plan: plan.id.clone(), run, who: who(), at: RealClock.now(), waits: false }).await?;
         }
         let all = tokio::spawn(async move {
             if begun.acquire_many(RUNS).await.is_ok() {

@@ -4,8 +4,12 @@ use super::{OPERATORS_MS_MAX, Phase, QUIET_MS_MAX, Simulation};
 use crate::sim::checks::{Broken, Promise};
 use crate::sim::store::{Left, RunNumber};
 use glidepath_engine::next_wake;
-use glidepath_model::RunId;
-use glidepath_model::request::{Request, Verb, Who};
+use glidepath_model::action::OutputType;
+use glidepath_model::plan::Work;
+use glidepath_model::request::{Request, Signal, Verb, Who};
+use glidepath_model::{EventName, RunId};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 impl Simulation {
     pub(super) fn leave_random_request(&mut self) {
@@ -27,11 +31,25 @@ impl Simulation {
         let who = Who { name: format!("pilot-{}", self.store.requests.len()), known_by: "os-user".to_owned() };
         self.note(|| format!("{} asks run-{run}: {verb} {}", who.name, step.as_ref().map_or("", |step| step.as_str())));
         let (run_id, reason) = (RunId::new(format!("run-{run}")), Some("asked".to_owned()));
-        let request = Request { run: run_id, verb, step, who, reason, at: self.wall(0) };
+        let signal = (verb == Verb::Signal).then(|| self.signal(run));
+        let request = Request { run: run_id, verb, step, who, reason, at: self.wall(0), signal };
         self.store.requests.push(Left { run, request, answered: false });
     }
 
-    /// A run is settled when it has ended, or waits for a person and for nothing else.
+    /// The first event that the run waits for at some time, with outputs that let it go on.
+    fn signal(&self, run: RunNumber) -> Signal {
+        let awaited = self.plans.get(run).and_then(|plan| {
+            plan.steps.iter().find_map(|step| match &step.work {
+                Work::Event { event, outputs, .. } => Some((event, outputs)),
+                Work::Call(_) | Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } => None,
+            })
+        });
+        let Some((event, outputs)) = awaited else { return Signal { event: EventName::from("go"), outputs: BTreeMap::new() } };
+        let brought = outputs.iter().map(|(name, kind)| (name.clone(), example_of(*kind))).collect();
+        Signal { event: event.clone(), outputs: brought }
+    }
+
+    /// A run is settled when it has ended, waits for a person and for nothing else, or waits for what another run holds.
     fn is_settled(&self, run: RunNumber) -> bool {
         let (Some(state), Some(plan)) = (self.folded(run), self.plans.get(run)) else { return true };
         let is_open = state.steps.values().flat_map(|step| step.tracks()).any(|track| track.is_running());
@@ -42,8 +60,11 @@ impl Simulation {
         let owner = self.seats.iter().find(|seat| seat.is_up && seat.node.epoch == epoch && seat.paused_until_ms <= self.now_ms);
         let is_flown =
             owner.and_then(|seat| seat.node.flights.get(&run)).is_some_and(|flown| flown.is_quiet() && flown.state.seq == state.seq);
+        let queues = is_flown && state.ended.is_none() && state.waits_for_claims().is_some();
         !is_asked
-            && ((state.ended.is_some() && !state.is_observing()) || (asks && is_flown && !is_open && next_wake(state, plan).is_none()))
+            && (queues
+                || (state.ended.is_some() && !state.is_observing())
+                || (asks && is_flown && !is_open && next_wake(state, plan).is_none()))
     }
 
     pub(super) fn look_whether_settled(&mut self, since_ms: u64) -> Result<(), Broken> {
@@ -81,7 +102,9 @@ impl Simulation {
         if let Some(run) = live.iter().find(|_| self.now_ms > since_ms + OPERATORS_MS_MAX) {
             return Err(self.stuck(*run));
         }
-        for run in live.into_iter().filter(|run| self.is_settled(*run)).collect::<Vec<_>>() {
+        // Who waits for a claim is helped by helping its holder.
+        let asks = |run: &RunNumber| self.is_settled(*run) && self.folded(*run).is_some_and(|state| state.waits_for_claims().is_none());
+        for run in live.into_iter().filter(asks).collect::<Vec<_>>() {
             self.help(run)?;
         }
         Ok(())
@@ -114,5 +137,15 @@ impl Simulation {
             }
             None => Err(Broken::new(Promise::Verbs, format!("run-{run} asks for a person, but takes no verb"))),
         }
+    }
+}
+
+fn example_of(kind: OutputType) -> Value {
+    match kind {
+        OutputType::Boolean => Value::from(true),
+        OutputType::Integer => Value::from(3),
+        OutputType::Decimal => Value::from(0.5),
+        OutputType::ShortText => Value::from("due"),
+        OutputType::Digest => Value::from(format!("sha256:{}", "0".repeat(64))),
     }
 }
