@@ -5,7 +5,7 @@ use glidepath_testkit::sim::{Defect, FaultKind, Options, Promise, simulate, trac
 /// Seed at which these tests begin.
 const SEED: u64 = 77_000;
 /// Simulations within which every deliberate mistake must be found.
-const RUNS_MAX: u64 = 20_000;
+const RUNS_MAX: u64 = 4_000;
 
 #[test]
 fn the_whole_keeps_every_promise() {
@@ -36,7 +36,9 @@ fn the_same_seed_is_the_same_simulation() {
 #[test]
 fn every_deliberate_mistake_is_found_and_shown() {
     for defect in Defect::ALL {
-        let options = Options { defect: Some(defect), ..Options::default() };
+        // To act after one's lease shows only where somebody else acts meanwhile: rare, and less so with several nodes.
+        let nodes = (defect == Defect::ActAfterLease).then_some(3);
+        let options = Options { defect: Some(defect), nodes, ..Options::default() };
         let found = (SEED..SEED + RUNS_MAX).find_map(|seed| Some((seed, simulate(seed, &options).err()?)));
         let Some((seed, failure)) = found else { panic!("{defect:?} is not found within {RUNS_MAX} simulations") };
         assert!(promises_broken_by(defect).contains(&failure.broken.promise), "{defect:?} is taken for something else: {failure}");
