@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::pager::Pager;
+use crate::project::STATE_FOLDER;
 use crate::world::{RUNS_MAX, World, who};
 use glidepath_engine::claims::{ClaimEntry, in_the_way};
 use glidepath_model::event::{Outcome, RunEnd};
@@ -16,9 +17,12 @@ use glidepath_model::projection::{DeadLetter, DeadLetterKind, RunStatus};
 use glidepath_model::{Code, Diagnostic, RunId};
 use glidepath_ports::store::{DEAD_LETTERS_MAX, Settled};
 use serde_json::json;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Locked by whoever replays a dead letter.
+const REPLAY_LOCK_FILE: &str = "dlq-replay.lock";
 /// Dead letters that are listed.
 const LISTED_MAX: usize = 1_000;
 
@@ -27,7 +31,10 @@ pub(crate) async fn run(root: &Path, command: &DlqCommand) -> Result<Exit, Failu
     match command {
         DlqCommand::List { format, metrics } => list(&world, *format, *metrics).await,
         DlqCommand::Show { number, format } => show(&world, *number, *format).await,
-        DlqCommand::Replay { number } => replay(&world, *number).await,
+        DlqCommand::Replay { number } => {
+            let _alone = only_replay(root)?;
+            replay(&world, *number).await
+        }
         DlqCommand::Discard { number, reason } => settle(&world, *number, false, reason).await,
     }
 }
@@ -103,6 +110,21 @@ async fn show(world: &World, number: u64, format: Form) -> Result<Exit, Failure>
     lines.push(format!("  next     glidepath dlq replay {number} | glidepath dlq discard {number} --reason \"...\""));
     output::data(&lines.join("\n"));
     Ok(Exit::Done)
+}
+
+/// Held while a letter is replayed, so that two people at it do not make its call twice.
+fn only_replay(root: &Path) -> Result<File, Failure> {
+    let file = File::create(root.join(STATE_FOLDER).join(REPLAY_LOCK_FILE))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+        Err(TryLockError::WouldBlock) => Err(Failure::new(
+            Exit::Refused,
+            Diagnostic::error(Code(677), "another `dlq replay` of this project is at work")
+                .because("two at the same time could make the same call twice")
+                .hint("wait until it has ended, see what is left with `glidepath dlq list`, then repeat this"),
+        )),
+    }
 }
 
 async fn replay(world: &World, number: u64) -> Result<Exit, Failure> {

@@ -107,14 +107,22 @@ fn a_message_that_reached_nobody_is_a_dead_letter_that_can_be_told_again() {
         "  steps: [ { id: act, exec: { argv: [ sh, -c, exit 1 ] }, onUnknown: ask, undo: none, retry: { attempts: 1 } } ]\n",
     )]);
     project.write("glidepath.yaml", &format!("{CONFIG}  notify:\n    - exec: {{ argv: [ ./page.sh ] }}\n"));
-    project.write("page.sh", "#!/bin/sh\ntest -e reachable && echo \"$2\" >> told.log\n");
+    project.write(
+        "page.sh",
+        "#!/bin/sh\ntest -e reachable || exit 1\ntouch begun\nuntil test -e go; do sleep 0.05; done\necho \"$2\" >> told.log\n",
+    );
     project.say(&["run", "fails", "--yes"]);
     let listed: Value = serde_json::from_str(&project.ok(&["dlq", "list", "--format", "json"], 0).out).unwrap();
     let number = listed["letters"][0]["number"].to_string();
     project.ok(&["dlq", "replay", &number], 1);
     project.write("reachable", "");
-    project.ok(&["dlq", "replay", &number], 0);
-    assert!(project.read("told.log").contains("turns back"), "{}", project.read("told.log"));
+    let mut replay = project.start(&["dlq", "replay", &number]);
+    wait_for("the message to be told", || project.path().join("begun").exists());
+    assert!(project.ok(&["dlq", "replay", &number], 3).err.contains("another `dlq replay`"), "nobody replays beside somebody");
+    project.write("go", "");
+    assert!(replay.wait().unwrap().success());
+    let told = project.read("told.log");
+    assert!(told.contains("turns back") && told.lines().count() == 1, "{told}");
 }
 
 #[test]
