@@ -220,7 +220,7 @@ fn output(command: &mut Command) -> String {
 #[tokio::test]
 #[ignore = "writes the golden files of the present format: once, when the format is new"]
 async fn write_golden_files() {
-    let to = folder().join("2");
+    let to = folder().join("3");
     assert!(!to.exists(), "{} is never changed; write the next number", to.display());
     std::fs::create_dir_all(&to).unwrap();
     let state = tempfile::tempdir().unwrap();
