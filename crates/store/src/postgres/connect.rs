@@ -68,10 +68,13 @@ impl Connector {
                 client
             }
         };
-        // What is acknowledged must be on the disk, whatever the server's own setting is.
+        // What is acknowledged must be on the disk, whatever the server's own setting is. Every statement that is asked often finds its rows by an
+        // index; with statistics of a table that was smaller the server would read it from end to end each time. The price it then
+        // sees for the others would make it compile them.
         let settings = format!(
             "SET search_path TO {}, pg_catalog; SET statement_timeout = {}; SET lock_timeout = {};
              SET idle_in_transaction_session_timeout = {}; SET TimeZone = 'UTC'; SET client_min_messages = warning;
+             SET enable_seqscan = off; SET jit = off;
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')",
             super::SCHEMA,
             STATEMENT_MAX.as_millis(),
