@@ -13,7 +13,7 @@ use crate::{ENGINE_SEMANTICS, ENGINE_SEMANTICS_OLDEST, RECENT_EVENTS_MAX, output
 use glidepath_model::action::OnUnknown;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
 use glidepath_model::plan::{PlanBody, Step, Undo, Work};
-use glidepath_model::{StepId, Timestamp};
+use glidepath_model::{Millis, StepId, Timestamp};
 
 /// Why an event cannot follow.
 type Refused = String;
@@ -108,7 +108,7 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             }
             Ok(())
         }
-        Event::AttemptEnded { attempt, outcome, .. } => attempt_ended(state, plan, attempt, outcome, at),
+        Event::AttemptEnded { attempt, outcome, took_ms } => attempt_ended(state, plan, attempt, outcome, (at, *took_ms)),
         Event::RetrySet { step, direction, at: due } => retry_set(state, step, *direction, *due),
         Event::WaitStarted { step, until } => wait_started(state, plan, step, *until, at),
         Event::WaitEnded { step, passed } => wait_ended(state, plan, step, *passed, at),
@@ -294,14 +294,20 @@ fn may_start(state: &RunState, step: &Step, direction: Direction) -> Result<(), 
     if allowed { Ok(()) } else { Err(format!("an attempt to {direction} {} cannot begin now", step.id)) }
 }
 
-fn attempt_ended(state: &mut RunState, plan: &PlanBody, attempt: &AttemptRef, outcome: &Outcome, at: Timestamp) -> Result<(), Refused> {
+fn attempt_ended(
+    state: &mut RunState,
+    plan: &PlanBody,
+    attempt: &AttemptRef,
+    outcome: &Outcome,
+    (at, took): (Timestamp, Millis),
+) -> Result<(), Refused> {
     let step = step_in(plan, &attempt.step)?;
     if track_of(state, attempt)?.open().is_none_or(|(open, ..)| open != attempt) {
         return Err(format!("attempt {attempt} is not open"));
     }
     let own = step_of(state, &attempt.step)?;
     match attempt.direction {
-        Direction::Do => do_ended(own, step, outcome),
+        Direction::Do => do_ended(own, step, outcome, took),
         Direction::Probe => probe_ended(own, outcome),
         Direction::Safety => own.safety.progress = tried(outcome),
         Direction::Undo => own.undo.progress = undo_progress(step, outcome),
@@ -330,10 +336,11 @@ pub(crate) fn drop_needless_safety(state: &mut RunState, plan: &PlanBody) {
     }
 }
 
-fn do_ended(own: &mut StepState, step: &Step, outcome: &Outcome) {
+fn do_ended(own: &mut StepState, step: &Step, outcome: &Outcome, took: Millis) {
     own.forward.progress = match outcome {
         Outcome::Done { outputs } => {
             own.outputs.clone_from(outputs);
+            own.took = Some(took);
             Progress::Done
         }
         Outcome::NotDone { reason, retryable } => Progress::Failed { reason: reason.clone(), retryable: *retryable },
@@ -567,6 +574,7 @@ fn run_ended(state: &mut RunState, plan: &PlanBody, end: RunEnd, leftovers: &[St
         return Err("safety was not reached".to_owned());
     }
     state.ended = Some(Ended { end, leftovers: leftovers.to_vec(), at });
+    state.ends += 1;
     state.hold = None;
     state.operator = None;
     state.pilot = Pilot::Fly;

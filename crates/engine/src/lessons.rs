@@ -2,27 +2,39 @@
 
 use crate::state::RunState;
 use glidepath_model::event::{Direction, Event, Outcome, RunEnd};
-use glidepath_model::plan::{PlanBody, Work};
+use glidepath_model::plan::{PlanBody, Step, Work};
 use glidepath_model::projection::Lesson;
-use glidepath_model::{ComponentName, Timestamp};
+use glidepath_model::{ComponentName, Millis, Timestamp};
 use std::collections::BTreeSet;
 
-/// Lessons from events just journaled: the duration of each step that was done, and at the end what became of each component.
+/// Lessons from events just journaled. A run teaches when it ends: what became of each component, and how long the steps took that were
+/// done. So its lessons are written once, not with every step. What is done after that teaches at once.
 pub fn lessons(plan: &PlanBody, state_after: &RunState, events: &[Event]) -> Vec<Lesson> {
     let at = state_after.last_at;
+    let ends = events.iter().filter(|event| matches!(event, Event::RunEnded { .. })).count();
+    let had_ended = state_after.ends as usize > ends;
     let mut found = Vec::new();
     for event in events {
         match event {
-            Event::AttemptEnded { attempt, outcome: Outcome::Done { .. }, took_ms } if attempt.direction == Direction::Do => {
-                let step = plan.step(&attempt.step).filter(|s| matches!(s.work, Work::Call(_)));
-                let key = step.and_then(|s| s.duration_key.clone());
-                found.extend(key.map(|key| Lesson::Duration { key, took_ms: *took_ms, at }));
+            Event::AttemptEnded { attempt, outcome: Outcome::Done { .. }, took_ms } if attempt.direction == Direction::Do && had_ended => {
+                found.extend(plan.step(&attempt.step).and_then(|step| duration(step, *took_ms, at)));
             }
-            Event::RunEnded { end, .. } => found.extend(outcomes(plan, state_after, *end, at)),
+            Event::RunEnded { end, .. } => {
+                if !had_ended {
+                    let took = |step: &Step| state_after.step(&step.id).took.and_then(|took| duration(step, took, at));
+                    found.extend(plan.steps.iter().filter_map(took));
+                }
+                found.extend(outcomes(plan, state_after, *end, at));
+            }
             _ => {}
         }
     }
     found
+}
+
+fn duration(step: &Step, took_ms: Millis, at: Timestamp) -> Option<Lesson> {
+    let key = step.duration_key.clone().filter(|_| matches!(step.work, Work::Call(_)))?;
+    Some(Lesson::Duration { key, took_ms, at })
 }
 
 fn outcomes(plan: &PlanBody, after: &RunState, end: RunEnd, at: Timestamp) -> Vec<Lesson> {

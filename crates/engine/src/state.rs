@@ -5,7 +5,7 @@ use glidepath_model::plan::PlanBody;
 use glidepath_model::projection::{ClaimWait, Fence, RunStatus};
 use glidepath_model::request::{Signal, Who};
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{EventName, PlanId, Recorded, RunId, StepId, Timestamp};
+use glidepath_model::{EventName, Millis, PlanId, Recorded, RunId, StepId, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use thiserror::Error;
@@ -51,6 +51,8 @@ pub struct RunState {
     pub rollback: Option<Rollback>,
     /// The end, once it ended.
     pub ended: Option<Ended>,
+    /// How often it ended: a run that was landed or abandoned may still go back, and ends once more.
+    pub ends: u32,
     /// Since when the run rests (paused, stopped, holding, needs an operator) without flying in between.
     pub resting_since: Option<Timestamp>,
     /// Who asked the run to turn back, when a person (or the guard) did.
@@ -201,6 +203,8 @@ pub struct StepState {
     pub deadline_at: Option<Timestamp>,
     /// When it was done, skipped or failed.
     pub ended_at: Option<Timestamp>,
+    /// How long the forward attempt took that did it.
+    pub took: Option<Millis>,
     /// Typed outputs of the forward action.
     pub outputs: BTreeMap<String, Value>,
 }
@@ -421,6 +425,7 @@ impl RunState {
             operator: None,
             rollback: None,
             ended: None,
+            ends: 0,
             resting_since: None,
             turned_back_by: None,
             steps: BTreeMap::new(),
@@ -526,6 +531,7 @@ impl StepState {
         started_at: None,
         deadline_at: None,
         ended_at: None,
+        took: None,
         outputs: BTreeMap::new(),
     };
 

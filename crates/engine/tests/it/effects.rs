@@ -126,11 +126,12 @@ fn a_run_whose_owners_die_again_and_again_does_not_turn_back_for_it_but_still_do
 }
 
 #[test]
-fn durations_and_outcomes_are_learnt() {
+fn durations_and_outcomes_are_learnt_when_the_run_ends() {
     let mut flight = flight();
     flight.start();
     let mut learnt = Vec::new();
     while flight.state.ended.is_none() {
+        assert_eq!(learnt, [], "each run teaches once");
         let events = match (flight.open().into_iter().next(), flight.watched().into_iter().next()) {
             (Some(attempt), _) => flight.end(attempt, done()),
             (None, Some(gate)) => {
@@ -157,6 +158,21 @@ fn durations_and_outcomes_are_learnt() {
     }
     let last = lessons(&flight.plan, &flight.state, &events);
     assert!(matches!(last[..], [Lesson::Outcome { landed: true, rolled_back: true, .. }]), "{last:?}");
+}
+
+#[test]
+fn a_run_that_is_abandoned_teaches_how_long_what_was_done_took() {
+    let mut flight = flight();
+    flight.start();
+    let attempt = flight.open().remove(0);
+    flight.end(attempt, done());
+    flight.ask(Verb::Pause, None, None);
+    while let Some(attempt) = flight.open().into_iter().next() {
+        flight.end(attempt, done());
+    }
+    let abandoned = flight.ask(Verb::Abandon, None, None);
+    let learnt = lessons(&flight.plan, &flight.state, &abandoned);
+    assert!(learnt.iter().any(|lesson| matches!(lesson, Lesson::Duration { took_ms: Millis(100), .. })), "{learnt:?}");
 }
 
 #[test]

@@ -202,7 +202,7 @@ impl From<StoreError> for Refusal {
 }
 
 /// Durations of a key that may be added before the oldest are removed again.
-const DURATIONS_SLACK: u32 = 32;
+const DURATIONS_SLACK: u32 = 500;
 /// Keys whose additions are counted; beyond it the counts begin anew.
 const DURATION_KEYS_MAX: usize = 10_000;
 
