@@ -3,7 +3,7 @@
 //! A card is rewritten after each event: to a file beside it first, then renamed over it, so that a reader never sees half a
 //! card. While events follow each other quickly a card is written at most every 100 ms, the last one always.
 
-use crate::limits::{CARD_EVERY, CARDS_WAITING_EASY, CARDS_WAITING_MAX};
+use crate::limits::{CARD_EVERY, CARD_FIRST_AFTER, CARDS_WAITING_MAX, SHORT_RUN_CARDS_MAX};
 use crate::runtime::Observer;
 use glidepath_engine::RunState;
 use glidepath_model::event::RunEnd;
@@ -43,15 +43,36 @@ pub fn write_card(state_dir: &Path, run: &RunId, text: &str) -> io::Result<()> {
 /// Writes the cards of an owner's runs, on a thread of its own: a slow disk must not hold up what the cards tell of.
 ///
 /// Changed runs are handed over in passes, at most one every `CARD_EVERY`; a card that was not written when the next
-/// one of the same run comes is replaced by it. A run that landed before its first card was written gets none while
-/// others wait: a burst of short runs shall not hold up the cards of those that are in trouble. `glidepath card RUN`
-/// makes it from the journal.
+/// one of the same run comes is replaced by it. The first comes when a run exposes something, whose way back must be at hand, or has been in
+/// the air for `CARD_FIRST_AFTER`. Of the runs that land before that only a few get one: making files is dear, and a burst of short runs shall hold up neither the journal nor the cards of
+/// those that are in trouble. `glidepath card RUN` makes it from the journal.
 pub(crate) struct CardDesk {
     desk: Arc<Desk>,
     changed: BTreeSet<RunId>,
     /// Runs in the air that have a card.
     carded: BTreeSet<RunId>,
+    /// Those that have none yet, and when they first changed.
+    young: BTreeMap<RunId, Instant>,
     passed_at: Option<Instant>,
+    short_runs: ShortRuns,
+}
+
+/// Counts the cards of runs that landed before their first one.
+#[derive(Default)]
+struct ShortRuns {
+    counted_from: Option<Instant>,
+    cards: usize,
+}
+
+impl ShortRuns {
+    /// Whether one more may have a card.
+    fn admit(&mut self, now: Instant) -> bool {
+        if self.counted_from.is_none_or(|from| now.duration_since(from) >= CARD_EVERY) {
+            *self = Self { counted_from: Some(now), cards: 0 };
+        }
+        self.cards += 1;
+        self.cards <= SHORT_RUN_CARDS_MAX
+    }
 }
 
 /// What a card is made from.
@@ -88,24 +109,36 @@ impl CardDesk {
             desk.lock().is_closed = true;
             trouble.trouble(&format!("flight cards are not written to files: {error}; `glidepath card RUN` makes them from the journal"));
         }
-        Self { desk, changed: BTreeSet::new(), carded: BTreeSet::new(), passed_at: None }
-    }
-
-    /// Says that a run changed.
-    pub(crate) fn changed(&mut self, run: &RunId) {
-        if !self.changed.contains(run) {
-            self.changed.insert(run.clone());
+        Self {
+            desk,
+            changed: BTreeSet::new(),
+            carded: BTreeSet::new(),
+            young: BTreeMap::new(),
+            passed_at: None,
+            short_runs: ShortRuns::default(),
         }
     }
 
-    /// The runs whose cards are to be handed over now.
-    pub(crate) fn take_pass(&mut self, now: Instant) -> BTreeSet<RunId> {
+    /// Says that a run changed.
+    pub(crate) fn changed(&mut self, run: &RunId, now: Instant) {
+        if self.changed.contains(run) {
+            return;
+        }
+        self.changed.insert(run.clone());
+        if !self.carded.contains(run) {
+            self.young.entry(run.clone()).or_insert(now);
+        }
+    }
+
+    /// The runs whose cards are to be handed over now; `exposes` says of one whether something of it is exposed.
+    pub(crate) fn take_pass(&mut self, now: Instant, exposes: impl Fn(&RunId) -> bool) -> BTreeSet<RunId> {
         if self.changed.is_empty() || self.passed_at.is_some_and(|at| now.duration_since(at) < CARD_EVERY) {
             return BTreeSet::new();
         }
         self.passed_at = Some(now);
-        self.carded.extend(self.changed.iter().cloned());
-        std::mem::take(&mut self.changed)
+        let due = self.young.extract_if(.., |run, since| now.duration_since(*since) >= CARD_FIRST_AFTER || exposes(run));
+        self.carded.extend(due.map(|(run, _)| run));
+        self.changed.extract_if(.., |run| self.carded.contains(run)).collect()
     }
 
     /// Whether the run changed since its last card.
@@ -116,8 +149,9 @@ impl CardDesk {
     /// Hands over what the last card of a run is to be made from.
     pub(crate) fn hand_over_last(&mut self, plan: Arc<Plan>, state: RunState, now: Timestamp) {
         let (has_card, changed) = (self.carded.remove(&state.run), self.changed.remove(&state.run));
+        self.young.remove(&state.run);
         let landed = state.status() == RunStatus::Ended(RunEnd::Succeeded);
-        if changed && (has_card || !landed || self.desk.lock().waiting.len() < CARDS_WAITING_EASY) {
+        if changed && (has_card || !landed || self.short_runs.admit(Instant::now())) {
             self.hand_over(plan, state, now);
         }
     }
@@ -202,6 +236,7 @@ impl Desk {
 mod tests {
     use super::*;
     use crate::runtime::NoObserver;
+    use glidepath_engine::Ended;
 
     #[test]
     fn a_card_is_replaced_whole_and_leaves_nothing_beside_it() {
@@ -214,17 +249,28 @@ mod tests {
     }
 
     fn handed_over(desk: &mut CardDesk) -> usize {
-        desk.take_pass(Instant::now()).len()
+        desk.take_pass(Instant::now(), |_| false).len()
+    }
+
+    fn desk(folder: &Path) -> CardDesk {
+        let text = |_: &Plan, state: &RunState, _: Timestamp| format!("card of {}", state.run);
+        CardDesk::open(folder.to_owned(), Arc::new(text), Arc::new(NoObserver))
     }
 
     #[tokio::test(start_paused = true)]
     async fn many_changes_in_a_row_hand_over_one_card_and_the_last_one_is_not_lost() {
         let folder = tempfile::tempdir().unwrap();
-        let mut desk = CardDesk::open(folder.path().to_owned(), Arc::new(|_, _, _| String::new()), Arc::new(NoObserver));
+        let mut desk = desk(folder.path());
         let run = RunId::from("run-1");
-        desk.changed(&run);
+        desk.changed(&run, Instant::now());
+        assert_eq!(handed_over(&mut desk), 0, "it may land soon");
+        let exposing = RunId::from("run-2");
+        desk.changed(&exposing, Instant::now());
+        tokio::time::advance(CARD_EVERY).await;
+        assert_eq!(desk.take_pass(Instant::now(), |run| *run == exposing), BTreeSet::from([exposing.clone()]));
+        tokio::time::advance(CARD_FIRST_AFTER).await;
         assert_eq!(handed_over(&mut desk), 1);
-        desk.changed(&run);
+        desk.changed(&run, Instant::now());
         assert_eq!(handed_over(&mut desk), 0, "too soon after the last pass");
         tokio::time::advance(CARD_EVERY).await;
         assert_eq!(handed_over(&mut desk), 1);
@@ -232,19 +278,48 @@ mod tests {
         assert_eq!(handed_over(&mut desk), 0, "nothing changed");
     }
 
+    fn plan() -> Arc<Plan> {
+        Arc::new(glidepath_testkit::plans::whole_plan(glidepath_testkit::plans::chain_plan("nothing", 1)))
+    }
+
     #[tokio::test]
     async fn what_was_handed_over_is_on_the_disk_once_it_counts_as_written() {
         let folder = tempfile::tempdir().unwrap();
-        let text = |_: &Plan, state: &RunState, _: Timestamp| format!("card of {}", state.run);
-        let desk = CardDesk::open(folder.path().to_owned(), Arc::new(text), Arc::new(NoObserver));
-        let plan = Arc::new(glidepath_testkit::plans::whole_plan(glidepath_testkit::plans::chain_plan("nothing", 1)));
+        let desk = desk(folder.path());
         for number in 0..100 {
             let run = RunId::new(format!("run-{number:012}"));
-            desk.hand_over(plan.clone(), RunState::new(run), Timestamp::EPOCH);
+            desk.hand_over(plan(), RunState::new(run), Timestamp::EPOCH);
         }
         desk.written().await;
         assert_eq!(std::fs::read_dir(folder.path().join("cards")).unwrap().count(), 100);
         let last = card_path(folder.path(), &RunId::from("run-000000000099"));
         assert_eq!(std::fs::read_to_string(last).unwrap(), "card of run-000000000099");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_of_short_runs_gets_few_cards_and_one_in_trouble_gets_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut desk = desk(folder.path());
+        let ended = |run: RunId, end: RunEnd| {
+            let ended = Ended { end, leftovers: Vec::new(), at: Timestamp::EPOCH };
+            RunState { ended: Some(ended), ..RunState::new(run) }
+        };
+        let landed = |number: usize| ended(RunId::new(format!("run-{number:012}")), RunEnd::Succeeded);
+        for number in 0..100 {
+            let state = landed(number);
+            desk.changed(&state.run, Instant::now());
+            desk.hand_over_last(plan(), state, Timestamp::EPOCH);
+        }
+        let failed = ended(RunId::from("run-failed"), RunEnd::RolledBack);
+        desk.changed(&failed.run, Instant::now());
+        desk.hand_over_last(plan(), failed, Timestamp::EPOCH);
+        desk.written().await;
+        assert_eq!(std::fs::read_dir(folder.path().join("cards")).unwrap().count(), SHORT_RUN_CARDS_MAX + 1);
+        assert!(card_path(folder.path(), &RunId::from("run-failed")).exists());
+        tokio::time::advance(CARD_EVERY).await;
+        desk.changed(&landed(100).run, Instant::now());
+        desk.hand_over_last(plan(), landed(100), Timestamp::EPOCH);
+        desk.written().await;
+        assert!(card_path(folder.path(), &landed(100).run).exists());
     }
 }

@@ -120,10 +120,15 @@ pub const STORE_PATIENCE: Duration = Duration::from_secs(60);
 /// Owner and guard each wait for a failing store at most this part of the hold limit, so that the safety calls still fit into it.
 pub const HOLD_LIMIT_PART: u32 = 4;
 
+/// Journals that a new owner reads at once, at most; the runs of one such lot go on before the next is read.
+pub const RUNS_LOADED_AT_ONCE_MAX: usize = 32;
+
 /// Shortest time between two writes of one card file.
 pub const CARD_EVERY: Duration = Duration::from_millis(100);
-/// Flight cards that may wait before runs that land without ever having had one are left without.
-pub const CARDS_WAITING_EASY: usize = 32;
+/// How long a run is in the air before it gets its first card, if it has not ended by then.
+pub const CARD_FIRST_AFTER: Duration = Duration::from_millis(500);
+/// Runs that land before their first card and get one all the same, within [`CARD_EVERY`], at most.
+pub const SHORT_RUN_CARDS_MAX: usize = 8;
 /// Flight cards that may wait to be written to files, at most; further ones are left out and counted.
 pub const CARDS_WAITING_MAX: usize = 4096;
 

@@ -286,7 +286,7 @@ impl<'a> Owner<'a> {
     }
 
     /// Takes what else is there already, so that one turn of the loop decides on all of it.
-    fn take_what_is_ready(&mut self) -> Result<(), RuntimeError> {
+    pub(super) fn take_what_is_ready(&mut self) -> Result<(), RuntimeError> {
         while let Some(Some((run, result))) = self.commits.next().now_or_never() {
             self.committed(&run, result)?;
         }
@@ -297,7 +297,7 @@ impl<'a> Owner<'a> {
     }
 
     /// Decides on the inputs of every run that changed and has no commit under way, starts the appends, and lets runs go that are over.
-    fn decide_touched(&mut self) {
+    pub(super) fn decide_touched(&mut self) {
         let now = self.deps.clock.now();
         for run in self.flights.take_touched() {
             let is_short = self.deps.store.is_short_of_room();
@@ -351,7 +351,7 @@ impl<'a> Owner<'a> {
             Err(error) => return Err(error.into()),
         }
         self.deps.observer.committed(&flight.plan, &flight.state, &events);
-        self.cards.changed(run);
+        self.cards.changed(run, Instant::now());
         self.may_act()?;
         self.follow_up(run, then);
         for effect in effects {
@@ -544,7 +544,9 @@ impl<'a> Owner<'a> {
 
     fn hand_over_cards(&mut self) {
         let now = self.deps.clock.now();
-        for run in self.cards.take_pass(Instant::now()) {
+        let flights = &self.flights;
+        let exposes = |run: &RunId| flights.get(run).is_some_and(|flight| !flight.state.exposures(&flight.plan.body).is_empty());
+        for run in self.cards.take_pass(Instant::now(), exposes) {
             if let Some(flight) = self.flights.get(&run) {
                 self.cards.hand_over(flight.plan.clone(), flight.state.clone(), now);
             }

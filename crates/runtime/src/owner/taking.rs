@@ -5,16 +5,19 @@ use super::room::is_paused_for_room;
 use super::submissions::describe;
 use super::{Owner, refused};
 use crate::calls::{AttemptJob, not_begun};
-use crate::limits::{ADOPTION_MIN, LIVE_RUNS_MAX, REQUEST_BYTES_MAX, RUNS_WITH_WORK_MAX, SLEEPING_RUNS_MAX, START_REQUEST_AGE_MAX};
+use crate::limits::{
+    ADOPTION_MIN, LIVE_RUNS_MAX, REQUEST_BYTES_MAX, RUNS_LOADED_AT_ONCE_MAX, RUNS_WITH_WORK_MAX, SLEEPING_RUNS_MAX, START_REQUEST_AGE_MAX,
+};
 use crate::runtime::{RuntimeError, load_events};
 use futures_util::future::join_all;
 use glidepath_engine::{Claiming, Effect, Input, OpenAttempt, WindowNow, recovery};
 use glidepath_model::event::Outcome;
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{Plan, PlanId, RunId, Timestamp};
+use glidepath_model::{Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, ClaimOrder, Submission, Taking};
 use std::sync::{Arc, Weak};
+use tokio::time::Instant;
 
 /// A start that may be taken as far as this owner can say.
 struct Start {
@@ -29,15 +32,22 @@ struct Start {
 impl Owner<'_> {
     /// Loads every run with work and accounts for what the last owner left open.
     pub(super) async fn take_over(&mut self) -> Result<(), RuntimeError> {
-        let taken = self.deps.store.take_runs(self.epoch, self.deps.clock.now(), RUNS_WITH_WORK_MAX).await?;
-        for run in taken {
-            match self.load(&run).await {
-                Ok(flight) => self.fly_loaded(run, flight).await,
-                Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
-                    self.keep_broken(&run, &reason);
+        let store = self.deps.store.clone();
+        let taken = store.take_runs(self.epoch, self.deps.clock.now(), RUNS_WITH_WORK_MAX).await?;
+        for runs in taken.chunks(RUNS_LOADED_AT_ONCE_MAX) {
+            let journals = join_all(runs.iter().map(|run| load_events(store.as_ref(), run))).await;
+            for (run, journal) in runs.iter().zip(journals) {
+                match self.loaded(run, journal).await {
+                    Ok(flight) => self.fly_loaded(run.clone(), flight).await,
+                    Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
+                        self.keep_broken(run, &reason);
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
+            // They go on while the others are read.
+            self.decide_touched();
+            self.take_what_is_ready()?;
         }
         Ok(())
     }
@@ -54,7 +64,12 @@ impl Owner<'_> {
     }
 
     pub(super) async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
-        let (plan, events) = load_events(self.deps.store.as_ref(), run).await?;
+        let journal = load_events(self.deps.store.as_ref(), run).await;
+        self.loaded(run, journal).await
+    }
+
+    async fn loaded(&mut self, run: &RunId, journal: Result<(PlanId, Vec<Recorded>), RuntimeError>) -> Result<Flight, RuntimeError> {
+        let (plan, events) = journal?;
         let plan = self.plan(&plan).await?;
         Flight::new(plan, run.clone(), &events).map_err(|error| RuntimeError::engine(run, &error))
     }
@@ -76,7 +91,7 @@ impl Owner<'_> {
         if self.flights.get(run).is_some_and(is_paused_for_room) {
             self.go_on_if_there_is_room(run);
         }
-        self.cards.changed(run);
+        self.cards.changed(run, Instant::now());
         for open in found.open {
             self.account_for_attempt(run, open);
         }
