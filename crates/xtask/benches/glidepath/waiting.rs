@@ -20,7 +20,7 @@ use glidepath_store::SqliteStore;
 use glidepath_testkit::plans::{parse_plan, whole_plan};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -125,7 +125,8 @@ impl Action for SaysReady {
     }
 
     fn run<'a>(&'a self, _context: &'a ActionContext, _input: &'a Value) -> BoxFuture<'a, Outcome> {
-        println!("{READY}");
+        // Only the first line is read; afterwards nobody listens.
+        let _ = writeln!(std::io::stdout(), "{READY}");
         Box::pin(std::future::ready(Outcome::Done { outputs: BTreeMap::new() }))
     }
 }
