@@ -136,8 +136,8 @@ async fn tell_patiently(collector: &Collector, run: &RunId, call: &ActionCall, t
 
 impl Notifier for Pager {
     fn page(&self, run: &RunId, line: &str) {
-        let bell = if output::stderr_is_styled() { "\x07" } else { "" };
-        (self.tell)(&format!("{bell}{run}: {line}"));
+        output::ring();
+        (self.tell)(&format!("{run}: {line}"));
         for command in &self.commands {
             self.start(command, run, line);
         }

@@ -138,7 +138,7 @@ impl View {
             Form::Human if !self.painted => {
                 let news = self.latest.lock().unwrap_or_else(PoisonError::into_inner).is_news(at, event);
                 if news && let Some(line) = glidepath_report::event_line(event) {
-                    output::data(&format!("{}  {line}", clock_text(at)));
+                    output::row(&format!("{}  {line}", clock_text(at)));
                 }
             }
             Form::Human => {}

@@ -55,8 +55,13 @@ impl Checker<'_, '_> {
         let Value::Map(entries) = &node.value else {
             return self.wrong_shape(node, "a mapping", "Write it as `{ name: value }` or as indented lines `name: value`.");
         };
-        for Entry { key, value, .. } in entries {
-            self.inside(&format!(".{key}"), |me| me.form(value, form, places));
+        for Entry { key, key_at, value } in entries {
+            self.inside(&format!(".{key}"), |me| {
+                if let Err(wrong) = scalar::control_check(key) {
+                    me.error(*key_at, wrong.code, wrong.message, wrong.reason, &wrong.hint);
+                }
+                me.form(value, form, places);
+            });
         }
     }
 

@@ -73,6 +73,9 @@ fn expand(host: &str, found: &mut Vec<String>) -> Result<(), String> {
 }
 
 fn push(host: String, found: &mut Vec<String>) -> Result<(), String> {
+    if let Err(wrong) = crate::scalar::control_check(&host) {
+        return Err(format!("one of its hosts cannot be a host: {}", wrong.message));
+    }
     if found.len() >= HOSTS_MAX {
         return Err(format!("it has more than {HOSTS_MAX} hosts"));
     }

@@ -22,6 +22,7 @@ fn wrong(code: Code, message: String, reason: &'static str, hint: impl Into<Stri
 
 /// Checks the text of a single value.
 pub(crate) fn check(text: &str, form: &Form) -> Result<(), Wrong> {
+    control_check(text)?;
     match form {
         Form::Text | Form::Template => text_check(text),
         Form::Name => name_check(text),
@@ -49,6 +50,19 @@ pub(crate) fn check(text: &str, form: &Form) -> Result<(), Wrong> {
 
 fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// Line breaks and tabs belong to texts of several lines; every other control character only to terminals.
+pub(crate) fn control_check(text: &str) -> Result<(), Wrong> {
+    match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        None => Ok(()),
+        Some(found) => wrong(
+            codes::CONTROL_CHARACTER,
+            format!("the text holds the control character U+{:04X}", u32::from(found)),
+            "Terminals act on control characters: a text could hide or forge what people read at night.",
+            "Take it out; a command that needs one can make it itself, as `printf '\\033'` does.",
+        ),
+    }
 }
 
 fn text_check(text: &str) -> Result<(), Wrong> {

@@ -2,7 +2,7 @@
 
 use crate::document::{Block, Document, Span, StepBlock, Text};
 
-/// The document as Markdown. Sections are headed `## N. Title`.
+/// The document as Markdown. Sections are headed `## N. Title`. Control characters become spaces.
 pub fn to_markdown(document: &Document) -> String {
     let mut out = format!("# {}\n\n{}\n", escape(&document.title), escape(&document.subtitle));
     if !document.badges.is_empty() {
@@ -25,7 +25,8 @@ pub fn to_markdown(document: &Document) -> String {
             out.push_str(&block_text(block));
         }
     }
-    out
+    // A file may be shown by a terminal.
+    out.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c }).collect()
 }
 
 fn block_text(block: &Block) -> String {

@@ -30,6 +30,7 @@ pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
             })?;
             output::say(&format!("plan {}: {}", planned.plan.id.short(), file.display()));
         }
+        None if args.format == PlanForm::Human => output::drawn(&text),
         None => output::data(&text),
     }
     if args.format == PlanForm::Human && args.out.is_none() {

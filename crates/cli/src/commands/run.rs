@@ -20,7 +20,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let Planned { plan, facts, .. } = find_or_make(&world, root, args).await?;
     let now = args.planning.at.filter(|_| args.dry_run).unwrap_or_else(|| world.clock.now());
     if args.dry_run {
-        output::data(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
+        output::drawn(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
         dry_run(&plan);
         return Ok(Exit::Done);
     }
@@ -33,7 +33,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         claims_are_free(&world, &plan).await?;
     }
     if args.format == Form::Human && !args.yes {
-        output::data(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
+        output::drawn(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
     }
     if !args.yes && !asked(&plan)? {
         output::say("Nothing was started.");

@@ -32,7 +32,7 @@ pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failu
         output::say(if args.all { "No run yet." } else { "Nothing flies. `glidepath status --all` lists what flew." });
     }
     for run in &runs {
-        output::data(&line(run));
+        output::row(&line(run));
         if world.shared.is_none() {
             say_if_deserted(&world, run).await?;
         }
@@ -138,7 +138,7 @@ pub(crate) async fn logs(root: &Path, args: &LogsArgs) -> Result<Exit, Failure> 
             Form::Json => output::data(&serde_json::json!(recorded).to_string()),
             Form::Human => {
                 if let Some(text) = glidepath_report::event_line(&recorded.event) {
-                    output::data(&format!("{:>5}  {}  {text}", recorded.seq, recorded.at));
+                    output::row(&format!("{:>5}  {}  {text}", recorded.seq, recorded.at));
                 }
             }
         }
@@ -193,7 +193,7 @@ fn show_output(world: &World, run: &RunId, step: &str) {
         let name = attempt.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         for (stream, text) in captured {
             if !text.is_empty() {
-                output::data(&format!("\n--- {name} {stream}\n{text}"));
+                output::data(&format!("\n--- {name} {stream}\n{}", text.replace("\r\n", "\n")));
             }
         }
     }
@@ -207,7 +207,7 @@ pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Fai
         if args.format == PlanForm::Json {
             output::json(&runs);
         } else {
-            runs.iter().for_each(|run| output::data(&line(run)));
+            runs.iter().for_each(|run| output::row(&line(run)));
         }
         return Ok(Exit::Done);
     };

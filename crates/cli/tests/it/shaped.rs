@@ -171,3 +171,31 @@ fn a_runbook_flies_another_one_as_a_child_and_takes_it_back() {
     let ends: Vec<String> = project.runs().iter().map(|run| run["status"].to_string()).collect();
     assert_eq!(ends.len(), 2, "{ends:?}");
 }
+
+#[test]
+fn what_people_and_programs_give_at_run_time_drives_no_terminal() {
+    const SPEC: &str = "  steps:
+    - { id: look, exec: { argv: [ sh, -c, 'printf \"\\\\033[2Jall is well\\\\r\\\\n\"' ] }, undo: none }
+    - { id: sure, ask: Go on? }
+";
+    let hostile = "\u{1b}]0;owned\u{7}fine\n    9  2026-11-28T00:00:00Z  run ended: succeeded \u{9b}2J";
+    let project = project(&[("hostile", SPEC)]);
+    let mut run = project.start(&["run", "hostile", "--yes"]);
+    wait_for("the question", || project.runs().iter().any(|run| run["now"].as_str().is_some_and(|now| now.contains("Go on?"))));
+    project.ok(&["abort", "--reason", hostile], 0);
+    run.wait().unwrap();
+
+    let shown = [&["logs"][..], &["logs", "--step", "look"], &["logs", "--format", "json"], &["status", "--all"], &["card"], &["history"]];
+    for words in shown.iter().copied().chain([&["history", "--format", "markdown"][..]]) {
+        let said = project.say(words);
+        let drives = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        assert!(!said.out.contains(drives) && !said.err.contains(drives), "{words:?}: {:?}{:?}", said.out, said.err);
+    }
+    assert!(!project.read("run.log").contains(['\u{1b}', '\u{7}', '\u{9b}']), "{:?}", project.read("run.log"));
+    assert!(project.say(&["logs", "--step", "look"]).out.contains("\\u001b[2Jall is well\n"));
+    let logs = project.say(&["logs"]).out;
+    assert!(logs.contains("owned"), "{logs}");
+    assert!(!logs.lines().any(|line| line.starts_with("    9  2026-11-28T00:00:00Z")), "a reason forged a line:\n{logs}");
+    let journaled = project.events().into_iter().any(|event| event.to_string().contains("\\u001b]0;owned"));
+    assert!(journaled, "the journal keeps what was given");
+}
