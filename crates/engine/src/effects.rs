@@ -2,7 +2,7 @@
 
 use crate::landed;
 use crate::letters::throttle_of;
-use crate::state::{Progress, RunState};
+use crate::state::{Progress, RunState, StepState};
 use glidepath_model::action::ActionCall;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark};
 use glidepath_model::plan::{GateSpec, PlanBody, Throttle, Undo, Work};
@@ -131,6 +131,7 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
             found.push(Effect::Page { line: format!("{} turns back: {cause}.", plan.change.title) });
             found
         }
+        Event::WaitStarted { step, until } => ask_page(plan, step, *until).into_iter().collect(),
         Event::HoldBegan { reason, until, .. } => vec![hold_page(plan, reason, *until)],
         Event::OperatorNeeded { reason, .. } => vec![operator_page(plan, reason)],
         Event::RunStarted { .. }
@@ -139,7 +140,6 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         | Event::ProcessStarted { .. }
         | Event::AttemptEnded { .. }
         | Event::RetrySet { .. }
-        | Event::WaitStarted { .. }
         | Event::WaitEnded { .. }
         | Event::GateLooked { .. }
         | Event::RequestTaken { .. }
@@ -156,6 +156,27 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
         | Event::RunEnded { .. }
         | Event::Noted { .. } => Vec::new(),
     }
+}
+
+/// The page of a step that asks a person.
+fn ask_page(plan: &PlanBody, step: &StepId, until: Timestamp) -> Option<Effect> {
+    let Work::Manual { prompt, .. } = &plan.step(step)?.work else { return None };
+    // A page is one line; a question may have several.
+    let prompt = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(Effect::Page { line: format!("{} waits for a person until {}: {prompt}", plan.change.title, until.to_second()) })
+}
+
+/// The pages of questions after which nothing was journaled: whoever asked them may have died before telling anybody. (A later append was sent after
+/// the page.) A run that sleeps is not taken to be flown on, but because its time has come or somebody asks something of it.
+fn untold_questions(plan: &PlanBody, state: &RunState) -> Vec<Effect> {
+    if state.rollback.is_some() || state.ended.is_some() || state.sleeps(plan) {
+        return Vec::new();
+    }
+    let page = |(id, own): (&StepId, &StepState)| match own.forward.progress {
+        Progress::AskingPerson { until } if own.started_at.is_some_and(|asked_at| state.last_at <= asked_at) => ask_page(plan, id, until),
+        _ => None,
+    };
+    state.steps.iter().filter_map(page).collect()
 }
 
 fn hold_page(plan: &PlanBody, reason: &str, until: Option<Timestamp>) -> Effect {
@@ -191,6 +212,7 @@ pub fn recovery(plan: &PlanBody, state: &RunState) -> Recovery {
         found.admissions.extend(admit_of(plan, state, &step.id));
     }
     found.pages.extend(state.hold.as_ref().filter(|_| !state.rests_as_a_whole()).map(|hold| hold_page(plan, &hold.reason, hold.until)));
+    found.pages.extend(untold_questions(plan, state));
     found.pages.extend(state.operator.as_ref().map(|need| operator_page(plan, &need.reason)));
     found
 }

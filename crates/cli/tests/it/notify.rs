@@ -47,3 +47,24 @@ fn a_notify_command_that_fails_or_hangs_is_trouble_and_holds_nothing() {
     assert!(about("exit code 3") && about("`./missing` was not found") && about("timed out"), "{said}");
     assert!(project.processes_of("7654").is_empty(), "a command outlived its deadline");
 }
+
+#[test]
+fn a_question_pages_once_though_the_owner_is_killed_and_the_run_taken_up_again() {
+    let project = paging(&["exec: { argv: [ sh, scripts/page.sh ] }"]);
+    project.write(
+        "runbooks/careful.yaml",
+        "apiVersion: glidepath.dev/v1\nkind: Runbook\nmetadata: { name: careful }\nspec:\n  title: Careful\n  owner: group:default/fleet-team\n  \
+         environment: production\n  steps:\n    - { id: sure, ask: Is the backup good? }\n",
+    );
+    let mut run = project.start(&["run", "careful", "--yes"]);
+    wait_for("the page", || project.read("pages.log").contains("Is the backup good?"));
+    project.end_processes();
+    run.wait().unwrap();
+    let mut again = project.start(&["resume", &project.run_id()]);
+    wait_for("another owner", || project.owner().is_some());
+    project.ok(&["promote", "--reason", "it is"], 0);
+    again.wait().unwrap();
+    let pages = project.read("pages.log");
+    assert_eq!(pages.lines().count(), 1, "{pages}");
+    assert!(pages.contains("|Careful waits for a person until "), "{pages}");
+}

@@ -101,6 +101,34 @@ fn a_new_owner_tells_the_person_whom_its_predecessor_may_have_died_before_tellin
 }
 
 #[test]
+fn a_question_pages_once_and_again_only_where_nobody_can_know_whether_it_did() {
+    // Beside the question something is at work, so that a new owner takes the run at once.
+    let mut flight = Flight::new(parse_plan("scripted", "plan\ncall one\ncall long\nmanual sure for 3600s needs one").unwrap());
+    flight.start();
+    let one = flight.open().remove(0);
+    flight.now = flight.now.plus(Millis::from_secs(1));
+    flight.end(one, done());
+    let asked = ["A change for tests waits for a person until 2026-12-01T01:00:01Z: may it go on?"];
+    assert_eq!(flight.pages, asked);
+    let again: Vec<Effect> = asked.map(|line| Effect::Page { line: line.to_owned() }).into();
+    assert_eq!(recovery(&flight.plan, &flight.folded_anew()).pages, again, "its owner may have died before it paged");
+
+    flight.now = flight.now.plus(Millis::from_secs(1));
+    flight.input(Input::Took { epoch: 2, who: who("guard"), process: process(78), window: None });
+    assert_eq!(flight.pages, Vec::<String>::new());
+    assert_eq!(recovery(&flight.plan, &flight.folded_anew()).pages, Vec::new(), "what was journaled after it says that it did");
+}
+
+#[test]
+fn a_run_that_slept_over_its_question_is_not_asked_again_when_somebody_wakes_it() {
+    let mut flight = Flight::new(parse_plan("scripted", "plan\nmanual sure for 3600s").unwrap());
+    flight.start();
+    assert_eq!(flight.pages.len(), 1);
+    assert!(flight.state.sleeps(&flight.plan));
+    assert_eq!(recovery(&flight.plan, &flight.folded_anew()).pages, Vec::new());
+}
+
+#[test]
 fn a_run_whose_owners_die_again_and_again_does_not_turn_back_for_it_but_still_does_for_failures() {
     let mut flight = flight();
     flight.start();

@@ -95,7 +95,9 @@ impl Owner<'_> {
         for open in found.open {
             self.account_for_attempt(run, open);
         }
-        for effect in found.watches.into_iter().chain(found.admissions).chain(found.pages) {
+        // This owner has told people itself before the run slept.
+        let pages = if is_back { Vec::new() } else { found.pages };
+        for effect in found.watches.into_iter().chain(found.admissions).chain(pages) {
             self.dispatch(run, effect);
         }
         if let Some(request) = crate::guard::safety_request(&self.deps.state_dir, run, self.deps.clock.now())
