@@ -64,6 +64,8 @@ pub const CHILD_PLAN_UNKNOWN: Code = Code(278);
 pub const LOCKS_TOO_MANY: Code = Code(279);
 /// A step names a target that is not declared.
 pub const UNKNOWN_TARGET: Code = Code(280);
+/// Steps of a runbook expect unlike outputs of one event.
+pub const EVENTS_UNLIKE: Code = Code(281);
 
 /// Nothing tells success from failure.
 pub const NO_SIGNAL: Code = Code(300);

@@ -2,10 +2,11 @@
 //!
 //! There is nothing to choose: no candidates, no strategies, no exposure. What there is to do is to see that the graph can be flown, and to say
 //! all that is wrong with it at once, each with its place: `graph` resolves needs and finds circles; `conditions` sees that each test asks for an
-//! output that will be there and can be compared so; `lower` makes the steps, one for each element of a fan-out; `predict` says how long they
+//! output that will be there and can be compared so; `events` sees that steps expect the same of one event; `lower` makes the steps, one for each element of a fan-out; `predict` says how long they
 //! take by stated defaults until runs have taught better.
 
 mod conditions;
+mod events;
 mod graph;
 mod lower;
 mod predict;
@@ -35,6 +36,7 @@ pub fn check_runbook(runbook: &Runbook, catalog: &Catalog, descriptors: &[Action
     let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
     if let Some(graph) = sound(runbook, catalog, &mut notes) {
         conditions::check(runbook, &graph, &kinds, &mut notes);
+        events::check(runbook, &mut notes);
         lower::lower(runbook, &graph, &Facts::of_catalog(catalog.clone(), glidepath_model::Timestamp::EPOCH), &kinds, &mut notes);
         claims(runbook, catalog, &mut notes);
     }
@@ -46,6 +48,7 @@ fn work_out(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], 
     let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
     let graph = sound(runbook, &facts.catalog, notes)?;
     conditions::check(runbook, &graph, &kinds, notes);
+    events::check(runbook, notes);
     let (steps, groups) = lower::lower(runbook, &graph, facts, &kinds, notes);
     let claims = claims(runbook, &facts.catalog, notes);
     if notes.is_stuck() {
