@@ -16,8 +16,9 @@
 //!   stream and sees it.
 //! - The process dies between commit and the mirror of the head (`heads.log`): the mirror lags, which is allowed;
 //!   it never leads.
-//! - Somebody deletes or replaces the state folder under a living owner: every commit and every poll first checks that
-//!   the open file is still the one at its path, so that two owners never fly beside each other on two databases.
+//! - Somebody deletes or replaces the state folder, or the write-ahead log in it, under a living owner: every commit and every poll first checks
+//!   that the open files are still those at their paths, so that two owners never fly beside each other on two databases, and nothing is
+//!   acknowledged that lies in a file which nobody else will read.
 //! - An ended run is archived while it is read or asked to go back: see [`archives`].
 //! - The disk fills up: a write that must not be lost frees the reserve file and is tried once more. Until it could be made anew the store says that it
 //!   is short of room, and the owner begins nothing.
@@ -113,8 +114,8 @@ impl SqliteStore {
     pub fn open_with(state_dir: &Path, limits: StoreLimits) -> Result<Self, StoreError> {
         let database = open::prepare_files(state_dir)?;
         let mut connection = open::writing_connection(&database)?;
-        let identity = open::Identity::of(&database)?;
         schema::bring_up_to_date(&mut connection, state_dir)?;
+        let identity = open::Identity::of(&connection, &database)?;
         let watch = open::reading_connection(&database)?;
         let is_short_of_room = Arc::<AtomicBool>::default();
         let writer = Writer::start(connection, identity, state_dir, limits, Arc::clone(&is_short_of_room))?;

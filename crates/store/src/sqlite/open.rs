@@ -34,31 +34,60 @@ pub(super) fn prepare_files(state_dir: &Path) -> Result<PathBuf, StoreError> {
     Ok(database)
 }
 
-/// Names the database file beyond its path: a file that was deleted lives on under its open connections, where nobody
-/// else sees it, and a second owner could begin a new one in its place.
+/// Names the files of the database beyond their paths: a file that was deleted lives on under its open connections, where nobody
+/// else sees it, and a second owner could begin a new one in its place. What is committed lies in the write-ahead log until a checkpoint, so that it is
+/// lost with that file as well. SQLite keeps the log in one file for as long as any connection is open; a checkpoint cuts it, and replaces nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
+    database: FileMark,
+    /// `None` where the file system has no place for a log, and SQLite works without.
+    log: Option<FileMark>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileMark {
     device: u64,
     inode: u64,
 }
 
-impl Identity {
+impl FileMark {
     /// Of the file that is at the path now.
-    pub(super) fn of(database: &Path) -> Result<Self, StoreError> {
-        let metadata = std::fs::metadata(database).map_err(|error| file_error(database, &error))?;
+    fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
+}
 
-    /// Refuses to go on when another file, or none, is at the path.
-    pub(super) fn check(self, database: &Path) -> Result<(), StoreError> {
-        if Self::of(database)? == self {
-            return Ok(());
-        }
-        Err(StoreError::Unavailable {
-            place: database.display().to_string(),
-            reason: "the database was replaced by another file while it was in use".to_owned(),
-        })
+impl Identity {
+    /// Of the files that this connection has open.
+    pub(super) fn of(connection: &Connection, database: &Path) -> Result<Self, StoreError> {
+        // The first read opens the log.
+        let read = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        read.map_err(|error| store_error(database, &error))?;
+        let mark = FileMark::of(database).map_err(|error| file_error(database, &error))?;
+        Ok(Self { database: mark, log: FileMark::of(&log_of(database)).ok() })
     }
+
+    /// Refuses to go on when another file, or none, is at one of the paths.
+    pub(super) fn check(self, database: &Path) -> Result<(), StoreError> {
+        let gone = |reason: &str| Err(StoreError::Unavailable { place: database.display().to_string(), reason: reason.to_owned() });
+        if FileMark::of(database).map_err(|error| file_error(database, &error))? != self.database {
+            return gone("the database was replaced by another file while it was in use");
+        }
+        if self.log.is_some() && FileMark::of(&log_of(database)).ok() != self.log {
+            return gone(
+                "its write-ahead log (-wal) was deleted or replaced while it was in use, and what would be written now would be lost",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The write-ahead log beside a database.
+fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
 }
 
 /// The connection of the writer thread.

@@ -61,6 +61,44 @@ async fn an_owner_whose_state_folder_was_deleted_can_do_nothing_more() {
     }
 }
 
+/// What is committed lies in the write-ahead log until a checkpoint: written to a log that nobody else finds, it would be lost with the process.
+#[tokio::test]
+async fn an_owner_whose_write_ahead_log_was_deleted_or_replaced_acknowledges_nothing_more() {
+    for is_replaced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path()).unwrap();
+        let owner = own(&store).await;
+        store.append(owner.epoch, vec![append(&run_id(1), 0, vec![noted("seen")])]).await.unwrap();
+        let log = folder.path().join("glidepath.db-wal");
+        match is_replaced {
+            false => std::fs::remove_file(&log).unwrap(),
+            true => {
+                let copy = folder.path().join("copy");
+                std::fs::copy(&log, &copy).unwrap();
+                std::fs::rename(&copy, &log).unwrap();
+            }
+        }
+        let refused = store.append(owner.epoch, vec![append(&run_id(1), 1, vec![noted("lost")])]).await;
+        let Err(StoreError::Unavailable { reason, .. }) = &refused else { panic!("{refused:?}") };
+        assert!(reason.contains("write-ahead log"), "{reason}");
+        assert!(matches!(store.change_counter().await, Err(StoreError::Unavailable { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_cuts_the_write_ahead_log_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let owner = own(&store).await;
+    for seq in 0..3 {
+        store.append(owner.epoch, vec![append(&run_id(1), seq, vec![noted("seen")])]).await.unwrap();
+        let other = rusqlite::Connection::open(folder.path().join("glidepath.db")).unwrap();
+        let blocked: i64 = other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+        assert_eq!((blocked, std::fs::metadata(folder.path().join("glidepath.db-wal")).unwrap().len()), (0, 0));
+    }
+    assert_eq!(store.read_run(&run_id(1), 0, 10).await.unwrap().len(), 3);
+}
+
 #[tokio::test]
 async fn a_write_of_one_handle_is_seen_by_the_counter_of_another() {
     let folder = tempfile::tempdir().unwrap();
