@@ -135,10 +135,11 @@ async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, f
 /// Says until when a landed run is watched, and by whom, since whoever flew it leaves now.
 pub(crate) fn say_watched(plan: &Plan, state: &RunState) {
     if let Some(until) = state.observing_until(&plan.body) {
-        let (text, run) = (until.to_string(), &state.run);
+        let (text, today, run) = (until.to_string(), state.last_at.to_string(), &state.run);
+        let day = text.get(..10).filter(|day| today.get(..10) != Some(day)).map(|day| format!("{day} ")).unwrap_or_default();
         let until = text.get(11..16).unwrap_or(&text);
         output::say(&format!(
-            "Landed. The guard watches on until {until} UTC; `glidepath status {run}` shows what it sees, `glidepath rollback {run}` goes back."
+            "Landed. The guard watches on until {day}{until} UTC; `glidepath status {run}` shows what it sees, `glidepath rollback {run}` goes back."
         ));
     }
 }

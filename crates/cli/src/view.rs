@@ -137,8 +137,8 @@ impl View {
             Form::Json => output::data(&serde_json::json!({ "run": self.run, "at": at, "event": event }).to_string()),
             Form::Human if !self.painted => {
                 let news = self.latest.lock().unwrap_or_else(PoisonError::into_inner).is_news(at, event);
-                if news && let Some(line) = glidepath_report::event_line(event) {
-                    output::row(&format!("{}  {line}", clock_text(at)));
+                if news && let Some(line) = glidepath_report::event_line(event, at) {
+                    output::row(&format!("{}  {line}", clock_text(at, RealClock.now())));
                 }
             }
             Form::Human => {}
@@ -146,10 +146,13 @@ impl View {
     }
 }
 
-/// Time of day of an event, in UTC.
-fn clock_text(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.get(11..19).map_or(text.clone(), |t| format!("{t}Z"))
+/// Time of day of an event, in UTC; with its date when that is not today.
+fn clock_text(at: Timestamp, now: Timestamp) -> String {
+    let (text, today) = (at.to_second().to_string(), now.to_string());
+    match text.get(11..19) {
+        Some(clock) if text.get(..10) == today.get(..10) => format!("{clock}Z"),
+        Some(_) | None => text,
+    }
 }
 
 impl Observer for View {

@@ -1,8 +1,8 @@
 //! The flight card: one screen of plain text that is useful when everything else is gone.
 
 use crate::directory::{Reach, lead, name, reach};
-use crate::figures::{count, estimate, minute, percent, plural, second};
-use crate::flight::{one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
+use crate::figures::{count, estimate, minute, moment, percent, plural};
+use crate::flight::{Room, one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
 use crate::terminal::{Ink, Line, Style, hung};
 use glidepath_engine::RunState;
 use glidepath_model::plan::Undo;
@@ -27,7 +27,7 @@ pub fn card(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>, now: T
     let mut lines = vec![head(plan, state), Line::of(Ink::Plain, format!("  as of {} {}", minute(now), identity(plan, state)))];
     lines.push(Line::of(Ink::Plain, "─".repeat(CARD_COLUMNS_MAX)));
     lines.extend(serving_lines(plan, facts, state));
-    let said = state.map_or_else(|| before(plan), |s| verdict(plan, s).unwrap_or_else(|| "no gate has looked yet".to_owned()));
+    let said = state.map_or_else(|| before(plan), |s| verdict(plan, s, now).unwrap_or_else(|| "no gate has looked yet".to_owned()));
     let mut said = fact_of("VERDICT", &said, VERDICT_LINES_MAX);
     said.extend(next_lines(plan, state, now));
     let holder = holder_lines(plan, facts, state);
@@ -38,7 +38,7 @@ pub fn card(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>, now: T
     // Events give way to who can be reached when the screen is too small for both.
     let room = CARD_LINES_MAX.saturating_sub(lines.len() + holder.len() + 1);
     lines.push(Line::of(Ink::Plain, "LAST EVENTS"));
-    lines.extend(event_lines(plan, state, room));
+    lines.extend(event_lines(plan, state, now, room));
     lines.extend(holder);
     let mut shown: Vec<String> = lines.iter().map(|l| l.render(columns(l), Style::Plain)).collect();
     shown.truncate(CARD_LINES_MAX);
@@ -196,7 +196,7 @@ fn next_lines(plan: &Plan, state: Option<&RunState>, now: Timestamp) -> Vec<Line
         return fact("NEXT", format!("nothing by itself; on take-off: {first}; the plan expires {}", minute(plan.body.expires_at)));
     };
     let line = match state.next_automatic(&plan.body) {
-        Some((what, Some(at))) => format!("{} (in {}): {what}", second(at), at.since(now)),
+        Some((what, Some(at))) => format!("{} (in {}): {what}", moment(at, now), at.since(now)),
         Some((what, None)) => what,
         None => "nothing happens by itself".to_owned(),
     };
@@ -205,15 +205,16 @@ fn next_lines(plan: &Plan, state: Option<&RunState>, now: Timestamp) -> Vec<Line
         lines.splice(0..0, fact("NOW", state.now_line(&plan.body)));
     }
     if let Some(at) = state.hold_until(&plan.body) {
-        lines.extend(fact("LIMIT", format!("{} (in {}): traffic goes to safety if nobody speaks", second(at), at.since(now))));
+        lines.extend(fact("LIMIT", format!("{} (in {}): traffic goes to safety if nobody speaks", moment(at, now), at.since(now))));
     }
     lines
 }
 
-fn event_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Line> {
+fn event_lines(plan: &Plan, state: Option<&RunState>, now: Timestamp, room: usize) -> Vec<Line> {
     let indent = Line::of(Ink::Plain, "  ");
-    let lines = state.map_or_else(Vec::new, |s| timed_lines(s, plan, indent, Ink::Plain, CARD_COLUMNS_MAX, EVENTS_MAX, room));
-    if lines.is_empty() { vec![Line::of(Ink::Plain, format!("  {} plan made", second(plan.body.created_at)))] } else { lines }
+    let room = Room { columns: CARD_COLUMNS_MAX, events_max: EVENTS_MAX, lines_max: room };
+    let lines = state.map_or_else(Vec::new, |s| timed_lines(s, plan, now, indent, Ink::Plain, room));
+    if lines.is_empty() { vec![Line::of(Ink::Plain, format!("  {} plan made", moment(plan.body.created_at, now)))] } else { lines }
 }
 
 fn holder_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -> Vec<Line> {

@@ -72,10 +72,14 @@ pub(crate) fn minute(time: Timestamp) -> String {
     }
 }
 
-/// `23:00:05`, in UTC.
-pub(crate) fn second(time: Timestamp) -> String {
-    let text = time.to_string();
-    text.get(11..19).map_or(text.clone(), str::to_owned)
+/// `23:00:05`, in UTC; with its date when it is not on the day that the reader takes for granted.
+pub(crate) fn moment(time: Timestamp, day: Timestamp) -> String {
+    let (text, other) = (time.to_string(), day.to_string());
+    match (text.get(..10), text.get(11..19)) {
+        (Some(date), Some(clock)) if other.get(..10) != Some(date) => format!("{date} {clock}"),
+        (_, Some(clock)) => clock.to_owned(),
+        (_, None) => text,
+    }
 }
 
 /// `1 step`, `3 steps`.
@@ -108,6 +112,20 @@ fn trim(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_another_day_is_shown_with_its_date() {
+        let time = |text: &str| Timestamp::parse(text).unwrap_or(Timestamp::EPOCH);
+        let now = time("2026-11-28T00:10:00Z");
+        for (at, shown) in [
+            ("2026-11-28T23:59:59Z", "23:59:59"),
+            ("2026-11-27T23:59:59Z", "2026-11-27 23:59:59"),
+            ("2026-11-29T00:00:00Z", "2026-11-29 00:00:00"),
+            ("2025-11-28T00:10:00Z", "2025-11-28 00:10:00"),
+        ] {
+            assert_eq!(moment(time(at), now), shown);
+        }
+    }
 
     #[test]
     fn numbers_carry_units_and_no_false_digits() {

@@ -1,6 +1,6 @@
 //! What a run does now, read from its state: who serves, what watches, what comes next by itself, how to go back.
 
-use crate::figures::second;
+use crate::figures::moment;
 use crate::terminal::{Ink, Line, hung};
 use crate::timeline::component_of;
 use glidepath_engine::{Look, Mode, Progress, RunState, StepStatus};
@@ -107,7 +107,7 @@ pub(crate) fn watching<'a>(plan: &'a Plan, state: &'a RunState) -> Vec<(&'a Step
 }
 
 /// The newest word of any gate.
-pub(crate) fn verdict(plan: &Plan, state: &RunState) -> Option<String> {
+pub(crate) fn verdict(plan: &Plan, state: &RunState, now: Timestamp) -> Option<String> {
     let open = watching(plan, state)
         .into_iter()
         .filter_map(|(step, _, look)| look.map(|l| (l.at, subject(step), format!("{}: {}", l.verdict, l.line))))
@@ -121,7 +121,7 @@ pub(crate) fn verdict(plan: &Plan, state: &RunState) -> Option<String> {
         .rev()
         .find_map(|recorded| match &recorded.event {
             Event::GateClosed { step, reason, passed } => {
-                Some((step, format!("{} at {}: {reason}", if *passed { "passed" } else { "did not pass" }, second(recorded.at))))
+                Some((step, format!("{} at {}: {reason}", if *passed { "passed" } else { "did not pass" }, moment(recorded.at, now))))
             }
             Event::GateLooked { step, verdict, line, .. } => Some((step, format!("{verdict}: {line}"))),
             _ => None,
@@ -180,37 +180,32 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
     found
 }
 
-/// An event in one line, steps named by their ids; `None` for what only the program itself cares about.
-pub fn event_line(event: &Event) -> Option<String> {
+/// An event in one line, steps named by their ids; `None` for what only the program itself cares about. Times in it have a date where they are not
+/// of the day of the event.
+pub fn event_line(event: &Event, at: Timestamp) -> Option<String> {
     match event {
         Event::ProcessStarted { .. } => None,
-        other => Some(event_words(other, &|id| id.to_string())),
+        other => Some(words_of(other, at, &|id| id.to_string())),
     }
 }
 
-/// An event in one line with its time, steps named by their titles.
-pub(crate) fn timed_line(recorded: &Recorded, plan: &Plan) -> String {
-    let title = |id: &StepId| plan.body.step(id).map_or_else(|| id.to_string(), |s| s.title.clone());
-    format!("{} {}", second(recorded.at), event_words(&recorded.event, &title))
+/// What events may take of a screen.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) columns: usize,
+    pub(crate) events_max: usize,
+    pub(crate) lines_max: usize,
 }
 
-/// The newest events of at most `lines_max` lines, oldest first, each wrapped under its words; at least the newest.
-pub(crate) fn timed_lines(
-    state: &RunState,
-    plan: &Plan,
-    indent: Line,
-    ink: Ink,
-    width: usize,
-    events_max: usize,
-    lines_max: usize,
-) -> Vec<Line> {
+/// The newest events that find room, oldest first, each after its time, steps named by their titles, and wrapped under its words; at least the newest.
+pub(crate) fn timed_lines(state: &RunState, plan: &Plan, now: Timestamp, indent: Line, ink: Ink, room: Room) -> Vec<Line> {
+    let Room { columns, events_max, lines_max } = room;
+    let title = |id: &StepId| plan.body.step(id).map_or_else(|| id.to_string(), |s| s.title.clone());
     let mut shown: Vec<Vec<Line>> = Vec::new();
     let mut room = lines_max;
     for recorded in newest(state, events_max).into_iter().rev() {
-        let line = timed_line(recorded, plan);
-        let (time, words) = line.split_once(' ').unwrap_or(("", &line));
-        let prefix = indent.clone().with(ink, format!("{time} "));
-        let lines = hung(prefix, ink, words, width, EVENT_LINES_MAX.min(lines_max.max(1)));
+        let prefix = indent.clone().with(ink, format!("{} ", moment(recorded.at, now)));
+        let lines = hung(prefix, ink, &event_words(recorded, &title), columns, EVENT_LINES_MAX.min(lines_max.max(1)));
         if lines.len() > room {
             break;
         }
@@ -241,7 +236,11 @@ pub(crate) fn newest(state: &RunState, events_max: usize) -> Vec<&Recorded> {
     shown
 }
 
-pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> String {
+pub(crate) fn event_words(recorded: &Recorded, title: &dyn Fn(&StepId) -> String) -> String {
+    words_of(&recorded.event, recorded.at, title)
+}
+
+fn words_of(event: &Event, at: Timestamp, title: &dyn Fn(&StepId) -> String) -> String {
     match event {
         Event::RunStarted { who, .. } => format!("run started by {who}"),
         Event::OwnerTook { who, process, epoch } => format!("{who} flies the run: process {}, epoch {epoch}", process.pid),
@@ -256,8 +255,8 @@ pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> S
                 Outcome::Unknown { reason } => format!("outcome unknown: {step}: {reason}"),
             }
         }
-        Event::RetrySet { step, at, .. } => format!("next try at {}: {}", second(*at), title(step)),
-        Event::WaitStarted { step, until } => format!("waits until {}: {}", second(*until), title(step)),
+        Event::RetrySet { step, at: next, .. } => format!("next try at {}: {}", moment(*next, at), title(step)),
+        Event::WaitStarted { step, until } => format!("waits until {}: {}", moment(*until, at), title(step)),
         Event::WaitEnded { step, passed } => format!("{}: {}", if *passed { "went on" } else { "nobody answered in time" }, title(step)),
         Event::GateOpened { step, .. } => format!("gate opened: {}", title(step)),
         Event::GateLooked { step, verdict, line, .. } => format!("{}: {verdict}: {line}", title(step)),
@@ -269,7 +268,7 @@ pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> S
             format!("{} asked to {}{why}: {}: {answer}", request.who, request.verb, if *granted { "granted" } else { "refused" })
         }
         Event::HoldBegan { reason, until, .. } => {
-            format!("holds: {reason}{}", until.map_or(String::new(), |u| format!("; traffic goes to safety at {}", second(u))))
+            format!("holds: {reason}{}", until.map_or(String::new(), |u| format!("; traffic goes to safety at {}", moment(u, at))))
         }
         Event::HoldEnded => "the hold is over".to_owned(),
         Event::WindowClosed { reason } => format!("the window has closed: {reason}"),
@@ -286,7 +285,7 @@ pub(crate) fn event_words(event: &Event, title: &dyn Fn(&StepId) -> String) -> S
         Event::StepLeftOut { step, reason } => format!("left out: {}: {reason}", title(step)),
         Event::FailureTolerated { step, reason } => format!("failed, which the plan tolerates: {}: {reason}", title(step)),
         Event::AdmissionAsked { step } => format!("asks for its turn: {}", title(step)),
-        Event::StartDelayed { step, until, reason } => format!("not before {}: {}: {reason}", second(*until), title(step)),
+        Event::StartDelayed { step, until, reason } => format!("not before {}: {}: {reason}", moment(*until, at), title(step)),
         Event::SafetyReached => "traffic is safe: nothing is on the new side".to_owned(),
         Event::OperatorNeeded { reason, .. } => format!("needs an operator: {reason}"),
         Event::RunEnded { end, .. } => format!("run ended: {end}"),

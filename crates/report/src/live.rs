@@ -1,7 +1,7 @@
 //! The frame of the live view: title, traffic, waves and stages, the gate, what is spent, what comes next, last events.
 
 use crate::figures::{count, percent, stopwatch};
-use crate::flight::{counted, serving, sign, status_words, timed_lines, verdict, watching};
+use crate::flight::{Room, counted, serving, sign, status_words, timed_lines, verdict, watching};
 use crate::terminal::{Ink, Line, Style, bar, cut, hung, wrapped};
 use crate::timeline::{Row, rows};
 use glidepath_engine::{Mode, RunState, StepStatus};
@@ -59,7 +59,8 @@ pub fn live(
     if tall {
         lines.push(rule("last events"));
     }
-    lines.extend(timed_lines(state, plan, Line::new(), Ink::Dim, width, events_room, events_room));
+    let room = Room { columns: width, events_max: events_room, lines_max: events_room };
+    lines.extend(timed_lines(state, plan, now, Line::new(), Ink::Dim, room));
     lines.truncate(height - keys.len());
     lines.extend(keys);
     lines.iter().map(|line| line.render(width, style)).collect()
@@ -271,7 +272,7 @@ fn step_line(step: &glidepath_model::Step, state: &RunState, now: Timestamp, wid
 fn gate(plan: &Plan, state: &RunState, now: Timestamp, width: usize, tall: bool) -> Vec<Line> {
     let open = watching(plan, state);
     let Some((step, opened_at, look)) = open.first() else {
-        let said = verdict(plan, state).unwrap_or_default();
+        let said = verdict(plan, state, now).unwrap_or_default();
         return if said.is_empty() { Vec::new() } else { named(" gate    ", Ink::Dim, &said, width, tall) };
     };
     let Work::Gate(spec) = &step.work else { return Vec::new() };

@@ -2,7 +2,7 @@
 
 use crate::card::card;
 use crate::document::{Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Section, Text, Tone};
-use crate::figures::{count, estimate, minute, percent, plural, second};
+use crate::figures::{count, estimate, minute, moment, percent, plural};
 use crate::flight::{Counted, counted, event_words, status_words};
 use glidepath_engine::{RunState, StepStatus};
 use glidepath_model::event::{Event, Outcome, RunEnd};
@@ -122,7 +122,7 @@ fn outcome(plan: &Plan, state: &RunState, events: &[Recorded]) -> Section {
             .safety_reached
             .map_or_else(|| "traffic is not safe yet".to_owned(), |at| format!("traffic was safe {} later", at.since(rollback.began_at)));
         let asked = state.turned_back_by.as_ref().map_or(String::new(), |w| format!(" It was asked for by {w}."));
-        section.paragraph(format!("Turned back at {}: {}; {safe}.{asked}", second(rollback.began_at), rollback.cause));
+        section.paragraph(format!("Turned back at {}: {}; {safe}.{asked}", moment(rollback.began_at, state.started_at), rollback.cause));
     }
     let verdicts: Vec<Text> = events
         .iter()
@@ -208,13 +208,13 @@ fn steps(plan: &Plan, state: &RunState) -> Section {
             let status = match own.status() {
                 StepStatus::Waiting => "not begun".to_owned(),
                 StepStatus::Running => "running".to_owned(),
-                StepStatus::RetryAt(at) => format!("next try {}", second(at)),
+                StepStatus::RetryAt(at) => format!("next try {}", moment(at, state.started_at)),
                 StepStatus::Watching => "watching".to_owned(),
-                StepStatus::WaitingUntil(at) => format!("waits until {}", second(at)),
-                StepStatus::AskingPerson(at) => format!("asks until {}", second(at)),
-                StepStatus::AwaitingEvent(at) => format!("waits for the event until {}", second(at)),
+                StepStatus::WaitingUntil(at) => format!("waits until {}", moment(at, state.started_at)),
+                StepStatus::AskingPerson(at) => format!("asks until {}", moment(at, state.started_at)),
+                StepStatus::AwaitingEvent(at) => format!("waits for the event until {}", moment(at, state.started_at)),
                 StepStatus::Throttled(None) => "asks for its turn".to_owned(),
-                StepStatus::Throttled(Some(at)) => format!("its turn at {}", second(at)),
+                StepStatus::Throttled(Some(at)) => format!("its turn at {}", moment(at, state.started_at)),
                 StepStatus::Tolerated(reason) => format!("failed, tolerated: {reason}"),
                 StepStatus::Done => "done".to_owned(),
                 StepStatus::Failed(reason) if step.after_landing => format!("did not pass: {reason}"),
@@ -241,6 +241,7 @@ fn steps(plan: &Plan, state: &RunState) -> Section {
 fn timeline(plan: &Plan, events: &[Recorded]) -> Section {
     let mut section = Section::new(4, "Timeline");
     let title = |id: &StepId| plan.body.step(id).map_or_else(|| id.to_string(), |s| s.title.clone());
+    let began_at = events.first().map_or(Timestamp::EPOCH, |first| first.at);
     let mut verdicts = BTreeMap::new();
     let mut rows: Vec<Vec<Text>> = Vec::new();
     for recorded in events {
@@ -251,7 +252,7 @@ fn timeline(plan: &Plan, events: &[Recorded]) -> Section {
             _ => false,
         };
         if !quiet {
-            rows.push(vec![second(recorded.at).into(), event_words(&recorded.event, &title).into()]);
+            rows.push(vec![moment(recorded.at, began_at).into(), event_words(recorded, &title).into()]);
         }
     }
     let all = rows.len();
@@ -271,18 +272,22 @@ fn people(state: &RunState, events: &[Recorded]) -> Section {
     let mut rows: Vec<Vec<Text>> = Vec::new();
     for recorded in events {
         match &recorded.event {
-            Event::RunStarted { who, .. } => {
-                rows.push(vec![second(recorded.at).into(), who.to_string().into(), "started the run".into(), "".into(), "".into()])
-            }
+            Event::RunStarted { who, .. } => rows.push(vec![
+                moment(recorded.at, state.started_at).into(),
+                who.to_string().into(),
+                "started the run".into(),
+                "".into(),
+                "".into(),
+            ]),
             Event::OwnerTook { who, epoch, .. } => rows.push(vec![
-                second(recorded.at).into(),
+                moment(recorded.at, state.started_at).into(),
                 who.to_string().into(),
                 format!("flies the run, epoch {epoch}").into(),
                 "".into(),
                 "".into(),
             ]),
             Event::RequestTaken { request, granted, answer } => rows.push(vec![
-                second(recorded.at).into(),
+                moment(recorded.at, state.started_at).into(),
                 request.who.to_string().into(),
                 request.verb.name().into(),
                 request.reason.clone().unwrap_or_else(|| "no reason given".to_owned()).into(),

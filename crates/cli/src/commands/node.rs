@@ -113,7 +113,7 @@ impl Observer for NodeLog {
             match self.form {
                 Form::Json => output::data(&serde_json::json!({ "run": state.run, "at": state.last_at, "event": event }).to_string()),
                 Form::Human => {
-                    if let Some(line) = glidepath_report::event_line(event).filter(|_| is_of_the_run(event)) {
+                    if let Some(line) = glidepath_report::event_line(event, state.last_at).filter(|_| is_of_the_run(event)) {
                         output::row(&format!("{}  {}  {line}", state.last_at, state.run));
                     }
                 }

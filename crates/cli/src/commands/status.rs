@@ -137,7 +137,7 @@ pub(crate) async fn logs(root: &Path, args: &LogsArgs) -> Result<Exit, Failure> 
         match args.format {
             Form::Json => output::data(&serde_json::json!(recorded).to_string()),
             Form::Human => {
-                if let Some(text) = glidepath_report::event_line(&recorded.event) {
+                if let Some(text) = glidepath_report::event_line(&recorded.event, recorded.at) {
                     output::row(&format!("{:>5}  {}  {text}", recorded.seq, recorded.at));
                 }
             }

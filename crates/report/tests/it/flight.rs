@@ -2,7 +2,8 @@
 
 use crate::fixture::{at, events, facts, flying, plan, run};
 use glidepath_engine::RunState;
-use glidepath_report::{CARD_COLUMNS_MAX, CARD_LINES_MAX, Style, card, live, run_record, to_html, to_markdown};
+use glidepath_model::Event;
+use glidepath_report::{CARD_COLUMNS_MAX, CARD_LINES_MAX, Style, card, event_line, live, run_record, to_html, to_markdown};
 
 const NOW: u64 = 650;
 
@@ -20,6 +21,22 @@ fn the_card_fits_a_screen_before_and_in_flight() {
     }
     insta::assert_snapshot!("card-before", card(&plan, Some(&facts), None, at(0)));
     insta::assert_snapshot!("card-flying", card(&plan, Some(&facts), Some(&state), at(NOW)));
+}
+
+#[test]
+fn what_is_of_another_day_has_its_date_on_the_card_and_in_the_live_view() {
+    const DAY: u64 = 24 * 60 * 60;
+    let plan = plan();
+    let state = flying(&plan);
+    let today = card(&plan, None, Some(&state), at(NOW));
+    let tomorrow = card(&plan, None, Some(&state), at(NOW + DAY));
+    assert!(today.contains("\n  09:09:02 done in 1 s") && today.contains("NEXT     09:11:32 ("), "{today}");
+    assert!(tomorrow.contains("\n  2026-11-24 09:09:02 done in 1 s") && tomorrow.contains("NEXT     2026-11-24 09:11:32 ("), "{tomorrow}");
+    let frame = live(&plan, &state, None, at(NOW + DAY), 100, 30, Style::Plain).join("\n");
+    assert!(frame.contains("\n2026-11-24 09:10:32 Watch payments"), "{frame}");
+    let waits = Event::WaitStarted { step: "ask".into(), until: at(NOW + DAY) };
+    assert_eq!(event_line(&waits, at(NOW)).as_deref(), Some("waits until 2026-11-25 09:10:50: ask"));
+    assert_eq!(event_line(&waits, at(NOW + DAY)).as_deref(), Some("waits until 09:10:50: ask"));
 }
 
 #[test]
