@@ -290,6 +290,8 @@ impl Runtime {
                 Err(RuntimeError::Fenced { .. }) => FlightEnd::HeldByAnother,
                 Err(error) => return Err(error),
             };
+            // Who holds the lock may fly on a store that was begun anew where this one was deleted; in this one nothing would ever come.
+            self.deps.store.change_counter().await?;
             if let Some(refused) = self.refusal(number).await? {
                 return Ok(refused);
             }

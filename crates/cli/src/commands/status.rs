@@ -237,6 +237,10 @@ pub(crate) async fn watch(root: &Path, args: &WatchArgs) -> Result<Exit, Failure
     let mut state = RunState::new(summary.run.clone());
     let followed = async {
         loop {
+            if world.shared.is_none() {
+                // A store that was deleted can still be read, and nothing new would ever come.
+                world.store.change_counter().await?;
+            }
             let events = world.store.read_run(&summary.run, state.seq, EVENTS_MAX).await?;
             for recorded in &events {
                 glidepath_engine::apply(&mut state, &dossier.plan.body, recorded)

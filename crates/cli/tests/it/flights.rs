@@ -223,7 +223,7 @@ fn leave_the_guard_alone_without_a_store(project: &Project, run: &mut std::proce
     send(guard, rustix::process::Signal::CONT);
 }
 
-fn send(pid: u32, signal: rustix::process::Signal) {
+pub(crate) fn send(pid: u32, signal: rustix::process::Signal) {
     rustix::process::kill_process(rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 

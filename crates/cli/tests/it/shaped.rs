@@ -1,7 +1,10 @@
 //! Claims and their queue, outside events, dead letters and the way back to a step, from the command line.
 
+use crate::flights::send;
 use crate::harness::{Project, wait_for};
+use rustix::process::Signal;
 use serde_json::Value;
+use std::process::Stdio;
 
 const CONFIG: &str = "apiVersion: glidepath.dev/v1
 kind: Config
@@ -170,6 +173,40 @@ fn a_runbook_flies_another_one_as_a_child_and_takes_it_back() {
     assert!(!project.path().join("inner.done").exists(), "and went back with its parent");
     let ends: Vec<String> = project.runs().iter().map(|run| run["status"].to_string()).collect();
     assert_eq!(ends.len(), 2, "{ends:?}");
+}
+
+/// The store that a queued run and a watcher read lives on under their open files, and nobody will ever write to it again.
+#[test]
+fn who_waits_for_a_store_that_was_moved_away_ends_and_says_so() {
+    for is_begun_anew in [false, true] {
+        let project = project(&[("one", HOLDS), ("two", HOLDS)]);
+        let mut first = project.start(&["run", "one", "--yes"]);
+        wait_for("the first run to wait for its event", || {
+            runs_by_title(&project, "Runbook one").iter().any(|run| run["now"].as_str().is_some_and(|now| now.contains("waits for go")))
+        });
+        let queued = project.command(&["run", "two", "--yes", "--wait"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        wait_for("the second run to stand in the queue", || !runs_by_title(&project, "Runbook two").is_empty());
+        let two = id(&runs_by_title(&project, "Runbook two")[0]);
+        let seen = std::fs::File::create(project.path().join("seen.log")).unwrap();
+        let watcher = project.command(&["watch", &two]).stderr(Stdio::piped()).stdout(seen).spawn().unwrap();
+        wait_for("the watcher to see it", || project.read("seen.log").contains("run started"));
+        // Held still meanwhile, so that both see what is there in the end.
+        [&queued, &watcher].into_iter().for_each(|waiting| send(waiting.id(), Signal::STOP));
+        std::fs::rename(project.path().join(".glidepath"), project.path().join("aside")).unwrap();
+        let anew = is_begun_anew.then(|| project.start(&["run", "one", "--yes"]));
+        wait_for("another owner", || !is_begun_anew || project.owner().is_some());
+        [&queued, &watcher].into_iter().for_each(|waiting| send(waiting.id(), Signal::CONT));
+        for mut waiting in [queued, watcher] {
+            wait_for("it to end", || waiting.try_wait().unwrap().is_some());
+            let ended = waiting.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(6), "{said}");
+            assert!(said.contains("error[GP0") && said.contains(".glidepath") && said.contains("hint:"), "{said}");
+        }
+        project.end_processes();
+        first.wait().unwrap();
+        anew.map(|mut anew| anew.wait().unwrap());
+    }
 }
 
 #[test]
