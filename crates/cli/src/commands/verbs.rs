@@ -121,9 +121,9 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, signal: Option<Signal>) -
     }
 }
 
-/// Refuses to roll an ended run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for.
+/// Refuses to roll a landed run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for.
 async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), Failure> {
-    if summary.ended_at.is_none() {
+    if summary.status != RunStatus::Ended(RunEnd::Succeeded) {
         return Ok(());
     }
     let runs = world.store.runs(false, RUNS_MAX).await?;

@@ -97,14 +97,12 @@ impl Owner<'_> {
         }
     }
 
-    /// Why a run does not get what it claims, and what to do.
-    pub(super) fn held_by(&self, wait: &ClaimWait) -> String {
-        let ClaimWait { resource, by, since, holds } = wait;
+    /// Why a run does not get what it claims, and what to do: `wait` says how one waits for it.
+    pub(super) fn held_by(&self, held: &ClaimWait, wait: &str) -> String {
+        let ClaimWait { resource, by, since, holds } = held;
         let since = since.to_second();
         let how = if *holds { "held by" } else { "waited for before by" };
         let title = self.flights.get(by).map(|flight| format!(" (\"{}\")", flight.plan.body.change.title)).unwrap_or_default();
-        format!(
-            "GP0430: {resource} is {how} {by}{title} since {since}; wait until it has ended (`--wait` does), or ask it with `glidepath abort {by}`"
-        )
+        format!("GP0430: {resource} is {how} {by}{title} since {since}; {wait}, or ask it with `glidepath abort {by}`")
     }
 }

@@ -11,7 +11,8 @@ use crate::limits::{
 use crate::runtime::{RuntimeError, load_events};
 use futures_util::future::join_all;
 use glidepath_engine::{Claiming, Effect, Input, OpenAttempt, WindowNow, recovery};
-use glidepath_model::event::Outcome;
+use glidepath_model::event::{Outcome, RunEnd};
+use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::{Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
@@ -258,8 +259,8 @@ impl Owner<'_> {
         let claims = match taking {
             Taking::Taken { fences } => Claiming::Granted(fences),
             Taking::Queued(wait) => Claiming::Queued(wait),
-            Taking::Held(wait) => {
-                self.answer(number, refused(self.held_by(&wait)));
+            Taking::Held(held) => {
+                self.answer(number, refused(self.held_by(&held, "wait until it has ended (`--wait` does)")));
                 return Ok(());
             }
             // A node that died had journaled it before it answered, and another one flies it.
@@ -323,8 +324,8 @@ impl Owner<'_> {
             }
         }
         let Some(flight) = self.flights.get(&request.run) else { return Ok(()) };
-        // A landed run that goes back needs again what it claims, watched or not.
-        let goes_back = !flight.state.status().is_live() && matches!(request.verb, Verb::Rollback | Verb::Abort);
+        // A landed run that goes back needs again what it claims, watched or not. One that ended otherwise takes no verb, whoever holds what.
+        let goes_back = flight.state.status() == RunStatus::Ended(RunEnd::Succeeded) && request.verb == Verb::Rollback;
         if goes_back && flight.committing.is_some() {
             // What is on its way to the journal says that the run holds nothing, and would give its claims away again.
             self.in_hand.remove(&number);
@@ -333,8 +334,8 @@ impl Owner<'_> {
         }
         if goes_back {
             let order = ClaimOrder { claims: flight.plan.body.all_claims(), waits: false };
-            if let Taking::Held(wait) = self.deps.store.take_run(self.epoch, &request.run, &order).await? {
-                self.answer(number, refused(self.held_by(&wait)));
+            if let Taking::Held(held) = self.deps.store.take_run(self.epoch, &request.run, &order).await? {
+                self.answer(number, refused(self.held_by(&held, "ask for the rollback again when it has ended")));
                 return Ok(());
             }
         }

@@ -320,3 +320,27 @@ async fn a_run_goes_back_to_a_step_rests_there_and_flies_on() {
     assert_eq!(sky.world.count(&StepId::from("b"), Direction::Do), 2);
     owner.leave().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_that_is_refused_says_what_would_really_help() {
+    let sky = Sky::new();
+    let owner = own(&sky);
+    let plan = shaped("plan locks db\nevent go named go for 600s");
+    let [abandoned, landed, holder] = ["abandoned", "landed", "holder"].map(run_id);
+    start(&sky, &plan, &abandoned, false).await;
+    assert!(sky.ask(&abandoned, Verb::Pause, None).await.granted);
+    assert!(sky.ask(&abandoned, Verb::Abandon, None).await.granted);
+    start(&sky, &plan, &landed, false).await;
+    assert!(tell(&sky, &landed, "go").await.granted);
+    assert_eq!(ended(&sky, &landed).await, LANDED);
+    assert!(start(&sky, &plan, &holder, false).await.granted);
+
+    let line = sky.ask(&abandoned, Verb::Rollback, None).await.line;
+    assert!(line.contains("has ended (abandoned)") && line.contains("make a new plan") && !line.contains("GP0430"), "{line}");
+    let line = sky.ask(&landed, Verb::Rollback, None).await.line;
+    assert!(line.contains("db is held by run-holder") && line.contains("ask for the rollback again") && !line.contains("--wait"), "{line}");
+    assert!(tell(&sky, &holder, "go").await.granted);
+    assert_eq!(ended(&sky, &holder).await, LANDED);
+    assert!(sky.ask(&landed, Verb::Rollback, None).await.granted, "it does help");
+    owner.leave().await;
+}
