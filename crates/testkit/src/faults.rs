@@ -34,6 +34,8 @@ pub struct FaultyStore {
     crashed: AtomicBool,
     is_down: AtomicBool,
     is_short_of_room: AtomicBool,
+    takings: AtomicU64,
+    takings_most: AtomicU64,
 }
 
 impl FaultyStore {
@@ -46,6 +48,8 @@ impl FaultyStore {
             crashed: AtomicBool::new(false),
             is_down: AtomicBool::new(false),
             is_short_of_room: AtomicBool::new(false),
+            takings: AtomicU64::new(0),
+            takings_most: AtomicU64::new(0),
         }
     }
 
@@ -59,6 +63,11 @@ impl FaultyStore {
     /// Appends asked for so far.
     pub fn appends(&self) -> u64 {
         self.appends.load(Ordering::SeqCst)
+    }
+
+    /// Most questions for one run that were on their way at the same moment.
+    pub fn takings_most(&self) -> u64 {
+        self.takings_most.load(Ordering::SeqCst)
     }
 
     /// Whether the crash has happened.
@@ -105,7 +114,15 @@ impl Store for FaultyStore {
     }
 
     fn take_run<'a>(&'a self, epoch: u64, run: &'a RunId, order: &'a ClaimOrder) -> BoxFuture<'a, Result<Taking, StoreError>> {
-        self.unless_down(self.inner.take_run(epoch, run, order))
+        self.unless_down(Box::pin(async move {
+            let on_their_way = self.takings.fetch_add(1, Ordering::SeqCst) + 1;
+            self.takings_most.fetch_max(on_their_way, Ordering::SeqCst);
+            // A store that is far away answers nobody at once.
+            tokio::task::yield_now().await;
+            let taking = self.inner.take_run(epoch, run, order).await;
+            self.takings.fetch_sub(1, Ordering::SeqCst);
+            taking
+        }))
     }
 
     fn admit<'a>(&'a self, throttle: &'a Throttle, at: Timestamp) -> BoxFuture<'a, Result<Admission, StoreError>> {

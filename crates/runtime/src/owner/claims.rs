@@ -7,6 +7,7 @@ use super::flight::Then;
 use super::{Message, Owner};
 use crate::limits::{CLAIMS_ASKED_AT_ONCE_MAX, STORE_PAUSE_FIRST, STORE_PAUSE_MAX};
 use crate::runtime::RuntimeError;
+use futures_util::future::join_all;
 use glidepath_engine::{Claiming, Input};
 use glidepath_model::plan::Throttle;
 use glidepath_model::projection::ClaimWait;
@@ -42,8 +43,11 @@ impl Owner<'_> {
         }
         let (store, epoch, to_inbox) = (self.deps.store.clone(), self.epoch, self.to_inbox.clone());
         self.claims_question = Some(self.background.spawn(async move {
-            for (run, order) in asked {
-                let Ok(taking) = store.take_run(epoch, &run, &order).await else { return };
+            // Together, so that a store far away is asked once for all of them.
+            let takings = join_all(asked.iter().map(|(run, order)| store.take_run(epoch, run, order))).await;
+            for ((run, _), taking) in asked.into_iter().zip(takings) {
+                // What is wrong with the store is met by the loop when it appends.
+                let Ok(taking) = taking else { continue };
                 if to_inbox.send(Message::Claimed(run, taking)).await.is_err() {
                     return;
                 }

@@ -12,9 +12,11 @@ use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{CancelToken, Clock, Store};
 use glidepath_runtime::{FlightEnd, RuntimeError, Until};
 use glidepath_testkit::plans::{parse_plan, whole_plan};
-use glidepath_testkit::{Script, TEST_EPOCH};
+use glidepath_testkit::{FaultyStore, Script, TEST_EPOCH};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 
 const LANDED: Option<RunStatus> = Some(RunStatus::Ended(RunEnd::Succeeded));
@@ -100,6 +102,27 @@ async fn runs_that_claim_the_same_wait_their_turn_and_fly_in_the_order_in_which_
         numbers.push(fences(sky.events(run).await).unwrap());
     }
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    owner.leave().await;
+}
+
+/// Asked one after the other, 32 runs would wait for 32 trips to a store that is far away.
+#[tokio::test(start_paused = true)]
+async fn runs_that_wait_ask_the_store_together() {
+    let sky = Sky::new();
+    let store = Arc::new(FaultyStore::new(sky.store.clone()));
+    let (runtime, cancel) = (sky.runtime_on(store.clone()), CancelToken::new());
+    let told = cancel.clone();
+    let owner = Owner { cancel, flying: tokio::spawn(async move { runtime.own_and_fly(&Until::Cancelled, &told).await }) };
+    let plan = shaped("plan locks db\nevent go named go for 600s");
+    for number in 0..4 {
+        start(&sky, &plan, &run_id(&format!("{number}")), true).await;
+    }
+    let together = async {
+        while store.takings_most() < 3 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), together).await.is_ok(), "{} at most", store.takings_most());
     owner.leave().await;
 }
 
