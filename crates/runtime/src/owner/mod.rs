@@ -63,6 +63,7 @@ use flight::{AtWork, Commit, Committing, Flight, Then};
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use glidepath_engine::{Effect, Input};
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
+use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Plan, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::store::Lease;
 use glidepath_ports::store::{Admission, Answer, Submission, Taking};
@@ -442,7 +443,10 @@ impl<'a> Owner<'a> {
                 }
             }
             Message::Looked(run, input) => {
-                if let Some(flight) = self.flights.touch(&run) {
+                // On a full disk a look is worth its room only where it turns the run back; the next one comes.
+                let turns_back = matches!(input, Input::GateLook { verdict: VerdictKind::Regression, .. });
+                let is_worth_room = turns_back || !self.deps.store.is_short_of_room();
+                if let Some(flight) = self.flights.touch(&run).filter(|_| is_worth_room) {
                     flight.push(input, Then::Nothing);
                 }
             }

@@ -10,8 +10,10 @@ use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Event, Millis, Plan, StepId};
 use glidepath_ports::{CancelToken, TelemetryError};
 use glidepath_runtime::{FlightEnd, Until};
-use glidepath_testkit::Script;
+use glidepath_testkit::{FaultyStore, Script};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 fn source() -> CountSource {
     CountSource::Prometheus { url: "http://127.0.0.1:1".to_owned(), bearer: None, timeout_ms: Millis::from_secs(1) }
@@ -215,4 +217,28 @@ async fn a_gate_goes_on_from_its_counts_under_the_next_owner() {
     let seen = |at: usize| states[at]["checks"][0]["proportion"]["seen"]["canaryTotal"].as_f64().unwrap();
     assert!(seen(before) > seen(before - 1) && seen(before - 1) > 400.0, "{} then {}", seen(before - 1), seen(before));
     assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+}
+
+/// Looks are journaled every few seconds for as long as a gate watches: on a full disk they would take the room that the way back needs.
+#[tokio::test(start_paused = true)]
+async fn on_a_full_disk_only_the_look_that_turns_a_run_back_is_journaled() {
+    let (sky, run) = (Sky::new(), run_id("full"));
+    let store = Arc::new(FaultyStore::new(sky.store.clone()));
+    steady(&sky, 0.04, 0.04);
+    sky.submit_start(&canary(vec![proportion(None)]), &run).await;
+    let (owner, until) = (sky.runtime_on(store.clone()), Until::RunEnds(run.clone()));
+    let flying = tokio::spawn(async move { owner.own_and_fly(&until, &CancelToken::new()).await });
+    let looks = |events: &[Event]| events.iter().filter(|event| matches!(event, Event::GateLooked { .. })).count();
+    sky.until(&run, "a look", |events| looks(events) > 0).await;
+    store.set_short_of_room(true);
+    sky.until(&run, "the pause", |events| matches!(events.last(), Some(Event::RequestTaken { .. }))).await;
+    let before = looks(&sky.events(&run).await);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(looks(&sky.events(&run).await), before);
+
+    steady(&sky, 0.20, 0.04);
+    assert_eq!(flying.await.unwrap(), Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::RolledBack)));
+    assert_eq!(looks(&sky.events(&run).await), before + 1);
+    assert_eq!(sky.world.count(&StepId::from("half"), Direction::Safety), 1);
 }

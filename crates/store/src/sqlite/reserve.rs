@@ -65,6 +65,11 @@ impl Reserve {
         Ok(())
     }
 
+    /// Whether what room there is belongs to the way back: the space was freed, here or by another process, and could not be kept anew.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.freed || (!self.path.exists() && !self.disk_has_room())
+    }
+
     fn disk_has_room(&self) -> bool {
         let wanted = if self.path.exists() { ROOM_BESIDE_BYTES } else { RESERVE_BYTES + ROOM_BESIDE_BYTES };
         let folder = self.path.parent().unwrap_or(&self.path);

@@ -140,11 +140,23 @@ impl WriterThread {
     }
 
     fn results(&mut self, writes: &[Write]) -> Vec<Result<Done, StoreError>> {
+        if writes.iter().any(Write::may_wait_for_room) && self.reserve.is_in_use() {
+            return writes.iter().map(|write| self.commit_beside_reserve(write)).collect();
+        }
         match self.commit(writes) {
             Ok(results) => results,
             Err(error) if is_busy(&error) => writes.iter().map(|_| Err(store_error(&self.place, &error))).collect(),
             Err(_) => writes.iter().map(|write| self.commit_alone(write)).collect(),
         }
+    }
+
+    /// One write while the reserve is in use.
+    fn commit_beside_reserve(&mut self, write: &Write) -> Result<Done, StoreError> {
+        if write.may_wait_for_room() && !write.may_use_reserve() {
+            let place = self.place.display();
+            return Err(StoreError::Full { reason: format!("{place} (what room is left is kept for the way back)") });
+        }
+        self.commit_alone(write)
     }
 
     /// One write in its own transaction; on a full disk the reserve is freed for writes that must not be lost.

@@ -5,14 +5,16 @@ use super::{letters, throttles};
 use crate::chain::Head;
 use crate::holdings::Rest;
 use crate::learning::{DURATIONS_PER_KEY_MAX, add_outcome};
-use crate::record::{Place, answer_to_json, dated, from_json, grants_of, grants_to_json, letter_to_json, submission_to_json, to_json};
+use crate::record::{
+    Place, answer_to_json, dated, from_json, grants_of, grants_to_json, letter_to_json, submission_from_json, submission_to_json, to_json,
+};
 use glidepath_engine::may_go_back;
 use glidepath_engine::stored::{self, StoredEvent};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
 use glidepath_model::plan::Throttle;
 use glidepath_model::projection::{AttemptReport, DeadLetter, Lesson, RunSummary};
-use glidepath_model::request::Who;
+use glidepath_model::request::{Verb, Who};
 use glidepath_model::{ComponentName, Digest, Millis, Plan, PlanId, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, Settled, StreamAppend, Submission};
@@ -153,14 +155,21 @@ impl Write {
         Ok(Self::AddDeadLetter { json: letter_to_json(letter)? })
     }
 
-    /// Whether the reserve may be freed for it: for what keeps runs safe and lets people ask for an abort.
+    /// Whether the reserve may be freed for it: for what keeps runs safe and lets people turn them back.
     pub(super) fn may_use_reserve(&self) -> bool {
         match self {
-            Self::Own { .. } | Self::Append { .. } | Self::Submit { .. } | Self::Answer { .. } => true,
+            Self::Own { .. } | Self::Append { .. } | Self::Answer { .. } => true,
+            Self::Submit { json } => !sends_forward(json),
             Self::SavePlan(_) | Self::SaveBlob { .. } | Self::Archive(_) => false,
             // Nothing new begins on a full disk, and what failed for good is in the journal as well.
             Self::Admit { .. } | Self::AddDeadLetter { .. } | Self::SettleDeadLetter { .. } | Self::LookForRoom => false,
         }
+    }
+
+    /// Whether it may be refused once the reserve is in use, though there is room for it: where it does not help a run back, that room is not
+    /// for it.
+    pub(super) fn may_wait_for_room(&self) -> bool {
+        matches!(self, Self::SavePlan(_) | Self::SaveBlob { .. } | Self::Submit { .. })
     }
 
     /// Number of events in it.
@@ -180,6 +189,15 @@ impl Write {
             Self::SavePlan(_) | Self::SaveBlob { .. } | Self::Submit { .. } | Self::Answer { .. } => false,
             Self::Admit { .. } | Self::AddDeadLetter { .. } | Self::SettleDeadLetter { .. } | Self::Archive(_) | Self::LookForRoom => false,
         }
+    }
+}
+
+/// Whether a submission asks for nothing but to fly on. What is said of a step may be about one of the way back.
+fn sends_forward(json: &str) -> bool {
+    match submission_from_json(json) {
+        Ok(Submission::Start { .. }) => true,
+        Ok(Submission::Ask(request)) => matches!(request.verb, Verb::Promote | Verb::Signal),
+        Err(_) => false,
     }
 }
 

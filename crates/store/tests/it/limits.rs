@@ -2,6 +2,9 @@
 
 use crate::child;
 use crate::fixtures::*;
+use glidepath_model::PlanId;
+use glidepath_model::request::{Request, Verb, Who};
+use glidepath_ports::store::Submission;
 use glidepath_ports::{Store, StoreError};
 use glidepath_store::{DATABASE_FILE, SqliteStore, StoreLimits};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
@@ -50,6 +53,44 @@ async fn on_a_full_disk_outputs_are_refused_but_a_rollback_is_still_journaled() 
     let owner = own(&store).await;
     store.append(owner.epoch, vec![append(&run, seq, vec![noted("room again")])]).await.unwrap();
     assert!(reserve.exists(), "the next owner makes the reserve anew");
+}
+
+#[tokio::test]
+async fn on_a_full_disk_people_turn_runs_back_but_send_none_forward() {
+    let folder = tempfile::tempdir().unwrap();
+    let reserve = folder.path().join("reserve");
+    let store = SqliteStore::open_with(folder.path(), StoreLimits { database_bytes_max: Some(3 * 1024 * 1024) }).unwrap();
+    let _owner = own(&store).await;
+    let mut blobs = 0_u64;
+    while store.save_blob([blobs.to_le_bytes().as_slice(), &[0; CHUNK_BYTES]].concat()).await.is_ok() {
+        blobs += 1;
+    }
+    // The last pages go to starts, one by one.
+    let pilot = || Who { name: "p".repeat(4_000), ..who() };
+    let start = |number: u64| Submission::Start {
+        plan: PlanId::new("ab".repeat(32)),
+        run: run_id(number),
+        who: pilot(),
+        at: time(7),
+        waits: false,
+    };
+    let mut started = 0;
+    while store.submit(start(started)).await.is_ok() {
+        started += 1;
+    }
+    assert!(reserve.exists() && !store.is_short_of_room(), "starts may not use the reserve");
+    let ask =
+        |verb: Verb| Submission::Ask(Request { run: run_id(1), verb, step: None, who: pilot(), reason: None, at: time(7), signal: None });
+    assert!(matches!(store.submit(ask(Verb::Promote)).await, Err(StoreError::Full { .. })));
+    assert!(reserve.exists(), "nor may a word that sends a run forward");
+
+    store.submit(ask(Verb::Abort)).await.unwrap();
+    assert!(!reserve.exists() && store.is_short_of_room());
+    let forward = [store.submit(start(started)).await, store.submit(ask(Verb::Signal)).await];
+    for refused in forward.into_iter().chain([store.save_blob(vec![7]).await.map(|_| 0)]) {
+        assert!(matches!(&refused, Err(StoreError::Full { reason }) if reason.contains("for the way back")), "{refused:?}");
+    }
+    store.submit(ask(Verb::Rollback)).await.unwrap();
 }
 
 #[tokio::test]
