@@ -3,7 +3,7 @@
 use crate::jump::event_time;
 use crate::state::{Progress, RunState};
 use crate::window::{self, WindowNow};
-use crate::{Claims, ENGINE_SEMANTICS, apply, landed, next, requests};
+use crate::{Claims, ENGINE_SEMANTICS, ENGINE_SEMANTICS_USUAL, apply, landed, next, requests};
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark, Recorded};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::projection::{ClaimWait, Fence};
@@ -164,7 +164,8 @@ fn own_events(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -
     let started = state.seq > 0;
     match input {
         Input::Start { plan: id, who, seed, claims } if !started => {
-            let mut events = vec![Event::RunStarted { plan: id, engine_semantics: ENGINE_SEMANTICS, who, seed }];
+            let engine_semantics = plan.engine_semantics.clamp(ENGINE_SEMANTICS_USUAL, ENGINE_SEMANTICS);
+            let mut events = vec![Event::RunStarted { plan: id, engine_semantics, who, seed }];
             match claims {
                 Claiming::Granted(fences) if fences.is_empty() => {}
                 Claiming::Granted(fences) => events.push(Event::ClaimsGranted { fences }),

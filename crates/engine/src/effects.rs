@@ -86,6 +86,8 @@ pub struct OpenAttempt {
     pub validations: Vec<ActionCall>,
     /// When it must have ended.
     pub deadline: Timestamp,
+    /// Identity that all automatic tries of the round share.
+    pub key: String,
     /// When it began.
     pub since: Timestamp,
     /// Its process, where one was journaled. Without one, no process can have begun its work.
@@ -103,7 +105,7 @@ fn effects_of(plan: &PlanBody, state: &RunState, event: &Event) -> Vec<Effect> {
     match event {
         Event::AttemptStarted { attempt, deadline } => calls_of(plan, attempt)
             .map(|(call, validations)| Effect::Attempt {
-                key: attempt.idempotency_key(&state.run),
+                key: plan.identity(&state.run, attempt),
                 attempt: attempt.clone(),
                 call,
                 validations,
@@ -203,6 +205,7 @@ pub fn recovery(plan: &PlanBody, state: &RunState) -> Recovery {
                 call,
                 validations,
                 deadline: *deadline,
+                key: plan.identity(&state.run, attempt),
                 since: *since,
                 process: process.clone(),
                 cancel,

@@ -1,9 +1,9 @@
-//! What a run leaves behind for others: dead letters for people, reports for circuit breakers.
+//! What a run leaves behind for others: dead letters for people, the word that one is settled, reports for circuit breakers.
 
-use crate::state::RunState;
-use glidepath_model::event::{AttemptRef, Direction, Event, Outcome};
+use crate::state::{Progress, RunState};
+use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, RunEnd};
 use glidepath_model::plan::{Phase, PlanBody, Step, Throttle, Work};
-use glidepath_model::projection::{AttemptReport, DeadLetter, DeadLetterKind};
+use glidepath_model::projection::{AttemptReport, DeadLetter, DeadLetterKind, Settled, Settlement};
 
 /// Dead letters from events just journaled: each failure that a fan-out tolerates.
 pub fn dead_letters(plan: &PlanBody, state_after: &RunState, events: &[Event]) -> Vec<DeadLetter> {
@@ -23,6 +23,19 @@ pub fn dead_letters(plan: &PlanBody, state_after: &RunState, events: &[Event]) -
         Some(DeadLetter { run: state_after.run.clone(), at: state_after.last_at, what, reason: reason.clone() })
     };
     events.iter().filter_map(letter).collect()
+}
+
+/// The dead letter that a run settles which did again what the letter was about: when it lands and every step of it was done. One in which a person
+/// left the step out settles nothing.
+pub fn settlements(plan: &PlanBody, state_after: &RunState, events: &[Event]) -> Vec<Settlement> {
+    let has_landed = events.iter().any(|event| matches!(event, Event::RunEnded { end: RunEnd::Succeeded, .. }));
+    let is_done = || plan.steps.iter().all(|step| state_after.step(&step.id).forward.progress == Progress::Done);
+    let again = plan.again.as_ref().filter(|_| has_landed && is_done());
+    let settlement = again.zip(state_after.who.clone()).map(|(again, who)| {
+        let how = Settled { replayed: true, who, at: state_after.last_at, line: format!("done by {}", state_after.run) };
+        Settlement { letter: again.letter, how }
+    });
+    settlement.into_iter().collect()
 }
 
 /// How attempts on targets with a circuit breaker ended, from events just journaled.

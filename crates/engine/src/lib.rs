@@ -53,7 +53,7 @@ pub use exposure::ExposureNow;
 pub use jump::{event_time, may_go_back, moved};
 pub use landed::Observed;
 pub use lessons::lessons;
-pub use letters::{dead_letters, reports};
+pub use letters::{dead_letters, reports, settlements};
 pub use outputs::{fits, may_compare};
 pub use projection::invariants;
 pub use state::{
@@ -63,9 +63,12 @@ pub use state::{
 pub use timers::next_wake;
 pub use window::WindowNow;
 
-/// The newest meaning of steps and events that this engine implements; a run is bound to the one it started with. 2 added claims, fan-outs,
-/// conditions, outside events, throttles and the way back to a step; journals of 1 mean the same under it.
-pub const ENGINE_SEMANTICS: u32 = 2;
+/// The newest meaning of steps and events that this engine implements. 2 added claims, fan-outs, conditions, outside events, throttles and the way back to a
+/// step, 3 the identity of a call that an earlier run gave up; journals of 1 and 2 mean the same under it.
+pub const ENGINE_SEMANTICS: u32 = 3;
+
+/// What a run is bound to whose plan needs nothing newer, so that older programs can go on with it.
+pub const ENGINE_SEMANTICS_USUAL: u32 = 2;
 
 /// The oldest meaning that this engine implements.
 pub const ENGINE_SEMANTICS_OLDEST: u32 = 1;

@@ -16,11 +16,15 @@ pub use strategy::{Assignment, LadderStage, Strategy, VerificationKind};
 
 use crate::change::{Change, OnFailure};
 use crate::diagnostic::Diagnostic;
+use crate::event::{AttemptRef, Direction};
 use crate::ids::*;
 use crate::time::{Millis, Timestamp};
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Round of the attempts that no person asked to repeat.
+const FIRST_ROUND: u32 = 1;
 
 /// A plan as made: the body that is hashed, and what stands beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +97,9 @@ pub struct PlanBody {
     /// Limits of the run as a whole.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: RunLimits,
+    /// What it does again that another run gave up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
     /// What happens when something fails for good.
     pub on_failure: OnFailure,
     /// Mixes of versions that `on_failure` can leave behind.
@@ -117,8 +124,21 @@ impl PlanBody {
         Claim::on_targets(targets).into_iter().chain(self.claims.iter().cloned()).collect()
     }
 
-    /// The least engine semantics that know everything in it: 2 for whatever shapes the graph beside its edges, else 1.
+    /// Identity of an attempt of a run of it. The first round of what was given up before keeps the identity that it had; the way back, and what a person
+    /// lets try again, are calls of their own.
+    pub fn identity(&self, run: &RunId, attempt: &AttemptRef) -> String {
+        let kept = self.again.as_ref().and_then(|again| again.identity.as_ref());
+        kept.filter(|_| attempt.direction == Direction::Do && attempt.round == FIRST_ROUND)
+            .cloned()
+            .unwrap_or_else(|| attempt.idempotency_key(run))
+    }
+
+    /// The least engine semantics that know everything in it: 3 for what keeps the identity of an earlier attempt, 2 for whatever shapes the graph
+    /// beside its edges, else 1.
     pub fn semantics_needed(&self) -> u32 {
+        if self.again.is_some() {
+            return 3;
+        }
         let is_shaped = |step: &Step| step.when.is_some() || step.deadline_ms.is_some() || matches!(step.work, Work::Event { .. });
         let needs_two = !self.groups.is_empty()
             || !self.claims.is_empty()
@@ -136,6 +156,19 @@ impl PlanBody {
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// What another run gave up, and a plan of one step does again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Again {
+    /// Number of the dead letter, which is settled when the step is done and the run lands.
+    pub letter: u64,
+    /// The run that gave it up.
+    pub run: RunId,
+    /// Identity under which it was tried last, for a service that knows what it has done already; `None` where that was undone since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
 }
 
 /// A mix of versions that a failure can leave behind.

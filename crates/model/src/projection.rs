@@ -4,6 +4,7 @@ use crate::action::ActionCall;
 use crate::event::{AttemptRef, RunEnd};
 use crate::ids::*;
 use crate::plan::{Claim, Throttle};
+use crate::request::Who;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -136,6 +137,28 @@ pub enum DeadLetterKind {
         /// The message.
         line: String,
     },
+}
+
+/// What became of a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whether it was done in the end; else it was discarded.
+    pub replayed: bool,
+    /// Who settled it.
+    pub who: Who,
+    /// When.
+    pub at: Timestamp,
+    /// Why, or what came of it.
+    pub line: String,
+}
+
+/// A dead letter that a run has settled by doing what the letter was about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Number of the letter.
+    pub letter: u64,
+    /// What became of it.
+    pub how: Settled,
 }
 
 impl RunSummary {

@@ -5,7 +5,7 @@ use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
 use crate::notes::Notes;
 use crate::outline::{Outline, rounded};
 use crate::site::Site;
-use glidepath_model::catalog::Target;
+use glidepath_model::catalog::{Catalog, Target};
 use glidepath_model::change::{Change, ItemKind, OnFailure};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, ResourceName, TargetName, Version};
@@ -112,7 +112,7 @@ pub(crate) fn takeoff(change: &Change, facts: &Facts, sites: &[Site<'_>]) -> Vec
     let mut gates = vec![TakeoffGate::Fresh];
     for name in &change.environments {
         if sites.iter().any(|s| s.environment.name == *name) {
-            gates.extend(calendar_gate(name, facts));
+            gates.extend(calendar_gate(name, &facts.catalog));
         }
     }
     for site in sites {
@@ -133,9 +133,9 @@ pub(crate) fn takeoff(change: &Change, facts: &Facts, sites: &[Site<'_>]) -> Vec
 }
 
 /// The calendars that hold for an environment, as a condition to take off.
-pub(crate) fn calendar_gate(name: &EnvironmentName, facts: &Facts) -> Option<TakeoffGate> {
+pub(crate) fn calendar_gate(name: &EnvironmentName, catalog: &Catalog) -> Option<TakeoffGate> {
     let calendars: Vec<_> =
-        facts.catalog.calendars.iter().filter(|c| c.environments.is_empty() || c.environments.contains(name)).cloned().collect();
+        catalog.calendars.iter().filter(|c| c.environments.is_empty() || c.environments.contains(name)).cloned().collect();
     (!calendars.is_empty()).then(|| TakeoffGate::Calendar { environment: name.clone(), calendars })
 }
 

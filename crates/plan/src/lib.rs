@@ -5,8 +5,10 @@
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
 //! rules it out; `predict` gives it figures; `rank` picks one strategy per site; `lower` makes the steps; `body` puts the rest around them;
-//! `check` looks the result over. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`.
+//! `check` looks the result over. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
+//! that is done again: `again`.
 
+mod again;
 mod body;
 mod check;
 pub mod codes;
@@ -25,6 +27,7 @@ mod size;
 mod template;
 mod traffic;
 
+pub use again::plan_again;
 pub use check::check;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
@@ -128,6 +131,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         claims: body::claims(change, &sites, notes),
         throttles: body::throttles(sites.iter().map(|site| site.target)),
         limits: RunLimits::default(),
+        again: None,
     };
     if notes.is_stuck() {
         return None;

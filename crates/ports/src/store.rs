@@ -8,7 +8,7 @@ use crate::BoxFuture;
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::{DurationFact, History};
 use glidepath_model::plan::{Claim, Throttle};
-use glidepath_model::projection::{AttemptReport, ClaimWait, DeadLetter, Fence, Lesson, RunSummary};
+use glidepath_model::projection::{AttemptReport, ClaimWait, DeadLetter, Fence, Lesson, RunSummary, Settled, Settlement};
 use glidepath_model::request::{Request, Who};
 use glidepath_model::{ComponentName, Digest, Event, Plan, PlanId, Recorded, RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -262,19 +262,6 @@ pub struct DeadLetters {
 /// Unsettled dead letters that a store keeps, at most.
 pub const DEAD_LETTERS_MAX: u64 = 10_000;
 
-/// What became of a dead letter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// Whether it was done in the end; else it was discarded.
-    pub replayed: bool,
-    /// Who settled it.
-    pub who: Who,
-    /// When.
-    pub at: Timestamp,
-    /// Why, or what came of it.
-    pub line: String,
-}
-
 /// A living node of a shared store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
@@ -313,6 +300,8 @@ pub struct StreamAppend {
     pub reports: Vec<AttemptReport>,
     /// What was given up for good.
     pub dead_letters: Vec<DeadLetter>,
+    /// Dead letters that it settles; one that somebody settled before stays as it is.
+    pub settlements: Vec<Settlement>,
 }
 
 /// What another process asks of the owner.

@@ -18,9 +18,9 @@ use crate::limits::{CHILD_LOOK_EVERY, CHILD_ROUNDS_MAX, EVENTS_READ_MAX};
 use crate::runtime::load_plan_of;
 use glidepath_engine::claims::{ClaimEntry, in_the_way};
 use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown, OutputType, RunInput};
-use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, RunEnd};
+use glidepath_model::event::{Direction, Event, Outcome, RunEnd};
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{Digest, Millis, PlanId, RunId};
+use glidepath_model::{Digest, Millis, PlanId, RunId, StepId};
 use glidepath_ports::store::Submission;
 use glidepath_ports::{Action, ActionContext, BoxFuture, Clock, Store, StoreError};
 use serde_json::{Value, json};
@@ -129,7 +129,7 @@ struct Followed {
 
 impl Children {
     async fn fly(&self, context: &ActionContext, plan: &PlanId) -> Result<Outcome, StoreError> {
-        let child = child_of(&context.run, &context.attempt, context.attempt.round);
+        let child = child_of(&context.run, &context.attempt.step, context.attempt.round);
         let mut followed = Followed::default();
         self.follow(&child, &mut followed).await?;
         if followed.seq == 0 {
@@ -176,7 +176,7 @@ impl Children {
     async fn take_back(&self, context: &ActionContext) -> Result<Outcome, StoreError> {
         let mut left = Vec::new();
         for round in 1..=CHILD_ROUNDS_MAX {
-            let child = child_of(&context.run, &AttemptRef { direction: Direction::Do, ..context.attempt.clone() }, round);
+            let child = child_of(&context.run, &context.attempt.step, round);
             let mut followed = Followed::default();
             self.follow(&child, &mut followed).await?;
             if followed.seq == 0 {
@@ -266,9 +266,9 @@ impl Children {
     }
 }
 
-/// The child run of a step's attempt in that round.
-fn child_of(parent: &RunId, attempt: &AttemptRef, round: u32) -> RunId {
-    let digest = Digest::of(format!("{parent}/{}/{round}", attempt.step).as_bytes());
+/// The child run of a step of a run in that round.
+pub fn child_of(parent: &RunId, step: &StepId, round: u32) -> RunId {
+    let digest = Digest::of(format!("{parent}/{step}/{round}").as_bytes());
     RunId::new(format!("run-{}", digest.as_str().get(..NAME_CHARS).unwrap_or_default()))
 }
 

@@ -404,6 +404,7 @@ async fn call_all(runner: &Arc<CallRunner>, run: &RunId, known: &KnownRun, calls
                 run: run.clone(),
                 plan: plan.id.clone(),
                 attempt: attempt.clone(),
+                key: plan.body.identity(run, &attempt),
                 call: call.clone(),
                 validations: Vec::new(),
                 deadline: runner.clock.now().plus(GUARD_SAFETY_CALL_MAX),

@@ -9,12 +9,12 @@ use glidepath_engine::{may_go_back, stored};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
 use glidepath_model::plan::Throttle;
-use glidepath_model::projection::{DeadLetter, Lesson, RunSummary};
+use glidepath_model::projection::{DeadLetter, Lesson, RunSummary, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, TargetName, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, Settled, StoredPlan,
-    StreamAppend, Submission, Taking,
+    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, StoredPlan, StreamAppend,
+    Submission, Taking,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::cmp::Reverse;
@@ -114,6 +114,10 @@ impl Content {
                 None => {}
             }
             append.dead_letters.into_iter().for_each(|letter| self.letters.add(letter));
+            for settlement in append.settlements {
+                // Somebody may have discarded it meanwhile.
+                let _ = self.letters.settle(settlement.letter, settlement.how);
+            }
             self.summaries.insert(append.summary.run.clone(), append.summary);
         }
         Ok(())

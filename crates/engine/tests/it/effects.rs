@@ -1,12 +1,13 @@
 //! What the world is asked for, and what a run teaches.
 
 use crate::flight::{Flight, done, process, who};
-use glidepath_engine::{Effect, Input, effects, lessons, record, recovery};
-use glidepath_model::Millis;
+use glidepath_engine::{Effect, Input, effects, lessons, record, recovery, settlements};
 use glidepath_model::event::{Event, Outcome, RunEnd};
+use glidepath_model::plan::Again;
 use glidepath_model::projection::Lesson;
 use glidepath_model::request::Verb;
 use glidepath_model::verdict::VerdictKind;
+use glidepath_model::{Millis, RunId};
 use glidepath_testkit::plans::parse_plan;
 
 const PLAN: &str = "plan items 1
@@ -212,4 +213,55 @@ fn a_run_whose_results_were_only_recorded_does_not_sleep() {
     let mut recorded = flight.state.clone();
     assert_eq!(record(&flight.plan, &mut recorded, ended, flight.now).len(), 1, "the result alone");
     assert!(!recorded.sleeps(&flight.plan), "the next owner has something to begin");
+}
+
+/// A run of a plan that does a step again which another run gave up.
+fn replay() -> Flight {
+    let mut plan = parse_plan("scripted", "plan items 1\ncall again unknown ask\n").unwrap();
+    plan.again = Some(Again { letter: 12, run: RunId::new("run-first"), identity: Some("run-first/again/do/1".to_owned()) });
+    Flight::new(plan)
+}
+
+#[test]
+fn what_was_given_up_keeps_its_identity_and_its_way_back_has_its_own() {
+    let mut flight = replay();
+    let events = flight.start();
+    assert_eq!(asked(&flight, &events), ["do again 1.1: \"do\" with 0 validations, key run-first/again/do/1"]);
+    assert_eq!(recovery(&flight.plan, &flight.folded_anew()).open[0].key, "run-first/again/do/1", "a new owner knows it, too");
+    let open = flight.open().remove(0);
+    flight.end(open, Outcome::Unknown { reason: "nobody answers".to_owned() });
+    let events = flight.ask(Verb::Retry, Some("again".into()), None);
+    assert_eq!(
+        asked(&flight, &events),
+        ["do again 2.1: \"do\" with 0 validations, key run-000000000001/again/do/2"],
+        "a person says once more"
+    );
+    let open = flight.open().remove(0);
+    flight.end(open, done());
+    let events = flight.ask(Verb::Rollback, None, None);
+    let undo = asked(&flight, &events).pop().unwrap();
+    assert!(undo.ends_with("key run-000000000001/again/undo/1"), "{undo}");
+}
+
+#[test]
+fn a_letter_is_settled_when_its_step_was_done_and_the_run_lands() {
+    let mut flight = replay();
+    flight.start();
+    let open = flight.open().remove(0);
+    let events = flight.end(open, done());
+    let settled = settlements(&flight.plan, &flight.state, &events);
+    assert_eq!(
+        settled.iter().map(|one| (one.letter, one.how.replayed, one.how.who.clone())).collect::<Vec<_>>(),
+        [(12, true, who("pilot"))]
+    );
+    let events = flight.ask(Verb::Rollback, None, None);
+    assert_eq!(settlements(&flight.plan, &flight.state, &events), []);
+
+    let mut flight = replay();
+    flight.start();
+    let open = flight.open().remove(0);
+    flight.end(open, Outcome::Unknown { reason: "nobody answers".to_owned() });
+    let events = flight.ask(Verb::Skip, Some("again".into()), None);
+    assert!(events.iter().any(|event| matches!(event, Event::RunEnded { end: RunEnd::Succeeded, .. })), "{events:?}");
+    assert_eq!(settlements(&flight.plan, &flight.state, &events), [], "a step that was left out was not done");
 }

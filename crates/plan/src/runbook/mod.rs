@@ -21,6 +21,7 @@ use glidepath_model::plan::{Claim, ClaimMode, Plan, PlanBody, TakeoffGate};
 use glidepath_model::runbook::{Runbook, RunbookStep};
 use glidepath_model::{Diagnostic, Facts, Place, ResourceName};
 use graph::Graph;
+pub(crate) use predict::prediction_of_step;
 
 /// Plans a runbook. Total, as `plan` is.
 pub fn plan_runbook(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions) -> Planning {
@@ -75,6 +76,7 @@ fn work_out(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], 
         claims,
         throttles: body::throttles(targets(runbook, &facts.catalog)),
         limits: runbook.limits,
+        again: None,
         on_failure: runbook.on_failure,
         matrices: Vec::new(),
         hold_limit_ms: non_zero(
@@ -146,7 +148,7 @@ fn change(runbook: &Runbook) -> Change {
 }
 
 fn takeoff(environment: Option<&EnvironmentName>, facts: &Facts) -> Vec<TakeoffGate> {
-    let calendars = environment.and_then(|name| body::calendar_gate(name, facts));
+    let calendars = environment.and_then(|name| body::calendar_gate(name, &facts.catalog));
     std::iter::once(TakeoffGate::Fresh).chain(calendars).collect()
 }
 

@@ -47,14 +47,33 @@ fn usual(work: &Work) -> Estimate {
 
 /// What is expected of a run. Nothing of it is exposed, so there is no traffic to lose.
 pub(super) fn prediction(runbook: &Runbook, graph: &Graph<'_>, steps: &[Step]) -> Prediction {
-    let forward = |step: &Step| plain(&step.expected);
-    let back = |step: &Step| match &step.undo {
-        Undo::Call { call, .. } => plain(&usual(&Work::Call(call.clone()))),
-        Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => DurationEstimate::default(),
-    };
     let there = longest(runbook, graph, steps, forward);
     let home = longest(runbook, graph, steps, back);
-    let (risk, risk_reasons) = risk(runbook, steps);
+    without_exposure(there, home, risk(runbook, steps))
+}
+
+/// What is expected of a run of one step.
+pub(crate) fn prediction_of_step(step: &Step) -> Prediction {
+    let risk = match &step.undo {
+        Undo::ForwardOnly { .. } => (RiskLevel::High, format!("{} cannot be undone", step.id)),
+        Undo::Nothing | Undo::LeaveInPlace { .. } => (RiskLevel::Medium, "a rollback leaves the step in place".to_owned()),
+        Undo::Call { .. } => (RiskLevel::Low, "the step says how it is undone".to_owned()),
+    };
+    without_exposure(forward(step), back(step), (risk.0, vec![risk.1]))
+}
+
+fn forward(step: &Step) -> DurationEstimate {
+    plain(&step.expected)
+}
+
+fn back(step: &Step) -> DurationEstimate {
+    match &step.undo {
+        Undo::Call { call, .. } => plain(&usual(&Work::Call(call.clone()))),
+        Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => DurationEstimate::default(),
+    }
+}
+
+fn without_exposure(there: DurationEstimate, home: DurationEstimate, (risk, risk_reasons): (RiskLevel, Vec<String>)) -> Prediction {
     Prediction {
         failure: unknown_failure(),
         bad_requests: 0.0,

@@ -5,10 +5,10 @@ use glidepath_engine::{Claiming, Effect, Input, Mode, RunState, dead_letters, de
 use glidepath_files::Project;
 use glidepath_model::action::ActionCall;
 use glidepath_model::event::{Event, Outcome, RunEnd};
-use glidepath_model::plan::Plan;
+use glidepath_model::plan::{Again, Plan};
 use glidepath_model::request::{Request, Signal, Verb, Who};
 use glidepath_model::{Facts, Millis, RunId, Timestamp};
-use glidepath_plan::plan_runbook;
+use glidepath_plan::{plan_again, plan_runbook};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -116,4 +116,26 @@ fn two_dead_hosts_take_everything_back_against_the_needs() {
     assert_eq!(flown.called.last().map(String::as_str), Some("rm -f state/store/new"), "{:?}", flown.called);
     assert!(!flown.called.iter().any(|c| c.contains("retire.sh")), "{:?}", flown.called);
     assert_eq!(flown.end, RunEnd::RolledBack);
+}
+
+#[test]
+fn a_host_that_was_given_up_is_planned_again_alone_and_leaves_no_second_letter() {
+    let (plan, step) = (example(), "install/eu-2".into());
+    let catalog = Project::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/runbook")).catalog;
+    let later = now().plus(Millis::from_mins(60 * 24 * 30));
+    let letter = Again { letter: 12, run: RunId::new("run-000000000001"), identity: Some("the first".to_owned()) };
+    assert_eq!(plan_again(&plan.body, &"install/nowhere".into(), letter.clone(), &catalog, later), None);
+    let again = plan_again(&plan.body, &step, letter.clone(), &catalog, later).unwrap();
+    let (body, first) = (&again.body, plan.body.step(&step).unwrap());
+    let [only] = &body.steps[..] else { panic!("{:?}", body.steps) };
+    assert_eq!((&only.work, &only.undo, &only.retry, &only.id), (&first.work, &first.undo, &first.retry, &first.id));
+    assert!(only.needs.is_empty() && only.when.is_none() && only.group.is_none() && body.groups.is_empty());
+    assert_eq!((body.all_claims(), body.engine_semantics, &body.again), (plan.body.all_claims(), 3, &Some(letter)));
+    assert_eq!((body.created_at, body.expires_at > later), (later, true));
+    assert_eq!(body.change.title, format!("again: {}", first.title));
+
+    let flown = fly(&again, 3, answers("due", &[]));
+    assert_eq!((flown.called.len(), flown.end), (1, RunEnd::Succeeded));
+    let flown = fly(&again, 3, answers("due", &["eu-2"]));
+    assert_eq!((flown.letters, flown.end), (vec![], RunEnd::RolledBack));
 }

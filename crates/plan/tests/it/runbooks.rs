@@ -192,7 +192,7 @@ fn what_uses_nothing_new_asks_for_no_new_engine() {
     let plan = plan_of(&change, &payments);
     assert_eq!(plan.body.engine_semantics, 1);
     let text = String::from_utf8(plan.body.to_bytes()).unwrap();
-    for field in ["groups", "claims", "throttles", "limits", "when", "group", "deadlineMs", "locks"] {
+    for field in ["groups", "claims", "throttles", "limits", "again", "when", "group", "deadlineMs", "locks"] {
         assert!(!text.contains(&format!("\"{field}\":")), "{field}");
     }
     let target = facts.catalog.targets.values_mut().next().unwrap();

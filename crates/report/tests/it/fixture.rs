@@ -490,6 +490,7 @@ pub(crate) fn plan_titled(title: &str) -> Plan {
         claims: std::collections::BTreeSet::new(),
         throttles: Vec::new(),
         limits: Default::default(),
+        again: None,
         on_failure: OnFailure::RollbackChange,
         matrices: vec![VersionMatrix {
             when: "payments fails in eu-west".to_owned(),

@@ -252,6 +252,7 @@ impl Flight {
             lessons: glidepath_engine::lessons(&self.plan.body, &self.state, &events),
             reports: glidepath_engine::reports(&self.plan.body, &self.state, &events),
             dead_letters: glidepath_engine::dead_letters(&self.plan.body, &self.state, &events),
+            settlements: glidepath_engine::settlements(&self.plan.body, &self.state, &events),
             events,
         };
         Some(Commit { append: Some(append), effects, then })

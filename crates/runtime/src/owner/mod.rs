@@ -469,10 +469,11 @@ impl<'a> Owner<'a> {
         let Some(flight) = self.flights.get(run) else { return };
         let plan = flight.plan.id.clone();
         match effect {
-            Effect::Attempt { attempt, call, validations, deadline, key: _ } => {
+            Effect::Attempt { attempt, call, validations, deadline, key } => {
                 let since = self.deps.clock.now();
                 let fences = flight.state.fences();
-                self.start_attempt(AttemptJob { run: run.clone(), plan, attempt, call, validations, deadline, fences, adopt: None }, since);
+                let job = AttemptJob { run: run.clone(), plan, attempt, key, call, validations, deadline, fences, adopt: None };
+                self.start_attempt(job, since);
             }
             Effect::Watch { step, round, spec, resume, opened_at: _ } => {
                 self.start_watch(WatchedGate { run: run.clone(), plan, step, round, spec }, resume.as_ref());

@@ -110,7 +110,7 @@ impl Owner<'_> {
     }
 
     fn account_for_attempt(&mut self, run: &RunId, open: OpenAttempt) {
-        let OpenAttempt { attempt, call, validations, deadline, process, cancel, since } = open;
+        let OpenAttempt { attempt, call, validations, deadline, key, process, cancel, since } = open;
         let Some(flight) = self.flights.touch(run) else { return };
         let action = self.calls.actions.get(&call);
         match process {
@@ -123,6 +123,7 @@ impl Owner<'_> {
                     run: run.clone(),
                     plan: flight.plan.id.clone(),
                     attempt: attempt.clone(),
+                    key,
                     call,
                     validations,
                     deadline: deadline.max(now.plus(ADOPTION_MIN)),

@@ -170,6 +170,7 @@ async fn a_broken_journal_stops_that_run_and_no_other() {
         lessons: Vec::new(),
         reports: Vec::new(),
         dead_letters: Vec::new(),
+        settlements: Vec::new(),
     };
     sky.store.append(ownership.epoch, vec![bad]).await.unwrap();
     drop(ownership);

@@ -2,7 +2,7 @@
 //!
 //! One statement writes everything that belongs to an append (the stream with its summary, the events, what was learnt, the claims that
 //! are free now), and only for those streams that have the expected length and the right owner. What it does not write harms nothing
-//! else of the batch; why it was not written is read afterwards. What appends tell of throttled targets, and their dead letters, are few and
+//! else of the batch; why it was not written is read afterwards. What appends tell of throttled targets, and the dead letters that they add or settle, are few and
 //! have statements of their own in the same transaction.
 
 use super::numbers::{from_stored, to_stored};
@@ -10,7 +10,7 @@ use super::sessions::{Fault, Session};
 use crate::chain::Head;
 use crate::record::{Place, StoredRow, dated, to_json};
 use glidepath_engine::{may_go_back, stored};
-use glidepath_model::projection::{AttemptReport, DeadLetter, Lesson, RunSummary};
+use glidepath_model::projection::{AttemptReport, DeadLetter, Lesson, RunSummary, Settlement};
 use glidepath_model::{Event, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::StreamAppend;
@@ -56,6 +56,7 @@ pub(super) struct StreamRows {
     /// What a circuit breaker counts of how attempts ended.
     pub(super) reports: Vec<AttemptReport>,
     pub(super) dead_letters: Vec<DeadLetter>,
+    pub(super) settlements: Vec<Settlement>,
 }
 
 /// When a run that sleeps is to be woken.
@@ -80,6 +81,7 @@ impl StreamRows {
             lessons: Vec::new(),
             reports: Vec::new(),
             dead_letters: Vec::new(),
+            settlements: Vec::new(),
         })
     }
 
@@ -89,6 +91,7 @@ impl StreamRows {
         self.summary = to_json(&append.summary)?;
         self.reports.extend(append.reports.iter().filter(|report| report.throttle.breaker.is_some()).cloned());
         self.dead_letters.extend(append.dead_letters.iter().cloned());
+        self.settlements.extend(append.settlements.iter().cloned());
         self.lessons.extend(append.lessons.iter().cloned());
         if let Some(first) = append.events.first() {
             self.after.at_micros = dated(self.after.at_micros, append.at, may_go_back(first));

@@ -6,16 +6,17 @@
 use super::numbers::{from_stored, limit, to_stored};
 use super::sessions::{Fault, Session};
 use crate::record::{SETTLED_LETTERS_MAX, letter_from_json, letter_to_json, no_such_letter, settled_to_json};
-use glidepath_model::projection::DeadLetter;
+use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{DEAD_LETTERS_MAX, DeadLetters, Settled};
+use glidepath_ports::store::{DEAD_LETTERS_MAX, DeadLetters};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Statement, Transaction};
 
-/// The statements that add dead letters.
+/// The statements that add and settle dead letters.
 pub(super) struct Statements {
     lock: Statement,
     add: Statement,
+    settle: Statement,
 }
 
 impl Statements {
@@ -28,6 +29,19 @@ impl Statements {
                          INSERT INTO dead_letters (body) SELECT l.body FROM unnest($1::text[]) WITH ORDINALITY AS l (body, place) ORDER BY l.place
                      )
                      UPDATE dead_letters_count SET open = open + cardinality($1), lost = lost + $2",
+                )
+                .await?,
+            // The one that is settled now is not among those that the statement sees.
+            settle: session
+                .statement(
+                    "WITH settled AS (
+                         UPDATE dead_letters SET settled_at = $2, settled = $3 WHERE number = $1 AND settled_at IS NULL RETURNING number
+                     ), old AS (
+                         SELECT number FROM dead_letters WHERE settled_at IS NOT NULL ORDER BY settled_at DESC, number DESC OFFSET $4
+                     ), forgotten AS (
+                         DELETE FROM dead_letters USING old, settled WHERE dead_letters.number = old.number
+                     )
+                     UPDATE dead_letters_count SET open = open - 1 FROM settled",
                 )
                 .await?,
         })
@@ -73,28 +87,25 @@ pub(super) async fn unsettled(session: &mut Session, letters_max: usize) -> Resu
     Ok(found)
 }
 
-/// Settles one, unless somebody did so before.
-pub(super) async fn settle(session: &mut Session, number: u64, how: &Settled) -> Result<bool, Fault> {
-    let lock = session.statement(LOCK).await?;
-    // The one that is settled now is not among those that the statement sees.
-    let settle = session
-        .statement(
-            "WITH settled AS (
-                 UPDATE dead_letters SET settled_at = $2, settled = $3 WHERE number = $1 AND settled_at IS NULL RETURNING number
-             ), old AS (
-                 SELECT number FROM dead_letters WHERE settled_at IS NOT NULL ORDER BY settled_at DESC, number DESC OFFSET $4
-             ), forgotten AS (
-                 DELETE FROM dead_letters USING old, settled WHERE dead_letters.number = old.number
-             )
-             UPDATE dead_letters_count SET open = open - 1 FROM settled",
-        )
-        .await?;
-    let look = session.statement("SELECT FROM dead_letters WHERE number = $1").await?;
-    let transaction = session.client.transaction().await?;
-    transaction.query_one(&lock, &[]).await?;
+/// Settles one unless somebody did so before, or it is forgotten already.
+pub(super) async fn settle_within(
+    transaction: &Transaction<'_>,
+    statements: &Statements,
+    number: u64,
+    how: &Settled,
+) -> Result<bool, Fault> {
+    transaction.query_one(&statements.lock, &[]).await?;
     let values: [&(dyn ToSql + Sync); 4] =
         [&to_stored(number), &how.at.as_micros(), &settled_to_json(how)?, &limit(SETTLED_LETTERS_MAX - 1)];
-    if transaction.execute(&settle, &values).await? > 0 {
+    Ok(transaction.execute(&statements.settle, &values).await? > 0)
+}
+
+/// Settles one, unless somebody did so before.
+pub(super) async fn settle(session: &mut Session, number: u64, how: &Settled) -> Result<bool, Fault> {
+    let statements = Statements::prepare(session).await?;
+    let look = session.statement("SELECT FROM dead_letters WHERE number = $1").await?;
+    let transaction = session.client.transaction().await?;
+    if settle_within(&transaction, &statements, number, how).await? {
         transaction.commit().await?;
         return Ok(true);
     }

@@ -46,12 +46,12 @@ use connect::Connector;
 use glidepath_engine::{ENGINE_SEMANTICS, ENGINE_SEMANTICS_OLDEST};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::plan::Throttle;
-use glidepath_model::projection::{DeadLetter, RunSummary};
+use glidepath_model::projection::{DeadLetter, RunSummary, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Settled, StoredPlan, StreamAppend,
-    Submission, Taking,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, StoredPlan, StreamAppend, Submission,
+    Taking,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use heads_log::HeadsLog;

@@ -3,7 +3,7 @@
 //! Callers queue their appends; the task takes as many as wait and writes them in one statement, which is one transaction. It knows the
 //! chains of the streams it wrote last, so that a batch is one round trip. A call that names several streams, or a stream that the batch
 //! has already, is written by itself or with the next batch; one that the statement cannot take at all is tried alone, so that it harms
-//! no other. A batch that tells of throttled targets, or has dead letters, is a transaction of a few more statements.
+//! no other. A batch that tells of throttled targets, or of dead letters, is a transaction of a few more statements.
 //!
 //! When the way to the server is lost in the middle nobody knows what was written: the chains are forgotten and read anew, and the
 //! callers repeat their appends, which then either fit or are found written.
@@ -257,7 +257,7 @@ async fn write_ready(session: &mut Session, own_semantics: i32, batch: &[Ready])
     let statement = statement(session).await?;
     let is_all_or_nothing = batch.iter().any(|ready| ready.streams.len() != 1);
     let targets: BTreeSet<&str> = streams.iter().flat_map(|s| &s.reports).map(|report| report.throttle.target.as_str()).collect();
-    let has_letters = streams.iter().any(|stream| !stream.dead_letters.is_empty());
+    let has_letters = streams.iter().any(|stream| !stream.dead_letters.is_empty() || !stream.settlements.is_empty());
     if !is_all_or_nothing && targets.is_empty() && !has_letters {
         return Ok(write(&session.client, &statement, epoch, own_semantics, &streams).await?);
     }
@@ -283,6 +283,9 @@ async fn write_ready(session: &mut Session, own_semantics: i32, batch: &[Ready])
     let dead_letters: Vec<&DeadLetter> = written_streams().flat_map(|stream| &stream.dead_letters).collect();
     if !dead_letters.is_empty() {
         letters::add_within(&transaction, &lettering, &dead_letters).await?;
+    }
+    for settlement in written_streams().flat_map(|stream| &stream.settlements) {
+        letters::settle_within(&transaction, &lettering, settlement.letter, &settlement.how).await?;
     }
     transaction.commit().await?;
     Ok(written)

@@ -2,7 +2,8 @@
 
 use super::writes::Refusal;
 use crate::record::{SETTLED_LETTERS_MAX, no_such_letter, settled_to_json};
-use glidepath_ports::store::{DEAD_LETTERS_MAX, Settled};
+use glidepath_model::projection::Settled;
+use glidepath_ports::store::DEAD_LETTERS_MAX;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Keeps letters as far as there is room, and counts the others.
@@ -26,19 +27,30 @@ pub(super) fn add(connection: &Connection, letters: &[String]) -> Result<(), Ref
 
 /// Settles a letter; gives 1 when nobody had done so before.
 pub(super) fn settle(connection: &Connection, number: u64, how: &Settled) -> Result<u64, Refusal> {
-    // A number beyond the range of the table is none of its numbers.
-    let number_stored = i64::try_from(number).unwrap_or(i64::MAX);
-    let mut update =
-        connection.prepare_cached("UPDATE dead_letters SET settled_at = ?2, settled = ?3 WHERE number = ?1 AND settled_at IS NULL")?;
-    if update.execute(params![number_stored, how.at.as_micros(), settled_to_json(how)?])? > 0 {
-        forget_old(connection)?;
+    if settle_if_open(connection, number, how)? {
         return Ok(1);
     }
     let mut select = connection.prepare_cached("SELECT 1 FROM dead_letters WHERE number = ?1")?;
-    match select.query_row([number_stored], |_| Ok(())).optional()? {
+    match select.query_row([stored(number)], |_| Ok(())).optional()? {
         Some(()) => Ok(0),
         None => Err(no_such_letter(number).into()),
     }
+}
+
+/// Settles a letter unless somebody did so before, or it is forgotten already.
+pub(super) fn settle_if_open(connection: &Connection, number: u64, how: &Settled) -> Result<bool, Refusal> {
+    let mut update =
+        connection.prepare_cached("UPDATE dead_letters SET settled_at = ?2, settled = ?3 WHERE number = ?1 AND settled_at IS NULL")?;
+    let is_first = update.execute(params![stored(number), how.at.as_micros(), settled_to_json(how)?])? > 0;
+    if is_first {
+        forget_old(connection)?;
+    }
+    Ok(is_first)
+}
+
+/// A number beyond the range of the table is none of its numbers.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn forget_old(connection: &Connection) -> rusqlite::Result<()> {

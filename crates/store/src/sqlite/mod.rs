@@ -54,12 +54,11 @@ use crate::holdings::{Appended, Holdings};
 use archives::{ArchiveRow, Archives};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::plan::Throttle;
-use glidepath_model::projection::{DeadLetter, RunSummary};
+use glidepath_model::projection::{DeadLetter, RunSummary, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, Settled, StoredPlan, StreamAppend,
-    Submission, Taking,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use readers::Readers;

@@ -276,6 +276,7 @@ async fn rest(
         lessons: Vec::new(),
         reports: Vec::new(),
         dead_letters: Vec::new(),
+        settlements: Vec::new(),
     }))
 }
 

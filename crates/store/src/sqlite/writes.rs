@@ -13,11 +13,11 @@ use glidepath_engine::stored::{self, StoredEvent};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::History;
 use glidepath_model::plan::Throttle;
-use glidepath_model::projection::{AttemptReport, DeadLetter, Lesson, RunSummary};
+use glidepath_model::projection::{AttemptReport, DeadLetter, Lesson, RunSummary, Settled, Settlement};
 use glidepath_model::request::{Verb, Who};
 use glidepath_model::{ComponentName, Digest, Millis, Plan, PlanId, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, Settled, StreamAppend, Submission};
+use glidepath_ports::store::{Answer, StreamAppend, Submission};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use std::collections::HashMap;
 
@@ -73,6 +73,7 @@ pub(super) struct AppendRow {
     lessons: Vec<Lesson>,
     reports: Vec<AttemptReport>,
     dead_letters: Vec<String>,
+    settlements: Vec<Settlement>,
 }
 
 /// What is kept beside a summary, so that nobody has to read it to know whether a run sleeps or holds something.
@@ -130,6 +131,7 @@ impl Write {
                 lessons: append.lessons,
                 reports: append.reports,
                 dead_letters: append.dead_letters.iter().map(letter_to_json).collect::<Result<_, _>>()?,
+                settlements: append.settlements,
             })
         };
         Ok(Self::Append { epoch, appends: appends.into_iter().map(row).collect::<Result<_, StoreError>>()? })
@@ -323,6 +325,9 @@ fn append(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, 
             throttles::report(connection, report)?;
         }
         letters::add(connection, &append.dead_letters)?;
+        for settlement in &append.settlements {
+            letters::settle_if_open(connection, settlement.letter, &settlement.how)?;
+        }
     }
     Ok(0)
 }

@@ -64,6 +64,7 @@ pub(crate) fn append(run: &RunId, expected_seq: u64, events: Vec<Event>) -> Stre
         lessons: vec![],
         reports: vec![],
         dead_letters: vec![],
+        settlements: vec![],
     }
 }
 

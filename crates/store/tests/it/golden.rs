@@ -4,7 +4,9 @@
 //! When the format of tables or events changes, `write_golden_files` writes the next one, and this test reads them all.
 
 use crate::fixtures::*;
-use glidepath_engine::{Claiming, Effect, Input, RunState, dead_letters, decide, effects, event_time, lessons, next_wake, reports};
+use glidepath_engine::{
+    Claiming, Effect, Input, RunState, dead_letters, decide, effects, event_time, lessons, next_wake, reports, settlements,
+};
 use glidepath_model::event::Outcome;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::{Request, Verb};
@@ -153,6 +155,7 @@ impl<'a> Flight<'a> {
             lessons: lessons(&self.plan.body, &self.state, &events),
             reports: reports(&self.plan.body, &self.state, &events),
             dead_letters: dead_letters(&self.plan.body, &self.state, &events),
+            settlements: settlements(&self.plan.body, &self.state, &events),
             events: events.clone(),
         };
         self.store.append(self.epoch, vec![append]).await.unwrap();

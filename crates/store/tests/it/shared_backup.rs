@@ -2,9 +2,9 @@
 
 use crate::fixtures::*;
 use crate::nodes::sql;
-use glidepath_model::projection::{DeadLetter, DeadLetterKind, Lesson, RunStatus, RunSummary};
+use glidepath_model::projection::{DeadLetter, DeadLetterKind, Lesson, RunStatus, RunSummary, Settled};
 use glidepath_model::{Digest, Millis, PlanBody, Recorded};
-use glidepath_ports::store::{Answer, ClaimOrder, Settled, StreamAppend, Submission, Taking};
+use glidepath_ports::store::{Answer, ClaimOrder, StreamAppend, Submission, Taking};
 use glidepath_ports::{Store, StoreError};
 use glidepath_store::{BackupError, PostgresOptions, PostgresStore, RestoreOrder, SqliteStore, restore};
 use glidepath_testkit::plans::{parse_plan, whole_plan};

@@ -5,8 +5,8 @@ use glidepath_model::Millis;
 use glidepath_model::action::ActionCall;
 use glidepath_model::event::{AttemptRef, Direction};
 use glidepath_model::plan::{Breaker, Rate, Throttle};
-use glidepath_model::projection::{AttemptReport, DeadLetter, DeadLetterKind};
-use glidepath_ports::store::{Admission, DEAD_LETTERS_MAX, DeadLetters, Settled};
+use glidepath_model::projection::{AttemptReport, DeadLetter, DeadLetterKind, Settled, Settlement};
+use glidepath_ports::store::{Admission, DEAD_LETTERS_MAX, DeadLetters};
 use glidepath_ports::{Store, StoreError};
 use serde_json::json;
 use std::sync::Arc;
@@ -126,8 +126,21 @@ pub(crate) async fn dead_letters_are_kept_until_they_are_settled_once(store: Arc
         let refused = store.settle_dead_letter(missing, settled("none")).await;
         assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{missing}: {refused:?}");
     }
+    // A run that did it settles a letter in the append that says so, unless somebody did before; what is refused settles nothing.
+    let settle = |letter| Settlement { letter, how: settled("done by run-2") };
+    let did_it = |expected_seq, letters: &[u64]| {
+        let mut one = append(&run_id(2), expected_seq, vec![noted("did it again")]);
+        one.settlements = letters.iter().map(|letter| settle(*letter)).collect();
+        vec![one]
+    };
+    let refused = store.append(owner.epoch, did_it(7, &[third])).await;
+    assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+    store.append(owner.epoch, did_it(0, &[first, second, third + 1000])).await.unwrap();
+    assert!(!store.settle_dead_letter(first, settled("once more")).await.unwrap());
+    let left = store.dead_letters(10).await.unwrap();
+    assert_eq!((left.letters, left.count), (vec![(third, page(2))], 1));
     owner.lease.leave().await;
-    assert_eq!(store.dead_letters(10).await.unwrap().count, 2);
+    assert_eq!(store.dead_letters(10).await.unwrap().count, 1);
 }
 
 pub(crate) async fn dead_letters_beyond_the_limit_are_counted_as_lost(store: Arc<dyn Store>) {

@@ -80,5 +80,6 @@ fn one_event(run: &RunId, seq: u64) -> StreamAppend {
         lessons: vec![],
         reports: vec![],
         dead_letters: vec![],
+        settlements: vec![],
     }
 }

@@ -103,6 +103,7 @@ fn begun(plan: &Plan, number: u32, epoch: u64, process: &ProcessMark, now: Times
         lessons: vec![],
         reports: vec![],
         dead_letters: vec![],
+        settlements: vec![],
     }
 }
 
