@@ -367,6 +367,19 @@ pub(crate) struct SignalArgs {
     pub(crate) format: Form,
 }
 
+/// Arguments of `dlq replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Number of the dead letter.
+    pub(crate) number: u64,
+    /// Wait in the queue for what other runs hold, instead of being refused.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Take off although a calendar says no; needs a reason, which is journaled.
+    #[arg(long, value_name = "REASON")]
+    pub(crate) override_gates: Option<String>,
+}
+
 /// What to do with dead letters.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
@@ -387,11 +400,8 @@ pub(crate) enum DlqCommand {
         #[arg(long, value_enum, default_value_t)]
         format: Form,
     },
-    /// Try it once more, with the same identity.
-    Replay {
-        /// Its number.
-        number: u64,
-    },
+    /// Do it once more: a step as a run of its own, with the same identity; a message by the project's own command.
+    Replay(ReplayArgs),
     /// Leave it undone for good.
     Discard {
         /// Its number.

@@ -382,32 +382,20 @@ impl Collector {
     }
 
     /// Calls an action whose process nobody has to account for: one that changes no target.
-    /// Makes the call of an attempt once more, under the identity it had.
-    pub(crate) async fn call_again(&self, run: RunId, attempt: &AttemptRef, call: &ActionCall, timeout: Millis) -> Outcome {
-        let key = attempt.idempotency_key(&run);
-        self.call_as(run, call, timeout, attempt.clone(), key).await
-    }
-
     pub(crate) async fn call_for(&self, run: RunId, call: &ActionCall, timeout: Millis, label: &str) -> Outcome {
-        let attempt = AttemptRef { step: StepId::new(label), direction: Direction::Probe, round: 1, number: 1 };
-        let key = format!("{run}/{label}");
-        self.call_as(run, call, timeout, attempt, key).await
-    }
-
-    async fn call_as(&self, run: RunId, call: &ActionCall, timeout: Millis, attempt: AttemptRef, key: String) -> Outcome {
         let Some(action) = self.actions.get(&call.kind) else {
             return Outcome::NotDone { reason: format!("there is no action `{}`", call.kind), retryable: false };
         };
-        let safe: String = attempt.step.as_str().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let safe: String = label.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
         let attempt_dir = self.scratch.join(safe);
         if let Err(error) = std::fs::create_dir_all(&attempt_dir) {
             return Outcome::NotDone { reason: format!("{} cannot be made: {error}", attempt_dir.display()), retryable: false };
         }
         let context = ActionContext {
-            idempotency_key: key,
+            idempotency_key: format!("{run}/{label}"),
             run,
             plan: PlanId::new("none"),
-            attempt,
+            attempt: AttemptRef { step: StepId::new(label), direction: Direction::Probe, round: 1, number: 1 },
             deadline: self.clock.now().plus(timeout),
             fences: Vec::new(),
             cancel: CancelToken::new(),

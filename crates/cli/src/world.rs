@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::project::STATE_FOLDER;
 use crate::stores::{self, Opened};
 use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
+use glidepath_engine::RunState;
 use glidepath_engine::claims::ClaimEntry;
 use glidepath_model::facts::Facts;
 use glidepath_model::projection::RunSummary;
@@ -183,6 +184,14 @@ pub(crate) struct Dossier {
     pub(crate) plan: Plan,
     pub(crate) facts: Option<Facts>,
     pub(crate) events: Vec<Recorded>,
+}
+
+impl Dossier {
+    /// Where the run stands.
+    pub(crate) fn state(&self, run: &RunId) -> Result<RunState, Failure> {
+        RunState::fold(run.clone(), &self.plan.body, &self.events)
+            .map_err(|error| Failure::usage(error.to_string(), "a newer version may have written this run"))
+    }
 }
 
 /// Who types: the operating-system user.

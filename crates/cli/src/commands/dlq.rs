@@ -1,28 +1,24 @@
 //! `dlq list|show|replay|discard`: what kept failing and was given up, kept for a person.
 //!
-//! A replay makes the call of a given-up step once more, with the same identity, outside its run: only when the run has landed, since what a
-//! live run or one that went back does not know of would stay alone. A message is told once more by the project's own command.
+//! A step that was given up is done again by a run of its own (`replay`); a message is told once more by the project's own command.
 
-use crate::args::{DlqCommand, Form};
+mod replay;
+
+use crate::args::{DlqCommand, Form, ReplayArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::pager::Pager;
-use crate::project::STATE_FOLDER;
-use crate::world::{RUNS_MAX, World, who};
-use glidepath_engine::claims::{ClaimEntry, in_the_way};
-use glidepath_model::event::{Outcome, RunEnd};
-use glidepath_model::plan::Undo;
-use glidepath_model::projection::{DeadLetter, DeadLetterKind, RunStatus, Settled};
-use glidepath_model::{Code, Diagnostic, RunId};
+use crate::world::{World, who};
+use glidepath_model::event::Outcome;
+use glidepath_model::projection::{DeadLetter, DeadLetterKind, Settled};
+use glidepath_model::{Code, Diagnostic};
 use glidepath_ports::store::DEAD_LETTERS_MAX;
+use replay::{GivenUp, Turn};
 use serde_json::json;
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Locked by whoever replays a dead letter.
-const REPLAY_LOCK_FILE: &str = "dlq-replay.lock";
 /// Dead letters that are listed.
 const LISTED_MAX: usize = 1_000;
 
@@ -31,11 +27,8 @@ pub(crate) async fn run(root: &Path, command: &DlqCommand) -> Result<Exit, Failu
     match command {
         DlqCommand::List { format, metrics } => list(&world, *format, *metrics).await,
         DlqCommand::Show { number, format } => show(&world, *number, *format).await,
-        DlqCommand::Replay { number } => {
-            let _alone = only_replay(root)?;
-            replay(&world, *number).await
-        }
-        DlqCommand::Discard { number, reason } => settle(&world, *number, false, reason).await,
+        DlqCommand::Replay(args) => replay(&world, root, args).await,
+        DlqCommand::Discard { number, reason } => discard(&world, *number, reason).await,
     }
 }
 
@@ -112,91 +105,45 @@ async fn show(world: &World, number: u64, format: Form) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-/// Held while a letter is replayed, so that two people at it do not make its call twice.
-fn only_replay(root: &Path) -> Result<File, Failure> {
-    let file = File::create(root.join(STATE_FOLDER).join(REPLAY_LOCK_FILE))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-        Err(TryLockError::WouldBlock) => Err(Failure::new(
-            Exit::Refused,
-            Diagnostic::error(Code(677), "another `dlq replay` of this project is at work")
-                .because("two at the same time could make the same call twice")
-                .hint("wait until it has ended, see what is left with `glidepath dlq list`, then repeat this"),
-        )),
-    }
-}
-
-async fn replay(world: &World, number: u64) -> Result<Exit, Failure> {
-    let letter = find(world, number).await?;
-    let outcome = match &letter.what {
+async fn replay(world: &World, root: &Path, args: &ReplayArgs) -> Result<Exit, Failure> {
+    let letter = find(world, args.number).await?;
+    match &letter.what {
+        DeadLetterKind::Effect { attempt, call, .. } => {
+            let given_up = GivenUp { number: args.number, run: &letter.run, attempt, call };
+            replay::run(world, root, &given_up, args).await
+        }
         DeadLetterKind::Page { channel, line } => {
             let pager = Pager::new(world, Arc::new(output::say));
-            pager.tell_again(channel, &letter.run, line).await
-        }
-        DeadLetterKind::Effect { attempt, call, validations, timeout_ms, .. } => {
-            may_be_done_alone(world, &letter.run).await?;
-            let collector = world.collector();
-            let outcome = collector.call_again(letter.run.clone(), attempt, call, *timeout_ms).await;
-            let mut checked = outcome;
-            for validation in validations {
-                if matches!(checked, Outcome::Done { .. }) {
-                    checked = collector.call_for(letter.run.clone(), validation, *timeout_ms, &format!("dlq-{number}")).await;
-                }
+            match pager.tell_again(channel, &letter.run, line).await {
+                Outcome::Done { .. } => settle(world, args.number, true, "told again").await,
+                Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => Err(failed_again(args.number, Exit::RolledBack, &reason)),
             }
-            checked
         }
-    };
-    match outcome {
-        Outcome::Done { .. } => {
-            let exit = settle(world, number, true, "done").await?;
-            if let DeadLetterKind::Effect { attempt, .. } = &letter.what {
-                say_how_to_undo(world, &letter.run, attempt.step.as_str()).await?;
-            }
-            Ok(exit)
-        }
-        Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => Err(Failure::new(
-            Exit::RolledBack,
-            Diagnostic::error(Code(676), format!("dead letter {number} failed again: {reason}"))
-                .hint(format!("it stays in the list; mend the cause and repeat, or `glidepath dlq discard {number} --reason \"...\"`")),
-        )),
     }
 }
 
-/// What was given up is done alone only where its run has landed, and nobody else is at work on what the run claimed.
-async fn may_be_done_alone(world: &World, run: &RunId) -> Result<(), Failure> {
-    let summary = world.store.runs(false, RUNS_MAX).await?.into_iter().find(|summary| summary.run == *run);
-    let landed = summary.as_ref().is_some_and(|summary| summary.status == RunStatus::Ended(RunEnd::Succeeded));
-    if !landed {
-        let status = summary.map_or_else(|| "not known any more".to_owned(), |summary| summary.status.to_string());
+fn failed_again(number: u64, exit: Exit, reason: &str) -> Failure {
+    Failure::new(
+        exit,
+        Diagnostic::error(Code(676), format!("dead letter {number} failed again: {reason}"))
+            .hint(format!("it stays in the list; mend the cause and repeat, or `glidepath dlq discard {number} --reason \"...\"`")),
+    )
+}
+
+/// Discards a letter that nobody is at work on.
+async fn discard(world: &World, number: u64, reason: &str) -> Result<Exit, Failure> {
+    let letter = find(world, number).await?;
+    if let DeadLetterKind::Effect { attempt, call, .. } = &letter.what
+        && let Turn::Flies(run) = replay::turn(world, &GivenUp { number, run: &letter.run, attempt, call }).await?
+    {
         return Err(Failure::new(
             Exit::Refused,
-            Diagnostic::error(Code(677), format!("{run} is {status}, so nothing of it is done alone"))
-                .because("what is done beside a run that flies or that went back is in place without its knowledge")
-                .hint("wait until it has landed, or discard the letter"),
+            Diagnostic::error(Code(677), format!("{run} is doing dead letter {number} right now"))
+                .because("a letter that is discarded is not done")
+                .hint(format!("wait until it has ended, or turn it back first: `glidepath abort {run}`")),
         ));
     }
-    let Some(summary) = summary else { return Ok(()) };
-    let plan = world.store.load_plan(summary.plan.as_str()).await?.plan;
-    let entries: Vec<ClaimEntry> = world.claim_entries().await?;
-    match in_the_way(&plan.body.all_claims(), run, None, &entries) {
-        None => Ok(()),
-        Some(wait) => Err(Failure::new(
-            Exit::Claimed,
-            Diagnostic::error(Code(665), format!("{} is held by {}", wait.resource, wait.by))
-                .hint(format!("`glidepath watch {}` shows it; repeat this when it has ended", wait.by)),
-        )),
-    }
-}
-
-async fn say_how_to_undo(world: &World, run: &RunId, step: &str) -> Result<(), Failure> {
-    let Some(summary) = world.store.runs(false, RUNS_MAX).await?.into_iter().find(|summary| summary.run == *run) else { return Ok(()) };
-    let plan = world.store.load_plan(summary.plan.as_str()).await?.plan;
-    let undo = plan.body.steps.iter().find(|known| known.id.as_str() == step).map(|known| &known.undo);
-    if let Some(Undo::Call { command, .. }) = undo {
-        output::say(&format!("A later `glidepath rollback {run}` does not take this back; by hand: {command}"));
-    }
-    Ok(())
+    settle(world, number, false, reason).await
 }
 
 async fn settle(world: &World, number: u64, replayed: bool, line: &str) -> Result<Exit, Failure> {

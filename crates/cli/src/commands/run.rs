@@ -9,6 +9,7 @@ use crate::world::{World, who};
 use crate::{output, project};
 use glidepath_engine::claims::in_the_way;
 use glidepath_model::plan::{TakeoffGate, Undo, Work};
+use glidepath_model::request::Who;
 use glidepath_model::{Catalog, Code, Diagnostic, Facts, Plan, RunId, Timestamp};
 use glidepath_ports::store::Submission;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,14 +41,20 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Aborted);
     }
     let run = new_run_id();
-    let mut starter = who();
-    if let Some(reason) = &args.override_gates {
-        starter.known_by = format!("{}; passed the take-off gates because: {reason}", starter.known_by);
-    }
+    let starter = starter(args.override_gates.as_deref());
     output::say(&format!("{run} flies plan {} ({}).", plan.id.short(), plan.body.change.title));
     output::say(&format!("  from another terminal: glidepath watch {run} | pause | stop | abort | promote"));
     let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter, at: world.clock.now(), waits: args.wait };
     flight::fly(&world, &run, Beginning::Submit(submission), args.format, Some(facts)).await
+}
+
+/// Who starts a run, and why the take-off gates were passed, where they were.
+pub(super) fn starter(overridden: Option<&str>) -> Who {
+    let mut starter = who();
+    if let Some(reason) = overridden {
+        starter.known_by = format!("{}; passed the take-off gates because: {reason}", starter.known_by);
+    }
+    starter
 }
 
 fn style() -> glidepath_report::Style {
@@ -79,7 +86,7 @@ async fn find_or_make(world: &World, root: &Path, args: &RunArgs) -> Result<Plan
 }
 
 /// Checks what must hold at take-off; every refusal at once.
-fn cleared(plan: &Plan, facts: &Facts, now: Timestamp, overridden: Option<&str>, is_shared: bool) -> Result<(), Failure> {
+pub(super) fn cleared(plan: &Plan, facts: &Facts, now: Timestamp, overridden: Option<&str>, is_shared: bool) -> Result<(), Failure> {
     let mut refusals = if is_shared { Vec::new() } else { not_local(plan, &facts.catalog) };
     let mut overridable = Vec::new();
     for gate in &plan.body.takeoff {
@@ -128,7 +135,7 @@ fn not_local(plan: &Plan, catalog: &Catalog) -> Vec<Diagnostic> {
         .collect()
 }
 
-async fn claims_are_free(world: &World, plan: &Plan) -> Result<(), Failure> {
+pub(super) async fn claims_are_free(world: &World, plan: &Plan) -> Result<(), Failure> {
     let entries = world.claim_entries().await?;
     let none = RunId::new("");
     let held = plan.body.all_claims().into_iter().filter_map(|claim| in_the_way([&claim], &none, None, &entries));
@@ -151,7 +158,7 @@ async fn claims_are_free(world: &World, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Checks that every program which the plan starts can be started, so that a misspelt one is found before anything is touched.
-fn programs_are_there(plan: &Plan, root: &Path) -> Result<(), Failure> {
+pub(super) fn programs_are_there(plan: &Plan, root: &Path) -> Result<(), Failure> {
     let mut missing = BTreeMap::new();
     for step in &plan.body.steps {
         let undo = match &step.undo {

@@ -4,7 +4,7 @@ use crate::args::{CardArgs, Form, HistoryArgs, LogsArgs, PlanForm, StatusArgs, W
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::View;
-use crate::world::{Dossier, EVENTS_MAX, RUNS_MAX, World};
+use crate::world::{EVENTS_MAX, RUNS_MAX, World};
 use crate::{flight, output};
 use glidepath_engine::RunState;
 use glidepath_model::projection::RunSummary;
@@ -83,7 +83,7 @@ fn line(run: &RunSummary) -> String {
 
 async fn show_one(world: &World, summary: &RunSummary, form: Form) -> Result<Exit, Failure> {
     let dossier = world.dossier(summary).await?;
-    let state = fold(&summary.run, &dossier)?;
+    let state = dossier.state(&summary.run)?;
     match form {
         Form::Human => {
             output::data(&glidepath_report::card(&dossier.plan, dossier.facts.as_ref(), Some(&state), world.clock.now()));
@@ -111,11 +111,6 @@ async fn show_one(world: &World, summary: &RunSummary, form: Form) -> Result<Exi
         }
     }
     Ok(Exit::Done)
-}
-
-fn fold(run: &RunId, dossier: &Dossier) -> Result<RunState, Failure> {
-    RunState::fold(run.clone(), &dossier.plan.body, &dossier.events)
-        .map_err(|error| Failure::usage(error.to_string(), "a newer version may have written this run"))
 }
 
 /// `card [RUN]`.
@@ -213,7 +208,7 @@ pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Fai
     };
     let summary = world.find_run(Some(wanted)).await?;
     let dossier = world.dossier(&summary).await?;
-    let state = fold(&summary.run, &dossier)?;
+    let state = dossier.state(&summary.run)?;
     let record = glidepath_report::run_record(&dossier.plan, dossier.facts.as_ref(), &state, &dossier.events);
     let text = match args.format {
         PlanForm::Human | PlanForm::Markdown => glidepath_report::to_markdown(&record),

@@ -14,6 +14,7 @@ mod nodes;
 mod notify;
 mod planning;
 mod projects;
+mod replays;
 mod runbooks;
 mod shaped;
 mod telemetry;

@@ -243,3 +243,50 @@ fn a_node_says_that_the_database_is_away_and_flies_on_by_itself_when_it_is_back(
     assert!(takings >= 2, "it joined again: {takings}");
     end(node);
 }
+
+/// An element fails while there is no file `ok`, which the fan-out tolerates; then it waits while there is a file `wait`.
+const FAN: &str = "apiVersion: glidepath.dev/v1
+kind: Runbook
+metadata: { name: fan }
+spec:
+  title: Fan
+  steps:
+    - id: each
+      exec: { argv: [ sh, -c, 'echo $GLIDEPATH_IDEMPOTENCY_KEY >> keys.log; test -e ok || exit 1; touch begun; while test -e wait; do sleep 0.05; done; echo done >> done.log' ] }
+      forEach: [ b ]
+      maxFailures: 1
+      onUnknown: rerun
+      retry: { attempts: 1 }
+      undo: none
+";
+
+#[test]
+fn two_clones_that_replay_one_dead_letter_of_a_shared_store_make_one_call() {
+    let server = Postgres::start();
+    let clone = || {
+        let project = Project::empty();
+        project.pace(&PACE);
+        project.write("runbooks/fan.yaml", FAN);
+        sharing(project, &server)
+    };
+    let clones = [clone(), clone()];
+    let [here, _] = &clones;
+    let node = start_node(here, "one");
+    wait_for("the node", || here.say(&["status"]).err.contains("node one"));
+    here.ok(&["run", "fan", "--yes"], 0);
+    here.write("ok", "");
+    here.write("wait", "");
+    let replays = clones.each_ref().map(|clone| clone.start(&["dlq", "replay", "1"]));
+    let is_at_it = |clone: &Project| clone.read("run.log").contains("again: ") || clone.read("run.log").contains("does it already");
+    wait_for("both to be at it", || clones.iter().all(is_at_it) && here.path().join("begun").exists());
+    std::fs::remove_file(here.path().join("wait")).unwrap();
+    for (mut replay, clone) in replays.into_iter().zip(&clones) {
+        assert!(replay.wait().unwrap().success(), "{}", clone.read("run.log"));
+    }
+    let keys = here.read("keys.log");
+    let keys: Vec<&str> = keys.lines().collect();
+    assert!(keys.len() == 2 && keys[0] == keys[1], "one call for the run, one for both replays, with one identity: {keys:?}");
+    assert_eq!(here.read("done.log"), "done\n");
+    assert!(here.ok(&["dlq", "list"], 0).err.contains("No dead letters"));
+    end(node);
+}
