@@ -1,6 +1,7 @@
 //! What a run leaves behind for others: dead letters for people, the word that one is settled, reports for circuit breakers.
 
 use crate::state::{Progress, RunState};
+use glidepath_model::StepId;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, RunEnd};
 use glidepath_model::plan::{Phase, PlanBody, Step, Throttle, Work};
 use glidepath_model::projection::{AttemptReport, DeadLetter, DeadLetterKind, Settled, Settlement};
@@ -11,8 +12,7 @@ pub fn dead_letters(plan: &PlanBody, state_after: &RunState, events: &[Event]) -
         let Event::FailureTolerated { step, reason } = event else { return None };
         let step = plan.step(step)?;
         let Work::Call(call) = &step.work else { return None };
-        let track = &state_after.step(&step.id).forward;
-        let attempt = AttemptRef { step: step.id.clone(), direction: Direction::Do, round: track.round, number: track.attempts.max(1) };
+        let attempt = given_up(state_after, &step.id)?;
         let what = DeadLetterKind::Effect {
             attempt,
             title: step.title.clone(),
@@ -23,6 +23,13 @@ pub fn dead_letters(plan: &PlanBody, state_after: &RunState, events: &[Event]) -
         Some(DeadLetter { run: state_after.run.clone(), at: state_after.last_at, what, reason: reason.clone() })
     };
     events.iter().filter_map(letter).collect()
+}
+
+/// The attempt after which the run gave a step up; `None` when it did not, or did it again since.
+pub fn given_up(state: &RunState, step: &StepId) -> Option<AttemptRef> {
+    let track = &state.step(step).forward;
+    let attempt = || AttemptRef { step: step.clone(), direction: Direction::Do, round: track.round, number: track.attempts.max(1) };
+    matches!(track.progress, Progress::Tolerated { .. }).then(attempt)
 }
 
 /// The dead letter that a run settles which did again what the letter was about: when it lands and every step of it was done. One in which a person

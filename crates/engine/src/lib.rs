@@ -53,7 +53,7 @@ pub use exposure::ExposureNow;
 pub use jump::{event_time, may_go_back, moved};
 pub use landed::Observed;
 pub use lessons::lessons;
-pub use letters::{dead_letters, reports, settlements};
+pub use letters::{dead_letters, given_up, reports, settlements};
 pub use outputs::{fits, may_compare};
 pub use projection::invariants;
 pub use state::{

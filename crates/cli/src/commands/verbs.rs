@@ -1,6 +1,7 @@
 //! The verbs of pilots and operators, from any terminal while a run flies.
 
 use crate::args::{Form, RollbackArgs, SignalArgs, VerbArgs};
+use crate::commands::dlq::landed_replay;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
@@ -121,7 +122,8 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, signal: Option<Signal>) -
     }
 }
 
-/// Refuses to roll a landed run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for.
+/// Refuses to roll a landed run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for; or
+/// would leave in place what a replay did for it.
 async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), Failure> {
     if summary.status != RunStatus::Ended(RunEnd::Succeeded) {
         return Ok(());
@@ -131,13 +133,17 @@ async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), 
         let stays = r.status != RunStatus::Ended(RunEnd::RolledBack);
         stays && r.run != summary.run && r.started_at > summary.started_at && r.targets.iter().any(|t| summary.targets.contains(t))
     });
-    newer.map_or(Ok(()), |newer| {
-        let message = format!("{} changed the same targets after {}", newer.run, summary.run);
-        Err(Failure::new(
-            Exit::Refused,
-            Diagnostic::error(Code(659), message)
-                .because("rolling the older run back would jump past what the newer one brought")
-                .hint(format!("first `glidepath rollback {}`, then this one", newer.run)),
-        ))
-    })
+    let (newer, message, reason) = match newer {
+        Some(newer) => {
+            let message = format!("{} changed the same targets after {}", newer.run, summary.run);
+            (newer.run.clone(), message, "rolling the older run back would jump past what the newer one brought")
+        }
+        None => {
+            let Some(replay) = landed_replay(world, summary).await? else { return Ok(()) };
+            let message = format!("{replay} did later what {} had given up", summary.run);
+            (replay, message, "rolling the older run back would leave that in place")
+        }
+    };
+    let hint = format!("first `glidepath rollback {newer}`, then this one");
+    Err(Failure::new(Exit::Refused, Diagnostic::error(Code(659), message).because(reason).hint(hint)))
 }

@@ -75,9 +75,16 @@ fn a_replay_is_a_run_with_the_identity_of_the_first_try_that_settles_the_letter_
     let started = &project.events()[0]["event"];
     assert_eq!((&started["kind"], &started["who"]["name"]), (&"runStarted".into(), &"pilot".into()));
 
+    let refused = project.ok(&["rollback", &fan], 3);
+    assert!(
+        refused.err.contains("GP0659") && refused.err.contains(&format!("first `glidepath rollback {}`", id(&runs[0]))),
+        "{}",
+        refused.err
+    );
     project.ok(&["rollback", &id(&runs[0])], 0);
     wait_for("the way back", || !project.is_live());
     assert_eq!((project.read("undone.log").lines().count(), letters(&project)), (1, 1));
+    project.ok(&["rollback", &fan], 0);
 }
 
 #[test]

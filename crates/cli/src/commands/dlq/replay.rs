@@ -78,7 +78,7 @@ pub(super) async fn run(world: &World, root: &Path, given_up: &GivenUp<'_>, args
 pub(super) async fn turn(world: &World, given_up: &GivenUp<'_>) -> Result<Turn, Failure> {
     let mut identity = Some(given_up.attempt.idempotency_key(given_up.run));
     for number in 1..=TRIES_MAX {
-        let run = run_of(given_up, number);
+        let run = run_of(given_up.run, given_up.attempt, number);
         let Some(summary) = known(world, &run).await? else { return Ok(Turn::Begins { run, identity }) };
         if summary.status.is_live() {
             return Ok(Turn::Flies(run));
@@ -89,9 +89,24 @@ pub(super) async fn turn(world: &World, given_up: &GivenUp<'_>) -> Result<Turn, 
     Err(failed_again(given_up.number, Exit::Refused, &format!("{TRIES_MAX} runs have tried it")))
 }
 
-/// The run that tries the letter for the `number`th time.
-fn run_of(given_up: &GivenUp<'_>, number: u32) -> RunId {
-    let digest = Digest::of(format!("{}/{}/again/{number}", given_up.run, given_up.attempt).as_bytes());
+/// A run that landed and did what that one had given up, if there is one: going back with that one does not take it back.
+pub(crate) async fn landed_replay(world: &World, origin: &RunSummary) -> Result<Option<RunId>, Failure> {
+    let dossier = world.dossier(origin).await?;
+    let state = dossier.state(&origin.run)?;
+    for attempt in dossier.plan.body.steps.iter().filter_map(|step| glidepath_engine::given_up(&state, &step.id)) {
+        for number in 1..=TRIES_MAX {
+            let Some(summary) = known(world, &run_of(&origin.run, &attempt, number)).await? else { break };
+            if summary.status == RunStatus::Ended(RunEnd::Succeeded) {
+                return Ok(Some(summary.run));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The run that tries for the `number`th time to do what was given up.
+fn run_of(run: &RunId, attempt: &AttemptRef, number: u32) -> RunId {
+    let digest = Digest::of(format!("{run}/{attempt}/again/{number}").as_bytes());
     RunId::new(format!("run-{}", digest.as_str().get(..NAME_CHARS).unwrap_or_default()))
 }
 
@@ -146,8 +161,7 @@ async fn may_be_done_alone(world: &World, given_up: &GivenUp<'_>) -> Result<RunS
         return Err(refused(format!("{run} is {}", origin.status)));
     }
     let state = world.dossier(&origin).await?.state(run)?;
-    let track = &state.step(&attempt.step).forward;
-    if track.round != attempt.round || !matches!(track.progress, Progress::Tolerated { .. }) {
+    if glidepath_engine::given_up(&state, &attempt.step).as_ref() != Some(*attempt) {
         return Err(refused(format!("{run} went on with {} after it had given it up", attempt.step)));
     }
     if call.kind == child::run_descriptor().kind {
@@ -184,10 +198,7 @@ async fn tell(world: &World, given_up: &GivenUp<'_>, run: &RunId, exit: Exit) ->
         (Exit::Done, _) if is_done => {
             output::say(&format!("Dead letter {number} was done by {run}."));
             if plan.steps.iter().any(|step| matches!(step.undo, Undo::Call { .. })) {
-                output::say(&format!(
-                    "A later `glidepath rollback {}` does not take this back; `glidepath rollback {run}` does.",
-                    given_up.run
-                ));
+                output::say(&format!("`glidepath rollback {run}` takes it back, and is needed before {} can go back.", given_up.run));
             }
             return Ok(exit);
         }
