@@ -534,7 +534,7 @@ impl<'a> Owner<'a> {
         }
     }
 
-    fn wake_due(&mut self) {
+    pub(super) fn wake_due(&mut self) {
         self.flights.wake_due(self.deps.clock.now());
     }
 

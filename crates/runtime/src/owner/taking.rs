@@ -46,7 +46,8 @@ impl Owner<'_> {
                     Err(error) => return Err(error),
                 }
             }
-            // They go on while the others are read.
+            // They go on while the others are read; many of them first wait for another try.
+            self.wake_due();
             self.decide_touched();
             self.take_what_is_ready()?;
         }
