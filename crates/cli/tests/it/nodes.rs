@@ -60,6 +60,8 @@ fn recording_plan() -> Plan {
             call.input = json!({ "argv": ["sh", "-c", "echo \"$GLIDEPATH_IDEMPOTENCY_KEY\" >> effects.log; sleep 1"] });
         }
         step.validations.clear();
+        // Hundreds of these commands start at once: how long a busy machine takes for one is not what is asked here.
+        step.timeout_ms = Millis::from_secs(60);
     }
     whole_plan(body)
 }
