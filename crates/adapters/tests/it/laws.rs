@@ -194,7 +194,8 @@ async fn http_keeps_the_laws_with_requests_that_may_be_repeated() {
 
 fn sql_calls(engine: &str, connection: &str, hangs: &str) -> Calls {
     // A session that nobody waits for any more ends at the statement timeout at the latest, well within what the test waits for it.
-    let input = |text: &str| json!({"engine": engine, "connection": connection, "text": text, "lockTimeoutMs": 5_000, "statementTimeoutMs": 8_000});
+    let input =
+        |text: &str| json!({"engine": engine, "connection": connection, "text": text, "lockTimeoutMs": 5_000, "statementTimeoutMs": 8_000});
     calls(
         "sql",
         // Neither statement may be repeated by itself: what keeps them from it is the key of the round.
