@@ -43,6 +43,10 @@ impl Owner<'_> {
                     Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
                         self.keep_broken(run, &reason);
                     }
+                    // Its plan or its events are gone: the others fly all the same.
+                    Err(RuntimeError::Store(StoreError::NotFound { what })) => {
+                        self.keep_broken(run, &format!("{what} is not in the store"));
+                    }
                     Err(error) => return Err(error),
                 }
             }
