@@ -1,7 +1,7 @@
 //! The verbs of pilots and operators, from any terminal while a run flies.
 
 use crate::args::{Form, RollbackArgs, SignalArgs, VerbArgs};
-use crate::commands::dlq::landed_replay;
+use crate::commands::dlq::standing_replay;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
@@ -133,17 +133,18 @@ async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), 
         let stays = r.status != RunStatus::Ended(RunEnd::RolledBack);
         stays && r.run != summary.run && r.started_at > summary.started_at && r.targets.iter().any(|t| summary.targets.contains(t))
     });
-    let (newer, message, reason) = match newer {
+    let (newer, verb, message, reason) = match newer {
         Some(newer) => {
             let message = format!("{} changed the same targets after {}", newer.run, summary.run);
-            (newer.run.clone(), message, "rolling the older run back would jump past what the newer one brought")
+            (newer.run.clone(), "rollback", message, "rolling the older run back would jump past what the newer one brought")
         }
         None => {
-            let Some(replay) = landed_replay(world, summary).await? else { return Ok(()) };
-            let message = format!("{replay} did later what {} had given up", summary.run);
-            (replay, message, "rolling the older run back would leave that in place")
+            let Some(replay) = standing_replay(world, summary).await? else { return Ok(()) };
+            let (verb, does) = if replay.status.is_live() { ("abort", "is doing") } else { ("rollback", "did later") };
+            let message = format!("{} {does} what {} had given up", replay.run, summary.run);
+            (replay.run, verb, message, "rolling the older run back would leave that in place")
         }
     };
-    let hint = format!("first `glidepath rollback {newer}`, then this one");
+    let hint = format!("first `glidepath {verb} {newer}`, then this one");
     Err(Failure::new(Exit::Refused, Diagnostic::error(Code(659), message).because(reason).hint(hint)))
 }

@@ -109,6 +109,9 @@ fn two_replays_at_once_make_one_call() {
     let at_it = || project.read("run.log").lines().filter(|line| line.contains(" flies plan ") || line.contains("does it already")).count();
     wait_for("both to be at it", || at_it() == 2 && project.path().join("begun-b").exists());
     assert!(project.ok(&["dlq", "discard", "1", "--reason", "no need"], 3).err.contains("GP0677"));
+    let (replay, fan) = (id(&replays(&project)[0]), id(project.runs().last().unwrap()));
+    let refused = project.ok(&["rollback", &fan], 3).err;
+    assert!(refused.contains("GP0659") && refused.contains(&format!("first `glidepath abort {replay}`")), "{refused}");
     std::fs::remove_file(project.path().join("wait")).unwrap();
     for mut one in both {
         assert!(one.wait().unwrap().success(), "{}", project.read("run.log"));

@@ -89,15 +89,15 @@ pub(super) async fn turn(world: &World, given_up: &GivenUp<'_>) -> Result<Turn, 
     Err(failed_again(given_up.number, Exit::Refused, &format!("{TRIES_MAX} runs have tried it")))
 }
 
-/// A run that landed and did what that one had given up, if there is one: going back with that one does not take it back.
-pub(crate) async fn landed_replay(world: &World, origin: &RunSummary) -> Result<Option<RunId>, Failure> {
+/// A run that does or did what that one had given up, if there is one: going back with that one does not take it back.
+pub(crate) async fn standing_replay(world: &World, origin: &RunSummary) -> Result<Option<RunSummary>, Failure> {
     let dossier = world.dossier(origin).await?;
     let state = dossier.state(&origin.run)?;
     for attempt in dossier.plan.body.steps.iter().filter_map(|step| glidepath_engine::given_up(&state, &step.id)) {
         for number in 1..=TRIES_MAX {
             let Some(summary) = known(world, &run_of(&origin.run, &attempt, number)).await? else { break };
-            if summary.status == RunStatus::Ended(RunEnd::Succeeded) {
-                return Ok(Some(summary.run));
+            if summary.status.is_live() || summary.status == RunStatus::Ended(RunEnd::Succeeded) {
+                return Ok(Some(summary));
             }
         }
     }
