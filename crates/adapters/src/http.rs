@@ -79,6 +79,7 @@ impl Action for HttpAction {
             };
             match outcome {
                 Outcome::NotDone { reason, retryable } => Outcome::NotDone { reason: context.secrets.redact(&reason), retryable },
+                Outcome::Unverified { reason } => Outcome::Unverified { reason: context.secrets.redact(&reason) },
                 Outcome::Unknown { reason } => Outcome::Unknown { reason: context.secrets.redact(&reason) },
                 done @ Outcome::Done { .. } => done,
             }

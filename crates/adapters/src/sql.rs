@@ -146,6 +146,7 @@ fn failed_outside(at: usize, count: usize, failure: Outcome) -> Outcome {
 fn redacted(context: &ActionContext, outcome: Outcome) -> Outcome {
     match outcome {
         Outcome::NotDone { reason, retryable } => Outcome::NotDone { reason: context.secrets.redact(&reason), retryable },
+        Outcome::Unverified { reason } => Outcome::Unverified { reason: context.secrets.redact(&reason) },
         Outcome::Unknown { reason } => Outcome::Unknown { reason: context.secrets.redact(&reason) },
         Outcome::Done { mut outputs } => {
             if let Some(text) = outputs.get_mut("text")

@@ -150,7 +150,7 @@ impl Collector {
                 answers.extend(missing(reason));
                 answers
             }
-            (_, Outcome::NotDone { reason, .. } | Outcome::Unknown { reason }) => missing(reason),
+            (_, Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason }) => missing(reason),
         }
     }
 
@@ -169,7 +169,7 @@ impl Collector {
                 let source = format!("haproxy {socket}");
                 match outcome {
                     Outcome::Done { .. } => vec![Answer::Router(name, region, Sourced::observed(true, source, now))],
-                    Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => {
+                    Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => {
                         let what = format!("router of {name} in {}", region.name);
                         let missing = MissingFact { what, why: reason, target: Some(name.clone()), kind: "router".to_owned() };
                         vec![Answer::Router(name, region, Sourced::observed(false, source, now)), Answer::Missing(missing)]

@@ -125,7 +125,9 @@ async fn tell_patiently(collector: &Collector, run: &RunId, call: &ActionCall, t
         let reason = match collector.call_for(run.clone(), call, timeout, label).await {
             Outcome::Done { .. } => return Ok(()),
             Outcome::NotDone { reason, retryable: true } => reason,
-            Outcome::NotDone { reason, retryable: false } | Outcome::Unknown { reason } => return Err(reason),
+            Outcome::NotDone { reason, retryable: false } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => {
+                return Err(reason);
+            }
         };
         match pauses.next() {
             Some(pause) => tokio::time::sleep(*pause).await,

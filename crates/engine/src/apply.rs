@@ -344,6 +344,10 @@ fn do_ended(own: &mut StepState, step: &Step, outcome: &Outcome, took: Millis) {
             Progress::Done
         }
         Outcome::NotDone { reason, retryable } => Progress::Failed { reason: reason.clone(), retryable: *retryable },
+        Outcome::Unverified { reason } => {
+            own.maybe_done = true;
+            Progress::Failed { reason: reason.clone(), retryable: false }
+        }
         Outcome::Unknown { reason } => {
             own.maybe_done = true;
             Progress::Unsure { reason: reason.clone(), ask: !can_find_out(step) }
@@ -363,7 +367,7 @@ fn probe_ended(own: &mut StepState, outcome: &Outcome) {
                 false => Progress::Failed { reason: reason.clone(), retryable: true },
             }
         }
-        Outcome::Unknown { reason } => Progress::Unsure {
+        Outcome::Unverified { reason } | Outcome::Unknown { reason } => Progress::Unsure {
             reason: format!("the probe has no answer: {reason}"),
             ask: asked_by_operator || own.forward.probes_counted() >= PROBES_MAX,
         },
@@ -379,7 +383,7 @@ fn probe_undo_ended(own: &mut StepState, outcome: &Outcome) {
         }
         Outcome::Done { .. } => Progress::Failed { reason: "the probe says it is still in place".to_owned(), retryable: true },
         Outcome::NotDone { .. } => Progress::Done,
-        Outcome::Unknown { reason } => Progress::Unsure {
+        Outcome::Unverified { reason } | Outcome::Unknown { reason } => Progress::Unsure {
             reason: format!("the probe has no answer: {reason}"),
             ask: asked_by_operator || own.undo.probes_counted() >= PROBES_MAX,
         },
@@ -391,6 +395,7 @@ fn tried(outcome: &Outcome) -> Progress {
     match outcome {
         Outcome::Done { .. } => Progress::Done,
         Outcome::NotDone { reason, retryable } => Progress::Failed { reason: reason.clone(), retryable: *retryable },
+        Outcome::Unverified { reason } => Progress::Failed { reason: reason.clone(), retryable: false },
         Outcome::Unknown { reason } => Progress::Failed { reason: reason.clone(), retryable: true },
     }
 }

@@ -233,6 +233,7 @@ fn outcome_line(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done { .. } => "done".to_owned(),
         Outcome::NotDone { reason, .. } => format!("not done, {reason}"),
+        Outcome::Unverified { reason } => format!("not verified, {reason}"),
         Outcome::Unknown { reason } => format!("unknown, {reason}"),
     }
 }

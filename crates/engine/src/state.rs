@@ -189,7 +189,7 @@ pub struct StepState {
     pub undo: Track,
     /// Whether a forward attempt may have begun, in any round.
     pub began: bool,
-    /// Whether an attempt with unknown outcome may have done it.
+    /// Whether an attempt may have done it: one of unknown outcome, or one whose validations did not pass.
     pub maybe_done: bool,
     /// Whether its exposure was brought to zero since its last attempt.
     pub cleared: bool,

@@ -327,6 +327,12 @@ pub enum Outcome {
         /// Whether trying again can help.
         retryable: bool,
     },
+    /// It was done, and is in place, but its validations did not pass.
+    #[serde(rename_all = "camelCase")]
+    Unverified {
+        /// What did not pass, one sentence.
+        reason: String,
+    },
     /// Nobody knows whether it was done.
     #[serde(rename_all = "camelCase")]
     Unknown {

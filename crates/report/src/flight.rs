@@ -252,6 +252,7 @@ fn words_of(event: &Event, at: Timestamp, title: &dyn Fn(&StepId) -> String) -> 
             match outcome {
                 Outcome::Done { .. } => format!("done in {took_ms}: {step}"),
                 Outcome::NotDone { reason, .. } => format!("not done: {step}: {reason}"),
+                Outcome::Unverified { reason } => format!("done, not verified: {step}: {reason}"),
                 Outcome::Unknown { reason } => format!("outcome unknown: {step}: {reason}"),
             }
         }

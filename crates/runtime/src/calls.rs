@@ -2,7 +2,7 @@
 //!
 //! An attempt is the work, then its validations, under one deadline. At the deadline the work is told to end; when it does not within a grace
 //! time it is given up and its outcome is unknown, because nobody can say what it still does. Work that was done but whose validation
-//! never passed is `NotDone` without a retry: the validation was already repeated for the whole time.
+//! never passed is `Unverified`, without a retry: the validation was already repeated for the whole time. It is in place, and is undone.
 //!
 //! Only the work journals its processes. Validations and probes read; a new owner repeats them instead of adopting them.
 
@@ -120,9 +120,9 @@ impl CallRunner {
         match outcome {
             Outcome::Done { .. } if !job.validations.is_empty() => match self.validate(job, &cancel).await {
                 Ok(()) => outcome,
-                Err(reason) => Outcome::NotDone { reason, retryable: false },
+                Err(reason) => Outcome::Unverified { reason },
             },
-            Outcome::Done { .. } | Outcome::NotDone { .. } | Outcome::Unknown { .. } => outcome,
+            Outcome::Done { .. } | Outcome::NotDone { .. } | Outcome::Unverified { .. } | Outcome::Unknown { .. } => outcome,
         }
     }
 
@@ -151,11 +151,11 @@ impl CallRunner {
                 let deadline = job.deadline.min(now.plus(VALIDATION_CALL_MAX));
                 let reason = match self.probe(job, &format!("validation-{index}"), validation, deadline, cancel).await {
                     Outcome::Done { .. } => break,
-                    Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => reason,
+                    Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => reason,
                 };
                 let next = self.clock.now().plus(Millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)));
                 if cancel.is_cancelled() || next >= job.deadline {
-                    return Err(format!("it was done, but its check did not pass in time: {reason}"));
+                    return Err(format!("its check did not pass in time: {reason}"));
                 }
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}

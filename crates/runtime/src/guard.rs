@@ -413,8 +413,12 @@ async fn call_all(runner: &Arc<CallRunner>, run: &RunId, known: &KnownRun, calls
             };
             match runner.run_attempt(&job, Arc::new(NoJournal), CancelToken::new()).await {
                 Outcome::Done { .. } => break,
-                Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } if tries >= GUARD_SAFETY_TRIES_MAX => return Err(reason),
-                Outcome::NotDone { .. } | Outcome::Unknown { .. } => sleep(SAFETY_PAUSE).await,
+                Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason }
+                    if tries >= GUARD_SAFETY_TRIES_MAX =>
+                {
+                    return Err(reason);
+                }
+                Outcome::NotDone { .. } | Outcome::Unverified { .. } | Outcome::Unknown { .. } => sleep(SAFETY_PAUSE).await,
             }
         }
     }

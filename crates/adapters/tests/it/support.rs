@@ -135,12 +135,13 @@ pub(crate) async fn number_in(path: &Path) -> u32 {
     read().unwrap()
 }
 
-/// `done`, `not-done`, `never` or `unknown`, and the words with it.
+/// `done`, `not-done`, `never`, `unverified` or `unknown`, and the words with it.
 pub(crate) fn told(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Done { outputs } => ("done", outputs.get("text").and_then(|t| t.as_str()).unwrap_or("").to_owned()),
         Outcome::NotDone { reason, retryable: true } => ("not-done", reason.clone()),
         Outcome::NotDone { reason, retryable: false } => ("never", reason.clone()),
+        Outcome::Unverified { reason } => ("unverified", reason.clone()),
         Outcome::Unknown { reason } => ("unknown", reason.clone()),
     }
 }

@@ -117,7 +117,9 @@ async fn replay(world: &World, root: &Path, args: &ReplayArgs) -> Result<Exit, F
             let pager = Pager::new(world, Arc::new(output::say));
             match pager.tell_again(channel, &letter.run, line).await {
                 Outcome::Done { .. } => settle(world, args.number, true, "told again").await,
-                Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => Err(failed_again(args.number, Exit::RolledBack, &reason)),
+                Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => {
+                    Err(failed_again(args.number, Exit::RolledBack, &reason))
+                }
             }
         }
     }

@@ -118,7 +118,7 @@ impl AttemptV1 {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct OutcomeV1 {
-    /// `done`, `notDone` or `unknown`.
+    /// `done`, `notDone`, `unverified` or `unknown`.
     outcome: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     outputs: BTreeMap<String, Value>,
@@ -134,6 +134,7 @@ impl OutcomeV1 {
         match outcome {
             Outcome::Done { outputs } => Self { outputs: outputs.clone(), ..form("done") },
             Outcome::NotDone { reason, retryable } => Self { reason: Some(reason.clone()), retryable: Some(*retryable), ..form("notDone") },
+            Outcome::Unverified { reason } => Self { reason: Some(reason.clone()), ..form("unverified") },
             Outcome::Unknown { reason } => Self { reason: Some(reason.clone()), ..form("unknown") },
         }
     }
@@ -142,6 +143,7 @@ impl OutcomeV1 {
         match (self.outcome.as_str(), self.reason, self.retryable) {
             ("done", None, None) => Ok(Outcome::Done { outputs: self.outputs }),
             ("notDone", Some(reason), Some(retryable)) => Ok(Outcome::NotDone { reason, retryable }),
+            ("unverified", Some(reason), None) => Ok(Outcome::Unverified { reason }),
             ("unknown", Some(reason), None) => Ok(Outcome::Unknown { reason }),
             (other, ..) => Err(format!("{other} is not a whole outcome")),
         }

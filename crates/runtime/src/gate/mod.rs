@@ -162,7 +162,7 @@ impl Watcher {
             .into_iter()
             .filter_map(|outcome| match outcome {
                 Outcome::Done { .. } => None,
-                Outcome::NotDone { reason, .. } | Outcome::Unknown { reason } => Some(reason),
+                Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => Some(reason),
             })
             .collect();
         match problems.first() {

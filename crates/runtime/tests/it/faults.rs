@@ -3,7 +3,7 @@
 use crate::plans::{check, plan_of, shift, step, thirty_steps, wait};
 use crate::sky::{Sky, run_id};
 use glidepath_model::event::{Direction, Outcome, RunEnd};
-use glidepath_model::plan::RetryPolicy;
+use glidepath_model::plan::{CompensateOn, RetryPolicy};
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Verb;
 use glidepath_model::{Event, Millis, Plan, Step, StepId};
@@ -108,12 +108,15 @@ async fn a_step_is_done_only_when_its_validation_passes() {
     assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
     assert_eq!((sky.world.calls().len(), sky.world.count(&one, Direction::Do)), (4, 1));
 
-    let (sky, run) = (Sky::new(), run_id("never-validated"));
-    sky.world.script(&one, Direction::Do, Script::slow(Millis::ZERO));
-    sky.world.always(&one, Direction::Do, Script::fails(true));
-    assert_eq!(sky.fly(&plan_of(vec![validated()], "payments"), &run).await, Ok(FlightEnd::Reached));
-    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::RolledBack)));
-    assert!(!sky.world.is_in_place(&one), "what was done without passing its check goes back");
+    for compensate_on in [CompensateOn::Attempt, CompensateOn::Done] {
+        let (sky, run) = (Sky::new(), run_id("never-validated"));
+        sky.world.script(&one, Direction::Do, Script::slow(Millis::ZERO));
+        sky.world.always(&one, Direction::Do, Script::fails(true));
+        let plan = plan_of(vec![Step { compensate_on, ..validated() }], "payments");
+        assert_eq!(sky.fly(&plan, &run).await, Ok(FlightEnd::Reached));
+        assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::RolledBack)));
+        assert!(!sky.world.is_in_place(&one), "what was done without passing its check goes back, {compensate_on:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

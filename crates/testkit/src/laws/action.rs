@@ -257,6 +257,7 @@ impl Trial<'_, '_> {
             }
             Some(Outcome::Done { .. }) if Some(call) == self.case.hangs => self.break_law(law, format!("{what} says `Done`")),
             Some(Outcome::Done { .. }) => self.expect_world(law, &format!("{what} that says `Done`"), &self.done.clone()).await,
+            Some(Outcome::Unverified { .. }) => self.expect_world(law, &format!("{what} that says `Unverified`"), &self.done.clone()).await,
             Some(Outcome::Unknown { .. }) => {}
         }
         is_cut
