@@ -127,6 +127,7 @@ fn rough(flight: &mut Flight, choice: u32) {
                 0 => Outcome::NotDone { reason: "broke".to_owned(), retryable: true },
                 1 => Outcome::NotDone { reason: "refused".to_owned(), retryable: (choice / 4096).is_multiple_of(2) },
                 2 => Outcome::Unknown { reason: "silence".to_owned() },
+                3 if matches!(attempt.direction, Direction::Do | Direction::Undo) => Outcome::Unverified { reason: "sick".to_owned() },
                 _ => done(),
             };
             flight.end(attempt, outcome);

@@ -92,6 +92,7 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
         ["done", rest @ ..] => ended(flight, rest, done()),
         ["fail", rest @ ..] => ended(flight, rest, Outcome::NotDone { reason: "it broke".to_owned(), retryable: true }),
         ["stop", rest @ ..] => ended(flight, rest, Outcome::NotDone { reason: "it refused".to_owned(), retryable: false }),
+        ["unverified", rest @ ..] => ended(flight, rest, Outcome::Unverified { reason: "it is not healthy".to_owned() }),
         ["unknown", rest @ ..] => ended(flight, rest, Outcome::Unknown { reason: "the line went dead".to_owned() }),
         ["late", step, number] => {
             let direction = glidepath_model::event::Direction::Do;
@@ -218,6 +219,7 @@ pub(crate) fn told(recorded: &Recorded) -> String {
         Event::AttemptEnded { attempt, outcome, .. } => match outcome {
             Outcome::Done { .. } => format!("ended {attempt}: done"),
             Outcome::NotDone { reason, .. } => format!("ended {attempt}: not done, {reason}"),
+            Outcome::Unverified { reason } => format!("ended {attempt}: not verified, {reason}"),
             Outcome::Unknown { reason } => format!("ended {attempt}: unknown, {reason}"),
         },
         Event::RetrySet { step, direction, at } => format!("retry {direction} {step} at {}", clock(*at)),
