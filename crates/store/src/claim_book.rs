@@ -15,7 +15,7 @@ use glidepath_ports::store::{ClaimLine, ClaimOrder};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Bits of a number that count the grants of one owner; the epoch lies above them.
-const GRANTS_PER_OWNER_BITS: u32 = 32;
+pub(crate) const GRANTS_PER_OWNER_BITS: u32 = 32;
 /// Entries among which what is in the way is looked for first; it is nearly always the oldest.
 const OLDEST_ENTRIES: usize = 16;
 

@@ -9,7 +9,7 @@ use super::claims::{claim_from_stored, mode_to_stored};
 use super::numbers::{from_stored, to_stored};
 use super::reads::stored_row;
 use super::sessions::Fault;
-use crate::claim_book::Grants;
+use crate::claim_book::{GRANTS_PER_OWNER_BITS, Grants};
 use crate::holdings::claims_of;
 use crate::record::{StoredRow, from_json, grants_from_json, grants_to_json, submission_from_json, to_json};
 use crate::sqlite::{BROKE_OFF, CopiedRow};
@@ -359,7 +359,9 @@ impl<'a> Writing<'a> {
 
     /// What live runs hold, under the numbers that their journals have, and the queue, in the order in which they started.
     async fn claims(&mut self) -> Result<(), Fault> {
-        self.execute("SELECT setval('claim_numbers', greatest($1::bigint, 1))", &[&self.fence]).await?;
+        // Local stores make their numbers of the epoch, and this one may have given more than the backup knows of; the epoch has leapt beyond both.
+        let beyond = self.epoch.saturating_mul(1 << GRANTS_PER_OWNER_BITS).max(self.fence);
+        self.execute("SELECT setval('claim_numbers', greatest($1::bigint, 1))", &[&beyond]).await?;
         let insert = "INSERT INTO claims (resource, run, mode, units, of, ticket, fence, since)
             VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 THEN $7::bigint END, CASE WHEN NOT $6 THEN coalesce($8, $7) END, $9)";
         for (summary, grants) in std::mem::take(&mut self.claiming) {

@@ -151,6 +151,17 @@ impl SqliteStore {
         Ok(archived)
     }
 
+    /// Owns the runs under an epoch that is greater than this one and every one before.
+    async fn own_beyond(&self, beyond: u64, who: Who, process: ProcessMark) -> Result<Option<Ownership>, StoreError> {
+        let Some(lock) = owner::try_lock(&self.state_dir, &self.is_owner)? else { return Ok(None) };
+        let epoch = self.writer.write(Write::Own { beyond, who, process }).await?;
+        // Nobody appends any more but who has this epoch, so that what is read now holds until the first append.
+        let holdings = self.readers.read(move |connection| reads::standing(connection, Holdings::of_owner(epoch))).await?;
+        *self.holdings() = holdings;
+        self.is_owner.store(true, Ordering::SeqCst);
+        Ok(Some(Ownership { epoch, lease: Box::new(lock) }))
+    }
+
     fn holdings(&self) -> MutexGuard<'_, Holdings> {
         self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,15 +169,7 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn try_own(&self, who: Who, process: ProcessMark) -> BoxFuture<'_, Result<Option<Ownership>, StoreError>> {
-        Box::pin(async move {
-            let Some(lock) = owner::try_lock(&self.state_dir, &self.is_owner)? else { return Ok(None) };
-            let epoch = self.writer.write(Write::Own { who, process }).await?;
-            // Nobody appends any more but who has this epoch, so that what is read now holds until the first append.
-            let holdings = self.readers.read(move |connection| reads::standing(connection, Holdings::of_owner(epoch))).await?;
-            *self.holdings() = holdings;
-            self.is_owner.store(true, Ordering::SeqCst);
-            Ok(Some(Ownership { epoch, lease: Box::new(lock) }))
-        })
+        Box::pin(self.own_beyond(0, who, process))
     }
 
     fn take_runs(&self, epoch: u64, now: Timestamp, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunId>, StoreError>> {

@@ -9,7 +9,10 @@
 //! A backup is of another time. Runs that were live in it may have gone on since, landed or been rolled back, and
 //! nobody here knows. So each of them is given an event that makes it rest as a whole: no timer, no gate, no hold
 //! limit and no owner moves it until a person says `resume`, `abort` or `abandon`, and it keeps its targets until
-//! then. A watch after landing ends without a verdict. Requests that nobody had answered are answered: refused. The epoch is raised, as by every new owner.
+//! then. A watch after landing ends without a verdict. Requests that nobody had answered are answered: refused.
+//!
+//! Fencing numbers never go back: what guards a resource has seen those of owners that came after the backup, and would refuse smaller ones. Nobody
+//! may be left who knows how many owners that were, so the epoch, of which the numbers are made, leaps over as many as there can have been.
 //!
 //! Races:
 //! - Somebody owns or guards the runs of the folder that is to be replaced: both locks are taken first, and held until
@@ -34,6 +37,10 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// Owners that a store has had since its backup was made, at most: so many, and so many more for each second since.
+const UNKNOWN_OWNERS_MAX: u64 = 4_096;
+const UNKNOWN_OWNERS_PER_SECOND_MAX: u64 = 4;
 
 /// What is to be restored, and for whom.
 #[derive(Clone, Debug)]
@@ -79,7 +86,8 @@ pub async fn restore(order: RestoreOrder) -> Result<Restored, BackupError> {
         Ok((old, staging, backup))
     })
     .await?;
-    let (resting, refused_requests) = put_to_rest(&staging.path, &order, backup.made_at).await?;
+    let known = old.as_ref().map_or(0, |old| old.epoch);
+    let (resting, refused_requests) = put_to_rest(&staging.path, &order, backup.made_at, known).await?;
     let moved_aside = on_disk(move || take_the_place(staging, old, &order)).await?;
     Ok(Restored { backup, resting, refused_requests, moved_aside })
 }
@@ -116,7 +124,7 @@ pub(crate) async fn stage(order: &RestoreOrder) -> Result<Staged, BackupError> {
         Ok((staging, backup))
     })
     .await?;
-    let (resting, refused_requests) = put_to_rest(&staging.path, order, backup.made_at).await?;
+    let (resting, refused_requests) = put_to_rest(&staging.path, order, backup.made_at, 0).await?;
     Ok(Staged { staging, restored: Restored { backup, resting, refused_requests, moved_aside: None } })
 }
 
@@ -124,6 +132,8 @@ pub(crate) async fn stage(order: &RestoreOrder) -> Result<Staged, BackupError> {
 struct OldState {
     /// Held until the folder has been moved aside.
     _locks: Vec<File>,
+    /// That of its last owner, as far as it can be read.
+    epoch: u64,
 }
 
 impl OldState {
@@ -142,7 +152,7 @@ impl OldState {
         if !order.replace && holds_a_journal(state_dir) {
             return Err(BackupError::NotEmpty { state_dir: state_dir.clone() });
         }
-        Ok(Some(Self { _locks: locks }))
+        Ok(Some(Self { _locks: locks, epoch: last_epoch(state_dir) }))
     }
 }
 
@@ -158,6 +168,15 @@ fn holds_a_journal(state_dir: &Path) -> bool {
         connection.query_row(anything, [], |row| row.get::<_, bool>(0)).ok()
     });
     is_empty != Some(false)
+}
+
+/// The epoch of the last owner of a state folder; 0 when nobody can say.
+fn last_epoch(state_dir: &Path) -> u64 {
+    // Rows of a shared store's backup come without the nodes of the store that it was restored from before.
+    let look = "SELECT max(coalesce((SELECT max(epoch) FROM epochs), 0), coalesce((SELECT max(epoch) FROM events), 0))";
+    let connection = reading_connection(&state_dir.join(DATABASE_FILE)).ok();
+    let found = connection.and_then(|connection| connection.query_row(look, [], |row| row.get::<_, i64>(0)).ok());
+    found.map_or(0, i64::unsigned_abs)
 }
 
 /// The folder that becomes the state folder; removed when it does not.
@@ -209,10 +228,18 @@ fn copy_and_prove(file: &Path, staging: &Path) -> Result<BackupFacts, BackupErro
 }
 
 /// Makes every run that was live rest as a whole, and refuses what nobody had answered.
-async fn put_to_rest(staging: &Path, order: &RestoreOrder, made_at: Timestamp) -> Result<(Vec<RunSummary>, usize), StoreError> {
+async fn put_to_rest(
+    staging: &Path,
+    order: &RestoreOrder,
+    made_at: Timestamp,
+    known_epoch: u64,
+) -> Result<(Vec<RunSummary>, usize), StoreError> {
+    let last = last_epoch(staging).max(known_epoch);
     let store = SqliteStore::open(staging)?;
     let in_use = || StoreError::Unavailable { place: staging.display().to_string(), reason: "somebody else works in it".to_owned() };
-    let ownership = store.try_own(order.who.clone(), order.process.clone()).await?.ok_or_else(in_use)?;
+    let seconds = order.now.since(made_at).to_std().as_secs();
+    let beyond = last + UNKNOWN_OWNERS_MAX + UNKNOWN_OWNERS_PER_SECOND_MAX * seconds;
+    let ownership = store.own_beyond(beyond, order.who.clone(), order.process.clone()).await?.ok_or_else(in_use)?;
     let mut resting = Vec::new();
     for listed in store.runs(true, usize::MAX).await? {
         let summary = match rest(&store, &listed, order, made_at).await? {

@@ -23,8 +23,8 @@ use std::collections::HashMap;
 
 /// One write. Each is done whole or not at all, and gives a number.
 pub(super) enum Write {
-    /// Raises the epoch; gives the new one.
-    Own { who: Who, process: ProcessMark },
+    /// Raises the epoch, beyond this one at least; gives the new one.
+    Own { beyond: u64, who: Who, process: ProcessMark },
     /// Appends to streams under an epoch; gives 0.
     Append { epoch: u64, appends: Vec<AppendRow> },
     /// Takes the events of a run out that lie in its archive; gives 1 if the run was still as it was packed, else 0.
@@ -274,8 +274,8 @@ impl Batch {
 /// Does one write inside the caller's transaction.
 pub(super) fn apply(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, write: &Write) -> Result<Done, Refusal> {
     let number = match write {
-        Write::Own { who, process } => {
-            batch.epoch = own(connection, batch.epoch + 1, who, process)?;
+        Write::Own { beyond, who, process } => {
+            batch.epoch = own(connection, batch.epoch.max(*beyond) + 1, who, process)?;
             batch.epoch
         }
         Write::Append { epoch, appends } => append(connection, batch, known, *epoch, appends)?,

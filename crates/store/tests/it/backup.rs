@@ -5,7 +5,7 @@ use crate::fixtures::*;
 use glidepath_engine::{Input, RunState, decide};
 use glidepath_model::projection::RunStatus;
 use glidepath_ports::Store;
-use glidepath_ports::store::{Answer, Submission};
+use glidepath_ports::store::{Answer, Submission, Taking};
 use glidepath_store::{BackupError, DATABASE_FILE, RestoreOrder, SqliteStore, restore};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,8 @@ async fn a_run_that_was_live_rests_until_a_person_speaks_and_open_requests_are_r
     assert_eq!(live, restored.resting);
     assert_eq!((live[0].status, live[0].wake_at), (RunStatus::NeedsOperator, None));
     assert!(live[0].now.contains("`resume`") && live[0].now.contains(&time(100).to_string()), "{}", live[0].now);
-    assert_eq!(own(&store).await.epoch, 3, "the restore was an owner of its own");
+    // 4,096 owners and four more for each of the 400 seconds since the backup may have been here.
+    assert_eq!(own(&store).await.epoch, 1 + 4_096 + 4 * 400 + 1 + 1, "the restore was an owner of its own");
 
     let plan = store.load_plan(live[0].plan.as_str()).await.unwrap().plan;
     let events = store.read_run(&run_id(2), 0, 100).await.unwrap();
@@ -119,6 +120,44 @@ async fn the_former_state_is_moved_aside_whole_and_only_when_that_is_asked_for()
         assert_eq!(store.runs(false, 10).await.unwrap().len(), runs);
         assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn what_guards_a_resource_never_sees_a_smaller_number_after_a_restore() {
+    let (_folder, state_dir, file) = backed_up(1).await;
+    let mut newest = 0;
+    // More owners than an old backup is given for the time since: they are known from the folder that is replaced.
+    for number in 0..30 {
+        let connection = Connection::open(state_dir.join(DATABASE_FILE)).unwrap();
+        connection.execute("UPDATE epochs SET epoch = epoch + 1000 WHERE epoch = (SELECT max(epoch) FROM epochs)", []).unwrap();
+        drop(connection);
+        let store = SqliteStore::open(&state_dir).unwrap();
+        newest = number_of_a_new_claim(&store, 100 + number).await.max(newest);
+    }
+    let mut file = file;
+    for (round, replace) in [(0, true), (1, false), (2, true)] {
+        if !replace {
+            std::fs::remove_dir_all(&state_dir).unwrap();
+        }
+        restore(RestoreOrder { now: time(500 + round), ..order(&file, &state_dir, replace) }).await.unwrap();
+        let store = SqliteStore::open(&state_dir).unwrap();
+        // It knows nothing of the claims of the round.
+        file = state_dir.with_file_name(format!("of-round-{round}"));
+        store.back_up(&file, time(500 + round)).await.unwrap();
+        for number in 0..3 {
+            let given = number_of_a_new_claim(&store, 200 + 10 * round.unsigned_abs() + number).await;
+            assert!(given > newest, "round {round}: {given} after {newest}");
+            newest = given;
+        }
+    }
+}
+
+/// The number that a run gets from an owner of its own.
+async fn number_of_a_new_claim(store: &SqliteStore, run: u64) -> u64 {
+    let owner = own(store).await;
+    let order = crate::fixtures::order(&[&format!("resource-{run} x")], false);
+    let Taking::Taken { fences } = store.take_run(owner.epoch, &run_id(run), &order).await.unwrap() else { panic!() };
+    fences[0].number
 }
 
 #[tokio::test]

@@ -147,6 +147,42 @@ async fn a_backup_of_a_shared_store_is_restored_into_an_empty_one_with_everythin
     assert!(refused.is_err());
 }
 
+#[tokio::test]
+async fn what_guards_a_resource_never_sees_a_smaller_number_after_a_restore_into_a_shared_store() {
+    let server = Postgres::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (state_dir, local_dir) = (folder.path().join("state"), folder.path().join("local"));
+    std::fs::create_dir(&state_dir).unwrap();
+    let local = SqliteStore::open(&local_dir).unwrap();
+    let mut file = folder.path().join("of-local");
+    begin_run(&local, own(&local).await.epoch, &run_id(1), &flown_plan("plan\n")).await;
+    local.back_up(&file, time(100)).await.unwrap();
+    let mut newest = numbers_of_new_claims(&local, 10).await.1;
+    for round in 1..=3 {
+        let shared = open(&server.database(&format!("round_{round}")), &state_dir).await;
+        shared.restore(order(&file, &state_dir)).await.unwrap();
+        // It knows nothing of the claims of the round.
+        file = folder.path().join(format!("of-round-{round}"));
+        shared.back_up(&file, time(490)).await.unwrap();
+        let (least, greatest) = numbers_of_new_claims(&shared, 20 * round).await;
+        assert!(least > newest, "round {round}: {least} after {newest}");
+        newest = greatest;
+    }
+}
+
+/// The least and the greatest number of claims of three owners.
+async fn numbers_of_new_claims(store: &dyn Store, first: u64) -> (u64, u64) {
+    let mut numbers = Vec::new();
+    for run in first..first + 3 {
+        let owner = own(store).await;
+        let order = order_of(&format!("resource-{run} x"));
+        let Taking::Taken { fences } = store.take_run(owner.epoch, &run_id(run), &order).await.unwrap() else { panic!() };
+        numbers.push(fences[0].number);
+        owner.lease.leave().await;
+    }
+    (numbers[0], numbers[2])
+}
+
 async fn live_length(store: &dyn Store) -> u64 {
     store.read_run(&run_id(4), 0, usize::MAX).await.unwrap().len() as u64
 }
