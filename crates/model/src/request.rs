@@ -48,6 +48,21 @@ pub struct Who {
     pub known_by: String,
 }
 
+/// By what a run is known that flies another.
+const KNOWN_AS_RUN: &str = "run";
+
+impl Who {
+    /// A run that flies another, or takes it back.
+    pub fn of_run(run: &RunId) -> Self {
+        Self { name: run.to_string(), known_by: KNOWN_AS_RUN.to_owned() }
+    }
+
+    /// The run that this is; `None` when it is no run.
+    pub fn as_run(&self) -> Option<RunId> {
+        (self.known_by == KNOWN_AS_RUN).then(|| RunId::new(&self.name))
+    }
+}
+
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.known_by)

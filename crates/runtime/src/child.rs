@@ -13,18 +13,19 @@
 //! - The owner dies after it left the start: the next one leaves it again under the same name, and the run is there already or is begun once.
 //! - The child lands while it is asked to abort: the request is refused, and the attempt is done.
 //! - The parent holds what the child claims: the child would wait for its own parent; that is refused before it begins.
+//! - A person asks for the rollback of a child that landed while its parent flies on: the owner refuses it, since the parent would land without it.
 
-use crate::limits::{CHILD_LOOK_EVERY, CHILD_ROUNDS_MAX, EVENTS_READ_MAX};
-use crate::runtime::load_plan_of;
+use crate::limits::{CHILD_LOOK_EVERY, EVENTS_READ_MAX};
+use crate::runtime::{RuntimeError, load_events, load_plan_of};
 use glidepath_engine::claims::{ClaimEntry, in_the_way};
 use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown, OutputType, RunInput};
 use glidepath_model::event::{Direction, Event, Outcome, RunEnd};
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{Digest, Millis, PlanId, RunId, StepId};
+use glidepath_model::{Digest, Millis, PlanId, Recorded, RunId, StepId};
 use glidepath_ports::store::Submission;
 use glidepath_ports::{Action, ActionContext, BoxFuture, Clock, Store, StoreError};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -136,7 +137,13 @@ impl Children {
             if let Some(refusal) = self.claims_of_the_parent(context, plan).await? {
                 return Ok(not_done(refusal, false));
             }
-            let start = Submission::Start { plan: plan.clone(), run: child.clone(), who: who(context), at: self.clock.now(), waits: true };
+            let start = Submission::Start {
+                plan: plan.clone(),
+                run: child.clone(),
+                who: Who::of_run(&context.run),
+                at: self.clock.now(),
+                waits: true,
+            };
             if let Some(line) = self.refusal(context, start).await? {
                 return Ok(not_done(format!("{child} was not taken: {line}"), true));
             }
@@ -174,15 +181,18 @@ impl Children {
     }
 
     async fn take_back(&self, context: &ActionContext) -> Result<Outcome, StoreError> {
+        let journal = match load_events(self.store.as_ref(), &context.run).await {
+            Ok((_, events)) => events,
+            Err(RuntimeError::Store(error)) => return Err(error),
+            Err(error) => return Ok(not_done(error.to_string(), true)),
+        };
         let mut left = Vec::new();
-        for round in 1..=CHILD_ROUNDS_MAX {
+        for round in rounds_of(&journal, &context.attempt.step) {
             let child = child_of(&context.run, &context.attempt.step, round);
             let mut followed = Followed::default();
             self.follow(&child, &mut followed).await?;
-            if followed.seq == 0 {
-                break;
-            }
-            if followed.ended == Some(RunEnd::RolledBack) {
+            // It never began, or is back.
+            if followed.seq == 0 || followed.ended == Some(RunEnd::RolledBack) {
                 continue;
             }
             let verb = if followed.ended.is_some() { Verb::Rollback } else { Verb::Abort };
@@ -207,7 +217,7 @@ impl Children {
             run: child.clone(),
             verb,
             step: None,
-            who: who(context),
+            who: Who::of_run(&context.run),
             reason: Some(format!("{} goes back", context.run)),
             at: self.clock.now(),
             signal: None,
@@ -266,14 +276,19 @@ impl Children {
     }
 }
 
+/// Rounds in which a run tried a step; each may have a child run.
+fn rounds_of(journal: &[Recorded], step: &StepId) -> BTreeSet<u32> {
+    let round = |recorded: &Recorded| match &recorded.event {
+        Event::AttemptStarted { attempt, .. } if attempt.direction == Direction::Do && attempt.step == *step => Some(attempt.round),
+        _ => None,
+    };
+    journal.iter().filter_map(round).collect()
+}
+
 /// The child run of a step of a run in that round.
 pub fn child_of(parent: &RunId, step: &StepId, round: u32) -> RunId {
     let digest = Digest::of(format!("{parent}/{step}/{round}").as_bytes());
     RunId::new(format!("run-{}", digest.as_str().get(..NAME_CHARS).unwrap_or_default()))
-}
-
-fn who(context: &ActionContext) -> Who {
-    Who { name: context.run.to_string(), known_by: "run".to_owned() }
 }
 
 fn not_done(reason: String, retryable: bool) -> Outcome {

@@ -10,12 +10,14 @@
 //! - [`gate`]: looks at metrics and probes.
 //! - [`guard`]: the process that takes runs over when their owner dies.
 //! - [`child`]: steps that fly another plan.
+//! - [`again`]: runs that do again what another gave up.
 //! - [`cards`]: flight cards as plain files.
 //! - [`process`], [`clock`]: names of processes and the real clock.
 //!
 //! Invariants: no effect starts before the journal has its intent; only the owner appends; an error of one run stops
 //! that run and no other.
 
+pub mod again;
 pub mod calls;
 pub mod cards;
 pub mod child;

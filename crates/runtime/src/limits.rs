@@ -51,9 +51,6 @@ pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Time between two looks at a child run.
 pub const CHILD_LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Rounds of one step whose child runs are taken back, at most.
-pub const CHILD_ROUNDS_MAX: u32 = 1_000;
-
 /// Time between two looks at runs that are free.
 pub const TAKE_EVERY: Duration = Duration::from_millis(250);
 

@@ -27,8 +27,6 @@ const ARCHIVE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 pub(crate) const CANDIDATES_MAX: usize = 256;
 /// How many runs above one are asked whether they still need it, at most.
 pub(crate) const ANCESTORS_MAX: usize = 16;
-/// By what a run is known that flies another.
-const KNOWN_AS_PARENT: &str = "run";
 
 /// A run as it is archived.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,7 +146,7 @@ impl WholeRun {
 /// The run that says in the first event of another that it flew that one.
 pub(crate) fn parent_named_by(first: &StoredEvent) -> Option<RunId> {
     match decode(first) {
-        Ok(Event::RunStarted { who, .. }) if who.known_by == KNOWN_AS_PARENT => Some(RunId::new(who.name)),
+        Ok(Event::RunStarted { who, .. }) => who.as_run(),
         Ok(_) | Err(_) => None,
     }
 }

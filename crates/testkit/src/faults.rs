@@ -4,7 +4,7 @@ use glidepath_model::event::ProcessMark;
 use glidepath_model::plan::Throttle;
 use glidepath_model::projection::{DeadLetter, RunSummary, Settled};
 use glidepath_model::request::Who;
-use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
+use glidepath_model::{Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
     Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking,
 };
@@ -33,6 +33,7 @@ pub struct FaultyStore {
     crashed: AtomicBool,
     is_down: AtomicBool,
     is_short_of_room: AtomicBool,
+    lost_plans: Mutex<Vec<PlanId>>,
     takings: AtomicU64,
     takings_most: AtomicU64,
 }
@@ -47,6 +48,7 @@ impl FaultyStore {
             crashed: AtomicBool::new(false),
             is_down: AtomicBool::new(false),
             is_short_of_room: AtomicBool::new(false),
+            lost_plans: Mutex::default(),
             takings: AtomicU64::new(0),
             takings_most: AtomicU64::new(0),
         }
@@ -82,6 +84,11 @@ impl FaultyStore {
     /// Lets the disk be nearly full, or have room again.
     pub fn set_short_of_room(&self, is_short: bool) {
         self.is_short_of_room.store(is_short, Ordering::SeqCst);
+    }
+
+    /// Takes a plan out of the store.
+    pub fn lose_plan(&self, plan: PlanId) {
+        self.lost_plans.lock().unwrap_or_else(PoisonError::into_inner).push(plan);
     }
 
     /// The call, unless the store is down.
@@ -189,6 +196,10 @@ impl Store for FaultyStore {
     }
 
     fn load_plan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<StoredPlan, StoreError>> {
+        let is_lost = self.lost_plans.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|plan| plan.as_str() == prefix);
+        if is_lost {
+            return Box::pin(async move { Err(StoreError::NotFound { what: format!("plan {prefix}") }) });
+        }
         self.unless_down(self.inner.load_plan(prefix))
     }
 

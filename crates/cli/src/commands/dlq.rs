@@ -14,7 +14,6 @@ use glidepath_model::event::Outcome;
 use glidepath_model::projection::{DeadLetter, DeadLetterKind, Settled};
 use glidepath_model::{Code, Diagnostic};
 use glidepath_ports::store::DEAD_LETTERS_MAX;
-pub(crate) use replay::standing_replay;
 use replay::{GivenUp, Turn};
 use serde_json::json;
 use std::path::Path;

@@ -1,7 +1,6 @@
 //! The verbs of pilots and operators, from any terminal while a run flies.
 
 use crate::args::{Form, RollbackArgs, SignalArgs, VerbArgs};
-use crate::commands::dlq::standing_replay;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
@@ -116,14 +115,14 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, signal: Option<Signal>) -
                 None => {}
             }
             let exit = flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await?;
-            // Going back is what was asked for here, so that having gone back is success.
-            Ok(if matches!(verb, Verb::Abort | Verb::Rollback) && exit == Exit::Aborted { Exit::Done } else { exit })
+            // To end so is what was asked for here, and success.
+            let ends_so = matches!(verb, Verb::Abort | Verb::Rollback | Verb::Abandon);
+            Ok(if ends_so && exit == Exit::Aborted { Exit::Done } else { exit })
         }
     }
 }
 
-/// Refuses to roll a landed run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for; or
-/// would leave in place what a replay did for it.
+/// Refuses to roll a landed run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for.
 async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), Failure> {
     if summary.status != RunStatus::Ended(RunEnd::Succeeded) {
         return Ok(());
@@ -133,18 +132,9 @@ async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), 
         let stays = r.status != RunStatus::Ended(RunEnd::RolledBack);
         stays && r.run != summary.run && r.started_at > summary.started_at && r.targets.iter().any(|t| summary.targets.contains(t))
     });
-    let (newer, verb, message, reason) = match newer {
-        Some(newer) => {
-            let message = format!("{} changed the same targets after {}", newer.run, summary.run);
-            (newer.run.clone(), "rollback", message, "rolling the older run back would jump past what the newer one brought")
-        }
-        None => {
-            let Some(replay) = standing_replay(world, summary).await? else { return Ok(()) };
-            let (verb, does) = if replay.status.is_live() { ("abort", "is doing") } else { ("rollback", "did later") };
-            let message = format!("{} {does} what {} had given up", replay.run, summary.run);
-            (replay.run, verb, message, "rolling the older run back would leave that in place")
-        }
-    };
-    let hint = format!("first `glidepath {verb} {newer}`, then this one");
+    let Some(RunSummary { run: newer, .. }) = newer else { return Ok(()) };
+    let message = format!("{newer} changed the same targets after {}", summary.run);
+    let reason = "rolling the older run back would jump past what the newer one brought";
+    let hint = format!("first `glidepath rollback {newer}`, then this one");
     Err(Failure::new(Exit::Refused, Diagnostic::error(Code(659), message).because(reason).hint(hint)))
 }

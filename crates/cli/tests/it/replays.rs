@@ -101,6 +101,25 @@ fn what_was_undone_is_done_again_under_an_identity_of_its_own() {
 }
 
 #[test]
+fn nothing_is_done_again_while_nobody_knows_whether_it_was_undone() {
+    let project = with_letters("", "attempt");
+    let quick = "retry: { attempts: 1, firstDelay: 10ms, maxDelay: 20ms }";
+    let fails = project.read("runbooks/fan.yaml").replace("echo undone", "false; exit 1").replace("retry: { attempts: 1 }", quick);
+    project.write("runbooks/fan.yaml", &fails);
+    project.ok(&["run", "fan", "--yes"], 0);
+    let number = "3";
+    project.ok(&["dlq", "replay", number], 4);
+    let replay = id(&replays(&project)[0]);
+    project.ok(&["abandon", &replay, "--reason", "looked at by hand"], 0);
+    project.write("ok", "");
+    let before = keys(&project, "b").len();
+    let refused = project.ok(&["dlq", "replay", number], 3);
+    assert!(refused.err.contains("GP0677") && refused.err.contains(&format!("{replay} did not end its undo")), "{}", refused.err);
+    assert_eq!((keys(&project, "b").len(), letters(&project)), (before, 4));
+    project.ok(&["dlq", "discard", number, "--reason", "it is in place"], 0);
+}
+
+#[test]
 fn two_replays_at_once_make_one_call() {
     let project = with_letters("", "done");
     project.write("ok", "");

@@ -77,8 +77,9 @@ pub(crate) struct Flight {
     pub(crate) committing: Option<Committing>,
     /// Attempts at work.
     pub(crate) at_work: BTreeMap<AttemptRef, AtWork>,
-    /// Adopted attempts whose deadline has passed: the engine would give them up at once, so that they are heard first.
-    pub(crate) overdue: BTreeSet<AttemptRef>,
+    /// Adopted attempts that are heard before anything else is decided: those whose deadline has passed, which the engine would give up at once,
+    /// and those of a run that rests as a whole and whose processes have ended, so that a person is answered by what became of them.
+    pub(crate) heard_first: BTreeSet<AttemptRef>,
     /// Whether nothing but a time or a request moves it, as its last summary says.
     sleeps: bool,
     /// When the engine wants to be asked next.
@@ -96,7 +97,7 @@ impl Flight {
             inbox: VecDeque::new(),
             committing: None,
             at_work: BTreeMap::new(),
-            overdue: BTreeSet::new(),
+            heard_first: BTreeSet::new(),
             sleeps: false,
             wake_at: None,
             taken: Vec::new(),
@@ -129,11 +130,11 @@ impl Flight {
     pub(crate) fn attempt_ended(&mut self, attempt: AttemptRef, outcome: Outcome, now: Timestamp) {
         let began = self.at_work.remove(&attempt).map(|work| work.since);
         let took_ms = began.map_or(Millis::ZERO, |since| now.since(since));
-        let is_overdue = self.overdue.remove(&attempt);
+        let is_heard_first = self.heard_first.remove(&attempt);
         let input = (Input::AttemptEnded { attempt, outcome, took_ms }, Then::Nothing);
         // Before everything else that waits, but for a jump of the clock: what follows from the result must not be dated by the old one.
         let jumps = self.inbox.iter().take_while(|(input, _)| matches!(input, Input::ClockJumped { .. })).count();
-        if is_overdue { self.inbox.insert(jumps, input) } else { self.inbox.push_back(input) }
+        if is_heard_first { self.inbox.insert(jumps, input) } else { self.inbox.push_back(input) }
     }
 
     /// The journaled answer to a request, if it was taken before. The journal names the step that was found where the request named none, and
@@ -153,7 +154,7 @@ impl Flight {
 
     /// Whether inputs wait that may be decided on now.
     pub(crate) fn has_work(&self) -> bool {
-        self.committing.is_none() && self.overdue.is_empty() && !self.inbox.is_empty()
+        self.committing.is_none() && self.heard_first.is_empty() && !self.inbox.is_empty()
     }
 
     /// Whether nothing waits and nothing is under way.

@@ -4,17 +4,19 @@ use super::flight::{Flight, Then};
 use super::room::is_paused_for_room;
 use super::submissions::describe;
 use super::{Owner, refused};
+use crate::again;
 use crate::calls::{AttemptJob, not_begun};
 use crate::limits::{
     ADOPTION_MIN, LIVE_RUNS_MAX, REQUEST_BYTES_MAX, RUNS_LOADED_AT_ONCE_MAX, RUNS_WITH_WORK_MAX, SLEEPING_RUNS_MAX, START_REQUEST_AGE_MAX,
 };
+use crate::process::is_alive;
 use crate::runtime::{RuntimeError, load_events};
 use futures_util::future::join_all;
 use glidepath_engine::{Claiming, Effect, Input, OpenAttempt, WindowNow, recovery};
 use glidepath_model::event::{Outcome, RunEnd};
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{Plan, PlanId, Recorded, RunId, Timestamp};
+use glidepath_model::{Event, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, ClaimOrder, Submission, Taking};
 use std::sync::{Arc, Weak};
@@ -121,8 +123,9 @@ impl Owner<'_> {
         match process {
             Some(process) => {
                 let now = self.deps.clock.now();
-                if deadline <= now {
-                    flight.overdue.insert(attempt.clone());
+                let has_ended = flight.state.rests_as_a_whole() && !is_alive(&process);
+                if deadline <= now || has_ended {
+                    flight.heard_first.insert(attempt.clone());
                 }
                 let job = AttemptJob {
                     run: run.clone(),
@@ -233,6 +236,20 @@ impl Owner<'_> {
             self.answer(number, answer);
             return Ok(None);
         }
+        if let Some(again) = &plan.body.again {
+            if self.flights.get(&again.run).is_some_and(|origin| !origin.is_quiet()) {
+                // Whether it stays as it is, is being decided.
+                self.in_hand.remove(&number);
+                self.submitted.notify_one();
+                return Ok(None);
+            }
+            let status = self.status_of(&again.run).await?;
+            if status != Some(RunStatus::Ended(RunEnd::Succeeded)) {
+                let is = status.map_or_else(|| "not known".to_owned(), |status| status.to_string());
+                self.answer(number, refused(format!("GP0677: {} is {is}, so what it gave up is not done alone", again.run)));
+                return Ok(None);
+            }
+        }
         if self.deps.store.is_short_of_room() {
             self.short_of_room();
             self.answer(
@@ -340,6 +357,10 @@ impl Owner<'_> {
         }
         if goes_back {
             let order = ClaimOrder { claims: flight.plan.body.all_claims(), waits: false };
+            if let Some(line) = self.needed_by_others(&request).await? {
+                self.answer(number, refused(line));
+                return Ok(());
+            }
             if let Taking::Held(held) = self.deps.store.take_run(self.epoch, &request.run, &order).await? {
                 self.answer(number, refused(self.held_by(&held, "ask for the rollback again when it has ended")));
                 return Ok(());
@@ -354,6 +375,35 @@ impl Owner<'_> {
         Ok(())
     }
 
+    /// Why a landed run may not go back: another run builds on what it did, or did more of it.
+    async fn needed_by_others(&mut self, request: &Request) -> Result<Option<String>, RuntimeError> {
+        let Some(flight) = self.flights.get(&request.run) else { return Ok(None) };
+        let (plan, state, store) = (flight.plan.clone(), flight.state.clone(), self.deps.store.clone());
+        if let Some(parent) = state.who.as_ref().filter(|who| **who != request.who).and_then(Who::as_run)
+            && self.status_of(&parent).await?.is_some_and(RunStatus::is_live)
+            && flies_forward(&load_events(store.as_ref(), &parent).await?.1)
+        {
+            return Ok(Some(format!(
+                "{parent} flew this run as one of its steps, and would land without it; `glidepath abort {parent}` takes both back"
+            )));
+        }
+        let flights = &self.flights;
+        let aloft = |run: &RunId| flights.get(run).map(|flight| flight.state.status());
+        let tries = again::tries(store.as_ref(), aloft, &plan.body, &state).await?;
+        Ok(tries.into_iter().find(|(_, status)| again::stands(*status)).map(|(run, status)| {
+            let (does, verb) = if status.is_live() { ("is doing", "abort") } else { ("did later", "rollback") };
+            format!("{run} {does} what this run had given up, and that would stay in place; first `glidepath {verb} {run}`, then this one")
+        }))
+    }
+
+    /// How a run stands; `None` when it is not known.
+    async fn status_of(&mut self, run: &RunId) -> Result<Option<RunStatus>, RuntimeError> {
+        if let Some(flight) = self.flights.get(run) {
+            return Ok(Some(flight.state.status()));
+        }
+        Ok(self.deps.store.runs_like(run.as_str(), 1).await?.pop().map(|summary| summary.status))
+    }
+
     /// Goes on with a run that was taken for a request. Another node may have appended to it between the look at it and the taking.
     async fn fly_taken(&mut self, run: &RunId, seen: Flight) -> Result<(), RuntimeError> {
         let flight = if self.is_node() { self.load(run).await? } else { seen };
@@ -364,6 +414,11 @@ impl Owner<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a live run has not turned back.
+fn flies_forward(events: &[Recorded]) -> bool {
+    !events.iter().any(|recorded| matches!(recorded.event, Event::RollbackBegan { .. }))
 }
 
 /// Why a start comes too late to be flown; whoever left it cannot be asked any more.

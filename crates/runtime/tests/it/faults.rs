@@ -120,6 +120,21 @@ async fn a_step_is_done_only_when_its_validation_passes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_that_passes_in_the_last_second_of_its_time_has_passed() {
+    let (sky, run) = (Sky::new(), run_id("late"));
+    let late = Step { validations: vec![check("healthy")], timeout_ms: Millis::from_secs(29), ..step("one", &[]) };
+    sky.world.script(&late.id, Direction::Do, Script::slow(Millis::ZERO));
+    sky.world.always(&late.id, Direction::Do, Script::fails(true));
+    let (world, one) = (sky.world.clone(), late.id.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(28_200)).await;
+        world.always(&one, Direction::Do, Script::slow(Millis::ZERO));
+    });
+    assert_eq!(sky.fly(&plan_of(vec![late], "payments"), &run).await, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_kind_of_action_fails_the_step_with_a_code() {
     let (sky, run) = (Sky::new(), run_id("kind"));
     let mut unknown = step("one", &[]);
@@ -254,4 +269,31 @@ async fn on_a_full_disk_a_run_is_aborted_and_an_exposed_one_goes_back_at_its_hol
         assert_eq!(sky.world.count(&StepId::from("all"), Direction::Do), 0);
         assert!(sky.world.count(&StepId::from("half"), Direction::Safety) > 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_plan_is_lost_is_kept_aside_and_the_others_fly_on() {
+    let sky = Sky::new();
+    let store = Arc::new(FaultyStore::new(sky.store.clone()));
+    let [lost, other] = ["lost", "other"].map(run_id);
+    let exposed = |target| plan_of(vec![shift("half", &[], 50), wait("look", &["half"], Millis::from_mins(60))], target);
+    let plans = [exposed("payments"), exposed("search")];
+    for (run, plan) in [&lost, &other].into_iter().zip(&plans) {
+        sky.submit_start(plan, run).await;
+    }
+    let (runtime, until) = (sky.runtime_on(store.clone()), Until::NoLiveRuns);
+    let owner = tokio::spawn(async move { runtime.own_and_fly(&until, &CancelToken::new()).await });
+    for run in [&lost, &other] {
+        sky.until(run, "its wait", |events| events.iter().any(|event| matches!(event, Event::WaitStarted { .. }))).await;
+    }
+    owner.abort();
+    let _ = owner.await;
+    store.lose_plan(plans[0].id.clone());
+    let until = Until::RunEnds(other.clone());
+    let flown = sky.runtime_on(store).own_and_fly(&until, &CancelToken::new()).await;
+    assert_eq!(flown, Ok(FlightEnd::Reached));
+    assert_eq!(sky.status(&other).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
+    assert!(sky.status(&lost).await.is_some_and(RunStatus::is_live), "it waits for a person, and keeps what it claims");
+    let told = |page: &String| page.contains("GP0422") && page.contains(lost.as_str()) && page.contains("is not in the store");
+    assert!(sky.pages().iter().any(told), "{:?}", sky.pages());
 }

@@ -3,6 +3,7 @@
 
 use crate::plans::{plan_of, step};
 use crate::sky::{Sky, run_id, who};
+use glidepath_model::change::OnFailure;
 use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{PlanBody, Undo, Work};
 use glidepath_model::projection::RunStatus;
@@ -301,6 +302,53 @@ async fn a_child_that_fails_turns_its_parent_back_and_one_that_claims_what_its_p
         let events = sky.events(&run).await;
         assert!(events.iter().any(|event| matches!(event, Event::RollbackBegan { cause, .. } if cause.contains(why))), "{events:#?}");
     }
+    owner.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_landed_is_not_taken_back_beneath_a_parent_that_flies_on() {
+    let (sky, parent) = (Sky::new(), run_id("parent"));
+    let owner = own(&sky);
+    let child = shaped("plan\ncall inner");
+    sky.store.save_plan(&child, b"{}").await.unwrap();
+    sky.world.always(&StepId::from("after"), Direction::Do, Script::slow(Millis::from_secs(20)));
+    start(&sky, &parent_of(&child), &parent, false).await;
+    sky.until(&parent, "the last step", |events| {
+        position(events, |event| matches!(event, Event::AttemptStarted { attempt, .. } if attempt.step.as_str() == "after")).is_some()
+    })
+    .await;
+    let flown = glidepath_runtime::child::child_of(&parent, &StepId::from("fly"), 1);
+    let refused = sky.ask(&flown, Verb::Rollback, None).await;
+    assert!(!refused.granted && refused.line.contains(&format!("`glidepath abort {parent}` takes both back")), "{refused:?}");
+    assert_eq!(sky.status(&flown).await, LANDED);
+    assert_eq!(ended(&sky, &parent).await, LANDED);
+    assert!(sky.ask(&flown, Verb::Rollback, None).await.granted, "whoever looks at a parent that has landed sees what became of its parts");
+    assert_eq!(ended(&sky, &flown).await, ROLLED_BACK);
+    owner.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_of_any_round_goes_back_with_its_parent() {
+    let (sky, parent) = (Sky::new(), run_id("parent"));
+    let owner = own(&sky);
+    // Its plan comes only after the first round has ended without a child.
+    let child = shaped("plan\ncall inner");
+    let holds = whole_plan(PlanBody { on_failure: OnFailure::Hold, ..parent_of(&child).body });
+    start(&sky, &holds, &parent, false).await;
+    let rests = async {
+        while sky.status(&parent).await == Some(RunStatus::Flying) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(3_600), rests).await.unwrap();
+    sky.store.save_plan(&child, b"{}").await.unwrap();
+    sky.world.always(&StepId::from("after"), Direction::Do, Script::fails(false));
+    assert!(sky.ask(&parent, Verb::Retry, None).await.granted);
+    let failed = |event: &Event| matches!(event, Event::AttemptEnded { attempt, .. } if attempt.step.as_str() == "after");
+    sky.until(&parent, "the failure", |events| position(events, failed).is_some()).await;
+    assert!(sky.ask(&parent, Verb::Abort, None).await.granted);
+    assert_eq!(ended(&sky, &parent).await, ROLLED_BACK);
+    assert_eq!(sky.world.count(&StepId::from("inner"), Direction::Undo), 1);
     owner.leave().await;
 }
 

@@ -8,12 +8,13 @@
 //! when the last has ended and the letter is open after that; the append that lands a run settles the letter, so there is no moment between the two.
 //!
 //! The call keeps the identity under which it was tried last, so that a service which knows what it has done does nothing twice; unless it was undone
-//! since, when the service must not take it for done.
+//! since, when the service must not take it for done. Where nobody knows whether it was undone, neither is right, and nothing is done.
 //!
 //! Races:
 //! - Two begin the same run: its start is accepted once, and both follow it.
 //! - A run lands between the look at it and the look at the letter: the letter is looked at later, and is settled then.
-//! - The first run is rolled back while this one is about to start: where both claim something, one of them waits or is refused.
+//! - The first run is rolled back while this one is about to start: the owner looks at the one before it takes the other, and refuses what comes second.
+//!   Two nodes can each take one of them at the same moment; where both claim something, one of them waits or is refused.
 
 use super::{failed_again, find};
 use crate::args::{Form, ReplayArgs};
@@ -21,21 +22,17 @@ use crate::commands::run::{claims_are_free, cleared, programs_are_there, starter
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
-use crate::world::{Dossier, World};
+use crate::world::World;
 use crate::{output, project};
-use glidepath_engine::Progress;
+use glidepath_engine::{Progress, RunState};
 use glidepath_model::event::{AttemptRef, Direction, RunEnd};
-use glidepath_model::plan::{Again, Undo};
+use glidepath_model::plan::{Again, Step, Undo};
 use glidepath_model::projection::{RunStatus, RunSummary};
-use glidepath_model::{ActionCall, Code, Diagnostic, Digest, Event, Facts, PlanBody, Recorded, RunId};
+use glidepath_model::{ActionCall, Code, Diagnostic, Event, Facts, PlanBody, Recorded, RunId};
 use glidepath_ports::store::Submission;
+use glidepath_runtime::again::{self, TRIES_MAX};
 use glidepath_runtime::child;
 use std::path::Path;
-
-/// Runs that try one letter, at most.
-const TRIES_MAX: u32 = 1_000;
-/// Characters of a run's name after `run-`.
-const NAME_CHARS: usize = 12;
 
 /// A step that was given up, as its dead letter has it.
 pub(super) struct GivenUp<'a> {
@@ -55,6 +52,8 @@ pub(super) enum Turn {
         /// The identity of its call; `None` for one of its own.
         identity: Option<String>,
     },
+    /// Nobody's: this run began to undo it, and nobody knows whether it is undone.
+    InDoubt(RunId),
 }
 
 pub(super) async fn run(world: &World, root: &Path, given_up: &GivenUp<'_>, args: &ReplayArgs) -> Result<Exit, Failure> {
@@ -66,8 +65,15 @@ pub(super) async fn run(world: &World, root: &Path, given_up: &GivenUp<'_>, args
         Turn::Begins { run, identity } => {
             // Looked at after the runs: had one of them done it, it would be settled by now.
             find(world, given_up.number).await?;
-            let (submission, facts) = prepare(world, root, given_up, &run, identity, args).await?;
+            let origin = may_be_done_alone(world, given_up).await?;
+            let (submission, facts) = prepare(world, root, given_up, &origin, &run, identity, args).await?;
             (run, Beginning::Submit(submission), facts)
+        }
+        Turn::InDoubt(run) => {
+            let why = format!("{run} did not end its undo, and nobody knows what is in place");
+            let hint =
+                "look at it; if it is there, discard the letter, and if not, do it by a change of its own and discard the letter then";
+            return Err(refused_for(&why, hint));
         }
     };
     let exit = flight::fly(world, &run, beginning, Form::Human, facts).await?;
@@ -78,48 +84,46 @@ pub(super) async fn run(world: &World, root: &Path, given_up: &GivenUp<'_>, args
 pub(super) async fn turn(world: &World, given_up: &GivenUp<'_>) -> Result<Turn, Failure> {
     let mut identity = Some(given_up.attempt.idempotency_key(given_up.run));
     for number in 1..=TRIES_MAX {
-        let run = run_of(given_up.run, given_up.attempt, number);
+        let run = again::run_of(given_up.run, given_up.attempt, number);
         let Some(summary) = known(world, &run).await? else { return Ok(Turn::Begins { run, identity }) };
         if summary.status.is_live() {
             return Ok(Turn::Flies(run));
         }
-        let Dossier { plan, events, .. } = world.dossier(&summary).await?;
-        identity = identity_after(&plan.body, &run, &events, identity);
-    }
-    Err(failed_again(given_up.number, Exit::Refused, &format!("{TRIES_MAX} runs have tried it")))
-}
-
-/// A run that does or did what that one had given up, if there is one: going back with that one does not take it back.
-pub(crate) async fn standing_replay(world: &World, origin: &RunSummary) -> Result<Option<RunSummary>, Failure> {
-    let dossier = world.dossier(origin).await?;
-    let state = dossier.state(&origin.run)?;
-    for attempt in dossier.plan.body.steps.iter().filter_map(|step| glidepath_engine::given_up(&state, &step.id)) {
-        for number in 1..=TRIES_MAX {
-            let Some(summary) = known(world, &run_of(&origin.run, &attempt, number)).await? else { break };
-            if summary.status.is_live() || summary.status == RunStatus::Ended(RunEnd::Succeeded) {
-                return Ok(Some(summary));
-            }
+        let dossier = world.dossier(&summary).await?;
+        match undo_of(&dossier.plan.body, &dossier.state(&run)?) {
+            Undone::Yes => identity = None,
+            Undone::No => identity = last_identity(&dossier.plan.body, &run, &dossier.events).or(identity),
+            Undone::InDoubt => return Ok(Turn::InDoubt(run)),
         }
     }
-    Ok(None)
-}
-
-/// The run that tries for the `number`th time to do what was given up.
-fn run_of(run: &RunId, attempt: &AttemptRef, number: u32) -> RunId {
-    let digest = Digest::of(format!("{run}/{attempt}/again/{number}").as_bytes());
-    RunId::new(format!("run-{}", digest.as_str().get(..NAME_CHARS).unwrap_or_default()))
+    Err(failed_again(given_up.number, Exit::Refused, &format!("{TRIES_MAX} runs have tried it")))
 }
 
 async fn known(world: &World, run: &RunId) -> Result<Option<RunSummary>, Failure> {
     Ok(world.store.runs_like(run.as_str(), 1).await?.pop())
 }
 
-/// The identity under which the step was tried last; none when that was undone.
-fn identity_after(plan: &PlanBody, run: &RunId, events: &[Recorded], before: Option<String>) -> Option<String> {
-    events.iter().fold(before, |identity, recorded| match &recorded.event {
+/// Whether a run that tried to do the step undid it.
+enum Undone {
+    Yes,
+    No,
+    InDoubt,
+}
+
+fn undo_of(plan: &PlanBody, state: &RunState) -> Undone {
+    let undo = |step: &Step| &state.step(&step.id).undo.progress;
+    match plan.steps.iter().map(undo).find(|progress| !matches!(progress, Progress::Waiting | Progress::Skipped)) {
+        None => Undone::No,
+        Some(Progress::Done) => Undone::Yes,
+        Some(_) => Undone::InDoubt,
+    }
+}
+
+/// The identity under which a run tried the step last.
+fn last_identity(plan: &PlanBody, run: &RunId, events: &[Recorded]) -> Option<String> {
+    events.iter().rev().find_map(|recorded| match &recorded.event {
         Event::AttemptStarted { attempt, .. } if attempt.direction == Direction::Do => Some(plan.identity(run, attempt)),
-        Event::AttemptStarted { attempt, .. } if attempt.direction == Direction::Undo => None,
-        _ => identity,
+        _ => None,
     })
 }
 
@@ -128,11 +132,11 @@ async fn prepare(
     world: &World,
     root: &Path,
     given_up: &GivenUp<'_>,
+    origin: &RunSummary,
     run: &RunId,
     identity: Option<String>,
     args: &ReplayArgs,
 ) -> Result<(Submission, Option<Facts>), Failure> {
-    let origin = may_be_done_alone(world, given_up).await?;
     let stored = world.store.load_plan(origin.plan.as_str()).await?;
     let (catalog, now) = (project::load(root)?.catalog, world.clock.now());
     let again = Again { letter: given_up.number, run: given_up.run.clone(), identity };
@@ -164,22 +168,23 @@ async fn may_be_done_alone(world: &World, given_up: &GivenUp<'_>) -> Result<RunS
     if glidepath_engine::given_up(&state, &attempt.step).as_ref() != Some(*attempt) {
         return Err(refused(format!("{run} went on with {} after it had given it up", attempt.step)));
     }
+    // No fan-out flies runs today, so that there is no such letter; a second run beside one that is still in place would have no way back.
     if call.kind == child::run_descriptor().kind {
-        let flown = known(world, &child::child_of(run, &attempt.step, attempt.round)).await?;
-        let is_back = |summary: &RunSummary| summary.status == RunStatus::Ended(RunEnd::RolledBack);
-        if let Some(flown) = flown.filter(|summary| !is_back(summary)) {
-            return Err(refused(format!("{}, which the step flew, is {}", flown.run, flown.status)));
-        }
+        return Err(refused(format!("{} flies a run", attempt.step)));
     }
     Ok(origin)
 }
 
 fn refused(why: String) -> Failure {
+    refused_for(&why, "wait until it has landed, or discard the letter")
+}
+
+fn refused_for(why: &str, hint: &str) -> Failure {
     Failure::new(
         Exit::Refused,
         Diagnostic::error(Code(677), format!("{why}, so the step is not done alone"))
             .because("what is done beside a run that flies, that went back, or that did it later, is in place without its knowledge")
-            .hint("wait until it has landed, or discard the letter"),
+            .hint(hint),
     )
 }
 
