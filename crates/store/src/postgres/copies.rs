@@ -207,6 +207,8 @@ pub(super) struct Writing<'a> {
     transaction: &'a Transaction<'a>,
     events: Vec<(String, StoredRow, Vec<u8>)>,
     epoch: i64,
+    /// The last owner in the backup, which is whoever restored: epoch, who, process.
+    restorer: Option<(i64, String, String)>,
     fence: i64,
     is_whole: bool,
     /// Runs that claim something, in the order in which they started.
@@ -215,7 +217,7 @@ pub(super) struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     pub(super) fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self { transaction, events: Vec::new(), epoch: 0, fence: 0, is_whole: false, claiming: Vec::new() }
+        Self { transaction, events: Vec::new(), epoch: 0, restorer: None, fence: 0, is_whole: false, claiming: Vec::new() }
     }
 
     /// Writes what comes until there is no more.
@@ -242,8 +244,11 @@ impl<'a> Writing<'a> {
 
     async fn row(&mut self, row: CopiedRow) -> Result<(), Fault> {
         match row {
-            // Their nodes are not those of this store; only the numbers go on.
-            CopiedRow::Epoch { epoch, .. } => self.epoch = self.epoch.max(epoch),
+            // Their nodes are not those of this store; only the numbers go on, from that of whoever restored.
+            CopiedRow::Epoch { epoch, who, process } => {
+                self.restorer = self.restorer.take().filter(|(greatest, ..)| *greatest > epoch).or(Some((epoch, who, process)));
+                self.epoch = self.epoch.max(epoch);
+            }
             CopiedRow::Blob { digest, bytes } => {
                 self.execute("INSERT INTO blobs (digest, bytes) VALUES ($1, $2)", &[&digest, &bytes]).await?;
             }
@@ -383,6 +388,12 @@ impl<'a> Writing<'a> {
 
     /// Numbers go on from those of the backup.
     async fn numbers(&self) -> Result<(), Fault> {
+        if let Some((epoch, who, process)) = &self.restorer {
+            // The next backup must know of it also when nobody has flown in between.
+            let insert = "INSERT INTO nodes (epoch, name, leased_until, ended_at, holds_runs, semantics, who, process)
+                VALUES ($1, 'restore', clock_timestamp(), clock_timestamp(), false, '{}', $2, $3)";
+            self.execute(insert, &[epoch, who, process]).await?;
+        }
         self.execute("SELECT setval('epochs', greatest($1::bigint, 1))", &[&self.epoch]).await?;
         for (table, column) in [("submissions", "number"), ("dead_letters", "number"), ("durations", "number")] {
             let set =
