@@ -5,10 +5,11 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use glidepath_files::Project;
-use glidepath_model::{Code, Diagnostic, Millis};
+use crate::project::STATE_FOLDER;
+use glidepath_files::{CONFIG_FILE, Doubt, Loaded, Project, SharedStore, codes};
+use glidepath_model::{Code, Diagnostic, Millis, Place, Severity};
 use glidepath_ports::{Secrets, Store};
-use glidepath_store::{PostgresOptions, PostgresStore, SqliteStore};
+use glidepath_store::{DATABASE_FILE, PostgresOptions, PostgresStore, SqliteStore};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub(crate) struct Opened {
 
 /// Opens the store of a project, for a command that flies nothing from a shared one.
 pub(crate) async fn open(root: &Path, state: &Path, secrets: &dyn Secrets) -> Result<Opened, Failure> {
-    let Some(named) = named_by_config(root)? else {
+    let Some(named) = named_by_files(root)? else {
         return Ok(Opened { store: Arc::new(SqliteStore::open(state)?), shared: None });
     };
     let options = PostgresOptions { state_dir: Some(state.to_owned()), ..PostgresOptions::new(default_node_name()) };
@@ -44,24 +45,39 @@ pub(crate) async fn open_postgres(named: &str, secrets: &dyn Secrets, options: P
     Ok(PostgresStore::open(&url, options).await?)
 }
 
-/// What the Config of a project says of its store. The other files may have errors: who turns a run back must not have to mend them first.
-pub(crate) fn named_by_config(root: &Path) -> Result<Option<String>, Failure> {
+/// What the files of a project say of its store. They may have errors: who turns a run back must not have to mend them first. Where they have some and
+/// nobody can say whether a store is named, nothing is opened, since another store would know nothing of the runs.
+pub(crate) fn named_by_files(root: &Path) -> Result<Option<String>, Failure> {
     let loaded = Project::load(root);
-    if let Some(named) = loaded.catalog.settings.store {
-        return Ok(Some(named));
+    match loaded.shared_store {
+        SharedStore::Named(named) => Ok(Some(named)),
+        SharedStore::Unnamed if has_config(&loaded) || root.join(STATE_FOLDER).join(DATABASE_FILE).exists() => Ok(None),
+        // As after a write that was cut short. Nobody has flown anything from here, so that nothing is lost by asking for the Config first.
+        SharedStore::Unnamed => {
+            let why = "there is no Config, and no journal of the project's own".to_owned();
+            let place = Place { file: CONFIG_FILE.to_owned(), line: 1, column: 1, length: 1, snippet: String::new() };
+            Err(unclear(&[Doubt { place, why }], loaded.diagnostics))
+        }
+        SharedStore::Unclear(doubts) => Err(unclear(&doubts, loaded.diagnostics)),
     }
-    // A Config that cannot be read may name one all the same; the local store in its place would know nothing of the runs.
-    let text = std::fs::read_to_string(root.join(glidepath_files::CONFIG_FILE)).unwrap_or_default();
-    if text.lines().any(|line| line.trim_start().starts_with("store:")) && !loaded.diagnostics.is_empty() {
-        let message = "glidepath.yaml names a store, but cannot be read";
-        return Err(Failure::new(
-            Exit::BadInput,
-            Diagnostic::error(Code(670), message)
-                .because("the journals are in that store, and another one would know nothing of the runs")
-                .hint("`glidepath validate` shows what is wrong with the file"),
-        ));
-    }
-    Ok(None)
+}
+
+fn has_config(loaded: &Loaded) -> bool {
+    loaded.diagnostics.iter().all(|finding| finding.code != codes::NO_CONFIG)
+}
+
+/// The failure that names every doubt, and what is wrong with the files in which they are.
+fn unclear(doubts: &[Doubt], findings: Vec<Diagnostic>) -> Failure {
+    let told = doubts.iter().map(|doubt| {
+        Diagnostic::error(Code(670), format!("nobody can say whether the project shares a store: {}", doubt.why))
+            .because("the journals of a shared store are in it, and another one would know nothing of the runs")
+            .hint("mend what is wrong here, or put the last sound version of the file back; `glidepath validate` shows everything")
+            .at(doubt.place.clone())
+    });
+    let is_about =
+        |finding: &Diagnostic| finding.place.as_ref().is_none_or(|place| doubts.iter().any(|doubt| doubt.place.file == place.file));
+    let wrong = findings.into_iter().filter(|finding| finding.severity == Severity::Error && is_about(finding));
+    Failure { exit: Exit::BadInput, diagnostics: told.chain(wrong).collect() }
 }
 
 /// How long ended runs stay in the tables. Files with errors are no reason to archive sooner or later than they would be without them.

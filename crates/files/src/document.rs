@@ -47,14 +47,17 @@ const FIELDS: &[Field] = &[
 const OWN: Shape = Shape::closed("Document", "A document of ours.", FIELDS);
 const FOREIGN: Shape = Shape::open("Document", "A document of another tool's form.", FIELDS);
 
-/// Reads and checks a document; `None` when its kind is not one that is read.
-pub(crate) fn read(root: Node, findings: &mut Findings<'_>) -> Option<Document> {
+/// A document of which nobody knows what it is.
+pub(crate) struct NoKind;
+
+/// Reads and checks a document; `None` when its kind is known and not one that is read.
+pub(crate) fn read(root: Node, findings: &mut Findings<'_>) -> Result<Option<Document>, NoKind> {
     if !matches!(root.value, Value::Map(_)) {
         let message = format!("a document must be a mapping, but this is {}", root.describe());
         findings.error(root.at, "", codes::NOT_A_MAPPING, message, "Its kind stands in a field.", "Begin with `apiVersion:` and `kind:`.");
-        return None;
+        return Err(NoKind);
     }
-    let kind = kind_of(&root, findings)?;
+    let Some(kind) = kind_of(&root, findings)? else { return Ok(None) };
     let shape = if kind.api_version() == GLIDEPATH { &OWN } else { &FOREIGN };
     check_fields(&root, shape, findings);
     if let Some(metadata) = root.get("metadata") {
@@ -77,7 +80,7 @@ pub(crate) fn read(root: Node, findings: &mut Findings<'_>) -> Option<Document> 
     let name_at = name.map_or(root.at, |n| n.at);
     let name = name.and_then(Node::text).unwrap_or_default().to_owned();
     let spec = spec.unwrap_or_else(|| Node::empty_map(root.at));
-    Some(Document { kind, name, name_at, root, spec })
+    Ok(Some(Document { kind, name, name_at, root, spec }))
 }
 
 fn check_fields(root: &Node, shape: &'static Shape, findings: &mut Findings<'_>) {
@@ -87,7 +90,7 @@ fn check_fields(root: &Node, shape: &'static Shape, findings: &mut Findings<'_>)
     }
 }
 
-fn kind_of(root: &Node, findings: &mut Findings<'_>) -> Option<Kind> {
+fn kind_of(root: &Node, findings: &mut Findings<'_>) -> Result<Option<Kind>, NoKind> {
     let start = root.entries().first().map_or(root.at, |e| e.key_at);
     let (Some(version), Some(kind)) = (root.get("apiVersion"), root.get("kind")) else {
         let names: Vec<&str> = root.entries().iter().map(|e| e.key.as_str()).collect();
@@ -105,7 +108,7 @@ fn kind_of(root: &Node, findings: &mut Findings<'_>) -> Option<Kind> {
                 hint,
             );
         }
-        return None;
+        return Err(NoKind);
     };
     let (version_text, kind_text) = (version.text().unwrap_or_default(), kind.text().unwrap_or_default());
     let version_text = if version_text == "backstage.io/v1beta1" { BACKSTAGE } else { version_text };
@@ -114,10 +117,10 @@ fn kind_of(root: &Node, findings: &mut Findings<'_>) -> Option<Kind> {
         let message = format!("`{version_text}` is not an apiVersion that is read here");
         let hint = suggest(version_text, versions);
         findings.error(version.at, "apiVersion", codes::UNKNOWN_API_VERSION, message, "The form of a document hangs on its version.", hint);
-        return None;
+        return Err(NoKind);
     }
     if let Some(known) = Kind::ALL.into_iter().find(|k| k.api_version() == version_text && k.name() == kind_text) {
-        return Some(known);
+        return Ok(Some(known));
     }
     if version_text == GLIDEPATH && NOT_YET.contains(&kind_text) {
         let message = format!("this version does not read {kind_text} yet");
@@ -131,8 +134,9 @@ fn kind_of(root: &Node, findings: &mut Findings<'_>) -> Option<Kind> {
         );
     } else if !LEFT_ALONE.contains(&(version_text, kind_text)) {
         unknown_kind(version_text, kind, kind_text, findings);
+        return Err(NoKind);
     }
-    None
+    Ok(None)
 }
 
 fn unknown_kind(version: &str, kind: &Node, text: &str, findings: &mut Findings<'_>) {

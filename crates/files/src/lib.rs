@@ -23,6 +23,7 @@ mod scalar;
 mod schema;
 mod shape;
 mod shapes;
+mod shared_store;
 mod yaml;
 
 pub use init::init_files;
@@ -30,3 +31,4 @@ pub use parse::{Loaded, SourceFile, parse};
 pub use project::{CONFIG_FILE, Project, find_root};
 pub use schema::schema;
 pub use shapes::Kind;
+pub use shared_store::{Doubt, SharedStore};

@@ -2,14 +2,15 @@
 
 use crate::codes;
 use crate::convert::{self, Context, Converted};
-use crate::document::{self, Document};
+use crate::document::{self, Document, NoKind};
 use crate::findings::{Findings, Source};
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::node::At;
+use crate::shared_store::{self, SharedStore};
 use crate::yaml;
 use glidepath_model::change::Change;
-use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Runbook, RunbookName, Severity};
-use std::collections::BTreeMap;
+use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Place, Runbook, RunbookName, Severity};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything a project's files say, and what is wrong with them.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Loaded {
     pub runbook_files: BTreeMap<RunbookName, String>,
     /// All findings, in the order of file, line and column.
     pub diagnostics: Vec<Diagnostic>,
+    /// Which store the project shares, as far as that can be told.
+    pub shared_store: SharedStore,
     /// Files read.
     pub files: usize,
 }
@@ -49,19 +52,26 @@ pub struct SourceFile {
 /// Reads files that are already in memory. `companion` gives the text of SQL files and inventories by their path
 /// relative to the root, or a sentence saying why it cannot.
 pub fn parse(files: &[SourceFile], companion: &dyn Fn(&str) -> Result<String, String>) -> Loaded {
+    parse_beside(files, &[], companion)
+}
+
+/// The same for files beside which there are others that could not be read.
+pub(crate) fn parse_beside(files: &[SourceFile], unread: &[Place], companion: &dyn Fn(&str) -> Result<String, String>) -> Loaded {
     let mut problems = Vec::new();
     let sources: Vec<Source> = files.iter().take(FILES_MAX).enumerate().map(|(at, file)| decode(file, at, &mut problems)).collect();
     let mut findings = Findings::new(&sources);
+    let mut torn: BTreeSet<u32> = problems.iter().map(|problem| problem.at.file).collect();
     for problem in problems {
         findings.error(problem.at, "", problem.code, problem.message, problem.reason, problem.hint);
     }
     if files.len() > FILES_MAX {
         findings.without_place(too_many_files());
     }
-    let documents = documents(&sources, &mut findings);
+    let documents = documents(&sources, &mut torn, &mut findings);
+    let shared_store = shared_store::named(&shared_store::Read { files, torn: &torn, unread, documents: &documents }, &findings);
     let mut context = Context::new(&documents, companion, &mut findings);
     let Converted { catalog, changes, change_files, runbooks, runbook_files } = convert::all(&mut context, &sources);
-    Loaded { catalog, changes, change_files, runbooks, runbook_files, diagnostics: findings.finish(), files: sources.len() }
+    Loaded { catalog, changes, change_files, runbooks, runbook_files, diagnostics: findings.finish(), shared_store, files: sources.len() }
 }
 
 /// What is said of a project with more files than are read.
@@ -71,12 +81,21 @@ pub(crate) fn too_many_files() -> Diagnostic {
         .hint("Check that `glidepath.yaml` lies in the right folder.")
 }
 
-fn documents(sources: &[Source], findings: &mut Findings<'_>) -> Vec<Document> {
+/// The documents of all files; those of which something was lost are marked as torn.
+fn documents(sources: &[Source], torn: &mut BTreeSet<u32>, findings: &mut Findings<'_>) -> Vec<Document> {
     let mut documents = Vec::new();
     for (at, source) in sources.iter().enumerate() {
         let file = u32::try_from(at).unwrap_or(u32::MAX);
-        for node in yaml::read_documents(&source.text, file, findings) {
-            documents.extend(document::read(node, findings));
+        let read = yaml::read_documents(&source.text, file, findings);
+        let mut is_torn = read.is_torn;
+        for node in read.documents {
+            match document::read(node, findings) {
+                Ok(document) => documents.extend(document),
+                Err(NoKind) => is_torn = true,
+            }
+        }
+        if is_torn {
+            torn.insert(file);
         }
     }
     documents

@@ -2,9 +2,9 @@
 
 use crate::codes;
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX};
-use crate::parse::{Loaded, SourceFile, parse, too_many_files};
+use crate::parse::{Loaded, SourceFile, parse_beside, too_many_files};
 use crate::scalar::is_inside;
-use glidepath_model::{Code, Diagnostic, Place};
+use glidepath_model::{Code, Diagnostic, Place, Severity};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -20,13 +20,13 @@ pub struct Project;
 impl Project {
     /// Reads all files of the project whose `glidepath.yaml` lies in `root`.
     pub fn load(root: &Path) -> Loaded {
-        let mut found = Walk { root, files: Vec::new(), problems: Vec::new(), full: false };
+        let mut found = Walk { root, files: Vec::new(), problems: Vec::new(), unread: Vec::new(), full: false };
         found.file(CONFIG_FILE);
         for folder in FOLDERS {
             found.folder(folder, 0);
         }
-        let Walk { files, problems, full, .. } = found;
-        let mut loaded = parse(&files, &|path| companion(root, path));
+        let Walk { files, problems, unread, full, .. } = found;
+        let mut loaded = parse_beside(&files, &unread, &|path| companion(root, path));
         loaded.diagnostics.extend(problems);
         if full {
             loaded.diagnostics.push(too_many_files());
@@ -74,16 +74,26 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
+/// A file or folder as a place.
+fn whole(path: &str) -> Place {
+    Place { file: path.to_owned(), line: 1, column: 1, length: 1, snippet: String::new() }
+}
+
 struct Walk<'r> {
     root: &'r Path,
     files: Vec<SourceFile>,
     problems: Vec<Diagnostic>,
+    /// Files and folders in which anything may stand.
+    unread: Vec<Place>,
     full: bool,
 }
 
 impl Walk<'_> {
     fn file(&mut self, path: &str) {
         if self.files.len() >= FILES_MAX {
+            if !self.full {
+                self.unread.push(whole(path));
+            }
             self.full = true;
             return;
         }
@@ -95,12 +105,14 @@ impl Walk<'_> {
     }
 
     fn problem(&mut self, path: &str, finding: Diagnostic) {
-        let place = Place { file: path.to_owned(), line: 1, column: 1, length: 1, snippet: String::new() };
+        if finding.severity == Severity::Error {
+            self.unread.push(whole(path));
+        }
         let finding = match finding.reason.is_empty() {
             true => finding.because("What it says is missing from the project.").hint("Mend or remove it."),
             false => finding,
         };
-        self.problems.push(finding.at(place));
+        self.problems.push(finding.at(whole(path)));
     }
 
     fn folder(&mut self, path: &str, depth: usize) {

@@ -11,15 +11,23 @@ use crate::node::{At, Entry, Node, Value};
 use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput};
 use std::collections::HashMap;
 
-/// Reads all documents of a file; empty ones are left out.
-pub(crate) fn read_documents(text: &str, file: u32, findings: &mut Findings<'_>) -> Vec<Node> {
+/// What was read of a file.
+pub(crate) struct Documents {
+    /// Its documents without the empty ones.
+    pub(crate) documents: Vec<Node>,
+    /// Whether something that stands in the file is in none of them.
+    pub(crate) is_torn: bool,
+}
+
+/// Reads all documents of a file.
+pub(crate) fn read_documents(text: &str, file: u32, findings: &mut Findings<'_>) -> Documents {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.emit_unresolved_aliases = true;
     options.flow_nesting_limit = NESTING_MAX;
     options.block_nesting_limit = NESTING_MAX;
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder { file, findings, open: Vec::new(), anchors: HashMap::new(), values: 0, done: None };
+    let mut builder = Builder { file, findings, open: Vec::new(), anchors: HashMap::new(), values: 0, done: None, is_torn: false };
     let mut documents = Vec::new();
     while let Some(next) = parser.next() {
         match next {
@@ -27,7 +35,8 @@ pub(crate) fn read_documents(text: &str, file: u32, findings: &mut Findings<'_>)
             Ok((Event::DocumentEnd, _)) => documents.extend(builder.end_document()),
             Ok((event, span)) => {
                 if builder.event(event, span).is_err() {
-                    return documents;
+                    builder.is_torn = true;
+                    break;
                 }
             }
             Err(error) => {
@@ -40,7 +49,7 @@ pub(crate) fn read_documents(text: &str, file: u32, findings: &mut Findings<'_>)
         }
     }
     documents.retain(|d| !d.is_empty());
-    documents
+    Documents { documents, is_torn: builder.is_torn }
 }
 
 fn go_on<'t>(parser: &mut Parser<'t, StrInput<'t>>) -> bool {
@@ -74,6 +83,7 @@ struct Builder<'f, 's> {
     anchors: HashMap<usize, Node>,
     values: usize,
     done: Option<Node>,
+    is_torn: bool,
 }
 
 impl Builder<'_, '_> {
@@ -104,6 +114,7 @@ impl Builder<'_, '_> {
                 self.put(node, 0);
             }
             Event::UnresolvedAlias(name) => {
+                self.is_torn = true;
                 let message = format!("alias `*{name}` refers to an anchor that is not in this document");
                 self.findings.error(
                     at,
@@ -193,6 +204,7 @@ impl Builder<'_, '_> {
                         Value::Empty | Value::List(_) | Value::Map(_) => None,
                     };
                     if text.is_none() {
+                        self.is_torn = true;
                         self.findings.error(
                             node.at,
                             "",
@@ -211,6 +223,7 @@ impl Builder<'_, '_> {
                 },
                 Some((Some(text), key_at)) => match lines.get(&text) {
                     Some(first) => {
+                        self.is_torn = true;
                         let message = format!("`{text}` stands twice; the first is in line {first}");
                         self.findings.error(
                             key_at,
@@ -237,6 +250,7 @@ impl Builder<'_, '_> {
     }
 
     fn syntax_error(&mut self, error: &ScanError) {
+        self.is_torn = true;
         let marker = error.marker();
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let at = At { file: self.file, line: narrow(marker.line().max(1)), column: narrow(marker.col() + 1), length: 1 };

@@ -32,7 +32,7 @@ enum Kept {
 
 impl Kept {
     async fn open(root: &Path) -> Result<Self, Failure> {
-        match crate::stores::named_by_config(root)? {
+        match crate::stores::named_by_files(root)? {
             Some(named) => Ok(Self::Shared(Box::new(shared(root, &named).await?))),
             None => Ok(Self::Local(Box::new(SqliteStore::open(&root.join(STATE_FOLDER))?))),
         }
@@ -114,7 +114,7 @@ async fn restore(root: &Path, file: &Path, replace: bool, form: Form) -> Result<
     let process = glidepath_runtime::process::own_mark()?;
     let state_dir = root.join(STATE_FOLDER);
     let order = RestoreOrder { file: file.to_owned(), state_dir, replace, who: who(), process, now: RealClock.now() };
-    let restored = match crate::stores::named_by_config(root)? {
+    let restored = match crate::stores::named_by_files(root)? {
         None => glidepath_store::restore(order).await,
         Some(_) if replace => return Err(never_replaced()),
         Some(named) => Box::pin(shared(root, &named).await?.restore(order)).await,

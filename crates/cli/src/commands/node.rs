@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight;
 use crate::output;
-use crate::stores::{default_node_name, named_by_config};
+use crate::stores::{default_node_name, named_by_files};
 use crate::world::World;
 use glidepath_engine::RunState;
 use glidepath_model::event::Event;
@@ -23,7 +23,7 @@ const LEAVE_POLL: Duration = Duration::from_millis(250);
 
 /// Flies runs of the shared store until it is told to end or asked to drain.
 pub(crate) async fn node(root: &Path, args: &NodeArgs) -> Result<Exit, Failure> {
-    let Some(database) = args.database.clone().map_or_else(|| named_by_config(root), |given| Ok(Some(given)))? else {
+    let Some(database) = args.database.clone().map_or_else(|| named_by_files(root), |given| Ok(Some(given)))? else {
         return Err(Failure::usage(
             "this project has no shared store",
             "name one by `--database env:GLIDEPATH_STORE`, or by `store: env:GLIDEPATH_STORE` in glidepath.yaml",

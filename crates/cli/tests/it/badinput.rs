@@ -1,7 +1,7 @@
 //! What may be wrong outside the words of the files: programs, folders, the state folder. Each is refused with a code, an exit code and
 //! what to do next, before anything is touched.
 
-use crate::harness::{Project, Said, wait_for};
+use crate::harness::{PACE, Project, Said, wait_for};
 
 #[track_caller]
 fn refused(said: &Said, code: &str) {
@@ -158,4 +158,52 @@ fn a_verb_that_a_landed_run_does_not_take_is_refused_with_one_that_it_does() {
     let said = project.ok(&["rollback", &run], 3);
     refused(&said, "GP0659");
     assert_eq!(project.read("versions/front-1").trim(), "1.0.0");
+}
+
+#[test]
+fn status_of_a_project_whose_store_nobody_can_tell_is_refused_and_makes_no_store_of_its_own() {
+    let project = Project::empty();
+    project.pace(&PACE);
+    let sound = project.read("glidepath.yaml");
+    let named = |how: &str| sound.replace("spec:\n", &format!("spec:\n{how}"));
+    let torn = "---\n{ open\n";
+    let moved =
+        "apiVersion: glidepath.dev/v1\nkind: Config\nmetadata: { name: flown }\nspec: { store: env:NOWHERE, environments: [ production ]\n";
+    for (config, other, place) in [
+        (named("  \"store\": env:NOWHERE\n") + torn, "", "GP0671"),
+        ("apiVersion: glidepath.dev/v1\nkind: Config\nspec: {store: env:NOWHERE\n".to_owned(), "", "--> glidepath.yaml:3:8"),
+        (named("  \"store\": env:NOWHERE\n  telemetry: [ open\n"), "", "--> glidepath.yaml:5:4"),
+        ("# it is elsewhere\n".to_owned(), moved, "--> catalog/config.yaml:4:9"),
+        (String::new(), "", "--> glidepath.yaml:1:1"),
+    ] {
+        project.write("glidepath.yaml", &config);
+        project.write("catalog/config.yaml", other);
+        for words in [&["status"][..], &["abort"], &["db", "backup", "kept"], &["node"]] {
+            let said = project.ok(words, 2);
+            assert!(said.err.contains(place) && said.err.contains("hint: "), "{words:?} {config}\n{}", said.err);
+            assert!(place.starts_with("GP") || said.err.contains("error[GP0670]"), "{}", said.err);
+        }
+        assert!(!project.path().join(".glidepath/glidepath.db").exists(), "{config}");
+    }
+    // What is wrong with the file is said at once.
+    project.write("glidepath.yaml", &named("  store: env:NOWHERE\n  store: env:ELSEWHERE\n"));
+    let said = project.ok(&["status"], 2).err;
+    assert!(said.contains("error[GP0670]") && said.contains("error[GP0011]") && said.contains("--> glidepath.yaml:6:3"), "{said}");
+}
+
+#[test]
+fn a_run_of_a_local_store_is_seen_and_rolled_back_while_the_files_are_broken() {
+    let project = Project::fleet(&["front"], 1, 10);
+    project.ok(&["run", "upgrade", "--yes"], 0);
+    let (run, config) = (project.run_id(), project.read("glidepath.yaml"));
+    project.write("changes/upgrade.yaml", "kind: [ a store of other things\n");
+    assert!(project.ok(&["status", "--all"], 0).out.contains(&run));
+    // A word in a comment names nothing.
+    for broken in [format!("{config}  telemetry: [ open # a team adds `store: env:X`\n"), String::new(), "\t\u{0}".to_owned()] {
+        project.write("glidepath.yaml", &broken);
+        project.write("changes/upgrade.yaml", "kind: [\n");
+        assert!(project.ok(&["status", "--all"], 0).out.contains(&run), "{broken:?}");
+    }
+    project.ok(&["rollback", &run], 0);
+    assert_eq!(project.read("versions/front-1"), "1.0.0\n");
 }

@@ -5,3 +5,4 @@ mod broken;
 mod good;
 mod mutated;
 mod schemas;
+mod stores;
