@@ -344,6 +344,9 @@ pub(crate) struct RollbackArgs {
     /// Why; journaled.
     #[arg(long)]
     pub(crate) reason: Option<String>,
+    /// Go back although newer runs on the same targets were abandoned, and what they left stays; needs a reason, which is journaled.
+    #[arg(long, value_name = "REASON", conflicts_with = "reason")]
+    pub(crate) override_abandoned: Option<String>,
     /// Form of the answer.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Form,

@@ -1,16 +1,18 @@
 //! The verbs of pilots and operators, from any terminal while a run flies.
 
+mod newer;
+
 use crate::args::{Form, RollbackArgs, SignalArgs, VerbArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
 use crate::output;
-use crate::world::{RUNS_MAX, World, who};
-use glidepath_model::event::RunEnd;
-use glidepath_model::projection::{RunStatus, RunSummary};
+use crate::world::{World, who};
+use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Signal, Verb};
-use glidepath_model::{Code, Diagnostic, EventName, StepId};
+use glidepath_model::{EventName, StepId};
 use glidepath_ports::store::Submission;
+use newer::nothing_newer_stays;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,8 +27,12 @@ const ANSWER_POLL: Duration = Duration::from_millis(50);
 
 /// `rollback`: all the way, or to a step.
 pub(crate) async fn rollback(root: &Path, args: RollbackArgs) -> Result<Exit, Failure> {
-    let RollbackArgs { run, to, reason, format } = args;
-    self::run(root, Verb::Rollback, &VerbArgs { run, step: to, reason, format }).await
+    let RollbackArgs { run, to, reason, override_abandoned, format } = args;
+    if override_abandoned.as_deref().is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(Failure::usage("`--override-abandoned` needs a reason", "`--override-abandoned \"...\"`; it is journaled"));
+    }
+    let besides = Besides { signal: None, over_abandoned: override_abandoned.is_some() };
+    ask(root, Verb::Rollback, &VerbArgs { run, step: to, reason: override_abandoned.or(reason), format }, besides).await
 }
 
 /// `signal`: an event outside is told.
@@ -34,7 +40,7 @@ pub(crate) async fn signal(root: &Path, args: SignalArgs) -> Result<Exit, Failur
     let SignalArgs { run, event, outputs, reason, format } = args;
     let signal = Signal { event: EventName::new(event), outputs: named_values(&outputs)? };
     let verb_args = VerbArgs { run: Some(run), step: None, reason, format };
-    ask(root, Verb::Signal, &verb_args, Some(signal)).await
+    ask(root, Verb::Signal, &verb_args, Besides { signal: Some(signal), over_abandoned: false }).await
 }
 
 /// `name=value`: numbers, `true` and `false` are what they look like, everything else is text.
@@ -50,10 +56,18 @@ fn named_values(words: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
 }
 
 pub(crate) async fn run(root: &Path, verb: Verb, args: &VerbArgs) -> Result<Exit, Failure> {
-    ask(root, verb, args, None).await
+    ask(root, verb, args, Besides::default()).await
 }
 
-async fn ask(root: &Path, verb: Verb, args: &VerbArgs, signal: Option<Signal>) -> Result<Exit, Failure> {
+/// What only some verbs have.
+#[derive(Default)]
+struct Besides {
+    signal: Option<Signal>,
+    /// Whether the run goes back also beneath newer ones that were abandoned.
+    over_abandoned: bool,
+}
+
+async fn ask(root: &Path, verb: Verb, args: &VerbArgs, besides: Besides) -> Result<Exit, Failure> {
     if matches!(verb, Verb::Override | Verb::Abandon) && args.reason.as_deref().is_none_or(|r| r.trim().is_empty()) {
         return Err(Failure::usage(
             format!("`{verb}` needs a reason"),
@@ -62,17 +76,19 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, signal: Option<Signal>) -
     }
     let world = World::open(root).await?;
     let summary = world.find_run(args.run.as_deref()).await?;
+    let mut reason = args.reason.clone();
     if matches!(verb, Verb::Rollback | Verb::Abort) {
-        nothing_newer_stays(&world, &summary).await?;
+        let passed = nothing_newer_stays(&world, &summary, besides.over_abandoned).await?;
+        reason = reason.map(|reason| passed.iter().fold(reason, |reason, run| format!("{reason}; beneath {run}, which was abandoned")));
     }
     let request = Request {
         run: summary.run.clone(),
         verb,
         step: args.step.as_deref().map(StepId::new),
         who: who(),
-        reason: args.reason.clone(),
+        reason,
         at: world.clock.now(),
-        signal,
+        signal: besides.signal,
     };
     world.someone_flies().await?;
     let is_deserted = world.is_deserted(&summary).await?;
@@ -120,21 +136,4 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, signal: Option<Signal>) -
             Ok(if ends_so && exit == Exit::Aborted { Exit::Done } else { exit })
         }
     }
-}
-
-/// Refuses to roll a landed run back over a newer one that stays: its undo would jump past the newer versions, which the newer run still vouches for.
-async fn nothing_newer_stays(world: &World, summary: &RunSummary) -> Result<(), Failure> {
-    if summary.status != RunStatus::Ended(RunEnd::Succeeded) {
-        return Ok(());
-    }
-    let runs = world.store.runs(false, RUNS_MAX).await?;
-    let newer = runs.iter().find(|r| {
-        let stays = r.status != RunStatus::Ended(RunEnd::RolledBack);
-        stays && r.run != summary.run && r.started_at > summary.started_at && r.targets.iter().any(|t| summary.targets.contains(t))
-    });
-    let Some(RunSummary { run: newer, .. }) = newer else { return Ok(()) };
-    let message = format!("{newer} changed the same targets after {}", summary.run);
-    let reason = "rolling the older run back would jump past what the newer one brought";
-    let hint = format!("first `glidepath rollback {newer}`, then this one");
-    Err(Failure::new(Exit::Refused, Diagnostic::error(Code(659), message).because(reason).hint(hint)))
 }

@@ -143,6 +143,56 @@ fn an_older_run_does_not_go_back_over_a_newer_one() {
     assert_eq!(project.read("versions/front-1").trim(), "1.0.0");
 }
 
+/// The command in backticks that begins with these words, with a reason where it asks for one.
+fn command_of(said: &Said, begin: &str) -> Vec<String> {
+    let command = said.err.split('`').find(|part| part.starts_with(begin)).unwrap_or_else(|| panic!("no `{begin}` in:\n{}", said.err));
+    let words = command.split_whitespace().skip(1);
+    words.map(|word| if word == "\"...\"" { "it was put right by hand".to_owned() } else { word.to_owned() }).collect()
+}
+
+#[test]
+fn an_older_run_goes_back_beneath_an_abandoned_one_when_somebody_says_so() {
+    let project = Project::fleet(&["front"], 2, 300);
+    let change = project.read("changes/upgrade.yaml");
+    let fly = |version: &str| {
+        project.write("changes/upgrade.yaml", &change.replace("to: 2.0.0", &format!("to: {version}")));
+        project.start(&["run", "upgrade", "--yes"])
+    };
+    let land = |version: &str| {
+        assert!(fly(version).wait().unwrap().success(), "{}", project.read("run.log"));
+        project.run_id()
+    };
+    let (older, newer) = (land("2.0.0"), land("3.0.0"));
+    let mut last = fly("4.0.0");
+    wait_for("the first host", || project.read("versions/front-1").trim() == "4.0.0");
+    let abandoned = project.run_id();
+    project.ok(&["pause", &abandoned], 0);
+    wait_for("the run to rest and to be abandoned", || project.say(&["abandon", &abandoned, "--reason", "it is done by hand"]).code == 0);
+    last.wait().unwrap();
+
+    // The oldest one needs the one in between to go back first, and that one a word about the abandoned one above it.
+    let said = project.ok(&["rollback", &older], 3);
+    assert!(said.err.contains(&format!("then `glidepath rollback {older} --override-abandoned")), "{}", said.err);
+    let between = command_of(&said, "glidepath rollback");
+    assert_eq!(between[..3], ["rollback", &newer, "--override-abandoned"]);
+    let said = project.ok(&["rollback", &newer, "--reason", "it is slow"], 3);
+    refused(&said, "GP0659");
+    assert!(said.err.contains(&abandoned) && said.err.contains("left in place: ") && said.err.contains("front-1"), "{}", said.err);
+    assert_eq!(command_of(&said, "glidepath rollback"), between);
+    project.ok(&["rollback", &newer, "--override-abandoned", " "], 2);
+    assert_eq!(project.read("versions/front-1").trim(), "4.0.0", "nothing was touched");
+
+    project.ok(&between.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+    wait_for("the way back", || !project.is_live());
+    assert_eq!(["front-1", "front-2"].map(|host| project.read(&format!("versions/{host}"))), ["2.0.0\n", "2.0.0\n"]);
+    let journal = project.ok(&["logs", &newer], 0).out;
+    assert!(journal.contains("it was put right by hand") && journal.contains(&format!("beneath {abandoned}")), "{journal}");
+    let last = command_of(&project.ok(&["rollback", &older], 3), "glidepath rollback");
+    project.ok(&last.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+    wait_for("the way back", || !project.is_live());
+    assert_eq!(["front-1", "front-2"].map(|host| project.read(&format!("versions/{host}"))), ["1.0.0\n", "1.0.0\n"]);
+}
+
 #[test]
 fn a_verb_that_a_landed_run_does_not_take_is_refused_with_one_that_it_does() {
     let project = Project::fleet(&["front"], 1, 10);
