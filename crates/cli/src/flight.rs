@@ -68,7 +68,12 @@ pub(crate) enum Beginning {
 
 /// Flies (or follows who flies) until the run ends or needs an operator; shows it meanwhile.
 pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: Form, facts: Option<Facts>) -> Result<Exit, Failure> {
-    let view = Arc::new(View::new(run.clone(), form).with_facts(facts));
+    fly_in(world, View::new(run.clone(), form).with_facts(facts), run, beginning, form).await
+}
+
+/// The same with a view of one's own.
+pub(crate) async fn fly_in(world: &World, view: View, run: &RunId, beginning: Beginning, form: Form) -> Result<Exit, Failure> {
+    let view = Arc::new(view);
     let pager = pager(world, &view);
     let runtime = Runtime::new(deps(world, view.clone(), pager.clone()))?;
     match &world.shared {

@@ -8,7 +8,7 @@ use crate::output;
 use glidepath_engine::RunState;
 use glidepath_model::event::AttemptRef;
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{Event, Facts, Millis, Plan, RunId, StepId, Timestamp};
+use glidepath_model::{Event, Facts, Millis, Plan, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::{Clock, ProgressSink};
 use glidepath_runtime::{Observer, RealClock};
 use std::collections::BTreeMap;
@@ -28,6 +28,8 @@ pub(crate) struct View {
     run: RunId,
     form: Form,
     painted: bool,
+    /// Which plan flies is said when the journal says it: the one that this process wanted to be flown, if it wanted one, may not be it.
+    names_plan: Option<Option<PlanId>>,
     latest: Mutex<Latest>,
 }
 
@@ -64,13 +66,27 @@ impl View {
     /// A view that paints when standard output is a terminal.
     pub(crate) fn new(run: RunId, form: Form) -> Self {
         let painted = form == Form::Human && std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|t| t != "dumb");
-        Self { run, form, painted, latest: Mutex::new(Latest::default()) }
+        Self { run, form, painted, names_plan: None, latest: Mutex::new(Latest::default()) }
     }
 
     /// Gives the facts that frames may use.
     pub(crate) fn with_facts(self, facts: Option<Facts>) -> Self {
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).facts = facts.map(Arc::new);
         self
+    }
+
+    /// Lets it say which plan flies, as soon as one does, and when that is not the one that was to be flown.
+    pub(crate) fn that_names_the_plan(self, wanted: Option<PlanId>) -> Self {
+        Self { names_plan: Some(wanted), ..self }
+    }
+
+    fn name_plan(&self, plan: &Plan) {
+        let is_known = self.latest.lock().unwrap_or_else(PoisonError::into_inner).plan.is_some();
+        let (Some(wanted), false) = (&self.names_plan, is_known) else { return };
+        if wanted.as_ref().is_some_and(|wanted| *wanted != plan.id) {
+            self.announce(&format!("Somebody else began {} first; this follows it.", self.run));
+        }
+        self.announce(&format!("{} flies plan {} ({}).", self.run, plan.id.short(), plan.body.change.title));
     }
 
     /// Starts to redraw; ends with `Painter::stop`.
@@ -160,6 +176,7 @@ impl Observer for View {
         if state.run != self.run {
             return;
         }
+        self.name_plan(plan);
         for event in events {
             self.tell(state.last_at, event);
         }

@@ -2,6 +2,8 @@
 
 use crate::harness::{Project, kill, wait_for};
 use crate::shaped::{CONFIG, HOLDS, id, project};
+use glidepath_ports::Store;
+use glidepath_store::SqliteStore;
 use serde_json::Value;
 
 /// What each element does: writes its identity down, fails without the file `ok`, waits while there is a file `wait`, takes effect.
@@ -125,7 +127,7 @@ fn two_replays_at_once_make_one_call() {
     project.write("ok", "");
     project.write("wait", "");
     let both = [(); 2].map(|()| project.start(&["dlq", "replay", "1"]));
-    let at_it = || project.read("run.log").lines().filter(|line| line.contains(" flies plan ") || line.contains("does it already")).count();
+    let at_it = || project.read("run.log").lines().filter(|line| line.contains(" flies plan ")).count();
     wait_for("both to be at it", || at_it() == 2 && project.path().join("begun-b").exists());
     assert!(project.ok(&["dlq", "discard", "1", "--reason", "no need"], 3).err.contains("GP0677"));
     let (replay, fan) = (id(&replays(&project)[0]), id(project.runs().last().unwrap()));
@@ -137,6 +139,40 @@ fn two_replays_at_once_make_one_call() {
     }
     assert_eq!((project.read("done.log"), replays(&project).len(), letters(&project)), ("b\n".to_owned(), 1, 1));
     assert_eq!(keys(&project, "b").len(), 2, "one call for the first run, one for both replays");
+}
+
+#[test]
+fn two_replays_whose_starts_meet_name_the_one_plan_that_flies() {
+    let project = with_letters("", "done");
+    project.write("ok", "");
+    // The owner is stopped, so that both starts are left before either is taken.
+    let mut holder = project.start(&["run", "holder", "--yes"]);
+    wait_for("the holder", || project.ok(&["claims"], 0).out.contains("db"));
+    let holder_run = id(&project.runs()[0]);
+    let owner = rustix::process::Pid::from_raw(i32::try_from(project.owner().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(owner, rustix::process::Signal::STOP).unwrap();
+    let begin = project.read("run.log").len();
+    let both = [(); 2].map(|()| project.start(&["dlq", "replay", "1"]));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = {
+        let _in = runtime.enter();
+        SqliteStore::open(&project.path().join(".glidepath")).unwrap()
+    };
+    wait_for("both starts", || runtime.block_on(store.submissions_waiting()).unwrap() == 2);
+    rustix::process::kill_process(owner, rustix::process::Signal::CONT).unwrap();
+    for mut one in both {
+        assert!(one.wait().unwrap().success(), "{}", project.read("run.log"));
+    }
+    let flown = replays(&project)[0]["plan"].as_str().unwrap()[..8].to_owned();
+    let log = project.read("run.log")[begin..].to_owned();
+    let named: Vec<&str> = log.lines().filter(|line| line.contains(" flies plan ")).collect();
+    assert!(
+        named.len() == 2 && named.iter().all(|line| line.contains(&format!("flies plan {flown}"))),
+        "{flown} flies, and it was said:\n{log}"
+    );
+    assert_eq!(log.matches("Somebody else began ").count(), 1, "{log}");
+    project.ok(&["signal", &holder_run, "go"], 0);
+    holder.wait().unwrap();
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! since, when the service must not take it for done. Where nobody knows whether it was undone, neither is right, and nothing is done.
 //!
 //! Races:
-//! - Two begin the same run: its start is accepted once, and both follow it.
+//! - Two begin the same run: its start is accepted once, both follow it, and both name the plan that it flies.
 //! - A run lands between the look at it and the look at the letter: the letter is looked at later, and is settled then.
 //! - The first run is rolled back while this one is about to start: the owner looks at the one before it takes the other, and refuses what comes second.
 //!   Two nodes can each take one of them at the same moment; where both claim something, one of them waits or is refused.
@@ -22,6 +22,7 @@ use crate::commands::run::{claims_are_free, cleared, programs_are_there, starter
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
+use crate::view::View;
 use crate::world::World;
 use crate::{output, project};
 use glidepath_engine::{Progress, RunState};
@@ -57,17 +58,21 @@ pub(super) enum Turn {
 }
 
 pub(super) async fn run(world: &World, root: &Path, given_up: &GivenUp<'_>, args: &ReplayArgs) -> Result<Exit, Failure> {
-    let (run, beginning, facts) = match turn(world, given_up).await? {
+    let (run, beginning, facts, wanted) = match turn(world, given_up).await? {
         Turn::Flies(run) => {
             output::say(&format!("{run} does it already; this follows it."));
-            (run, Beginning::TakeOver, None)
+            (run, Beginning::TakeOver, None, None)
         }
         Turn::Begins { run, identity } => {
             // Looked at after the runs: had one of them done it, it would be settled by now.
             find(world, given_up.number).await?;
             let origin = may_be_done_alone(world, given_up).await?;
             let (submission, facts) = prepare(world, root, given_up, &origin, &run, identity, args).await?;
-            (run, Beginning::Submit(submission), facts)
+            let wanted = match &submission {
+                Submission::Start { plan, .. } => Some(plan.clone()),
+                Submission::Ask(_) => None,
+            };
+            (run, Beginning::Submit(submission), facts, wanted)
         }
         Turn::InDoubt(run) => {
             let why = format!("{run} did not end its undo, and nobody knows what is in place");
@@ -76,7 +81,9 @@ pub(super) async fn run(world: &World, root: &Path, given_up: &GivenUp<'_>, args
             return Err(refused_for(&why, hint));
         }
     };
-    let exit = flight::fly(world, &run, beginning, Form::Human, facts).await?;
+    // Another clone may have begun the same run with a plan that it made a moment before: only the journal says which one flies.
+    let view = View::new(run.clone(), Form::Human).with_facts(facts).that_names_the_plan(wanted);
+    let exit = flight::fly_in(world, view, &run, beginning, Form::Human).await?;
     tell(world, given_up, &run, exit).await
 }
 
@@ -152,7 +159,6 @@ async fn prepare(
         claims_are_free(world, &plan).await?;
     }
     world.store.save_plan(&plan, &stored.facts).await?;
-    output::say(&format!("{run} flies plan {} ({}).", plan.id.short(), plan.body.change.title));
     let submission = Submission::Start { plan: plan.id, run: run.clone(), who: starter(overridden), at: now, waits: args.wait };
     Ok((submission, serde_json::from_slice(&stored.facts).ok()))
 }
