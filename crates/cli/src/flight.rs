@@ -7,19 +7,24 @@ use crate::failure::Failure;
 use crate::output;
 use crate::pager::Pager;
 use crate::view::View;
-use crate::world::{World, who};
+use crate::world::{GUARD_LOCK, OWNER_LOCK, World, is_locked, who};
 use glidepath_engine::RunState;
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
 use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
-use glidepath_ports::store::Submission;
+use glidepath_ports::store::{Node, Submission};
 use glidepath_ports::{CancelToken, Store};
 use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Observer, Runtime, Until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
+
+/// How long the guard that was started may take to be there, and the time between two looks.
+const GUARD_START_WAIT: Duration = Duration::from_secs(1);
+const GUARD_START_POLL: Duration = Duration::from_millis(20);
 
 /// A pager that speaks through a view.
 fn pager(world: &World, view: &Arc<View>) -> Arc<Pager> {
@@ -120,7 +125,7 @@ async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, f
                 ));
                 return Ok(Exit::Interrupted);
             }
-            let flies_on = if world.shared.is_some() { "the nodes fly on" } else { "the guard flies on" };
+            let flies_on = who_flies_on(world, run).await;
             output::say(&format!("\nInterrupted. {run} is safe in the journal; {flies_on}."));
             output::say(&format!("  watch it:   glidepath watch {run}\n  turn back:  glidepath abort {run} --reason \"...\""));
             return Ok(Exit::Interrupted);
@@ -128,7 +133,7 @@ async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, f
         FlightEnd::Reached => {}
     }
     let (plan, state) = runtime.run_state(run).await?;
-    say_watched(&plan, &state);
+    say_watched(world, &plan, &state).await;
     if form == Form::Json {
         output::data(
             &serde_json::json!({ "run": run, "plan": plan.id, "status": state.status(), "summary": state.summary(&plan.body) }).to_string(),
@@ -137,14 +142,46 @@ async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, f
     Ok(exit_of(&state))
 }
 
+/// Who goes on with a run when this process leaves it, as far as that is known.
+async fn who_flies_on(world: &World, run: &RunId) -> String {
+    if world.shared.is_none() {
+        // The guard may just be starting.
+        let begun = Instant::now();
+        while !is_locked(&world.state, GUARD_LOCK) && begun.elapsed() < GUARD_START_WAIT {
+            tokio::time::sleep(GUARD_START_POLL).await;
+        }
+        return match (is_locked(&world.state, GUARD_LOCK), is_locked(&world.state, OWNER_LOCK)) {
+            (true, _) => "the guard flies on".to_owned(),
+            (false, true) => "the process that owns it flies on".to_owned(),
+            (false, false) => format!("nobody flies it now, and `glidepath resume {run}` goes on"),
+        };
+    }
+    let nodes = match world.store.nodes().await {
+        Ok(nodes) => nodes.unwrap_or_default(),
+        Err(error) => return format!("whether a node flies on cannot be told: {error}"),
+    };
+    let of = |node: &Node| format!("{} (its lease ends at {} if it is not renewed)", node.name, node.lease_until);
+    let names: Vec<String> = nodes.iter().filter(|node| !node.is_draining).map(of).collect();
+    match names.as_slice() {
+        [] => "no node flies on, and nothing acts on it, not even its hold limit, until `glidepath node` starts one".to_owned(),
+        [one] => format!("node {one} flies on"),
+        several => format!("nodes fly on: {}", several.join(", ")),
+    }
+}
+
 /// Says until when a landed run is watched, and by whom, since whoever flew it leaves now.
-pub(crate) fn say_watched(plan: &Plan, state: &RunState) {
+pub(crate) async fn say_watched(world: &World, plan: &Plan, state: &RunState) {
     if let Some(until) = state.observing_until(&plan.body) {
         let (text, today, run) = (until.to_string(), state.last_at.to_string(), &state.run);
         let day = text.get(..10).filter(|day| today.get(..10) != Some(day)).map(|day| format!("{day} ")).unwrap_or_default();
         let until = text.get(11..16).unwrap_or(&text);
+        let watcher = match world.store.nodes().await {
+            Ok(None) => "The guard watches on",
+            Ok(Some(nodes)) if nodes.is_empty() => "No node is there that would watch it",
+            Ok(Some(_)) | Err(_) => "The nodes watch on",
+        };
         output::say(&format!(
-            "Landed. The guard watches on until {day}{until} UTC; `glidepath status {run}` shows what it sees, `glidepath rollback {run}` goes back."
+            "Landed. {watcher} until {day}{until} UTC; `glidepath status {run}` shows what it sees, `glidepath rollback {run}` goes back."
         ));
     }
 }

@@ -14,10 +14,16 @@ use glidepath_model::{ActionDescriptor, Event, Millis, Plan, Recorded, RunId, Ta
 use glidepath_ports::store::ClaimLine;
 use glidepath_ports::{Action, Clock, Secrets, Store, Telemetry};
 use glidepath_store::PostgresOptions;
+use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The lock that the guard holds as long as it lives, in the state folder.
+pub(crate) const GUARD_LOCK: &str = "guard.lock";
+/// The lock that the owner of a local store holds.
+pub(crate) const OWNER_LOCK: &str = "owner.lock";
 /// Runs listed at most by any command.
 pub(crate) const RUNS_MAX: usize = 1_000;
 /// What the id of every run begins with.
@@ -172,6 +178,12 @@ impl World {
         let events = self.store.read_run(&run.run, 0, EVENTS_MAX).await?;
         Ok(Dossier { plan: stored.plan, facts, events })
     }
+}
+
+/// Whether a process holds this lock of the state folder.
+pub(crate) fn is_locked(state: &Path, file: &str) -> bool {
+    let Ok(file) = OpenOptions::new().write(true).open(state.join(file)) else { return false };
+    flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
 }
 
 /// Resolves references of the project.

@@ -8,13 +8,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::project::STATE_FOLDER;
-use crate::world::{Dossier, RUNS_MAX, World};
+use crate::world::{Dossier, GUARD_LOCK, OWNER_LOCK, RUNS_MAX, World, is_locked};
 use glidepath_engine::{Owner, RunState, invariants};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{Code, Diagnostic, Millis, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{DEAD_LETTERS_MAX, Node};
-use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::fs::statvfs;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -292,7 +292,7 @@ impl Fliers {
             Some(_) => Some(world.store.nodes().await.ok().flatten().unwrap_or_default()),
             None => None,
         };
-        Self { guarded: is_locked(&world.state, "guard.lock"), owned: is_locked(&world.state, "owner.lock"), nodes }
+        Self { guarded: is_locked(&world.state, GUARD_LOCK), owned: is_locked(&world.state, OWNER_LOCK), nodes }
     }
 
     /// Whether the owner of a run lives.
@@ -463,12 +463,6 @@ fn moved_by(summary: &RunSummary, now: Timestamp) -> String {
         Some(at) if at > now => format!("{}; its next timer is at {at}", summary.now),
         Some(_) | None => summary.now.clone(),
     }
-}
-
-/// Whether a process holds this lock of the state folder.
-fn is_locked(state: &Path, file: &str) -> bool {
-    let Ok(file) = OpenOptions::new().write(true).open(state.join(file)) else { return false };
-    flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
 }
 
 /// What is held is held by a run that is live, and so is a place in the queue.

@@ -243,7 +243,7 @@ pub(crate) async fn watch(root: &Path, args: &WatchArgs) -> Result<Exit, Failure
                 glidepath_runtime::Observer::committed(view.as_ref(), &dossier.plan, &state, std::slice::from_ref(&recorded.event));
             }
             if !state.status().is_live() {
-                flight::say_watched(&dossier.plan, &state);
+                flight::say_watched(&world, &dossier.plan, &state).await;
                 return Ok::<_, Failure>(flight::exit_of(&state));
             }
             tokio::time::sleep(WATCH_POLL).await;

@@ -246,6 +246,31 @@ fn a_node_says_that_the_database_is_away_and_flies_on_by_itself_when_it_is_back(
     end(node);
 }
 
+#[test]
+fn who_leaves_a_run_is_told_whether_a_node_flies_on() {
+    let server = Postgres::start();
+    let project = sharing(Project::fleet(&["shop"], 2, 1500), &server);
+    let node = start_node(&project, "one");
+    wait_for("the node", || project.say(&["status"]).err.contains("node one"));
+    let leave = |pilot: &mut Child| {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pilot.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(pilot.wait().unwrap().code(), Some(130), "{}", project.read("run.log"));
+        let log = project.read("run.log");
+        log.lines().rfind(|line| line.starts_with("Interrupted. ")).unwrap().to_owned()
+    };
+    let mut pilot = project.start(&["run", "upgrade", "--yes"]);
+    wait_for("the first deploy", || project.read("effects.log").contains("shop-1 2.0.0"));
+    let mut queued = project.start(&["run", "upgrade", "--yes", "--wait"]);
+    wait_for("the run in the queue", || project.runs().len() == 2);
+    let told = leave(&mut pilot);
+    assert!(told.contains("node one (its lease ends at ") && told.contains("flies on"), "{told}");
+    end(node);
+    wait_for("the end of its lease", || project.say(&["doctor"]).out.contains("none lives"));
+    let told = leave(&mut queued);
+    assert!(told.contains("no node flies on") && told.contains("`glidepath node`"), "{told}");
+}
+
 /// An element fails while there is no file `ok`, which the fan-out tolerates; then it waits while there is a file `wait`.
 const FAN: &str = "apiVersion: glidepath.dev/v1
 kind: Runbook
