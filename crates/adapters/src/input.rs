@@ -1,6 +1,7 @@
 //! Reading an action's input, and the outcomes that all actions share.
 
 use glidepath_model::event::{Direction, Outcome};
+use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{Code, Timestamp};
 use glidepath_ports::ActionContext;
 use serde::de::DeserializeOwned;
@@ -67,7 +68,7 @@ pub(crate) fn shortened(text: &str, bytes_max: usize) -> &str {
 
 /// Foreign text for a sentence: one line, shortened.
 pub(crate) fn quoted(text: &str) -> String {
-    let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text.trim().chars().map(|c| if is_unfit_to_show(c) { ' ' } else { c }).collect();
     let short = shortened(&line, QUOTE_BYTES_MAX);
     if short.len() < line.len() { format!("{short}...") } else { line }
 }

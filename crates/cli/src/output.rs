@@ -1,8 +1,10 @@
 //! Where words go: data to standard output, talk to standard error; colour only on a terminal.
 //!
-//! What people and programs gave must not drive the terminal that shows it. So everything is written without control characters, but for colours
+//! What people and programs gave must not drive the terminal that shows it. So everything is written without control characters and without hidden ones that make
+//! a text look like another, but for colours
 //! that this program or the report chose itself ([`drawn`], [`findings`]).
 
+use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{Diagnostic, Severity};
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
@@ -58,9 +60,10 @@ pub(crate) fn ring() {
     }
 }
 
-/// Control characters are written as JSON writes them, so that they can be seen, and so that JSON stays what it was.
+/// Control and hidden characters are written as JSON writes them, so that they can be seen, and so that JSON stays what it was. All hidden ones have four digits.
+/// Joiners pass: scripts and emoji need them, and nothing else is shown differently because of them.
 fn tame(text: &str) -> Cow<'_, str> {
-    let drives = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    let drives = |c: char| is_unfit_to_show(c) && !matches!(c, '\n' | '\t');
     if !text.contains(drives) {
         return Cow::Borrowed(text);
     }
@@ -96,7 +99,7 @@ pub(crate) fn render(diagnostic: &Diagnostic, styled: bool) -> String {
         text += &format!("\n{:gutter$}{} {}", "", paint("34", "-->"), tame(&place.to_string()));
         if !place.snippet.is_empty() {
             // One character for one, so that the marks stand under what they mark.
-            let snippet: String = place.snippet.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+            let snippet: String = place.snippet.chars().map(|c| if is_unfit_to_show(c) && c != '\t' { '\u{fffd}' } else { c }).collect();
             let marks = "^".repeat(place.length.clamp(1, 80) as usize);
             let pad = " ".repeat(place.column.saturating_sub(1) as usize);
             text += &format!("\n{} {} {}", paint("34", &place.line.to_string()), paint("34", "|"), snippet);
@@ -121,7 +124,9 @@ mod tests {
     fn what_was_given_drives_no_terminal_and_json_stays_the_same() {
         assert_eq!(tame("two\nlines\tand a tab"), "two\nlines\tand a tab");
         assert_eq!(tame("\u{1b}[2J\r\u{7}\u{7f}\u{9b}1m"), "\\u001b[2J\\u000d\\u0007\\u007f\\u009b1m");
-        let value = serde_json::json!({ "reason": "\u{9b}2J and \u{1b}[2J" });
+        assert_eq!(tame("pay\u{202e}gnp\u{2066}\u{200b}\u{feff}\u{2028}"), "pay\\u202egnp\\u2066\\u200b\\ufeff\\u2028");
+        assert_eq!(tame("👩\u{200d}🚒 می\u{200c}خواهم"), "👩\u{200d}🚒 می\u{200c}خواهم");
+        let value = serde_json::json!({ "reason": "\u{9b}2J and \u{1b}[2J \u{202e}\u{feff}" });
         let written = tame(&value.to_string()).into_owned();
         assert!(written.is_ascii());
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).ok(), Some(value));
@@ -129,10 +134,10 @@ mod tests {
 
     #[test]
     fn a_finding_shows_a_hostile_text_tame() {
-        let place = Place { file: "a\u{1b}b.yaml".to_owned(), line: 3, column: 2, length: 1, snippet: "x\u{1b}[2J".to_owned() };
+        let place = Place { file: "a\u{1b}b.yaml".to_owned(), line: 3, column: 2, length: 1, snippet: "x\u{1b}[2J\u{202e}".to_owned() };
         let finding = Diagnostic::error(Code(16), "m\u{7}").because("r\u{7}").hint("h\u{7}").at(place);
         let plain = render(&finding, false);
-        assert!(plain.chars().all(|c| c == '\n' || !c.is_control()), "{plain:?}");
+        assert!(plain.chars().all(|c| c == '\n' || !is_unfit_to_show(c)), "{plain:?}");
         assert!(plain.contains("x\u{fffd}[2J"), "{plain}");
     }
 }

@@ -145,7 +145,7 @@ impl Checker<'_, '_> {
         if let Err(wrong) = scalar::check(text, form) {
             self.error(node.at, wrong.code, wrong.message, wrong.reason, &wrong.hint);
         }
-        if matches!(form, Form::Template | Form::Selector | Form::Url) {
+        if matches!(form, Form::Template | Form::ProseTemplate | Form::Selector | Form::Url) {
             self.placeholders(node.at, text, places);
         }
     }

@@ -26,7 +26,7 @@ codes! {
     UNKNOWN_KIND = 13, "An unknown kind";
     KIND_NOT_YET = 14, "A kind that this version does not read";
     KEY_NOT_TEXT = 15, "A key is not text";
-    CONTROL_CHARACTER = 16, "A text holds a control character";
+    CONTROL_CHARACTER = 16, "A text holds a control or invisible character";
     UNKNOWN_FIELD = 20, "An unknown field";
     MISSING_FIELD = 21, "A required field is missing";
     WRONG_SHAPE = 22, "A value has the wrong shape";

@@ -6,6 +6,7 @@ use crate::shape::Form;
 use glidepath_model::catalog::Selector;
 use glidepath_model::ids::is_valid_name;
 use glidepath_model::plan::THROTTLE_COUNT_MAX;
+use glidepath_model::text::{is_joiner, is_unfit_to_show};
 use glidepath_model::{Code, Millis, Money, Share, Timestamp};
 
 /// What is wrong with a single value.
@@ -22,9 +23,14 @@ fn wrong(code: Code, message: String, reason: &'static str, hint: impl Into<Stri
 
 /// Checks the text of a single value.
 pub(crate) fn check(text: &str, form: &Form) -> Result<(), Wrong> {
-    control_check(text)?;
+    let is_prose = matches!(form, Form::Prose | Form::ProseTemplate);
+    if is_prose {
+        prose_check(text)?
+    } else {
+        control_check(text)?
+    }
     match form {
-        Form::Text | Form::Template => text_check(text),
+        Form::Text | Form::Template | Form::Prose | Form::ProseTemplate => text_check(text),
         Form::Name => name_check(text),
         Form::Duration => duration_check(text),
         Form::Share => share_check(text),
@@ -52,10 +58,31 @@ fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// Line breaks and tabs belong to texts of several lines; every other control character only to terminals.
+/// Names and commands: what [`prose_check`] refuses, and joiners, with which two of them could differ and look the same.
 pub(crate) fn control_check(text: &str) -> Result<(), Wrong> {
-    match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+    prose_check(text)?;
+    match text.chars().find(|c| is_joiner(*c)) {
         None => Ok(()),
+        Some(found) => wrong(
+            codes::CONTROL_CHARACTER,
+            format!("the text holds the invisible character U+{:04X}", u32::from(found)),
+            "Nobody sees it: a name or a command with it looks like another one without it.",
+            "Take it out; titles, reasons and questions may hold it, where a script or an emoji needs it.",
+        ),
+    }
+}
+
+/// Texts for people. Line breaks and tabs belong to texts of several lines, every other control character only to terminals. What is hidden and changes the
+/// look of other characters (the marks of direction, say) is refused; a joiner is not, for some scripts and emoji are written with it.
+fn prose_check(text: &str) -> Result<(), Wrong> {
+    match text.chars().find(|c| is_unfit_to_show(*c) && !matches!(c, '\n' | '\t')) {
+        None => Ok(()),
+        Some(found) if !found.is_control() => wrong(
+            codes::CONTROL_CHARACTER,
+            format!("the text holds the invisible character U+{:04X}", u32::from(found)),
+            "Nobody sees it, and it changes the look of the text around it: one text can pass for another.",
+            "Take it out; a command that needs one can make it itself, as `printf '\\342\\200\\256'` does.",
+        ),
         Some(found) => wrong(
             codes::CONTROL_CHARACTER,
             format!("the text holds the control character U+{:04X}", u32::from(found)),

@@ -65,7 +65,7 @@ fn form(form_of: &Form, definitions: &mut Map<String, Value>) -> Value {
     let text = || json!({ "type": ["string", "number", "boolean"] });
     let pattern = |p: &str| json!({ "type": "string", "pattern": p });
     match form_of {
-        Form::Text | Form::Template => text(),
+        Form::Text | Form::Template | Form::Prose | Form::ProseTemplate => text(),
         Form::Name => json!({ "type": ["string", "number"], "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$" }),
         Form::Duration => pattern("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"),
         Form::Share => {

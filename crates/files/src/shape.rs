@@ -31,6 +31,10 @@ pub(crate) enum Form {
     Text,
     /// Text in which placeholders may stand.
     Template,
+    /// Text that only people read, in whatever script.
+    Prose,
+    /// The same with placeholders.
+    ProseTemplate,
     /// A name: letters, digits, `-`, `_`, `.`.
     Name,
     /// A length of time with its unit.

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod projection;
 pub mod request;
 pub mod runbook;
+pub mod text;
 pub mod time;
 pub mod units;
 pub mod verdict;

@@ -1,6 +1,7 @@
 //! Documents as one self-contained page: no script, no request to anywhere, light and dark, and fit for paper.
 
 use crate::document::{Badge, Block, Document, DocumentKind, Highlight, Section, Span, StepBlock, Text, Tone};
+use glidepath_model::text::is_hidden;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const CSS: &str = include_str!("page.css");
@@ -35,6 +36,7 @@ pub fn to_html(document: &Document) -> String {
         }
     }
     .into_string()
+    .replace(is_hidden, " ")
 }
 
 fn header(document: &Document, kind: &str) -> Markup {

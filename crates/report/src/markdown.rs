@@ -1,6 +1,7 @@
 //! Documents as CommonMark with GitHub tables. Text from outside is escaped, so that it cannot become markup.
 
 use crate::document::{Block, Document, Span, StepBlock, Text};
+use glidepath_model::text::is_unfit_to_show;
 
 /// The document as Markdown. Sections are headed `## N. Title`. Control characters become spaces.
 pub fn to_markdown(document: &Document) -> String {
@@ -25,8 +26,8 @@ pub fn to_markdown(document: &Document) -> String {
             out.push_str(&block_text(block));
         }
     }
-    // A file may be shown by a terminal.
-    out.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c }).collect()
+    // A file may be shown by a terminal, and is read by people in any case.
+    out.chars().map(|c| if is_unfit_to_show(c) && !matches!(c, '\n' | '\t') { ' ' } else { c }).collect()
 }
 
 fn block_text(block: &Block) -> String {

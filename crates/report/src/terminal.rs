@@ -1,5 +1,7 @@
 //! Lines for a terminal: coloured pieces that know their width, so that nothing is cut inside an escape sequence.
 
+use glidepath_model::text::is_unfit_to_show;
+
 /// Whether a terminal reads the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -49,10 +51,10 @@ impl Line {
         Self::new().with(ink, text)
     }
 
-    /// Adds a piece. Control characters, which could drive the terminal, become spaces.
+    /// Adds a piece. Control characters, which could drive the terminal, and hidden ones, which change the look of others, become spaces.
     #[must_use]
     pub(crate) fn with(mut self, ink: Ink, text: impl AsRef<str>) -> Self {
-        let safe = text.as_ref().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let safe = text.as_ref().chars().map(|c| if is_unfit_to_show(c) { ' ' } else { c }).collect();
         self.0.push((ink, safe));
         self
     }
@@ -201,6 +203,7 @@ mod tests {
     #[test]
     fn lines_are_cut_by_columns_and_never_inside_a_colour() {
         let line = Line::of(Ink::Strong, "payments").with(Ink::Bad, " regression\u{1b}[2J");
+        assert_eq!(Line::of(Ink::Plain, "pay\u{202e}gnp\u{200b}").render(40, Style::Plain).trim_end(), "pay gnp");
         assert_eq!(line.render(12, Style::Plain), "payments re…");
         assert_eq!(line.render(40, Style::Plain), "payments regression [2J");
         assert_eq!(line.render(12, Style::Ansi), "\u{1b}[1mpayments\u{1b}[0m\u{1b}[1;31m re…\u{1b}[0m");

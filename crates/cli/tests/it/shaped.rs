@@ -2,6 +2,7 @@
 
 use crate::flights::send;
 use crate::harness::{Project, wait_for};
+use glidepath_model::text::is_unfit_to_show;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::process::Stdio;
@@ -207,7 +208,7 @@ fn what_people_and_programs_give_at_run_time_drives_no_terminal() {
     - { id: look, exec: { argv: [ sh, -c, 'printf \"\\\\033[2Jall is well\\\\r\\\\n\"' ] }, undo: none }
     - { id: sure, ask: Go on? }
 ";
-    let hostile = "\u{1b}]0;owned\u{7}fine\n    9  2026-11-28T00:00:00Z  run ended: succeeded \u{9b}2J";
+    let hostile = "\u{202e}\u{1b}]0;owned\u{7}fine\n    9  2026-11-28T00:00:00Z  run ended: succeeded \u{9b}2J";
     let project = project(&[("hostile", SPEC)]);
     let mut run = project.start(&["run", "hostile", "--yes"]);
     wait_for("the question", || project.runs().iter().any(|run| run["now"].as_str().is_some_and(|now| now.contains("Go on?"))));
@@ -215,16 +216,16 @@ fn what_people_and_programs_give_at_run_time_drives_no_terminal() {
     run.wait().unwrap();
 
     let shown = [&["logs"][..], &["logs", "--step", "look"], &["logs", "--format", "json"], &["status", "--all"], &["card"], &["history"]];
-    for words in shown.iter().copied().chain([&["history", "--format", "markdown"][..]]) {
+    for words in shown.iter().copied().chain([&["history", "--format", "markdown"][..], &["history", "--format", "html"]]) {
         let said = project.say(words);
-        let drives = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        let drives = |c: char| is_unfit_to_show(c) && !matches!(c, '\n' | '\t');
         assert!(!said.out.contains(drives) && !said.err.contains(drives), "{words:?}: {:?}{:?}", said.out, said.err);
     }
-    assert!(!project.read("run.log").contains(['\u{1b}', '\u{7}', '\u{9b}']), "{:?}", project.read("run.log"));
+    assert!(!project.read("run.log").contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']), "{:?}", project.read("run.log"));
     assert!(project.say(&["logs", "--step", "look"]).out.contains("\\u001b[2Jall is well\n"));
     let logs = project.say(&["logs"]).out;
     assert!(logs.contains("owned"), "{logs}");
     assert!(!logs.lines().any(|line| line.starts_with("    9  2026-11-28T00:00:00Z")), "a reason forged a line:\n{logs}");
-    let journaled = project.events().into_iter().any(|event| event.to_string().contains("\\u001b]0;owned"));
+    let journaled = project.events().into_iter().any(|event| event.to_string().contains("\u{202e}\\u001b]0;owned"));
     assert!(journaled, "the journal keeps what was given");
 }

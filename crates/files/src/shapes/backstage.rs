@@ -20,8 +20,8 @@ pub(super) const METADATA: Shape = Shape::open(
     &[
         Field::required("name", Form::Name, "Name, unique among components and resources."),
         Field::optional("namespace", Form::Name, "Namespace; `default` when left out."),
-        Field::optional("title", Form::Text, "Title for people."),
-        Field::optional("description", Form::Text, "One line on what it does."),
+        Field::optional("title", Form::Prose, "Title for people."),
+        Field::optional("description", Form::Prose, "One line on what it does."),
         Field::optional("labels", Form::Map(&Form::Any), "Labels."),
         Field::optional("annotations", Form::Map(&Form::Any), "Annotations; ours begin with `glidepath.dev/`."),
         Field::optional("tags", Form::MaybeEmptyList(&Form::Text), "Tags."),
@@ -34,7 +34,7 @@ const LINK: Shape = Shape::open(
     "A link.",
     &[
         Field::required("url", Form::Text, "Address."),
-        Field::optional("title", Form::Text, "What it leads to."),
+        Field::optional("title", Form::Prose, "What it leads to."),
         Field::optional("icon", Form::Text, "Icon."),
         Field::optional("type", Form::Text, "Type."),
     ],
@@ -113,7 +113,7 @@ const PROFILE: Shape = Shape::open(
     "Profile",
     "How to reach somebody.",
     &[
-        Field::optional("displayName", Form::Text, "Name for people."),
+        Field::optional("displayName", Form::Prose, "Name for people."),
         Field::optional("email", Form::Text, "Address of mail."),
         Field::optional("picture", Form::Text, "Picture."),
     ],

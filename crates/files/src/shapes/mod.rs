@@ -152,6 +152,6 @@ const METADATA: Shape = Shape::closed(
         Field::required("name", Form::Name, "Name, unique among the documents of its kind."),
         Field::optional("labels", Form::Map(&Form::Text), "Labels by which TargetClasses select."),
         Field::optional("annotations", Form::Map(&Form::Text), "Notes for other tools."),
-        Field::optional("description", Form::Text, "One line for people."),
+        Field::optional("description", Form::Prose, "One line for people."),
     ],
 );

@@ -145,7 +145,7 @@ const FREEZE: Shape = Shape::closed(
         Field::required("name", Form::Text, "Its name."),
         Field::required("from", Form::CivilTime, "When it begins."),
         Field::required("to", Form::CivilTime, "When it is over."),
-        Field::optional("reason", Form::Text, "Why."),
+        Field::optional("reason", Form::Prose, "Why."),
         Field::optional("except", Form::List(&Form::Choice(CLASSES)), "Classes of change that may pass."),
     ],
 );
@@ -154,8 +154,8 @@ pub(super) const CHANGE: Shape = Shape::closed(
     "Change",
     "What a team wants to alter.",
     &[
-        Field::required("title", Form::Text, "Title for people."),
-        Field::optional("reason", Form::Text, "Problem solved or feature added."),
+        Field::required("title", Form::Prose, "Title for people."),
+        Field::optional("reason", Form::Prose, "Problem solved or feature added."),
         Field::optional("class", Form::Choice(CLASSES), "How much ceremony it needs."),
         Field::optional("intent", Form::Choice(&["feature", "fix", "reliability", "security"]), "What it is for."),
         Field::optional("environments", Form::List(&Form::Name), "Environments to reach; all in their order when left out."),

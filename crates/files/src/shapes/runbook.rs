@@ -14,8 +14,8 @@ pub(super) const RUNBOOK: Shape = Shape::closed(
     "Runbook",
     "Steps that a person wrote down, to be flown as they stand.",
     &[
-        Field::required("title", Form::Text, "Title for people."),
-        Field::optional("reason", Form::Text, "Why it exists."),
+        Field::required("title", Form::Prose, "Title for people."),
+        Field::optional("reason", Form::Prose, "Why it exists."),
         Field::optional("class", Form::Choice(CLASSES), "How much ceremony it needs."),
         Field::optional("owner", Form::Text, "Who answers for it, such as `group:default/payments-team`."),
         Field::optional("environment", Form::Name, "Where it works; may be left out when the project has one environment only."),
@@ -59,7 +59,7 @@ const STEP: Shape = Shape::closed(
     "A step.",
     &[
         Field::required("id", Form::Name, "Its name, unique in the runbook."),
-        Field::optional("title", Form::With(ITEM_PLACES, &Form::Template), "One line for people."),
+        Field::optional("title", Form::With(ITEM_PLACES, &Form::ProseTemplate), "One line for people."),
         Field::optional(
             "needs",
             Form::MaybeEmptyList(&Form::Name),
@@ -70,7 +70,7 @@ const STEP: Shape = Shape::closed(
         Field::optional("sql", Form::With(ITEM_PLACES, &Form::Object(&RUNBOOK_SQL)), "Runs statements."),
         Field::optional("haproxy", Form::Object(&HAPROXY_CALL), "Sets weights of a router."),
         Field::optional("wait", Form::Duration, "Lets time pass."),
-        Field::optional("ask", Form::Text, "Asks a person, who answers with `glidepath promote RUN`."),
+        Field::optional("ask", Form::Prose, "Asks a person, who answers with `glidepath promote RUN`."),
         Field::optional(
             "event",
             Form::Either(&Form::Name, &Form::Object(&EVENT)),
@@ -154,8 +154,8 @@ const UNDO: Shape = Shape::closed(
         Field::optional("http", Form::Object(&HTTP), "A request."),
         Field::optional("sql", Form::Object(&RUNBOOK_SQL), "Statements."),
         Field::optional("haproxy", Form::Object(&HAPROXY_CALL), "Weights of a router."),
-        Field::optional("leave", Form::Text, "It may stay, and why."),
-        Field::optional("forwardOnly", Form::Text, "It cannot be undone, and why."),
+        Field::optional("leave", Form::Prose, "It may stay, and why."),
+        Field::optional("forwardOnly", Form::Prose, "It cannot be undone, and why."),
         Field::optional(
             "after",
             Form::Choice(&["done", "attempt"]),

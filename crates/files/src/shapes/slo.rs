@@ -7,20 +7,20 @@ pub(super) const METADATA: Shape = Shape::open(
     "Name, labels and annotations.",
     &[
         Field::required("name", Form::Name, "Its name."),
-        Field::optional("displayName", Form::Text, "Name for people."),
+        Field::optional("displayName", Form::Prose, "Name for people."),
         Field::optional("labels", Form::Map(&Form::Any), "Labels."),
         Field::optional("annotations", Form::Map(&Form::Any), "Annotations."),
     ],
 );
 
-pub(super) const SERVICE: Shape = Shape::open("Service", "A service.", &[Field::optional("description", Form::Text, "What it is.")]);
+pub(super) const SERVICE: Shape = Shape::open("Service", "A service.", &[Field::optional("description", Form::Prose, "What it is.")]);
 
 pub(super) const DATA_SOURCE: Shape = Shape::open(
     "DataSource",
     "Where series come from.",
     &[
         Field::required("type", Form::Text, "Kind of source, such as `Prometheus`."),
-        Field::optional("description", Form::Text, "What it is."),
+        Field::optional("description", Form::Prose, "What it is."),
         Field::optional("connectionDetails", Form::Any, "How to reach it."),
     ],
 );
@@ -30,7 +30,7 @@ pub(super) const OBJECTIVE: Shape = Shape::open(
     "A service-level objective.",
     &[
         Field::required("service", Form::Name, "The service, or the component of that name."),
-        Field::optional("description", Form::Text, "What is promised."),
+        Field::optional("description", Form::Prose, "What is promised."),
         Field::optional("indicator", Form::Object(&INDICATOR), "What is counted."),
         Field::optional("indicatorRef", Form::Name, "Name of an SLI document."),
         Field::required("timeWindow", Form::List(&Form::Object(&TIME_WINDOW)), "Over which period."),
@@ -51,7 +51,7 @@ pub(super) const INDICATOR_SPEC: Shape = Shape::open(
     "IndicatorSpec",
     "What is counted.",
     &[
-        Field::optional("description", Form::Text, "What it is."),
+        Field::optional("description", Form::Prose, "What it is."),
         Field::optional("ratioMetric", Form::Object(&RATIO), "Bad or good over total."),
         Field::optional("thresholdMetric", Form::Object(&METRIC), "A value against a bound."),
     ],
@@ -97,7 +97,7 @@ const GOAL: Shape = Shape::open(
     "Goal",
     "What is promised.",
     &[
-        Field::optional("displayName", Form::Text, "Name for people."),
+        Field::optional("displayName", Form::Prose, "Name for people."),
         Field::optional("target", Form::Text, "Share of good events, such as 0.999."),
         Field::optional("targetPercent", Form::Text, "The same in percent, such as 99.9."),
         Field::optional("op", Form::Choice(&["lte", "gte", "lt", "gt"]), "How the value of a threshold is compared."),

@@ -228,7 +228,7 @@ const THRESHOLD: Shape = Shape::closed(
     "Threshold",
     "A value that must stay inside bounds.",
     &[
-        Field::required("name", Form::Text, "Name for people."),
+        Field::required("name", Form::Prose, "Name for people."),
         Field::required("query", Form::Template, "PromQL."),
         Field::optional("min", Form::Decimal, "Least good value."),
         Field::optional("max", Form::Decimal, "Greatest good value."),

@@ -1,0 +1,36 @@
+//! Characters that people do not see, and that change what they see.
+
+/// Whether a character has no look of its own and changes how a text is shown or compared: marks, embeddings, overrides and isolates of direction, ends of
+/// lines and paragraphs that few programs take for such, and spaces and breaks without width. With one of them a text can look like another.
+///
+/// The joiners are not among them ([`is_joiner`]).
+pub fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Whether a character joins its neighbours or keeps them apart (U+200C, U+200D). Persian and many scripts of India are not written right without them, and
+/// many emoji are several in one that way; they move no other character. So texts for people may hold them and show them; names and commands need none.
+pub fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Whether a character must not reach who reads a text: it drives the terminal, or it is hidden. Ends of lines and tabs are among them; where a text
+/// has several lines, they are let pass by who asks.
+pub fn is_unfit_to_show(c: char) -> bool {
+    c.is_control() || is_hidden(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_the_look_of_others_is_unfit_and_letters_of_all_scripts_are_not() {
+        let hidden = "\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{61c}\u{2060}";
+        assert!(hidden.chars().all(|c| is_hidden(c) && is_unfit_to_show(c) && !is_joiner(c)));
+        assert!("\u{1b}\u{7f}\u{9b}\n\t".chars().all(is_unfit_to_show));
+        let shown = "Zürich, 東京, עברית, می\u{200c}خواهم, क्\u{200d}ष, 👩\u{200d}🚒, a\u{a0}b\u{202f}c — «…»";
+        assert!(!shown.chars().any(is_unfit_to_show), "{shown}");
+    }
+}
