@@ -119,6 +119,13 @@ fn nothing_is_done_again_while_nobody_knows_whether_it_was_undone() {
     assert!(refused.err.contains("GP0677") && refused.err.contains(&format!("{replay} did not end its undo")), "{}", refused.err);
     assert_eq!((keys(&project, "b").len(), letters(&project)), (before, 4));
     project.ok(&["dlq", "discard", number, "--reason", "it is in place"], 0);
+
+    // Nor does the first run go back above it without a word.
+    let fan = id(&project.runs()[1]);
+    let refused = project.ok(&["rollback", &fan], 3).err;
+    let names =
+        refused.contains("GP0659") && refused.contains(&format!("{replay} tried again what was given up by {fan} and ended abandoned"));
+    assert!(names && refused.contains("--override-abandoned"), "{refused}");
 }
 
 #[test]

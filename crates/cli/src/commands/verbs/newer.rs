@@ -1,5 +1,5 @@
-//! What stands in the way of a landed run that is to go back: newer runs on its targets. Replays of what it gave up, and the run that flew it, are looked
-//! at by the owner.
+//! What stands in the way of a landed run that is to go back: newer runs on its targets, and abandoned replays of what it gave up. Replays that stand, and
+//! the run that flew it, are looked at by the owner.
 //!
 //! A newer run that can go back goes first. One that was abandoned cannot go back any more, so that a person says with a reason that the older one goes back
 //! beneath it. Every refusal names the command that works now, also where what is in the way has something in its own way.
@@ -11,6 +11,7 @@ use glidepath_model::event::RunEnd;
 use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::{Code, Diagnostic, Event, RunId};
 use glidepath_ports::Store;
+use glidepath_runtime::again;
 
 /// Abandoned runs that a refusal names, and lines about what each left in place.
 const ABANDONED_LISTED_MAX: usize = 10;
@@ -23,11 +24,13 @@ pub(super) async fn nothing_newer_stays(world: &World, summary: &RunSummary, ove
         return Ok(Vec::new());
     }
     let newer = newer_that_stay(world.store.as_ref(), summary, RUNS_MAX).await?;
-    let abandoned = abandoned_over(&newer, summary);
+    let mut abandoned: Vec<RunSummary> = abandoned_over(&newer, summary).into_iter().cloned().collect();
+    let replays = abandoned_replays(world, summary).await?;
+    abandoned.extend(replays.into_iter().filter(|replay| abandoned.iter().all(|known| known.run != replay.run)).collect::<Vec<_>>());
     let is_passed = abandoned.is_empty() || over_abandoned;
     let Some(run) = in_the_way(&newer, summary) else {
         return match is_passed {
-            true => Ok(abandoned.into_iter().map(|run| run.run.clone()).collect()),
+            true => Ok(abandoned.into_iter().map(|run| run.run).collect()),
             false => Err(beneath_abandoned(world, summary, &abandoned).await?),
         };
     };
@@ -54,9 +57,11 @@ async fn newer_that_stay(store: &dyn Store, summary: &RunSummary, mut runs_max: 
 
 /// Those of the runs that began after this one and touch the same targets.
 fn over<'r>(newer: &'r [RunSummary], summary: &RunSummary) -> impl Iterator<Item = &'r RunSummary> {
-    newer.iter().filter(move |r| {
-        r.run != summary.run && r.started_at > summary.started_at && r.targets.iter().any(|target| summary.targets.contains(target))
-    })
+    newer.iter().filter(move |r| r.run != summary.run && r.started_at > summary.started_at && shares_a_target(r, summary))
+}
+
+fn shares_a_target(run: &RunSummary, other: &RunSummary) -> bool {
+    run.targets.iter().any(|target| other.targets.contains(target))
 }
 
 /// Whether a run has ended so that no verb takes back what it left in place.
@@ -88,8 +93,21 @@ fn over_abandoned_command(summary: &RunSummary) -> String {
     format!("glidepath rollback {} --override-abandoned \"...\"", summary.run)
 }
 
+/// Runs that tried again what this one had given up, and were abandoned.
+async fn abandoned_replays(world: &World, summary: &RunSummary) -> Result<Vec<RunSummary>, Failure> {
+    let dossier = world.dossier(summary).await?;
+    let tries = again::tries(world.store.as_ref(), |_| None, &dossier.plan.body, &dossier.state(&summary.run)?).await?;
+    let mut abandoned = Vec::new();
+    for (run, status) in tries {
+        if matches!(status, RunStatus::Ended(RunEnd::Abandoned | RunEnd::Superseded)) {
+            abandoned.extend(world.store.runs_like(run.as_str(), 1).await?);
+        }
+    }
+    Ok(abandoned)
+}
+
 /// The refusal that names what abandoned runs left in place.
-async fn beneath_abandoned(world: &World, summary: &RunSummary, abandoned: &[&RunSummary]) -> Result<Failure, Failure> {
+async fn beneath_abandoned(world: &World, summary: &RunSummary, abandoned: &[RunSummary]) -> Result<Failure, Failure> {
     let mut diagnostics = Vec::new();
     for run in abandoned.iter().take(ABANDONED_LISTED_MAX) {
         let left = left_in_place(world, &run.run).await?;
@@ -101,8 +119,8 @@ async fn beneath_abandoned(world: &World, summary: &RunSummary, abandoned: &[&Ru
         if listed.is_empty() {
             "nothing that its journal knows of".clone_into(&mut listed);
         }
-        let message =
-            format!("{} changed the same targets after {} and ended {}; it left in place: {listed}", run.run, summary.run, run.status);
+        let does = if shares_a_target(run, summary) { "changed the same targets after" } else { "tried again what was given up by" };
+        let message = format!("{} {does} {} and ended {}; it left in place: {listed}", run.run, summary.run, run.status);
         diagnostics.push(
             Diagnostic::error(Code(659), message)
                 .because("no verb takes that back any more, and rolling the older run back may overwrite some of it and leave the rest")
