@@ -296,23 +296,28 @@ async fn conclude(context: &ActionContext, input: &ExecInput, mark: &ProcessMark
         Some(record) => outcome(context, input, &program, record.ending),
         None if state_of(mark) == ProcessState::OtherBoot => unknown(
             Code(559),
-            format!("{program} ran on another machine, or this one was restarted since, and it left no record of its end here"),
+            format!(
+                "{program} ran on another machine or in another container, or this one was restarted since, and it left no record of its end here"
+            ),
         ),
         None => {
-            end_leftovers(context, mark).await;
-            unknown(Code(559), format!("the supervisor of {program} ended without a record; what was left of the command was ended"))
+            let what_is_left = match end_leftovers(context, mark).await {
+                true => "what was left of the command was ended",
+                false => "nothing of the command was found here",
+            };
+            unknown(Code(559), format!("the supervisor of {program} ended without a record; {what_is_left}"))
         }
     }
 }
 
 /// Ends a supervisor that is stuck, and a command whose supervisor is gone.
-async fn end_leftovers(context: &ActionContext, mark: &ProcessMark) {
+async fn end_leftovers(context: &ActionContext, mark: &ProcessMark) -> bool {
     process::signal(mark, Signal::KILL);
     let group = match read_command(&context.attempt_dir) {
         Some(command) => (state_of(&command) == ProcessState::Alive).then_some(command.pid),
         None => process::group_leader_with(&format!("{SUPERVISOR_VARIABLE}={}", supervisor_name(mark))),
     };
-    let Some(group) = group else { return };
+    let Some(group) = group else { return false };
     process::signal_group(group, Signal::TERM);
     let until = Instant::now() + GRACE_MAX;
     while process::group_exists(group) && Instant::now() < until {
@@ -321,6 +326,7 @@ async fn end_leftovers(context: &ActionContext, mark: &ProcessMark) {
     if process::group_exists(group) {
         process::signal_group(group, Signal::KILL);
     }
+    true
 }
 
 /// Names a supervisor beyond doubt within one boot.

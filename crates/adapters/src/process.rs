@@ -1,11 +1,16 @@
 //! Naming processes beyond doubt, and asking whether they still run.
 //!
 //! A process id alone is reused; with the start time in clock ticks it is unique within one boot of the machine, and
-//! with the boot's id beyond it. Linux only: the figures come from `/proc`.
+//! with the boot's id beyond it; a container's own numbers are told apart by its process namespace. Linux only: the figures come from `/proc`.
 
 use glidepath_model::event::ProcessMark;
 use rustix::process::{Pid, Signal};
 use std::io;
+
+/// Numbers of processes count within this only: each container has its own.
+const PID_NAMESPACE: &str = "/proc/self/ns/pid";
+/// The one that begins with the boot (`PROC_PID_INIT_INO` of Linux).
+const PID_NAMESPACE_OF_THE_BOOT: &str = "pid:[4026531836]";
 
 /// What became of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +101,11 @@ fn pid_of(pid: u32) -> Option<Pid> {
 }
 
 fn boot_id() -> io::Result<String> {
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+    Ok(match std::fs::read_link(PID_NAMESPACE) {
+        Ok(space) if space.as_os_str() != PID_NAMESPACE_OF_THE_BOOT => format!("{boot} {}", space.display()),
+        _ => boot,
+    })
 }
 
 /// What `/proc/PID/stat` says.

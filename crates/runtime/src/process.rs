@@ -14,12 +14,21 @@ const START_TICKS_FIELD: usize = 19;
 /// Position of the state letter, counted likewise.
 const STATE_FIELD: usize = 0;
 
-/// The id of this boot of the machine.
+/// Numbers of processes count within this only: each container has its own.
+const PID_NAMESPACE: &str = "/proc/self/ns/pid";
+/// The one that begins with the boot (`PROC_PID_INIT_INO` of Linux).
+const PID_NAMESPACE_OF_THE_BOOT: &str = "pid:[4026531836]";
+
+/// The id of this boot of the machine, and of the container where this is one.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
 pub fn boot_id() -> io::Result<String> {
-    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned();
+    Ok(match fs::read_link(PID_NAMESPACE) {
+        Ok(space) if space.as_os_str() != PID_NAMESPACE_OF_THE_BOOT => format!("{boot} {}", space.display()),
+        _ => boot,
+    })
 }
 
 /// The mark of a process that runs now.
