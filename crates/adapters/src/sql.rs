@@ -133,12 +133,16 @@ fn mismatch_outside(context: &ActionContext, sentence: &str) -> Outcome {
     }
 }
 
-/// A failure at statement `at` (from 0) of `count` that are no transaction: what ran before stays.
-fn failed_outside(at: usize, count: usize, failure: Outcome) -> Outcome {
+/// A failure at statement `at` (from 0) of `count` that are no transaction: what ran before stays, and of that statement itself what the database does not
+/// take back, where it `leaves_nothing` everything.
+fn failed_outside(at: usize, count: usize, leaves_nothing: bool, failure: Outcome) -> Outcome {
     match failure {
         Outcome::NotDone { reason, .. } if at > 0 => {
             Outcome::Unknown { reason: format!("statement {} of {count} failed and the ones before it stay applied: {reason}", at + 1) }
         }
+        Outcome::NotDone { reason, .. } if !leaves_nothing => Outcome::Unknown {
+            reason: format!("statement 1 of {count} failed outside of a transaction, and a part of it may stay: {reason}"),
+        },
         other => other,
     }
 }

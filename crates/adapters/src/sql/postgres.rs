@@ -1,6 +1,6 @@
 //! The PostgreSQL side of `sql`.
 
-use super::statements::{Dialect, split};
+use super::statements::{Dialect, Statement, split};
 use super::{APPLIED_TABLE, done, failed_outside, is_probe, mismatch, mismatch_outside, place};
 use crate::input::{chain, never, not_yet, quoted, time_left, unknown};
 use futures_util::StreamExt;
@@ -21,6 +21,12 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// Longest wait for the server to take a request to cancel.
 const CANCEL_MAX: Duration = Duration::from_secs(2);
+
+/// First words of statements that are a transaction of their own where they are in no other one.
+const OWN_TRANSACTION: [&str; 16] = [
+    "SELECT", "VALUES", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "TRUNCATE", "COMMENT",
+    "REFRESH", "ANALYZE",
+];
 
 /// How far an attempt has come, for whoever has to break it off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,13 +257,26 @@ async fn outside(context: &ActionContext, input: &SqlInput, client: &Client, pro
                 let text = format!("the connection was lost at {}: {}", place(input, Some(statement.line)), chain(&error));
                 return unknown(Code(575), format!("{text}; nobody knows whether statement {} of {} was done", at + 1, statements.len()));
             }
-            Err(error) => return failed_outside(at, statements.len(), fault(input, &error, statement.line)),
+            Err(error) => {
+                let leaves_nothing = is_probe(context) || leaves_nothing(statement, &error);
+                return failed_outside(at, statements.len(), leaves_nothing, fault(input, &error, statement.line));
+            }
         }
     }
     match mismatch(input, value.as_deref()) {
         Some(sentence) => mismatch_outside(context, &sentence),
         None => done(value.as_deref(), false),
     }
+}
+
+/// Whether nothing stays of a statement that failed outside of a transaction. Most are a transaction of their own. Those that commit on their way (`CALL`, `DO`) or
+/// are none at all (`CONCURRENTLY`, `VACUUM`) may leave a part, such as an index that is not valid; unless they were not even begun, because the server
+/// could not make sense of them (class 42 of its errors).
+fn leaves_nothing(statement: &Statement<'_>, error: &Error) -> bool {
+    let commits = statement.begins_with(&["CALL", "DO"]);
+    let is_own_transaction = statement.begins_with(&OWN_TRANSACTION) && !statement.text.to_ascii_uppercase().contains("CONCURRENTLY");
+    let was_not_begun = error.code().is_some_and(|code| code.code().starts_with("42"));
+    is_own_transaction || (was_not_begun && !commits)
 }
 
 /// First value of the first row of the last statement of `text`. Rows beyond the first are read and forgotten.
@@ -296,14 +315,12 @@ fn fault(input: &SqlInput, error: &Error, line: usize) -> Outcome {
         _ => (line > 1).then_some(line),
     };
     let place = place(input, line);
-    let text = chain_of(error);
+    let (text, undone) = (chain_of(error), if input.transaction { "; it was rolled back" } else { "" });
     match db.code() {
         &SqlState::LOCK_NOT_AVAILABLE => {
-            not_yet(Code(573), format!("{place} did not get its lock within {}: {text}; it was rolled back", input.lock_timeout_ms))
+            not_yet(Code(573), format!("{place} did not get its lock within {}: {text}{undone}", input.lock_timeout_ms))
         }
-        &SqlState::QUERY_CANCELED => {
-            not_yet(Code(577), format!("{place} ran longer than {}: {text}; it was rolled back", input.statement_timeout_ms))
-        }
+        &SqlState::QUERY_CANCELED => not_yet(Code(577), format!("{place} ran longer than {}: {text}{undone}", input.statement_timeout_ms)),
         &SqlState::ACTIVE_SQL_TRANSACTION => {
             never(Code(578), format!("{place} cannot run in a transaction: {text}; set `transaction: false` and `onUnknown: ask`"))
         }

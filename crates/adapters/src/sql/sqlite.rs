@@ -150,7 +150,7 @@ impl Job {
         for (at, statement) in statements.iter().enumerate() {
             match self.statement(connection, statement.text) {
                 Ok((answer, _)) => value = answer,
-                Err(error) => return failed_outside(at, statements.len(), self.fault(&error, Some(statement.line))),
+                Err(error) => return failed_outside(at, statements.len(), true, self.fault(&error, Some(statement.line))),
             }
         }
         match mismatch(&self.input, value.as_deref()) {

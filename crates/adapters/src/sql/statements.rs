@@ -37,6 +37,11 @@ impl Statement<'_> {
         }
     }
 
+    /// Whether its first word is one of these, which are in capitals.
+    pub(crate) fn begins_with(&self, words: &[&str]) -> bool {
+        self.words.first().is_some_and(|first| words.contains(&first.as_str()))
+    }
+
     fn has_body(&self) -> bool {
         self.words.first().is_some_and(|w| w == "CREATE")
             && self.words.iter().any(|w| matches!(w.as_str(), "FUNCTION" | "PROCEDURE" | "TRIGGER"))

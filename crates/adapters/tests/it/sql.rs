@@ -113,6 +113,38 @@ async fn outcomes_of_both_engines() {
 }
 
 #[tokio::test]
+async fn nobody_calls_a_statement_undone_that_leaves_a_part_of_it() {
+    let server = Postgres::start();
+    let mut other = session(&server).await;
+    other.batch_execute("create table t (x int); insert into t values (1), (1)").await.unwrap();
+    let commits = "create procedure fill() language plpgsql as $$ begin for n in 10..30 loop \
+         insert into t values (n); commit; perform pg_sleep(0.2); end loop; end $$";
+    other.batch_execute(commits).await.unwrap();
+    let holder = other.transaction().await.unwrap();
+    holder.batch_execute("lock table t in row exclusive mode").await.unwrap();
+    let cases = [
+        ("create index concurrently t_slow on t (x)", "unknown", "did not get its lock"),
+        ("create unique index concurrently t_once on t (x)", "unknown", "a part of it may stay"),
+        ("call fill()", "unknown", "ran longer than 2 s"),
+        ("do $$ begin perform 1 / 0; end $$", "unknown", "division by zero"),
+        ("create index concurrently t_none on t (y)", "never", "does not exist"),
+        ("update t set x = 1 / 0", "never", "division by zero"),
+        ("alter table t add column y int", "not-done", "did not get its lock"),
+    ];
+    for (text, kind, part) in cases {
+        let (mut attempt, mut input) = postgres(&server.url(), text);
+        attempt.context.idempotency_key = text.to_owned();
+        input["transaction"] = json!(false);
+        let outcome = run(&attempt, &input).await;
+        assert_told(&outcome, kind, part);
+        assert!(!told(&outcome).1.contains("rolled back"), "{text}: {:?}", told(&outcome));
+    }
+    holder.rollback().await.unwrap();
+    assert!(count(&other, "select count(*) from t where x >= 10").await > 0, "what the procedure committed is there");
+    assert!(count(&other, "select count(*) from pg_index where not indisvalid").await > 0, "and an index that is not valid");
+}
+
+#[tokio::test]
 async fn a_lock_that_is_held_fails_the_step_soon_and_a_retry_applies_it() {
     let server = Postgres::start();
     let mut other = session(&server).await;
