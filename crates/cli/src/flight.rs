@@ -55,7 +55,7 @@ fn deps(world: &World, view: Arc<View>, notifier: Arc<Pager>) -> Deps {
 
 /// What the runtime of a node needs, and what pages people.
 pub(crate) fn node_deps(world: &World, observer: Arc<dyn Observer>) -> (Deps, Arc<Pager>) {
-    let view = Arc::new(View::new(RunId::new("none"), Form::Human));
+    let view = Arc::new(View::new(RunId::new("none"), Form::Human, world.clock.clone()));
     let pager = pager(world, &view);
     let deps = deps(world, view, pager.clone());
     (Deps { observer, progress: Arc::new(NoProgress), ..deps }, pager)
@@ -73,7 +73,7 @@ pub(crate) enum Beginning {
 
 /// Flies (or follows who flies) until the run ends or needs an operator; shows it meanwhile.
 pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: Form, facts: Option<Facts>) -> Result<Exit, Failure> {
-    fly_in(world, View::new(run.clone(), form).with_facts(facts), run, beginning, form).await
+    fly_in(world, View::new(run.clone(), form, world.clock.clone()).with_facts(facts), run, beginning, form).await
 }
 
 /// The same with a view of one's own.
@@ -230,7 +230,7 @@ fn start_guard(world: &World, run: &RunId) {
 /// The guard: waits for the owner's death, then flies on.
 pub(crate) async fn guard(root: &Path) -> Result<Exit, Failure> {
     let world = World::open(root).await?;
-    let view = Arc::new(View::new(RunId::new("none"), Form::Human));
+    let view = Arc::new(View::new(RunId::new("none"), Form::Human, world.clock.clone()));
     let pager = pager(&world, &view);
     let mut deps = deps(&world, view, pager.clone());
     deps.observer = Arc::new(NoObserver);

@@ -8,7 +8,8 @@ use crate::failure::Failure;
 use crate::project::STATE_FOLDER;
 use glidepath_files::{CONFIG_FILE, Doubt, Loaded, Project, SharedStore, codes};
 use glidepath_model::{Code, Diagnostic, Millis, Place, Severity};
-use glidepath_ports::{Secrets, Store};
+use glidepath_ports::{Clock, Secrets, Store};
+use glidepath_runtime::RealClock;
 use glidepath_store::{DATABASE_FILE, PostgresOptions, PostgresStore, SqliteStore};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,12 +22,14 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     /// Server and database of a shared store, for people.
     pub(crate) shared: Option<String>,
+    /// The time by which it goes.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// Opens the store of a project, for a command that flies nothing from a shared one.
 pub(crate) async fn open(root: &Path, state: &Path, secrets: &dyn Secrets) -> Result<Opened, Failure> {
     let Some(named) = named_by_files(root)? else {
-        return Ok(Opened { store: Arc::new(SqliteStore::open(state)?), shared: None });
+        return Ok(Opened { store: Arc::new(SqliteStore::open(state)?), shared: None, clock: Arc::new(RealClock) });
     };
     let options = PostgresOptions { state_dir: Some(state.to_owned()), ..PostgresOptions::new(default_node_name()) };
     open_shared(&named, secrets, options).await
@@ -35,8 +38,8 @@ pub(crate) async fn open(root: &Path, state: &Path, secrets: &dyn Secrets) -> Re
 /// Opens a shared store.
 pub(crate) async fn open_shared(named: &str, secrets: &dyn Secrets, options: PostgresOptions) -> Result<Opened, Failure> {
     let store = open_postgres(named, secrets, options).await?;
-    let place = store.place().to_owned();
-    Ok(Opened { store: Arc::new(store), shared: Some(place) })
+    let (place, clock) = (store.place().to_owned(), store.clock());
+    Ok(Opened { store: Arc::new(store), shared: Some(place), clock })
 }
 
 /// The shared store of this name.

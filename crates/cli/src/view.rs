@@ -10,7 +10,7 @@ use glidepath_model::event::AttemptRef;
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Event, Facts, Millis, Plan, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::{Clock, ProgressSink};
-use glidepath_runtime::{Observer, RealClock};
+use glidepath_runtime::Observer;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,8 @@ pub(crate) struct View {
     painted: bool,
     /// Which plan flies is said when the journal says it: the one that this process wanted to be flown, if it wanted one, may not be it.
     names_plan: Option<Option<PlanId>>,
+    /// The time by which runs go.
+    clock: Arc<dyn Clock>,
     latest: Mutex<Latest>,
 }
 
@@ -64,9 +66,9 @@ impl Latest {
 
 impl View {
     /// A view that paints when standard output is a terminal.
-    pub(crate) fn new(run: RunId, form: Form) -> Self {
+    pub(crate) fn new(run: RunId, form: Form, clock: Arc<dyn Clock>) -> Self {
         let painted = form == Form::Human && std::io::stdout().is_terminal() && std::env::var_os("TERM").is_some_and(|t| t != "dumb");
-        Self { run, form, painted, names_plan: None, latest: Mutex::new(Latest::default()) }
+        Self { run, form, painted, names_plan: None, clock, latest: Mutex::new(Latest::default()) }
     }
 
     /// Gives the facts that frames may use.
@@ -114,7 +116,7 @@ impl View {
         let (width, height) = crossterm::terminal::size().unwrap_or((100, 30));
         let style = if output::stdout_is_styled() { glidepath_report::Style::Ansi } else { glidepath_report::Style::Plain };
         let facts = latest.facts.clone();
-        let now = RealClock.now();
+        let now = self.clock.now();
         let frame =
             glidepath_report::live(&plan, &state, facts.as_deref(), now, usize::from(width), usize::from(height.saturating_sub(1)), style);
         let mut out = std::io::stdout().lock();
@@ -154,7 +156,7 @@ impl View {
             Form::Human if !self.painted => {
                 let news = self.latest.lock().unwrap_or_else(PoisonError::into_inner).is_news(at, event);
                 if news && let Some(line) = glidepath_report::event_line(event, at) {
-                    output::row(&format!("{}  {line}", clock_text(at, RealClock.now())));
+                    output::row(&format!("{}  {line}", clock_text(at, self.clock.now())));
                 }
             }
             Form::Human => {}

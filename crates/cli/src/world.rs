@@ -72,7 +72,7 @@ impl World {
     }
 
     fn around(root: &Path, state: PathBuf, secrets: Arc<dyn Secrets>, opened: Opened) -> Result<Self, Failure> {
-        let Opened { store, shared } = opened;
+        let Opened { store, shared, clock } = opened;
         let supervisor = Supervisor { program: std::env::current_exe()?, args: vec!["__supervise".to_owned()] };
         Ok(Self {
             root: root.to_path_buf(),
@@ -81,7 +81,7 @@ impl World {
             shared,
             actions: glidepath_adapters::registry(supervisor),
             telemetry: Arc::new(TelemetryRouter::new(secrets.clone())),
-            clock: Arc::new(glidepath_runtime::RealClock),
+            clock,
             secrets,
         })
     }

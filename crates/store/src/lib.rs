@@ -29,5 +29,5 @@ mod record;
 mod sqlite;
 
 pub use memory::MemoryStore;
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{DatabaseClock, PostgresOptions, PostgresStore};
 pub use sqlite::{BackupError, BackupFacts, CheckedPart, DATABASE_FILE, RestoreOrder, Restored, SqliteStore, StoreLimits, restore};

@@ -12,7 +12,9 @@ use crate::world::{Dossier, GUARD_LOCK, OWNER_LOCK, RUNS_MAX, World, is_locked};
 use glidepath_engine::{Owner, RunState, invariants};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{Code, Diagnostic, Millis, RunId, Timestamp};
-use glidepath_ports::StoreError;
+use glidepath_ports::{Clock, StoreError};
+use glidepath_runtime::RealClock;
+
 use glidepath_ports::store::{DEAD_LETTERS_MAX, Node};
 use rustix::fs::statvfs;
 use serde::Serialize;
@@ -85,7 +87,7 @@ pub(crate) async fn run(root: &Path, form: Form) -> Result<Exit, Failure> {
         Ok(world) => {
             let fliers = Fliers::of(&world).await;
             match &fliers.nodes {
-                Some(nodes) => checks.extend([database(&world).await, living(nodes), clock(&world, &state)]),
+                Some(nodes) => checks.extend([database(&world).await, living(nodes), clock_of_the_database(&world)]),
                 None => checks.extend([disk(&state), space(&state), permissions(&state), clock(&world, &state)]),
             }
             checks.push(journal(&world).await);
@@ -228,6 +230,24 @@ fn permissions(state: &Path) -> Check {
             format!("`ls -ld {STATE_FOLDER}`"),
         ),
     }
+}
+
+/// Runs of a shared store go by the database's time; commands, certificates and logs go by this machine's.
+fn clock_of_the_database(world: &World) -> Check {
+    let (here, there) = (RealClock.now(), world.clock.now());
+    match clock_is_off(here, there) {
+        None => Check::well("clock", format!("it is {there} by the database's clock, and this machine's agrees")),
+        Some(off) => Check::new("clock", Finding::Warning, off, "set both by NTP (`timedatectl status`): people compare their times"),
+    }
+}
+
+/// How far this machine's clock is from the database's, which counts; `None` when they agree.
+pub(crate) fn clock_is_off(here: Timestamp, there: Timestamp) -> Option<String> {
+    let told = |off: Millis, how: &str| {
+        (off > CLOCK_OFF_MAX)
+            .then(|| format!("this machine's clock is {off} {how} the database's, by which windows, deadlines and bakes go"))
+    };
+    told(here.since(there), "ahead of").or_else(|| told(there.since(here), "behind"))
 }
 
 /// The file system's own time may come from another machine.

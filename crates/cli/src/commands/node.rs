@@ -1,6 +1,7 @@
 //! `node`, `drain`: flying the runs of a shared store.
 
 use crate::args::{DrainArgs, Form, NodeArgs};
+use crate::commands::doctor::clock_is_off;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight;
@@ -10,9 +11,9 @@ use crate::world::World;
 use glidepath_engine::RunState;
 use glidepath_model::event::Event;
 use glidepath_model::{Code, Diagnostic, Plan};
-use glidepath_ports::CancelToken;
 use glidepath_ports::store::Node;
-use glidepath_runtime::{FlightEnd, Observer, Runtime};
+use glidepath_ports::{CancelToken, Clock};
+use glidepath_runtime::{FlightEnd, Observer, RealClock, Runtime};
 use glidepath_store::PostgresOptions;
 use std::path::Path;
 use std::sync::Arc;
@@ -40,6 +41,9 @@ pub(crate) async fn node(root: &Path, args: &NodeArgs) -> Result<Exit, Failure> 
     let cancel = CancelToken::new();
     let signals = tokio::spawn(flight::cancel_on_signal(cancel.clone()));
     output::say(&format!("Node {name} flies runs of {place}. Ctrl-C or `glidepath drain {name}` hands them over and ends it."));
+    if let Some(off) = clock_is_off(RealClock.now(), world.clock.now()) {
+        output::say(&format!("warning: {off}; set it by NTP (`timedatectl status`)"));
+    }
     let end = runtime.fly_as_node(&name, &cancel).await;
     signals.abort();
     pager.settle().await;

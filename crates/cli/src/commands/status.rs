@@ -227,7 +227,7 @@ pub(crate) async fn watch(root: &Path, args: &WatchArgs) -> Result<Exit, Failure
     let world = World::open(root).await?;
     let summary = world.find_run(args.run.as_deref()).await?;
     let dossier = world.dossier(&summary).await?;
-    let view = Arc::new(View::new(summary.run.clone(), args.format).with_facts(dossier.facts));
+    let view = Arc::new(View::new(summary.run.clone(), args.format, world.clock.clone()).with_facts(dossier.facts));
     let painter = view.clone().start_painting();
     let mut state = RunState::new(summary.run.clone());
     let followed = async {

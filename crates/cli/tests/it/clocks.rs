@@ -2,6 +2,7 @@
 
 use crate::harness::{PACE, Pace, Project, wait_for};
 use serde_json::Value;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Bake of every gate.
@@ -22,19 +23,23 @@ fn faketime() -> String {
     found.unwrap_or_else(|| panic!("libfaketime is not installed: apt-get install faketime")).display().to_string()
 }
 
-/// A fleet whose program lives by the clock in the file `clock`; its scripts and processes keep the machine's.
+/// Variables that let a program live by the clock in a file; its scripts and processes keep the machine's.
+pub(crate) fn by_the_clock_in(file: &Path) -> [(&'static str, String); 5] {
+    [
+        ("LD_PRELOAD", faketime()),
+        ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
+        ("FAKETIME_CACHE_DURATION", "1".to_owned()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+        ("NO_FAKE_STAT", "1".to_owned()),
+    ]
+}
+
+/// A fleet whose program lives by the clock in the file `clock`.
 fn fleet_on_a_clock() -> Project {
     let project = Project::fleet(&["front"], 2, 10);
     project.pace(&Pace { min_bake: "5s", ..PACE });
     project.write("clock", "+0\n");
-    let clock = project.path().join("clock").display().to_string();
-    let settings = [
-        ("LD_PRELOAD", faketime()),
-        ("FAKETIME_TIMESTAMP_FILE", clock),
-        ("FAKETIME_CACHE_DURATION", "1".to_owned()),
-        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
-        ("NO_FAKE_STAT", "1".to_owned()),
-    ];
+    let settings = by_the_clock_in(&project.path().join("clock"));
     settings.iter().fold(project, |project, (name, value)| project.with_variable(name, value))
 }
 

@@ -106,6 +106,61 @@ fn check_effects(events: &[Event], effects: &BTreeMap<String, usize>, run: &RunI
     }
 }
 
+/// A run that waits for an event, for ten minutes at most.
+fn waiting_plan() -> Plan {
+    let body = glidepath_testkit::plans::parse_plan("exec", "plan\nevent go named go for 600s\n").unwrap();
+    whole_plan(PlanBody { created_at: now(), expires_at: now().plus(Millis::from_mins(60)), ..body })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_clock_is_wrong_goes_by_the_databases() {
+    let server = Postgres::start();
+    let project = Project::empty();
+    project.pace(&PACE);
+    let project = sharing(project, &server);
+    let store = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    let plan = waiting_plan();
+    store.save_plan(&plan, b"{}").await.unwrap();
+    for (name, off) in [("ahead", "+2h"), ("behind", "-2h")] {
+        let offset = project.path().join(format!("clock-{name}"));
+        std::fs::write(&offset, format!("{off}\n")).unwrap();
+        let mut command = project.command(&["node", "--name", name, "--lease-seconds", "3"]);
+        for (variable, value) in crate::clocks::by_the_clock_in(&offset) {
+            command.env(variable, value);
+        }
+        let log = std::fs::File::create(project.path().join(format!("{name}.log"))).unwrap();
+        let node = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let run = RunId::new(format!("run-{name}"));
+        let who = Who { name: "pilot".to_owned(), known_by: "os-user".to_owned() };
+        store.submit(Submission::Start { plan: plan.id.clone(), run: run.clone(), who, at: now(), waits: true }).await.unwrap();
+        wait_for("the run to wait for its event", || {
+            project
+                .runs()
+                .iter()
+                .any(|found| found["run"] == run.as_str() && found["now"].as_str().is_some_and(|now| now.contains("waits for go")))
+        });
+        assert!(
+            project.read(&format!("{name}.log")).contains("warning: this machine's clock is 2 h"),
+            "{}",
+            project.read(&format!("{name}.log"))
+        );
+        // Time for the node to end a wait that its own clock calls over, and to put the run to sleep and take it again.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        project.ok(&["signal", run.as_str(), "go"], 0);
+        let ended = || store.runs_like(run.as_str(), 1);
+        let begin = Instant::now();
+        while ended().await.unwrap()[0].status.is_live() {
+            assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", ended().await);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(ended().await.unwrap()[0].status, RunStatus::Ended(glidepath_model::event::RunEnd::Succeeded), "{name}");
+        let events = store.read_run(&run, 0, 100).await.unwrap();
+        let far = |at: Timestamp| at.since(now()).max(now().since(at)) > Millis::from_mins(5);
+        assert!(!events.iter().any(|recorded| far(recorded.at)), "{events:?}");
+        end(node);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
     let mut server = Postgres::start();

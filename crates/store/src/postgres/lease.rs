@@ -12,8 +12,9 @@
 //! - A virtual machine is frozen together with its clocks: it cannot know, and may act once more. What it then appends is refused, and
 //!   what it does outside carries the key that the other node uses too.
 
+use super::clock::DatabaseClock;
 use super::sessions::{Session, Sessions};
-use super::taking;
+use super::taking::{self, Renewed};
 use glidepath_ports::store::Lease;
 use glidepath_ports::{BoxFuture, StoreError};
 use rustix::time::{ClockId, clock_gettime};
@@ -33,7 +34,7 @@ const MARGIN_PARTS: u32 = 35;
 const LOOKS_PER_LEASE: u32 = 100;
 
 /// Time since the machine was started, sleep included.
-fn now() -> Duration {
+pub(super) fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
@@ -52,7 +53,7 @@ impl Shared {
         if *self.is_lost.borrow() {
             return Duration::ZERO;
         }
-        Duration::from_micros(self.ends_at_micros.load(Ordering::SeqCst)).saturating_sub(now())
+        Duration::from_micros(self.ends_at_micros.load(Ordering::SeqCst)).saturating_sub(since_boot())
     }
 
     fn margin(&self) -> Duration {
@@ -78,11 +79,11 @@ pub(super) struct NodeLease {
 
 impl NodeLease {
     /// Begins to renew a lease that was taken by a statement sent at `sent_at`.
-    pub(super) fn start(sessions: Arc<Sessions>, epoch: u64, length: Duration, sent_at: Moment) -> Self {
+    pub(super) fn start(sessions: Arc<Sessions>, clock: Arc<DatabaseClock>, epoch: u64, length: Duration, sent_at: Moment) -> Self {
         let (is_lost, _) = watch::channel(false);
         let shared = Arc::new(Shared { epoch, length, ends_at_micros: AtomicU64::new(0), is_draining: AtomicBool::new(false), is_lost });
         shared.renewed(sent_at.0);
-        let tasks = vec![tokio::spawn(renew(shared.clone(), sessions.clone())), tokio::spawn(watch_clock(shared.clone()))];
+        let tasks = vec![tokio::spawn(renew(shared.clone(), sessions.clone(), clock)), tokio::spawn(watch_clock(shared.clone()))];
         Self { shared, sessions, tasks: Mutex::new(tasks) }
     }
 
@@ -99,7 +100,7 @@ pub(super) struct Moment(Duration);
 
 impl Moment {
     pub(super) fn now() -> Self {
-        Self(now())
+        Self(since_boot())
     }
 }
 
@@ -143,15 +144,16 @@ impl Drop for NodeLease {
 }
 
 /// Renews until the lease is lost. The connection is its own: nothing that others wait for delays a renewal.
-async fn renew(shared: Arc<Shared>, sessions: Arc<Sessions>) {
+async fn renew(shared: Arc<Shared>, sessions: Arc<Sessions>, clock: Arc<DatabaseClock>) {
     let (every, try_again) = (shared.length / RENEWALS_PER_LEASE, shared.length / TRIES_PER_LEASE);
     let mut session: Option<Session> = None;
     let mut pause = every;
     loop {
         tokio::time::sleep(pause).await;
-        let sent_at = now();
+        let sent_at = since_boot();
         pause = match tokio::time::timeout(every, renew_once(&shared, &sessions, &mut session)).await {
-            Ok(Ok(Some(is_draining))) => {
+            Ok(Ok(Some(Renewed { is_draining, at_micros }))) => {
+                clock.learn(sent_at, at_micros);
                 shared.is_draining.store(is_draining, Ordering::SeqCst);
                 shared.renewed(sent_at);
                 every
@@ -168,7 +170,7 @@ async fn renew(shared: Arc<Shared>, sessions: Arc<Sessions>) {
     }
 }
 
-async fn renew_once(shared: &Shared, sessions: &Sessions, session: &mut Option<Session>) -> Result<Option<bool>, StoreError> {
+async fn renew_once(shared: &Shared, sessions: &Sessions, session: &mut Option<Session>) -> Result<Option<Renewed>, StoreError> {
     let mut ready = match session.take().filter(|session| !session.client.is_closed()) {
         Some(session) => session,
         None => sessions.connect().await?,

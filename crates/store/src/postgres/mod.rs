@@ -4,7 +4,7 @@
 //! ([`lease`]). It takes runs that nobody owns ([`taking`]), or one by its name with the claims that it needs ([`claims`]), and appends to them
 //! through one task that writes what is waiting in one statement ([`writer`], [`appends`]). What many callers do at the same time, such as
 //! taking, submitting and answering, goes to the server together ([`together`]). Everything goes over a few connections that are lent out
-//! ([`sessions`]), but for appends and renewals, which have their own. Commands that only read, or leave a submission, join nothing.
+//! ([`sessions`]), but for appends and renewals, which have their own. The time is the database's ([`clock`]). Commands that only read, or leave a submission, join nothing.
 //!
 //! Races, and what settles them:
 //! - Two nodes take the same run: the row is locked, the second one skips it.
@@ -24,6 +24,7 @@ mod archives;
 mod audit;
 mod backup;
 mod claims;
+mod clock;
 mod connect;
 mod copies;
 mod heads_log;
@@ -42,6 +43,7 @@ mod writer;
 
 use crate::record::to_json;
 use claims::{Asked, TakeRuns};
+pub use clock::DatabaseClock;
 use connect::Connector;
 use glidepath_engine::{ENGINE_SEMANTICS, ENGINE_SEMANTICS_OLDEST};
 use glidepath_model::event::ProcessMark;
@@ -99,6 +101,7 @@ impl PostgresOptions {
 /// The store on PostgreSQL.
 pub struct PostgresStore {
     sessions: Arc<Sessions>,
+    clock: Arc<DatabaseClock>,
     writer: Writer,
     taking: Calls<TakeRuns>,
     submitting: Calls<Submit>,
@@ -121,6 +124,11 @@ impl PostgresStore {
         let connector = Connector::new(url)?;
         schema::bring_up_to_date(&connector).await?;
         let sessions = Sessions::new(connector);
+        // The connection is made first, so that the answer is quick.
+        sessions.call(|session| Box::pin(taking::time(session))).await?;
+        let asked_at = lease::since_boot();
+        let said = sessions.call(|session| Box::pin(taking::time(session))).await?;
+        let clock = Arc::new(DatabaseClock::new(asked_at, said));
         let semantics: Vec<i32> = options.semantics.iter().map(|number| i32::try_from(*number).unwrap_or(i32::MAX)).collect();
         let own_semantics = semantics.iter().max().copied().unwrap_or_default();
         let writer = Writer::start(sessions.clone(), HeadsLog::start(options.state_dir.as_deref()), own_semantics);
@@ -131,6 +139,7 @@ impl PostgresStore {
             answering: Calls::start(sessions.clone(), GiveAnswers),
             rounds: Mutex::new(None),
             sessions,
+            clock,
             // PostgreSQL keeps no zero character in a text.
             node: options.node.chars().filter(|c| *c != '\0').take(NODE_NAME_CHARS_MAX).collect(),
             lease: options.lease.max(LEASE_MIN),
@@ -142,6 +151,11 @@ impl PostgresStore {
     /// The server and the database, for people.
     pub fn place(&self) -> &str {
         self.sessions.connector().place()
+    }
+
+    /// The time by which everything in this store goes.
+    pub fn clock(&self) -> Arc<DatabaseClock> {
+        self.clock.clone()
     }
 
     /// One round of taking. Whoever goes away in the middle, or hears of an error, leaves it unheard, for the next round to make up for.
@@ -190,7 +204,7 @@ impl PostgresStore {
         let sent_at = Moment::now();
         let epoch = self.sessions.call(move |session| Box::pin(async move { taking::join(session, &joining).await })).await?;
         Ok(epoch.map(|epoch| {
-            let lease = NodeLease::start(self.sessions.clone(), epoch, self.lease, sent_at);
+            let lease = NodeLease::start(self.sessions.clone(), self.clock.clone(), epoch, self.lease, sent_at);
             Ownership { epoch, lease: Box::new(lease) }
         }))
     }

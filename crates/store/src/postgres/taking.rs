@@ -69,16 +69,31 @@ pub(super) async fn join(session: &mut Session, joining: &Joining) -> Result<Opt
     Ok(values.map(|row| row.try_get(0)).transpose()?.map(from_stored))
 }
 
-/// Renews a lease that is not over; gives whether the node is asked to drain, and `None` when the lease is over.
-pub(super) async fn renew(session: &mut Session, epoch: u64, lease: Duration) -> Result<Option<bool>, Fault> {
+/// A lease that was renewed.
+pub(super) struct Renewed {
+    /// Whether the node is asked to drain.
+    pub(super) is_draining: bool,
+    /// The database's time.
+    pub(super) at_micros: i64,
+}
+
+/// The database's time, in microseconds.
+pub(super) async fn time(session: &mut Session) -> Result<i64, Fault> {
+    let look = session.statement("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").await?;
+    Ok(session.client.query_one(&look, &[]).await?.try_get(0)?)
+}
+
+/// Renews a lease that is not over; `None` when it is.
+pub(super) async fn renew(session: &mut Session, epoch: u64, lease: Duration) -> Result<Option<Renewed>, Fault> {
     let statement = session
         .statement(
             "UPDATE nodes SET leased_until = clock_timestamp() + $2::bigint * interval '1 microsecond'
-             WHERE epoch = $1 AND ended_at IS NULL AND leased_until > clock_timestamp() RETURNING draining",
+             WHERE epoch = $1 AND ended_at IS NULL AND leased_until > clock_timestamp()
+             RETURNING draining, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint",
         )
         .await?;
     let row = session.client.query_opt(&statement, &[&to_stored(epoch), &micros(lease)]).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
+    row.map(|row| Ok(Renewed { is_draining: row.try_get(0)?, at_micros: row.try_get(1)? })).transpose()
 }
 
 /// Ends a node's row and sets its runs free.

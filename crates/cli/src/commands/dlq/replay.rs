@@ -82,7 +82,7 @@ pub(super) async fn run(world: &World, root: &Path, given_up: &GivenUp<'_>, args
         }
     };
     // Another clone may have begun the same run with a plan that it made a moment before: only the journal says which one flies.
-    let view = View::new(run.clone(), Form::Human).with_facts(facts).that_names_the_plan(wanted);
+    let view = View::new(run.clone(), Form::Human, world.clock.clone()).with_facts(facts).that_names_the_plan(wanted);
     let exit = flight::fly_in(world, view, &run, beginning, Form::Human).await?;
     tell(world, given_up, &run, exit).await
 }
