@@ -186,7 +186,7 @@ impl Children {
             Err(RuntimeError::Store(error)) => return Err(error),
             Err(error) => return Ok(not_done(error.to_string(), true)),
         };
-        let mut left = Vec::new();
+        let (mut left, mut may_change) = (Vec::new(), false);
         for round in rounds_of(&journal, &context.attempt.step) {
             let child = child_of(&context.run, &context.attempt.step, round);
             let mut followed = Followed::default();
@@ -203,12 +203,14 @@ impl Children {
                 self.end_of(context, &child, &mut followed).await?;
             }
             if followed.ended != Some(RunEnd::RolledBack) {
+                // Nothing takes an abandoned run back any more.
+                may_change |= !matches!(followed.ended, Some(RunEnd::Abandoned | RunEnd::Superseded));
                 left.push(format!("{child} is not rolled back{}", refusal.map(|line| format!(": {line}")).unwrap_or_default()));
             }
         }
         Ok(match left.is_empty() {
             true => Outcome::Done { outputs: BTreeMap::new() },
-            false => not_done(left.join("; "), true),
+            false => not_done(left.join("; "), may_change),
         })
     }
 

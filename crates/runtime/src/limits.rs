@@ -51,6 +51,9 @@ pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Time between two looks at a child run.
 pub const CHILD_LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// Time between two looks at a run whose journal could not be followed.
+pub const BROKEN_LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// Time between two looks at runs that are free.
 pub const TAKE_EVERY: Duration = Duration::from_millis(250);
 

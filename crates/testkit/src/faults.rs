@@ -91,6 +91,11 @@ impl FaultyStore {
         self.lost_plans.lock().unwrap_or_else(PoisonError::into_inner).push(plan);
     }
 
+    /// Brings back all plans that were taken out.
+    pub fn find_plans(&self) {
+        self.lost_plans.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The call, unless the store is down.
     fn unless_down<'a, T: 'a>(&'a self, call: BoxFuture<'a, Result<T, StoreError>>) -> BoxFuture<'a, Result<T, StoreError>> {
         if self.is_down.load(Ordering::SeqCst) {

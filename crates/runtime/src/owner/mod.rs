@@ -38,6 +38,7 @@
 
 mod airspace;
 mod archive;
+mod broken;
 mod claims;
 mod commit;
 mod fleet;
@@ -57,6 +58,7 @@ use crate::limits::{DRAIN_MAX, HOLD_LIMIT_PART, MESSAGES_MAX, STORE_POLL_EVERY};
 use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
 use airspace::WindowAnswer;
 use archive::archive_continuously;
+use broken::Broken;
 use commit::append_patiently;
 use fleet::Fleet;
 use flight::{AtWork, Commit, Committing, Flight, Then};
@@ -121,7 +123,7 @@ pub(crate) struct Owner<'a> {
     /// Plans of flights: many runs may fly the same.
     plans: BTreeMap<PlanId, Weak<Plan>>,
     /// Runs whose journals cannot be followed: they are left alone and keep what they claim.
-    broken: BTreeSet<RunId>,
+    broken: BTreeMap<RunId, Broken>,
     /// The question about claims that is under way, and where the next one begins.
     claims_question: Option<AbortHandle>,
     claims_asked_last: Option<RunId>,
@@ -180,7 +182,7 @@ impl<'a> Owner<'a> {
             work_time,
             flown: Arc::default(),
             plans: BTreeMap::new(),
-            broken: BTreeSet::new(),
+            broken: BTreeMap::new(),
             claims_question: None,
             claims_asked_last: None,
             sleeping: None,
@@ -544,6 +546,7 @@ impl<'a> Owner<'a> {
         self.ask_windows_when_due();
         self.wake_due();
         self.ask_for_claims();
+        self.look_at_broken().await?;
         self.put_to_sleep().await
     }
 
@@ -562,13 +565,6 @@ impl<'a> Owner<'a> {
     fn forget(&mut self, run: &RunId) {
         let Some(flight) = self.flights.remove(run) else { return };
         self.cards.hand_over_last(flight.plan, flight.state, self.deps.clock.now());
-    }
-
-    fn keep_broken(&mut self, run: &RunId, reason: &str) {
-        let line = format!("GP0422: run {run} is stopped, because its journal cannot be followed: {reason}");
-        self.deps.observer.trouble(&line);
-        self.deps.notifier.page(run, &line);
-        self.broken.insert(run.clone());
     }
 
     /// Waits, within a limit, for what only this process can account for. Nothing new is decided but the ends of attempts.

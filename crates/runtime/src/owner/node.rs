@@ -233,7 +233,10 @@ impl Owner<'_> {
             }
         };
         match super::Flight::new(plan, run.clone(), &events) {
-            Ok(flight) => self.fly_loaded(run, flight).await,
+            Ok(flight) => {
+                self.is_sound(&run);
+                self.fly_loaded(run, flight).await;
+            }
             Err(error) => self.keep_broken(&run, &error.to_string()),
         }
         Ok(())

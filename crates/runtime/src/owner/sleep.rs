@@ -31,7 +31,7 @@ impl Owner<'_> {
     pub(super) async fn stay_awake_for(&mut self, until: &Until) -> Result<(), RuntimeError> {
         let (Until::RunEnds(run) | Until::RunRests(run)) = until else { return Ok(()) };
         self.awaited = Some(run.clone());
-        if self.flights.contains(run) || self.broken.contains(run) {
+        if self.flights.contains(run) || self.is_left_alone(run) {
             return Ok(());
         }
         let flight = match self.load(run).await {

@@ -332,7 +332,7 @@ impl Owner<'_> {
             return Ok(());
         }
         if !self.flights.contains(&request.run) {
-            if self.broken.contains(&request.run) {
+            if self.is_left_alone(&request.run) {
                 self.answer(number, refused(format!("GP0422: run {} is stopped, because its journal cannot be followed", request.run)));
                 return Ok(());
             }

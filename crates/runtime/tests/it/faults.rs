@@ -294,6 +294,31 @@ async fn a_run_whose_plan_is_lost_is_kept_aside_and_the_others_fly_on() {
     assert_eq!(flown, Ok(FlightEnd::Reached));
     assert_eq!(sky.status(&other).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
     assert!(sky.status(&lost).await.is_some_and(RunStatus::is_live), "it waits for a person, and keeps what it claims");
-    let told = |page: &String| page.contains("GP0422") && page.contains(lost.as_str()) && page.contains("is not in the store");
-    assert!(sky.pages().iter().any(told), "{:?}", sky.pages());
+    let told = |page: &&String| page.contains("GP0422") && page.contains(lost.as_str()) && page.contains("is not in the store");
+    assert!(sky.pages().iter().any(|page| told(&page)), "{:?}", sky.pages());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_can_be_followed_again_flies_on_under_the_same_owner() {
+    let (sky, run) = (Sky::new(), run_id("mended"));
+    let store = Arc::new(FaultyStore::new(sky.store.clone()));
+    let plan = plan_of(vec![shift("half", &[], 50), wait("look", &["half"], Millis::from_mins(60))], "payments");
+    sky.submit_start(&plan, &run).await;
+    let cancel = CancelToken::new();
+    let (owner, told) = (sky.runtime(), cancel.clone());
+    let first = tokio::spawn(async move { owner.own_and_fly(&Until::Cancelled, &told).await });
+    sky.until(&run, "its wait", |events| events.iter().any(|event| matches!(event, Event::WaitStarted { .. }))).await;
+    cancel.cancel();
+    first.await.unwrap().unwrap();
+    store.lose_plan(plan.id.clone());
+    let (owner, cancel) = (sky.runtime_on(store.clone()), CancelToken::new());
+    let told = cancel.clone();
+    let flying = tokio::spawn(async move { owner.own_and_fly(&Until::Cancelled, &told).await });
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(sky.pages().iter().filter(|page| page.contains("GP0422")).count(), 1, "people are told once: {:?}", sky.pages());
+    store.find_plans();
+    sky.until(&run, "its end", |events| matches!(events.last(), Some(Event::RunEnded { .. }))).await;
+    cancel.cancel();
+    assert_eq!(flying.await.unwrap(), Ok(FlightEnd::Interrupted));
+    assert_eq!(sky.status(&run).await, Some(RunStatus::Ended(RunEnd::Succeeded)));
 }
