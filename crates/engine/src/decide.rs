@@ -111,6 +111,8 @@ pub enum Input {
     Restored {
         /// One sentence: since when, and what a person is to do.
         reason: String,
+        /// New numbers of the claims that it holds: others were given greater ones than its own since.
+        fences: Vec<Fence>,
     },
     /// A time that `next_wake` named has come.
     Wake,
@@ -213,8 +215,11 @@ fn own_events(plan: &PlanBody, state: &RunState, input: Input, now: Timestamp) -
         Input::ObservationOver { reason } => landed::over(plan, state, &reason),
         Input::ClockJumped { by_ms } => vec![Event::ClockJumped { by_ms }],
         // The question about the whole run takes the place of one about a step; that one follows again from the state.
-        Input::Restored { reason } if state.ended.is_none() => vec![Event::OperatorNeeded { step: None, reason }],
-        Input::Restored { reason } => landed::over(plan, state, &reason),
+        Input::Restored { reason, fences } if state.ended.is_none() => {
+            let granted = (!fences.is_empty()).then_some(Event::ClaimsGranted { fences });
+            granted.into_iter().chain([Event::OperatorNeeded { step: None, reason }]).collect()
+        }
+        Input::Restored { reason, .. } => landed::over(plan, state, &reason),
         Input::Wake => Vec::new(),
     }
 }

@@ -108,7 +108,7 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
             flight.now = flight.now.plus(Millis::parse(length).unwrap());
             flight.input(Input::Wake)
         }
-        ["restored"] => flight.input(Input::Restored { reason: "it may have gone on since".to_owned() }),
+        ["restored"] => flight.input(Input::Restored { reason: "it may have gone on since".to_owned(), fences: Vec::new() }),
         ["wake"] => {
             flight.now = flight.wake_at().expect("the engine names a time");
             flight.input(Input::Wake)

@@ -12,7 +12,8 @@
 //! then. A watch after landing ends without a verdict. Requests that nobody had answered are answered: refused.
 //!
 //! Fencing numbers never go back: what guards a resource has seen those of owners that came after the backup, and would refuse smaller ones. Nobody
-//! may be left who knows how many owners that were, so the epoch, of which the numbers are made, leaps over as many as there can have been.
+//! may be left who knows how many owners that were, so the epoch, of which the numbers are made, leaps over as many as there can have been. The
+//! resting runs hold what they hold under new numbers.
 //!
 //! Races:
 //! - Somebody owns or guards the runs of the folder that is to be replaced: both locks are taken first, and held until
@@ -24,10 +25,11 @@ use super::backup::{BackupError, BackupFacts, on_disk, rename_new, sync_folder_o
 use super::open::{FILE_MODE, FOLDER_MODE, file_error, reading_connection};
 use super::owner::{GUARD_LOCK_FILE, LOCK_FILE, try_lock_file};
 use super::{DATABASE_FILE, SqliteStore};
+use crate::claim_book::GRANTS_PER_OWNER_BITS;
 use glidepath_engine::{Input, RunState, decide, event_time};
 use glidepath_model::Timestamp;
 use glidepath_model::event::ProcessMark;
-use glidepath_model::projection::RunSummary;
+use glidepath_model::projection::{Fence, RunSummary};
 use glidepath_model::request::Who;
 use glidepath_ports::store::{Answer, StreamAppend};
 use glidepath_ports::{Store, StoreError};
@@ -241,8 +243,9 @@ async fn put_to_rest(
     let beyond = last + UNKNOWN_OWNERS_MAX + UNKNOWN_OWNERS_PER_SECOND_MAX * seconds;
     let ownership = store.own_beyond(beyond, order.who.clone(), order.process.clone()).await?.ok_or_else(in_use)?;
     let mut resting = Vec::new();
+    let mut number = ownership.epoch << GRANTS_PER_OWNER_BITS;
     for listed in store.runs(true, usize::MAX).await? {
-        let summary = match rest(&store, &listed, order, made_at).await? {
+        let summary = match rest(&store, &listed, order, made_at, &mut number).await? {
             Some(append) => {
                 let summary = append.summary.clone();
                 store.append(ownership.epoch, vec![append]).await?;
@@ -261,12 +264,13 @@ async fn put_to_rest(
     Ok((resting, open.len()))
 }
 
-/// What makes one run rest; `None` when its journal cannot be followed: every owner leaves such a run alone by itself.
+/// What makes one run rest, with new numbers, which follow `number`, for what it holds; `None` when its journal cannot be followed: every owner leaves such a run alone by itself.
 async fn rest(
     store: &SqliteStore,
     listed: &RunSummary,
     order: &RestoreOrder,
     made_at: Timestamp,
+    number: &mut u64,
 ) -> Result<Option<StreamAppend>, StoreError> {
     let run = &listed.run;
     let followed = async {
@@ -290,7 +294,11 @@ async fn rest(
             "{restored} and may have gone on since; look at its targets, then `resume` goes on from the journal, `abort` turns back, `abandon` leaves what is in place"
         ),
     };
-    let input = Input::Restored { reason };
+    let renumbered = |held: Fence| {
+        *number += 1;
+        Fence { number: *number, ..held }
+    };
+    let input = Input::Restored { reason, fences: state.fences().into_iter().map(renumbered).collect() };
     let (expected_seq, at) = (state.seq, event_time(&state, Some(&input), order.now));
     let events = decide(&plan.body, &mut state, input, at);
     let summary = state.summary(&plan.body);

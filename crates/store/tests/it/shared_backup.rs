@@ -123,7 +123,9 @@ async fn a_backup_of_a_shared_store_is_restored_into_an_empty_one_with_everythin
     assert_eq!(live, restored.resting);
     let held: Vec<_> = empty.claims().await.unwrap().into_iter().map(|line| (line.claim, line.run, line.holds, line.fence)).collect();
     let was_held: Vec<_> = store.claims().await.unwrap().into_iter().map(|line| (line.claim, line.run, line.holds, line.fence)).collect();
-    assert_eq!((held.len(), &held), (1, &was_held), "under the numbers that its journal has");
+    let same = |(claim, run, holds, _): &(_, _, _, _)| -> (_, _, bool) { (Clone::clone(claim), Clone::clone(run), *holds) };
+    assert_eq!((held.len(), same(&held[0])), (1, same(&was_held[0])));
+    assert!(held[0].3 > was_held[0].3, "others may have got greater numbers since the backup: {held:?} after {was_held:?}");
     assert_eq!(empty.lessons().await.unwrap(), before_lessons);
     assert_eq!(empty.load_blob(&Digest::of(&[0, 1, 2, 255])).await.unwrap(), Some(vec![0, 1, 2, 255]));
     let letters = empty.dead_letters(10).await.unwrap();
