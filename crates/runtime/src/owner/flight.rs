@@ -4,7 +4,7 @@ use crate::limits::WAKE_AGAIN_AFTER;
 use glidepath_engine::{Effect, EngineError, Input, RunState};
 use glidepath_model::event::{AttemptRef, Direction, Outcome};
 use glidepath_model::projection::RunSummary;
-use glidepath_model::request::Request;
+use glidepath_model::request::{Request, Verb};
 use glidepath_model::{Event, Millis, Plan, PlanBody, Recorded, RunId, TargetName, Timestamp};
 use glidepath_ports::store::{Answer, StreamAppend};
 use glidepath_ports::{CancelToken, StoreError};
@@ -231,7 +231,11 @@ impl Flight {
         let at = glidepath_engine::event_time(&self.state, self.inbox.front().map(|(input, _)| input), now);
         let expected_seq = self.state.seq;
         let (mut events, mut then) = (Vec::new(), Vec::new());
-        for (input, follows) in std::mem::take(&mut self.inbox) {
+        let inbox = std::mem::take(&mut self.inbox);
+        // What a person stops is stopped before anything begins that follows from what was heard before.
+        let stop = inbox.iter().rposition(|(input, _)| stops(input));
+        for (place, (input, follows)) in inbox.into_iter().enumerate() {
+            let decide = if stop.is_some_and(|stop| place < stop) { glidepath_engine::record } else { decide };
             let decided = decide(&self.plan.body, &mut self.state, input, at);
             then.push(follows.after(decided.first()));
             decided.iter().for_each(|event| self.remember_request(event));
@@ -264,6 +268,11 @@ impl Flight {
             self.taken.push((request.clone(), Answer { granted: *granted, line: answer.clone() }));
         }
     }
+}
+
+/// Whether an input is a person's word (or the guard's) that the run is not to go on as it does.
+fn stops(input: &Input) -> bool {
+    matches!(input, Input::Request(Request { verb: Verb::Pause | Verb::Stop | Verb::Abort | Verb::Rollback, .. }))
 }
 
 /// The decision on an input, or only its record where that decision would begin an attempt that goes forward. The way back, to safety first, and what a

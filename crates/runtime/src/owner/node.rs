@@ -18,12 +18,14 @@
 //!   lease meanwhile, the run is free again.
 //! - A process wants to begin while the run is handed over: it may not, its attempt ends as not done and is tried again by the next owner.
 
+use super::taking::asked_of_runs;
 use super::{Message, Owner};
 use crate::limits::{
     ATTEMPT_GRACE, HAND_OVER_MAX, LOADS_AT_ONCE_MAX, RUNS_WITH_WORK_MAX, STORE_PAUSE_FIRST, STORE_PAUSE_MAX, STORE_POLL_EVERY, TAKE_EVERY,
 };
 use crate::runtime::{RuntimeError, load_run};
 use futures_util::{StreamExt, stream};
+use glidepath_model::request::Request;
 use glidepath_model::{Plan, Recorded, RunId};
 use glidepath_ports::{Clock, Store, StoreError};
 use std::sync::Arc;
@@ -36,6 +38,8 @@ use tokio::time::Instant;
 pub(crate) struct TakenRun {
     pub(super) run: RunId,
     pub(super) loaded: Result<(Arc<Plan>, Vec<Recorded>), RuntimeError>,
+    /// What was asked of it while nobody flew it.
+    pub(super) asked: Option<Vec<(u64, Request)>>,
 }
 
 /// Takes free runs and brings them to the loop, until the loop is gone. `flown` is how many the loop has.
@@ -50,7 +54,11 @@ pub(super) async fn take_continuously(
         let room = RUNS_WITH_WORK_MAX.saturating_sub(flown.load(Ordering::Relaxed));
         let taken = if room > 0 { store.take_runs(epoch, clock.now(), room).await.unwrap_or_default() } else { Vec::new() };
         let found_some = !taken.is_empty();
-        let mut loads = stream::iter(taken).map(|run| load_patiently(store.clone(), run)).buffered(LOADS_AT_ONCE_MAX);
+        // Should that fail, they are heard of with the others, a little later.
+        let asked = if found_some { store.submissions(epoch, 0).await.unwrap_or_default() } else { Vec::new() };
+        let mut asked = asked_of_runs(asked);
+        let loads = stream::iter(taken).map(|run| (asked.remove(&run), run)).map(|(asked, run)| load_patiently(store.clone(), run, asked));
+        let mut loads = loads.buffered(LOADS_AT_ONCE_MAX);
         while let Some(taken) = loads.next().await {
             flown.fetch_add(1, Ordering::Relaxed);
             if loop_inbox.send(Message::Taken(taken)).await.is_err() {
@@ -65,7 +73,7 @@ pub(super) async fn take_continuously(
 }
 
 /// A run that was taken is flown by nobody else: its journal is waited for.
-async fn load_patiently(store: Arc<dyn Store>, run: RunId) -> TakenRun {
+async fn load_patiently(store: Arc<dyn Store>, run: RunId, asked: Option<Vec<(u64, Request)>>) -> TakenRun {
     let mut pause = STORE_PAUSE_FIRST;
     loop {
         match load_run(store.as_ref(), &run).await {
@@ -73,7 +81,7 @@ async fn load_patiently(store: Arc<dyn Store>, run: RunId) -> TakenRun {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(STORE_PAUSE_MAX);
             }
-            loaded => return TakenRun { run, loaded },
+            loaded => return TakenRun { run, loaded, asked },
         }
     }
 }
@@ -220,7 +228,7 @@ impl Owner<'_> {
 
     /// Goes on with a run that was taken, or leaves it alone when its journal cannot be followed.
     pub(super) async fn fly_free_run(&mut self, taken: TakenRun) -> Result<(), RuntimeError> {
-        let TakenRun { run, loaded } = taken;
+        let TakenRun { run, loaded, asked } = taken;
         if self.flights.contains(&run) {
             return Ok(());
         }
@@ -236,6 +244,7 @@ impl Owner<'_> {
             Ok(flight) => {
                 self.is_sound(&run);
                 self.fly_loaded(run, flight).await;
+                self.take_asked(asked).await?;
             }
             Err(error) => self.keep_broken(&run, &error.to_string()),
         }

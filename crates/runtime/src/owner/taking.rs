@@ -19,6 +19,7 @@ use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::{Event, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{Answer, ClaimOrder, Submission, Taking};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 
@@ -37,11 +38,15 @@ impl Owner<'_> {
     pub(super) async fn take_over(&mut self) -> Result<(), RuntimeError> {
         let store = self.deps.store.clone();
         let taken = store.take_runs(self.epoch, self.deps.clock.now(), RUNS_WITH_WORK_MAX).await?;
+        let mut asked = asked_of_runs(store.submissions(self.epoch, 0).await?);
         for runs in taken.chunks(RUNS_LOADED_AT_ONCE_MAX) {
             let journals = join_all(runs.iter().map(|run| load_events(store.as_ref(), run))).await;
             for (run, journal) in runs.iter().zip(journals) {
                 match self.loaded(run, journal).await {
-                    Ok(flight) => self.fly_loaded(run.clone(), flight).await,
+                    Ok(flight) => {
+                        self.fly_loaded(run.clone(), flight).await;
+                        self.take_asked(asked.remove(run)).await?;
+                    }
                     Err(RuntimeError::BrokenRun { reason, .. } | RuntimeError::Store(StoreError::Corrupt { reason })) => {
                         self.keep_broken(run, &reason);
                     }
@@ -69,6 +74,12 @@ impl Owner<'_> {
         };
         self.flights.insert(run.clone(), flight);
         self.account_for(&run, window);
+    }
+
+    /// Takes what was asked of a run while nobody flew it, before anything of it begins.
+    pub(super) async fn take_asked(&mut self, asked: Option<Vec<(u64, Request)>>) -> Result<(), RuntimeError> {
+        let requests = asked.unwrap_or_default().into_iter().map(|(number, request)| (number, Submission::Ask(request)));
+        self.take_submissions(requests.collect()).await
     }
 
     pub(super) async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
@@ -414,6 +425,17 @@ impl Owner<'_> {
         }
         Ok(())
     }
+}
+
+/// The requests among submissions, by run.
+pub(super) fn asked_of_runs(submissions: Vec<(u64, Submission)>) -> BTreeMap<RunId, Vec<(u64, Request)>> {
+    let mut asked: BTreeMap<RunId, Vec<(u64, Request)>> = BTreeMap::new();
+    for (number, submission) in submissions {
+        if let Submission::Ask(request) = submission {
+            asked.entry(request.run.clone()).or_default().push((number, request));
+        }
+    }
+    asked
 }
 
 /// Whether a live run has not turned back.

@@ -11,6 +11,7 @@ use glidepath_ports::{CancelToken, Clock, Store};
 use glidepath_runtime::cards::card_path;
 use glidepath_runtime::{FlightEnd, Until};
 use glidepath_testkit::Script;
+use std::time::Duration;
 
 fn slow_plan() -> Plan {
     plan_of(
@@ -192,4 +193,29 @@ async fn a_request_that_names_no_step_is_answered_with_what_the_run_said_and_is_
     let read_again = sky.store.answer_to(again).await.unwrap().unwrap();
     let taken = sky.events(&run).await.iter().filter(|event| matches!(event, Event::RequestTaken { .. })).count();
     assert_eq!((taken, read_again), (1, answer), "a request is taken once, however often it is read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stopped_while_nobody_flew_begins_nothing_more() {
+    for verb in [Verb::Abort, Verb::Pause, Verb::Stop] {
+        let (sky, run) = (Sky::new(), run_id("unflown"));
+        // Exposed, so that it does not sleep; its wait is over when the next owner comes.
+        let plan = plan_of(vec![shift("half", &[], 50), wait("look", &["half"], Millis::from_mins(1)), step("after", &["look"])], "payments");
+        sky.submit_start(&plan, &run).await;
+        let owner = sky.runtime();
+        let flying = tokio::spawn(async move { owner.own_and_fly(&Until::Cancelled, &CancelToken::new()).await });
+        sky.until(&run, "the wait", |events| events.iter().any(|event| matches!(event, Event::WaitStarted { .. }))).await;
+        flying.abort();
+        let _ = flying.await;
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        sky.store.submit(sky.request(&run, verb, None)).await.unwrap();
+        let (owner, cancel) = (sky.runtime(), CancelToken::new());
+        let told = cancel.clone();
+        let flying = tokio::spawn(async move { owner.own_and_fly(&Until::Cancelled, &told).await });
+        sky.until(&run, "the verb", |events| events.iter().any(|event| matches!(event, Event::RequestTaken { .. }))).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        cancel.cancel();
+        flying.await.unwrap().unwrap();
+        assert_eq!(sky.world.count(&StepId::from("after"), Direction::Do), 0, "{verb}: {:#?}", sky.events(&run).await);
+    }
 }
