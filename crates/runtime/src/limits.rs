@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Time between two looks at the store's change counter.
 pub const STORE_POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// Requests are read after this time even when the change counter stands still.
+/// All open requests are read after this time, whatever the change counter says.
 pub const SUBMISSIONS_READ_EVERY: Duration = Duration::from_secs(2);
 
 /// Shortest time between two looks of a gate.

@@ -9,6 +9,7 @@ use glidepath_ports::store::{
     Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,6 +35,9 @@ pub struct FaultyStore {
     is_down: AtomicBool,
     is_short_of_room: AtomicBool,
     lost_plans: Mutex<Vec<PlanId>>,
+    held_back: Mutex<BTreeSet<u64>>,
+    /// Added to the change counter, which moves with each look where it is not 0.
+    restless: AtomicU64,
     takings: AtomicU64,
     takings_most: AtomicU64,
 }
@@ -49,6 +53,8 @@ impl FaultyStore {
             is_down: AtomicBool::new(false),
             is_short_of_room: AtomicBool::new(false),
             lost_plans: Mutex::default(),
+            held_back: Mutex::default(),
+            restless: AtomicU64::new(0),
             takings: AtomicU64::new(0),
             takings_most: AtomicU64::new(0),
         }
@@ -89,6 +95,20 @@ impl FaultyStore {
     /// Takes a plan out of the store.
     pub fn lose_plan(&self, plan: PlanId) {
         self.lost_plans.lock().unwrap_or_else(PoisonError::into_inner).push(plan);
+    }
+
+    /// Tells nobody of a submission, as of one that another node is to answer; `None` tells of all again.
+    pub fn hold_back(&self, number: Option<u64>) {
+        let mut held_back = self.held_back.lock().unwrap_or_else(PoisonError::into_inner);
+        match number {
+            Some(number) => drop(held_back.insert(number)),
+            None => held_back.clear(),
+        }
+    }
+
+    /// Lets the change counter move with each look, as on a server that others use.
+    pub fn set_restless(&self) {
+        self.restless.store(1, Ordering::SeqCst);
     }
 
     /// Brings back all plans that were taken out.
@@ -225,7 +245,9 @@ impl Store for FaultyStore {
     }
 
     fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
-        self.unless_down(self.inner.submissions(epoch, after))
+        let held_back = self.held_back.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let found = self.unless_down(self.inner.submissions(epoch, after));
+        Box::pin(async move { Ok(found.await?.into_iter().filter(|(number, _)| !held_back.contains(number)).collect()) })
     }
 
     fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
@@ -249,6 +271,11 @@ impl Store for FaultyStore {
     }
 
     fn change_counter(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.unless_down(self.inner.change_counter())
+        let moved = match self.restless.load(Ordering::SeqCst) {
+            0 => 0,
+            _ => self.restless.fetch_add(1, Ordering::SeqCst),
+        };
+        let counter = self.unless_down(self.inner.change_counter());
+        Box::pin(async move { Ok(counter.await? + moved) })
     }
 }

@@ -17,17 +17,21 @@ use super::Message;
 pub(crate) async fn poll_submissions(store: Arc<dyn Store>, epoch: u64, submitted: Arc<Notify>, loop_inbox: mpsc::Sender<Message>) {
     let mut after = 0;
     let mut counter_seen = None;
-    let mut read_at = None::<Instant>;
+    // When all that are open were read; one that is new to this owner may have a number below those that it has read.
+    let mut all_read_at = None::<Instant>;
     let mut is_poked = false;
     loop {
         let counter = store.change_counter().await.ok();
-        let is_due = is_poked || read_at.is_none_or(|at| at.elapsed() >= SUBMISSIONS_READ_EVERY);
+        let is_due = is_poked || all_read_at.is_none_or(|at| at.elapsed() >= SUBMISSIONS_READ_EVERY);
         if (is_due || counter.is_none() || counter != counter_seen)
             && let Ok(found) = store.submissions(epoch, if is_due { 0 } else { after }).await
         {
             after = found.iter().map(|(number, _)| *number).max().unwrap_or(after).max(after);
-            let is_first = read_at.is_none();
-            (counter_seen, read_at, is_poked) = (counter, Some(Instant::now()), false);
+            let is_first = all_read_at.is_none();
+            (counter_seen, is_poked) = (counter, false);
+            if is_due {
+                all_read_at = Some(Instant::now());
+            }
             if (is_first || !found.is_empty()) && loop_inbox.send(Message::Submissions(found)).await.is_err() {
                 return;
             }

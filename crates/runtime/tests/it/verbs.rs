@@ -10,7 +10,8 @@ use glidepath_ports::store::Submission;
 use glidepath_ports::{CancelToken, Clock, Store};
 use glidepath_runtime::cards::card_path;
 use glidepath_runtime::{FlightEnd, Until};
-use glidepath_testkit::Script;
+use glidepath_testkit::{FaultyStore, Script};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn slow_plan() -> Plan {
@@ -200,7 +201,8 @@ async fn what_was_stopped_while_nobody_flew_begins_nothing_more() {
     for verb in [Verb::Abort, Verb::Pause, Verb::Stop] {
         let (sky, run) = (Sky::new(), run_id("unflown"));
         // Exposed, so that it does not sleep; its wait is over when the next owner comes.
-        let plan = plan_of(vec![shift("half", &[], 50), wait("look", &["half"], Millis::from_mins(1)), step("after", &["look"])], "payments");
+        let plan =
+            plan_of(vec![shift("half", &[], 50), wait("look", &["half"], Millis::from_mins(1)), step("after", &["look"])], "payments");
         sky.submit_start(&plan, &run).await;
         let owner = sky.runtime();
         let flying = tokio::spawn(async move { owner.own_and_fly(&Until::Cancelled, &CancelToken::new()).await });
@@ -218,4 +220,25 @@ async fn what_was_stopped_while_nobody_flew_begins_nothing_more() {
         flying.await.unwrap().unwrap();
         assert_eq!(sky.world.count(&StepId::from("after"), Direction::Do), 0, "{verb}: {:#?}", sky.events(&run).await);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_to_an_owner_after_newer_ones_is_answered_though_the_store_is_never_quiet() {
+    let (sky, run) = (Sky::new(), run_id("late"));
+    let store = Arc::new(FaultyStore::new(sky.store.clone()));
+    store.set_restless();
+    sky.submit_start(&slow_plan(), &run).await;
+    let (owner, cancel) = (sky.runtime_on(store.clone()), CancelToken::new());
+    let told = cancel.clone();
+    let flying = tokio::spawn(async move { owner.own_and_fly(&Until::Cancelled, &told).await });
+    sky.until(&run, "the wait", waits).await;
+    let abort = sky.store.submit(sky.request(&run, Verb::Abort, None)).await.unwrap();
+    store.hold_back(Some(abort));
+    let newer = sky.store.submit(sky.request(&run, Verb::Skip, Some("no-such-step"))).await.unwrap();
+    assert!(newer > abort && !sky.runtime().answer(newer, &CancelToken::new()).await.unwrap().unwrap().granted);
+    store.hold_back(None);
+    let answer = tokio::time::timeout(Duration::from_secs(5), async { sky.runtime().answer(abort, &CancelToken::new()).await });
+    assert!(answer.await.unwrap().unwrap().unwrap().granted);
+    cancel.cancel();
+    flying.await.unwrap().unwrap();
 }
