@@ -83,7 +83,12 @@ pub fn sql() -> ActionDescriptor {
             field("path", "text", false, "Where the statements came from."),
             field("lockTimeoutMs", "integer", true, "How long to wait for a lock, in milliseconds; not 0."),
             field("statementTimeoutMs", "integer", true, "How long one statement may run, in milliseconds; not 0."),
-            field("transaction", "boolean", false, "Whether everything is one transaction; true when left out."),
+            field(
+                "transaction",
+                "boolean",
+                false,
+                "Whether everything is one transaction; true when left out. Without one, a step asks when its outcome is unknown, unless it says otherwise.",
+            ),
             field("expectText", "text", false, "First value of the first row of the last statement must be this."),
         ],
         on_unknown: OnUnknown::Rerun,

@@ -9,6 +9,7 @@ use glidepath_model::catalog::{ActionTemplate, Region, Router};
 use glidepath_model::ids::HostName;
 use glidepath_model::plan::RetryPolicy;
 use glidepath_model::{Diagnostic, Millis};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Deadline of an attempt where neither template nor action states one.
@@ -156,7 +157,11 @@ pub(crate) fn retry(template: &ActionTemplate, kinds: &Kinds<'_>) -> RetryPolicy
     RetryPolicy { attempts_max: attempts.unwrap_or(RetryPolicy::default().attempts_max).max(1), ..RetryPolicy::default() }
 }
 
-/// Default meaning of an unknown outcome of a kind.
-pub(crate) fn on_unknown_default(kind: &str, kinds: &Kinds<'_>) -> OnUnknown {
+/// Default meaning of an unknown outcome of a call.
+pub(crate) fn on_unknown_default(kind: &str, input: &Value, kinds: &Kinds<'_>) -> OnUnknown {
+    // Statements outside of a transaction may be done in part, or be at work still: a second run of them would do that part twice.
+    if input.get("transaction") == Some(&Value::Bool(false)) {
+        return OnUnknown::Ask;
+    }
     kinds.get(kind).map_or(OnUnknown::Ask, |d| d.on_unknown)
 }

@@ -246,7 +246,7 @@ impl Lowering<'_> {
             Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => durations::estimate(kind, site, self.facts),
         };
         let (on_unknown, command) = match &work {
-            Work::Call(call) => (calls::on_unknown_default(&call.kind, self.kinds), shell_line(call)),
+            Work::Call(call) => (calls::on_unknown_default(&call.kind, &call.input, self.kinds), shell_line(call)),
             Work::Gate(gate) => (OnUnknown::Rerun, format!("watch {}", gate.subject)),
             Work::Wait(length) => (OnUnknown::Rerun, format!("sleep {}", length.0.div_ceil(1000))),
             Work::Manual { prompt, .. } => (OnUnknown::Rerun, prompt.clone()),

@@ -12,7 +12,7 @@ use glidepath_model::ids::{GroupName, StepId};
 use glidepath_model::plan::{CompensateOn, Condition, Group, Phase, RetryPolicy, Step, Undo, Work};
 use glidepath_model::runbook::{Runbook, RunbookStep, RunbookUndo, RunbookWork};
 use glidepath_model::{Diagnostic, Facts, Millis};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Kind of the action that flies a plan as a run of its own.
@@ -97,20 +97,21 @@ impl Lowering<'_, '_> {
         let step = self.step;
         let values: BTreeMap<&str, String> = element.map(|element| ("item", element.to_owned())).into_iter().collect();
         let work = self.work(&values);
-        let kind = match &step.work {
-            RunbookWork::Call(template) => Some(template.kind.as_str()),
-            RunbookWork::Run { .. } => Some(RUN_KIND),
+        let called = match &step.work {
+            RunbookWork::Call(template) => Some((template.kind.as_str(), &template.input)),
+            RunbookWork::Run { .. } => Some((RUN_KIND, &Value::Null)),
             RunbookWork::Wait(_) | RunbookWork::Ask(_) | RunbookWork::Event { .. } => None,
         };
+        let kind = called.map(|(kind, _)| kind);
         let descriptor = kind.and_then(|kind| self.kinds.get(kind).copied());
         let timeout_ms = match kind {
             Some(_) => step.timeout_ms.or_else(|| descriptor.map(|d| d.timeout_ms)).unwrap_or(TIMEOUT_DEFAULT),
             None => LOOK_TIMEOUT,
         };
-        let on_unknown = match (step.on_unknown, &step.probe, kind) {
+        let on_unknown = match (step.on_unknown, &step.probe, called) {
             (Some(on_unknown), _, _) => on_unknown,
             (None, Some(_), _) => OnUnknown::Probe,
-            (None, None, Some(kind)) => on_unknown_default(kind, self.kinds),
+            (None, None, Some((kind, input))) => on_unknown_default(kind, input, self.kinds),
             (None, None, None) => OnUnknown::Rerun,
         };
         if on_unknown == OnUnknown::Probe && step.probe.is_none() {
@@ -217,7 +218,7 @@ impl Lowering<'_, '_> {
                 return None;
             }
         };
-        let is_shell = template.input.get("shell").and_then(serde_json::Value::as_bool).unwrap_or(false);
+        let is_shell = template.input.get("shell").and_then(Value::as_bool).unwrap_or(false);
         if is_shell && template.input.get("argv") != call.input.get("argv") {
             self.wrong(
                 Diagnostic::error(codes::PLACEHOLDER_LEFT, format!("The {what} of `{}` has a placeholder in shell text.", self.step.id))

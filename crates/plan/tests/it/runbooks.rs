@@ -2,6 +2,7 @@
 
 use crate::fixture::*;
 use glidepath_files::{Loaded, Project, SourceFile, parse};
+use glidepath_model::action::OnUnknown;
 use glidepath_model::plan::*;
 use glidepath_model::{Diagnostic, Facts, Millis, Runbook, Severity};
 use glidepath_plan::{Planning, check_runbook, plan_runbook};
@@ -157,6 +158,19 @@ fn plan_of_runbook(steps: &str) -> Plan {
     let planning = planned(&runbook, &facts);
     assert_eq!(told(&planning.diagnostics), "");
     planning.plan.unwrap()
+}
+
+#[test]
+fn statements_outside_of_a_transaction_ask_when_nobody_knows_what_became_of_them() {
+    for (transaction, on_unknown) in [("", OnUnknown::Rerun), (", transaction: false", OnUnknown::Ask)] {
+        let step =
+            format!("    - {{ id: a, target: web-production, sql: {{ database: web-production, text: \"call fill()\"{transaction} }} }}\n");
+        let (runbook, facts) = runbook(&step);
+        let mut descriptors = runbook_descriptors();
+        descriptors.iter_mut().filter(|d| d.kind == "sql").for_each(|sql| sql.on_unknown = OnUnknown::Rerun);
+        let plan = plan_runbook(&runbook, &facts, &descriptors, &options()).plan.unwrap();
+        assert_eq!(plan.body.steps[0].on_unknown, on_unknown, "{transaction}");
+    }
 }
 
 #[test]
