@@ -1,4 +1,4 @@
-//! Change windows and freezes: when a change may start.
+//! Change windows and freezes: when a change may start, and until when.
 //!
 //! A freeze holds for every class that it does not except. Windows and the rule against Friday afternoons do not hold
 //! for emergencies. A calendar whose time zone is unknown allows nothing: what cannot be read must not open a gate.
@@ -8,4 +8,4 @@ mod rules;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
-pub use rules::{SEARCH_MAX, Verdict, closed, may_start, next_start, window_closes};
+pub use rules::{Closing, Opening, SEARCH_MAX, Verdict, closed, may_start, openings};

@@ -2,17 +2,18 @@
 //!
 //! Theory: a calendar's rules turn civil time into intervals of exact time, one civil day at a time. An edge that the
 //! clock skips or repeats has two readings; the careful one is taken: a window opens late and closes early, a rule
-//! against starting begins early and ends late. Whether a start is allowed can only change at an edge of such an
+//! against starting begins early and ends late. A window of which both edges are repeated holds once. Whether a start is allowed can only change at an edge of such an
 //! interval, so the search for the next start looks at edges, never at every minute.
 
-use glidepath_model::calendar::{Calendar, Window};
+use glidepath_model::calendar::{Calendar, Freeze, Window};
 use glidepath_model::change::ChangeClass;
 use glidepath_model::{EnvironmentName, Millis, Timestamp};
 use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, AmbiguousTimestamp, TimeZone};
 use jiff::{Timestamp as Moment, ToSpan};
+use std::collections::BTreeSet;
 
-/// How far ahead the next start is sought.
+/// How far ahead starts are sought.
 pub const SEARCH_MAX: Millis = Millis::from_mins(60 * 24 * 60);
 /// Minute of Friday from which nothing starts.
 const FRIDAY_NOON_MINUTE: u16 = 12 * 60;
@@ -37,7 +38,7 @@ pub struct Verdict {
 
 /// Whether a change of `class` may start in `environment` at the time `at`.
 pub fn may_start(calendars: &[Calendar], environment: &EnvironmentName, class: ChangeClass, at: Timestamp) -> Verdict {
-    let rules = rules(calendars, environment);
+    let rules = rules(calendars, std::slice::from_ref(environment));
     let reasons: Vec<String> = rules.iter().flat_map(|rule| rule.against(class, at)).collect();
     let allowed = reasons.is_empty();
     let opens_at = if allowed { Some(at) } else { search(&rules, class, at) };
@@ -53,18 +54,47 @@ pub fn closed(calendars: &[Calendar], environment: &EnvironmentName, class: Chan
         // Without a window that ended lately, when the next one opens says more.
         against.map(|reason| ended.clone().filter(|_| reason.starts_with(NO_WINDOW)).unwrap_or(reason)).collect::<Vec<String>>()
     };
-    rules(calendars, environment).iter().flat_map(told).collect()
+    rules(calendars, std::slice::from_ref(environment)).iter().flat_map(told).collect()
 }
 
-/// The earliest time at or after `from`, within 60 days, at which a change may start.
-pub fn next_start(calendars: &[Calendar], environment: &EnvironmentName, class: ChangeClass, from: Timestamp) -> Option<Timestamp> {
-    may_start(calendars, environment, class, from).opens_at
+/// A stretch of time in which a change may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Its first moment.
+    pub from: Timestamp,
+    /// What ends it; `None` when nothing does within the search.
+    pub closing: Option<Closing>,
 }
 
-/// When the last of the windows open at `at` closes; `None` where no window is declared or none is open.
-pub fn window_closes(calendars: &[Calendar], environment: &EnvironmentName, at: Timestamp) -> Option<Timestamp> {
-    let closing = rules(calendars, environment).into_iter().filter(|rule| !rule.calendar.windows.is_empty());
-    closing.filter_map(|rule| rule.windows(at, at).into_iter().filter(|w| w.holds(at)).map(|w| w.to).max()).min()
+/// The end of an opening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// The first moment at which a change may no longer start.
+    pub at: Timestamp,
+    /// Whether a freeze holds then. Otherwise no window is open, or it is Friday afternoon.
+    pub is_freeze: bool,
+}
+
+/// When a change of `class` may start in all of `environments` at once, from `from` on and for [`SEARCH_MAX`], earliest first. Openings do not touch:
+/// windows that follow each other without a gap are one.
+pub fn openings(calendars: &[Calendar], environments: &[EnvironmentName], class: ChangeClass, from: Timestamp) -> Vec<Opening> {
+    let rules = rules(calendars, environments);
+    let is_open = |at: Timestamp| rules.iter().all(|rule| rule.allows(class, at));
+    let mut found = Vec::new();
+    let mut open_since = is_open(from).then_some(from);
+    for at in edges(&rules, from) {
+        match (open_since, is_open(at)) {
+            (None, true) => open_since = Some(at),
+            (Some(from), false) => {
+                let is_freeze = rules.iter().any(|rule| rule.freezes_at(class, at).next().is_some());
+                found.push(Opening { from, closing: Some(Closing { at, is_freeze }) });
+                open_since = None;
+            }
+            (None, false) | (Some(_), true) => {}
+        }
+    }
+    found.extend(open_since.map(|from| Opening { from, closing: None }));
+    found
 }
 
 /// A calendar with its time zone.
@@ -94,21 +124,46 @@ enum Reading {
     Later,
 }
 
-fn rules<'c>(calendars: &'c [Calendar], environment: &EnvironmentName) -> Vec<Rule<'c>> {
-    let applies = |c: &&Calendar| c.environments.is_empty() || c.environments.contains(environment);
+/// The rules that hold for any of the environments.
+fn rules<'c>(calendars: &'c [Calendar], environments: &[EnvironmentName]) -> Vec<Rule<'c>> {
+    let applies = |c: &&Calendar| environments.iter().any(|name| c.environments.is_empty() || c.environments.contains(name));
     calendars.iter().filter(applies).map(|calendar| Rule { calendar, zone: TimeZone::get(&calendar.time_zone).ok() }).collect()
 }
 
+/// Times after `from`, within the search, at which what is allowed may change; in order, each once.
+fn edges(rules: &[Rule<'_>], from: Timestamp) -> BTreeSet<Timestamp> {
+    let until = from.plus(SEARCH_MAX);
+    rules.iter().flat_map(|rule| rule.edges(from, until)).filter(|edge| *edge > from && *edge <= until).collect()
+}
+
 fn search(rules: &[Rule<'_>], class: ChangeClass, at: Timestamp) -> Option<Timestamp> {
-    let until = at.plus(SEARCH_MAX);
-    let mut edges: Vec<Timestamp> =
-        rules.iter().flat_map(|rule| rule.edges(at, until)).filter(|edge| *edge > at && *edge <= until).collect();
-    edges.sort_unstable();
-    edges.dedup();
-    edges.into_iter().find(|edge| rules.iter().all(|rule| rule.against(class, *edge).is_empty()))
+    edges(rules, at).into_iter().find(|edge| rules.iter().all(|rule| rule.allows(class, *edge)))
 }
 
 impl Rule<'_> {
+    /// Whether nothing speaks against a start at `at`. The same as an empty [`Self::against`], without the words.
+    fn allows(&self, class: ChangeClass, at: Timestamp) -> bool {
+        self.zone.is_some()
+            && self.freezes_at(class, at).next().is_none()
+            && !self.lacks_window(class, at)
+            && self.friday_at(class, at).is_none()
+    }
+
+    /// The freezes that hold for the class at `at`.
+    fn freezes_at(&self, class: ChangeClass, at: Timestamp) -> impl Iterator<Item = &Freeze> {
+        let holds =
+            move |freeze: &&Freeze| freeze.from <= at && at < freeze.to && !freeze.except.iter().any(|word| word == class_name(class));
+        self.calendar.freezes.iter().filter(holds)
+    }
+
+    /// The Friday afternoon in which `at` lies, where the rule against it holds for the class.
+    fn friday_at(&self, class: ChangeClass, at: Timestamp) -> Option<Interval> {
+        if class == ChangeClass::Emergency {
+            return None;
+        }
+        self.fridays(at, at).into_iter().find(|friday| friday.holds(at))
+    }
+
     /// What speaks against a start at `at`.
     fn against(&self, class: ChangeClass, at: Timestamp) -> Vec<String> {
         let name = &self.calendar.name;
@@ -116,18 +171,14 @@ impl Rule<'_> {
             return vec![format!("calendar {name} is in time zone {}, which is not known here", self.calendar.time_zone)];
         };
         let mut reasons: Vec<String> = Vec::new();
-        for freeze in self.calendar.freezes.iter().filter(|f| f.from <= at && at < f.to) {
-            if !freeze.except.iter().any(|word| word == class_name(class)) {
-                let why = freeze.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
-                reasons.push(format!("freeze {} holds until {}{why}", freeze.name, self.shown(zone, freeze.to, at)));
-            }
+        for freeze in self.freezes_at(class, at) {
+            let why = freeze.reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default();
+            reasons.push(format!("freeze {} holds until {}{why}", freeze.name, self.shown(zone, freeze.to, at)));
         }
         if self.lacks_window(class, at) {
             reasons.push(self.no_window(zone, at));
         }
-        if class != ChangeClass::Emergency
-            && let Some(friday) = self.fridays(at, at).into_iter().find(|f| f.holds(at))
-        {
+        if let Some(friday) = self.friday_at(class, at) {
             reasons.push(format!(
                 "nothing starts on Friday afternoon; that rule of calendar {name} holds until {}",
                 self.shown(zone, friday.to, at)
@@ -190,7 +241,12 @@ impl Rule<'_> {
         let closes_on = if window.to_minute <= window.from_minute { day.checked_add(1.day()).ok()? } else { day };
         let opens = self.moment(day, window.from_minute, Reading::Later)?;
         let closes = self.moment(closes_on, window.to_minute, Reading::Earlier)?;
-        (opens < closes).then_some(Interval { from: opens, to: closes })
+        if opens < closes {
+            return Some(Interval { from: opens, to: closes });
+        }
+        // Both edges lie in an hour that the clock repeats: the window holds once, at the second time round.
+        let again = self.moment(closes_on, window.to_minute, Reading::Later)?;
+        (self.repeats(closes_on, window.to_minute) && opens < again).then_some(Interval { from: opens, to: again })
     }
 
     fn fridays(&self, from: Timestamp, to: Timestamp) -> Vec<Interval> {
@@ -213,11 +269,20 @@ impl Rule<'_> {
         first.series(1.day()).take_while(|day| *day <= last).collect()
     }
 
+    /// Whether the clock shows a minute of a civil day twice.
+    fn repeats(&self, day: Date, minute: u16) -> bool {
+        self.ambiguous(day, minute).is_some_and(|moment| matches!(moment.offset(), AmbiguousOffset::Fold { .. }))
+    }
+
     /// A minute of a civil day as exact time; minute 1440 is midnight at its end.
-    fn moment(&self, day: Date, minute: u16, reading: Reading) -> Option<Timestamp> {
+    fn ambiguous(&self, day: Date, minute: u16) -> Option<AmbiguousTimestamp> {
         let (day, minute) = if minute >= DAY_MINUTES { (day.checked_add(1.day()).ok()?, 0) } else { (day, minute) };
         let civil = day.at(i8::try_from(minute / 60).ok()?, i8::try_from(minute % 60).ok()?, 0, 0);
-        let ambiguous = self.zone.as_ref()?.to_ambiguous_timestamp(civil);
+        Some(self.zone.as_ref()?.to_ambiguous_timestamp(civil))
+    }
+
+    fn moment(&self, day: Date, minute: u16, reading: Reading) -> Option<Timestamp> {
+        let ambiguous = self.ambiguous(day, minute)?;
         let moment = match reading {
             Reading::Earlier => ambiguous.earlier(),
             Reading::Later => ambiguous.later(),

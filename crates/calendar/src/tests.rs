@@ -1,6 +1,6 @@
 //! Tables and properties.
 
-use crate::{closed, may_start, next_start, window_closes};
+use crate::{Closing, Opening, closed, may_start, openings};
 use glidepath_model::calendar::{Calendar, Freeze, Window};
 use glidepath_model::change::ChangeClass;
 use glidepath_model::{EnvironmentName, Millis, Timestamp};
@@ -136,6 +136,83 @@ fn windows_shrink_where_the_clock_jumps() {
     }
 }
 
+/// Each line: zone, window, when the first opening of the Sunday begins and ends; none where the clock leaves nothing of it.
+#[test]
+fn openings_on_days_when_the_clock_is_set() {
+    let cases = [
+        // Berlin, spring: a window of the hour that does not exist, or within it, is none; one around it loses that hour.
+        ("Europe/Berlin", "2026-03-29", 120, 180, None),
+        ("Europe/Berlin", "2026-03-29", 135, 165, None),
+        ("Europe/Berlin", "2026-03-29", 60, 240, Some(("2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z"))),
+        // Berlin, autumn: a window that exists twice holds once, at the second time round; one around it gains the hour.
+        ("Europe/Berlin", "2026-10-25", 120, 180, Some(("2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z"))),
+        ("Europe/Berlin", "2026-10-25", 135, 165, Some(("2026-10-25T01:15:00Z", "2026-10-25T01:45:00Z"))),
+        ("Europe/Berlin", "2026-10-25", 60, 240, Some(("2026-10-24T23:00:00Z", "2026-10-25T03:00:00Z"))),
+        // New York, spring (8 March) and autumn (1 November).
+        ("America/New_York", "2026-03-08", 120, 180, None),
+        ("America/New_York", "2026-03-08", 135, 165, None),
+        ("America/New_York", "2026-03-08", 60, 240, Some(("2026-03-08T06:00:00Z", "2026-03-08T08:00:00Z"))),
+        ("America/New_York", "2026-11-01", 60, 120, Some(("2026-11-01T06:00:00Z", "2026-11-01T07:00:00Z"))),
+        ("America/New_York", "2026-11-01", 75, 105, Some(("2026-11-01T06:15:00Z", "2026-11-01T06:45:00Z"))),
+        ("America/New_York", "2026-11-01", 0, 240, Some(("2026-11-01T04:00:00Z", "2026-11-01T09:00:00Z"))),
+        // The Sunday after is an ordinary one.
+        ("Europe/Berlin", "2026-04-05", 120, 180, Some(("2026-04-05T00:00:00Z", "2026-04-05T01:00:00Z"))),
+        ("America/New_York", "2026-11-08", 75, 105, Some(("2026-11-08T06:15:00Z", "2026-11-08T06:45:00Z"))),
+    ];
+    for (zone, day, from, to, expected) in cases {
+        let mut calendar = calendar(zone);
+        calendar.windows = vec![window(&[7], from, to)];
+        let midnight = at(&format!("{day}T00:00:00Z")).minus(Millis::from_mins(2 * 60));
+        let found = openings(&[calendar], &[production()], ChangeClass::Normal, midnight);
+        let that_day = found.iter().find(|opening| opening.from.since(midnight) < Millis::from_mins(30 * 60));
+        let expected = expected.map(|(from, to)| Opening { from: at(from), closing: Some(Closing { at: at(to), is_freeze: false }) });
+        assert_eq!(that_day.copied(), expected, "{zone} {day} {from}-{to}");
+    }
+}
+
+/// Whatever closes it, an opening says until when it lasts; what touches is one, and all environments must be open.
+#[test]
+fn an_opening_ends_with_its_window_a_freeze_or_friday_noon_whichever_is_first() {
+    let mut shop = calendar("Europe/Berlin");
+    shop.windows = vec![window(&[1, 2, 3, 4, 5], 8 * 60, 12 * 60), window(&[1, 2, 3, 4, 5], 12 * 60, 16 * 60)];
+    shop.no_friday_afternoon = true;
+    shop.freezes = vec![Freeze {
+        name: "black-friday".into(),
+        from: at("2026-11-25T10:00:00+01:00"),
+        to: at("2026-11-27T08:00:00+01:00"),
+        reason: None,
+        except: vec!["emergency".into()],
+    }];
+    let mut laboratory = calendar("America/New_York");
+    laboratory.environments = vec!["staging".into()];
+    laboratory.windows = vec![window(&[2], 8 * 60, 18 * 60)];
+    let found = |calendars: &[Calendar], environments: &[EnvironmentName], class| -> Vec<(String, String, bool)> {
+        let all = openings(calendars, environments, class, at("2026-11-24T10:00:00+01:00"));
+        let told = |opening: &Opening| {
+            let end = opening.closing.map_or_else(|| "-".to_owned(), |closing| closing.at.to_string());
+            (opening.from.to_string(), end, opening.closing.is_some_and(|closing| closing.is_freeze))
+        };
+        all.iter().take(3).map(told).collect()
+    };
+    let line = |from: &str, to: &str, is_freeze: bool| (from.to_owned(), to.to_owned(), is_freeze);
+    let calendars = [shop, laboratory];
+    assert_eq!(
+        found(&calendars, &[production()], ChangeClass::Normal),
+        [
+            line("2026-11-24T09:00:00Z", "2026-11-24T15:00:00Z", false),
+            line("2026-11-25T07:00:00Z", "2026-11-25T09:00:00Z", true),
+            line("2026-11-27T07:00:00Z", "2026-11-27T11:00:00Z", false),
+        ]
+    );
+    assert_eq!(found(&calendars, &[production()], ChangeClass::Emergency), [line("2026-11-24T09:00:00Z", "-", false)]);
+    assert_eq!(
+        found(&calendars, &["staging".into(), production()], ChangeClass::Normal)[0],
+        line("2026-11-24T13:00:00Z", "2026-11-24T15:00:00Z", false),
+        "both are open from 08:00 in New York to 16:00 in Berlin"
+    );
+    assert_eq!(found(&calendars, &[], ChangeClass::Normal), [line("2026-11-24T09:00:00Z", "-", false)]);
+}
+
 #[test]
 fn windows_reach_over_midnight_and_say_when_they_close() {
     let mut calendar = calendar("Europe/Berlin");
@@ -143,8 +220,13 @@ fn windows_reach_over_midnight_and_say_when_they_close() {
     assert!(allowed(&calendar, ChangeClass::Normal, "2026-06-02T03:59:00+02:00"));
     assert!(!allowed(&calendar, ChangeClass::Normal, "2026-06-02T04:00:00+02:00"));
     let calendars = [calendar];
-    assert_eq!(window_closes(&calendars, &production(), at("2026-06-01T23:00:00+02:00")), Some(at("2026-06-02T04:00:00+02:00")));
-    assert_eq!(window_closes(&calendars, &production(), at("2026-06-01T12:00:00+02:00")), None);
+    let first = |from: &str| openings(&calendars, &[production()], ChangeClass::Normal, at(from)).into_iter().next();
+    let until_four = Some(Closing { at: at("2026-06-02T04:00:00+02:00"), is_freeze: false });
+    for (from, opens) in
+        [("2026-06-01T23:00:00+02:00", "2026-06-01T23:00:00+02:00"), ("2026-06-01T12:00:00+02:00", "2026-06-01T22:00:00+02:00")]
+    {
+        assert_eq!(first(from), Some(Opening { from: at(opens), closing: until_four }), "{from}");
+    }
     let verdict = may_start(&calendars, &production(), ChangeClass::Normal, at("2026-06-02T12:00:00+02:00"));
     assert_eq!(verdict.reasons, ["no window of calendar shop is open until Mon 22:00 Europe/Berlin"]);
     assert_eq!(verdict.opens_at, Some(at("2026-06-08T22:00:00+02:00")));
@@ -155,7 +237,10 @@ fn a_freeze_longer_than_the_search_has_no_next_start_and_an_unknown_zone_allows_
     let mut frozen = calendar("UTC");
     frozen.freezes =
         vec![Freeze { name: "f".into(), from: at("2026-01-01T00:00:00Z"), to: at("2027-01-01T00:00:00Z"), reason: None, except: vec![] }];
-    assert_eq!(next_start(&[frozen], &production(), ChangeClass::Normal, at("2026-02-01T00:00:00Z")), None);
+    assert_eq!(may_start(std::slice::from_ref(&frozen), &production(), ChangeClass::Normal, at("2026-02-01T00:00:00Z")).opens_at, None);
+    for calendar in [frozen, calendar("Mars/Base")] {
+        assert_eq!(openings(&[calendar], &[production()], ChangeClass::Normal, at("2026-02-01T00:00:00Z")), []);
+    }
     assert!(!allowed(&calendar("Mars/Base"), ChangeClass::Emergency, "2026-02-01T00:00:00Z"));
 }
 
@@ -180,8 +265,20 @@ proptest! {
         let calendars = [calendar];
         let verdict = may_start(&calendars, &production(), ChangeClass::Normal, from);
         prop_assert_eq!(verdict.allowed, verdict.reasons.is_empty());
-        let next = next_start(&calendars, &production(), ChangeClass::Normal, from);
-        prop_assert_eq!(next, verdict.opens_at);
+        let next = verdict.opens_at;
+        let open = openings(&calendars, &[production()], ChangeClass::Normal, from);
+        prop_assert_eq!(open.first().map(|opening| opening.from), next);
+        // Inside an opening every quarter of an hour allows a start; at its end and up to the next opening none does.
+        for (opening, after) in open.iter().zip(open.iter().skip(1)).take(3) {
+            let closes = opening.closing.map_or(after.from, |closing| closing.at);
+            prop_assert!(opening.from < closes && closes < after.from);
+            let mut look = opening.from;
+            while look < after.from {
+                prop_assert_eq!(may_start(&calendars, &production(), ChangeClass::Normal, look).allowed, look < closes, "{}", look);
+                let step = look.plus(Millis::from_mins(15));
+                look = if look < closes { step.min(closes) } else { step };
+            }
+        }
         let mut look = from;
         let until = next.unwrap_or(from.plus(Millis::from_mins(3 * 24 * 60))).min(from.plus(Millis::from_mins(2 * 24 * 60)));
         while look < until {

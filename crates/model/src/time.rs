@@ -23,12 +23,12 @@ impl Timestamp {
 
     /// This point plus a length, saturating.
     pub const fn plus(self, length: Millis) -> Self {
-        Self(self.0.saturating_add((length.0 as i64).saturating_mul(1000)))
+        Self(self.0.saturating_add(length.as_micros()))
     }
 
     /// This point minus a length, saturating.
     pub const fn minus(self, length: Millis) -> Self {
-        Self(self.0.saturating_sub((length.0 as i64).saturating_mul(1000)))
+        Self(self.0.saturating_sub(length.as_micros()))
     }
 
     /// Time passed since `earlier`; zero when `earlier` is later.
@@ -45,6 +45,14 @@ impl Timestamp {
     /// Reads RFC 3339 text with a zone.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_microsecond()))
+    }
+
+    /// For people, to the minute, as clocks in an IANA time zone show it: `Tue 2026-11-24 11:00 CET`. In UTC without a zone, or in one that is
+    /// not known here.
+    pub fn shown_in(self, zone: Option<&str>) -> String {
+        let time = self.to_jiff();
+        let zoned = time.in_tz(zone.unwrap_or("UTC")).unwrap_or_else(|_| time.to_zoned(jiff::tz::TimeZone::UTC));
+        zoned.strftime("%a %Y-%m-%d %H:%M %Z").to_string()
     }
 
     /// As a `jiff` timestamp; saturates at its limits.
@@ -100,6 +108,12 @@ impl Millis {
     /// Sum, saturating.
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+
+    /// As whole microseconds, saturating.
+    const fn as_micros(self) -> i64 {
+        let micros = self.0.saturating_mul(1000);
+        if micros > i64::MAX as u64 { i64::MAX } else { micros as i64 }
     }
 
     /// As `std::time::Duration`.
@@ -190,5 +204,29 @@ mod tests {
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         assert_eq!(Timestamp::parse("2026-12-01T00:00:00+01:00").map(|t| t.to_string()).as_deref(), Some("2026-11-30T23:00:00Z"));
         assert_eq!(Timestamp::parse("2026-12-01T00:00:00"), None);
+    }
+
+    #[test]
+    fn a_length_beyond_all_time_saturates_and_does_not_turn_back() {
+        let time = Timestamp::from_micros(1_764_543_600_000_000);
+        for length in [Millis(u64::MAX), Millis(i64::MAX as u64), Millis(i64::MAX as u64 / 1000 + 1)] {
+            assert_eq!(time.plus(length), Timestamp::from_micros(i64::MAX), "{length:?}");
+            assert!(time.minus(length) < Timestamp::EPOCH, "{length:?}");
+        }
+        assert_eq!(time.plus(Millis(1500)).minus(Millis(1500)), time);
+    }
+
+    #[test]
+    fn a_time_is_shown_as_the_clocks_of_its_place_show_it() {
+        for (text, zone, shown) in [
+            ("2026-11-24T10:00:59Z", Some("Europe/Berlin"), "Tue 2026-11-24 11:00 CET"),
+            ("2026-10-25T00:30:00Z", Some("Europe/Berlin"), "Sun 2026-10-25 02:30 CEST"),
+            ("2026-10-25T01:30:00Z", Some("Europe/Berlin"), "Sun 2026-10-25 02:30 CET"),
+            ("2026-11-24T10:00:00Z", Some("Mars/Base"), "Tue 2026-11-24 10:00 UTC"),
+            ("2026-11-24T10:00:00Z", None, "Tue 2026-11-24 10:00 UTC"),
+        ] {
+            assert_eq!(Timestamp::parse(text).map(|time| time.shown_in(zone)).as_deref(), Some(shown));
+        }
+        assert!(!Timestamp::from_micros(i64::MAX).shown_in(Some("Asia/Tokyo")).is_empty());
     }
 }
