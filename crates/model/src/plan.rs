@@ -10,7 +10,7 @@ pub use gate::{CountSelectors, CountSource, GateCheck, GateSpec, TakeoffGate};
 pub use graph::{
     Breaker, Claim, ClaimMode, Comparison, Condition, Group, Rate, RunLimits, THROTTLE_COUNT_MAX, Test, Throttle, fits, may_compare,
 };
-pub use prediction::{CandidateSummary, Estimate, Prediction, ProbabilityEstimate, RiskLevel, RuledOut};
+pub use prediction::{CandidateSummary, Estimate, Held, Prediction, ProbabilityEstimate, RiskLevel, RuledOut, Schedule};
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
 pub use strategy::{Assignment, LadderStage, Strategy, VerificationKind};
 

@@ -66,6 +66,8 @@ pub const LOCKS_TOO_MANY: Code = Code(279);
 pub const UNKNOWN_TARGET: Code = Code(280);
 /// Steps of a runbook expect unlike outputs of one event.
 pub const EVENTS_UNLIKE: Code = Code(281);
+/// The calendars leave no landing before the deadline.
+pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
 
 /// Nothing tells success from failure.
 pub const NO_SIGNAL: Code = Code(300);
@@ -111,3 +113,7 @@ pub const ONE_WAY: Code = Code(319);
 pub const DEADLINE_SHORT: Code = Code(320);
 /// A fan-out tolerates that all its elements fail.
 pub const ALL_MAY_FAIL: Code = Code(321);
+/// The flight is expected to outlast the window that it starts in.
+pub const OUTLASTS_WINDOW: Code = Code(322);
+/// A freeze is expected to begin in mid-flight.
+pub const FREEZE_IN_FLIGHT: Code = Code(323);

@@ -4,7 +4,8 @@
 //!
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
-//! rules it out; `predict` gives it figures; `rank` picks one strategy per site; `lower` makes the steps; `body` puts the rest around them;
+//! rules it out; `predict` gives it figures; `timetable` says when it
+//! takes off and lands; `rank` picks one strategy per site; `lower` makes the steps; `body` puts the rest around them;
 //! `check` looks the result over. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
 //! that is done again: `again`.
 
@@ -25,6 +26,7 @@ mod runbook;
 mod site;
 mod size;
 mod template;
+mod timetable;
 mod traffic;
 
 pub use again::plan_again;

@@ -249,6 +249,7 @@ pub(crate) fn prediction(
         bad_requests_straight: tidy(straight),
         budget_share: budget_share(facts, sites, chosen),
         duration: told(total, "steps, bakes and windows on the longest path"),
+        schedule: None,
         extra_cost: extra_cost(chosen),
         time_to_safety: told(worst(|f| f.to_safety), "slowest way to safety"),
         time_to_rollback: told(worst(|f| f.to_rollback), "slowest way back"),

@@ -5,6 +5,7 @@ use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::predict::{Figures, failure, prediction};
 use crate::site::Site;
+use crate::timetable::Timetable;
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
@@ -41,25 +42,24 @@ pub(crate) fn rank(
 ) -> Option<Ranking> {
     let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
     let failing = failure(sites, facts);
-    let mut feasible: Vec<(Assignment, Prediction, f64)> = Vec::new();
-    let mut broken: Vec<(Assignment, Prediction, String)> = Vec::new();
+    let timetable = Timetable::of(change, &facts.catalog.calendars, now);
+    let mut feasible: Vec<Scored> = Vec::new();
+    let mut broken: Vec<Broken> = Vec::new();
     for assignment in assignments(options, preference) {
         let chosen = chosen(options, &assignment);
-        let predicted = prediction(change, facts, sites, &chosen, levels, &failing);
+        let mut predicted = prediction(change, facts, sites, &chosen, levels, &failing);
+        predicted.schedule = timetable.schedule(&predicted.duration);
         let burn = chosen.iter().map(|(_, f)| f.burn).sum();
-        match limit_broken(change, facts, sites, &predicted, now) {
-            None => feasible.push((assignment, predicted, burn)),
-            Some(why) => broken.push((assignment, predicted, why)),
+        let late = change.constraints.finish_before.and_then(|deadline| timetable.late(&predicted, deadline));
+        let over = limit_broken(change, facts, sites, &predicted);
+        if late.is_none() && over.is_none() {
+            feasible.push((assignment, predicted, burn));
+        } else {
+            broken.push(Broken { assignment, predicted, late, over });
         }
     }
     if feasible.is_empty() {
-        for (assignment, _, why) in broken.iter().take(CANDIDATES_FEW) {
-            notes.wrong(
-                Diagnostic::error(codes::LIMITS_BROKEN, format!("{}: {why}.", name(sites, options, assignment)))
-                    .because("No candidate keeps within the change's limits.")
-                    .hint("Loosen the constraint in the change, or split the change."),
-            );
-        }
+        say_what_is_broken(&timetable, sites, options, &broken, change.constraints.finish_before, notes);
         return None;
     }
     if feasible.len() < CANDIDATES_FEW {
@@ -80,8 +80,15 @@ pub(crate) fn rank(
         let reason = if rank == 0 { won(preference, &feasible, &order) } else { lost(preference, best, &feasible[*at]) };
         summaries.push(summary(sites, options, &feasible[*at].0, feasible[*at].1.clone(), rank, reason));
     }
-    for (assignment, predicted, why) in &broken {
-        summaries.push(summary(sites, options, assignment, predicted.clone(), summaries.len(), format!("Dropped: {why}.")));
+    for one in &broken {
+        summaries.push(summary(
+            sites,
+            options,
+            &one.assignment,
+            one.predicted.clone(),
+            summaries.len(),
+            format!("Dropped: {}.", one.why()),
+        ));
     }
     Some(Ranking { winner: best.0.clone(), prediction: best.1.clone(), summaries })
 }
@@ -153,15 +160,49 @@ fn compare(preference: Preference, a: &Scored, b: &Scored) -> std::cmp::Ordering
     }
 }
 
-/// Why a candidate cannot be flown, by the change's own limits.
-fn limit_broken(change: &Change, facts: &Facts, sites: &[Site<'_>], predicted: &Prediction, now: Timestamp) -> Option<String> {
-    let limits = &change.constraints;
-    if let Some(deadline) = limits.finish_before {
-        let end = now.plus(predicted.duration.p95_ms);
-        if end > deadline {
-            return Some(format!("needs {} (p95) and would end after {deadline}", predicted.duration.p95_ms));
-        }
+/// A candidate that cannot be flown.
+struct Broken {
+    assignment: Assignment,
+    predicted: Prediction,
+    /// How it misses the deadline.
+    late: Option<String>,
+    /// How it breaks another limit of the change.
+    over: Option<String>,
+}
+
+impl Broken {
+    fn why(&self) -> String {
+        self.late.iter().chain(&self.over).map(String::as_str).collect::<Vec<_>>().join("; and it ")
     }
+}
+
+/// Says why no candidate can be flown: once, where it is for the calendars; else of the first few each.
+fn say_what_is_broken(
+    timetable: &Timetable<'_>,
+    sites: &[Site<'_>],
+    options: &[Options],
+    broken: &[Broken],
+    deadline: Option<Timestamp>,
+    notes: &mut Notes,
+) {
+    let only_late: Vec<(String, &Prediction)> =
+        broken.iter().filter(|one| one.over.is_none()).map(|one| (name(sites, options, &one.assignment), &one.predicted)).collect();
+    if let Some(refusal) = deadline.and_then(|deadline| timetable.refusal(deadline, &only_late)) {
+        notes.refuse(refusal);
+        return;
+    }
+    for one in broken.iter().take(CANDIDATES_FEW) {
+        notes.wrong(
+            Diagnostic::error(codes::LIMITS_BROKEN, format!("{}: {}.", name(sites, options, &one.assignment), one.why()))
+                .because("No candidate keeps within the change's limits.")
+                .hint("Loosen the constraint in the change, or split the change."),
+        );
+    }
+}
+
+/// Why a candidate cannot be flown, by the change's limits of cost and budget.
+fn limit_broken(change: &Change, facts: &Facts, sites: &[Site<'_>], predicted: &Prediction) -> Option<String> {
+    let limits = &change.constraints;
     if let (Some(most), Some(cost)) = (&limits.max_extra_cost, &predicted.extra_cost) {
         if most.currency != cost.currency && cost.micros > 0 {
             return Some(format!("costs {cost}, and the limit is in {}", most.currency));

@@ -1,6 +1,6 @@
 //! Numbers and times as people read them: units always, no more digits than are known.
 
-use glidepath_model::plan::Estimate;
+use glidepath_model::plan::{Estimate, Schedule};
 use glidepath_model::{Millis, Timestamp};
 
 /// A fraction as percent: `12 %`, `1.5 %`, `0.04 %`.
@@ -61,6 +61,23 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
     } else {
         format!("{} (95 %: {})", estimate.p50_ms, estimate.p95_ms)
     }
+}
+
+/// In place of a take-off, where the plan has no time for it.
+pub(crate) const NO_TAKE_OFF: &str = "when the calendars have room for it; no such time is known";
+
+/// When it takes off, and when it lands: `Tue 2026-11-24 14:31 CET (95 %: Tue 2026-11-24 15:02 CET)`.
+pub(crate) fn flight_times(schedule: &Schedule) -> (String, String) {
+    let shown = |time: Timestamp| time.shown_in(schedule.time_zone.as_deref());
+    let (median, late) = (shown(schedule.lands_p50), shown(schedule.lands_p95));
+    let lands = if median == late { median } else { format!("{median} (95 %: {late})") };
+    (shown(schedule.takes_off), lands)
+}
+
+/// When a flight stands still on its way, for each closed time: `from ... to ...`.
+pub(crate) fn standstills(schedule: &Schedule) -> Vec<String> {
+    let shown = |time: Timestamp| time.shown_in(schedule.time_zone.as_deref());
+    schedule.held.iter().map(|held| format!("from {} to {}", shown(held.from), shown(held.to))).collect()
 }
 
 /// `2026-11-30 23:00 UTC`.

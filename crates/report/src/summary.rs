@@ -1,7 +1,7 @@
 //! A plan for the terminal: why it won, what it does, what it expects, what lost.
 
 use crate::alike::told_once;
-use crate::figures::{count, estimate, fold, minute, percent, plural};
+use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, fold, minute, percent, plural, standstills};
 use crate::terminal::{Ink, Line, Style, table, wrapped};
 use glidepath_model::Plan;
 use glidepath_model::diagnostic::{Diagnostic, Severity};
@@ -187,6 +187,14 @@ fn stages(plan: &Plan) -> Vec<Line> {
 fn predictions(p: &Prediction) -> Vec<Line> {
     let mut lines = head("Expected").to_vec();
     let mut row = |name: &str, value: String| lines.push(Line::of(Ink::Plain, format!("  {name}")).padded_to(24).with(Ink::Plain, value));
+    match p.schedule.as_ref().map(|schedule| (flight_times(schedule), standstills(schedule))) {
+        Some(((takes_off, lands), standstills)) => {
+            row("takes off", takes_off);
+            row("lands", lands);
+            standstills.into_iter().for_each(|held| row("stands still", held));
+        }
+        None => row("takes off", NO_TAKE_OFF.to_owned()),
+    }
     row("duration", format!("{}, {}", estimate(&p.duration), p.duration.source));
     row(
         "does not land",

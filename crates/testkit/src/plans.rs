@@ -45,6 +45,7 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         bad_requests_straight: 900.0,
         budget_share: None,
         duration: estimate.clone(),
+        schedule: None,
         extra_cost: None,
         time_to_safety: estimate.clone(),
         time_to_rollback: estimate,

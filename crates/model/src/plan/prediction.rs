@@ -2,7 +2,7 @@
 
 use super::Strategy;
 use crate::ids::*;
-use crate::time::Millis;
+use crate::time::{Millis, Timestamp};
 use crate::units::Money;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,8 +34,11 @@ pub struct Prediction {
     pub bad_requests_straight: f64,
     /// Expected share of the period's error budget spent; `None` without an objective.
     pub budget_share: Option<f64>,
-    /// Duration.
+    /// Duration of the flight, without waits for windows.
     pub duration: Estimate,
+    /// When it takes off and lands; `None` where no start lands that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// Extra cost; `None` where no unit cost is known.
     pub extra_cost: Option<Money>,
     /// Time from the decision to safe traffic, worst step.
@@ -46,6 +49,34 @@ pub struct Prediction {
     pub risk: RiskLevel,
     /// Why that level.
     pub risk_reasons: Vec<String>,
+}
+
+/// When a plan takes off and lands, by the windows and freezes of all its environments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schedule {
+    /// The first start that the calendars allow and that lands.
+    pub takes_off: Timestamp,
+    /// Landing at the median duration.
+    pub lands_p50: Timestamp,
+    /// Landing at the 95th percentile of the duration.
+    pub lands_p95: Timestamp,
+    /// When the flight stands still, at the 95th percentile of its duration, because nothing may start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+    /// IANA time zone of the calendars, in which people read these times; UTC when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+}
+
+/// A time in flight at which nothing may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// When changes may no longer start.
+    pub from: Timestamp,
+    /// When they may start again.
+    pub to: Timestamp,
 }
 
 /// A probability with what it rests on.

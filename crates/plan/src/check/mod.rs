@@ -5,6 +5,7 @@
 mod people;
 mod signals;
 mod steps;
+mod windows;
 
 use glidepath_model::catalog::Target;
 use glidepath_model::plan::Assignment;
@@ -14,13 +15,13 @@ use glidepath_model::{Diagnostic, Facts, Plan};
 type Rule = fn(&Plan, &Facts) -> Vec<Diagnostic>;
 
 /// All rules, in the order of their codes.
-const RULES: [Rule; 22] = [
+const RULES: [Rule; 24] = [
     signals::no_signal,
     steps::no_undo,
     people::no_owner,
     signals::stage_blind,
     people::too_large,
-    steps::outside_window,
+    windows::outside_window,
     steps::no_backup,
     steps::traffic_first,
     signals::stale_accepted,
@@ -37,6 +38,8 @@ const RULES: [Rule; 22] = [
     steps::one_way,
     steps::deadline_short,
     steps::all_may_fail,
+    windows::outlasts_window,
+    windows::freeze_in_flight,
 ];
 
 /// Looks a plan over, with one rule for each known mistake. Every finding has its own code.

@@ -38,31 +38,6 @@ pub(super) fn one_way(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// A start that the calendars do not allow at the time of the plan.
-pub(super) fn outside_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
-    let change = &plan.body.change;
-    let mut findings = Vec::new();
-    for environment in &change.environments {
-        let verdict = glidepath_calendar::may_start(&facts.catalog.calendars, environment, change.class, plan.body.created_at);
-        if verdict.allowed {
-            continue;
-        }
-        let hint = match verdict.opens_at {
-            Some(at) => format!("Fly it from {at}, or plan for then with `--at {at}`."),
-            None => "No opening was found in the next 60 days; look the calendars over.".to_owned(),
-        };
-        findings.push(
-            Diagnostic::warning(
-                codes::OUTSIDE_WINDOW,
-                format!("A start in {environment} is not allowed at {}: {}.", plan.body.created_at, verdict.reasons.join("; ")),
-            )
-            .because("Take-off will be refused until the calendar opens.")
-            .hint(hint),
-        );
-    }
-    findings
-}
-
 /// A data change or a one-way step without a backup before it.
 pub(super) fn no_backup(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();

@@ -12,6 +12,7 @@ mod lower;
 mod predict;
 
 use crate::notes::Notes;
+use crate::timetable::Timetable;
 use crate::{FORMAT, HOLD_DEFAULT, PlanOptions, Planning, TTL_DEFAULT, body, check, codes, non_zero, size};
 use glidepath_model::action::ActionDescriptor;
 use glidepath_model::catalog::{Catalog, Target};
@@ -58,8 +59,9 @@ fn work_out(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], 
     say_what_is_held(runbook, facts, notes);
     say_what_stays(runbook, &kinds, notes);
     let environment = runbook.environment.as_ref();
-    let prediction = predict::prediction(runbook, &graph, &steps);
     let change = change(runbook);
+    let mut prediction = predict::prediction(runbook, &graph, &steps);
+    prediction.schedule = Timetable::of(&change, &facts.catalog.calendars, options.now).schedule(&prediction.duration);
     let mut envelope = body::envelope(&change, &steps, &[]);
     let noun = if steps.len() == 1 { "step" } else { "steps" };
     envelope.items = vec![format!("runbook {}: {} {noun}", runbook.name, steps.len())];

@@ -81,6 +81,7 @@ fn without_exposure(there: DurationEstimate, home: DurationEstimate, (risk, risk
         bad_requests_straight: 0.0,
         budget_share: None,
         duration: told(there, "steps on the longest path"),
+        schedule: None,
         extra_cost: None,
         time_to_safety: told(DurationEstimate::default(), "no step moves traffic"),
         time_to_rollback: told(home, "undo of the steps on the longest path"),

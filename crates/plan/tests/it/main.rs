@@ -10,3 +10,4 @@ mod runbook_flight;
 mod runbook_property;
 mod runbooks;
 mod speed;
+mod windows;

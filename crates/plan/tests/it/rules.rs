@@ -1,7 +1,7 @@
 //! Every rule of the linter: a plan that triggers it, and one that does not.
 
 use crate::fixture::*;
-use glidepath_model::calendar::{Calendar, Freeze};
+use glidepath_model::calendar::{Calendar, Freeze, Window};
 use glidepath_model::catalog::{Database, Indicator, Objective};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, MissingFact, Sourced};
@@ -42,6 +42,22 @@ fn many(change: &mut Change, facts: &mut Facts) {
     observe(facts, "1.0.0");
 }
 
+fn calendar() -> Calendar {
+    Calendar {
+        name: "shop".to_owned(),
+        time_zone: "Europe/Berlin".to_owned(),
+        environments: Vec::new(),
+        windows: Vec::new(),
+        freezes: Vec::new(),
+        no_friday_afternoon: true,
+    }
+}
+
+fn freeze_from(from: &str) -> Freeze {
+    let time = |text: &str| Timestamp::parse(text).unwrap();
+    Freeze { name: "sale".to_owned(), from: time(from), to: time("2026-11-18T00:00:00Z"), reason: None, except: Vec::new() }
+}
+
 const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
     (
         codes::NO_SIGNAL,
@@ -73,20 +89,7 @@ const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
         codes::OUTSIDE_WINDOW,
         "A start in production is not allowed",
         Spoil::Input(|_, f| {
-            f.catalog.calendars.push(Calendar {
-                name: "shop".to_owned(),
-                time_zone: "Europe/Berlin".to_owned(),
-                environments: Vec::new(),
-                windows: Vec::new(),
-                freezes: vec![Freeze {
-                    name: "sale".to_owned(),
-                    from: Timestamp::parse("2026-11-17T00:00:00Z").unwrap(),
-                    to: Timestamp::parse("2026-11-18T00:00:00Z").unwrap(),
-                    reason: None,
-                    except: Vec::new(),
-                }],
-                no_friday_afternoon: true,
-            });
+            f.catalog.calendars.push(Calendar { freezes: vec![freeze_from("2026-11-17T00:00:00Z")], ..calendar() });
         }),
     ),
     (codes::NO_BACKUP, "changed without a backup", Spoil::Input(schema)),
@@ -184,6 +187,21 @@ const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
             only_target(f).deploy = Some(template("manual", json!({"text": "Deploy {version} to {host}", "deadlineMs": 1000})));
         }),
     ),
+    (
+        codes::OUTLASTS_WINDOW,
+        "from Tue 2026-11-17 11:10 CET on nothing may start: the window morning of calendar shop ended Tue 11:10",
+        Spoil::Input(|_, f| {
+            let morning = Window { name: "morning".to_owned(), days: vec![2], from_minute: 8 * 60, to_minute: 11 * 60 + 10 };
+            f.catalog.calendars.push(Calendar { windows: vec![morning], ..calendar() });
+        }),
+    ),
+    (
+        codes::FREEZE_IN_FLIGHT,
+        "from Tue 2026-11-17 11:10 CET on nothing may start: freeze sale holds until Wed 01:00",
+        Spoil::Input(|_, f| {
+            f.catalog.calendars.push(Calendar { freezes: vec![freeze_from("2026-11-17T10:10:00Z")], ..calendar() });
+        }),
+    ),
 ];
 
 fn findings(spoil: &Spoil) -> (Plan, Facts) {
@@ -223,7 +241,7 @@ fn a_careful_plan_has_no_finding() {
 #[test]
 fn every_code_has_a_page() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    for code in (250..=280).chain(300..=321) {
+    for code in (250..=281).chain([284]).chain(300..=323) {
         let page = std::fs::read_to_string(folder.join(format!("GP{code:04}.md"))).unwrap_or_default();
         assert!(page.starts_with(&format!("# GP{code:04}: ")), "GP{code:04}");
         assert!((6..=20).contains(&page.lines().count()), "GP{code:04} has {} lines", page.lines().count());

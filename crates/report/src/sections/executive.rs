@@ -4,7 +4,7 @@ use super::{Sources, regions_words, sourced};
 use crate::blast;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
-use crate::figures::{count, estimate, listed, minute, percent, plural};
+use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, listed, percent, plural, standstills};
 use crate::svg;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{Strategy, Undo};
@@ -35,7 +35,6 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
 
 fn figures(of: &Sources<'_>, section: &mut Section) {
     let p = &of.plan.prediction;
-    let change = &of.plan.body.change;
     let budget = p.budget_share.map_or_else(
         || "no objective is declared: add an OpenSLO file to slo/".to_owned(),
         |s| format!("{} of the period's error budget", percent(s)),
@@ -44,21 +43,17 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
         .extra_cost
         .as_ref()
         .map_or_else(|| "no unit cost is known: add spec.cost.replicaHour to the targets".to_owned(), ToString::to_string);
-    let finish = change
-        .constraints
-        .finish_before
-        .map_or_else(|| "no deadline is set".to_owned(), |t| format!("must be finished before {}", minute(t)));
     let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy == Strategy::Recreate) {
         format!("yes: {} stops and starts", listed(&recreated(of)))
     } else {
         "none expected: the old side serves until the new one is ready".to_owned()
     };
-    let allowed = change.constraints.downtime_ms.map_or(String::new(), |d| format!(" (allowed: {d})"));
+    let allowed = of.plan.body.change.constraints.downtime_ms.map_or(String::new(), |d| format!(" (allowed: {d})"));
     section.table(
         &["What", "Figure", "Source or label"],
         vec![
             row("Duration", estimate(&p.duration), &p.duration.source),
-            row("When", format!("at take-off, at the latest {}; {finish}", minute(of.plan.body.expires_at)), "plan, change"),
+            row("When", when(of), "calendars and duration; change"),
             row(
                 "Does not land",
                 format!("{} (90 %: {} to {})", percent(p.failure.mean), percent(p.failure.low), percent(p.failure.high)),
@@ -81,6 +76,26 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
             row("Extra cost", cost, "replica hours x declared unit cost"),
         ],
     );
+}
+
+/// Take-off, landing, standstills between, and the bounds of both.
+fn when(of: &Sources<'_>) -> String {
+    let schedule = of.plan.prediction.schedule.as_ref();
+    let zone = schedule.and_then(|schedule| schedule.time_zone.as_deref());
+    let mut parts = match schedule {
+        Some(schedule) => {
+            let (takes_off, lands) = flight_times(schedule);
+            vec![format!("takes off {takes_off}"), format!("lands {lands}")]
+        }
+        None => vec![format!("takes off {NO_TAKE_OFF}")],
+    };
+    parts.extend(schedule.iter().flat_map(|schedule| standstills(schedule)).map(|held| format!("stands still {held}")));
+    parts.push(format!("the plan holds until {}", of.plan.body.expires_at.shown_in(zone)));
+    parts.push(match of.plan.body.change.constraints.finish_before {
+        Some(deadline) => format!("must be finished before {}", deadline.shown_in(zone)),
+        None => "no deadline is set".to_owned(),
+    });
+    parts.join("; ")
 }
 
 fn recreated(of: &Sources<'_>) -> Vec<String> {

@@ -421,6 +421,13 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
         bad_requests_straight: 18_400.0,
         budget_share: Some(0.004),
         duration: estimate(minutes * 60, minutes * 90, "critical path over 19 steps"),
+        schedule: Some(Schedule {
+            takes_off: at(3600),
+            lands_p50: at(3600 + minutes * 60),
+            lands_p95: at(3600 + minutes * 90),
+            held: vec![],
+            time_zone: Some("Europe/Berlin".to_owned()),
+        }),
         extra_cost: Some(Money::parse("1.20 EUR").unwrap()),
         time_to_safety: estimate(2, 4, "12 earlier steps"),
         time_to_rollback: estimate(190, 400, "7 earlier steps"),

@@ -1,0 +1,90 @@
+//! Whether the flight has room in the calendars.
+
+use crate::codes;
+use crate::timetable::Timetable;
+use glidepath_calendar::{Closing, SEARCH_MAX};
+use glidepath_model::change::OnWindowEnd;
+use glidepath_model::{Code, Diagnostic, Facts, Plan};
+
+/// A start that the calendars do not allow at the time of the plan.
+pub(super) fn outside_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let change = &plan.body.change;
+    let timetable = Timetable::of(change, &facts.catalog.calendars, plan.body.created_at);
+    let hint = match timetable.first().map(|opening| opening.from) {
+        Some(at) if at >= plan.body.expires_at => {
+            format!("Plan it for then with `--at {at}`: this plan expires before, at {}.", plan.body.expires_at)
+        }
+        Some(at) => format!("Fly it from {at}, or plan for then with `--at {at}`."),
+        None => format!("No opening was found in the next {SEARCH_MAX}; look the calendars over."),
+    };
+    let mut findings = Vec::new();
+    for environment in &change.environments {
+        let verdict = glidepath_calendar::may_start(&facts.catalog.calendars, environment, change.class, plan.body.created_at);
+        if verdict.allowed {
+            continue;
+        }
+        findings.push(
+            Diagnostic::warning(
+                codes::OUTSIDE_WINDOW,
+                format!("A start in {environment} is not allowed at {}: {}.", plan.body.created_at, verdict.reasons.join("; ")),
+            )
+            .because("Take-off will be refused until the calendar opens.")
+            .hint(hint.clone()),
+        );
+    }
+    findings
+}
+
+/// A window that closes before the flight is likely to have landed.
+pub(super) fn outlasts_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    closes_in_flight(plan, facts, codes::OUTLASTS_WINDOW, |closing| !closing.is_freeze)
+}
+
+/// A freeze that begins before the flight is likely to have landed.
+pub(super) fn freeze_in_flight(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    closes_in_flight(plan, facts, codes::FREEZE_IN_FLIGHT, |closing| closing.is_freeze)
+}
+
+fn closes_in_flight(plan: &Plan, facts: &Facts, code: Code, is_meant: fn(&Closing) -> bool) -> Vec<Diagnostic> {
+    let duration = &plan.prediction.duration;
+    let timetable = Timetable::of(&plan.body.change, &facts.catalog.calendars, plan.body.created_at);
+    let (Some(first), Some(closing)) = (timetable.first(), timetable.closes_on(duration.p95_ms).filter(is_meant)) else {
+        return Vec::new();
+    };
+    let message = format!(
+        "A start at {} takes {} (95 %: {}), and from {} on nothing may start: {}.",
+        timetable.words(first.from),
+        duration.p50_ms,
+        duration.p95_ms,
+        timetable.words(closing.at),
+        timetable.what_closed(closing.at)
+    );
+    vec![Diagnostic::warning(code, message).because(what_follows(plan, &timetable)).hint(what_to_do(plan, &timetable))]
+}
+
+/// What the change's own rule makes of a window that closes.
+fn what_follows(plan: &Plan, timetable: &Timetable<'_>) -> String {
+    match plan.body.change.on_window_end {
+        OnWindowEnd::Finish => {
+            "What began is finished all the same (`onWindowEnd: finish`), in a time that the calendars keep free of changes.".to_owned()
+        }
+        OnWindowEnd::Hold => {
+            let until = timetable.reopens().map_or_else(String::new, |at| format!(" until {}", timetable.words(at)));
+            let limit = plan.body.hold_limit_ms;
+            format!("Nothing more starts{until} (`onWindowEnd: hold`); what is partly exposed by then goes back after {limit}.")
+        }
+        OnWindowEnd::Rollback => "Everything goes back then, unless all of it is confirmed (`onWindowEnd: rollback`).".to_owned(),
+    }
+}
+
+fn what_to_do(plan: &Plan, timetable: &Timetable<'_>) -> String {
+    let length = plan.prediction.duration.p95_ms;
+    let too_long = || format!("split the change, or let the calendars have a window of {length}.");
+    let Some(fit) = timetable.fit(length) else { return format!("No window of the next {SEARCH_MAX} is long enough: {}", too_long()) };
+    let lands = fit.from.plus(length);
+    if let Some(deadline) = plan.body.change.constraints.finish_before.filter(|deadline| *deadline < lands) {
+        return format!("No window before the deadline {} is long enough: {}", timetable.words(deadline), too_long());
+    }
+    let last = fit.until.map_or_else(|| "or later".to_owned(), |until| format!("to {}", timetable.words(until)));
+    format!("It fits when it starts from {} {last}: 95 % of such flights then land before the window closes.", timetable.words(fit.from))
+}

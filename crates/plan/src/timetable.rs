@@ -1,0 +1,178 @@
+//! When a plan takes off and lands: its flight laid over the times at which changes may start.
+//!
+//! The gates at take-off ask the calendars of all environments at once, and so does the owner in flight. What counts is therefore when all of them are
+//! open together, whichever environment is altered at that time. What follows when they close in mid-flight is the change's own rule:
+//!
+//! - `finish`: what began is finished, so only the start must lie in an opening;
+//! - `hold`: the flight stands still until the next opening. Work that was under way when it closed goes on in truth, so it lands no later than said;
+//! - `rollback`: it turns back, so it lands only from an opening in which 95 % of such flights land.
+
+use crate::codes;
+use glidepath_calendar::{Closing, Opening, SEARCH_MAX, closed, may_start, openings};
+use glidepath_model::calendar::Calendar;
+use glidepath_model::change::{Change, OnWindowEnd};
+use glidepath_model::plan::{Estimate, Held, Prediction, Schedule};
+use glidepath_model::{Diagnostic, EnvironmentName, Millis, Timestamp};
+
+/// A minute in microseconds.
+const MINUTE_MICROS: i64 = 60_000_000;
+
+/// The openings of a change's environments from the time of the plan on.
+pub(crate) struct Timetable<'a> {
+    change: &'a Change,
+    calendars: &'a [Calendar],
+    now: Timestamp,
+    openings: Vec<Opening>,
+    time_zone: Option<String>,
+}
+
+/// Starts from which a flight of some length lands before the opening ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fit {
+    pub(crate) from: Timestamp,
+    /// The last of them; `None` when nothing ends the opening.
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl<'a> Timetable<'a> {
+    pub(crate) fn of(change: &'a Change, calendars: &'a [Calendar], now: Timestamp) -> Self {
+        let applies = |calendar: &&Calendar| {
+            calendar.environments.is_empty() || change.environments.iter().any(|name| calendar.environments.contains(name))
+        };
+        Self {
+            change,
+            calendars,
+            now,
+            openings: openings(calendars, &change.environments, change.class, now),
+            time_zone: calendars.iter().find(applies).map(|calendar| calendar.time_zone.clone()),
+        }
+    }
+
+    /// When a flight of that duration takes off and lands; `None` where no start within the search lands.
+    pub(crate) fn schedule(&self, duration: &Estimate) -> Option<Schedule> {
+        let (p50, p95) = (duration.p50_ms, duration.p95_ms.max(duration.p50_ms));
+        let takes_off = match self.change.on_window_end {
+            OnWindowEnd::Rollback => self.fit(p95)?.from,
+            OnWindowEnd::Finish | OnWindowEnd::Hold => self.first()?.from,
+        };
+        let (lands_p50, _) = self.landing(takes_off, p50)?;
+        let (lands_p95, held) = self.landing(takes_off, p95)?;
+        Some(Schedule { takes_off, lands_p50, lands_p95, held, time_zone: self.time_zone.clone() })
+    }
+
+    /// When a flight lands, and when it stands still on its way.
+    fn landing(&self, takes_off: Timestamp, length: Millis) -> Option<(Timestamp, Vec<Held>)> {
+        let mut held = Vec::new();
+        if self.change.on_window_end != OnWindowEnd::Hold {
+            return Some((takes_off.plus(length), held));
+        }
+        let mut left = length;
+        let mut from = takes_off;
+        let mut later = self.openings.iter().filter(|opening| opening.from >= takes_off);
+        let mut opening = later.next()?;
+        while let Some(closing) = opening.closing.filter(|closing| closing.at < from.plus(left)) {
+            left = Millis(left.0.saturating_sub(closing.at.since(from).0));
+            opening = later.next()?;
+            from = opening.from;
+            held.push(Held { from: closing.at, to: from });
+        }
+        Some((from.plus(left), held))
+    }
+
+    /// The first opening.
+    pub(crate) fn first(&self) -> Option<&Opening> {
+        self.openings.first()
+    }
+
+    /// The first starts from which a flight of that length lands before the opening ends.
+    pub(crate) fn fit(&self, length: Millis) -> Option<Fit> {
+        let fits = |opening: &Opening| opening.closing.is_none_or(|closing| opening.from.plus(length) <= closing.at);
+        let opening = self.openings.iter().find(|opening| fits(opening))?;
+        Some(Fit { from: opening.from, until: opening.closing.map(|closing| closing.at.minus(length)) })
+    }
+
+    /// What ends the first opening, where that is before a flight of that length lands.
+    pub(crate) fn closes_on(&self, length: Millis) -> Option<Closing> {
+        let first = self.first()?;
+        first.closing.filter(|closing| closing.at < first.from.plus(length))
+    }
+
+    /// When the opening after the first begins.
+    pub(crate) fn reopens(&self) -> Option<Timestamp> {
+        self.openings.get(1).map(|opening| opening.from)
+    }
+
+    /// What closed the calendars on a flight, at `at`.
+    pub(crate) fn what_closed(&self, at: Timestamp) -> String {
+        self.of_each(|environment| closed(self.calendars, environment, self.change.class, at))
+    }
+
+    /// Reasons from the calendars of all environments, each once.
+    fn of_each(&self, reasons: impl Fn(&EnvironmentName) -> Vec<String>) -> String {
+        let mut told: Vec<String> = Vec::new();
+        for reason in self.change.environments.iter().flat_map(reasons) {
+            if !told.contains(&reason) {
+                told.push(reason);
+            }
+        }
+        told.join("; ")
+    }
+
+    /// A time as people in the place of the calendars read it.
+    pub(crate) fn words(&self, time: Timestamp) -> String {
+        time.shown_in(self.time_zone.as_deref())
+    }
+
+    /// Why a prediction does not land before a deadline.
+    pub(crate) fn late(&self, predicted: &Prediction, deadline: Timestamp) -> Option<String> {
+        let length = predicted.duration.p95_ms;
+        let Some(schedule) = &predicted.schedule else {
+            return Some(format!("needs {length} (95 %), and no start in the next {SEARCH_MAX} lands"));
+        };
+        (schedule.lands_p95 > deadline).then(|| {
+            let (start, end) = (self.words(schedule.takes_off), self.words(schedule.lands_p95));
+            format!("needs {length} (95 %): it takes off {start} and would land {end}, after {}", self.words(deadline))
+        })
+    }
+
+    /// The refusal of a deadline that the calendars leave no landing before, where without them there were one. `late` has the candidates that break
+    /// nothing but the deadline, by name.
+    pub(crate) fn refusal(&self, deadline: Timestamp, late: &[(String, &Prediction)]) -> Option<Diagnostic> {
+        let is_short_enough = |(_, predicted): &(String, &Prediction)| self.now.plus(predicted.duration.p95_ms) <= deadline;
+        let opens_too_late = self.first().is_none_or(|first| first.from > self.now && first.from >= deadline);
+        if deadline <= self.now || late.is_empty() || !(opens_too_late || late.iter().any(is_short_enough)) {
+            return None;
+        }
+        let against = self.of_each(|environment| may_start(self.calendars, environment, self.change.class, self.now).reasons);
+        let now = if against.is_empty() { ".".to_owned() } else { format!(": {against}.") };
+        let first = match self.first() {
+            None => format!(" Nothing opens within {SEARCH_MAX}."),
+            Some(Opening { from, closing: None }) => format!(" Changes may start from {} on.", self.words(*from)),
+            Some(Opening { from, closing: Some(closing) }) => {
+                format!(" The first window is from {} to {}.", self.words(*from), self.words(closing.at))
+            }
+        };
+        let quickest = late.iter().filter_map(|(name, p)| Some((p.schedule.as_ref()?, name))).min_by_key(|(s, name)| (s.lands_p95, *name));
+        let hint = match quickest {
+            Some((schedule, name)) => format!(
+                "The cheapest way out is `finishBefore: {}`: {name}, which takes off {} and lands {} (95 %).",
+                up_to_the_minute(schedule.lands_p95),
+                self.words(schedule.takes_off),
+                self.words(schedule.lands_p95)
+            ),
+            None => "No deadline helps: shorten the change, or let the calendars have a window that is long enough.".to_owned(),
+        };
+        let message = format!("No start that the calendars allow lands before the deadline {}{now}{first}", self.words(deadline));
+        Some(
+            Diagnostic::error(codes::NO_WINDOW_BEFORE_DEADLINE, message)
+                .because("A plan that cannot be flown in time is not offered.")
+                .hint(hint),
+        )
+    }
+}
+
+/// The next full minute, as it is written into a file.
+fn up_to_the_minute(time: Timestamp) -> Timestamp {
+    let rest = time.as_micros().rem_euclid(MINUTE_MICROS);
+    if rest == 0 { time } else { Timestamp::from_micros(time.as_micros().saturating_add(MINUTE_MICROS - rest)) }
+}
