@@ -50,9 +50,17 @@ impl Timestamp {
     /// For people, to the minute, as clocks in an IANA time zone show it: `Tue 2026-11-24 11:00 CET`. In UTC without a zone, or in one that is
     /// not known here.
     pub fn shown_in(self, zone: Option<&str>) -> String {
+        self.zoned(zone).strftime("%a %Y-%m-%d %H:%M %Z").to_string()
+    }
+
+    /// For files and commands, to the second, with the offset of an IANA time zone: `2026-11-24T11:00:00+01:00`. In UTC as [`Self::shown_in`] is.
+    pub fn written_in(self, zone: Option<&str>) -> String {
+        self.zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
+    fn zoned(self, zone: Option<&str>) -> jiff::Zoned {
         let time = self.to_jiff();
-        let zoned = time.in_tz(zone.unwrap_or("UTC")).unwrap_or_else(|_| time.to_zoned(jiff::tz::TimeZone::UTC));
-        zoned.strftime("%a %Y-%m-%d %H:%M %Z").to_string()
+        zone.and_then(|zone| time.in_tz(zone).ok()).unwrap_or_else(|| time.to_zoned(jiff::tz::TimeZone::UTC))
     }
 
     /// As a `jiff` timestamp; saturates at its limits.
@@ -225,8 +233,11 @@ mod tests {
             ("2026-11-24T10:00:00Z", Some("Mars/Base"), "Tue 2026-11-24 10:00 UTC"),
             ("2026-11-24T10:00:00Z", None, "Tue 2026-11-24 10:00 UTC"),
         ] {
-            assert_eq!(Timestamp::parse(text).map(|time| time.shown_in(zone)).as_deref(), Some(shown));
+            let time = Timestamp::parse(text);
+            assert_eq!(time.map(|time| time.shown_in(zone)).as_deref(), Some(shown));
+            assert_eq!(time.and_then(|time| Timestamp::parse(&time.written_in(zone))), time);
         }
+        assert_eq!(Timestamp::EPOCH.written_in(Some("Europe/Berlin")), "1970-01-01T01:00:00+01:00");
         assert!(!Timestamp::from_micros(i64::MAX).shown_in(Some("Asia/Tokyo")).is_empty());
     }
 }

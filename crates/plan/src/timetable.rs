@@ -123,6 +123,11 @@ impl<'a> Timetable<'a> {
         time.shown_in(self.time_zone.as_deref())
     }
 
+    /// A time as it is written into a file or a command in the place of the calendars.
+    pub(crate) fn written(&self, time: Timestamp) -> String {
+        time.written_in(self.time_zone.as_deref())
+    }
+
     /// Why a prediction does not land before a deadline.
     pub(crate) fn late(&self, predicted: &Prediction, deadline: Timestamp) -> Option<String> {
         let length = predicted.duration.p95_ms;
@@ -156,7 +161,7 @@ impl<'a> Timetable<'a> {
         let hint = match quickest {
             Some((schedule, name)) => format!(
                 "The cheapest way out is `finishBefore: {}`: {name}, which takes off {} and lands {} (95 %).",
-                up_to_the_minute(schedule.lands_p95),
+                self.written(up_to_the_minute(schedule.lands_p95)),
                 self.words(schedule.takes_off),
                 self.words(schedule.lands_p95)
             ),
@@ -171,7 +176,7 @@ impl<'a> Timetable<'a> {
     }
 }
 
-/// The next full minute, as it is written into a file.
+/// The next full minute.
 fn up_to_the_minute(time: Timestamp) -> Timestamp {
     let rest = time.as_micros().rem_euclid(MINUTE_MICROS);
     if rest == 0 { time } else { Timestamp::from_micros(time.as_micros().saturating_add(MINUTE_MICROS - rest)) }

@@ -116,3 +116,27 @@ fn mistakes_on_the_command_line_say_what_to_type() {
     let outside = Project::empty();
     assert!(outside.ok(&["plan", "x"], 2).err.contains("glidepath init"));
 }
+
+/// Planned at the beginning of the freeze, within it, and right before the deadline.
+#[test]
+fn a_deadline_inside_a_freeze_is_refused_with_the_first_window_and_a_deadline_that_would_do() {
+    for day in ["2026-11-25T00:00:00+01:00", "2026-11-28T10:00:00+01:00", "2026-11-28T23:59:00+01:00"] {
+        let (project, words) = checkout("human");
+        let deadline = |text: &str| {
+            let change = project.read("changes/checkout-3ds.yaml");
+            let lines = change.lines().map(|line| {
+                let (indent, is_it) = (line.len() - line.trim_start().len(), line.trim_start().starts_with("finishBefore:"));
+                if is_it { format!("{}finishBefore: {text}\n", " ".repeat(indent)) } else { format!("{line}\n") }
+            });
+            project.write("changes/checkout-3ds.yaml", &lines.collect::<String>());
+        };
+        let at = words.iter().map(|word| if word == AT { day } else { word.as_str() });
+        let words: Vec<&str> = at.chain(["--accept-stale"]).collect();
+        deadline("2026-11-29T00:00:00+01:00");
+        let refused = project.ok(&words, 3);
+        assert!(refused.out.is_empty() && refused.err.contains("GP0284"), "{day}: {}", refused.err);
+        assert!(refused.err.contains("from Mon 2026-11-30 08:00 CET to Mon 2026-11-30 16:00 CET"), "{day}: {}", refused.err);
+        deadline(refused.err.split("`finishBefore: ").nth(1).unwrap().split('`').next().unwrap());
+        assert!(project.ok(&words, 0).out.contains("takes off             Mon 2026-11-30 08:00 CET"), "{day}");
+    }
+}

@@ -10,11 +10,11 @@ use glidepath_model::{Code, Diagnostic, Facts, Plan};
 pub(super) fn outside_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let change = &plan.body.change;
     let timetable = Timetable::of(change, &facts.catalog.calendars, plan.body.created_at);
-    let hint = match timetable.first().map(|opening| opening.from) {
-        Some(at) if at >= plan.body.expires_at => {
-            format!("Plan it for then with `--at {at}`: this plan expires before, at {}.", plan.body.expires_at)
+    let hint = match timetable.first().map(|opening| (opening.from, timetable.written(opening.from))) {
+        Some((at, text)) if at >= plan.body.expires_at => {
+            format!("Plan it for then with `--at {text}`: this plan expires before, at {}.", timetable.written(plan.body.expires_at))
         }
-        Some(at) => format!("Fly it from {at}, or plan for then with `--at {at}`."),
+        Some((_, text)) => format!("Fly it from {text}, or plan for then with `--at {text}`."),
         None => format!("No opening was found in the next {SEARCH_MAX}; look the calendars over."),
     };
     let mut findings = Vec::new();

@@ -266,7 +266,11 @@ fn a_plan_that_expires_before_the_window_opens_is_to_be_made_then() {
     let (change, facts) = under(OnWindowEnd::Finish, None);
     let plan = planned_at("2026-11-27T09:00:00Z", calendar("08:00-16:00", FREEZE), &change, &facts).plan.unwrap();
     let finding = plan.findings.iter().find(|d| d.code == codes::OUTSIDE_WINDOW).unwrap();
-    assert!(finding.hint.starts_with("Plan it for then with `--at 2026-11-30T07:00:00Z`: this plan expires before"), "{}", finding.hint);
+    assert!(
+        finding.hint.starts_with("Plan it for then with `--at 2026-11-30T08:00:00+01:00`: this plan expires before"),
+        "{}",
+        finding.hint
+    );
 }
 
 fn rules() -> impl Strategy<Value = OnWindowEnd> {

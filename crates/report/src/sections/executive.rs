@@ -89,8 +89,15 @@ fn when(of: &Sources<'_>) -> String {
         }
         None => vec![format!("takes off {NO_TAKE_OFF}")],
     };
-    parts.extend(schedule.iter().flat_map(|schedule| standstills(schedule)).map(|held| format!("stands still {held}")));
-    parts.push(format!("the plan holds until {}", of.plan.body.expires_at.shown_in(zone)));
+    let goes_back = of.plan.body.hold_limit_ms;
+    let standstills = schedule.iter().flat_map(|schedule| standstills(schedule));
+    parts.extend(standstills.map(|held| format!("stands still {held} (what is partly exposed by then goes back after {goes_back})")));
+    let expires_at = of.plan.body.expires_at;
+    let expires = expires_at.shown_in(zone);
+    parts.push(match schedule {
+        Some(schedule) if schedule.takes_off >= expires_at => format!("this plan expires before, at {expires}: plan it anew then"),
+        Some(_) | None => format!("the plan holds until {expires}"),
+    });
     parts.push(match of.plan.body.change.constraints.finish_before {
         Some(deadline) => format!("must be finished before {}", deadline.shown_in(zone)),
         None => "no deadline is set".to_owned(),

@@ -1,6 +1,7 @@
 //! The rollout document in its forms.
 
-use crate::fixture::{facts, plan, plan_titled};
+use crate::fixture::{at, facts, plan, plan_titled};
+use glidepath_model::plan::{Held, Schedule};
 use glidepath_model::{Code, Diagnostic, Severity};
 use glidepath_report::{Detail, Style, document, summary, to_html, to_json, to_markdown};
 
@@ -111,6 +112,38 @@ fn contacts_and_rollback_and_the_summary_read_as_recorded() {
     let words = summary(&plan(), Style::Plain, Detail::Short);
     assert!(words.lines().all(|l| l.chars().count() <= 100));
     insta::assert_snapshot!("summary", words);
+}
+
+#[test]
+fn the_document_and_the_summary_say_when_it_takes_off_and_lands() {
+    let usual = plan().prediction.schedule.unwrap();
+    let berlin = "takes off Tue 2026-11-24 11:00 CET; lands Tue 2026-11-24 11:31 CET (95 %: Tue 2026-11-24 11:46 CET)";
+    let over_night = Held { from: at(7 * 3600), to: at(22 * 3600) };
+    let cases = [
+        (Some(usual.clone()), vec![berlin, "the plan holds until", "must be finished before"]),
+        (Some(Schedule { time_zone: None, ..usual.clone() }), vec!["takes off Tue 2026-11-24 10:00 UTC"]),
+        (
+            Some(Schedule { held: vec![over_night], ..usual.clone() }),
+            vec!["stands still from Tue 2026-11-24 17:00 CET to Wed 2026-11-25 08:00 CET (what is partly exposed by then goes back after"],
+        ),
+        (Some(Schedule { takes_off: at(5 * 86_400), ..usual }), vec!["this plan expires before, at", "plan it anew then"]),
+        (None, vec!["takes off when the calendars have room for it; no such time is known"]),
+    ];
+    for (schedule, expected) in cases {
+        let mut plan = plan();
+        plan.prediction.schedule = schedule;
+        let text = to_markdown(&document(&plan, &facts()));
+        let row = text.lines().find(|line| line.starts_with("| When |")).unwrap();
+        assert!(expected.iter().all(|part| row.contains(part)), "{row}");
+        let words = summary(&plan, Style::Plain, Detail::Short);
+        let told = |name: &str| words.lines().any(|line| line.trim_start().starts_with(name));
+        let Some(schedule) = &plan.prediction.schedule else {
+            assert!(told("takes off             when the calendars have room") && !told("lands "), "{words}");
+            continue;
+        };
+        assert!(told("takes off ") && told("lands ") && told("stands still ") != schedule.held.is_empty(), "{words}");
+        assert!(words.lines().all(|line| line.chars().count() <= 100), "{words}");
+    }
 }
 
 #[test]
