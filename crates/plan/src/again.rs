@@ -26,7 +26,7 @@ pub fn plan_again(earlier: &PlanBody, step: &StepId, again: Again, catalog: &Cat
     let takeoff = std::iter::once(TakeoffGate::Fresh).chain(calendars).collect();
     let throttles = earlier.throttles.iter().filter(|throttle| step.target.as_ref() == Some(&throttle.target)).cloned().collect();
     let mut prediction = runbook::prediction_of_step(&step);
-    prediction.schedule = Timetable::of(&change, &catalog.calendars, now).schedule(&prediction.duration);
+    prediction.schedule = Timetable::of(&change, &catalog.calendars, earlier.hold_limit_ms, now).schedule(&prediction.duration);
     let derived =
         vec![format!("The step is that of {}, as it was planned then; its claims are all that {} claimed.", again.run, again.run)];
     let steps = vec![step];

@@ -1,10 +1,10 @@
 //! What stands around the steps: assignments, take-off gates, version matrices, envelope.
 
-use crate::codes;
 use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
 use crate::notes::Notes;
 use crate::outline::{Outline, rounded};
 use crate::site::Site;
+use crate::{HOLD_DEFAULT, codes, non_zero};
 use glidepath_model::catalog::{Catalog, Target};
 use glidepath_model::change::{Change, ItemKind, OnFailure};
 use glidepath_model::facts::Facts;
@@ -14,6 +14,11 @@ use glidepath_model::plan::{
 };
 use glidepath_model::{Diagnostic, Millis, Share};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How long partial exposure may be held: as long as the strictest environment allows.
+pub(crate) fn hold_limit(sites: &[Site<'_>]) -> Millis {
+    non_zero(sites.iter().map(|site| site.environment.hold_limit_ms).min().unwrap_or_default(), HOLD_DEFAULT)
+}
 
 /// One assignment per site, the ladder with its power.
 pub(crate) fn assignments(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, facts: &Facts) -> Vec<Assignment> {

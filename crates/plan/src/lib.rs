@@ -124,7 +124,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         takeoff: body::takeoff(change, facts, &sites),
         on_failure: change.on_failure,
         matrices: body::matrices(change, &sites, &levels),
-        hold_limit_ms: non_zero(sites.iter().map(|s| s.environment.hold_limit_ms).min().unwrap_or_default(), HOLD_DEFAULT),
+        hold_limit_ms: body::hold_limit(&sites),
         envelope: body::envelope(change, &steps, &assignments),
         follow_ups,
         assignments,

@@ -1,11 +1,11 @@
 //! Candidates: one strategy per site, ranked.
 
-use crate::codes;
 use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::predict::{Figures, failure, prediction};
 use crate::site::Site;
 use crate::timetable::Timetable;
+use crate::{body, codes};
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
@@ -42,7 +42,7 @@ pub(crate) fn rank(
 ) -> Option<Ranking> {
     let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
     let failing = failure(sites, facts);
-    let timetable = Timetable::of(change, &facts.catalog.calendars, now);
+    let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(sites), now);
     let mut feasible: Vec<Scored> = Vec::new();
     let mut broken: Vec<Broken> = Vec::new();
     for assignment in assignments(options, preference) {

@@ -4,7 +4,8 @@
 //! open together, whichever environment is altered at that time. What follows when they close in mid-flight is the change's own rule:
 //!
 //! - `finish`: what began is finished, so only the start must lie in an opening;
-//! - `hold`: the flight stands still until the next opening. Work that was under way when it closed goes on in truth, so it lands no later than said;
+//! - `hold`: the flight stands still until the next opening. Work that was under way when it closed goes on in truth, so it lands no later than said.
+//!   What is partly exposed goes back at the hold limit; so the first start without a longer standstill is taken where there is one, and else the first;
 //! - `rollback`: it turns back, so it lands only from an opening in which 95 % of such flights land.
 
 use crate::codes;
@@ -22,6 +23,7 @@ pub(crate) struct Timetable<'a> {
     change: &'a Change,
     calendars: &'a [Calendar],
     now: Timestamp,
+    hold_limit: Millis,
     openings: Vec<Opening>,
     time_zone: Option<String>,
 }
@@ -35,7 +37,7 @@ pub(crate) struct Fit {
 }
 
 impl<'a> Timetable<'a> {
-    pub(crate) fn of(change: &'a Change, calendars: &'a [Calendar], now: Timestamp) -> Self {
+    pub(crate) fn of(change: &'a Change, calendars: &'a [Calendar], hold_limit: Millis, now: Timestamp) -> Self {
         let applies = |calendar: &&Calendar| {
             calendar.environments.is_empty() || change.environments.iter().any(|name| calendar.environments.contains(name))
         };
@@ -43,6 +45,7 @@ impl<'a> Timetable<'a> {
             change,
             calendars,
             now,
+            hold_limit,
             openings: openings(calendars, &change.environments, change.class, now),
             time_zone: calendars.iter().find(applies).map(|calendar| calendar.time_zone.clone()),
         }
@@ -52,31 +55,36 @@ impl<'a> Timetable<'a> {
     pub(crate) fn schedule(&self, duration: &Estimate) -> Option<Schedule> {
         let (p50, p95) = (duration.p50_ms, duration.p95_ms.max(duration.p50_ms));
         let takes_off = match self.change.on_window_end {
+            OnWindowEnd::Finish => self.first()?.from,
+            OnWindowEnd::Hold => self.start_without_long_standstill(p95).or(self.first().map(|first| first.from))?,
             OnWindowEnd::Rollback => self.fit(p95)?.from,
-            OnWindowEnd::Finish | OnWindowEnd::Hold => self.first()?.from,
         };
         let (lands_p50, _) = self.landing(takes_off, p50)?;
         let (lands_p95, held) = self.landing(takes_off, p95)?;
         Some(Schedule { takes_off, lands_p50, lands_p95, held, time_zone: self.time_zone.clone() })
     }
 
-    /// When a flight lands, and when it stands still on its way.
+    fn start_without_long_standstill(&self, length: Millis) -> Option<Timestamp> {
+        let is_short = |held: &Held| held.to.since(held.from) <= self.hold_limit;
+        let mut starts = self.openings.iter().map(|opening| opening.from);
+        starts.find(|start| self.landing(*start, length).is_some_and(|(_, held)| held.iter().all(is_short)))
+    }
+
+    /// When a flight lands, and when it stands still on its way. `takes_off` is the beginning of an opening.
     fn landing(&self, takes_off: Timestamp, length: Millis) -> Option<(Timestamp, Vec<Held>)> {
         let mut held = Vec::new();
         if self.change.on_window_end != OnWindowEnd::Hold {
             return Some((takes_off.plus(length), held));
         }
         let mut left = length;
-        let mut from = takes_off;
-        let mut later = self.openings.iter().filter(|opening| opening.from >= takes_off);
+        let mut later = self.openings.iter().skip_while(|opening| opening.from < takes_off);
         let mut opening = later.next()?;
-        while let Some(closing) = opening.closing.filter(|closing| closing.at < from.plus(left)) {
-            left = Millis(left.0.saturating_sub(closing.at.since(from).0));
+        while let Some(closing) = opening.closing.filter(|closing| closing.at < opening.from.plus(left)) {
+            left = Millis(left.0.saturating_sub(closing.at.since(opening.from).0));
             opening = later.next()?;
-            from = opening.from;
-            held.push(Held { from: closing.at, to: from });
+            held.push(Held { from: closing.at, to: opening.from });
         }
-        Some((from.plus(left), held))
+        Some((opening.from.plus(left), held))
     }
 
     /// The first opening.

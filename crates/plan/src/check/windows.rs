@@ -6,10 +6,14 @@ use glidepath_calendar::{Closing, SEARCH_MAX};
 use glidepath_model::change::OnWindowEnd;
 use glidepath_model::{Code, Diagnostic, Facts, Plan};
 
+fn of<'a>(plan: &'a Plan, facts: &'a Facts) -> Timetable<'a> {
+    Timetable::of(&plan.body.change, &facts.catalog.calendars, plan.body.hold_limit_ms, plan.body.created_at)
+}
+
 /// A start that the calendars do not allow at the time of the plan.
 pub(super) fn outside_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let change = &plan.body.change;
-    let timetable = Timetable::of(change, &facts.catalog.calendars, plan.body.created_at);
+    let timetable = of(plan, facts);
     let hint = match timetable.first().map(|opening| (opening.from, timetable.written(opening.from))) {
         Some((at, text)) if at >= plan.body.expires_at => {
             format!("Plan it for then with `--at {text}`: this plan expires before, at {}.", timetable.written(plan.body.expires_at))
@@ -47,7 +51,7 @@ pub(super) fn freeze_in_flight(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 
 fn closes_in_flight(plan: &Plan, facts: &Facts, code: Code, is_meant: fn(&Closing) -> bool) -> Vec<Diagnostic> {
     let duration = &plan.prediction.duration;
-    let timetable = Timetable::of(&plan.body.change, &facts.catalog.calendars, plan.body.created_at);
+    let timetable = of(plan, facts);
     let (Some(first), Some(closing)) = (timetable.first(), timetable.closes_on(duration.p95_ms).filter(is_meant)) else {
         return Vec::new();
     };
@@ -71,7 +75,9 @@ fn what_follows(plan: &Plan, timetable: &Timetable<'_>) -> String {
         OnWindowEnd::Hold => {
             let until = timetable.reopens().map_or_else(String::new, |at| format!(" until {}", timetable.words(at)));
             let limit = plan.body.hold_limit_ms;
-            format!("Nothing more starts{until} (`onWindowEnd: hold`); what is partly exposed by then goes back after {limit}.")
+            format!(
+                "Nothing more starts{until} (`onWindowEnd: hold`); what is partly exposed is held for at most {limit} and then goes back."
+            )
         }
         OnWindowEnd::Rollback => "Everything goes back then, unless all of it is confirmed (`onWindowEnd: rollback`).".to_owned(),
     }
@@ -86,5 +92,7 @@ fn what_to_do(plan: &Plan, timetable: &Timetable<'_>) -> String {
         return format!("No window before the deadline {} is long enough: {}", timetable.words(deadline), too_long());
     }
     let last = fit.until.map_or_else(|| "or later".to_owned(), |until| format!("to {}", timetable.words(until)));
-    format!("It fits when it starts from {} {last}: 95 % of such flights then land before the window closes.", timetable.words(fit.from))
+    let anew = if fit.from >= plan.body.expires_at { "; this plan expires before, so plan it anew then" } else { "" };
+    let from = timetable.words(fit.from);
+    format!("It fits when it starts from {from} {last}: 95 % of such flights then land before the window closes{anew}.")
 }

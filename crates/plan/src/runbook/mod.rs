@@ -61,7 +61,9 @@ fn work_out(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], 
     let environment = runbook.environment.as_ref();
     let change = change(runbook);
     let mut prediction = predict::prediction(runbook, &graph, &steps);
-    prediction.schedule = Timetable::of(&change, &facts.catalog.calendars, options.now).schedule(&prediction.duration);
+    let hold_limit =
+        non_zero(environment.and_then(|name| facts.catalog.environment(name)).map(|e| e.hold_limit_ms).unwrap_or_default(), HOLD_DEFAULT);
+    prediction.schedule = Timetable::of(&change, &facts.catalog.calendars, hold_limit, options.now).schedule(&prediction.duration);
     let mut envelope = body::envelope(&change, &steps, &[]);
     let noun = if steps.len() == 1 { "step" } else { "steps" };
     envelope.items = vec![format!("runbook {}: {} {noun}", runbook.name, steps.len())];
@@ -81,10 +83,7 @@ fn work_out(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], 
         again: None,
         on_failure: runbook.on_failure,
         matrices: Vec::new(),
-        hold_limit_ms: non_zero(
-            environment.and_then(|name| facts.catalog.environment(name)).map(|e| e.hold_limit_ms).unwrap_or_default(),
-            HOLD_DEFAULT,
-        ),
+        hold_limit_ms: hold_limit,
         envelope,
         follow_ups: Vec::new(),
         change,

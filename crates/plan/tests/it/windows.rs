@@ -98,13 +98,32 @@ fn take_off_and_landing_count_windows_freezes_and_fridays_in_their_time_zone() {
             "would turn back today",
         ),
         of("2026-11-17T14:50:00Z", "08:00-08:20", Rollback, None, "would turn back any day"),
+        of(
+            "2026-11-17T14:50:00Z",
+            "08:00-16:00",
+            Hold,
+            Some(("2026-11-18T07:00:00Z", "2026-11-18T07:23:11Z")),
+            "what is exposed would not be held over night",
+        ),
         Times {
-            held: &[("2026-11-17T15:00:00Z", "2026-11-18T07:00:00Z")],
-            ..of("2026-11-17T14:50:00Z", "08:00-16:00", Hold, Some(("2026-11-17T14:50:00Z", "2026-11-18T07:13:11Z")), "holds over night")
+            held: &[("2026-11-17T11:00:00Z", "2026-11-17T11:30:00Z")],
+            ..of(
+                "2026-11-17T10:50:00Z",
+                "08:00-12:00,12:30-16:00",
+                Hold,
+                Some(("2026-11-17T10:50:00Z", "2026-11-17T11:43:11Z")),
+                "holds over noon",
+            )
         },
         Times {
             held: &[("2026-11-19T07:20:00Z", "2026-11-20T07:00:00Z")],
-            ..of("2026-11-18T20:00:00Z", "08:00-08:20", Hold, Some(("2026-11-19T07:00:00Z", "2026-11-20T07:03:11Z")), "two windows")
+            ..of(
+                "2026-11-18T20:00:00Z",
+                "08:00-08:20",
+                Hold,
+                Some(("2026-11-19T07:00:00Z", "2026-11-20T07:03:11Z")),
+                "no window is long enough",
+            )
         },
     ];
     for case in cases {
@@ -229,7 +248,7 @@ fn a_window_or_freeze_that_cuts_into_the_flight_is_found_with_the_start_at_which
                 freeze,
                 "freeze sale holds until Mon 08:00 Europe/Berlin",
                 "",
-                "from Mon 2026-11-30 08:00 CET to Fri 2026-12-04 11:36 CET",
+                "to Fri 2026-12-04 11:36 CET: 95 % of such flights then land before the window closes; this plan expires before",
             )),
         ),
         (

@@ -89,9 +89,11 @@ fn when(of: &Sources<'_>) -> String {
         }
         None => vec![format!("takes off {NO_TAKE_OFF}")],
     };
-    let goes_back = of.plan.body.hold_limit_ms;
+    let held_max = of.plan.body.hold_limit_ms;
     let standstills = schedule.iter().flat_map(|schedule| standstills(schedule));
-    parts.extend(standstills.map(|held| format!("stands still {held} (what is partly exposed by then goes back after {goes_back})")));
+    parts.extend(
+        standstills.map(|held| format!("stands still {held} (what is partly exposed is held for at most {held_max} and then goes back)")),
+    );
     let expires_at = of.plan.body.expires_at;
     let expires = expires_at.shown_in(zone);
     parts.push(match schedule {

@@ -124,7 +124,7 @@ fn the_document_and_the_summary_say_when_it_takes_off_and_lands() {
         (Some(Schedule { time_zone: None, ..usual.clone() }), vec!["takes off Tue 2026-11-24 10:00 UTC"]),
         (
             Some(Schedule { held: vec![over_night], ..usual.clone() }),
-            vec!["stands still from Tue 2026-11-24 17:00 CET to Wed 2026-11-25 08:00 CET (what is partly exposed by then goes back after"],
+            vec!["stands still from Tue 2026-11-24 17:00 CET to Wed 2026-11-25 08:00 CET (what is partly exposed is held for at most"],
         ),
         (Some(Schedule { takes_off: at(5 * 86_400), ..usual }), vec!["this plan expires before, at", "plan it anew then"]),
         (None, vec!["takes off when the calendars have room for it; no such time is known"]),
