@@ -62,7 +62,7 @@ pub fn closed(calendars: &[Calendar], environment: &EnvironmentName, class: Chan
 pub struct Opening {
     /// Its first moment.
     pub from: Timestamp,
-    /// What ends it; `None` when nothing does within the search.
+    /// What ends it; `None` when nothing does, not even after the search for as long again.
     pub closing: Option<Closing>,
 }
 
@@ -80,20 +80,22 @@ pub struct Closing {
 pub fn openings(calendars: &[Calendar], environments: &[EnvironmentName], class: ChangeClass, from: Timestamp) -> Vec<Opening> {
     let rules = rules(calendars, environments);
     let is_open = |at: Timestamp| rules.iter().all(|rule| rule.allows(class, at));
+    let closing = |at: Timestamp| Closing { at, is_freeze: rules.iter().any(|rule| rule.freezes_at(class, at).next().is_some()) };
     let mut found = Vec::new();
     let mut open_since = is_open(from).then_some(from);
     for at in edges(&rules, from) {
         match (open_since, is_open(at)) {
             (None, true) => open_since = Some(at),
             (Some(from), false) => {
-                let is_freeze = rules.iter().any(|rule| rule.freezes_at(class, at).next().is_some());
-                found.push(Opening { from, closing: Some(Closing { at, is_freeze }) });
+                found.push(Opening { from, closing: Some(closing(at)) });
                 open_since = None;
             }
             (None, false) | (Some(_), true) => {}
         }
     }
-    found.extend(open_since.map(|from| Opening { from, closing: None }));
+    // What is open when the search ends closes some time after.
+    let later = || edges(&rules, from.plus(SEARCH_MAX)).into_iter().find(|at| !is_open(*at)).map(closing);
+    found.extend(open_since.map(|from| Opening { from, closing: later() }));
     found
 }
 

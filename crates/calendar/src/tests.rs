@@ -214,6 +214,20 @@ fn an_opening_ends_with_its_window_a_freeze_or_friday_noon_whichever_is_first() 
 }
 
 #[test]
+fn an_opening_in_which_the_search_ends_still_says_when_it_closes() {
+    let mut every_day = calendar("UTC");
+    every_day.windows = vec![window(&[1, 2, 3, 4, 5, 6, 7], 8 * 60, 16 * 60)];
+    let from = at("2026-11-24T10:00:00Z");
+    let last = |calendar: &Calendar| openings(std::slice::from_ref(calendar), &[production()], ChangeClass::Normal, from).last().copied();
+    let closing = Some(Closing { at: at("2027-01-23T16:00:00Z"), is_freeze: false });
+    assert_eq!(last(&every_day), Some(Opening { from: at("2027-01-23T08:00:00Z"), closing }));
+    let mut spring = calendar("UTC");
+    let (begins, to) = (at("2027-02-20T00:00:00Z"), at("2027-03-01T00:00:00Z"));
+    spring.freezes = vec![Freeze { name: "f".into(), from: begins, to, reason: None, except: vec![] }];
+    assert_eq!(last(&spring), Some(Opening { from, closing: Some(Closing { at: begins, is_freeze: true }) }));
+}
+
+#[test]
 fn windows_reach_over_midnight_and_say_when_they_close() {
     let mut calendar = calendar("Europe/Berlin");
     calendar.windows = vec![window(&[1], 22 * 60, 4 * 60)];
@@ -268,14 +282,14 @@ proptest! {
         let next = verdict.opens_at;
         let open = openings(&calendars, &[production()], ChangeClass::Normal, from);
         prop_assert_eq!(open.first().map(|opening| opening.from), next);
-        // Inside an opening every quarter of an hour allows a start; at its end and up to the next opening none does.
-        for (opening, after) in open.iter().zip(open.iter().skip(1)).take(3) {
+        // Inside an opening every hour allows a start; at its end and every hour up to the next opening none does.
+        for (opening, after) in open.iter().zip(open.iter().skip(1)).take(2) {
             let closes = opening.closing.map_or(after.from, |closing| closing.at);
             prop_assert!(opening.from < closes && closes < after.from);
             let mut look = opening.from;
             while look < after.from {
                 prop_assert_eq!(may_start(&calendars, &production(), ChangeClass::Normal, look).allowed, look < closes, "{}", look);
-                let step = look.plus(Millis::from_mins(15));
+                let step = look.plus(Millis::from_mins(60));
                 look = if look < closes { step.min(closes) } else { step };
             }
         }
