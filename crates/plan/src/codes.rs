@@ -66,8 +66,12 @@ pub const LOCKS_TOO_MANY: Code = Code(279);
 pub const UNKNOWN_TARGET: Code = Code(280);
 /// Steps of a runbook expect unlike outputs of one event.
 pub const EVENTS_UNLIKE: Code = Code(281);
+/// A statement does not belong into its half of a schema change.
+pub const STATEMENT_UNFIT: Code = Code(282);
 /// The calendars leave no landing before the deadline.
 pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
+/// What a data step does could not be read.
+pub const STATEMENT_UNREAD: Code = Code(288);
 
 /// Nothing tells success from failure.
 pub const NO_SIGNAL: Code = Code(300);
@@ -117,3 +121,7 @@ pub const ALL_MAY_FAIL: Code = Code(321);
 pub const OUTLASTS_WINDOW: Code = Code(322);
 /// A freeze is expected to begin in mid-flight.
 pub const FREEZE_IN_FLIGHT: Code = Code(323);
+/// A data step cannot be run a second time.
+pub const NOT_REPEATABLE: Code = Code(324);
+/// A statement locks a table for as long as the table is large, and how large it is is not known.
+pub const LOCK_UNKNOWN: Code = Code(325);

@@ -4,9 +4,9 @@
 //!
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
-//! rules it out; `predict` gives it figures; `timetable` says when it
-//! takes off and lands; `rank` picks one strategy per site; `lower` makes the steps; `body` puts the rest around them;
-//! `check` looks the result over. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
+//! rules it out; `predict` gives it figures; `timetable` says when it takes off and lands; `rank` picks one strategy per site; `lower` makes the
+//! steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its database is read by `sql`, never
+//! assumed. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
 //! that is done again: `again`.
 
 mod again;
@@ -25,6 +25,7 @@ mod rank;
 mod runbook;
 mod site;
 mod size;
+mod sql;
 mod template;
 mod timetable;
 mod traffic;

@@ -2,6 +2,7 @@
 //!
 //! A rule looks at the plan and its facts and gives findings of one code. Rules do not see each other; their order is that of the codes.
 
+mod data;
 mod people;
 mod signals;
 mod steps;
@@ -15,7 +16,7 @@ use glidepath_model::{Diagnostic, Facts, Plan};
 type Rule = fn(&Plan, &Facts) -> Vec<Diagnostic>;
 
 /// All rules, in the order of their codes.
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 26] = [
     signals::no_signal,
     steps::no_undo,
     people::no_owner,
@@ -40,6 +41,8 @@ const RULES: [Rule; 24] = [
     steps::all_may_fail,
     windows::outlasts_window,
     windows::freeze_in_flight,
+    data::not_repeatable,
+    data::lock_unknown,
 ];
 
 /// Looks a plan over, with one rule for each known mistake. Every finding has its own code.

@@ -22,18 +22,25 @@ pub(super) fn no_undo(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
 
 /// Steps that cannot be undone, named before take-off.
 pub(super) fn one_way(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
-    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut by_reason: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
     for step in &plan.body.steps {
         if let Undo::ForwardOnly { reason } = &step.undo {
-            by_reason.entry(reason).or_default().push(step.id.as_str());
+            by_reason.entry(reason).or_default().push(step);
         }
     }
     by_reason
         .into_iter()
-        .map(|(reason, ids)| {
+        .map(|(reason, steps)| {
+            let is_sql = !is_of_runbook(plan) && steps.iter().all(|step| matches!(&step.work, Work::Call(call) if call.kind == "sql"));
+            let hint = if is_sql {
+                "Write values into new columns, by statements that can be read; then it may stay when the code goes back."
+            } else {
+                "Declare an undo, or a version probe, so that there is a way back."
+            };
+            let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
             Diagnostic::warning(codes::ONE_WAY, format!("{} cannot be undone: {reason}.", ids.join(", ")))
                 .because("No rollback is promised across it.")
-                .hint("Declare an undo, or a version probe, so that there is a way back.")
+                .hint(hint)
         })
         .collect()
 }
@@ -106,13 +113,19 @@ pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         findings.extend(unknown_asks_in_runbook(plan));
     }
     for (assignment, target) in places(plan, facts) {
-        let asks = plan.body.steps.iter().any(|s| {
+        let mut asks = plan.body.steps.iter().filter(|s| {
             s.target.as_ref() == Some(&target.name)
                 && s.phase != Phase::Preflight
                 && matches!(s.work, Work::Call(_))
                 && s.on_unknown == OnUnknown::Ask
         });
-        if asks {
+        if let Some(step) = asks.next() {
+            let hint = match &step.work {
+                Work::Call(call) if call.kind == "sql" => {
+                    "Keep a statement that refuses a transaction in a file of its own, and somebody at hand who can look whether it was done.".to_owned()
+                }
+                _ => format!("Declare spec.version.probe on {}, or onUnknown: rerun where running twice does no harm.", target.name),
+            };
             findings.push(
                 Diagnostic::warning(
                     codes::UNKNOWN_ASKS,
@@ -122,7 +135,7 @@ pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
                     ),
                 )
                 .because("After a crash or a timeout nobody can tell whether they were done.")
-                .hint(format!("Declare spec.version.probe on {}, or onUnknown: rerun where running twice does no harm.", target.name)),
+                .hint(hint),
             );
         }
     }

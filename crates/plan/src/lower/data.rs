@@ -1,4 +1,4 @@
-//! Backups, schema changes and flags.
+//! Backups and flags.
 
 use super::calls;
 use super::fleet::{on_unknown, undo_call};
@@ -9,19 +9,11 @@ use crate::durations::Kind;
 use crate::outline::{Outline, StagePath, rounded};
 use crate::site::Site;
 use crate::template::Placeholders;
-use glidepath_model::action::{ActionCall, ExecInput, SqlInput};
-use glidepath_model::change::{ContractStep, DataStep};
+use glidepath_model::action::ActionCall;
 use glidepath_model::ids::StepId;
-use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Phase, RetryPolicy, Step, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Phase, Step, Undo, Work};
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
-use serde_json::Value;
 
-/// Deadline of a data step beyond its statement timeout.
-const DATA_GRACE: Millis = Millis::from_secs(30);
-/// Deadline of a data step by command.
-const DATA_EXEC_TIMEOUT: Millis = Millis::from_mins(60);
-/// Statements of one SQL text that the deadline allows for at most.
-const STATEMENTS_MAX: u64 = 50;
 /// When a flag without a date is to be looked at.
 const FLAG_REVIEW: Millis = Millis::from_mins(30 * 24 * 60);
 
@@ -40,104 +32,6 @@ impl Lowering<'_> {
         step.on_unknown = on_unknown(template, false, step.on_unknown);
         step.needs = needs;
         vec![self.push(step)]
-    }
-
-    /// Expand, then backfill; the contract half becomes a follow-up.
-    pub(super) fn schema(
-        &mut self,
-        site: &Site<'_>,
-        expand: &DataStep,
-        backfill: Option<&DataStep>,
-        contract: Option<&ContractStep>,
-        wave: u32,
-        needs: Vec<StepId>,
-    ) -> Vec<StepId> {
-        let component = &site.target.component;
-        let mut frontier = needs;
-        for (name, title, step, reason) in [
-            ("expand", format!("Expand the schema of {component}"), Some(expand), "additive: the old version does not look at it"),
-            ("backfill", format!("Fill the new columns of {component}"), backfill, "additive: it fills only what the expansion added"),
-        ] {
-            let Some(data) = step else { continue };
-            let spot = Spot { phase: Phase::Prepare, wave, stage: 0, region: None, prefix: site.path() };
-            let Some(mut step) = self.data_step(site, &spot, name, title, data) else { continue };
-            step.undo = Undo::LeaveInPlace { reason: reason.to_owned() };
-            step.needs = frontier;
-            frontier = vec![self.push(step)];
-        }
-        if let Some(contract) = contract
-            && let Some(call) = self.data_call(site, &contract.step)
-        {
-            self.follow_ups.push(FollowUp {
-                title: format!(
-                    "Contract the schema of {component} in {}: one-way, as a change of its own with its own approval",
-                    site.environment.name
-                ),
-                not_before_ms: contract.not_before_ms,
-                command: shell_line(&call),
-                owner: site.owner.clone(),
-            });
-        }
-        frontier
-    }
-
-    fn data_step(&mut self, site: &Site<'_>, spot: &Spot, name: &str, title: String, data: &DataStep) -> Option<Step> {
-        let call = self.data_call(site, data)?;
-        let mut step = self.draft(site, spot, name, title, Work::Call(call), Kind::Data);
-        step.timeout_ms = match (&site.target.database, data) {
-            (Some(database), DataStep::Sql { text, .. }) => {
-                let statements = (text.matches(';').count() as u64).clamp(1, STATEMENTS_MAX);
-                Millis(database.statement_timeout_ms.0.saturating_mul(statements)).plus(DATA_GRACE)
-            }
-            _ => DATA_EXEC_TIMEOUT,
-        };
-        step.retry = RetryPolicy { attempts_max: 5, ..RetryPolicy::default() };
-        Some(step)
-    }
-
-    fn data_call(&mut self, site: &Site<'_>, data: &DataStep) -> Option<ActionCall> {
-        match data {
-            DataStep::Sql { path, text } => {
-                let Some(database) = &site.target.database else {
-                    self.notes.wrong(
-                        Diagnostic::error(codes::TARGET_CANNOT, format!("{} declares no database, and {path} is SQL.", site.target.name))
-                            .because("The statements need a connection and time limits.")
-                            .hint(format!("Declare spec.database on {}, with engine, connection and timeouts.", site.target.name)),
-                    );
-                    return None;
-                };
-                let input = SqlInput {
-                    engine: database.engine.clone(),
-                    connection: database.connection.clone(),
-                    text: text.clone(),
-                    path: Some(path.clone()),
-                    lock_timeout_ms: database.lock_timeout_ms,
-                    statement_timeout_ms: database.statement_timeout_ms,
-                    // An index that is built concurrently refuses to be part of a transaction.
-                    transaction: !text.to_ascii_lowercase().contains("concurrently"),
-                    expect_text: None,
-                };
-                Some(ActionCall { kind: "sql".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or(Value::Null) })
-            }
-            DataStep::Exec { argv } => {
-                let values = calls::site_values(site);
-                let mut left = Vec::new();
-                let argv = argv.iter().map(|word| values.text(word, &mut left)).collect();
-                if !left.is_empty() {
-                    self.notes.wrong(
-                        Diagnostic::error(
-                            codes::PLACEHOLDER_LEFT,
-                            format!("A data step of {} has no value for {{{}}}.", site.target.component, left.join("}, {")),
-                        )
-                        .because("A command must be complete before it is planned.")
-                        .hint("Known here are {version}, {component} and {environment}."),
-                    );
-                    return None;
-                }
-                let input = ExecInput { argv, ..ExecInput::default() };
-                Some(ActionCall { kind: "exec".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or(Value::Null) })
-            }
-        }
     }
 
     /// Raises a flag stage by stage.

@@ -13,6 +13,7 @@ pub(crate) mod calls;
 mod data;
 mod fleet;
 mod gates;
+mod schema;
 mod switch;
 
 use crate::PlanOptions;

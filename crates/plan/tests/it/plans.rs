@@ -44,14 +44,16 @@ fn a_schema_then_code_then_a_flag() {
     let components = vec![component("orders-db", &[]), component("orders", &["orders-db"])];
     let orders = target("orders", "production", vec![region("default", "orders", 2, false)]);
     let facts = facts(components, vec![db, orders], &["production"]);
-    let sql =
-        |name: &str| DataStep::Sql { path: format!("migrations/{name}.sql"), text: format!("-- {name}\nALTER TABLE orders ADD x int;") };
+    let sql = |name: &str, text: &str| DataStep::Sql { path: format!("migrations/{name}.sql"), text: format!("-- {name}\n{text};") };
     let schema = Item {
         component: "orders-db".into(),
         kind: ItemKind::Schema {
-            expand: sql("expand"),
-            backfill: Some(sql("backfill")),
-            contract: Some(ContractStep { step: sql("contract"), not_before_ms: Millis::from_mins(7 * 24 * 60) }),
+            expand: sql("expand", "ALTER TABLE orders ADD x int"),
+            backfill: Some(sql("backfill", "UPDATE orders SET x = 0 WHERE x IS NULL")),
+            contract: Some(ContractStep {
+                step: sql("contract", "ALTER TABLE orders DROP COLUMN y"),
+                not_before_ms: Millis::from_mins(7 * 24 * 60),
+            }),
         },
         strategy: None,
         declared_at: None,

@@ -20,6 +20,10 @@ fn no_probe(facts: &mut Facts) {
     only_target(facts).version_probe = None;
 }
 
+fn sql(path: &str, text: &str) -> DataStep {
+    DataStep::Sql { path: path.to_owned(), text: text.to_owned() }
+}
+
 fn schema(change: &mut Change, facts: &mut Facts) {
     only_target(facts).database = Some(Database {
         engine: "postgres".to_owned(),
@@ -27,8 +31,11 @@ fn schema(change: &mut Change, facts: &mut Facts) {
         lock_timeout_ms: Millis::from_secs(1),
         statement_timeout_ms: Millis::from_secs(5),
     });
-    change.items[0].kind =
-        ItemKind::Schema { expand: DataStep::Sql { path: "e.sql".to_owned(), text: "x".to_owned() }, backfill: None, contract: None };
+    change.items[0].kind = ItemKind::Schema {
+        expand: sql("e.sql", "create index if not exists i on t (c)"),
+        backfill: Some(sql("b.sql", "update t set c = 1 where d")),
+        contract: None,
+    };
 }
 
 fn many(change: &mut Change, facts: &mut Facts) {
@@ -180,6 +187,8 @@ const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
             );
         }),
     ),
+    (codes::NOT_REPEATABLE, "b.sql line 1 changes rows again when it is run again: no condition leaves out", Spoil::Input(schema)),
+    (codes::LOCK_UNKNOWN, "e.sql line 1 reads the whole of t while its writes wait", Spoil::Input(schema)),
     (
         codes::ONE_WAY,
         "cannot be undone",
@@ -241,7 +250,7 @@ fn a_careful_plan_has_no_finding() {
 #[test]
 fn every_code_has_a_page() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    for code in (250..=281).chain([284]).chain(300..=323) {
+    for code in (250..=282).chain([284, 288]).chain(300..=325) {
         let page = std::fs::read_to_string(folder.join(format!("GP{code:04}.md"))).unwrap_or_default();
         assert!(page.starts_with(&format!("# GP{code:04}: ")), "GP{code:04}");
         assert!((6..=20).contains(&page.lines().count()), "GP{code:04} has {} lines", page.lines().count());

@@ -1,0 +1,337 @@
+//! Schema changes: expand and backfill as steps, each promised only what its text was read to do; contract as a follow-up.
+//!
+//! Text that takes something away from the running version is refused, with the way in parts. A step whose statements could not be read is one-way,
+//! so that no rollback is promised across it. A command cannot be read at all; it is left in place on the word of the change, and the plan says so.
+
+use super::calls;
+use super::{Lowering, Spot};
+use crate::codes;
+use crate::command::shell_line;
+use crate::durations::Kind;
+use crate::notes::Notes;
+use crate::site::Site;
+use crate::sql::{self, Effect, Engine, Lock, News, Script};
+use glidepath_model::Millis;
+use glidepath_model::action::{ActionCall, ExecInput, OnUnknown, SqlInput};
+use glidepath_model::catalog::Database;
+use glidepath_model::change::{ContractStep, DataStep};
+use glidepath_model::diagnostic::{Diagnostic, Place, Severity};
+use glidepath_model::ids::StepId;
+use glidepath_model::plan::{FollowUp, Phase, RetryPolicy, Step, Undo, Work};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Deadline of a data step beyond its statement timeout.
+const DATA_GRACE: Millis = Millis::from_secs(30);
+/// Deadline of a data step by command.
+const DATA_EXEC_TIMEOUT: Millis = Millis::from_mins(60);
+/// Statements of one SQL text that the deadline allows for at most.
+const STATEMENTS_MAX: usize = 50;
+/// Tries of a data step.
+const DATA_ATTEMPTS_MAX: u32 = 5;
+
+/// The halves that fly with the change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Expand,
+    Backfill,
+}
+
+impl Half {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Backfill => "backfill",
+        }
+    }
+
+    fn title(self, site: &Site<'_>) -> String {
+        match self {
+            Self::Expand => format!("Expand the schema of {}", site.target.component),
+            Self::Backfill => format!("Fill the new columns of {}", site.target.component),
+        }
+    }
+
+    fn why_nothing_may_break(self) -> &'static str {
+        match self {
+            Self::Expand => {
+                "The running version meets the expansion before the new one does, and again after a rollback, which leaves it in place."
+            }
+            Self::Backfill => "The running version serves while the backfill runs, and again after a rollback, which leaves it in place.",
+        }
+    }
+
+    fn harmless(self) -> &'static str {
+        match self {
+            Self::Expand => "additive: the old version does not look at it",
+            Self::Backfill => "additive: it fills only what the expansion added",
+        }
+    }
+}
+
+impl Lowering<'_> {
+    /// Expand, then backfill; the contract half becomes a follow-up.
+    pub(super) fn schema(
+        &mut self,
+        site: &Site<'_>,
+        expand: &DataStep,
+        backfill: Option<&DataStep>,
+        contract: Option<&ContractStep>,
+        wave: u32,
+        needs: Vec<StepId>,
+    ) -> Vec<StepId> {
+        let mut frontier = needs;
+        let mut news = News::default();
+        for (half, data) in [(Half::Expand, Some(expand)), (Half::Backfill, backfill)] {
+            let Some(data) = data else { continue };
+            let Some(step) = self.data_step(site, half, data, wave, frontier.clone(), &mut news) else { continue };
+            frontier = vec![self.push(step)];
+        }
+        if let Some(contract) = contract {
+            self.contract(site, contract);
+        }
+        frontier
+    }
+
+    /// The half that cannot be undone. It is no line to paste: whoever does it checks first, and asks.
+    fn contract(&mut self, site: &Site<'_>, contract: &ContractStep) {
+        let what = match &contract.step {
+            DataStep::Sql { path, .. } => {
+                if database(site, path, self.notes).is_none() {
+                    return;
+                }
+                path.clone()
+            }
+            DataStep::Exec { argv } => match self.command(site, argv) {
+                Some(call) => shell_line(&call),
+                None => return,
+            },
+        };
+        self.follow_ups.push(FollowUp {
+            title: format!(
+                "Contract the schema of {} in {}: one-way, as a change of its own with its own approval",
+                site.target.component, site.environment.name
+            ),
+            not_before_ms: contract.not_before_ms,
+            command: format!("plan {what} as a runbook of its own: look that no old version runs, back up, ask, then apply"),
+            owner: site.owner.clone(),
+        });
+    }
+
+    fn data_step(&mut self, site: &Site<'_>, half: Half, data: &DataStep, wave: u32, needs: Vec<StepId>, news: &mut News) -> Option<Step> {
+        let spot = Spot { phase: Phase::Prepare, wave, stage: 0, region: None, prefix: site.path() };
+        let (call, script) = match data {
+            DataStep::Sql { path, text } => {
+                let database = database(site, path, self.notes)?;
+                let script = sql::read(&database.engine, text, news);
+                news.clone_from(&script.news);
+                judge(half, path, text, &script, self.notes);
+                self.notes.derive(locks(path, database, &script));
+                (sql_call(database, path, text, &script), Some((database, script)))
+            }
+            DataStep::Exec { argv } => {
+                let call = self.command(site, argv)?;
+                self.notes.find(unread_command(half, site, &call));
+                (call, None)
+            }
+        };
+        let mut step = self.draft(site, &spot, half.name(), half.title(site), Work::Call(call), Kind::Data);
+        (step.timeout_ms, step.undo) = match &script {
+            Some((database, script)) => (deadline(database, script), way_back(half, script)),
+            None => (
+                DATA_EXEC_TIMEOUT,
+                Undo::LeaveInPlace { reason: "on the word of the change; what its command does was not read".to_owned() },
+            ),
+        };
+        if script.is_some_and(|(_, script)| script.needs_no_transaction) {
+            // What ran before a failure stays, and no key tells.
+            step.on_unknown = OnUnknown::Ask;
+        }
+        step.retry = RetryPolicy { attempts_max: DATA_ATTEMPTS_MAX, ..RetryPolicy::default() };
+        step.needs = needs;
+        Some(step)
+    }
+
+    fn command(&mut self, site: &Site<'_>, argv: &[String]) -> Option<ActionCall> {
+        let values = calls::site_values(site);
+        let mut left = Vec::new();
+        let argv = argv.iter().map(|word| values.text(word, &mut left)).collect();
+        if !left.is_empty() {
+            self.notes.wrong(
+                Diagnostic::error(
+                    codes::PLACEHOLDER_LEFT,
+                    format!("A data step of {} has no value for {{{}}}.", site.target.component, left.join("}, {")),
+                )
+                .because("A command must be complete before it is planned.")
+                .hint("Known here are {version}, {component} and {environment}."),
+            );
+            return None;
+        }
+        let input = ExecInput { argv, ..ExecInput::default() };
+        Some(ActionCall { kind: "exec".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or(Value::Null) })
+    }
+}
+
+fn database<'a>(site: &Site<'a>, path: &str, notes: &mut Notes) -> Option<&'a Database> {
+    if site.target.database.is_none() {
+        notes.wrong(
+            Diagnostic::error(codes::TARGET_CANNOT, format!("{} declares no database, and {path} is SQL.", site.target.name))
+                .because("The statements need a connection and time limits.")
+                .hint(format!("Declare spec.database on {}, with engine, connection and timeouts.", site.target.name)),
+        );
+    }
+    site.target.database.as_ref()
+}
+
+fn sql_call(database: &Database, path: &str, text: &str, script: &Script) -> ActionCall {
+    let input = SqlInput {
+        engine: database.engine.clone(),
+        connection: database.connection.clone(),
+        text: text.to_owned(),
+        path: Some(path.to_owned()),
+        lock_timeout_ms: database.lock_timeout_ms,
+        statement_timeout_ms: database.statement_timeout_ms,
+        transaction: !script.needs_no_transaction,
+        expect_text: None,
+    };
+    ActionCall { kind: "sql".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or(Value::Null) }
+}
+
+fn deadline(database: &Database, script: &Script) -> Millis {
+    let statements = (script.statements.len() + script.unread.len()).clamp(1, STATEMENTS_MAX) as u64;
+    Millis(database.statement_timeout_ms.0.saturating_mul(statements)).plus(DATA_GRACE)
+}
+
+/// Refuses what does not belong into this half, and says what could not be read.
+fn judge(half: Half, path: &str, text: &str, script: &Script, notes: &mut Notes) {
+    let unfit = |line: u32, what: String| {
+        Diagnostic::error(codes::STATEMENT_UNFIT, format!("{path} line {line} {what}.")).at(place(path, text, line))
+    };
+    for statement in &script.statements {
+        let line = statement.line;
+        for effect in &statement.judged.effects {
+            match effect {
+                Effect::Breaking { why, instead } => {
+                    notes.wrong(unfit(line, why.clone()).because(half.why_nothing_may_break()).hint(instead.as_str()));
+                }
+                Effect::Meddles { why, instead } => {
+                    notes.wrong(unfit(line, why.clone()).because("The plan has promised otherwise.").hint(*instead));
+                }
+                Effect::Widens(what) if half == Half::Expand && statement.judged.changes_rows => {
+                    notes.wrong(rows_in_expand(unfit(line, what.clone())));
+                }
+                Effect::Overwrites(what) if half == Half::Expand => {
+                    notes.wrong(rows_in_expand(unfit(line, format!("overwrites {what}"))));
+                }
+                Effect::Unjudged(why) => notes.find(unread(path, text, line, why)),
+                Effect::Additive | Effect::Widens(_) | Effect::Overwrites(_) => {}
+            }
+        }
+    }
+    for statement in &script.unread {
+        notes.find(unread(
+            path,
+            text,
+            statement.line,
+            &format!("could not be read (`{}`): {}", statement.shown, statement.why.trim_end_matches('.')),
+        ));
+    }
+}
+
+fn rows_in_expand(diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic
+        .because("An expansion is additive: it leaves rows that are there as they are, so that it can stay after a rollback.")
+        .hint("Move the statement into `backfill`; in `expand` only tables and columns that the same file adds may be filled.")
+}
+
+fn unread(path: &str, text: &str, line: u32, what: &str) -> Diagnostic {
+    Diagnostic::warning(codes::STATEMENT_UNREAD, format!("{path} line {line} {what}."))
+        .because("Nobody can say whether the running version works with it, so the step is planned as one-way.")
+        .hint("Say it in plain statements, each for what it adds; or leave it out and do it in a runbook, with a way back of its own.")
+        .at(place(path, text, line))
+}
+
+fn unread_command(half: Half, site: &Site<'_>, call: &ActionCall) -> Diagnostic {
+    let message = format!("What `{}` does to {} is not read.", shell_line(call), site.target.component);
+    Diagnostic::new(codes::STATEMENT_UNREAD, Severity::Note, message)
+        .because("A rollback leaves it in place on the word of the change alone.")
+        .hint(format!("Name the SQL file itself where the command runs one: `{}: FILE.sql`.", half.name()))
+}
+
+fn place(path: &str, text: &str, line: u32) -> Place {
+    let snippet = text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
+    let indent = snippet.chars().take_while(|c| c.is_whitespace()).count();
+    let length = snippet.trim().chars().count().max(1);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Place { file: path.to_owned(), line, column: count(indent + 1), length: count(length), snippet: snippet.to_owned() }
+}
+
+/// What a rollback does with the step, from what its text was read to do.
+fn way_back(half: Half, script: &Script) -> Undo {
+    let effects = || script.statements.iter().flat_map(|statement| &statement.judged.effects);
+    if !script.unread.is_empty() || effects().any(|effect| matches!(effect, Effect::Unjudged(_))) {
+        return Undo::ForwardOnly { reason: "what it does could not be read".to_owned() };
+    }
+    let overwritten: BTreeSet<&str> = effects()
+        .filter_map(|effect| match effect {
+            Effect::Overwrites(what) => Some(what.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !overwritten.is_empty() {
+        let listed = overwritten.into_iter().collect::<Vec<_>>().join(", ");
+        return Undo::ForwardOnly { reason: format!("it overwrites {listed}, which this change did not add") };
+    }
+    let widened: BTreeSet<&str> = effects()
+        .filter_map(|effect| match effect {
+            Effect::Widens(what) => Some(what.as_str()),
+            _ => None,
+        })
+        .collect();
+    if widened.is_empty() {
+        return Undo::LeaveInPlace { reason: half.harmless().to_owned() };
+    }
+    Undo::LeaveInPlace {
+        reason: format!("the old version works on with it; it {}", widened.into_iter().collect::<Vec<_>>().join(", and ")),
+    }
+}
+
+/// Who waits while the text runs: one sentence for the plan.
+fn locks(path: &str, database: &Database, script: &Script) -> String {
+    let lasting: BTreeSet<&str> = script.lasting().iter().map(|held| held.table).collect();
+    let mut worst: BTreeMap<&str, Lock> = BTreeMap::new();
+    for hold in script.statements.iter().flat_map(|statement| &statement.judged.holds) {
+        let lock = worst.entry(&hold.table).or_insert(hold.lock);
+        *lock = hold.lock.max(*lock);
+    }
+    worst.retain(|table, _| !lasting.contains(table));
+    let mut parts = Vec::new();
+    if !lasting.is_empty() {
+        let tables = lasting.into_iter().collect::<Vec<_>>().join(", ");
+        parts.push(format!("reads and writes of {tables} wait until the last statement is done"));
+    }
+    for lock in [Lock::Brief, Lock::Scan, Lock::Rewrite, Lock::Beside, Lock::Rows] {
+        let tables: Vec<&str> = worst.iter().filter(|(_, of)| **of == lock).map(|(table, _)| *table).collect();
+        if !tables.is_empty() {
+            parts.push(waiting(lock, &tables.join(", "), script.engine));
+        }
+    }
+    if !script.unread.is_empty() {
+        parts.push("what statements lock that could not be read is not known".to_owned());
+    }
+    if parts.is_empty() {
+        return format!("{path} locks nothing that is in use.");
+    }
+    format!("{path}: {}; no statement waits longer than {} for its lock.", parts.join("; "), database.lock_timeout_ms)
+}
+
+fn waiting(lock: Lock, tables: &str, engine: Option<Engine>) -> String {
+    match lock {
+        Lock::Rows if engine == Some(Engine::Sqlite) => format!("nobody else writes while {tables} is changed"),
+        Lock::Rows => format!("rows of {tables} are locked while they are changed"),
+        Lock::Beside => format!("reads and writes of {tables} go on while it is read from end to end"),
+        Lock::Brief => format!("reads and writes of {tables} wait for moments"),
+        Lock::Scan => format!("writes of {tables} wait while it is read from end to end"),
+        Lock::Rewrite => format!("reads and writes of {tables} wait while it is written anew"),
+    }
+}

@@ -1,0 +1,245 @@
+//! What is made, renamed and dropped beside the columns of a table, and what only concerns the connection.
+
+use super::expression::{columns_in, key};
+use super::{Again, Effect, Engine, Judged, Lock, Reader};
+use sqlparser::ast::{
+    AlterTypeOperation, ColumnOption, CreateIndex, CreateTable, CreateView, ObjectName, ObjectType, Set, Statement, TableConstraint,
+    Truncate,
+};
+
+/// Settings of a connection that change nothing of what a statement does.
+const SETTINGS: [&str; 10] = [
+    "search_path",
+    "timezone",
+    "work_mem",
+    "maintenance_work_mem",
+    "client_min_messages",
+    "client_encoding",
+    "standard_conforming_strings",
+    "application_name",
+    "xmloption",
+    "row_security",
+];
+/// Limits that the target sets.
+const LIMITS: [&str; 4] = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"];
+
+impl Reader {
+    /// Judges a statement, and remembers what it adds.
+    pub(super) fn judge(&mut self, statement: &Statement) -> Judged {
+        match statement {
+            Statement::AlterTable(alter) => self.alter_table(alter),
+            Statement::CreateTable(table) => self.create_table(table),
+            Statement::CreateIndex(index) => self.create_index(index),
+            Statement::CreateView(view) => create_view(view),
+            Statement::Query(query) => self.query(query),
+            Statement::Insert(insert) => self.insert(insert),
+            Statement::Update(update) => self.update(update, None),
+            Statement::Delete(delete) => self.delete(delete),
+            Statement::Merge(merge) => self.merge(merge),
+            Statement::Truncate(truncate) => self.truncate(truncate),
+            Statement::Drop { object_type, names, .. } => self.drop(*object_type, names),
+            Statement::AlterType(alter) => alter_type(&alter.name, &alter.operation),
+            Statement::CreateFunction(function) if !function.or_replace => Judged::of(Effect::Additive),
+            Statement::CreateFunction(function) => Judged::of(Effect::Unjudged(format!(
+                "puts another body in the place of {}, which the running version may call",
+                function.name
+            ))),
+            Statement::CreateTrigger(trigger) => Judged::of(Effect::Unjudged(format!(
+                "lets {} run something with writes of the running version, and what that does is not in the statement",
+                trigger.table_name
+            ))),
+            Statement::CreateSchema { if_not_exists, .. } | Statement::CreateSequence { if_not_exists, .. } => {
+                Judged::of(Effect::Additive).again(unless(*if_not_exists, "IF NOT EXISTS"))
+            }
+            Statement::CreateExtension(extension) => Judged::of(Effect::Additive).again(unless(extension.if_not_exists, "IF NOT EXISTS")),
+            Statement::CreateType { .. } | Statement::CreateDomain(_) | Statement::CreateRole(_) | Statement::CreateCollation(_) => {
+                Judged::of(Effect::Additive)
+            }
+            Statement::Comment { .. } | Statement::Grant(_) => Judged::of(Effect::Additive),
+            Statement::Revoke(_) => Judged::of(Effect::Breaking {
+                why: "takes a right away that the running version may need".to_owned(),
+                instead: "Revoke it in `contract`, when the version that needed it is gone.".to_owned(),
+            }),
+            Statement::DropFunction(_)
+            | Statement::DropTrigger(_)
+            | Statement::DropDomain(_)
+            | Statement::DropPolicy(_)
+            | Statement::DropExtension(_)
+            | Statement::DropProcedure { .. } => dropped("what the running version may use"),
+            Statement::Set(set) => setting(set),
+            Statement::Analyze(_) | Statement::ShowVariable { .. } | Statement::Savepoint { .. } | Statement::ReleaseSavepoint { .. } => {
+                Judged::default()
+            }
+            Statement::Explain { analyze: false, .. } | Statement::Rollback { savepoint: Some(_), .. } => Judged::default(),
+            Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { savepoint: None, .. } => {
+                Judged::of(Effect::Meddles {
+                    why: "begins or ends a transaction itself, which would undo the promise to apply the text once and whole".to_owned(),
+                    instead: "Leave it out: the step is one transaction, unless a statement in it refuses to be part of one.",
+                })
+            }
+            _ => Judged::of(Effect::Unjudged("does what cannot be told from its text".to_owned())),
+        }
+    }
+
+    fn create_table(&mut self, table: &CreateTable) -> Judged {
+        let mut judged = Judged::of(Effect::Additive).again(unless(table.if_not_exists, "IF NOT EXISTS"));
+        let of_columns = table.columns.iter().flat_map(|column| &column.options).filter_map(|option| match &option.option {
+            ColumnOption::ForeignKey(foreign) => Some(&foreign.foreign_table),
+            _ => None,
+        });
+        let of_table = table.constraints.iter().filter_map(|constraint| match constraint {
+            TableConstraint::ForeignKey(foreign) => Some(&foreign.foreign_table),
+            _ => None,
+        });
+        let parents = table.inherits.iter().flatten().chain(&table.partition_of);
+        let mut named: Vec<&ObjectName> = of_columns.chain(of_table).chain(parents).collect();
+        named.sort();
+        named.dedup();
+        let own = key(&table.name);
+        for other in named {
+            if self.engine == Engine::Postgres && !self.news.has_table(&key(other)) && key(other) != own {
+                judged.hold(other.to_string(), Lock::Brief, "");
+            }
+        }
+        let may_have_been = table.if_not_exists;
+        self.news.tables.insert(own, !may_have_been);
+        judged
+    }
+
+    fn create_index(&self, index: &CreateIndex) -> Judged {
+        let table = key(&index.table_name);
+        let name = index.name.as_ref().map_or_else(|| "NAME".to_owned(), ToString::to_string);
+        let columns = columns_in(&index.columns);
+        let is_new = self.news.has_table(&table);
+        // Rows of the running version are unlike as long as they leave a column empty.
+        let on_new =
+            is_new || (index.nulls_distinct != Some(false) && columns.iter().any(|column| self.news.has_empty_column(&table, column)));
+        let effect = if index.unique && !on_new {
+            Effect::Breaking {
+                why: format!("refuses from now on what the running version may write to {} twice", index.table_name),
+                instead: format!(
+                    "Let the new version write unique values first; make the index in `contract`: `create unique index concurrently {name} on {} ({})`.",
+                    index.table_name,
+                    listed(&index.columns)
+                ),
+            }
+        } else {
+            Effect::Additive
+        };
+        let mut judged = Judged::of(effect).again(unless(index.if_not_exists, "IF NOT EXISTS"));
+        match (is_new, index.concurrently) {
+            (true, _) => {}
+            (false, true) => judged.hold(index.table_name.to_string(), Lock::Beside, ""),
+            (false, false) => judged.hold(index.table_name.to_string(), Lock::Scan, self.index_beside(&name)),
+        }
+        judged
+    }
+
+    fn index_beside(&self, name: &str) -> String {
+        match self.engine {
+            Engine::Postgres => format!("`create index concurrently {name}`, in a file of its own, lets writes go on."),
+            Engine::Sqlite => "Build it at a quiet time: on SQLite every writer waits.".to_owned(),
+        }
+    }
+
+    fn truncate(&self, truncate: &Truncate) -> Judged {
+        let names: Vec<&ObjectName> = truncate.table_names.iter().map(|target| &target.name).collect();
+        let old: Vec<&&ObjectName> = names.iter().filter(|name| !self.news.certainly_has_table(&key(name))).collect();
+        let mut judged = Judged { changes_rows: true, ..Judged::default() };
+        for name in old {
+            judged.effects.push(Effect::Breaking {
+                why: format!("empties {name}, and no rollback brings its rows back"),
+                instead: format!("Empty {name} in `contract`, when nothing reads it."),
+            });
+            judged.hold(name.to_string(), Lock::Brief, "");
+        }
+        judged
+    }
+
+    fn drop(&self, kind: ObjectType, names: &[ObjectName]) -> Judged {
+        let mut judged = Judged::default();
+        for name in names {
+            let (why, instead) = match kind {
+                ObjectType::Index => (
+                    format!("drops the index {name}, without which the running version may be slow"),
+                    format!("Drop it in `contract`, when no version asks by it: {}.", self.drop_index(name)),
+                ),
+                ObjectType::Table => (
+                    format!("drops the table {name} with its rows, while the running version uses it"),
+                    format!("Let the new version stop using {name}; drop it in `contract`."),
+                ),
+                _ => (
+                    format!("drops {name}, while the running version may use it"),
+                    format!("Drop {name} in `contract`, when nothing uses it."),
+                ),
+            };
+            judged.effects.push(Effect::Breaking { why, instead });
+            if kind == ObjectType::Table {
+                judged.hold(name.to_string(), Lock::Brief, "");
+            }
+        }
+        judged
+    }
+
+    fn drop_index(&self, name: &ObjectName) -> String {
+        match self.engine {
+            Engine::Postgres => format!("`drop index concurrently {name}`"),
+            Engine::Sqlite => format!("`drop index {name}`"),
+        }
+    }
+}
+
+/// What running it again comes to, where a clause says that it may be there.
+pub(super) fn unless(there: bool, clause: &'static str) -> Again {
+    if there { Again::Same } else { Again::Fails(clause) }
+}
+
+pub(super) fn listed<T: ToString>(parts: &[T]) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn dropped(what: &str) -> Judged {
+    Judged::of(Effect::Breaking { why: format!("drops {what}"), instead: "Drop it in `contract`, when nothing uses it.".to_owned() })
+}
+
+/// PostgreSQL takes another query for a view only when the columns that were there stay as they are.
+fn create_view(view: &CreateView) -> Judged {
+    match (view.or_replace, view.materialized) {
+        (true, _) => Judged::of(Effect::Widens(format!("lets {} show other rows", view.name))),
+        (false, true) => Judged::of(Effect::Additive).again(unless(view.if_not_exists, "IF NOT EXISTS")),
+        (false, false) => Judged::of(Effect::Additive).again(unless(view.if_not_exists, "OR REPLACE, or IF NOT EXISTS on SQLite")),
+    }
+}
+
+fn alter_type(name: &ObjectName, operation: &AlterTypeOperation) -> Judged {
+    match operation {
+        AlterTypeOperation::AddValue(value) => {
+            Judged::of(Effect::Widens(format!("adds {} to {name}, which the running version does not know", value.value)))
+                .again(unless(value.if_not_exists, "IF NOT EXISTS"))
+        }
+        AlterTypeOperation::Rename(_) | AlterTypeOperation::RenameValue(_) => Judged::of(Effect::Breaking {
+            why: format!("renames in {name} what the running version calls by its old name"),
+            instead: format!(
+                "Add the new name beside the old one: `alter type {name} add value ...`; let the new version write it; move the rows in `backfill`."
+            ),
+        }),
+    }
+}
+
+fn setting(set: &Set) -> Judged {
+    let name = match set {
+        Set::SingleAssignment { variable, .. } => key(variable),
+        Set::SetTimeZone { .. } | Set::SetNames { .. } | Set::SetNamesDefault {} => return Judged::default(),
+        _ => return Judged::of(Effect::Unjudged("changes what the connection may do or see".to_owned())),
+    };
+    if LIMITS.contains(&name.as_str()) {
+        return Judged::of(Effect::Meddles {
+            why: format!("sets {name} itself, past the limits of the target"),
+            instead: "Leave it out, and set `lockTimeout` and `statementTimeout` of the target's `database`.",
+        });
+    }
+    if SETTINGS.contains(&name.as_str()) {
+        return Judged::default();
+    }
+    Judged::of(Effect::Unjudged(format!("sets {name}, which may change what the other statements do")))
+}

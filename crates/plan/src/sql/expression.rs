@@ -1,0 +1,226 @@
+//! Names and expressions, as far as they decide what a statement does.
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, FunctionArguments, Ident, InTarget, ObjectName, ObjectNamePart, Query, SetExpr, TableFactor, UnaryOperator,
+    Value, Visit, Visitor, visit_expressions,
+};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// The schema that names without one mean, where nothing else is set.
+const SCHEMA_DEFAULT: &str = "public.";
+
+/// A column's name as the engine compares it.
+pub(super) fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
+}
+
+/// A table's name as the engine compares it.
+pub(super) fn key(name: &ObjectName) -> String {
+    let parts = name.0.iter().map(|part| match part {
+        ObjectNamePart::Identifier(ident) => folded(ident),
+        ObjectNamePart::Function(function) => function.to_string(),
+    });
+    let whole = parts.collect::<Vec<_>>().join(".");
+    whole.strip_prefix(SCHEMA_DEFAULT).map(str::to_owned).unwrap_or(whole)
+}
+
+/// The column that a name of an assignment means.
+pub(super) fn column(name: &ObjectName) -> String {
+    match name.0.last() {
+        Some(ObjectNamePart::Identifier(ident)) => folded(ident),
+        Some(ObjectNamePart::Function(_)) | None => name.to_string(),
+    }
+}
+
+/// The columns that something names.
+pub(super) fn columns_in(part: &impl Visit) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let _ = visit_expressions(part, |expression| {
+        found.extend(column_of(expression));
+        ControlFlow::<()>::Continue(())
+    });
+    found
+}
+
+/// The column that an expression is, and nothing more.
+pub(super) fn column_of(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Identifier(ident) => Some(folded(ident)),
+        Expr::CompoundIdentifier(parts) => parts.last().map(folded),
+        Expr::Nested(inner) => column_of(inner),
+        _ => None,
+    }
+}
+
+pub(super) fn is_null(expression: &Expr) -> bool {
+    match expression {
+        Expr::Value(value) => value.value == Value::Null,
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_null(inner),
+        _ => false,
+    }
+}
+
+/// Functions whose answer does not change within a statement: PostgreSQL keeps it beside the table and rewrites nothing.
+const STEADY: [&str; 8] = [
+    "now",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtimestamp",
+    "localtime",
+    "transaction_timestamp",
+    "statement_timestamp",
+];
+
+/// Whether a default is one value for all rows. What is not known here counts as one that differs.
+pub(super) fn is_steady(default: &Expr, steady: impl Fn(&str) -> bool) -> bool {
+    let flow = visit_expressions(default, |part| match part {
+        Expr::Function(function) if steady(&key(&function.name)) => ControlFlow::Continue(()),
+        Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) | Expr::Nested(_) | Expr::Cast { .. } | Expr::Array(_) => {
+            ControlFlow::Continue(())
+        }
+        Expr::UnaryOp { .. } | Expr::BinaryOp { .. } | Expr::Prefixed { .. } => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    });
+    flow.is_continue()
+}
+
+pub(super) fn is_steady_function(name: &str) -> bool {
+    STEADY.contains(&name)
+}
+
+/// Functions that give nothing for nothing.
+const STRICT: [&str; 8] = ["length", "char_length", "octet_length", "lower", "upper", "trim", "abs", "jsonb_typeof"];
+
+/// Whether a condition is not false where a column it names is empty, as a rule that a row meets by leaving it out must be. What is not known to be
+/// so counts as not.
+pub(super) fn lets_empty_pass(condition: &Expr) -> bool {
+    let flow = visit_expressions(condition, |part| match part {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_) | Expr::TypedString(_) | Expr::Nested(_) => {
+            ControlFlow::Continue(())
+        }
+        Expr::BinaryOp { .. } | Expr::UnaryOp { .. } | Expr::Cast { .. } | Expr::Between { .. } | Expr::Interval(_) => {
+            ControlFlow::Continue(())
+        }
+        Expr::In { .. } | Expr::AnyOp { .. } | Expr::Array(_) | Expr::Like { .. } | Expr::ILike { .. } => ControlFlow::Continue(()),
+        Expr::Function(function) if STRICT.contains(&key(&function.name).as_str()) => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(()),
+    });
+    flow.is_continue()
+}
+
+/// Functions of a query that change nothing.
+const HARMLESS: [&str; 20] = [
+    "count",
+    "sum",
+    "min",
+    "max",
+    "avg",
+    "bool_or",
+    "bool_and",
+    "string_agg",
+    "array_agg",
+    "coalesce",
+    "now",
+    "version",
+    "lower",
+    "upper",
+    "length",
+    "to_regclass",
+    "generate_series",
+    "unnest",
+    "current_setting",
+    "pg_total_relation_size",
+];
+
+/// Functions that something calls and that are not known to change nothing.
+pub(super) fn calls(part: &impl Visit) -> BTreeSet<String> {
+    let mut calls = Calls(BTreeSet::new());
+    let _ = part.visit(&mut calls);
+    calls.0.retain(|name| !HARMLESS.contains(&name.as_str()) && !is_steady_function(name));
+    calls.0
+}
+
+struct Calls(BTreeSet<String>);
+
+impl Visitor for Calls {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expression {
+            self.0.insert(key(&function.name));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => drop(self.0.insert(key(name))),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// A condition that leaves out rows that are done.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Guard<'a> {
+    /// The column holds nothing yet.
+    Empty(String),
+    /// The column differs from this.
+    Differs(String, &'a Expr),
+    /// The column is this, before it becomes another.
+    Is(String, &'a Expr),
+    /// The column is not true yet.
+    Untrue(String),
+}
+
+/// The guards among the parts of a condition that all must hold, those of `id IN (SELECT ...)` included.
+pub(super) fn guards(condition: &Expr) -> Vec<Guard<'_>> {
+    let mut open = vec![condition];
+    let mut found = Vec::new();
+    while let Some(part) = open.pop() {
+        match part {
+            Expr::Nested(inner) => open.push(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => open.extend([&**left, &**right]),
+            Expr::BinaryOp { left, op: BinaryOperator::NotEq, right } | Expr::IsDistinctFrom(left, right) => {
+                found.extend(column_of(left).map(|column| Guard::Differs(column, right)));
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                found.extend(column_of(left).map(|column| Guard::Is(column, right)));
+                open.extend(any_of(right));
+            }
+            Expr::AnyOp { right, .. } => open.extend(any_of(right)),
+            Expr::IsNull(inner) => found.extend(column_of(inner).map(Guard::Empty)),
+            Expr::IsFalse(inner) | Expr::IsNotTrue(inner) | Expr::UnaryOp { op: UnaryOperator::Not, expr: inner } => {
+                found.extend(column_of(inner).map(Guard::Untrue));
+            }
+            Expr::In { target: InTarget::Subquery(query), negated: false, .. } => open.extend(selection(query)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The condition of the query in `ANY (ARRAY (SELECT ...))`.
+fn any_of(expression: &Expr) -> Option<&Expr> {
+    match expression {
+        Expr::Nested(inner) => any_of(inner),
+        Expr::Subquery(query) => selection(query),
+        Expr::Function(function) => match &function.args {
+            FunctionArguments::Subquery(query) => selection(query),
+            FunctionArguments::None | FunctionArguments::List(_) => None,
+        },
+        _ => None,
+    }
+}
+
+/// The condition of a query that is one `SELECT`.
+pub(super) fn selection(query: &Query) -> Option<&Expr> {
+    match &*query.body {
+        SetExpr::Select(select) => select.selection.as_ref(),
+        SetExpr::Query(inner) => selection(inner),
+        _ => None,
+    }
+}
