@@ -73,8 +73,7 @@ pub const ENGINE_SEMANTICS_USUAL: u32 = 2;
 /// The oldest meaning that this engine implements.
 pub const ENGINE_SEMANTICS_OLDEST: u32 = 1;
 
-/// Attempts of one run that may be open at the same time; more wait their turn. Safety attempts are not counted.
-pub const STEPS_IN_FLIGHT_MAX: usize = 64;
+pub use glidepath_model::plan::STEPS_IN_FLIGHT_MAX;
 
 /// Events kept in the state for people.
 pub const RECENT_EVENTS_MAX: usize = 8;

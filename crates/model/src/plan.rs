@@ -8,7 +8,8 @@ mod strategy;
 
 pub use gate::{CountSelectors, CountSource, GateCheck, GateSpec, TakeoffGate};
 pub use graph::{
-    Breaker, Claim, ClaimMode, Comparison, Condition, Group, Rate, RunLimits, THROTTLE_COUNT_MAX, Test, Throttle, fits, may_compare,
+    Breaker, Claim, ClaimMode, Comparison, Condition, Group, Rate, RunLimits, STEPS_IN_FLIGHT_MAX, THROTTLE_COUNT_MAX, Test, Throttle,
+    fits, may_compare,
 };
 pub use prediction::{CandidateSummary, Estimate, Held, Prediction, ProbabilityEstimate, RiskLevel, RuledOut, Schedule};
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};

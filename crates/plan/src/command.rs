@@ -4,13 +4,16 @@ use glidepath_model::action::{ActionCall, ExecInput, HaproxyInput, HttpInput, Sq
 use serde_json::Value;
 use std::fmt::Write as _;
 
+/// The action that speaks to a router.
+pub(crate) const HAPROXY: &str = "haproxy";
+
 /// The call as one shell line.
 pub(crate) fn shell_line(call: &ActionCall) -> String {
     let typed = match call.kind.as_str() {
         "exec" => serde_json::from_value(call.input.clone()).ok().map(|input| exec(&input)),
         "http" => serde_json::from_value(call.input.clone()).ok().map(|input| http(&input)),
         "sql" => serde_json::from_value(call.input.clone()).ok().map(|input| sql(&input)),
-        "haproxy" => serde_json::from_value(call.input.clone()).ok().map(|input| haproxy(&input)),
+        HAPROXY => serde_json::from_value(call.input.clone()).ok().map(|input| haproxy(&input)),
         "run" => call.input.get("plan").and_then(Value::as_str).map(|plan| format!("glidepath run {}", quoted(plan))),
         _ => None,
     };
@@ -99,7 +102,7 @@ fn double_quoted(text: &str) -> String {
 
 /// A call of the router.
 pub(crate) fn haproxy_call(input: &HaproxyInput) -> ActionCall {
-    ActionCall { kind: "haproxy".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or(Value::Null) }
+    ActionCall { kind: HAPROXY.to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or(Value::Null) }
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! How long steps take: observed, stated, or a default that says so.
 
+use crate::command::HAPROXY;
 use crate::site::Site;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
+use glidepath_model::action::ActionCall;
 use glidepath_model::facts::Facts;
-use glidepath_model::plan::Estimate;
+use glidepath_model::ids::ComponentName;
+use glidepath_model::plan::{Estimate, Step};
 
 /// Factor from a stated length to its 95 % quantile.
 const STATED_SPREAD: u64 = 2;
@@ -48,27 +51,43 @@ impl Kind {
     }
 
     /// Key under which the duration is learnt.
-    pub(crate) fn key(self, site: &Site<'_>) -> String {
-        format!("{}/{}", self.name(), site.target.component)
+    pub(crate) fn key(self, component: &ComponentName) -> String {
+        format!("{}/{component}", self.name())
+    }
+
+    fn default(self) -> Estimate {
+        let (p50, p95) = self.default_ms();
+        Estimate { p50_ms: Millis(p50), p95_ms: Millis(p95), source: "default, never observed".to_owned() }
     }
 }
 
 /// Expected duration of a kind of step at a site.
 pub(crate) fn estimate(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
-    if let Some(fact) = facts.durations.get(&kind.key(site)) {
-        let (p50_ms, p95_ms) = (fact.value.p50_ms, fact.value.p95_ms.max(fact.value.p50_ms));
-        let noun = if fact.value.count == 1 { "step" } else { "steps" };
-        return Estimate { p50_ms, p95_ms, source: format!("{} earlier {noun}", fact.value.count) };
-    }
-    match (kind, site.target.restart_ms) {
+    learnt(kind, &site.target.component, facts).unwrap_or_else(|| match (kind, site.target.restart_ms) {
         (Kind::Deploy, Some(restart)) => {
             Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() }
         }
-        _ => {
-            let (p50, p95) = kind.default_ms();
-            Estimate { p50_ms: Millis(p50), p95_ms: Millis(p95), source: "default, never observed".to_owned() }
-        }
+        _ => kind.default(),
+    })
+}
+
+/// Expected duration of the way back of a step by `call`: what speaks to a router takes as long as such calls do, everything else as long as the
+/// way forward.
+pub(crate) fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
+    if call.kind != HAPROXY {
+        return step.expected.clone();
     }
+    let drains = call.input.get("drain").and_then(|list| list.as_array()).is_some_and(|list| !list.is_empty());
+    let kind = if drains { Kind::Drain } else { Kind::Shift };
+    let target = step.target.as_ref().and_then(|name| facts.catalog.targets.get(name));
+    target.and_then(|target| learnt(kind, &target.component, facts)).unwrap_or_else(|| kind.default())
+}
+
+fn learnt(kind: Kind, component: &ComponentName, facts: &Facts) -> Option<Estimate> {
+    let fact = facts.durations.get(&kind.key(component))?;
+    let (p50_ms, p95_ms) = (fact.value.p50_ms, fact.value.p95_ms.max(fact.value.p50_ms));
+    let noun = if fact.value.count == 1 { "step" } else { "steps" };
+    Some(Estimate { p50_ms, p95_ms, source: format!("{} earlier {noun}", fact.value.count) })
 }
 
 /// As the judge's arithmetic takes it.

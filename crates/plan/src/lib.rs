@@ -4,9 +4,9 @@
 //!
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
-//! rules it out; `predict` gives it figures; `timetable` says when it takes off and lands; `rank` picks one strategy per site; `lower` makes the
-//! steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its database is read by `sql`, never
-//! assumed. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
+//! rules it out; `predict` gives it figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
+//! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
+//! database is read by `sql`, never assumed. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
 //! that is done again: `again`.
 
 mod again;
@@ -29,6 +29,7 @@ mod sql;
 mod template;
 mod timetable;
 mod traffic;
+mod way_back;
 
 pub use again::plan_again;
 pub use check::check;
@@ -38,6 +39,7 @@ pub use size::too_large;
 use crate::ladder::Ladders;
 use crate::notes::Notes;
 use crate::outline::{Outline, choices};
+use crate::predict::Figures;
 use crate::rank::{Options, Ranking};
 use crate::site::Site;
 use glidepath_model::action::ActionDescriptor;
@@ -96,18 +98,27 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         return None;
     }
     let ladders = ladder::ladders(&sites, facts);
+    let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
+    let figures = |site: &Site<'_>, outline: &Outline| {
+        let steps = lower::alone(change, facts, options, &kinds, &ladders, site, outline);
+        predict::figures(site, outline, &steps, facts)
+    };
     let mut ruled_out = Vec::new();
     let usable: Vec<Options> =
-        sites.iter().enumerate().map(|(at, site)| usable(site, at, change, facts, &ladders, &mut ruled_out, notes)).collect();
+        sites.iter().enumerate().map(|(at, site)| usable(site, at, change, &figures, &ladders, &mut ruled_out, notes)).collect();
     if notes.is_stuck() {
         return None;
     }
-    let ranking = rank::rank(change, facts, &sites, &usable, &levels, options.now, notes)?;
+    let mut ranking = rank::rank(change, facts, &sites, &usable, &levels, options.now, notes)?;
     let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
-    let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
-    let (steps, follow_ups) = lower::lower(change, facts, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
+    let (mut steps, follow_ups) = lower::lower(change, facts, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
     if notes.is_stuck() {
         return None;
+    }
+    // Of the winner the whole graph is known, and with it the true way back over all sites.
+    way_back::ways_back(&steps, facts).tell(&mut steps, &mut ranking.prediction);
+    if let Some(first) = ranking.summaries.first_mut() {
+        first.prediction.clone_from(&ranking.prediction);
     }
     for outline in &chosen {
         outline.derived.iter().for_each(|sentence| notes.derive(sentence.clone()));
@@ -160,7 +171,7 @@ fn usable(
     site: &Site<'_>,
     at: usize,
     change: &Change,
-    facts: &Facts,
+    figures: &dyn Fn(&Site<'_>, &Outline) -> Figures,
     ladders: &Ladders,
     ruled_out: &mut Vec<RuledOut>,
     notes: &mut Notes,
@@ -174,7 +185,7 @@ fn usable(
     for (strategy, choice) in list {
         match choice {
             Ok(outline) if asked.is_none_or(|name| name == strategy.name()) => {
-                let figures = predict::figures(site, &outline, facts);
+                let figures = figures(site, &outline);
                 options.push((outline, figures));
             }
             Ok(_) => {

@@ -3,19 +3,21 @@
 //! Bad requests. A failing item raises the bad share `p` of its component to `effect` times `p`. The probability `q` that it fails and has not been
 //! seen yet starts at P(failure) and falls at each watched stage by what the stage catches: its wanted power where the judge decides, a half
 //! for thresholds, three in ten for health checks. A stage costs `q x share x rate x (effect - 1) x p x time`, where the time is its bake, and
-//! for the caught part the way to safety on top. What no stage catches runs on for [`UNSEEN`] at full traffic.
+//! for the caught part the way to safety from that stage on top. What no stage catches, and what nothing takes back, runs on for [`UNSEEN`]
+//! at full traffic.
 //! The straight deploy that this is set against goes to all replicas at once; people notice after [`STRAIGHT_NOTICE`] and deploy the old version.
 
 use crate::durations::{Kind, estimate, plain};
 use crate::ladder::{Signal, bad_ratio};
 use crate::outline::{Outline, StagePath};
 use crate::site::Site;
-use glidepath_judge::duration::{DurationEstimate, slowest, sum};
+use crate::way_back::{WaysBack, side_by_side, ways_back};
+use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_judge::record::{Prior, failure_probability};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::ComponentName;
-use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel, Strategy, VerificationKind};
+use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel, Step, Strategy, Undo, VerificationKind};
 use glidepath_model::{Millis, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,9 +48,21 @@ pub(crate) struct Figures {
     pub(crate) straight: f64,
     pub(crate) traffic_known: bool,
     pub(crate) duration: DurationEstimate,
-    pub(crate) cost: Option<Money>,
-    pub(crate) to_safety: DurationEstimate,
-    pub(crate) to_rollback: DurationEstimate,
+    pub(crate) extra: Extra,
+    pub(crate) ways_back: WaysBack,
+    /// Why the site cannot go back, where a step of it cannot.
+    pub(crate) one_way: Option<String>,
+}
+
+/// What a strategy costs at a site, beside the usual.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// Nothing works beside the usual hosts.
+    Nothing,
+    /// Standby hosts at a known price.
+    Sum(Money),
+    /// Standby hosts without a price.
+    NotKnown,
 }
 
 /// Probability that an item of a component fails, from its own record.
@@ -59,19 +73,12 @@ fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
     failures / (failures + PRIOR.successes + landed as f64)
 }
 
-/// Figures of a strategy at a site.
-pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figures {
+/// Figures of a strategy at a site, of which `steps` are the steps.
+pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts) -> Figures {
     let verification = &facts.catalog.settings.verification;
     let step = |kind| plain(&estimate(kind, site, facts));
-    let steered = site.regions.iter().any(|r| r.region.router.is_some()) && outline.strategy != Strategy::Recreate;
     let changes = matches!(outline.strategy, Strategy::ExpandContract);
     let back = if outline.strategy == Strategy::Flag { step(Kind::Flag) } else { step(Kind::Deploy) };
-    let to_safety = match outline.strategy {
-        Strategy::ExpandContract => DurationEstimate::default(),
-        Strategy::Flag => back,
-        _ if steered => step(Kind::Shift),
-        _ => back,
-    };
     let extra = (verification.effect - 1.0).max(0.0);
     let mut figures = Figures {
         burn: 0.0,
@@ -79,12 +86,14 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figu
         straight: 0.0,
         traffic_known: site.rate().is_some() || changes,
         duration: duration(site, outline, facts),
-        cost: cost(site, outline),
-        to_safety,
-        to_rollback: rollback(site, outline, back, step(Kind::Drain)),
+        extra: extra_of(site, outline),
+        ways_back: ways_back(steps, facts),
+        one_way: steps.iter().find_map(|step| match &step.undo {
+            Undo::ForwardOnly { reason } => Some(reason.clone()),
+            Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
+        }),
     };
     let mut unseen = item_failure(&site.target.component, facts);
-    let away = Millis(to_safety.p50_ms).as_secs_f64();
     for path in outline.waves.iter().flatten() {
         let regions: Vec<usize> = path.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
         let bad_per_second: f64 = regions
@@ -92,8 +101,11 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Figu
             .filter_map(|at| site.regions.get(*at))
             .map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0)
             .sum();
-        for stage in &path.stages {
+        let place = path.region.and_then(|at| site.regions.get(at)).map(|r| &r.region.name);
+        for (number, stage) in path.stages.iter().enumerate() {
             let (bake, caught) = watched(stage, outline, verification.power.as_f64());
+            let way = figures.ways_back.at_stage(steps, place, number as u32 + 1);
+            let away = way.map_or(UNSEEN, |time| Millis(time.p50_ms)).as_secs_f64();
             figures.burn += unseen * stage.share * bad_per_second * (bake + caught * away);
             if figures.if_failing == 0.0 && caught > 0.0 {
                 figures.if_failing = stage.share * bad_per_second * (bake + away);
@@ -141,7 +153,7 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                 for stage in &path.stages {
                     for batch in &stage.batches {
                         let deploys = vec![step(Kind::Deploy); (batch.end - batch.begin).min(8)];
-                        list.push(if deploys.len() == 1 { step(Kind::Deploy) } else { slowest(&deploys) });
+                        list.push(side_by_side(&deploys));
                         if steered {
                             list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
                         }
@@ -154,36 +166,17 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                 sum(&list)
             })
             .collect();
-        parts.push(if paths.len() == 1 { paths.first().copied().unwrap_or_default() } else { slowest(&paths) });
+        parts.push(side_by_side(&paths));
     }
     sum(&parts)
 }
 
-/// Everything undone: the batches of the slowest region one after another.
-fn rollback(site: &Site<'_>, outline: &Outline, back: DurationEstimate, drain: DurationEstimate) -> DurationEstimate {
-    let batches = |wave: &Vec<crate::outline::RegionPath>| {
-        wave.iter().map(|p| p.stages.iter().map(|s| s.batches.len()).sum::<usize>()).max().unwrap_or(0)
-    };
-    match outline.strategy {
-        Strategy::ExpandContract => DurationEstimate::default(),
-        Strategy::Flag => back,
-        Strategy::Recreate | Strategy::BlueGreen => sum(&[back, drain]),
-        Strategy::Rolling | Strategy::Canary => {
-            let steered = site.regions.iter().any(|r| r.region.router.is_some());
-            let most = outline.waves.iter().map(batches).max().unwrap_or(0);
-            let one = if steered { vec![back, drain] } else { vec![back] };
-            sum(&one.repeat(most.min(64)))
-        }
-    }
-}
-
 /// Standby hosts that work beside the regular ones, for as long as they do.
-fn cost(site: &Site<'_>, outline: &Outline) -> Option<Money> {
-    let hour = site.target.replica_hour.as_ref()?;
-    if outline.strategy != Strategy::BlueGreen {
-        return Some(hour.times(0.0));
-    }
+fn extra_of(site: &Site<'_>, outline: &Outline) -> Extra {
     let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
+    if outline.strategy != Strategy::BlueGreen || hosts == 0 {
+        return Extra::Nothing;
+    }
     let bake: f64 = outline
         .waves
         .iter()
@@ -192,7 +185,7 @@ fn cost(site: &Site<'_>, outline: &Outline) -> Option<Money> {
         .filter_map(|s| s.gate.as_ref())
         .map(|g| g.bake.as_secs_f64())
         .fold(0.0, f64::max);
-    Some(hour.times(hosts as f64 * bake / 3600.0))
+    site.target.replica_hour.as_ref().map_or(Extra::NotKnown, |hour| Extra::Sum(hour.times(hosts as f64 * bake / 3600.0)))
 }
 
 /// Puts the figures of a candidate's sites together.
@@ -205,19 +198,19 @@ pub(crate) fn prediction(
     failure: &ProbabilityEstimate,
 ) -> Prediction {
     let mut rows = Vec::new();
+    let (mut safe, mut rest) = (Vec::new(), Vec::new());
     for environment in &change.environments {
         for level in levels {
-            let together: Vec<DurationEstimate> = sites
+            let together: Vec<&Figures> = sites
                 .iter()
                 .zip(chosen)
                 .filter(|(site, _)| site.environment.name == *environment && level.contains(&site.item))
-                .map(|(_, (_, figures))| figures.duration)
+                .map(|(_, (_, figures))| *figures)
                 .collect();
-            match together.as_slice() {
-                [] => {}
-                [one] => rows.push(*one),
-                many => rows.push(slowest(many)),
-            }
+            rows.push(side_by_side(&together.iter().map(|f| f.duration).collect::<Vec<_>>()));
+            // What goes back in one level rests on what goes back in the next, so the way back is as long a row as the way forward.
+            safe.push(side_by_side(&together.iter().filter_map(|f| f.ways_back.to_safety()).collect::<Vec<_>>()));
+            rest.push(side_by_side(&together.iter().filter_map(|f| f.ways_back.rest()).collect::<Vec<_>>()));
         }
         let here = sites.iter().find(|site| site.environment.name == *environment);
         rows.extend(
@@ -228,7 +221,9 @@ pub(crate) fn prediction(
     let known = chosen.iter().all(|(_, f)| f.traffic_known);
     let of_known =
         |value: fn(&Figures) -> f64| chosen.iter().filter(|(_, f)| f.traffic_known).map(|(_, f)| value(f)).fold(0.0, |a, b| a + b);
-    let worst = |value: fn(&Figures) -> DurationEstimate| chosen.iter().map(|(_, f)| value(f)).max_by_key(|e| e.p50_ms).unwrap_or_default();
+    let safe = sum(&safe);
+    let is_safe = chosen.iter().all(|(_, f)| f.ways_back.to_safety().is_some());
+    let is_undone = is_safe && chosen.iter().all(|(_, f)| f.ways_back.rest().is_some());
     let last = change.environments.last();
     let if_failing = sites
         .iter()
@@ -250,9 +245,9 @@ pub(crate) fn prediction(
         budget_share: budget_share(facts, sites, chosen),
         duration: told(total, "steps, bakes and windows on the longest path"),
         schedule: None,
-        extra_cost: extra_cost(chosen),
-        time_to_safety: told(worst(|f| f.to_safety), "slowest way to safety"),
-        time_to_rollback: told(worst(|f| f.to_rollback), "slowest way back"),
+        extra_cost: extra_cost(sites, chosen),
+        time_to_safety: is_safe.then(|| told(safe, "steps that go back first, and the calls")),
+        time_to_rollback: is_undone.then(|| told(sum(&[safe, sum(&rest)]), "safety first, then the steps on the longest way back")),
         risk: RiskLevel::Medium,
         risk_reasons: Vec::new(),
     };
@@ -317,11 +312,15 @@ fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures
     greatest.map(tidy)
 }
 
-/// The sum over all sites; none where a unit cost is missing or the currencies differ.
-fn extra_cost(chosen: &[(&Outline, &Figures)]) -> Option<Money> {
+/// The sum over all sites; none where a price is missing or the currencies differ. Nothing is nothing in any currency that the change's targets name.
+fn extra_cost(sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Option<Money> {
     let mut total: Option<Money> = None;
     for (_, figures) in chosen {
-        let cost = figures.cost.clone()?;
+        let cost = match &figures.extra {
+            Extra::Nothing => continue,
+            Extra::Sum(cost) => cost.clone(),
+            Extra::NotKnown => return None,
+        };
         total = match total {
             None => Some(cost),
             Some(sum) if sum.currency == cost.currency => {
@@ -330,7 +329,7 @@ fn extra_cost(chosen: &[(&Outline, &Figures)]) -> Option<Money> {
             Some(_) => return None,
         };
     }
-    total
+    total.or_else(|| sites.iter().find_map(|site| Some(site.target.replica_hour.as_ref()?.times(0.0))))
 }
 
 fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], traffic_known: bool) {
@@ -355,10 +354,12 @@ fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &F
     if prediction.failure.mean > FAILURE_MEDIUM {
         raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));
     }
-    for (site, (outline, _)) in sites.iter().zip(chosen) {
+    for (site, (outline, figures)) in sites.iter().zip(chosen) {
         let path = site.path();
         if site.from.is_none() {
             raise(RiskLevel::High, format!("{path} cannot go back: the version that runs now is not known"));
+        } else if let Some(reason) = &figures.one_way {
+            raise(RiskLevel::High, format!("{path} cannot go back: {reason}"));
         }
         if outline.strategy == Strategy::Recreate {
             raise(RiskLevel::Medium, format!("{path} is down while it is recreated"));

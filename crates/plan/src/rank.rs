@@ -2,7 +2,7 @@
 
 use crate::notes::Notes;
 use crate::outline::Outline;
-use crate::predict::{Figures, failure, prediction};
+use crate::predict::{Extra, Figures, failure, prediction};
 use crate::site::Site;
 use crate::timetable::Timetable;
 use crate::{body, codes};
@@ -134,7 +134,10 @@ fn key(preference: Preference, figures: &Figures) -> f64 {
     match preference {
         Preference::LeastRisk => figures.burn,
         Preference::Fastest => figures.duration.p50_ms as f64,
-        Preference::Cheapest => figures.cost.as_ref().map_or(0.0, |c| c.micros as f64),
+        Preference::Cheapest => match &figures.extra {
+            Extra::Sum(cost) => cost.micros as f64,
+            Extra::Nothing | Extra::NotKnown => 0.0,
+        },
     }
 }
 

@@ -1,11 +1,11 @@
 //! The flight card: one screen of plain text that is useful when everything else is gone.
 
 use crate::directory::{Reach, lead, name, reach};
-use crate::figures::{count, estimate, minute, moment, percent, plural};
+use crate::figures::{count, minute, moment, percent, plural};
 use crate::flight::{Room, one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
+use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung};
 use glidepath_engine::RunState;
-use glidepath_model::plan::Undo;
 use glidepath_model::{Facts, Plan, Share, Timestamp};
 
 /// Columns of the card at most.
@@ -18,6 +18,8 @@ const SERVING_LINES_MAX: usize = 10;
 const WAY_BACK_COMMANDS_MAX: usize = 4;
 const FACT_COLUMN: usize = 9;
 const FACT_LINES_MAX: usize = 2;
+/// How long the way back takes is promised per share, and must not be cut in the middle.
+const TIMES_LINES_MAX: usize = 3;
 /// A verdict carries the numbers that decide; it is the last to be cut.
 const VERDICT_LINES_MAX: usize = 4;
 const EVENTS_MAX: usize = 5;
@@ -98,20 +100,20 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
 }
 
 fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Line> {
-    let p = &plan.prediction;
     let one_way = match state {
         Some(state) => {
             let behind = one_way_behind(plan, state);
             behind.first().map_or_else(|| "no one-way step is behind us".to_owned(), |s| format!("ONE-WAY STEP BEHIND US: {}", s.title))
         }
-        None => match plan.body.steps.iter().filter(|s| matches!(s.undo, Undo::ForwardOnly { .. })).count() {
+        None => match promise::one_way(plan).len() {
             0 => "the plan has no one-way step".to_owned(),
             steps => format!("the plan has {}", plural(steps, "one-way step", "one-way steps")),
         },
     };
     let mut lines = vec![Line::of(Ink::Plain, "WAY BACK (raw commands; they need nothing of this program)")];
-    let times = format!("safe in {}, all undone in {}; {one_way}", estimate(&p.time_to_safety), estimate(&p.time_to_rollback));
-    lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Plain, &times, CARD_COLUMNS_MAX, FACT_LINES_MAX));
+    let safe = promise::safe(plan, promise::BOTH);
+    let times = format!("{safe}; {}; {one_way}", promise::all_undone(plan, promise::BOTH));
+    lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Plain, &times, CARD_COLUMNS_MAX, TIMES_LINES_MAX));
     let commands = way_back(plan, state);
     if commands.is_empty() {
         lines.push(Line::of(Ink::Plain, "  nothing is exposed and nothing is in place that would have to go back"));

@@ -15,6 +15,7 @@ mod flight;
 mod html;
 mod live;
 mod markdown;
+mod promise;
 mod record;
 mod sections;
 mod summary;

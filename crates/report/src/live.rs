@@ -98,7 +98,7 @@ fn remaining(plan: &Plan, state: &RunState, now: Timestamp) -> Option<Millis> {
     match state.mode() {
         Mode::Ended(_) | Mode::Paused | Mode::Stopped | Mode::Holding(_) | Mode::NeedsOperator(_) => None,
         Mode::RollingBack(rollback) => {
-            let expected = plan.prediction.time_to_rollback.p50_ms.0;
+            let expected = plan.prediction.time_to_rollback.as_ref()?.p50_ms.0;
             Some(Millis(expected.saturating_sub(now.since(rollback.began_at).0)))
         }
         Mode::Flying => {

@@ -4,6 +4,7 @@ use crate::card::card;
 use crate::document::{Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Section, Text, Tone};
 use crate::figures::{count, estimate, minute, moment, percent, plural};
 use crate::flight::{Counted, counted, event_words, status_words};
+use crate::promise;
 use glidepath_engine::{RunState, StepStatus};
 use glidepath_model::event::{Event, Outcome, RunEnd};
 use glidepath_model::projection::RunStatus;
@@ -77,7 +78,7 @@ fn highlights(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
         None => highlight("Bad requests caused", "not counted".to_owned(), format!("no gate counted; predicted {}", count(p.bad_requests))),
     });
     if let Some(took) = time_to_safety(state) {
-        found.push(highlight("Time to safe traffic", took.to_string(), format!("predicted {}", estimate(&p.time_to_safety))));
+        found.push(highlight("Time to safe traffic", took.to_string(), format!("predicted {}", promise::safety(plan, promise::BOTH))));
     }
     found
 }
@@ -184,13 +185,18 @@ fn comparison(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
         rows.push(row("error budget", percent(share), actual, "share of the period's budget, by the same ratio of requests"));
     }
     if let Some(took) = time_to_safety(state) {
-        rows.push(row("time to safe traffic", estimate(&p.time_to_safety), took.to_string(), &p.time_to_safety.source));
+        rows.push(row(
+            "time to safe traffic",
+            promise::safety(plan, promise::BOTH),
+            took.to_string(),
+            &promise::source(p.time_to_safety.as_ref()),
+        ));
         let undone = state.rollback.as_ref().map(|r| now.since(r.began_at));
         rows.push(row(
             "time until all was undone",
-            estimate(&p.time_to_rollback),
+            promise::undone(plan, promise::BOTH),
             undone.map_or_else(|| "-".to_owned(), |m| m.to_string()),
-            &p.time_to_rollback.source,
+            &promise::source(p.time_to_rollback.as_ref()),
         ));
     }
     section.table(&["What", "Predicted", "Actual", "Source or label"], rows);

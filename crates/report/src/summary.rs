@@ -2,13 +2,16 @@
 
 use crate::alike::told_once;
 use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, fold, minute, percent, plural, standstills};
-use crate::terminal::{Ink, Line, Style, table, wrapped};
+use crate::promise;
+use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
 use glidepath_model::Plan;
 use glidepath_model::diagnostic::{Diagnostic, Severity};
-use glidepath_model::plan::{Prediction, RiskLevel, Undo};
+use glidepath_model::plan::{RiskLevel, Undo};
 
 /// Columns of the summary at most.
 const COLUMNS_MAX: usize = 100;
+/// Lines of one figure at most.
+const FIGURE_LINES_MAX: usize = 3;
 /// Entries of a list shown at most in a short summary; the full one and the document have them all.
 const LIST_MAX: usize = 12;
 
@@ -36,7 +39,7 @@ pub fn summary(plan: &Plan, style: Style, detail: Detail) -> String {
     lines.extend(candidates(plan, detail));
     lines.extend(items(plan, detail));
     lines.extend(stages(plan));
-    lines.extend(predictions(&plan.prediction));
+    lines.extend(predictions(plan));
     lines.extend(way_back(plan, detail));
     lines.extend(ruled_out(plan, detail));
     lines.extend(findings(plan, detail));
@@ -184,9 +187,13 @@ fn stages(plan: &Plan) -> Vec<Line> {
     lines
 }
 
-fn predictions(p: &Prediction) -> Vec<Line> {
+fn predictions(plan: &Plan) -> Vec<Line> {
+    let p = &plan.prediction;
     let mut lines = head("Expected").to_vec();
-    let mut row = |name: &str, value: String| lines.push(Line::of(Ink::Plain, format!("  {name}")).padded_to(24).with(Ink::Plain, value));
+    let mut row = |name: &str, value: String| {
+        let prefix = Line::of(Ink::Plain, format!("  {name}")).padded_to(24);
+        lines.extend(hung(prefix, Ink::Plain, &value, COLUMNS_MAX, FIGURE_LINES_MAX));
+    };
     match p.schedule.as_ref().map(|schedule| (flight_times(schedule), standstills(schedule))) {
         Some(((takes_off, lands), standstills)) => {
             row("takes off", takes_off);
@@ -214,8 +221,8 @@ fn predictions(p: &Prediction) -> Vec<Line> {
         p.budget_share.map_or_else(|| "no objective is declared".to_owned(), |s| format!("{} of the period's budget", percent(s))),
     );
     row("extra cost", p.extra_cost.as_ref().map_or_else(|| "no unit cost is known".to_owned(), ToString::to_string));
-    row("time to safe traffic", format!("{}, {}", estimate(&p.time_to_safety), p.time_to_safety.source));
-    row("time to all undone", format!("{}, {}", estimate(&p.time_to_rollback), p.time_to_rollback.source));
+    row("time to safe traffic", promise::safety(plan, promise::BOTH));
+    row("time to all undone", format!("{}, {}", promise::undone(plan, promise::BOTH), promise::source(p.time_to_rollback.as_ref())));
     for reason in &p.risk_reasons {
         lines.extend(paragraph(Ink::Dim, &format!("{} risk: {reason}", p.risk)));
     }

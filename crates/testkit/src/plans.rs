@@ -47,8 +47,8 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         duration: estimate.clone(),
         schedule: None,
         extra_cost: None,
-        time_to_safety: estimate.clone(),
-        time_to_rollback: estimate,
+        time_to_safety: Some(estimate.clone()),
+        time_to_rollback: Some(estimate),
         risk: RiskLevel::Low,
         risk_reasons: vec![],
     };
@@ -419,6 +419,7 @@ fn exposure(words: &Words, safety_needs: Vec<StepId>, safety: ActionCall) -> Res
         safety: has_safety.then_some(safety),
         safety_command: has_safety.then(|| "safety".to_owned()),
         safety_needs,
+        safety_takes: None,
     }))
 }
 

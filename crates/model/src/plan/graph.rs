@@ -204,6 +204,9 @@ impl fmt::Display for Claim {
     }
 }
 
+/// Attempts of one run that may be open at the same time; more wait their turn. Safety attempts are not counted.
+pub const STEPS_IN_FLIGHT_MAX: usize = 64;
+
 /// Limits of a run as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

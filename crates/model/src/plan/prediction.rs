@@ -41,10 +41,12 @@ pub struct Prediction {
     pub schedule: Option<Schedule>,
     /// Extra cost; `None` where no unit cost is known.
     pub extra_cost: Option<Money>,
-    /// Time from the decision to safe traffic, worst step.
-    pub time_to_safety: Estimate,
-    /// Time from the decision to everything undone, worst step.
-    pub time_to_rollback: Estimate,
+    /// Time from the decision until all traffic is safe, at the longest; `None` where a step exposes what cannot be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_safety: Option<Estimate>,
+    /// Time from the decision until everything is undone, at the longest; `None` where a step cannot be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_to_rollback: Option<Estimate>,
     /// Risk level.
     pub risk: RiskLevel,
     /// Why that level.

@@ -206,4 +206,8 @@ pub struct Exposure {
     pub safety_command: Option<String>,
     /// Deploy steps that must be undone first, because the old side could not carry the traffic otherwise.
     pub safety_needs: Vec<StepId>,
+    /// Time from the decision to safe traffic of this target and region while this is the latest exposure of the run, at its longest: with all undone
+    /// first that can have begun by then. `None` where what is in place cannot be undone, and in plans without the figure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety_takes: Option<Estimate>,
 }

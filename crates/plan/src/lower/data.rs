@@ -105,6 +105,7 @@ impl Lowering<'_> {
             safety: back.cloned(),
             safety_command: back.map(shell_line),
             safety_needs: Vec::new(),
+            safety_takes: None,
         });
         if let (1, Some(back)) = (spot.stage, back) {
             step.undo = undo_call(back.clone(), Vec::new(), step.timeout_ms);

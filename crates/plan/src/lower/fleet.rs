@@ -102,6 +102,7 @@ impl Way<'_, '_> {
             share: Share::from_f64(share),
             safety_command: safety.as_ref().map(shell_line),
             safety_needs: if safety.is_some() { safety_needs } else { Vec::new() },
+            safety_takes: None,
             safety,
         }
     }

@@ -86,6 +86,28 @@ pub(crate) fn lower<'a>(
     (lowering.steps, lowering.follow_ups)
 }
 
+/// The steps of one site's strategy alone, to learn from them what the way back would take. What is wrong with them is said of the winner only.
+pub(crate) fn alone<'a>(
+    change: &'a Change,
+    facts: &'a Facts,
+    options: &'a PlanOptions,
+    kinds: &'a Kinds<'a>,
+    ladders: &Ladders,
+    site: &Site<'_>,
+    outline: &Outline,
+) -> Vec<Step> {
+    let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
+    let mut unsaid = Notes::default();
+    let mut lowering =
+        Lowering { change, facts, options, kinds, judge, notes: &mut unsaid, steps: Vec::new(), follow_ups: Vec::new(), waves: 0 };
+    for at in 0..site.regions.len() {
+        lowering.preflight_region(site, at, outline.strategy, &[]);
+    }
+    let before = lowering.steps.iter().map(|s| s.id.clone()).collect();
+    lowering.item(site, outline, 0, before);
+    lowering.steps
+}
+
 impl Lowering<'_> {
     fn environment(
         &mut self,
@@ -270,7 +292,7 @@ impl Lowering<'_> {
             when: None,
             group: None,
             deadline_ms: None,
-            duration_key: matches!(work, Work::Call(_)).then(|| kind.key(site)),
+            duration_key: matches!(work, Work::Call(_)).then(|| kind.key(&site.target.component)),
             work,
             validations: Vec::new(),
             undo: Undo::Nothing,

@@ -66,6 +66,7 @@ impl Switch<'_> {
             safety_command: Some(shell_line(&safety)),
             safety: Some(safety),
             safety_needs,
+            safety_takes: None,
         }
     }
 }

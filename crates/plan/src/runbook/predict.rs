@@ -48,7 +48,7 @@ fn usual(work: &Work) -> Estimate {
 /// What is expected of a run. Nothing of it is exposed, so there is no traffic to lose.
 pub(super) fn prediction(runbook: &Runbook, graph: &Graph<'_>, steps: &[Step]) -> Prediction {
     let there = longest(runbook, graph, steps, forward);
-    let home = longest(runbook, graph, steps, back);
+    let home = is_two_way(steps).then(|| longest(runbook, graph, steps, back));
     without_exposure(there, home, risk(runbook, steps))
 }
 
@@ -59,7 +59,13 @@ pub(crate) fn prediction_of_step(step: &Step) -> Prediction {
         Undo::Nothing | Undo::LeaveInPlace { .. } => (RiskLevel::Medium, "a rollback leaves the step in place".to_owned()),
         Undo::Call { .. } => (RiskLevel::Low, "the step says how it is undone".to_owned()),
     };
-    without_exposure(forward(step), back(step), (risk.0, vec![risk.1]))
+    let home = is_two_way(std::slice::from_ref(step)).then(|| back(step));
+    without_exposure(forward(step), home, (risk.0, vec![risk.1]))
+}
+
+/// Whether a way back leads past every step: across one that cannot be undone no time is promised.
+fn is_two_way(steps: &[Step]) -> bool {
+    !steps.iter().any(|step| matches!(step.undo, Undo::ForwardOnly { .. }))
 }
 
 fn forward(step: &Step) -> DurationEstimate {
@@ -73,7 +79,7 @@ fn back(step: &Step) -> DurationEstimate {
     }
 }
 
-fn without_exposure(there: DurationEstimate, home: DurationEstimate, (risk, risk_reasons): (RiskLevel, Vec<String>)) -> Prediction {
+fn without_exposure(there: DurationEstimate, home: Option<DurationEstimate>, (risk, risk_reasons): (RiskLevel, Vec<String>)) -> Prediction {
     Prediction {
         failure: unknown_failure(),
         bad_requests: 0.0,
@@ -83,8 +89,8 @@ fn without_exposure(there: DurationEstimate, home: DurationEstimate, (risk, risk
         duration: told(there, "steps on the longest path"),
         schedule: None,
         extra_cost: None,
-        time_to_safety: told(DurationEstimate::default(), "no step moves traffic"),
-        time_to_rollback: told(home, "undo of the steps on the longest path"),
+        time_to_safety: Some(told(DurationEstimate::default(), "no step moves traffic")),
+        time_to_rollback: home.map(|home| told(home, "undo of the steps on the longest path")),
         risk,
         risk_reasons,
     }

@@ -4,6 +4,7 @@
 mod data;
 mod fixture;
 mod plans;
+mod promises;
 mod property;
 mod refusals;
 mod rules;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug)]
-struct Shape {
+pub(crate) struct Shape {
     hosts: Vec<u8>,
     weighted: bool,
     paired: bool,
@@ -25,7 +25,7 @@ struct Shape {
     kind: u8,
 }
 
-fn shape() -> impl Strategy<Value = Shape> {
+pub(crate) fn shape() -> impl Strategy<Value = Shape> {
     (
         (prop::collection::vec(1_u8..7, 1..4), any::<bool>(), any::<bool>(), any::<bool>()),
         (prop::option::of(0_u16..2000), prop::option::of(1_u16..500), any::<bool>(), any::<bool>()),
@@ -47,7 +47,7 @@ fn shape() -> impl Strategy<Value = Shape> {
         })
 }
 
-fn build(shapes: &[Shape], environments: &[&str], downtime: bool, on_failure: OnFailure) -> (Change, Facts) {
+pub(crate) fn build(shapes: &[Shape], environments: &[&str], downtime: bool, on_failure: OnFailure) -> (Change, Facts) {
     let names: Vec<String> = (0..shapes.len()).map(|n| format!("c{n}")).collect();
     let mut components = Vec::new();
     let mut targets = Vec::new();

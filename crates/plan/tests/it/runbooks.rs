@@ -81,11 +81,8 @@ fn shown(plan: &Plan) -> String {
         }
     }
     let p = &plan.prediction;
-    let _ = writeln!(
-        out,
-        "takes {} / {}, back {} / {}",
-        p.duration.p50_ms, p.duration.p95_ms, p.time_to_rollback.p50_ms, p.time_to_rollback.p95_ms
-    );
+    let back = p.time_to_rollback.as_ref().map_or_else(|| "not promised".to_owned(), |b| format!("{} / {}", b.p50_ms, b.p95_ms));
+    let _ = writeln!(out, "takes {} / {}, back {back}", p.duration.p50_ms, p.duration.p95_ms);
     let _ = writeln!(out, "risk {:?}: {}", p.risk, p.risk_reasons.join("; "));
     for sentence in &plan.derived {
         let _ = writeln!(out, "derived: {sentence}");

@@ -5,6 +5,7 @@ use crate::blast;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
 use crate::document::{Block, Section, Text};
 use crate::figures::{count, listed, minute, percent, plural};
+use crate::promise;
 use glidepath_model::{Millis, OwnerRef};
 
 /// Time between progress notices for a short flight, and the longest for a long one.
@@ -115,11 +116,11 @@ fn notices(of: &Sources<'_>) -> Vec<(String, String, String)> {
             "T-24 h".to_owned(),
             format!("Planned: {title}"),
             format!(
-                "{reason}\nWe change:\n- {what}\nDependants to watch: {affected}.\nExpected: {} (95 %: {}), {} risk, no more than {exposure} of a region's traffic on the new side before the last gate.\nIf it goes wrong, traffic is safe within {}. The plan is {plan}; it expires {}.\nQuestions: {contact}.",
+                "{reason}\nWe change:\n- {what}\nDependants to watch: {affected}.\nExpected: {} (95 %: {}), {} risk, no more than {exposure} of a region's traffic on the new side before the last gate.\nIf it goes wrong: {}. The plan is {plan}; it expires {}.\nQuestions: {contact}.",
                 p.duration.p50_ms,
                 p.duration.p95_ms,
                 p.risk,
-                p.time_to_safety.p95_ms,
+                promise::safe(of.plan, promise::P95),
                 minute(of.plan.body.expires_at)
             ),
         ),
@@ -154,8 +155,9 @@ fn notices(of: &Sources<'_>) -> Vec<(String, String, String)> {
             "On a rollback".to_owned(),
             format!("Rolled back: {title}"),
             format!(
-                "We turn back. Traffic is back on the old versions within {} and everything is undone within {}. Affected while it lasts: {affected}. The cause and the counts follow from `glidepath history RUN`. Contact: {contact}.",
-                p.time_to_safety.p95_ms, p.time_to_rollback.p95_ms
+                "We turn back: {}; {}. Affected while it lasts: {affected}. The cause and the counts follow from `glidepath history RUN`. Contact: {contact}.",
+                promise::safe_within(of.plan),
+                promise::all_undone(of.plan, promise::P95)
             ),
         ),
     ]

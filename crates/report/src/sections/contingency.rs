@@ -5,6 +5,7 @@ use crate::blast::{self, Standing};
 use crate::directory::{best, owner_of};
 use crate::document::{Section, Text};
 use crate::figures::{fold, listed};
+use crate::promise;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{GateCheck, Phase, Step, Strategy, Work};
@@ -30,12 +31,13 @@ fn row(what: impl Into<Text>, symptoms: impl Into<Text>, response: impl Into<Tex
     vec![what.into(), symptoms.into(), response.into(), timeline.into()]
 }
 
-fn then(of: &Sources<'_>) -> String {
+/// What follows when `step` fails for good.
+fn then(of: &Sources<'_>, step: Option<&Step>) -> String {
     match of.plan.body.on_failure {
-        OnFailure::RollbackChange => format!(
-            "everything goes back: safe in {}, undone in {}",
-            of.plan.prediction.time_to_safety.p50_ms, of.plan.prediction.time_to_rollback.p50_ms
-        ),
+        OnFailure::RollbackChange => {
+            let safe = promise::safe_by(of.plan, step, promise::MEDIAN);
+            format!("the change goes back: {safe}; {}", promise::all_undone(of.plan, promise::MEDIAN))
+        }
         OnFailure::RollbackItem => "the item goes back, earlier ones stay".to_owned(),
         OnFailure::Hold => format!("exposure is held, a person is asked; safe after {}", of.plan.body.hold_limit_ms),
     }
@@ -65,7 +67,7 @@ fn partial(of: &Sources<'_>) -> Vec<Vec<Text>> {
             Some(row(
                 format!("{} in {}: one of {} fails", a.component, a.environment, crate::figures::plural(steps.len(), "step", "steps")),
                 Text::from("the command fails or runs out of time, such as ").code(first.command.as_str()),
-                format!("tried {tries} times, {unknown}; then {}", then(of)),
+                format!("tried {tries} times, {unknown}; then {}", then(of, None)),
                 format!("at most {} per try", first.timeout_ms),
             ))
         })
@@ -88,7 +90,7 @@ fn degradation(of: &Sources<'_>) -> Vec<Vec<Text>> {
         rows.push(row(
             gate.subject.as_str(),
             listed(&seen),
-            if step.after_landing { "people are told; `glidepath rollback RUN` goes back".to_owned() } else { then(of) },
+            if step.after_landing { "people are told; `glidepath rollback RUN` goes back".to_owned() } else { then(of, Some(step)) },
             format!("looked for every {}, found at the latest after {}", gate.look_every_ms, gate.bake_ms.max(gate.min_bake_ms)),
         ));
     }
@@ -142,12 +144,7 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
         } else {
             format!("one of the {} of section 6 is in place and writes differ", crate::figures::plural(mixes, "mix", "mixes"))
         };
-        rows.push(row(
-            "no data or schema item is in this change",
-            words,
-            then(of),
-            format!("safe in {}", of.plan.prediction.time_to_safety.p95_ms),
-        ));
+        rows.push(row("no data or schema item is in this change", words, then(of, None), promise::safe_within(of.plan)));
     }
     rows
 }
@@ -177,7 +174,7 @@ fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
             "a dependant suffers while the changed component looks well",
             format!("alerts of {}", listed(&dependants)),
             "abort; section 6",
-            format!("safe in {}", of.plan.prediction.time_to_safety.p95_ms),
+            promise::safe_within(of.plan),
         ));
     }
     if rows.is_empty() {

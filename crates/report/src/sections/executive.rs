@@ -5,7 +5,9 @@ use crate::blast;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, listed, percent, plural, standstills};
+use crate::promise;
 use crate::svg;
+use glidepath_model::TargetName;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{Strategy, Undo};
 
@@ -70,8 +72,8 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
                 "same model",
             ),
             row("Error budget", budget, "same model"),
-            row("Time to safe traffic", estimate(&p.time_to_safety), &p.time_to_safety.source),
-            row("Time until all is undone", estimate(&p.time_to_rollback), &p.time_to_rollback.source),
+            row("Time to safe traffic", promise::safety(of.plan, promise::BOTH), &promise::source(p.time_to_safety.as_ref())),
+            row("Time until all is undone", promise::undone(of.plan, promise::BOTH), &promise::source(p.time_to_rollback.as_ref())),
             row("Downtime", format!("{downtime}{allowed}"), "strategies"),
             row("Extra cost", cost, "replica hours x declared unit cost"),
         ],
@@ -216,7 +218,7 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
                 percent(p.failure.mean).into(),
                 count(p.bad_requests).into(),
                 estimate(&p.duration).into(),
-                estimate(&p.time_to_safety).into(),
+                p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), estimate).into(),
                 p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string).into(),
                 c.reason.as_str().into(),
             ]
@@ -253,7 +255,6 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
 
 /// How each strategy that the plan weighs goes back here.
 fn trade_offs(of: &Sources<'_>, section: &mut Section) {
-    let p = &of.plan.prediction;
     let rows = Strategy::ALL
         .into_iter()
         .filter_map(|strategy| {
@@ -279,7 +280,7 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
             }
             let (kind, back, costs) = character(strategy);
             let here = if !chosen.is_empty() {
-                format!("chosen for {}; safe in {}", listed(&chosen), p.time_to_safety.p50_ms)
+                format!("chosen for {}{}", listed(&chosen), slowest_way(of, strategy))
             } else if !lost.is_empty() {
                 format!("possible, lost: {}", listed(&lost))
             } else {
@@ -292,10 +293,16 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
     section.table(&["Strategy", "Kind of rollback", "Speed of it", "What it costs", "Here"], rows);
 }
 
+/// The longest way to safety of the targets of a strategy, where they move traffic.
+fn slowest_way(of: &Sources<'_>, strategy: Strategy) -> String {
+    let targets: Vec<&TargetName> = of.plan.body.assignments.iter().filter(|a| a.strategy == strategy).map(|a| &a.target).collect();
+    promise::safe_at(of.plan, &targets, promise::MEDIAN).map_or_else(String::new, |words| format!("; {words}"))
+}
+
 const fn character(strategy: Strategy) -> (&'static str, &'static str, &'static str) {
     match strategy {
         Strategy::Rolling => ("version rollback, host by host", "minutes", "versions stand side by side; nothing extra"),
-        Strategy::Canary => ("traffic shift", "seconds", "time for evidence at each stage"),
+        Strategy::Canary => ("traffic shift", "seconds; minutes once hosts must go back first", "time for evidence at each stage"),
         Strategy::BlueGreen => ("switch back to the old copy", "seconds", "a second full copy while both run"),
         Strategy::Recreate => ("redeploy of the old version", "stop plus start", "downtime"),
         Strategy::Flag => ("flag off", "at once", "a flag to remove later"),

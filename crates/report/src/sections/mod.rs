@@ -15,8 +15,9 @@ use crate::card::card;
 use crate::directory::{lead, name};
 use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Text, Tone};
 use crate::figures::{count, estimate, listed, minute, percent};
+use crate::promise;
 use glidepath_model::catalog::{Catalog, Environment};
-use glidepath_model::plan::{Prediction, RiskLevel};
+use glidepath_model::plan::RiskLevel;
 use glidepath_model::{EnvironmentName, Facts, Plan};
 
 /// The rollout document of a plan.
@@ -30,7 +31,7 @@ pub fn document(plan: &Plan, facts: &Facts) -> Document {
         subtitle: change.reason.clone().unwrap_or_else(|| format!("no reason is stated: add `spec.reason` to the change {}", change.name)),
         badges: badges(plan),
         identity: identity(&of),
-        highlights: highlights(&plan.prediction),
+        highlights: highlights(plan),
         card: card(plan, Some(facts), None, plan.body.created_at),
         sections: vec![
             executive::section(&of),
@@ -133,7 +134,8 @@ fn identity(of: &Sources<'_>) -> Vec<Entry> {
     ]
 }
 
-fn highlights(p: &Prediction) -> Vec<Highlight> {
+fn highlights(plan: &Plan) -> Vec<Highlight> {
+    let p = &plan.prediction;
     let highlight = |name: &str, value: String, note: String| Highlight { name: name.to_owned(), value, note };
     vec![
         highlight("Duration", p.duration.p50_ms.to_string(), format!("95 %: {}; {}", p.duration.p95_ms, p.duration.source)),
@@ -153,8 +155,10 @@ fn highlights(p: &Prediction) -> Vec<Highlight> {
         ),
         highlight(
             "Time to safe traffic",
-            p.time_to_safety.p50_ms.to_string(),
-            format!("95 %: {}; {}", p.time_to_safety.p95_ms, p.time_to_safety.source),
+            p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), |time| time.p50_ms.to_string()),
+            p.time_to_safety
+                .as_ref()
+                .map_or_else(|| promise::safe(plan, promise::BOTH), |time| format!("95 %: {}; {}", time.p95_ms, time.source)),
         ),
     ]
 }

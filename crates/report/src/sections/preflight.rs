@@ -4,6 +4,7 @@ use super::{Sources, sourced};
 use crate::blast;
 use crate::document::{Section, Text, Tone};
 use crate::figures::{listed, minute, percent, rate};
+use crate::promise;
 use glidepath_model::plan::{Assignment, Phase};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
@@ -146,6 +147,6 @@ fn go(of: &Sources<'_>, section: &mut Section) {
     } else {
         format!("Targets held by other runs: {}", listed(&busy)).into()
     });
-    items.push(format!("Somebody can go back within {}: section 6 is at hand", of.plan.prediction.time_to_safety.p95_ms).into());
+    items.push(format!("Somebody can turn back, and section 6 is at hand: {}", promise::safe_within(of.plan)).into());
     section.checklist(items);
 }

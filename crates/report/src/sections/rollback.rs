@@ -4,8 +4,9 @@ use super::Sources;
 use super::procedure::gate_words;
 use crate::calls::expectation;
 use crate::document::{Section, Text, Tone};
-use crate::figures::{estimate, listed, plural};
+use crate::figures::{listed, plural};
 use crate::flight::way_back;
+use crate::promise;
 use glidepath_model::change::{OnFailure, OnWindowEnd};
 use glidepath_model::plan::{Undo, Work};
 
@@ -66,7 +67,7 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     let commands = way_back(of.plan, None);
     let (safety, undo): (Vec<_>, Vec<_>) = commands.into_iter().partition(|c| c.safety);
     section.heading("Traffic to safety, first and in parallel");
-    section.paragraph(format!("Expected: {}; {}.", estimate(&p.time_to_safety), p.time_to_safety.source));
+    section.paragraph(format!("Expected: {}; {}.", promise::safety(of.plan, promise::BOTH), promise::source(p.time_to_safety.as_ref())));
     if safety.is_empty() {
         section.paragraph("No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back.");
     }
@@ -74,7 +75,11 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
         section.code(format!("Then {}", command.reaches), command.command.clone());
     }
     section.heading("Undo, in reverse order");
-    section.paragraph(format!("Expected for everything: {}; {}.", estimate(&p.time_to_rollback), p.time_to_rollback.source));
+    section.paragraph(format!(
+        "Expected for everything: {}; {}.",
+        promise::undone(of.plan, promise::BOTH),
+        promise::source(p.time_to_rollback.as_ref())
+    ));
     if undo.is_empty() {
         section.paragraph("No step has anything to undo by a command.");
     }

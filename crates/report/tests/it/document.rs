@@ -1,9 +1,9 @@
 //! The rollout document in its forms.
 
 use crate::fixture::{at, facts, plan, plan_titled};
-use glidepath_model::plan::{Held, Schedule};
-use glidepath_model::{Code, Diagnostic, Severity};
-use glidepath_report::{Detail, Style, document, summary, to_html, to_json, to_markdown};
+use glidepath_model::plan::{Held, Schedule, Undo};
+use glidepath_model::{Code, Diagnostic, Severity, Share};
+use glidepath_report::{Detail, Style, card, document, summary, to_html, to_json, to_markdown};
 
 const TITLES: [&str; 10] = [
     "Executive summary",
@@ -176,4 +176,34 @@ fn findings_of_several_places_are_told_once_with_the_places() {
     assert_eq!(full.matches("hint: State artifact on the item.").count(), 1, "{full}");
     assert_eq!(full.matches("why: A name can be moved to other bytes.").count(), 2, "{full}");
     assert_eq!(serde_json::to_value(&plan).unwrap()["findings"].as_array().unwrap().len(), 4, "data stays whole");
+}
+
+/// Whatever is read, nothing promises a way back that the plan does not have: the step that takes it away is named.
+#[test]
+fn across_a_one_way_step_no_form_promises_that_all_is_undone() {
+    let (mut plan, facts) = (plan(), facts());
+    let at = plan
+        .body
+        .steps
+        .iter()
+        .position(|s| s.id.as_str().starts_with("production/payments/us-east/") && s.id.as_str().ends_with("/deploy"))
+        .unwrap();
+    let title = plan.body.steps[at].title.clone();
+    plan.body.steps[at].undo = Undo::ForwardOnly { reason: "the old version is gone".to_owned() };
+    let id = plan.body.steps[at].id.clone();
+    for exposure in plan.body.steps.iter_mut().filter_map(|s| s.exposure.as_mut()).filter(|e| e.share > Share::percent(25)) {
+        (exposure.safety_takes, exposure.safety_needs) = (None, vec![id.clone()]);
+    }
+    (plan.prediction.time_to_safety, plan.prediction.time_to_rollback) = (None, None);
+    let told = [
+        to_markdown(&document(&plan, &facts)),
+        summary(&plan, Style::Plain, Detail::Short),
+        card(&plan, Some(&facts), None, plan.body.created_at),
+    ];
+    for text in told {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(!flat.contains("all undone in") && !flat.contains("is safe within"), "{text}");
+        assert!(flat.contains("1 s (95 %: 3 s) per region until 25 %, then no way back to safe traffic"), "{text}");
+        assert!(flat.contains(&format!("'{title}'")), "{title}: {text}");
+    }
 }

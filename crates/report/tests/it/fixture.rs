@@ -274,6 +274,7 @@ fn shift(region: &str, share: u32, wave: u32, stage: u32, needs: &[&str]) -> Ste
             "echo 'set server payments/canary weight 0; set server payments/stable weight 256' | socat stdio {socket}"
         )),
         safety_needs: vec![],
+        safety_takes: Some(if share <= 25 { estimate(1, 3, "one call") } else { estimate(192, 280, "2 steps go back first") }),
     });
     step.expected = estimate(1, 2, "12 earlier steps");
     step
@@ -429,8 +430,8 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
             time_zone: Some("Europe/Berlin".to_owned()),
         }),
         extra_cost: Some(Money::parse("1.20 EUR").unwrap()),
-        time_to_safety: estimate(2, 4, "12 earlier steps"),
-        time_to_rollback: estimate(190, 400, "7 earlier steps"),
+        time_to_safety: Some(estimate(192, 280, "2 steps in a row go back first")),
+        time_to_rollback: Some(estimate(540, 800, "safety first, then 4 steps in a row")),
         risk: RiskLevel::Medium,
         risk_reasons: vec!["payments is tier 1".to_owned(), "a schema is expanded; nothing irreversible is in the plan".to_owned()],
     }

@@ -65,6 +65,7 @@ pub(crate) fn shift(id: &str, needs: &[&str], percent: u32) -> Step {
             safety: Some(call(id)),
             safety_command: None,
             safety_needs: Vec::new(),
+            safety_takes: None,
         }),
         undo: Undo::Nothing,
         on_unknown: OnUnknown::Rerun,

@@ -1,0 +1,170 @@
+//! What a plan promises of the way back, in words that hold at every moment of it.
+//!
+//! The time to safe traffic grows along a plan: while the old side can carry all traffic one call is enough, later hosts must go back first. It is told
+//! as the figure up to a share of a region's traffic, each region by itself, and the longest for all of them together, where the two differ enough to
+//! matter. Across a step that cannot be undone nothing is promised; the step is named instead.
+
+use crate::figures::{estimate, plural};
+use glidepath_model::plan::{Estimate, Exposure, Step, Undo};
+use glidepath_model::{Plan, Share, StepId, TargetName};
+use std::collections::BTreeMap;
+
+/// Factor between two times to safety from which they are told apart.
+const TOLD_APART_FROM: f64 = 2.0;
+
+/// What is said of a plan without exposure.
+const NOTHING_MOVES: &str = "no step moves traffic";
+
+/// How a time is written.
+pub(crate) type Form = fn(&Estimate) -> String;
+
+/// Median and 95 % value.
+pub(crate) const BOTH: Form = estimate;
+/// The median alone.
+pub(crate) const MEDIAN: Form = |time| time.p50_ms.to_string();
+/// The 95 % value alone: what people are told to count on.
+pub(crate) const P95: Form = |time| time.p95_ms.to_string();
+
+/// `1 s per region until 25 %, up to 3 min after`; where there is no way to safety, the step that takes it away.
+pub(crate) fn safety(plan: &Plan, form: Form) -> String {
+    if exposures(plan).next().is_none() {
+        return NOTHING_MOVES.to_owned();
+    }
+    let longest = plan.prediction.time_to_safety.as_ref();
+    let apart = apart(plan);
+    let per = if exposures(plan).any(|(_, e)| e.region.is_some()) { " per region" } else { "" };
+    let after = longest.map_or_else(|| no_way(plan), form);
+    match (apart, longest) {
+        (Some((time, share)), Some(_)) => format!("{}{per} until {share}, up to {after} after", form(&time)),
+        (Some((time, share)), None) => format!("{}{per} until {share}, then {after}", form(&time)),
+        (None, _) => after,
+    }
+}
+
+/// `safe in 1 s per region until 25 %, up to 3 min after`.
+pub(crate) fn safe(plan: &Plan, form: Form) -> String {
+    let figure = safety(plan, form);
+    let is_time = figure != NOTHING_MOVES && (plan.prediction.time_to_safety.is_some() || apart(plan).is_some());
+    if is_time { format!("safe in {figure}") } else { figure }
+}
+
+/// `the traffic here is safe in 1 s` when the gate of a stage turns back, by what its place is exposed to then; else as for the whole plan.
+pub(crate) fn safe_by(plan: &Plan, gate: Option<&Step>, form: Form) -> String {
+    let of_place = |step: &Step| {
+        let before = plan.body.steps.iter().take_while(|s| s.id != step.id);
+        let here = before.filter(|s| s.stage > 0 && (&s.target, &s.region) == (&step.target, &step.region));
+        here.filter_map(|s| s.exposure.as_ref()).last()?.safety_takes.as_ref()
+    };
+    gate.filter(|step| step.stage > 0)
+        .and_then(of_place)
+        .map_or_else(|| safe(plan, form), |time| format!("the traffic here is safe in {}", form(time)))
+}
+
+/// `traffic is safe within 3 min`, for those who only need the longest.
+pub(crate) fn safe_within(plan: &Plan) -> String {
+    match &plan.prediction.time_to_safety {
+        _ if exposures(plan).next().is_none() => NOTHING_MOVES.to_owned(),
+        Some(time) => format!("traffic is safe within {}", time.p95_ms),
+        None => no_way(plan),
+    }
+}
+
+/// The time until all is undone, or the step that cannot be.
+pub(crate) fn undone(plan: &Plan, form: Form) -> String {
+    match (one_way(plan).first(), &plan.prediction.time_to_rollback) {
+        (None, Some(time)) => form(time),
+        (Some(step), _) => format!("not promised: '{}' cannot be undone{}", step.title, more(plan)),
+        (None, None) => "not promised".to_owned(),
+    }
+}
+
+/// `all undone in 5 min`.
+pub(crate) fn all_undone(plan: &Plan, form: Form) -> String {
+    match (one_way(plan).first(), &plan.prediction.time_to_rollback) {
+        (None, Some(time)) => format!("all undone in {}", form(time)),
+        (Some(step), _) => format!("not all can be undone: '{}' stays{}", step.title, more(plan)),
+        (None, None) => "no time is promised until all is undone".to_owned(),
+    }
+}
+
+/// Where the figure comes from, or that there is none.
+pub(crate) fn source(time: Option<&Estimate>) -> String {
+    time.map_or_else(|| "the plan's own steps".to_owned(), |time| time.source.clone())
+}
+
+/// `safe in 1 s`, of some targets: their own steps decide. `None` where they move no traffic, or the plan has no such figures.
+pub(crate) fn safe_at(plan: &Plan, targets: &[&TargetName], form: Form) -> Option<String> {
+    let own = exposures(plan).filter(|(_, e)| targets.contains(&&e.target));
+    let longest = own.map(|(_, e)| e.safety_takes.as_ref()).try_fold(None::<Estimate>, |longest, takes| {
+        let takes = takes?;
+        Some(Some(longest.map_or_else(|| takes.clone(), |time| longer(&time, takes))))
+    });
+    longest.flatten().map(|time| format!("safe in {}", form(&time)))
+}
+
+/// Steps that cannot be undone, in the order of the plan.
+pub(crate) fn one_way(plan: &Plan) -> Vec<&Step> {
+    plan.body.steps.iter().filter(|step| matches!(step.undo, Undo::ForwardOnly { .. })).collect()
+}
+
+fn more(plan: &Plan) -> String {
+    match one_way(plan).len().saturating_sub(1) {
+        0 => String::new(),
+        rest => format!(" (and {})", plural(rest, "other step", "other steps")),
+    }
+}
+
+fn exposures(plan: &Plan) -> impl Iterator<Item = (&Step, &Exposure)> {
+    plan.body.steps.iter().filter_map(|step| Some((step, step.exposure.as_ref()?)))
+}
+
+/// The time to safety of the lower shares, and up to which share it holds: cut where the time grows most. `None` where it hardly grows.
+fn apart(plan: &Plan) -> Option<(Estimate, Share)> {
+    // A plan without these figures has one for all.
+    let has_figures = exposures(plan).any(|(_, e)| e.safety_takes.is_some());
+    let mut by_share: BTreeMap<Share, Vec<Option<&Estimate>>> = BTreeMap::new();
+    for (_, exposure) in exposures(plan).filter(|_| has_figures) {
+        by_share.entry(exposure.share).or_default().push(exposure.safety_takes.as_ref());
+    }
+    let mut so_far: Option<Estimate> = None;
+    let mut cut: Option<(f64, Estimate, Share)> = None;
+    let mut below: Option<(Estimate, Share)> = None;
+    for (share, takes) in by_share {
+        let has_way = takes.iter().all(Option::is_some);
+        for time in takes.into_iter().flatten() {
+            so_far = Some(so_far.map_or_else(|| time.clone(), |before| longer(&before, time)));
+        }
+        let now = so_far.clone()?;
+        if let Some((before, until)) = below.take() {
+            let growth = if has_way { now.p50_ms.0 as f64 / before.p50_ms.0.max(1) as f64 } else { f64::INFINITY };
+            if growth >= TOLD_APART_FROM && cut.as_ref().is_none_or(|(most, ..)| growth > *most) {
+                cut = Some((growth, before, until));
+            }
+        }
+        if !has_way {
+            break;
+        }
+        below = Some((now, share));
+    }
+    cut.map(|(_, time, share)| (time, share))
+}
+
+/// The greater by each figure.
+fn longer(a: &Estimate, b: &Estimate) -> Estimate {
+    let source = if a.p50_ms > b.p50_ms { &a.source } else { &b.source };
+    Estimate { p50_ms: a.p50_ms.max(b.p50_ms), p95_ms: a.p95_ms.max(b.p95_ms), source: source.clone() }
+}
+
+/// The step that keeps traffic on the new side.
+fn no_way(plan: &Plan) -> String {
+    let stuck = exposures(plan).find(|(_, e)| e.safety_takes.is_none());
+    let is_one_way = |id: &&StepId| plan.body.step(id).is_some_and(|s| matches!(s.undo, Undo::ForwardOnly { .. }));
+    let step = stuck.map(|(step, exposure)| {
+        let blocking = std::iter::once(&step.id).chain(&exposure.safety_needs).find(is_one_way);
+        blocking.and_then(|id| plan.body.step(id)).unwrap_or(step)
+    });
+    step.map_or_else(
+        || "no way back to safe traffic".to_owned(),
+        |step| format!("no way back to safe traffic: '{}' cannot be undone", step.title),
+    )
+}
