@@ -11,6 +11,7 @@ use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, OwnerRef, StepId};
 use glidepath_model::plan::{CountSelectors, CountSource, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
 use glidepath_model::{Millis, Share};
+use std::collections::BTreeMap;
 
 /// Failed looks in a row that fail a probe.
 const PROBE_FAILURES_MAX: u32 = 3;
@@ -98,7 +99,7 @@ impl Lowering<'_> {
             let mut checks = Vec::new();
             for (site, _) in here {
                 let regions: Vec<usize> = (0..site.regions.len()).collect();
-                checks.extend(self.ceiling(site));
+                checks.extend(self.ceilings(site));
                 checks.extend(self.thresholds(site, &regions));
                 checks.extend(self.probes(site, &regions, usize::MAX, false));
             }
@@ -177,25 +178,48 @@ impl Lowering<'_> {
         (ceiling > 0.0 && ceiling < 1.0 && now < ceiling).then_some(ceiling)
     }
 
-    /// The ceiling as a threshold on all traffic, for windows without an old side; only where there is traffic to ask about.
-    fn ceiling(&self, site: &Site<'_>) -> Option<GateCheck> {
-        let errors = site.target.signals.as_ref()?.errors.as_ref()?;
-        let prometheus = self.facts.catalog.settings.prometheus.as_ref()?;
-        site.rate().filter(|rate| *rate > 0.0)?;
-        let ceiling = (0..site.regions.len()).map(|at| self.ceiling_ratio(site, at)).collect::<Option<Vec<_>>>()?.first().copied()?;
-        let [bad, total] = [&errors.bad, &errors.total].map(|s| placed(site, 0, s).to_string());
-        Some(GateCheck::Threshold {
-            name: format!("error share of {}", site.target.component),
-            source: CountSource::Prometheus {
-                url: prometheus.url.clone(),
-                bearer: prometheus.bearer.clone(),
-                timeout_ms: prometheus.timeout_ms,
-            },
-            query: format!("(sum(rate({bad}[1m])) or vector(0)) / sum(rate({total}[1m]))"),
-            min: None,
-            max: Some(ceiling),
-            failures_max: CEILING_FAILURES_MAX,
-        })
+    /// The ceilings as thresholds on all traffic, for windows without an old side: one per region, or one for all where the counters do not tell the
+    /// regions apart. Only where there is traffic to ask about, and none where the present share is above the ceiling already.
+    fn ceilings(&self, site: &Site<'_>) -> Vec<GateCheck> {
+        let (Some(errors), Some(prometheus)) =
+            (site.target.signals.as_ref().and_then(|s| s.errors.as_ref()), self.facts.catalog.settings.prometheus.as_ref())
+        else {
+            return Vec::new();
+        };
+        let query = |at: usize| {
+            let [bad, total] = [&errors.bad, &errors.total].map(|s| placed(site, at, s).to_string());
+            format!("(sum(rate({bad}[1m])) or vector(0)) / sum(rate({total}[1m]))")
+        };
+        let mut regions_by_query: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for at in 0..site.regions.len() {
+            regions_by_query.entry(query(at)).or_default().push(at);
+        }
+        let mut checks: Vec<(usize, GateCheck)> = Vec::new();
+        let tells_apart = regions_by_query.len() > 1;
+        for (query, regions) in regions_by_query {
+            let rates: Option<f64> = regions.iter().map(|at| site.regions.get(*at)?.rate).sum();
+            let ceilings: Option<Vec<f64>> = regions.iter().map(|at| self.ceiling_ratio(site, *at)).collect();
+            let (Some(first), Some(ceiling)) = (regions.first(), ceilings.and_then(|list| list.first().copied())) else { continue };
+            if !rates.is_some_and(|rate| rate > 0.0) {
+                continue;
+            }
+            let place = site.regions.get(*first).filter(|_| tells_apart).map_or_else(String::new, |r| format!(" in {}", r.region.name));
+            let check = GateCheck::Threshold {
+                name: format!("error share of {}{place}", site.target.component),
+                source: CountSource::Prometheus {
+                    url: prometheus.url.clone(),
+                    bearer: prometheus.bearer.clone(),
+                    timeout_ms: prometheus.timeout_ms,
+                },
+                query,
+                min: None,
+                max: Some(ceiling),
+                failures_max: CEILING_FAILURES_MAX,
+            };
+            checks.push((*first, check));
+        }
+        checks.sort_by_key(|(first, _)| *first);
+        checks.into_iter().map(|(_, check)| check).collect()
     }
 
     /// The declared thresholds, once per region where they ask about one.

@@ -6,10 +6,11 @@ use crate::property::{build, shape};
 use glidepath_engine::{Claiming, Effect, Input, RunState, decide, effects, next_wake};
 use glidepath_files::{Loaded, Project};
 use glidepath_model::action::ActionCall;
+use glidepath_model::catalog::{ErrorRatio, Indicator, Objective, Region, Selector, Signals};
 use glidepath_model::change::{Constraints, ItemKind, OnFailure};
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, RunEnd};
 use glidepath_model::facts::{DurationFact, Sourced, TargetFacts};
-use glidepath_model::plan::{Estimate, Plan, RiskLevel, Step, Undo, Work};
+use glidepath_model::plan::{Estimate, GateCheck, Plan, RiskLevel, Step, Undo, Work};
 use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Change, Facts, Millis, Money, RegionName, RunId, Share, StepId, TargetName, Timestamp};
@@ -344,4 +345,46 @@ fn what_costs_nothing_is_not_called_unknown() {
         let facts = facts(vec![component("db", &[]), component("web", &[])], vec![db.clone(), web.clone()], &["production"]);
         assert_eq!(plan_of(&change, &facts).prediction.extra_cost, expected, "a target without hosts has nothing that could cost more");
     }
+}
+
+#[test]
+fn the_windows_after_deployment_watch_the_errors_of_every_region() {
+    let watched = |regions: Vec<Region>, by_region: bool| -> Vec<(String, String)> {
+        let mut web = target("web", "production", regions);
+        let selector = |text: &str| Selector::parse(text).unwrap();
+        let place = if by_region { ",region=\"{region}\"" } else { "" };
+        web.signals = web.signals.map(|signals| Signals {
+            errors: Some(ErrorRatio {
+                bad: selector(&format!("requests_total{{status=\"500\"{place}}}")),
+                total: selector(&format!("requests_total{{job=\"web\"{place}}}")),
+            }),
+            ..signals
+        });
+        let mut facts = facts(vec![component("web", &[])], vec![web], &["production"]);
+        facts.catalog.objectives.push(Objective {
+            name: "availability".to_owned(),
+            component: "web".into(),
+            target: Share::parse("99.9%").unwrap(),
+            period_ms: Millis::from_mins(30 * 24 * 60),
+            rolling: true,
+            indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+        });
+        let plan = plan_of(&change(&["production"], vec![version("web", "2.0")]), &facts);
+        let gate = |s: &&Step| s.id.as_str().starts_with("production/verify");
+        let Some(Work::Gate(gate)) = plan.body.steps.iter().find(gate).map(|s| s.work.clone()) else { panic!("no window") };
+        let ceiling = |check: &GateCheck| match check {
+            GateCheck::Threshold { name, query, .. } if name.starts_with("error share") => Some((name.clone(), query.clone())),
+            _ => None,
+        };
+        gate.checks.iter().filter_map(ceiling).collect()
+    };
+    let both = || vec![region("eu-west", "eu", 3, true), region("us-east", "us", 3, true)];
+    let apart = watched(both(), true);
+    assert_eq!(
+        apart.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["error share of web in eu-west", "error share of web in us-east"]
+    );
+    assert!(apart[0].1.contains("eu-west") && apart[1].1.contains("us-east"), "{apart:?}");
+    let together = watched(both(), false);
+    assert_eq!(together.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["error share of web"], "one look sees all of it");
 }
