@@ -47,7 +47,9 @@ pub(crate) fn without_answer(context: &ActionContext, outcome: Outcome) -> Outco
 
 /// A sentence with its code behind it.
 pub(crate) fn coded(code: Code, reason: impl AsRef<str>) -> String {
-    format!("{} ({code})", reason.as_ref())
+    let (reason, mark) = (reason.as_ref(), format!("({code})"));
+    // A reason that was taken from elsewhere may have it already.
+    if reason.ends_with(&mark) { reason.to_owned() } else { format!("{reason} {mark}") }
 }
 
 /// The present time by the wall clock.

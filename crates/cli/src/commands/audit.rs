@@ -10,7 +10,8 @@ use std::path::Path;
 
 /// `audit verify`.
 pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
-    let audit = World::open(root).await?.store.verify().await?;
+    let world = World::open(root).await?;
+    let audit = world.store.verify().await?;
     if form == Form::Json {
         output::json(
             &serde_json::json!({ "streams": audit.streams, "events": audit.events, "findings": audit.findings, "intact": audit.findings.is_empty() }),
@@ -26,10 +27,18 @@ pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
     if audit.findings.is_empty() {
         return Ok(Exit::Done);
     }
+    let next = match world.shared {
+        None => {
+            "keep the folder as it is (`cp -a .glidepath glidepath-evidence`); to go on from the newest backup: `glidepath db restore FILE --replace`"
+        }
+        Some(_) => {
+            "keep the database as it is (`pg_dump`); to go on from the newest backup: `glidepath db restore FILE` into an empty database, which `store` names then"
+        }
+    };
     let diagnostics = audit.findings.into_iter().map(|line| {
         Diagnostic::error(Code(657), line)
             .because("the journal is evidence: it says something else now than when it was written")
-            .hint("keep the folder as it is (`cp -a .glidepath glidepath-evidence`); to go on from the newest backup: `glidepath db restore FILE --replace`")
+            .hint(next)
     });
     Err(Failure { exit: Exit::Internal, diagnostics: diagnostics.collect() })
 }

@@ -76,10 +76,12 @@ impl Owner<'_> {
         self.account_for(&run, window);
     }
 
-    /// Takes what was asked of a run while nobody flew it, before anything of it begins.
+    /// Takes what was asked of a live run while nobody flew it, before anything of it begins. Of one that has landed nothing begins by itself: what is asked
+    /// of it keeps its place among the starts.
     pub(super) async fn take_asked(&mut self, asked: Option<Vec<(u64, Request)>>) -> Result<(), RuntimeError> {
-        let requests = asked.unwrap_or_default().into_iter().map(|(number, request)| (number, Submission::Ask(request)));
-        self.take_submissions(requests.collect()).await
+        let is_live = |request: &Request| self.flights.get(&request.run).is_some_and(|flight| flight.state.status().is_live());
+        let asked = asked.unwrap_or_default().into_iter().filter(|(_, request)| is_live(request));
+        self.take_submissions(asked.map(|(number, request)| (number, Submission::Ask(request))).collect()).await
     }
 
     pub(super) async fn load(&mut self, run: &RunId) -> Result<Flight, RuntimeError> {
