@@ -5,8 +5,8 @@
 //! The name of such a run follows from the attempt that was given up and from how many runs tried before, so that whoever asks finds the same ones,
 //! and the next one is known before it begins. They are tried one after the other: the names are gone through until one is not known.
 //!
-//! What such a run did is in place for the run that gave it up, which does not know of it. So that one may not go back, or be archived under it,
-//! before the other is taken back: the owner refuses both orders, a rollback above a run that stands, and a start above a run that goes back.
+//! What such a run did is in place for the run that gave it up, which does not know of it. So that one may not go back before
+//! the other is taken back: the owner refuses a rollback beneath a run that stands, and a start above a run that goes back.
 
 use glidepath_engine::RunState;
 use glidepath_model::event::{AttemptRef, RunEnd};
