@@ -33,12 +33,26 @@ fn close_gates(plan: &PlanBody, state: &RunState) -> Option<Event> {
 }
 
 fn next_safety(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: Timestamp) -> Option<Event> {
-    state.exposures(plan).into_iter().filter(|e| !e.in_flight).filter_map(|e| e.safety_step).find_map(|id| {
-        let step = plan.step(&id).filter(|s| rollback.scope.contains(&s.id))?;
-        let old_side_is_ready =
-            step.exposure.iter().flat_map(|e| &e.safety_needs).all(|need| plan.step(need).is_none_or(|s| !undo_is_due(state, s)));
-        try_on(plan, state, step, Direction::Safety, &state.step(&id).safety, now, old_side_is_ready)
-    })
+    let ready = ready_safeties(plan, state);
+    safety_steps(plan, state, rollback)
+        .into_iter()
+        .find_map(|step| try_on(plan, state, step, Direction::Safety, &state.step(&step.id).safety, now, ready.contains(&step.id)))
+}
+
+/// Steps whose safety calls take the traffic off, one for each target and region where no shift is in flight.
+fn safety_steps<'a>(plan: &'a PlanBody, state: &RunState, rollback: &Rollback) -> Vec<&'a Step> {
+    let ids = state.exposures(plan).into_iter().filter(|e| !e.in_flight).filter_map(|e| e.safety_step);
+    ids.filter_map(|id| plan.step(&id).filter(|step| rollback.scope.contains(&step.id))).collect()
+}
+
+/// Those of the safety calls that may be made now: the old side can carry the traffic. A way back that was widened has one that was tried before
+/// and has to wait again.
+pub(crate) fn ready_safeties<'a>(plan: &'a PlanBody, state: &RunState) -> BTreeSet<&'a StepId> {
+    let Some(rollback) = &state.rollback else { return BTreeSet::new() };
+    let old_side_is_ready = |step: &&Step| {
+        step.exposure.iter().flat_map(|e| &e.safety_needs).all(|need| plan.step(need).is_none_or(|s| !undo_is_due(state, s)))
+    };
+    safety_steps(plan, state, rollback).into_iter().filter(old_side_is_ready).map(|step| &step.id).collect()
 }
 
 fn safety_reached(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Event> {
@@ -174,8 +188,14 @@ pub(crate) fn stuck_step(plan: &PlanBody, state: &RunState, step: &Step) -> Opti
 
 /// Asks an operator when nothing more can be done alone: other steps went back as far as they could before.
 fn stuck(plan: &PlanBody, state: &RunState) -> Option<Event> {
-    let moves = |track: &Track| matches!(track.progress, Progress::Running { .. } | Progress::RetryAt(_));
-    if state.operator.is_some() || state.steps.values().flat_map(|s| s.tracks()).any(moves) {
+    let ready = ready_safeties(plan, state);
+    // A safety call that has to wait moves nothing: what it waits for may be what is stuck.
+    let moves = |step: &Step| {
+        let own = state.step(&step.id);
+        let is_set = |track: &Track| matches!(track.progress, Progress::RetryAt(_));
+        own.tracks().into_iter().any(Track::is_running) || is_set(&own.undo) || (is_set(&own.safety) && ready.contains(&step.id))
+    };
+    if state.operator.is_some() || plan.steps.iter().any(moves) {
         return None;
     }
     let (step, (direction, reason)) = plan.steps.iter().find_map(|step| Some((step, stuck_step(plan, state, step)?)))?;

@@ -1,5 +1,6 @@
 //! When a run must be looked at next.
 
+use crate::rollback::ready_safeties;
 use crate::state::{Mode, Pilot, Progress, RunState, Track};
 use crate::{STEPS_IN_FLIGHT_MAX, fanout, landed};
 use glidepath_model::plan::{GateSpec, PlanBody, Work};
@@ -18,12 +19,13 @@ pub fn next_wake(state: &RunState, plan: &PlanBody) -> Option<Timestamp> {
     }
     let open = open_attempts(state);
     let room = open < in_flight_max(plan);
+    let ready = ready_safeties(plan, state);
     let of_steps = plan.steps.iter().flat_map(|step| {
         let own = state.step(&step.id);
         let gives_up = own.tracks().map(|track| track.open().map(|(_, deadline, _)| deadline.plus(ATTEMPT_GRACE)));
         let retries = [
             retry_time(&own.forward, matches!(state.mode(), Mode::Flying) && room),
-            retry_time(&own.safety, state.rollback.is_some()),
+            retry_time(&own.safety, ready.contains(&step.id)),
             retry_time(&own.undo, state.rollback.is_some() && open < STEPS_IN_FLIGHT_MAX),
         ];
         gives_up.into_iter().chain(retries).chain([waiting_time(state, &step.work, &own.forward)]).flatten()
