@@ -44,6 +44,16 @@ pub(crate) fn count(value: f64) -> String {
     if value < 0.0 { format!("-{text}") } else { text }
 }
 
+/// A number without a unit of its own, to four digits: `0.072`, `1500`.
+pub(crate) fn plain(value: f64) -> String {
+    const DIGITS: i32 = 4;
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let decimals = (DIGITS - 1 - value.abs().log10().floor() as i32).clamp(0, 12);
+    trim(format!("{value:.*}", usize::try_from(decimals).unwrap_or_default()))
+}
+
 /// A rate: `21 requests/s`.
 pub(crate) fn rate(value: f64) -> String {
     format!("{} requests/s", count(value))
@@ -153,6 +163,9 @@ mod tests {
         }
         for (value, shown) in [(0.0, "0"), (3.44, "3.4"), (12_345.4, "12,345"), (-1000.0, "-1,000"), (f64::NAN, "not known")] {
             assert_eq!(count(value), shown);
+        }
+        for (value, shown) in [(0.072_000_000_000_000_01, "0.072"), (1500.0, "1500"), (-0.5, "-0.5"), (0.0, "0"), (99.951, "99.95")] {
+            assert_eq!(plain(value), shown);
         }
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
         assert_eq!(stopwatch(Millis::from_secs(3723)), "1:02:03");

@@ -146,6 +146,8 @@ pub(crate) fn one_way_behind<'a>(plan: &'a Plan, state: &RunState) -> Vec<&'a St
 pub(crate) struct WayBack {
     pub(crate) command: String,
     pub(crate) reaches: String,
+    /// Where: `payments in production, eu-west`.
+    pub(crate) place: String,
     /// Whether it brings traffic to safety, before anything is undone.
     pub(crate) safety: bool,
 }
@@ -165,7 +167,12 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
             let name = component_of(plan, step).unwrap_or_else(|| exposure.target.to_string());
             let place = exposure.region.as_ref().map_or(String::new(), |r| format!(" in {r}"));
             let old = plan.body.assignments.iter().find(|a| a.target == exposure.target).map_or("the old side", |a| a.from.as_str());
-            found.push(WayBack { command: command.clone(), reaches: format!("{name}{place} serves {old} only"), safety: true });
+            found.push(WayBack {
+                command: command.clone(),
+                reaches: format!("{name}{place} serves {old} only"),
+                place: place_of(plan, step),
+                safety: true,
+            });
             seen.push(key);
         }
     }
@@ -174,10 +181,18 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
             && state.is_none_or(|s| s.step(&step.id).may_be_in_place())
         {
             let expected = validations.first().map_or_else(|| "ends with status 0".to_owned(), |v| crate::calls::expectation(v).words());
-            found.push(WayBack { command: command.clone(), reaches: expected, safety: false });
+            found.push(WayBack { command: command.clone(), reaches: expected, place: place_of(plan, step), safety: false });
         }
     }
     found
+}
+
+/// `payments in production, eu-west`; for steps of the whole change what they do.
+pub(crate) fn place_of(plan: &Plan, step: &Step) -> String {
+    let Some(component) = component_of(plan, step) else { return step.title.clone() };
+    let environment = step.environment.as_ref().map_or_else(String::new, |environment| format!(" in {environment}"));
+    let region = step.region.as_ref().map_or_else(String::new, |region| format!(", {region}"));
+    format!("{component}{environment}{region}")
 }
 
 /// An event in one line, steps named by their ids; `None` for what only the program itself cares about. Times in it have a date where they are not

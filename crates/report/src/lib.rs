@@ -7,6 +7,7 @@
 mod alike;
 mod blast;
 mod calls;
+mod candidates;
 mod card;
 mod directory;
 mod document;
@@ -15,6 +16,7 @@ mod flight;
 mod html;
 mod live;
 mod markdown;
+mod places;
 mod promise;
 mod record;
 mod sections;

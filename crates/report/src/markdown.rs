@@ -96,10 +96,20 @@ fn span_text(span: &Span) -> String {
     match span {
         Span::Plain(t) => escape(t),
         Span::Code(t) => code(&one_line(t)),
-        Span::Strong(t) => format!("**{}**", escape(t)),
+        Span::Strong(t) => strong(t),
         Span::Link(t) if t.starts_with("http://") || t.starts_with("https://") => format!("<{}>", one_line(t).replace(['<', '>', ' '], "")),
         Span::Link(t) => escape(t),
     }
+}
+
+/// Stressed text. A mark beside a space does not count as one, so that outer spaces stay outside.
+fn strong(text: &str) -> String {
+    let inner = text.trim();
+    if inner.is_empty() {
+        return text.to_owned();
+    }
+    let (before, after) = (text.len() - text.trim_start().len(), text.trim_end().len());
+    format!("{}**{}**{}", &text[..before], escape(inner), &text[after..])
 }
 
 fn one_line(text: &str) -> String {
@@ -165,6 +175,9 @@ mod tests {
             ("payments-db", "payments-db"),
         ] {
             assert_eq!(escape(text), written);
+        }
+        for (text, written) in [("Why. ", "**Why.** "), (" a*b", " **a\\*b**"), ("  ", "  "), ("web", "**web**")] {
+            assert_eq!(strong(text), written);
         }
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(fenced("```\nx", "sh"), "````sh\n```\nx\n````\n");

@@ -1,6 +1,7 @@
 //! A plan for the terminal: why it won, what it does, what it expects, what lost.
 
 use crate::alike::told_once;
+use crate::candidates::names;
 use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, fold, minute, percent, plural, standstills};
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
@@ -87,8 +88,9 @@ fn candidates(plan: &Plan, detail: Detail) -> Vec<Line> {
     let cells = plan
         .candidates
         .iter()
+        .zip(names(&plan.candidates))
         .take(detail.entries_max())
-        .map(|c| {
+        .map(|(c, name)| {
             let p = &c.prediction;
             let cost = p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string);
             vec![
@@ -98,7 +100,7 @@ fn candidates(plan: &Plan, detail: Detail) -> Vec<Line> {
                 p.duration.p95_ms.to_string(),
                 cost,
                 percent(p.failure.mean),
-                c.name.clone(),
+                name,
             ]
         })
         .collect::<Vec<_>>();

@@ -26,6 +26,8 @@ pub struct Example {
     pub name: String,
     /// Its plan.
     pub plan: Plan,
+    /// What it was planned from.
+    pub facts: Facts,
     /// Values that its calls and events bring when all is well, by name.
     pub outputs: BTreeMap<String, Value>,
 }
@@ -61,15 +63,15 @@ fn plans_of(root: &Path) -> Result<Vec<Example>, String> {
     let changes = loaded.changes.values().map(|change| (change.name.to_string(), plan(change, &facts, &descriptors(), &options)));
     let runbooks =
         loaded.runbooks.values().map(|runbook| (runbook.name.to_string(), plan_runbook(runbook, &facts, &descriptors(), &options)));
-    let planned = changes.chain(runbooks).map(|(name, planning)| planned(format!("{project}/{name}"), planning));
+    let planned = changes.chain(runbooks).map(|(name, planning)| planned(format!("{project}/{name}"), planning, &facts));
     planned.collect()
 }
 
-fn planned(name: String, planning: Planning) -> Result<Example, String> {
+fn planned(name: String, planning: Planning, facts: &Facts) -> Result<Example, String> {
     let Planning { plan, refused, diagnostics } = planning;
     let outputs = BTreeMap::from([("text".to_owned(), json!("due")), ("count".to_owned(), json!(3)), ("exitCode".to_owned(), json!(0))]);
     match plan {
-        Some(plan) => Ok(Example { name, plan, outputs }),
+        Some(plan) => Ok(Example { name, plan, facts: facts.clone(), outputs }),
         None => Err(format!("{name} cannot be planned: {refused:?} {diagnostics:?}")),
     }
 }

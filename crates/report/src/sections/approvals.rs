@@ -111,7 +111,8 @@ fn resources(of: &Sources<'_>, section: &mut Section) {
             |c| format!("each host carries {}", crate::figures::rate(c)).into(),
         );
         let mut text = Text::new()
-            .strong(format!("{} in {}: ", assignment.component, assignment.environment))
+            .strong(format!("{} in {}:", assignment.component, assignment.environment))
+            .plain(" ")
             .plain(format!("{}, {standby} standby; ", plural(hosts, "host", "hosts")));
         text.0.extend(capacity.0);
         let signals = target.signals.is_some();

@@ -1,23 +1,24 @@
 //! Section 9: what can go wrong in this plan, how it shows, what is done, and how long that takes.
 
-use super::Sources;
+use super::{Sources, criteria};
 use crate::blast::{self, Standing};
 use crate::directory::{best, owner_of};
 use crate::document::{Section, Text};
-use crate::figures::{fold, listed};
+use crate::figures::{listed, plural};
+use crate::places::rows_told_once;
 use crate::promise;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::OnFailure;
-use glidepath_model::plan::{GateCheck, Phase, Step, Strategy, Work};
+use glidepath_model::plan::{Assignment, GateSpec, Phase, Step, Strategy, Work};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(9, "Contingency");
     section.heading("Partial failure");
-    section.table(HEADER, partial(of));
+    partial(of, &mut section);
     section.heading("Performance degradation");
-    section.table(HEADER, degradation(of));
+    degradation(of, &mut section);
     section.heading("Data inconsistency");
-    section.table(HEADER, data(of));
+    section.table(HEADER, rows_told_once(data(of), 0));
     section.heading("Dependency failure");
     section.table(HEADER, dependency(of));
     section.heading("The tool or its telemetry fails");
@@ -44,73 +45,120 @@ fn then(of: &Sources<'_>, step: Option<&Step>) -> String {
 }
 
 /// Changing steps of each target, with how their failure is met.
-fn partial(of: &Sources<'_>) -> Vec<Vec<Text>> {
-    of.plan
+fn partial(of: &Sources<'_>, section: &mut Section) {
+    let rows = of.plan.body.assignments.iter().filter_map(|a| {
+        let is_change = |s: &&Step| s.target.as_ref() == Some(&a.target) && s.phase == Phase::Deploy && matches!(s.work, Work::Call(_));
+        let steps: Vec<&Step> = of.plan.body.steps.iter().filter(is_change).collect();
+        let first = steps.first()?;
+        let unknown = match first.on_unknown {
+            OnUnknown::Rerun => "run again",
+            OnUnknown::Probe => "probed",
+            OnUnknown::Ask => "put to a person",
+        };
+        let tries = format!("{}, each of at most {}", plural(first.retry.attempts_max as usize, "try", "tries"), first.timeout_ms);
+        Some(vec![
+            format!("{} in {}: {}", a.component, a.environment, plural(steps.len(), "step", "steps")).into(),
+            Text::new().code(first_line(&first.command)),
+            tries.into(),
+            unknown.into(),
+        ])
+    });
+    let rows: Vec<Vec<Text>> = rows.collect();
+    if rows.is_empty() {
+        section.paragraph("No step of this plan deploys anything.");
+        return;
+    }
+    section.paragraph(format!("When one of these commands fails for good, {}.", then(of, None)));
+    section.table(&["Where", "Such as", "Before that", "An outcome that is not known is"], rows);
+}
+
+/// What gates see by themselves, then what they are blind to.
+fn degradation(of: &Sources<'_>, section: &mut Section) {
+    let found_within = |gate: &GateSpec| gate.bake_ms.max(gate.min_bake_ms).to_string();
+    let on_the_way = criteria::gates(of.plan, false)
+        .map(|(step, gate)| vec![criteria::place(of.plan, step, gate).into(), found_within(gate).into(), safety_of(of, step).into()]);
+    let after = criteria::gates(of.plan, true).map(|(step, gate)| {
+        vec![
+            criteria::place(of.plan, step, gate).into(),
+            found_within(gate).into(),
+            "people are told; `glidepath rollback RUN` goes back".into(),
+        ]
+    });
+    let seen: Vec<Vec<Text>> = on_the_way.chain(after).collect();
+    let is_watched = !seen.is_empty();
+    if is_watched {
+        section.paragraph(format!("When a gate sees what section 6 lists, {}.", then(of, None)));
+        section.table(&["Where", "Seen at the latest after", "Then"], rows_told_once(seen, 0));
+    }
+    let blind: Vec<Vec<Text>> = of
+        .plan
         .body
         .assignments
         .iter()
-        .filter_map(|a| {
-            let steps: Vec<&Step> = of
-                .plan
-                .body
-                .steps
-                .iter()
-                .filter(|s| s.target.as_ref() == Some(&a.target) && s.phase == Phase::Deploy && matches!(s.work, Work::Call(_)))
-                .collect();
-            let first = steps.first()?;
-            let tries = first.retry.attempts_max;
-            let unknown = match first.on_unknown {
-                OnUnknown::Rerun => "an unknown outcome is run again",
-                OnUnknown::Probe => "an unknown outcome is probed",
-                OnUnknown::Ask => "an unknown outcome is put to a person",
-            };
-            Some(row(
-                format!("{} in {}: one of {} fails", a.component, a.environment, crate::figures::plural(steps.len(), "step", "steps")),
-                Text::from("the command fails or runs out of time, such as ").code(first.command.as_str()),
-                format!("tried {tries} times, {unknown}; then {}", then(of, None)),
-                format!("at most {} per try", first.timeout_ms),
-            ))
+        .filter_map(|a| Some((a, a.blind_to.as_ref()?)))
+        .map(|(a, blind)| {
+            let place = format!("{} in {}", a.component, a.environment);
+            vec![
+                place.into(),
+                blind.as_str().into(),
+                by_hand(of, a),
+                "abort with `glidepath abort RUN`, once landed `glidepath rollback RUN`".into(),
+            ]
         })
-        .collect()
+        .collect();
+    if !blind.is_empty() {
+        section.paragraph("What no gate sees is for people to watch until the last window is over:");
+        section.table(&["Where", "Gates are blind", "Watch", "If it is bad"], rows_told_once(blind, 0));
+    }
+    if !is_watched && blind_is_all(of) {
+        section.paragraph(
+            Text::from("Nothing in the plan measures the change: add ")
+                .code("spec.health")
+                .plain(" or ")
+                .code("spec.signals")
+                .plain(" to the targets."),
+        );
+    }
 }
 
-fn degradation(of: &Sources<'_>) -> Vec<Vec<Text>> {
-    let mut rows: Vec<Vec<Text>> = Vec::new();
-    for step in &of.plan.body.steps {
-        let Work::Gate(gate) = &step.work else { continue };
-        let seen: Vec<String> = gate
-            .checks
-            .iter()
-            .map(|c| match c {
-                GateCheck::Proportion { name, effect, .. } => format!("{name} rise {} against the old side", fold(*effect)),
-                GateCheck::Threshold { name, .. } => format!("{name} leaves its bounds"),
-                GateCheck::Probe { name, failures_max, .. } => format!("{name} fails {failures_max} times in a row"),
-            })
-            .collect();
-        rows.push(row(
-            gate.subject.as_str(),
-            listed(&seen),
-            if step.after_landing { "people are told; `glidepath rollback RUN` goes back".to_owned() } else { then(of, Some(step)) },
-            format!("looked for every {}, found at the latest after {}", gate.look_every_ms, gate.bake_ms.max(gate.min_bake_ms)),
-        ));
+/// How long the traffic of the stage takes to be safe, where the plan's rule is to go back.
+fn safety_of(of: &Sources<'_>, step: &Step) -> String {
+    match of.plan.body.on_failure {
+        OnFailure::RollbackChange => promise::safe_by(of.plan, Some(step), promise::MEDIAN),
+        OnFailure::RollbackItem | OnFailure::Hold => then(of, Some(step)),
     }
-    for a in of.plan.body.assignments.iter().filter(|a| a.blind_to.is_some()) {
-        rows.push(row(
-            format!("{} in {}", a.component, a.environment),
-            a.blind_to.clone().unwrap_or_default(),
-            "the gates do not see it: watch by hand and turn back with `glidepath abort`",
-            "until the long window is over",
-        ));
+}
+
+/// Whether no place of the change is known to be blind: then the plan says nothing of what it cannot see.
+fn blind_is_all(of: &Sources<'_>) -> bool {
+    of.plan.body.assignments.iter().all(|a| a.blind_to.is_none())
+}
+
+/// The first command of several.
+fn first_line(command: &str) -> &str {
+    let line = command.lines().next().unwrap_or_default();
+    line.split(" && ").next().unwrap_or(line)
+}
+
+/// What a person can look at, where gates do not.
+fn by_hand(of: &Sources<'_>, assignment: &Assignment) -> Text {
+    let signals = of.catalog.targets.get(&assignment.target).and_then(|target| target.signals.as_ref());
+    let objectives: Vec<&str> =
+        of.catalog.objectives.iter().filter(|o| o.component == assignment.component).map(|o| o.name.as_str()).collect();
+    let mut watched: Vec<String> = Vec::new();
+    if signals.is_some_and(|signals| signals.errors.is_some()) {
+        watched.push("smaller rises of errors".to_owned());
     }
-    if rows.is_empty() {
-        rows.push(row(
-            "any component",
-            "nothing in the plan measures it",
-            Text::from("add ").code("spec.health").plain(" or ").code("spec.signals").plain(" to the targets"),
-            "-",
-        ));
+    if signals.is_some_and(|signals| signals.slow.is_some()) {
+        watched.push("smaller rises of slow requests".to_owned());
     }
-    rows
+    watched.extend(objectives.iter().map(|name| format!("the budget of {name}")));
+    if watched.is_empty() {
+        return Text::from("nothing is declared to look at: logs, and what users report; add ")
+            .code("spec.signals")
+            .plain(" to the target");
+    }
+    listed(&watched).into()
 }
 
 fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
@@ -142,7 +190,7 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
         let words = if mixes == 0 {
             "old and new versions write side by side during the rollout".to_owned()
         } else {
-            format!("one of the {} of section 6 is in place and writes differ", crate::figures::plural(mixes, "mix", "mixes"))
+            format!("one of the {} of section 6 is in place and writes differ", plural(mixes, "mix", "mixes"))
         };
         rows.push(row("no data or schema item is in this change", words, then(of, None), promise::safe_within(of.plan)));
     }

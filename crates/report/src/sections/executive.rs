@@ -1,15 +1,18 @@
 //! Section 1: what, why, when, how risky, who is touched, and why in this way.
 
 use super::{Sources, regions_words, sourced};
+use crate::alike::{Told, told_once};
 use crate::blast;
+use crate::candidates::names;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, listed, percent, plural, standstills};
+use crate::places::{joined, rows_told_once};
 use crate::promise;
 use crate::svg;
-use glidepath_model::TargetName;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{Strategy, Undo};
+use glidepath_model::{Severity, TargetName};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(1, "Executive summary");
@@ -29,7 +32,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     }
     if !of.plan.derived.is_empty() {
         section.heading("Derived and assumed");
-        section.list(of.plan.derived.iter().map(|d| d.as_str().into()).collect());
+        section.list(told_once(of.plan.derived.iter().map(String::as_str)).iter().map(|told| told.words().into()).collect());
     }
     findings(of, &mut section);
     section
@@ -198,22 +201,18 @@ fn risk(of: &Sources<'_>, section: &mut Section) {
 
 fn strategy(of: &Sources<'_>, section: &mut Section) {
     section.heading("Why in this way");
-    for assignment in &of.plan.body.assignments {
-        section.paragraph(
-            Text::new()
-                .strong(format!("{} in {}: {}. ", assignment.component, assignment.environment, assignment.strategy))
-                .plain(assignment.reason.as_str()),
-        );
-    }
+    chosen(of, section);
+    let names = names(&of.plan.candidates);
     let rows = of
         .plan
         .candidates
         .iter()
-        .map(|c| {
+        .zip(&names)
+        .map(|(c, name)| {
             let p = &c.prediction;
             vec![
                 c.rank.to_string().into(),
-                if c.rank == 1 { Text::new().strong(c.name.as_str()) } else { c.name.as_str().into() },
+                if c.rank == 1 { Text::new().strong(name.as_str()) } else { name.as_str().into() },
                 p.risk.to_string().into(),
                 percent(p.failure.mean).into(),
                 count(p.bad_requests).into(),
@@ -238,9 +237,9 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
         .plan
         .ruled_out
         .iter()
-        .map(|r| vec![r.environment.as_str().into(), r.component.as_str().into(), r.strategy.name().into(), r.fact.as_str().into()])
+        .map(|r| vec![r.strategy.name().into(), format!("{} in {}", r.component, r.environment).into(), r.fact.as_str().into()])
         .collect();
-    section.table(&["Environment", "Component", "Ruled out", "The fact that decided"], ruled_out);
+    section.table(&["Ruled out", "For", "The fact that decided"], rows_told_once(ruled_out, 1));
     trade_offs(of, section);
     let on_failure = match of.plan.body.on_failure {
         OnFailure::RollbackChange => "everything goes back",
@@ -251,6 +250,25 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
         "When a step or gate fails for good, {on_failure}. Partial exposure is held for at most {}.",
         of.plan.body.hold_limit_ms
     ));
+}
+
+/// Which strategy is chosen where, and the reasons, each once.
+fn chosen(of: &Sources<'_>, section: &mut Section) {
+    let rows = of.plan.body.assignments.iter();
+    let rows =
+        rows.map(|a| vec![a.strategy.name().into(), format!("{} in {}", a.component, a.environment).into(), a.reason.as_str().into()]);
+    let rows = rows_told_once(rows.collect(), 1);
+    let reason_of = |row: &[Text]| row.last().map(Text::words).unwrap_or_default();
+    let is_one_reason = rows.iter().all(|row| Some(reason_of(row)) == rows.first().map(|first| reason_of(first)));
+    let items = rows.iter().map(|row| {
+        let (strategy, place) = (row.first().map(Text::words).unwrap_or_default(), row.get(1).map(Text::words).unwrap_or_default());
+        let text = Text::new().strong(strategy).plain(format!(" for {place}"));
+        if is_one_reason { text } else { text.plain(format!(": {}", reason_of(row))) }
+    });
+    section.list(items.collect());
+    if let Some(row) = rows.first().filter(|_| is_one_reason) {
+        section.paragraph(reason_of(row));
+    }
 }
 
 /// How each strategy that the plan weighs goes back here.
@@ -266,13 +284,13 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
                 .filter(|a| a.strategy == strategy)
                 .map(|a| format!("{} in {}", a.component, a.environment))
                 .collect();
-            let lost: Vec<&str> = of
+            let lost: Vec<String> = of
                 .plan
                 .candidates
                 .iter()
                 .skip(1)
                 .filter(|c| c.strategies.values().any(|s| *s == strategy))
-                .map(|c| c.name.as_str())
+                .map(|c| c.rank.to_string())
                 .collect();
             let out = of.plan.ruled_out.iter().filter(|r| r.strategy == strategy).count();
             if chosen.is_empty() && lost.is_empty() && out == 0 {
@@ -280,9 +298,9 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
             }
             let (kind, back, costs) = character(strategy);
             let here = if !chosen.is_empty() {
-                format!("chosen for {}{}", listed(&chosen), slowest_way(of, strategy))
+                format!("chosen for {}{}", joined(&chosen), slowest_way(of, strategy))
             } else if !lost.is_empty() {
-                format!("possible, lost: {}", listed(&lost))
+                format!("possible, lost: see candidate {}", listed(&lost))
             } else {
                 format!("ruled out in {}, see above", plural(out, "place", "places"))
             };
@@ -317,24 +335,23 @@ fn findings(of: &Sources<'_>, section: &mut Section) {
         return;
     }
     section.heading("Findings");
-    let rows = of
-        .plan
-        .findings
-        .iter()
-        .map(|f| {
-            let severity = match f.severity {
-                glidepath_model::Severity::Note => "note",
-                glidepath_model::Severity::Warning => "warning",
-                glidepath_model::Severity::Error => "error",
-            };
-            vec![
-                Text::new().code(f.code.to_string()),
-                severity.into(),
-                format!("{} {}", f.message, f.reason).trim().into(),
-                f.hint.as_str().into(),
-            ]
-        })
-        .collect();
+    let rows = of.plan.findings.chunk_by(|one, next| (one.code, one.severity, &one.hint) == (next.code, next.severity, &next.hint));
+    let rows = rows.flat_map(|alike| {
+        let sentences: Vec<String> = alike.iter().map(|f| format!("{} {}", f.message, f.reason).trim().to_owned()).collect();
+        let told: Vec<String> = told_once(sentences.iter().map(String::as_str)).iter().map(Told::words).collect();
+        let (code, severity, hint) =
+            alike.first().map_or_else(Default::default, |f| (f.code.to_string(), severity_word(f.severity), f.hint.clone()));
+        told.into_iter().map(move |words| vec![Text::new().code(code.clone()), severity.into(), words.into(), hint.as_str().into()])
+    });
+    let rows = rows.collect();
     section.table(&["Code", "Severity", "What and why", "What to do"], rows);
     section.paragraph(format!("Duration of the whole: {}.", sourced(&of.plan.prediction.duration)));
+}
+
+const fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
 }

@@ -5,6 +5,7 @@ mod approvals;
 mod communication;
 mod contacts;
 mod contingency;
+mod criteria;
 mod executive;
 mod preflight;
 mod procedure;

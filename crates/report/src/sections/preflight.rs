@@ -1,9 +1,11 @@
 //! Section 3: how things are before take-off, and the list to say go or no-go by.
 
-use super::{Sources, sourced};
+use super::Sources;
 use crate::blast;
 use crate::document::{Section, Text, Tone};
 use crate::figures::{listed, minute, percent, rate};
+use crate::flight::place_of;
+use crate::places::rows_told_once;
 use crate::promise;
 use glidepath_model::plan::{Assignment, Phase};
 
@@ -104,41 +106,54 @@ const fn words(kind: glidepath_model::catalog::EdgeKind) -> &'static str {
     }
 }
 
+/// The preflight steps by place; their commands stand in the procedure.
 fn checks(of: &Sources<'_>, section: &mut Section) {
-    let steps: Vec<Text> = of
-        .plan
-        .body
-        .steps
-        .iter()
-        .filter(|s| s.phase == Phase::Preflight)
-        .map(|s| Text::new().plain(format!("{} ({}): ", s.title, sourced(&s.expected))).code(s.command.as_str()))
-        .collect();
-    if !steps.is_empty() {
-        section.heading("Checks that the run makes itself");
-        section.checklist(steps);
+    let steps = of.plan.body.steps.iter().enumerate().filter(|(_, s)| s.phase == Phase::Preflight);
+    let mut places: Vec<(String, Vec<(usize, &str)>)> = Vec::new();
+    for (at, step) in steps {
+        let place = place_of(of.plan, step);
+        match places.last_mut() {
+            Some((known, checks)) if *known == place => checks.push((at + 1, &step.title)),
+            Some(_) | None => places.push((place, vec![(at + 1, &step.title)])),
+        }
     }
+    if places.is_empty() {
+        return;
+    }
+    section.heading("Checks that the run makes itself");
+    section.paragraph("Their exact commands stand in section 4, under the numbers given here.");
+    let items = places.into_iter().map(|(place, checks)| {
+        let titles: Vec<String> = checks.iter().map(|(number, title)| format!("{title} ({number})")).collect();
+        Text::new().strong(place).plain(format!(": {}", titles.join("; ")))
+    });
+    section.checklist(items.collect());
 }
 
 fn go(of: &Sources<'_>, section: &mut Section) {
     section.heading("Go or no-go");
-    let mut items: Vec<Text> = of
+    let runs = of
         .plan
         .body
         .assignments
         .iter()
-        .map(|a| {
-            Text::new()
-                .plain(format!("{} in {} runs ", a.component, a.environment))
-                .code(a.from.as_str())
-                .plain(" on every host and every host is healthy")
-        })
-        .collect();
-    for (name, budget) in &of.facts.budgets {
-        items.push(
-            format!("Budget of {name}: {} remains (seen {}); go above 0 %", percent(budget.value.remaining), minute(budget.observed_at))
-                .into(),
-        );
-    }
+        .map(|a| vec![format!("{} in {}", a.component, a.environment).into(), Text::new().code(a.from.as_str())]);
+    let runs = rows_told_once(runs.collect(), 0).into_iter().map(|row| {
+        let mut text = Text::new();
+        for (at, cell) in row.into_iter().enumerate() {
+            text.0.extend(cell.0);
+            text = if at == 0 { text.plain(" runs ") } else { text };
+        }
+        text.plain(" on every host and every host is healthy")
+    });
+    let mut items: Vec<Text> = runs.collect();
+    let budgets = of.facts.budgets.iter().map(|(name, budget)| {
+        let state = format!("{} remains (seen {}); go above 0 %", percent(budget.value.remaining), minute(budget.observed_at));
+        vec![name.as_str().into(), state.into()]
+    });
+    items.extend(rows_told_once(budgets.collect(), 0).iter().map(|row| {
+        let words: Vec<String> = row.iter().map(Text::words).collect();
+        format!("Budget of {}", words.join(": ")).into()
+    }));
     let errors = of.plan.findings.iter().filter(|f| f.severity == glidepath_model::Severity::Error).count();
     items.push(format!("No finding of the linter is an error ({errors} are)").into());
     let busy: Vec<String> = of.facts.active.iter().map(|(target, run)| format!("{target} by {run}")).collect();

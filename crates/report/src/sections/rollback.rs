@@ -1,18 +1,18 @@
 //! Section 6: when to turn back, how, in which order, what is left behind, and where there is no way back.
 
 use super::Sources;
-use super::procedure::gate_words;
+use super::criteria;
 use crate::calls::expectation;
 use crate::document::{Section, Text, Tone};
 use crate::figures::{listed, plural};
-use crate::flight::way_back;
+use crate::flight::{WayBack, way_back};
 use crate::promise;
 use glidepath_model::change::{OnFailure, OnWindowEnd};
-use glidepath_model::plan::{Undo, Work};
+use glidepath_model::plan::Undo;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(6, "Rollback");
-    criteria(of, &mut section);
+    decisions(of, &mut section);
     steps(of, &mut section);
     no_return(of, &mut section);
     matrices(of, &mut section);
@@ -20,19 +20,15 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     section
 }
 
-fn criteria(of: &Sources<'_>, section: &mut Section) {
+fn decisions(of: &Sources<'_>, section: &mut Section) {
     section.heading("Decision criteria");
-    let mut items: Vec<Text> = Vec::new();
-    for step in of.plan.body.steps.iter().filter(|step| !step.after_landing) {
-        if let Work::Gate(gate) = &step.work {
-            items.extend(gate_words(step, gate).into_iter().skip(1).map(|check| {
-                let mut text = Text::new().strong(format!("{}: ", gate.subject));
-                text.0.extend(check.0);
-                text
-            }));
-        }
+    let gates = criteria::table(of.plan);
+    if !gates.is_empty() {
+        section.paragraph("A gate turns back by itself when it sees:");
+        section.table(&["Measured", "Turns back at", "Where"], gates);
+        section.paragraph("Besides the gates:");
     }
-    items.dedup();
+    let mut items: Vec<Text> = Vec::new();
     items.push(match of.plan.body.on_failure {
         OnFailure::RollbackChange => "A step that fails for good: everything goes back.".into(),
         OnFailure::RollbackItem => "A step that fails for good: its item goes back, the others stay (see the matrices below).".into(),
@@ -71,9 +67,7 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     if safety.is_empty() {
         section.paragraph("No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back.");
     }
-    for command in &safety {
-        section.code(format!("Then {}", command.reaches), command.command.clone());
-    }
+    commands_by_place(&safety, section);
     section.heading("Undo, in reverse order");
     section.paragraph(format!(
         "Expected for everything: {}; {}.",
@@ -83,9 +77,7 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     if undo.is_empty() {
         section.paragraph("No step has anything to undo by a command.");
     }
-    for command in &undo {
-        section.code(format!("Expect: {}", command.reaches), command.command.clone());
-    }
+    commands_by_place(&undo, section);
     let stays: Vec<Text> = of
         .plan
         .body
@@ -98,6 +90,14 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
         .collect();
     section.list(stays);
     restore(of, section);
+}
+
+/// Only neighbours are put together: the order is that of the way back.
+fn commands_by_place(way: &[WayBack], section: &mut Section) {
+    for together in way.chunk_by(|one, next| one.place == next.place) {
+        let commands: Vec<String> = together.iter().map(|c| format!("{}\n# expect: {}", c.command, c.reaches)).collect();
+        section.code(together.first().map(|c| c.place.clone()).unwrap_or_default(), commands.join("\n"));
+    }
 }
 
 fn restore(of: &Sources<'_>, section: &mut Section) {

@@ -1,11 +1,12 @@
 //! Section 5: what is looked at in which window after a deployment.
 
 use super::Sources;
-use super::procedure::gate_words;
+use super::criteria;
 use crate::document::{Section, Text};
 use crate::figures::{listed, minute, percent, stopwatch};
+use crate::places::{joined, rows_told_once};
 use glidepath_model::catalog::{Environment, VerifyWindow};
-use glidepath_model::plan::{Assignment, Work};
+use glidepath_model::plan::Assignment;
 use glidepath_model::{EnvironmentName, Millis};
 
 /// Windows of an environment that declares none: name, end of the window in minutes from deployment, whether it only observes.
@@ -22,8 +23,9 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
             Some(_) | None => usual(of, name, last, &mut section),
         }
     }
-    gates(of, &mut section, false, "Gates on the way");
-    gates(of, &mut section, true, "Watched after landing: it holds nothing back, and nothing goes back by itself");
+    gates(of, &mut section, false, "Gates on the way", "Turns back at");
+    gates(of, &mut section, true, "Watched after landing: it holds nothing back, and nothing goes back by itself", "People are told of");
+    queries(of, &mut section);
     section
 }
 
@@ -69,7 +71,7 @@ fn what(of: &Sources<'_>, environment: &EnvironmentName, begins: Millis, full: b
     let signals = if signals.is_empty() {
         "health checks only: no signals are declared (add spec.signals to the targets)".to_owned()
     } else {
-        signals.join("; ")
+        joined(&signals)
     };
     match (minutes, full) {
         (..5, _) => format!("the services answer: {signals}").into(),
@@ -86,12 +88,12 @@ fn signal_words(of: &Sources<'_>, assignment: &Assignment) -> Vec<String> {
     let worst = |map: Option<&std::collections::BTreeMap<glidepath_model::RegionName, glidepath_model::facts::Sourced<f64>>>| {
         map.and_then(|m| m.values().map(|f| f.value).max_by(f64::total_cmp)).map_or(String::new(), |v| format!(" (was {})", percent(v)))
     };
-    let errors = signals.errors.as_ref().map(|_| format!("{} errors{}", assignment.component, worst(facts.map(|f| &f.error_ratio))));
+    let errors = signals.errors.as_ref().map(|_| format!("errors of {}{}", assignment.component, worst(facts.map(|f| &f.error_ratio))));
     let slow = signals
         .slow
         .as_ref()
-        .map(|s| format!("{} requests over {}{}", assignment.component, s.limit_ms, worst(facts.map(|f| &f.slow_ratio))));
-    let thresholds = signals.thresholds.iter().map(|t| format!("{} {}", assignment.component, t.name));
+        .map(|s| format!("requests over {} of {}{}", s.limit_ms, assignment.component, worst(facts.map(|f| &f.slow_ratio))));
+    let thresholds = signals.thresholds.iter().map(|t| format!("{} of {}", t.name, assignment.component));
     errors.into_iter().chain(slow).chain(thresholds).collect()
 }
 
@@ -102,19 +104,20 @@ fn dependants(of: &Sources<'_>) -> Vec<String> {
 }
 
 fn objectives(of: &Sources<'_>) -> String {
-    let found: Vec<String> =
-        of.catalog
-            .objectives
-            .iter()
-            .filter(|o| of.components().contains(&&o.component))
-            .map(|o| {
-                let now = of.facts.budgets.get(&o.name).map_or(String::new(), |b| {
-                    format!(", {} of the budget remained {}", percent(b.value.remaining), minute(b.observed_at))
-                });
-                format!("{} {} over {}{now}", o.name, o.target, o.period_ms)
-            })
-            .collect();
-    if found.is_empty() { "none is declared (add OpenSLO files to slo/)".to_owned() } else { listed(&found) }
+    let of_change = of.catalog.objectives.iter().filter(|o| of.components().contains(&&o.component));
+    let rows: Vec<Vec<Text>> = of_change
+        .map(|o| {
+            let now = of.facts.budgets.get(&o.name).map_or_else(String::new, |b| {
+                format!(" ({} of the budget remained {})", percent(b.value.remaining), minute(b.observed_at))
+            });
+            vec![o.name.as_str().into(), format!("{} over {}{now}", o.target, o.period_ms).into()]
+        })
+        .collect();
+    if rows.is_empty() {
+        return "none is declared (add OpenSLO files to slo/)".to_owned();
+    }
+    let told: Vec<String> = rows_told_once(rows, 0).iter().map(|row| row.iter().map(Text::words).collect::<Vec<_>>().join(" ")).collect();
+    told.join("; ")
 }
 
 fn usual(of: &Sources<'_>, name: &EnvironmentName, full: bool, section: &mut Section) {
@@ -137,17 +140,24 @@ fn usual(of: &Sources<'_>, name: &EnvironmentName, full: bool, section: &mut Sec
     section.table(&["Window", "From deployment", "Looked at", "If it is not so"], rows);
 }
 
-fn gates(of: &Sources<'_>, section: &mut Section, after_landing: bool, heading: &str) {
-    let mut rows = Vec::new();
-    for step in of.plan.body.steps.iter().filter(|step| step.after_landing == after_landing) {
-        if let Work::Gate(gate) = &step.work {
-            let checks: Vec<String> = gate_words(step, gate).iter().skip(1).map(Text::words).collect();
+fn gates(of: &Sources<'_>, section: &mut Section, after_landing: bool, heading: &str, last: &str) {
+    let rows: Vec<Vec<Text>> = criteria::gates(of.plan, after_landing)
+        .map(|(step, gate)| {
             let bake = if gate.early_promotion { format!("{} to {}", gate.min_bake_ms, gate.bake_ms) } else { gate.bake_ms.to_string() };
-            rows.push(vec![gate.subject.as_str().into(), bake.into(), gate.look_every_ms.to_string().into(), checks.join("; ").into()]);
-        }
-    }
+            let criteria = criteria::line(of.plan, step, gate);
+            vec![criteria::place(of.plan, step, gate).into(), bake.into(), gate.look_every_ms.to_string().into(), criteria.into()]
+        })
+        .collect();
     if !rows.is_empty() {
         section.heading(heading);
-        section.table(&["Gate", "Bake", "Looks every", "Must hold"], rows);
+        section.table(&["Gate", "Bake", "Looks every", last], rows_told_once(rows, 0));
+    }
+}
+
+fn queries(of: &Sources<'_>, section: &mut Section) {
+    let queries = criteria::queries(of.plan);
+    if !queries.is_empty() {
+        section.heading("Queries of the gates");
+        section.list(queries);
     }
 }

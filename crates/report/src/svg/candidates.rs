@@ -1,6 +1,7 @@
 //! Candidates: expected bad requests against duration.
 
 use super::{cut, label, line, number, picture};
+use crate::candidates::names;
 use crate::document::Figure;
 use crate::figures::{count, estimate, percent, stopwatch};
 use crate::timeline::ticks;
@@ -26,8 +27,12 @@ pub(crate) fn candidates(plan: &Plan) -> Option<Figure> {
     let most = rounded_up(shown.iter().map(|c| finite(c.prediction.bad_requests)).fold(0.0, f64::max));
     let x = |time: u64| LEFT + (RIGHT - LEFT) * time as f64 / longest as f64;
     let y = |bad: f64| BOTTOM - (BOTTOM - TOP) * finite(bad) / most;
+    let names = names(shown);
     let title = "Candidates: expected bad requests against duration";
-    let description = format!("Lower and further left is better. {}", shown.iter().map(words).collect::<Vec<_>>().join(" "));
+    let description = format!(
+        "Lower and further left is better. {}",
+        shown.iter().zip(&names).map(|(c, name)| words(c, name)).collect::<Vec<_>>().join(" ")
+    );
     let height = (BOTTOM + 46.0).max(TOP + 42.0 * shown.len() as f64);
     let shapes = html! {
         (label("small dim", "start", 8.0, 16.0, "expected bad requests, by duration (dot: median, line: up to 95 %)"))
@@ -49,11 +54,11 @@ pub(crate) fn candidates(plan: &Plan) -> Option<Figure> {
             circle class=(if candidate.rank == 1 { "win" } else { "lose" }) cx=(number(at.0)) cy=(number(at.1)) r=(if candidate.rank == 1 { "11" } else { "9" }) {}
             (label("onmark", "middle", at.0, at.1 + 4.0, &candidate.rank.to_string()))
         }
-        @for (at, candidate) in shown.iter().enumerate() {
+        @for (at, (candidate, name)) in shown.iter().zip(&names).enumerate() {
             @let line_y = TOP + 12.0 + 40.0 * at as f64;
             circle class=(if candidate.rank == 1 { "win" } else { "lose" }) cx=(number(KEY + 9.0)) cy=(number(line_y - 4.0)) r="9" {}
             (label("onmark", "middle", KEY + 9.0, line_y, &candidate.rank.to_string()))
-            (label(if candidate.rank == 1 { "strong" } else { "" }, "start", KEY + 26.0, line_y, &cut(&candidate.name, 58)))
+            (label(if candidate.rank == 1 { "strong" } else { "" }, "start", KEY + 26.0, line_y, &cut(name, 58)))
             (label("small dim", "start", KEY + 26.0, line_y + 15.0, &figures(candidate)))
         }
     };
@@ -61,7 +66,7 @@ pub(crate) fn candidates(plan: &Plan) -> Option<Figure> {
         title: title.to_owned(),
         svg: picture("candidates", height, title, &description, &shapes),
         description,
-        text: as_text(shown),
+        text: as_text(shown, &names),
     })
 }
 
@@ -84,10 +89,11 @@ fn figures(candidate: &CandidateSummary) -> String {
     format!("{} bad requests, {}, fails {}", count(p.bad_requests), estimate(&p.duration), percent(p.failure.mean))
 }
 
-fn words(candidate: &CandidateSummary) -> String {
-    format!("{}: {}: {}.", candidate.rank, candidate.name, figures(candidate))
+fn words(candidate: &CandidateSummary, name: &str) -> String {
+    format!("{}: {name}: {}.", candidate.rank, figures(candidate))
 }
 
-fn as_text(candidates: &[CandidateSummary]) -> String {
-    candidates.iter().map(|c| format!("{}. {}\n   {}", c.rank, c.name, figures(c))).collect::<Vec<_>>().join("\n")
+fn as_text(candidates: &[CandidateSummary], names: &[String]) -> String {
+    let entry = |(candidate, name): (&CandidateSummary, &String)| format!("{}. {name}\n   {}", candidate.rank, figures(candidate));
+    candidates.iter().zip(names).map(entry).collect::<Vec<_>>().join("\n")
 }

@@ -1,0 +1,95 @@
+//! What gates turn back at, one short rule per check, told once for all places where it holds.
+
+use crate::document::Text;
+use crate::figures::{fold, percent, plain, plural};
+use crate::places::{joined, rows_told_once};
+use crate::timeline::component_of;
+use glidepath_model::Plan;
+use glidepath_model::plan::{GateCheck, GateSpec, Step, Work};
+
+/// What is measured, and what of it turns back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Criterion {
+    pub(super) measured: String,
+    pub(super) bad: String,
+}
+
+/// Gates of the plan that hold the way up, or those that watch after it.
+pub(super) fn gates(plan: &Plan, after_landing: bool) -> impl Iterator<Item = (&Step, &GateSpec)> {
+    plan.body.steps.iter().filter(move |step| step.after_landing == after_landing).filter_map(|step| match &step.work {
+        Work::Gate(gate) => Some((step, &**gate)),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
+    })
+}
+
+/// What the gate watches, with its environment where the change has several: `payments in staging eu-west at 50 %`.
+pub(super) fn place(plan: &Plan, step: &Step, gate: &GateSpec) -> String {
+    let environment = step.environment.as_ref().filter(|_| plan.body.change.environments.len() > 1);
+    match (environment, gate.subject.split_once(" in ")) {
+        (Some(environment), Some((what, place))) if !place.starts_with(environment.as_str()) => format!("{what} in {environment} {place}"),
+        _ => gate.subject.clone(),
+    }
+}
+
+/// The planner's name of the share of requests that take too long.
+const SLOW: &str = "slow";
+
+/// How the planner's names of shares begin; other figures have units of their own.
+const SHARE: &str = "error share";
+
+/// One criterion per check. A gate of one component does not say its name again.
+pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterion> {
+    let own = component_of(plan, step).map(|component| format!(" of {component}"));
+    let measured = |name: &str| own.as_deref().and_then(|own| name.strip_suffix(own)).unwrap_or(name).to_owned();
+    let looks = |failures_max: u32| plural(failures_max as usize, "look", "looks in a row");
+    gate.checks
+        .iter()
+        .map(|check| match check {
+            GateCheck::Proportion { name, effect, ceiling, .. } => {
+                let ceiling = ceiling.map_or_else(String::new, |ceiling| format!(", or above {}", percent(ceiling)));
+                let name = if name == SLOW { "slow requests" } else { name };
+                Criterion { measured: measured(name), bad: format!("{} rise against the old side{ceiling}", fold(*effect)) }
+            }
+            GateCheck::Threshold { name, min, max, failures_max, .. } => {
+                let figure = if name.starts_with(SHARE) { percent } else { plain };
+                let bounds = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
+                let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+                Criterion { measured: measured(name), bad: format!("{} for {}", bounds.join(" or "), looks(*failures_max)) }
+            }
+            GateCheck::Probe { name, failures_max, .. } => {
+                Criterion { measured: measured(name), bad: format!("no answer as expected for {}", looks(*failures_max)) }
+            }
+        })
+        .collect()
+}
+
+/// All criteria of one gate in a line: `health of payments and auth: no answer as expected for 3 looks in a row; ...`.
+pub(super) fn line(plan: &Plan, step: &Step, gate: &GateSpec) -> String {
+    let rows = of_gate(plan, step, gate).into_iter().map(|c| vec![c.measured.into(), c.bad.into()]).collect();
+    let told: Vec<String> = rows_told_once(rows, 0).iter().map(|row| row.iter().map(Text::words).collect::<Vec<_>>().join(": ")).collect();
+    told.join("; ")
+}
+
+/// Rows of what is measured, what turns back, and where.
+pub(super) fn table(plan: &Plan) -> Vec<Vec<Text>> {
+    let mut rows = Vec::new();
+    for (step, gate) in gates(plan, false) {
+        rows.extend(of_gate(plan, step, gate).into_iter().map(|c| vec![c.measured.into(), c.bad.into(), place(plan, step, gate).into()]));
+    }
+    rows_told_once(rows_told_once(rows, 0), 2)
+}
+
+/// The queries behind the thresholds, each once, with what they measure.
+pub(super) fn queries(plan: &Plan) -> Vec<Text> {
+    let mut known: Vec<(String, Vec<String>)> = Vec::new();
+    for (_, gate) in gates(plan, false).chain(gates(plan, true)) {
+        for check in &gate.checks {
+            let GateCheck::Threshold { name, query, .. } = check else { continue };
+            match known.iter_mut().find(|(text, _)| text == query) {
+                Some((_, names)) => names.push(name.clone()),
+                None => known.push((query.clone(), vec![name.clone()])),
+            }
+        }
+    }
+    known.into_iter().map(|(query, names)| Text::from(format!("{}: ", joined(&names))).code(query)).collect()
+}
