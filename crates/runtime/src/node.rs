@@ -27,11 +27,17 @@ impl Runtime {
                     format!("a node named {name} left its lease; this one joins when it is over")
                 }
                 Ok(end) => return Ok(end),
-                Err(error @ (RuntimeError::LeaseOver { .. } | RuntimeError::Fenced { .. })) => format!("{error}; this node joins again"),
-                Err(RuntimeError::Store(error @ (StoreError::Unavailable { .. } | StoreError::Full { .. }))) => {
-                    format!("this node flies nothing and joins again when the store can be used: {error}")
+                Err(error) => {
+                    // It may have joined meanwhile: what has its name next may be what it left itself.
+                    namesake = None;
+                    match error {
+                        RuntimeError::LeaseOver { .. } | RuntimeError::Fenced { .. } => format!("{error}; this node joins again"),
+                        RuntimeError::Store(StoreError::Unavailable { .. } | StoreError::Full { .. }) => {
+                            format!("this node flies nothing and joins again when the store can be used: {error}")
+                        }
+                        _ => return Err(error),
+                    }
                 }
-                Err(error) => return Err(error),
             };
             if began.elapsed() > REJOIN_PAUSE_MAX {
                 (pause, trouble) = (REJOIN_PAUSE_FIRST, None);

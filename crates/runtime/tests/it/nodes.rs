@@ -100,7 +100,11 @@ struct Node {
 
 impl Node {
     async fn start(name: &'static str, url: &str, log: &Log) -> Self {
-        let options = PostgresOptions { lease: LEASE, ..PostgresOptions::new(name) };
+        Self::start_with(name, url, log, LEASE).await
+    }
+
+    async fn start_with(name: &'static str, url: &str, log: &Log, lease: Duration) -> Self {
+        let options = PostgresOptions { lease, ..PostgresOptions::new(name) };
         let store = Arc::new(PostgresStore::open(url, options).await.unwrap());
         let (sky, finish) = (Sky::new(), CancelToken::new());
         let action: Arc<dyn Action> = Arc::new(Work { node: name, log: log.clone(), finish: finish.clone() });
@@ -189,6 +193,30 @@ async fn a_node_cut_off_stops_its_work_and_pages_before_another_begins_it_anew()
         assert_eq!(observer.nodes().await.unwrap(), Some(vec![]), "nodes that were told to end have left");
         assert_eq!(observer.verify().await.unwrap().findings, Vec::<String>::new());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_comes_back_as_often_as_it_loses_its_lease() {
+    // It stops acting well before its lease is over, so that it finds its own lease in the way when it joins again.
+    const LONG: Duration = Duration::from_secs(5);
+    let (server, log) = (Postgres::start(), Log::default());
+    let way = Proxy::to(server.port).await;
+    let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    let node = Node::start_with("far", &Postgres::url_at(way.port), &log, LONG).await;
+    let epoch = async || observer.nodes().await.unwrap().unwrap().first().map(|node| node.epoch);
+    let mut last = until("joining", &log, &epoch).await;
+    for losses in 1..=3 {
+        way.silence();
+        let lost = |log: &Log| {
+            log.lock().unwrap().iter().filter(|(_, h)| matches!(h, Happened::Trouble(_, line) if line.contains("joins again"))).count()
+        };
+        until("losing the lease", &log, async || (lost(&log) >= losses || node.flying.is_finished()).then_some(())).await;
+        way.open();
+        last = until("coming back", &log, async || epoch().await.filter(|epoch| *epoch > last)).await;
+        assert!(!node.flying.is_finished(), "it ended at loss {losses}: {:#?}", log.lock().unwrap());
+    }
+    node.cancel.cancel();
+    assert_eq!(node.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
