@@ -410,11 +410,28 @@ fn resolve<'a>(
     }
     let candidates: Vec<&Step> = plan.steps.iter().filter(|step| may(step)).collect();
     let asked_about = candidates.iter().find(|step| is_operators_step(state, &step.id) || is_held_step(state, &step.id));
-    match (asked_about, candidates.as_slice()) {
-        (Some(step), _) => Ok(step),
-        (None, [only]) => Ok(only),
-        (None, []) => Err(none.to_owned()),
-        (None, [first, ..]) => Err(format!("it could be about {} steps; name one, such as `{}`", candidates.len(), first.id)),
+    let found = match (asked_about, candidates.as_slice()) {
+        (Some(step), _) => *step,
+        (None, [only]) => *only,
+        (None, []) => return Err(none.to_owned()),
+        (None, [first, ..]) => return Err(format!("it could be about {} steps; name one, such as `{}`", candidates.len(), first.id)),
+    };
+    match waits_since(state, found).filter(|since| request.at < *since) {
+        Some(since) => Err(format!(
+            "it was asked before {} began to wait at {since}, so it answers something else; look at `status`, then name the step: `--step {}`",
+            found.id, found.id
+        )),
+        None => Ok(found),
+    }
+}
+
+/// Since when the step, or the run because of it, waits for a person's word. An answer from before is one to an earlier question: two people may
+/// have answered that, or one of them twice.
+fn waits_since(state: &RunState, step: &Step) -> Option<Timestamp> {
+    match (&state.step(&step.id).forward.progress, &step.work) {
+        (Progress::Watching { opened_at, .. }, _) => Some(*opened_at),
+        (Progress::AskingPerson { until }, Work::Manual { deadline_ms, .. }) => Some(until.minus(*deadline_ms)),
+        _ => state.operator.as_ref().map(|need| need.since).or_else(|| state.hold.as_ref().map(|hold| hold.since)),
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Flight {
     pub(crate) state: RunState,
     pub(crate) journal: Vec<Recorded>,
     pub(crate) now: Timestamp,
+    /// When the next request was left, where not now.
+    pub(crate) asked_at: Option<Timestamp>,
     /// What people were told after the last input.
     pub(crate) pages: Vec<String>,
     /// Dead letters after the last input.
@@ -43,6 +45,7 @@ impl Flight {
             state: RunState::new(RunId::from("run-000000000001")),
             journal: Vec::new(),
             now: MADE_AT,
+            asked_at: None,
             pages: Vec::new(),
             letters: Vec::new(),
         }
@@ -141,7 +144,15 @@ impl Flight {
     }
 
     pub(crate) fn ask(&mut self, verb: Verb, step: Option<StepId>, reason: Option<String>) -> Vec<Event> {
-        let request = Request { run: self.state.run.clone(), verb, step, who: who("pilot"), reason, at: self.now, signal: None };
+        let request = Request {
+            run: self.state.run.clone(),
+            verb,
+            step,
+            who: who("pilot"),
+            reason,
+            at: self.asked_at.unwrap_or(self.now),
+            signal: None,
+        };
         self.input(Input::Request(request))
     }
 

@@ -385,7 +385,7 @@ proptest! {
             }
         }
         // A journal that ends in the middle of a decision goes on from there.
-        let mut resumed = Flight { plan: flight.plan.clone(), state, journal: flight.journal[..upto].to_vec(), now: flight.now, pages: Vec::new(), letters: Vec::new() };
+        let mut resumed = Flight { plan: flight.plan.clone(), state, journal: flight.journal[..upto].to_vec(), now: flight.now, asked_at: None, pages: Vec::new(), letters: Vec::new() };
         resumed.input(Input::Wake);
         calm(&mut resumed);
     }

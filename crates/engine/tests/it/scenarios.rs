@@ -2,8 +2,8 @@
 //! Set `GLIDEPATH_UPDATE_SCENARIOS` to write what happens into the files, and read the difference.
 //!
 //! Inputs: `start`, `took`, `done|fail|stop|unknown [DIRECTION] STEP`, `late STEP NUMBER`, `look STEP VERDICT`,
-//! `ask VERB [STEP] [because REASON]`, `after LENGTH` (the clock moves on and the run is woken), `wake` (to the time
-//! the engine named), `window closed REASON|open`, `took [closed REASON]`, `over REASON` (what is seen after landing is no longer of this change),
+//! `ask VERB [STEP] [because REASON]`, `earlier LENGTH ask ...` (it was left that long ago), `after LENGTH` (the clock moves on and the run is
+//! woken), `wake` (to the time the engine named), `window closed REASON|open`, `took [closed REASON]`, `over REASON` (what is seen after landing is no longer of this change),
 //! `pages` (of the last input), `crash` (the state is folded anew), `process STEP`, `jump MILLISECONDS` (the clock is set),
 //! `restored` (from an older copy of the journal), `verbs`, `status`; `start queued RESOURCE RUN`, `start granted RESOURCE NUMBER`, `claims queued
 //! RESOURCE RUN`, `claims granted RESOURCE NUMBER`; `admitted STEP`, `delayed STEP LENGTH REASON`; `gives STEP NAME=VALUE` (it is done, with an
@@ -104,6 +104,13 @@ fn input(flight: &mut Flight, line: &str) -> Vec<String> {
         }
         ["look", step, verdict] => flight.look(&StepId::from(*step), self::verdict(verdict)),
         ["ask", verb, rest @ ..] => ask(flight, verb, rest),
+        ["earlier", length, "ask", verb, rest @ ..] => {
+            let (taken, length) = (flight.now, Millis::parse(length).unwrap());
+            flight.asked_at = Some(taken.minus(length));
+            let events = ask(flight, verb, rest);
+            flight.asked_at = None;
+            events
+        }
         ["after", length] => {
             flight.now = flight.now.plus(Millis::parse(length).unwrap());
             flight.input(Input::Wake)
