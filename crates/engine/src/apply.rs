@@ -238,7 +238,8 @@ fn start_delayed(state: &mut RunState, plan: &PlanBody, id: &StepId, until: Time
     let length = step_in(plan, id)?.deadline_ms.unwrap_or_default();
     let own = step_of(state, id)?;
     let is_late = own.deadline_at.is_some_and(|ends| ends <= until);
-    let is_due = matches!(own.forward.progress, Progress::RetryAt(_) | Progress::Delayed { .. });
+    // A step that was to be tried again when the run went back to another one waits anew, and its time goes on.
+    let is_due = matches!(own.forward.progress, Progress::RetryAt(_) | Progress::Delayed { .. } | Progress::Waiting);
     if own.forward.progress != Progress::Asked && !(is_late && is_due) {
         return Err(format!("{id} did not ask whether it may begin"));
     }
