@@ -126,6 +126,19 @@ pub enum ItemKind {
     },
 }
 
+impl ItemKind {
+    /// Type of the item as in files.
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Version { what: VersionedKind::Code, .. } => "code",
+            Self::Version { what: VersionedKind::Config, .. } => "config",
+            Self::Version { what: VersionedKind::Infrastructure, .. } => "infrastructure",
+            Self::Schema { .. } => "schema",
+            Self::Flag { .. } => "flag",
+        }
+    }
+}
+
 /// What a version is a version of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,7 +13,7 @@ pub use graph::{
 };
 pub use prediction::{CandidateSummary, Estimate, Held, Prediction, ProbabilityEstimate, RiskLevel, RuledOut, Schedule};
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
-pub use strategy::{Assignment, LadderStage, Strategy, VerificationKind};
+pub use strategy::{Assignment, LadderStage, Strategy, Traits, VerificationKind};
 
 use crate::change::{Change, OnFailure};
 use crate::diagnostic::Diagnostic;

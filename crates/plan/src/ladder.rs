@@ -7,6 +7,7 @@
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
 use crate::site::{Site, SiteRegion, waves};
+use crate::strategy::Shortfall;
 use crate::traffic::hosts_for;
 use glidepath_judge::Dispersion;
 use glidepath_judge::power::{PowerQuestion, power_at, smallest_effect, time_to_detect_ms};
@@ -74,7 +75,7 @@ pub(crate) type Ladder = BTreeMap<usize, Vec<JudgedStage>>;
 #[derive(Debug)]
 pub(crate) struct Ladders {
     /// By index of the site: the ladder, or the fact that rules it out.
-    pub(crate) by_site: Vec<Result<Ladder, String>>,
+    pub(crate) by_site: Vec<Result<Ladder, Shortfall>>,
     /// Checks that share the false alarms.
     pub(crate) parts: u32,
 }
@@ -89,7 +90,7 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
         .map(|s| (signals(s).len() * s.regions.len()) as u32)
         .sum::<u32>()
         .max(1);
-    let mut by_site: Vec<Result<Ladder, String>> = Vec::new();
+    let mut by_site: Vec<Result<Ladder, Shortfall>> = Vec::new();
     for _ in 0..3 {
         let verification = Judge { verification: settings.verification.clone(), parts };
         by_site = sites
@@ -163,30 +164,50 @@ pub(crate) fn signals(site: &Site<'_>) -> Vec<Signal> {
 }
 
 /// Why nothing can be compared at a site, if so.
-fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<String> {
+fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortfall> {
     let name = &site.target.name;
     if !matches!(site.change_item.kind, ItemKind::Version { .. }) {
-        return Some("only versions of code and configuration can be compared side by side".to_owned());
+        return Some(Shortfall::new("only versions of code and configuration can be compared side by side"));
     }
     if signals(site).is_empty() {
-        return Some(format!("{name} declares no error or latency signal to compare"));
+        return Some(
+            Shortfall::new(format!("{name} declares no error or latency signal to compare"))
+                .unless(format!("errors or slow under signals of {name}")),
+        );
     }
     if site.target.signals.as_ref().is_some_and(|s| s.split.is_none()) {
-        return Some(format!("{name} declares no split that tells the new side's figures from the old side's"));
+        return Some(
+            Shortfall::new(format!("{name} declares no split that tells the new side's figures from the old side's"))
+                .unless(format!("split under signals of {name}")),
+        );
     }
     if site.from.is_none() {
-        return Some(format!("the version that {name} runs now is not known, so the two sides cannot be told apart"));
+        return Some(
+            Shortfall::new(format!("the version that {name} runs now is not known, so the two sides cannot be told apart"))
+                .unless(format!("a version probe on {name}, or expectFrom in the change")),
+        );
     }
     if settings.prometheus.is_none() && site.target.metrics_url.is_none() {
-        return Some(format!("there is neither a Prometheus nor a metrics page for {name}"));
+        return Some(
+            Shortfall::new(format!("there is neither a Prometheus nor a metrics page for {name}"))
+                .unless("a Prometheus in the Config, or a metrics page on the target"),
+        );
     }
     if facts.targets.get(name).and_then(|t| t.split_answers.as_ref()).is_some_and(|answers| !answers.value) {
-        return Some(format!("no series of the old side were found for {name}"));
+        return Some(
+            Shortfall::new(format!("no series of the old side were found for {name}"))
+                .unless("series that carry the label of the split, from the version that runs now"),
+        );
     }
     let silent = site.regions.iter().find(|r| r.rate.is_none_or(|rate| rate <= 0.0))?;
+    let place = &silent.region.name;
     Some(match silent.rate {
-        Some(_) => format!("there is no traffic in {}", silent.region.name),
-        None => format!("there are no traffic figures for {}", silent.region.name),
+        Some(_) => {
+            Shortfall::new(format!("there is no traffic in {place}")).unless(format!("traffic in {place}, or a time of day that has some"))
+        }
+        None => {
+            Shortfall::new(format!("there are no traffic figures for {place}")).unless(format!("traffic stated or asked for on {name}"))
+        }
     })
 }
 
@@ -207,7 +228,7 @@ pub(crate) type Seen = BTreeMap<(u64, u64, u64, u64, u64), (f64, Option<f64>)>;
 /// Answers of the judge on times, by question.
 type Cache = BTreeMap<(u64, u64, u64, u64, u64), Option<u64>>;
 
-fn ladder(site: &Site<'_>, judge: &Judge, cache: &mut Cache) -> Result<Ladder, String> {
+fn ladder(site: &Site<'_>, judge: &Judge, cache: &mut Cache) -> Result<Ladder, Shortfall> {
     let mut stages = Ladder::new();
     let mut last_share = None;
     for wave in waves(site) {
@@ -243,7 +264,7 @@ fn shares(site: &Site<'_>, region: &SiteRegion<'_>) -> Vec<(Share, usize)> {
         .collect()
 }
 
-fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &mut Cache) -> Result<Vec<JudgedStage>, String> {
+fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &mut Cache) -> Result<Vec<JudgedStage>, Shortfall> {
     let shares = shares(site, region);
     let limit = site.environment.first_stage_max;
     let mut first: Vec<(Share, usize)> = shares.iter().copied().filter(|(share, _)| *share <= limit).collect();
@@ -251,7 +272,8 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
         first.extend(shares.first());
     }
     let Some(largest) = first.last().copied() else {
-        return Err(format!("{} has too few hosts for a stage of at most {limit}", region.region.name));
+        return Err(Shortfall::new(format!("{} has too few hosts for a stage of at most {limit}", region.region.name))
+            .unless(format!("more hosts in {}", region.region.name)));
     };
     let Some(start) = first.iter().rev().find_map(|at| judged(site, region, *at, judge, cache)) else {
         let rate = region.rate.unwrap_or_default();
@@ -278,15 +300,14 @@ fn later_wave(site: &Site<'_>, region: &SiteRegion<'_>, from: Share, judge: &Jud
     at_least.find_map(|at| judged(site, region, at, judge, cache)).into_iter().collect()
 }
 
-fn too_long(site: &Site<'_>, share: Share, needs: Option<Millis>, judge: &Judge) -> String {
-    let max = site.environment.max_bake_ms;
+fn too_long(site: &Site<'_>, share: Share, needs: Option<Millis>, judge: &Judge) -> Shortfall {
+    let (max, power) = (site.environment.max_bake_ms, judge.verification.power);
     let effect = effect_text(judge.verification.effect);
+    let long = needs.map_or_else(|| format!("more than {NEEDS_SHOWN_MAX}"), |needs| needs.to_string());
+    let shortfall = Shortfall::new(format!("needs {long} at {share} to see {effect} of errors with {power} power, max {max}"));
     match needs {
-        Some(needs) => format!("needs {needs} at {share} to see {effect} of errors with {} power, max {max}", judge.verification.power),
-        None => format!(
-            "needs more than {NEEDS_SHOWN_MAX} at {share} to see {effect} of errors with {} power, max {max}",
-            judge.verification.power
-        ),
+        Some(needs) => shortfall.unless(format!("maxBake of {needs} in {}, or more traffic", site.environment.name)),
+        None => shortfall.unless("more traffic"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Pure and total: no clock, no randomness, no input or output; odd input gives diagnostics, never a panic. Equal inputs give equal bytes.
 //!
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
-//! the dependency graph; `ladder` asks the judge which shares can see what in which time; `outline` draws each strategy or names the fact that
+//! the dependency graph; `ladder` asks the judge which shares can see what in which time; `strategy` draws each way in outline or names the fact that
 //! rules it out; `predict` gives it figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
 //! database is read by `sql`, never assumed. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
@@ -26,6 +26,7 @@ mod runbook;
 mod site;
 mod size;
 mod sql;
+mod strategy;
 mod template;
 mod timetable;
 mod traffic;
@@ -38,11 +39,13 @@ pub use size::too_large;
 
 use crate::ladder::Ladders;
 use crate::notes::Notes;
-use crate::outline::{Outline, choices};
+use crate::outline::Outline;
 use crate::predict::Figures;
 use crate::rank::{Options, Ranking};
-use crate::site::Site;
+use crate::site::{Site, names};
+use crate::strategy::{Ask, Shortfall, choices};
 use glidepath_model::action::ActionDescriptor;
+use glidepath_model::change::ItemKind;
 use glidepath_model::diagnostic::Diagnostic;
 use glidepath_model::ids::Digest;
 use glidepath_model::plan::{Assignment, Plan, PlanBody, RuledOut, RunLimits, Strategy, VerificationKind};
@@ -176,64 +179,63 @@ fn usable(
     ruled_out: &mut Vec<RuledOut>,
     notes: &mut Notes,
 ) -> Options {
-    let no_ladder = Err(String::new());
+    let unasked = Shortfall::new("no ladder was worked out");
+    let ladder = ladders.by_site.get(at).map_or(Err(&unasked), Result::as_ref);
     let mut options = Options::new();
-    let mut facts_against = Vec::new();
+    let mut against = Vec::new();
     let asked = site.change_item.strategy.as_deref();
-    let list = choices(site, change, ladders.by_site.get(at).unwrap_or(&no_ladder));
-    let is_known = asked.is_none_or(|name| list.iter().any(|(strategy, _)| strategy.name() == name));
-    for (strategy, choice) in list {
+    for (strategy, choice) in choices(&Ask { site, change, ladder }) {
+        let is_asked = asked.is_none_or(|name| name == strategy.name());
         match choice {
-            Ok(outline) if asked.is_none_or(|name| name == strategy.name()) => {
+            Ok(outline) if is_asked => {
                 let figures = figures(site, &outline);
                 options.push((outline, figures));
             }
-            Ok(_) => {
-                let fact = format!("the change asks for {}", asked.unwrap_or_default());
-                ruled_out.push(RuledOut {
-                    component: site.target.component.clone(),
-                    environment: site.environment.name.clone(),
-                    strategy,
-                    fact,
-                });
-            }
-            Err(fact) => {
-                facts_against.push(format!("{strategy}: {fact}"));
-                ruled_out.push(RuledOut {
-                    component: site.target.component.clone(),
-                    environment: site.environment.name.clone(),
-                    strategy,
-                    fact,
-                });
-            }
+            Ok(_) => against.push((strategy, Shortfall::new(format!("the change asks for {}", asked.unwrap_or_default())))),
+            Err(shortfall) => against.push((strategy, shortfall)),
         }
     }
     if options.is_empty() {
-        notes.wrong(no_option(site, asked, is_known, &facts_against));
+        notes.wrong(no_option(site, asked, &against));
     }
+    ruled_out.extend(against.into_iter().map(|(strategy, shortfall)| RuledOut {
+        component: site.target.component.clone(),
+        environment: site.environment.name.clone(),
+        strategy,
+        fact: shortfall.fact,
+        would_do: shortfall.would_do,
+    }));
     options
 }
 
-fn no_option(site: &Site<'_>, asked: Option<&str>, is_known: bool, facts_against: &[String]) -> Diagnostic {
+fn no_option(site: &Site<'_>, asked: Option<&str>, against: &[(Strategy, Shortfall)]) -> Diagnostic {
     let path = site.path();
-    let of_asked = asked.and_then(|name| facts_against.iter().find(|fact| fact.starts_with(&format!("{name}: "))));
-    let diagnostic = match (asked, of_asked) {
-        (Some(name), _) if !is_known => {
-            let hint = if Strategy::ALL.iter().any(|s| s.name() == name) {
-                "Leave `strategy` out to let the planner choose."
-            } else {
-                "Strategies are rolling, canary, blue-green, recreate, flag and expand-contract."
+    let diagnostic = match asked.map(|name| (name, against.iter().find(|(strategy, _)| strategy.name() == name))) {
+        Some((name, Some((_, shortfall)))) => {
+            let instead = shortfall.would_do.as_ref().map_or_else(|| "mend the fact".to_owned(), |would_do| format!("provide {would_do}"));
+            Diagnostic::error(codes::STRATEGY_UNFIT, format!("{path} cannot be done as asked: {name}: {}.", shortfall.fact))
+                .because(format!("The change asks for {name}."))
+                .hint(format!("Leave `strategy` out to let the planner choose, or {instead}."))
+        }
+        Some((name, None)) => {
+            let hint = match Strategy::parse(name) {
+                Some(_) => "Leave `strategy` out to let the planner choose.".to_owned(),
+                None => format!("Strategies are {}.", names(Strategy::NAMES)),
             };
             Diagnostic::error(codes::STRATEGY_UNFIT, format!("{name} is not a strategy for {path}."))
                 .because("The item is of another kind.")
                 .hint(hint)
         }
-        (Some(name), Some(fact)) => Diagnostic::error(codes::STRATEGY_UNFIT, format!("{path} cannot be done as asked: {fact}."))
-            .because(format!("The change asks for {name}."))
-            .hint("Leave `strategy` out to let the planner choose, or mend the fact."),
-        (_, _) => Diagnostic::error(codes::NO_STRATEGY, format!("No strategy fits {path}: {}.", facts_against.join("; ")))
-            .because("Each one is ruled out by a fact.")
-            .hint("Add hosts or a router, allow downtime in the change, or state restart on the target."),
+        None => {
+            let facts: Vec<String> = against.iter().map(|(strategy, shortfall)| format!("{strategy}: {}", shortfall.fact)).collect();
+            let ways: Vec<String> =
+                against.iter().filter_map(|(strategy, s)| Some(format!("{strategy} with {}", s.would_do.as_ref()?))).collect();
+            let hint =
+                if ways.is_empty() { "Mend one of the facts.".to_owned() } else { format!("Possible would be {}.", ways.join("; ")) };
+            Diagnostic::error(codes::NO_STRATEGY, format!("No strategy fits {path}: {}.", facts.join("; ")))
+                .because("Each one is ruled out by a fact.")
+                .hint(hint)
+        }
     };
     diagnostic.field(site.change_item.declared_at.clone().unwrap_or_default())
 }
@@ -260,8 +262,8 @@ fn assignments(
 /// Says where health checks are all there is, and why.
 fn say_what_watches(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, notes: &mut Notes) {
     for ((site, outline), ladder) in sites.iter().zip(chosen).zip(&ladders.by_site) {
-        let is_version = matches!(outline.strategy, Strategy::Canary | Strategy::Rolling | Strategy::BlueGreen | Strategy::Recreate);
-        if let (true, VerificationKind::Probe, Err(fact)) = (is_version, outline.verification, ladder) {
+        let is_version = matches!(site.change_item.kind, ItemKind::Version { .. });
+        if let (true, VerificationKind::Probe, Err(Shortfall { fact, .. })) = (is_version, outline.verification, ladder) {
             notes.find(
                 Diagnostic::new(
                     codes::HEALTH_ONLY,

@@ -11,13 +11,14 @@ use crate::durations::{Kind, estimate, plain};
 use crate::ladder::{Signal, bad_ratio};
 use crate::outline::{Outline, StagePath};
 use crate::site::Site;
+use crate::strategy::{self, Extra};
 use crate::way_back::{WaysBack, side_by_side, ways_back};
 use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_judge::record::{Prior, failure_probability};
-use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::ComponentName;
-use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel, Step, Strategy, Undo, VerificationKind};
+use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel, Step, Undo, VerificationKind};
 use glidepath_model::{Millis, Money};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,17 +55,6 @@ pub(crate) struct Figures {
     pub(crate) one_way: Option<String>,
 }
 
-/// What a strategy costs at a site, beside the usual.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Extra {
-    /// Nothing works beside the usual hosts.
-    Nothing,
-    /// Standby hosts at a known price.
-    Sum(Money),
-    /// Standby hosts without a price.
-    NotKnown,
-}
-
 /// Probability that an item of a component fails, from its own record.
 fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
     let history = facts.history.get(component);
@@ -77,16 +67,16 @@ fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
 pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts) -> Figures {
     let verification = &facts.catalog.settings.verification;
     let step = |kind| plain(&estimate(kind, site, facts));
-    let changes = matches!(outline.strategy, Strategy::ExpandContract);
-    let back = if outline.strategy == Strategy::Flag { step(Kind::Flag) } else { step(Kind::Deploy) };
+    let method = strategy::of(outline.strategy);
+    let back = step(method.goes_back_by());
     let extra = (verification.effect - 1.0).max(0.0);
     let mut figures = Figures {
         burn: 0.0,
         if_failing: 0.0,
         straight: 0.0,
-        traffic_known: site.rate().is_some() || changes,
+        traffic_known: site.rate().is_some() || !method.meets_users(),
         duration: duration(site, outline, facts),
-        extra: extra_of(site, outline),
+        extra: method.extra(site, outline),
         ways_back: ways_back(steps, facts),
         one_way: steps.iter().find_map(|step| match &step.undo {
             Undo::ForwardOnly { reason } => Some(reason.clone()),
@@ -114,7 +104,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
         }
         figures.straight += bad_per_second * (STRAIGHT_NOTICE.as_secs_f64() + Millis(back.p50_ms).as_secs_f64());
     }
-    if !changes {
+    if method.meets_users() {
         let total: f64 = site.regions.iter().map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();
         figures.burn += unseen * total * UNSEEN.as_secs_f64();
     }
@@ -139,10 +129,6 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
     if site.target.backup.is_some() {
         parts.push(step(Kind::Backup));
     }
-    if let ItemKind::Schema { backfill, .. } = &site.change_item.kind {
-        parts.push(step(Kind::Data));
-        parts.extend(backfill.iter().map(|_| step(Kind::Data)));
-    }
     for wave in &outline.waves {
         let paths: Vec<DurationEstimate> = wave
             .iter()
@@ -158,9 +144,7 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                             list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
                         }
                     }
-                    if outline.strategy == Strategy::Flag {
-                        list.push(step(Kind::Flag));
-                    }
+                    list.extend(stage.once.iter().map(|kind| step(*kind)));
                     list.extend(stage.gate.as_ref().map(|gate| DurationEstimate::certain(gate.bake.0)));
                 }
                 sum(&list)
@@ -169,23 +153,6 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
         parts.push(side_by_side(&paths));
     }
     sum(&parts)
-}
-
-/// Standby hosts that work beside the regular ones, for as long as they do.
-fn extra_of(site: &Site<'_>, outline: &Outline) -> Extra {
-    let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
-    if outline.strategy != Strategy::BlueGreen || hosts == 0 {
-        return Extra::Nothing;
-    }
-    let bake: f64 = outline
-        .waves
-        .iter()
-        .flatten()
-        .flat_map(|p| &p.stages)
-        .filter_map(|s| s.gate.as_ref())
-        .map(|g| g.bake.as_secs_f64())
-        .fold(0.0, f64::max);
-    site.target.replica_hour.as_ref().map_or(Extra::NotKnown, |hour| Extra::Sum(hour.times(hosts as f64 * bake / 3600.0)))
 }
 
 /// Puts the figures of a candidate's sites together.
@@ -361,11 +328,11 @@ fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &F
         } else if let Some(reason) = &figures.one_way {
             raise(RiskLevel::High, format!("{path} cannot go back: {reason}"));
         }
-        if outline.strategy == Strategy::Recreate {
+        if outline.strategy.traits().takes_down {
             raise(RiskLevel::Medium, format!("{path} is down while it is recreated"));
         }
         let important = site.component.and_then(|c| c.tier).is_some_and(|tier| tier <= 1);
-        if important && outline.verification == VerificationKind::Probe && outline.strategy != Strategy::ExpandContract {
+        if important && outline.verification == VerificationKind::Probe && strategy::of(outline.strategy).meets_users() {
             raise(RiskLevel::Medium, format!("{path} is of tier 1 and only health checks watch it"));
         }
     }

@@ -2,8 +2,9 @@
 
 use crate::notes::Notes;
 use crate::outline::Outline;
-use crate::predict::{Extra, Figures, failure, prediction};
+use crate::predict::{Figures, failure, prediction};
 use crate::site::Site;
+use crate::strategy::Extra;
 use crate::timetable::Timetable;
 use crate::{body, codes};
 use glidepath_model::change::{Change, Preference};

@@ -5,7 +5,7 @@ use crate::terminal::{Ink, Line, hung};
 use crate::timeline::component_of;
 use glidepath_engine::{Look, Mode, Progress, RunState, StepStatus};
 use glidepath_model::event::{Event, Outcome, RunEnd};
-use glidepath_model::plan::{Assignment, Phase, Strategy, Undo, Work};
+use glidepath_model::plan::{Assignment, Phase, Undo, Work};
 use glidepath_model::{Facts, Plan, Recorded, Share, Step, StepId, Timestamp};
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ fn share_now(plan: &Plan, state: &RunState, assignment: &Assignment, region: &st
         .steps
         .iter()
         .filter(|s| s.target.as_ref() == Some(&assignment.target) && here(s.region.as_ref().map(|r| r.as_str())))
-        .filter(|s| is_change(assignment, s))
+        .filter(|s| is_change(s))
         .collect();
     if changes.iter().any(|s| s.exposure.is_some()) {
         return Some(Share::ZERO);
@@ -86,12 +86,8 @@ fn share_now(plan: &Plan, state: &RunState, assignment: &Assignment, region: &st
 
 /// Whether the step brings the target from one state to the other. Expansion and backfill do so before anything is deployed; a backup, which
 /// stands before the first wave, changes nothing.
-fn is_change(assignment: &Assignment, step: &Step) -> bool {
-    let changes_here = match assignment.strategy {
-        Strategy::ExpandContract => step.phase == Phase::Prepare && step.wave > 0,
-        Strategy::Rolling | Strategy::Canary | Strategy::BlueGreen | Strategy::Recreate | Strategy::Flag => step.phase == Phase::Deploy,
-    };
-    changes_here && matches!(step.work, Work::Call(_))
+fn is_change(step: &Step) -> bool {
+    step.wave > 0 && matches!(step.phase, Phase::Prepare | Phase::Deploy) && matches!(step.work, Work::Call(_))
 }
 
 /// The gate that watches, with its last look.

@@ -7,7 +7,7 @@ use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
 use glidepath_model::Plan;
 use glidepath_model::diagnostic::{Diagnostic, Severity};
-use glidepath_model::plan::{RiskLevel, Undo};
+use glidepath_model::plan::{RiskLevel, RuledOut, Undo};
 
 /// Columns of the summary at most.
 const COLUMNS_MAX: usize = 100;
@@ -245,8 +245,11 @@ fn way_back(plan: &Plan, detail: Detail) -> Vec<Line> {
 }
 
 fn ruled_out(plan: &Plan, detail: Detail) -> Vec<Line> {
-    let all: Vec<String> =
-        plan.ruled_out.iter().map(|r| format!("{} for {} in {}: {}", r.strategy, r.component, r.environment, r.fact)).collect();
+    let sentence = |r: &RuledOut| {
+        let would_do = r.would_do.as_ref().map_or_else(String::new, |would_do| format!("; possible with {would_do}"));
+        format!("{} for {} in {}: {}{would_do}", r.strategy, r.component, r.environment, r.fact)
+    };
+    let all: Vec<String> = plan.ruled_out.iter().map(sentence).collect();
     sentences("Ruled out", Ink::Dim, &all, detail)
 }
 

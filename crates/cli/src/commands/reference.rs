@@ -7,6 +7,7 @@ use crate::output;
 use crate::world::World;
 use clap::{Command, CommandFactory};
 use glidepath_files::Kind;
+use glidepath_model::plan::Strategy;
 use serde_json::Value;
 
 pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
@@ -15,7 +16,8 @@ pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
         "exit-codes" => output::data(&exit_codes()),
         "actions" => output::data(&actions()),
         "formats" => output::data(&formats()),
-        other => return Err(Failure::usage(format!("there is no page `{other}`"), "commands, exit-codes, actions, formats")),
+        "strategies" => output::data(&strategies()),
+        other => return Err(Failure::usage(format!("there is no page `{other}`"), "commands, exit-codes, actions, formats, strategies")),
     }
     Ok(Exit::Done)
 }
@@ -123,6 +125,21 @@ fn formats() -> String {
             text += "\n| field | type | meaning |\n|---|---|---|\n";
             rows.iter().for_each(|row| text += row);
         }
+    }
+    text
+}
+
+fn strategies() -> String {
+    let mut text = String::from(
+        "# Strategies\n\nThe planner weighs every strategy that changes an item's type, at each target. Those that are ruled out stand in the plan with \
+         the fact that decided and what would make them possible; of the others the best by the change's preference is flown. `strategy` on an item asks \
+         for one by name, `strategies` on a target says which may be used there.\n\n\
+         | strategy | changes | needs | rollback | speed of it | costs | no way back from |\n|---|---|---|---|---|---|---|\n",
+    );
+    for strategy in Strategy::ALL {
+        let (name, traits) = (strategy.name(), strategy.traits());
+        let row = [traits.needs, traits.rollback, traits.speed, traits.costs, traits.no_return].join(" | ");
+        text += &format!("| [{name}]({name}.md) | {} | {row} |\n", traits.items.join(", "));
     }
     text
 }

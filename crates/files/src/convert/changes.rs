@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::shapes::Kind;
 use glidepath_model::catalog::Target;
 use glidepath_model::change::*;
+use glidepath_model::plan::Strategy;
 use glidepath_model::{Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Money, OwnerRef, Share};
 use std::collections::BTreeMap;
 
@@ -315,18 +316,13 @@ fn data_step(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<
 }
 
 fn strategy_fits(kind: &str, name: &str) -> bool {
-    let known = crate::shapes::STRATEGIES.contains(&name);
-    match kind {
-        "schema" | "data" => name == "expand-contract",
-        "flag" => name == "flag",
-        _ => known && !matches!(name, "flag" | "expand-contract"),
-    }
+    Strategy::parse(name).is_some_and(|strategy| strategy.changes(kind))
 }
 
 fn strategy(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<String> {
     let node = item.node.get("strategy")?;
     let name = node.text()?;
-    if !strategy_fits(item.kind, name) && crate::shapes::STRATEGIES.contains(&name) {
+    if !strategy_fits(item.kind, name) && Strategy::parse(name).is_some() {
         let message = format!("an item of type {} cannot use strategy {name}", item.kind);
         context.findings.error(
             node.at,

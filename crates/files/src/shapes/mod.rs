@@ -7,7 +7,7 @@ mod slo;
 mod target;
 
 pub(crate) use backstage::{ANNOTATIONS, EMERGENCY_PREFIX};
-pub(crate) use own::{DAYS, STRATEGIES};
+pub(crate) use own::DAYS;
 
 use crate::shape::{Field, Form, Shape};
 

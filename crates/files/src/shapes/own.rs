@@ -2,13 +2,12 @@
 
 use super::runbook::LOCKS;
 use crate::shape::{Field, Form, Shape};
+use glidepath_model::plan::Strategy;
 
 /// What may be preferred.
 const PREFERENCES: &[&str] = &["leastRisk", "fastest", "cheapest"];
 /// Days of the week in order, Monday first.
 pub(crate) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-/// Strategies by name.
-pub(crate) const STRATEGIES: &[&str] = &["rolling", "canary", "blue-green", "recreate", "flag", "expand-contract"];
 
 pub(super) const CLASSES: &[&str] = &["standard", "normal", "emergency"];
 
@@ -188,7 +187,7 @@ const ITEM: Shape = Shape::closed(
         Field::optional("expectFrom", Form::Text, "The version that must run now."),
         Field::optional("artifact", Form::Text, "Digest of the artifact, `sha256:` and hexadecimal digits."),
         Field::optional("removes", Form::Boolean, "Whether an interface is removed: consumers then go first."),
-        Field::optional("strategy", Form::Choice(STRATEGIES), "Strategy asked for."),
+        Field::optional("strategy", Form::Choice(Strategy::NAMES), "Strategy asked for."),
         Field::optional("expand", Form::Either(&Form::Path, &Form::Object(&DATA_STEP)), "Additive step of a schema or data change."),
         Field::optional("backfill", Form::Either(&Form::Path, &Form::Object(&DATA_STEP)), "Movement of data."),
         Field::optional("contract", Form::Object(&CONTRACT), "The irreversible step, which becomes a follow-up change."),

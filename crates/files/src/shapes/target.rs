@@ -1,9 +1,8 @@
 //! Target, TargetClass and the actions declared on them.
 
-use super::own::STRATEGIES;
 use super::runbook::LOCKS;
 use crate::shape::{Field, Form, Shape};
-use glidepath_model::plan::THROTTLE_COUNT_MAX;
+use glidepath_model::plan::{Strategy, THROTTLE_COUNT_MAX};
 
 /// Placeholders that stand for the target itself; filled when the file is read.
 const SELF_PLACES: &[&str] = &["component", "environment", "region"];
@@ -36,7 +35,7 @@ macro_rules! target_fields {
             Field::optional("cost", Form::Object(&COST), "What it costs."),
             Field::optional("limits", Form::Object(&LIMITS), "What all runs together may do to it."),
             Field::optional("locks", LOCKS, "What each change of it holds beside it."),
-            Field::optional("strategies", Form::List(&Form::Choice(STRATEGIES)), "Strategies allowed here; any that fits when left out."),
+            Field::optional("strategies", Form::List(&Form::Choice(Strategy::NAMES)), "Strategies allowed here; any that fits when left out."),
         ]
     };
 }

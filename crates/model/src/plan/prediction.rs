@@ -145,4 +145,7 @@ pub struct RuledOut {
     pub strategy: Strategy,
     /// The fact that decided: `needs 3 standby hosts in eu-west, 0 declared`.
     pub fact: String,
+    /// What would make it possible: `3 more standby hosts in eu-west`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_do: Option<String>,
 }

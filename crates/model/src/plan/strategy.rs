@@ -54,9 +54,41 @@ pub enum Strategy {
     ExpandContract,
 }
 
+/// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// Types of items it changes, as in files.
+    pub items: &'static [&'static str],
+    /// What must be there for it.
+    pub needs: &'static str,
+    /// What kind of rollback it has.
+    pub rollback: &'static str,
+    /// How fast that is.
+    pub speed: &'static str,
+    /// What it costs.
+    pub costs: &'static str,
+    /// From where on there is no way back.
+    pub no_return: &'static str,
+    /// Whether it stops the target while it works.
+    pub takes_down: bool,
+}
+
 impl Strategy {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Rolling, Self::Canary, Self::BlueGreen, Self::Recreate, Self::Flag, Self::ExpandContract];
+    pub const ALL: &'static [Self] = &[Self::Rolling, Self::Canary, Self::BlueGreen, Self::Recreate, Self::Flag, Self::ExpandContract];
+
+    /// Names of all of them, in the same order.
+    pub const NAMES: &'static [&'static str] = &Self::names();
+
+    const fn names() -> [&'static str; Self::ALL.len()] {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].name();
+            at += 1;
+        }
+        names
+    }
 
     /// Name as in files.
     pub const fn name(self) -> &'static str {
@@ -69,7 +101,82 @@ impl Strategy {
             Self::ExpandContract => "expand-contract",
         }
     }
+
+    /// The strategy of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|strategy| strategy.name() == name)
+    }
+
+    /// Whether it changes items of a type, as in files.
+    pub fn changes(self, item_type: &str) -> bool {
+        self.traits().items.contains(&item_type)
+    }
+
+    /// What it needs, gives and costs.
+    pub const fn traits(self) -> Traits {
+        match self {
+            Self::Rolling => Traits {
+                items: VERSIONS,
+                needs: "a host to spare, versions that stand side by side; or one host and an allowed downtime",
+                rollback: "version rollback, host by host",
+                speed: "minutes",
+                costs: "versions stand side by side; nothing extra",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::Canary => Traits {
+                items: VERSIONS,
+                needs: "two hosts, and signals with a split that show the effect at a small share in time",
+                rollback: "traffic shift",
+                speed: "seconds; minutes once hosts must go back first",
+                costs: "time for evidence at each stage",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::BlueGreen => Traits {
+                items: VERSIONS,
+                needs: "as many standby hosts as regular ones, and a router that can switch",
+                rollback: "switch back to the old copy",
+                speed: "seconds",
+                costs: "a second full copy while both run",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::Recreate => Traits {
+                items: VERSIONS,
+                needs: "an allowed downtime of stop plus start",
+                rollback: "redeploy of the old version",
+                speed: "stop plus start",
+                costs: "downtime",
+                no_return: NONE,
+                takes_down: true,
+            },
+            Self::Flag => Traits {
+                items: &["flag"],
+                needs: "a flag in the code, and a command that sets its share",
+                rollback: "flag off",
+                speed: "at once",
+                costs: "a flag to remove later",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::ExpandContract => Traits {
+                items: &["schema", "data"],
+                needs: "statements that leave the running version alone",
+                rollback: "additive part stays, contract part comes later",
+                speed: "nothing to undo before the contract",
+                costs: "two schema states for a while",
+                no_return: "the contract, which is a change of its own",
+                takes_down: false,
+            },
+        }
+    }
 }
+
+/// Items that bring a version to hosts.
+const VERSIONS: &[&str] = &["code", "config", "infrastructure"];
+/// Of a strategy that can go back from everywhere.
+const NONE: &str = "none";
 
 impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

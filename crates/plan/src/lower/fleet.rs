@@ -5,7 +5,7 @@ use super::{Lowering, Spot};
 use crate::codes;
 use crate::command::{haproxy_call, shell_line};
 use crate::durations::Kind;
-use crate::outline::{RegionPath, rounded};
+use crate::outline::{Outline, RegionPath, rounded};
 use crate::site::{Site, names};
 use crate::traffic::{Batch, WEIGHT_FULL, weights};
 use glidepath_model::action::{ActionCall, HaproxyInput, OnUnknown};
@@ -110,14 +110,12 @@ impl Way<'_, '_> {
 
 impl Lowering<'_> {
     /// The preflight check of a region's router; its undo gives all hosts equal weight again and is the last to be undone.
-    pub(super) fn router_check(&mut self, site: &Site<'_>, at: usize, strategy: Strategy, spot: &Spot, needs: &[StepId]) {
+    pub(crate) fn router_check(&mut self, site: &Site<'_>, at: usize, outline: &Outline, spot: &Spot, needs: &[StepId]) {
         let Some(region) = site.regions.get(at).map(|r| r.region) else { return };
         let Some(router @ Router::Haproxy { socket, backend, .. }) = &region.router else { return };
         let hosts: Vec<String> = region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect();
-        let standby: Vec<String> = match strategy {
-            Strategy::BlueGreen => region.standby.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect(),
-            _ => Vec::new(),
-        };
+        let standby = region.standby.iter().filter(|_| outline.uses_standby());
+        let standby: Vec<String> = standby.map(|h| calls::server(router, site, region, h, self.notes)).collect();
         let weights = hosts.iter().map(|s| (s.clone(), WEIGHT_FULL)).chain(standby.iter().map(|s| (s.clone(), 0))).collect();
         let look = HaproxyInput {
             socket: socket.clone(),
@@ -136,7 +134,7 @@ impl Lowering<'_> {
     }
 
     /// A region's way to the new version, batch by batch; gives its last steps.
-    pub(super) fn fleet(
+    pub(crate) fn fleet(
         &mut self,
         site: &Site<'_>,
         at: usize,
@@ -146,7 +144,7 @@ impl Lowering<'_> {
         needs: &[StepId],
     ) -> Vec<StepId> {
         let region = site.regions[at].region;
-        let is_steered = strategy != Strategy::Recreate && region.hosts.len() > 1;
+        let is_steered = !strategy.traits().takes_down && region.hosts.len() > 1;
         let servers = region
             .router
             .as_ref()
@@ -245,7 +243,7 @@ impl Lowering<'_> {
     }
 
     /// Brings the new version to a host.
-    pub(super) fn deploy(&mut self, site: &Site<'_>, at: usize, host: &HostName, spot: &Spot, needs: &[StepId]) -> Step {
+    pub(crate) fn deploy(&mut self, site: &Site<'_>, at: usize, host: &HostName, spot: &Spot, needs: &[StepId]) -> Step {
         let region = site.regions[at].region;
         let kinds = self.kinds;
         let values = calls::host_values(site, region, host);
@@ -372,7 +370,7 @@ fn by_hand(call: &ActionCall, title: &str) -> Work {
 }
 
 /// What an unknown outcome means: as declared, else the probe if there is one, else as the action says of itself.
-pub(super) fn on_unknown(template: &ActionTemplate, has_probe: bool, default: OnUnknown) -> OnUnknown {
+pub(crate) fn on_unknown(template: &ActionTemplate, has_probe: bool, default: OnUnknown) -> OnUnknown {
     match template.on_unknown {
         Some(OnUnknown::Probe) if !has_probe => OnUnknown::Ask,
         Some(declared) => declared,
@@ -382,6 +380,6 @@ pub(super) fn on_unknown(template: &ActionTemplate, has_probe: bool, default: On
 }
 
 /// An undo by a call, with its command for people.
-pub(super) fn undo_call(call: ActionCall, validations: Vec<ActionCall>, timeout_ms: Millis) -> Undo {
+pub(crate) fn undo_call(call: ActionCall, validations: Vec<ActionCall>, timeout_ms: Millis) -> Undo {
     Undo::Call { command: shell_line(&call), call, validations, timeout_ms }
 }

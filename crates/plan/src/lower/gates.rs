@@ -31,7 +31,7 @@ const GATE_GRACE: Millis = Millis::from_mins(1);
 impl Lowering<'_> {
     /// The gate after a stage that has `new` hosts of the region on the new version.
     #[allow(clippy::too_many_arguments, reason = "a gate belongs to a stage of a region of a site, at a place in the graph")]
-    pub(super) fn stage_gate(
+    pub(crate) fn stage_gate(
         &mut self,
         site: &Site<'_>,
         at: usize,

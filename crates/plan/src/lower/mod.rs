@@ -9,12 +9,11 @@
 //! old again by then and serve, earlier ones serve only if the old side could not carry the traffic without them. So a rollback of a fully changed
 //! region walks back batch by batch exactly where it must, and jumps straight to safety everywhere else.
 
+mod backup;
 pub(crate) mod calls;
-mod data;
-mod fleet;
+pub(crate) mod fleet;
 mod gates;
 mod schema;
-mod switch;
 
 use crate::PlanOptions;
 use crate::command::shell_line;
@@ -24,13 +23,14 @@ use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::site::Site;
 use crate::size;
+use crate::strategy;
 use calls::{Kinds, LOOK_TIMEOUT};
 use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{EnvironmentName, StepId};
-use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Phase, RetryPolicy, Step, Strategy, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Phase, RetryPolicy, Step, Undo, Work};
 
 /// What lowering works with, and what it has made.
 pub(crate) struct Lowering<'a> {
@@ -101,7 +101,7 @@ pub(crate) fn alone<'a>(
     let mut lowering =
         Lowering { change, facts, options, kinds, judge, notes: &mut unsaid, steps: Vec::new(), follow_ups: Vec::new(), waves: 0 };
     for at in 0..site.regions.len() {
-        lowering.preflight_region(site, at, outline.strategy, &[]);
+        lowering.preflight_region(site, at, outline, &[]);
     }
     let before = lowering.steps.iter().map(|s| s.id.clone()).collect();
     lowering.item(site, outline, 0, before);
@@ -136,32 +136,7 @@ impl Lowering<'_> {
 
     fn item(&mut self, site: &Site<'_>, outline: &Outline, base: u32, needs: Vec<StepId>) -> Vec<StepId> {
         let needs = self.backup(site, needs);
-        match (outline.strategy, &site.change_item.kind) {
-            (Strategy::ExpandContract, ItemKind::Schema { expand, backfill, contract }) => {
-                self.schema(site, expand, backfill.as_ref(), contract.as_ref(), base + 1, needs)
-            }
-            (Strategy::Flag, ItemKind::Flag { flag, remove_by, .. }) => self.flag(site, outline, flag, *remove_by, base + 1, needs),
-            _ => self.waves_of(site, outline, base, needs),
-        }
-    }
-
-    fn waves_of(&mut self, site: &Site<'_>, outline: &Outline, base: u32, needs: Vec<StepId>) -> Vec<StepId> {
-        let mut frontier = needs;
-        for (number, wave) in outline.waves.iter().enumerate() {
-            let mut ends = Vec::new();
-            for path in wave {
-                let Some(at) = path.region.filter(|at| *at < site.regions.len()) else { continue };
-                let wave = base + number as u32 + 1;
-                ends.extend(match outline.strategy {
-                    Strategy::BlueGreen => self.switch(site, at, path, wave, &frontier),
-                    _ => self.fleet(site, at, path, wave, outline.strategy, &frontier),
-                });
-            }
-            if !ends.is_empty() {
-                frontier = ends;
-            }
-        }
-        frontier
+        strategy::of(outline.strategy).lower(self, site, outline, base, needs)
     }
 
     /// Looks at everything before anything is changed: health and version of all hosts, the routers, what is depended on, telemetry.
@@ -169,7 +144,7 @@ impl Lowering<'_> {
         let start = self.steps.len();
         for (site, outline) in here {
             for at in 0..site.regions.len() {
-                self.preflight_region(site, at, outline.strategy, before);
+                self.preflight_region(site, at, outline, before);
             }
             self.preflight_dependencies(site, here, before);
         }
@@ -177,7 +152,7 @@ impl Lowering<'_> {
         if made.is_empty() { before.to_vec() } else { made }
     }
 
-    fn preflight_region(&mut self, site: &Site<'_>, at: usize, strategy: Strategy, before: &[StepId]) {
+    fn preflight_region(&mut self, site: &Site<'_>, at: usize, outline: &Outline, before: &[StepId]) {
         if !matches!(site.change_item.kind, ItemKind::Version { .. }) {
             return;
         }
@@ -199,8 +174,8 @@ impl Lowering<'_> {
             let title = format!("All hosts of {} in {} still run {from}", site.target.component, region.name);
             self.look(site, &spot, "version", title, versions, before);
         }
-        if region.router.is_some() && (region.hosts.len() > 1 || strategy == Strategy::BlueGreen) {
-            self.router_check(site, at, strategy, &spot, before);
+        if region.router.is_some() && (region.hosts.len() > 1 || outline.uses_standby()) {
+            self.router_check(site, at, outline, &spot, before);
         }
     }
 
@@ -263,7 +238,7 @@ impl Lowering<'_> {
     }
 
     /// A step with the defaults of its kind: no undo, asks when unknown.
-    fn draft(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, work: Work, kind: Kind) -> Step {
+    pub(crate) fn draft(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, work: Work, kind: Kind) -> Step {
         let expected = match &work {
             Work::Gate(gate) => gate_estimate(gate),
             Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => durations::estimate(kind, site, self.facts),
@@ -307,7 +282,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn push(&mut self, step: Step) -> StepId {
+    pub(crate) fn push(&mut self, step: Step) -> StepId {
         let id = step.id.clone();
         self.steps.push(step);
         id

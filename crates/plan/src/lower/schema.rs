@@ -71,7 +71,7 @@ impl Half {
 
 impl Lowering<'_> {
     /// Expand, then backfill; the contract half becomes a follow-up.
-    pub(super) fn schema(
+    pub(crate) fn schema(
         &mut self,
         site: &Site<'_>,
         expand: &DataStep,

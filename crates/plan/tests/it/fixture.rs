@@ -331,7 +331,8 @@ pub(crate) fn rendered(plan: &Plan) -> String {
         }
     }
     for r in &plan.ruled_out {
-        let _ = writeln!(out, "not {} {}/{}: {}", r.strategy, r.environment, r.component, r.fact);
+        let would_do = r.would_do.as_ref().map_or(String::new(), |would_do| format!("; possible with {would_do}"));
+        let _ = writeln!(out, "not {} {}/{}: {}{would_do}", r.strategy, r.environment, r.component, r.fact);
     }
     for step in &plan.body.steps {
         let needs: Vec<&str> = step.needs.iter().map(|n| n.as_str()).collect();

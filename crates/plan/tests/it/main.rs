@@ -12,4 +12,5 @@ mod runbook_flight;
 mod runbook_property;
 mod runbooks;
 mod speed;
+mod strategies;
 mod windows;

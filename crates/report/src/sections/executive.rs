@@ -48,7 +48,7 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
         .extra_cost
         .as_ref()
         .map_or_else(|| "no unit cost is known: add spec.cost.replicaHour to the targets".to_owned(), ToString::to_string);
-    let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy == Strategy::Recreate) {
+    let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy.traits().takes_down) {
         format!("yes: {} stops and starts", listed(&recreated(of)))
     } else {
         "none expected: the old side serves until the new one is ready".to_owned()
@@ -117,7 +117,7 @@ fn recreated(of: &Sources<'_>) -> Vec<String> {
         .body
         .assignments
         .iter()
-        .filter(|a| a.strategy == Strategy::Recreate)
+        .filter(|a| a.strategy.traits().takes_down)
         .map(|a| format!("{} in {}", a.component, a.environment))
         .collect()
 }
@@ -237,9 +237,13 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
         .plan
         .ruled_out
         .iter()
-        .map(|r| vec![r.strategy.name().into(), format!("{} in {}", r.component, r.environment).into(), r.fact.as_str().into()])
+        .map(|r| {
+            let place = format!("{} in {}", r.component, r.environment);
+            let would_do = r.would_do.as_deref().unwrap_or("-");
+            vec![r.strategy.name().into(), place.into(), r.fact.as_str().into(), would_do.into()]
+        })
         .collect();
-    section.table(&["Ruled out", "For", "The fact that decided"], rows_told_once(ruled_out, 1));
+    section.table(&["Ruled out", "For", "The fact that decided", "Possible with"], rows_told_once(ruled_out, 1));
     trade_offs(of, section);
     let on_failure = match of.plan.body.on_failure {
         OnFailure::RollbackChange => "everything goes back",
@@ -274,7 +278,8 @@ fn chosen(of: &Sources<'_>, section: &mut Section) {
 /// How each strategy that the plan weighs goes back here.
 fn trade_offs(of: &Sources<'_>, section: &mut Section) {
     let rows = Strategy::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter_map(|strategy| {
             let chosen: Vec<String> = of
                 .plan
@@ -296,7 +301,7 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
             if chosen.is_empty() && lost.is_empty() && out == 0 {
                 return None;
             }
-            let (kind, back, costs) = character(strategy);
+            let traits = strategy.traits();
             let here = if !chosen.is_empty() {
                 format!("chosen for {}{}", joined(&chosen), slowest_way(of, strategy))
             } else if !lost.is_empty() {
@@ -304,7 +309,7 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
             } else {
                 format!("ruled out in {}, see above", plural(out, "place", "places"))
             };
-            Some(vec![strategy.name().into(), kind.into(), back.into(), costs.into(), here.into()])
+            Some(vec![strategy.name().into(), traits.rollback.into(), traits.speed.into(), traits.costs.into(), here.into()])
         })
         .collect();
     section.heading("Strategies weighed");
@@ -315,19 +320,6 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
 fn slowest_way(of: &Sources<'_>, strategy: Strategy) -> String {
     let targets: Vec<&TargetName> = of.plan.body.assignments.iter().filter(|a| a.strategy == strategy).map(|a| &a.target).collect();
     promise::safe_at(of.plan, &targets, promise::MEDIAN).map_or_else(String::new, |words| format!("; {words}"))
-}
-
-const fn character(strategy: Strategy) -> (&'static str, &'static str, &'static str) {
-    match strategy {
-        Strategy::Rolling => ("version rollback, host by host", "minutes", "versions stand side by side; nothing extra"),
-        Strategy::Canary => ("traffic shift", "seconds; minutes once hosts must go back first", "time for evidence at each stage"),
-        Strategy::BlueGreen => ("switch back to the old copy", "seconds", "a second full copy while both run"),
-        Strategy::Recreate => ("redeploy of the old version", "stop plus start", "downtime"),
-        Strategy::Flag => ("flag off", "at once", "a flag to remove later"),
-        Strategy::ExpandContract => {
-            ("additive part stays, contract part comes later", "nothing to undo before the contract", "two schema states for a while")
-        }
-    }
 }
 
 fn findings(of: &Sources<'_>, section: &mut Section) {

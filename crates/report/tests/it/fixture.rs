@@ -549,6 +549,7 @@ pub(crate) fn plan_titled(title: &str) -> Plan {
             environment: "production".into(),
             strategy: Strategy::BlueGreen,
             fact: "needs 3 standby hosts in eu-west, 0 declared".to_owned(),
+            would_do: Some("3 more standby hosts in eu-west while both copies run".to_owned()),
         }],
         vec![
             Diagnostic::warning(Code(305), "auth has no signals in production")

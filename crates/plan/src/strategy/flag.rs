@@ -1,41 +1,61 @@
-//! Backups and flags.
+//! Flag: a flag's share, raised in stages.
 
-use super::calls;
-use super::fleet::{on_unknown, undo_call};
-use super::{Lowering, Spot};
+use super::{Ask, Method, Shortfall};
 use crate::codes;
 use crate::command::shell_line;
 use crate::durations::Kind;
-use crate::outline::{Outline, StagePath, rounded};
+use crate::lower::calls;
+use crate::lower::fleet::{on_unknown, undo_call};
+use crate::lower::{Lowering, Spot};
+use crate::outline::{Outline, RegionPath, StagePath, plain_gate, plain_verification, rounded};
 use crate::site::Site;
 use crate::template::Placeholders;
 use glidepath_model::action::ActionCall;
+use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
-use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Phase, Step, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Phase, Step, Strategy, Work};
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
 
+/// Shares of users a flag is raised through, in percent.
+const FLAG_PERCENT: [u32; 4] = [5, 10, 25, 50];
 /// When a flag without a date is to be looked at.
 const FLAG_REVIEW: Millis = Millis::from_mins(30 * 24 * 60);
 
-impl Lowering<'_> {
-    /// Saves data before the item begins, where the target says how.
-    pub(super) fn backup(&mut self, site: &Site<'_>, needs: Vec<StepId>) -> Vec<StepId> {
-        let Some(template) = &site.target.backup else { return needs };
-        let kinds = self.kinds;
-        let Some(call) = calls::filled(template, &calls::site_values(site), site, "backup", kinds, self.notes) else { return needs };
-        let spot = Spot { phase: Phase::Prepare, wave: 0, stage: 0, region: None, prefix: site.path() };
-        let title = format!("Back up {}", site.target.component);
-        let mut step = self.draft(site, &spot, "backup", title, Work::Call(call), Kind::Backup);
-        step.undo = Undo::LeaveInPlace { reason: "a backup does no harm".to_owned() };
-        step.timeout_ms = calls::timeout(template, kinds);
-        step.retry = calls::retry(template, kinds);
-        step.on_unknown = on_unknown(template, false, step.on_unknown);
-        step.needs = needs;
-        vec![self.push(step)]
+/// A flag's share, raised in stages.
+pub(super) struct Flag;
+
+impl Method for Flag {
+    fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
+        let site = ask.site;
+        let (verification, blind_to) = plain_verification(site);
+        let from = site.from.as_deref().and_then(Share::parse).unwrap_or(Share::ZERO);
+        let to = Share::parse(&site.to).unwrap_or(Share::ALL);
+        let first_max = site.environment.first_stage_max;
+        let mut shares: Vec<Share> = FLAG_PERCENT.iter().map(|p| Share::percent(*p)).filter(|share| *share > from && *share < to).collect();
+        if shares.first().is_some_and(|first| *first > first_max) && first_max > from && first_max >= Share::percent(1) {
+            // Providers take whole percents.
+            shares.insert(0, Share::percent(first_max.ppb() / 10_000_000));
+        }
+        shares.push(to);
+        let stage =
+            |share: Share| StagePath { share: share.as_f64(), batches: Vec::new(), once: vec![Kind::Flag], gate: Some(plain_gate(site)) };
+        let stages = shares.into_iter().map(stage).collect();
+        let waves = vec![vec![RegionPath { region: None, stages }]];
+        Ok(Outline { strategy: Strategy::Flag, verification, blind_to, waves, derived: Vec::new() })
     }
 
-    /// Raises a flag stage by stage.
-    pub(super) fn flag(
+    fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        let ItemKind::Flag { flag, remove_by, .. } = &site.change_item.kind else { return needs };
+        to.flag(site, outline, flag, *remove_by, waves_before + 1, needs)
+    }
+
+    fn goes_back_by(&self) -> Kind {
+        Kind::Flag
+    }
+}
+
+impl Lowering<'_> {
+    fn flag(
         &mut self,
         site: &Site<'_>,
         outline: &Outline,

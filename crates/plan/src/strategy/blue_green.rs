@@ -1,19 +1,67 @@
 //! Blue-green: a full copy on the standby hosts, a switch, then the regular hosts and the way home.
 
-use super::calls::{self, LOOK_TIMEOUT};
-use super::fleet::{DRAIN_MAX, undo_call};
-use super::{Lowering, Spot};
+use super::{Ask, Extra, Method, Shortfall, at_once, by_region, in_waves, more};
 use crate::command::{haproxy_call, shell_line};
 use crate::durations::Kind;
-use crate::outline::RegionPath;
+use crate::lower::calls::{self, LOOK_TIMEOUT};
+use crate::lower::fleet::{DRAIN_MAX, undo_call};
+use crate::lower::{Lowering, Spot};
+use crate::outline::{Outline, RegionPath, StageGate, StagePath, plain_gate, plain_verification};
 use crate::site::Site;
-use crate::traffic::WEIGHT_FULL;
+use crate::traffic::{Batch, WEIGHT_FULL};
 use glidepath_model::Millis;
 use glidepath_model::Share;
 use glidepath_model::action::{ActionCall, HaproxyInput, OnUnknown};
 use glidepath_model::catalog::Router;
 use glidepath_model::ids::StepId;
-use glidepath_model::plan::{CompensateOn, Exposure, Phase, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Exposure, Phase, Strategy, Undo, Work};
+
+/// A second full copy, then a switch.
+pub(super) struct BlueGreen;
+
+impl Method for BlueGreen {
+    fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
+        let site = ask.site;
+        for region in &site.regions {
+            let (hosts, standby, place) = (region.region.hosts.len(), region.region.standby.len(), &region.region.name);
+            if standby < hosts {
+                return Err(Shortfall::new(format!("needs {hosts} standby hosts in {place}, {standby} declared"))
+                    .unless(format!("{} in {place} while both copies run", more(hosts - standby, "standby host"))));
+            }
+            if region.region.router.is_none() {
+                return Err(Shortfall::new(format!("needs a router in {place} that can switch, none declared"))
+                    .unless(format!("a router declared for {place}")));
+            }
+        }
+        let (verification, blind_to) = plain_verification(site);
+        let waves = in_waves(site, |at| {
+            let hosts = site.regions[at].region.hosts.len();
+            let home = vec![Batch { begin: 0, end: hosts, share_during: 1.0, share_after: 1.0 }];
+            let gate = StageGate { on_standby: true, ..plain_gate(site) };
+            let stages = vec![StagePath::of_hosts(1.0, at_once(hosts), Some(gate)), StagePath::of_hosts(1.0, home, None)];
+            RegionPath { region: Some(at), stages }
+        });
+        let derived = vec![format!(
+            "{}: after the switch has proved itself the regular hosts are brought up to date and take the traffic back, so that the standby hosts are idle again.",
+            site.target.name
+        )];
+        Ok(Outline { strategy: Strategy::BlueGreen, verification, blind_to, waves, derived })
+    }
+
+    fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        by_region(site, outline, waves_before, needs, |at, path, wave, needs| to.switch(site, at, path, wave, needs))
+    }
+
+    /// Standby hosts that work beside the regular ones, for as long as they do.
+    fn extra(&self, site: &Site<'_>, outline: &Outline) -> Extra {
+        let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
+        if hosts == 0 {
+            return Extra::Nothing;
+        }
+        let bake: f64 = outline.gates().map(|gate| gate.bake.as_secs_f64()).fold(0.0, f64::max);
+        site.target.replica_hour.as_ref().map_or(Extra::NotKnown, |hour| Extra::Sum(hour.times(hosts as f64 * bake / 3600.0)))
+    }
+}
 
 /// Which copy serves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +121,7 @@ impl Switch<'_> {
 
 impl Lowering<'_> {
     /// A region's switch; gives its last steps.
-    pub(super) fn switch(&mut self, site: &Site<'_>, at: usize, path: &RegionPath, wave: u32, needs: &[StepId]) -> Vec<StepId> {
+    fn switch(&mut self, site: &Site<'_>, at: usize, path: &RegionPath, wave: u32, needs: &[StepId]) -> Vec<StepId> {
         let region = site.regions[at].region;
         let Some(router @ Router::Haproxy { socket, backend, .. }) = &region.router else { return needs.to_vec() };
         let spare = &region.standby[..region.hosts.len().min(region.standby.len())];

@@ -1,0 +1,184 @@
+//! The strategies, one module each: what a strategy needs, what rules it out, which steps it makes.
+//!
+//! A strategy is a row of [`of`]: the fact that rules it out at a site (`outline`), its steps (`lower`) and its price (`extra`). The way back is
+//! no part of it: undo and exposure are written on the steps, and times, one-way steps and rollback are read off them (`way_back`). What it needs
+//! and costs in words stands beside its name in the model (`Strategy::traits`). One more strategy is a name with its traits, a module, a row here
+//! and a page under `docs/strategies/`.
+
+mod blue_green;
+mod canary;
+mod expand_contract;
+mod flag;
+mod recreate;
+mod rolling;
+
+use crate::durations::Kind;
+use crate::ladder::Ladder;
+use crate::lower::Lowering;
+use crate::outline::{Outline, RegionPath};
+use crate::site::{Site, SiteRegion, names, waves};
+use crate::traffic::Batch;
+use glidepath_model::Money;
+use glidepath_model::change::Change;
+use glidepath_model::ids::StepId;
+use glidepath_model::plan::Strategy;
+
+/// One way to change a target.
+pub(crate) trait Method {
+    /// The way in outline, or the fact that rules it out here.
+    fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall>;
+
+    /// The steps of the site after `needs`, with numbers of waves above `waves_before`; gives the last ones.
+    fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId>;
+
+    /// What works beside the usual while it goes on.
+    fn extra(&self, _site: &Site<'_>, _outline: &Outline) -> Extra {
+        Extra::Nothing
+    }
+
+    /// The kind of step by which a failure is taken back, where no stage has been reached yet.
+    fn goes_back_by(&self) -> Kind {
+        Kind::Deploy
+    }
+
+    /// Whether users meet something new on the way, so that a failure costs requests.
+    fn meets_users(&self) -> bool {
+        true
+    }
+}
+
+/// What a strategy is asked about.
+pub(crate) struct Ask<'a> {
+    pub(crate) site: &'a Site<'a>,
+    pub(crate) change: &'a Change,
+    /// Shares that show the effect in time, or why there are none.
+    pub(crate) ladder: Result<&'a Ladder, &'a Shortfall>,
+}
+
+/// Why a strategy cannot be used at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shortfall {
+    /// The fact that decided: `needs 3 standby hosts in eu-west, 0 declared`.
+    pub(crate) fact: String,
+    /// What would make it possible: `3 more standby hosts in eu-west`.
+    pub(crate) would_do: Option<String>,
+}
+
+impl Shortfall {
+    /// A fact that nothing short of another system would mend.
+    pub(crate) fn new(fact: impl Into<String>) -> Self {
+        Self { fact: fact.into(), would_do: None }
+    }
+
+    /// Says what would make it possible.
+    #[must_use]
+    pub(crate) fn unless(mut self, would_do: impl Into<String>) -> Self {
+        self.would_do = Some(would_do.into());
+        self
+    }
+}
+
+/// What a strategy costs at a site, beside the usual.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// Nothing works beside the usual hosts.
+    Nothing,
+    /// Hosts that work beside them, at a known price.
+    Sum(Money),
+    /// Such hosts without a price.
+    NotKnown,
+}
+
+/// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
+const IN_ORDER: [Strategy; 6] =
+    [Strategy::Canary, Strategy::BlueGreen, Strategy::Rolling, Strategy::Recreate, Strategy::Flag, Strategy::ExpandContract];
+
+/// How a strategy is done.
+pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
+    match strategy {
+        Strategy::Rolling => &rolling::Rolling,
+        Strategy::Canary => &canary::Canary,
+        Strategy::BlueGreen => &blue_green::BlueGreen,
+        Strategy::Recreate => &recreate::Recreate,
+        Strategy::Flag => &flag::Flag,
+        Strategy::ExpandContract => &expand_contract::ExpandContract,
+    }
+}
+
+/// The strategies that exist for the item of a site, each usable or ruled out.
+pub(crate) fn choices(ask: &Ask<'_>) -> Vec<(Strategy, Result<Outline, Shortfall>)> {
+    let item_type = ask.site.change_item.kind.type_name();
+    let fitting = IN_ORDER.into_iter().filter(|strategy| strategy.changes(item_type));
+    fitting.map(|strategy| (strategy, allowed(ask.site, strategy).and_then(|()| of(strategy).outline(ask)))).collect()
+}
+
+fn allowed(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
+    let list = &site.target.strategies_allowed;
+    if list.is_empty() || list.iter().any(|name| name == strategy.name()) {
+        return Ok(());
+    }
+    let name = &site.target.name;
+    Err(Shortfall::new(format!("{name} allows only {}", names(list))).unless(format!("{strategy} in the strategies of {name}")))
+}
+
+/// The same way in every region, wave by wave.
+fn in_waves(site: &Site<'_>, path: impl Fn(usize) -> RegionPath) -> Vec<Vec<RegionPath>> {
+    waves(site).into_iter().map(|wave| wave.into_iter().map(&path).collect()).collect()
+}
+
+/// The steps of an outline wave by wave, with `lower` for the steps of a region; gives the last ones.
+fn by_region(
+    site: &Site<'_>,
+    outline: &Outline,
+    waves_before: u32,
+    needs: Vec<StepId>,
+    mut lower: impl FnMut(usize, &RegionPath, u32, &[StepId]) -> Vec<StepId>,
+) -> Vec<StepId> {
+    let mut frontier = needs;
+    for (wave, number) in outline.waves.iter().zip(waves_before + 1..) {
+        let mut ends = Vec::new();
+        for path in wave {
+            let Some(at) = path.region.filter(|at| *at < site.regions.len()) else { continue };
+            ends.extend(lower(at, path, number, &frontier));
+        }
+        if !ends.is_empty() {
+            frontier = ends;
+        }
+    }
+    frontier
+}
+
+/// Hosts that are changed at once, without any traffic meanwhile.
+fn at_once(hosts: usize) -> Vec<Batch> {
+    vec![Batch { begin: 0, end: hosts, share_during: 0.0, share_after: 1.0 }]
+}
+
+fn no_spare(site: &Site<'_>, region: &SiteRegion<'_>) -> Shortfall {
+    let (needed, hosts, place) = (region.needed, region.region.hosts.len(), &region.region.name);
+    let traffic = region.rate.map_or_else(|| "the traffic".to_owned(), |rate| format!("{rate:.0} requests/s"));
+    // Hosts that are too few as it is lack more than the one to take out.
+    let carrying = match (site.target.replica_capacity, region.rate) {
+        (Some(capacity), Some(rate)) if capacity > 0.0 => ((rate / capacity).ceil() as usize).max(needed),
+        _ => needed,
+    };
+    let lacking = carrying.saturating_add(1).saturating_sub(hosts);
+    Shortfall::new(format!("needs {needed} of {hosts} hosts in {place} to carry {traffic}, so none can be taken out"))
+        .unless(format!("{} in {place}", more(lacking, "host")))
+}
+
+/// `1 more host`, `3 more standby hosts`.
+fn more(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 more {noun}") } else { format!("{count} more {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_strategy_has_its_place_in_the_order() {
+        let mut ordered = IN_ORDER.to_vec();
+        ordered.sort_unstable();
+        assert_eq!(ordered, Strategy::ALL);
+    }
+}
