@@ -1,6 +1,7 @@
 //! Flights on virtual time, with owners that die.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod again;
 mod archive;
 mod crashes;
 mod faults;

@@ -20,42 +20,42 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-const LANDED: Option<RunStatus> = Some(RunStatus::Ended(RunEnd::Succeeded));
-const ROLLED_BACK: Option<RunStatus> = Some(RunStatus::Ended(RunEnd::RolledBack));
+pub(crate) const LANDED: Option<RunStatus> = Some(RunStatus::Ended(RunEnd::Succeeded));
+pub(crate) const ROLLED_BACK: Option<RunStatus> = Some(RunStatus::Ended(RunEnd::RolledBack));
 
 /// A plan of the compact text, valid at the time of the tests.
-fn shaped(text: &str) -> Plan {
+pub(crate) fn shaped(text: &str) -> Plan {
     let body = parse_plan("scripted", text).unwrap();
     whole_plan(PlanBody { created_at: TEST_EPOCH, expires_at: TEST_EPOCH.plus(Millis::from_mins(6_000)), ..body })
 }
 
 /// An owner that flies until it is told to leave.
-struct Owner {
+pub(crate) struct Owner {
     cancel: CancelToken,
     flying: JoinHandle<Result<FlightEnd, RuntimeError>>,
 }
 
-fn own(sky: &Sky) -> Owner {
+pub(crate) fn own(sky: &Sky) -> Owner {
     let (runtime, cancel) = (sky.runtime(), CancelToken::new());
     let told = cancel.clone();
     Owner { cancel, flying: tokio::spawn(async move { runtime.own_and_fly(&Until::Cancelled, &told).await }) }
 }
 
 impl Owner {
-    async fn leave(self) {
+    pub(crate) async fn leave(self) {
         self.cancel.cancel();
         assert_eq!(self.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
     }
 }
 
-async fn start(sky: &Sky, plan: &Plan, run: &RunId, waits: bool) -> Answer {
+pub(crate) async fn start(sky: &Sky, plan: &Plan, run: &RunId, waits: bool) -> Answer {
     sky.store.save_plan(plan, b"{}").await.unwrap();
     let start = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: who(), at: sky.clock.now(), waits };
     let number = sky.store.submit(start).await.unwrap();
     sky.runtime().answer(number, &CancelToken::new()).await.unwrap().unwrap()
 }
 
-async fn ended(sky: &Sky, run: &RunId) -> Option<RunStatus> {
+pub(crate) async fn ended(sky: &Sky, run: &RunId) -> Option<RunStatus> {
     sky.until(run, "its end", |events| matches!(events.last(), Some(Event::RunEnded { .. }))).await;
     sky.status(run).await
 }
