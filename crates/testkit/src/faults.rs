@@ -6,7 +6,8 @@ use glidepath_model::projection::{DeadLetter, RunSummary, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, StoredPlan, StreamAppend, Submission,
+    Taking,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::collections::BTreeSet;
@@ -202,6 +203,26 @@ impl Store for FaultyStore {
 
     fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
         self.unless_down(self.inner.runs(only_with_work, runs_max))
+    }
+
+    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Vec<RunSummary>, StoreError>> {
+        self.unless_down(self.inner.runs_like(prefix, runs_max))
+    }
+
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+        self.unless_down(self.inner.awake_runs(runs_max))
+    }
+
+    fn sleeping(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.unless_down(self.inner.sleeping())
+    }
+
+    fn nodes(&self) -> BoxFuture<'_, Result<Option<Vec<Node>>, StoreError>> {
+        self.unless_down(self.inner.nodes())
+    }
+
+    fn ask_to_drain<'a>(&'a self, node: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.unless_down(self.inner.ask_to_drain(node))
     }
 
     fn is_short_of_room(&self) -> bool {

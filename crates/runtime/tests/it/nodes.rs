@@ -3,12 +3,16 @@
 use crate::sky::{Sky, run_id, who};
 use glidepath_model::action::OnUnknown;
 use glidepath_model::event::{Outcome, RunEnd};
+use glidepath_model::plan::{Claim, ClaimMode};
 use glidepath_model::projection::RunStatus;
-use glidepath_model::{ActionDescriptor, Event, Millis, Plan, RunId, Timestamp};
-use glidepath_ports::store::Submission;
+use glidepath_model::request::Verb;
+use glidepath_model::{ActionDescriptor, Event, Millis, Plan, PlanBody, RunId, Timestamp};
+use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, Store};
+use glidepath_runtime::limits::{BROKEN_LOOK_EVERY, TAKE_EVERY};
 use glidepath_runtime::{FlightEnd, Observer, RealClock, Runtime, RuntimeError};
 use glidepath_store::{PostgresOptions, PostgresStore};
+use glidepath_testkit::FaultyStore;
 use glidepath_testkit::plans::{chain_plan, whole_plan};
 use glidepath_testkit::servers::{Postgres, Proxy};
 use serde_json::Value;
@@ -100,12 +104,10 @@ struct Node {
 
 impl Node {
     async fn start(name: &'static str, url: &str, log: &Log) -> Self {
-        Self::start_with(name, url, log, LEASE).await
+        Self::start_on(name, open(url, name).await, log)
     }
 
-    async fn start_with(name: &'static str, url: &str, log: &Log, lease: Duration) -> Self {
-        let options = PostgresOptions { lease, ..PostgresOptions::new(name) };
-        let store = Arc::new(PostgresStore::open(url, options).await.unwrap());
+    fn start_on(name: &'static str, store: Arc<dyn Store>, log: &Log) -> Self {
         let (sky, finish) = (Sky::new(), CancelToken::new());
         let action: Arc<dyn Action> = Arc::new(Work { node: name, log: log.clone(), finish: finish.clone() });
         let mut deps = sky.deps(store);
@@ -115,6 +117,11 @@ impl Node {
         let told = cancel.clone();
         Self { flying: tokio::spawn(async move { runtime.fly_as_node(name, &told).await }), cancel, finish, sky }
     }
+}
+
+async fn open(url: &str, name: &str) -> Arc<PostgresStore> {
+    let options = PostgresOptions { lease: LEASE, ..PostgresOptions::new(name) };
+    Arc::new(PostgresStore::open(url, options).await.unwrap())
 }
 
 fn plan() -> Plan {
@@ -127,11 +134,15 @@ fn plan() -> Plan {
     whole_plan(body)
 }
 
-async fn start(store: &dyn Store, run: &RunId) {
-    let plan = plan();
+/// Leaves the start of a run; gives the number of the request.
+async fn start(store: &dyn Store, run: &RunId) -> u64 {
+    start_of(plan(), store, run).await
+}
+
+async fn start_of(plan: Plan, store: &dyn Store, run: &RunId) -> u64 {
     store.save_plan(&plan, b"{}").await.unwrap();
     let at: Timestamp = RealClock.now();
-    store.submit(Submission::Start { plan: plan.id, run: run.clone(), who: who(), at, waits: false }).await.unwrap();
+    store.submit(Submission::Start { plan: plan.id, run: run.clone(), who: who(), at, waits: false }).await.unwrap()
 }
 
 async fn until<T>(what: &str, log: &Log, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -148,6 +159,10 @@ async fn until<T>(what: &str, log: &Log, mut look: impl AsyncFnMut() -> Option<T
 /// When something happened first.
 fn when(log: &Log, is_it: impl Fn(&Happened) -> bool) -> Option<Instant> {
     log.lock().unwrap().iter().find(|(_, happened)| is_it(happened)).map(|(at, _)| *at)
+}
+
+async fn answered(store: &dyn Store, number: u64) -> Option<Answer> {
+    store.answer_to(number).await.ok().flatten()
 }
 
 async fn landed(store: &dyn Store, run: &RunId) -> Option<()> {
@@ -202,7 +217,9 @@ async fn a_node_comes_back_as_often_as_it_loses_its_lease() {
     let (server, log) = (Postgres::start(), Log::default());
     let way = Proxy::to(server.port).await;
     let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
-    let node = Node::start_with("far", &Postgres::url_at(way.port), &log, LONG).await;
+    let options = PostgresOptions { lease: LONG, ..PostgresOptions::new("far") };
+    let store = Arc::new(PostgresStore::open(&Postgres::url_at(way.port), options).await.unwrap());
+    let node = Node::start_on("far", store, &log);
     let epoch = async || observer.nodes().await.unwrap().unwrap().first().map(|node| node.epoch);
     let mut last = until("joining", &log, &epoch).await;
     for losses in 1..=3 {
@@ -240,4 +257,96 @@ async fn a_node_that_leaves_records_what_ends_begins_nothing_new_and_hands_over(
     assert_eq!(began, [Happened::Began("leaving", "step-1", 1), Happened::Began("staying", "step-2", 1)]);
     staying.cancel.cancel();
     assert_eq!(staying.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
+}
+
+/// The timers of this test are moved, but not those of the database: a look at such a run comes once a minute.
+#[tokio::test]
+async fn a_run_that_a_node_cannot_follow_is_set_free_for_another_that_can() {
+    let (server, log, run) = (Postgres::start(), Log::default(), run_id("000000000001"));
+    let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    let db = Claim { resource: "db".into(), mode: ClaimMode::Exclusive };
+    let body = PlanBody { claims: [db].into(), ..plan().body };
+    let plan = whole_plan(PlanBody { engine_semantics: body.semantics_needed(), ..body });
+    let id = plan.id.clone();
+    start_of(plan, &observer, &run).await;
+    let gone = Node::start("gone", &server.url(), &log).await;
+    until("the work", &log, async || when(&log, |h| *h == Happened::Began("gone", "step-1", 1))).await;
+    gone.flying.abort();
+
+    let cannot = Arc::new(FaultyStore::new(open(&server.url(), "cannot").await));
+    cannot.lose_plan(id);
+    let cannot = Node::start_on("cannot", cannot, &log);
+    let says_so =
+        |h: &Happened| matches!(h, Happened::Trouble("cannot", line) if line.contains("GP0422") && line.contains("run-000000000001"));
+    until("word of it", &log, async || when(&log, says_so)).await;
+    let can = Node::start("can", &server.url(), &log).await;
+    until("both", &log, async || (observer.nodes().await.unwrap().unwrap().len() == 2).then_some(())).await;
+    let held = async || observer.claims().await.unwrap().into_iter().map(|claim| claim.run).collect::<Vec<_>>();
+    assert_eq!(held().await, std::slice::from_ref(&run), "nobody else takes what a run that cannot be followed claims");
+
+    // Which of the two is quicker to take a free run is chance.
+    until("the landing", &log, async || {
+        tokio::time::pause();
+        tokio::time::advance(BROKEN_LOOK_EVERY).await;
+        tokio::time::resume();
+        tokio::time::sleep(TAKE_EVERY * 4).await;
+        landed(&observer, &run).await
+    })
+    .await;
+    assert!(when(&log, |h| *h == Happened::Began("can", "step-2", 1)).is_some(), "{:#?}", log.lock().unwrap());
+    assert_eq!(held().await, Vec::<RunId>::new(), "what it claimed is given back with its landing");
+    let pages = cannot.sky.pages();
+    assert_eq!(pages.iter().filter(|page| page.contains("GP0422")).count(), 1, "people are told once: {pages:?}");
+    for node in [cannot, can] {
+        node.cancel.cancel();
+        assert_eq!(node.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_was_given_to_a_node_that_died_is_taken_by_one_that_has_read_newer_ones() {
+    let (server, log) = (Postgres::start(), Log::default());
+    let [older, newer] = ["older", "newer"].map(run_id);
+    let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    let deaf = open(&server.url(), "deaf").await;
+    let ownership = deaf.try_own(who(), glidepath_runtime::process::own_mark().unwrap()).await.unwrap().unwrap();
+    let first = start(&observer, &older).await;
+    let given: Vec<u64> = deaf.submissions(ownership.epoch, 0).await.unwrap().into_iter().map(|(number, _)| number).collect();
+    assert_eq!(given, [first]);
+
+    let lives = Node::start("lives", &server.url(), &log).await;
+    let second = start(&observer, &newer).await;
+    until("the answer to the newer one", &log, async || answered(&observer, second).await).await;
+    assert_eq!(answered(&observer, first).await, None);
+    drop(ownership);
+    let answer = until("the answer to the older one", &log, async || answered(&observer, first).await).await;
+    assert!(answer.granted, "{answer:?}");
+    lives.finish.cancel();
+    for run in [&older, &newer] {
+        until("the landing", &log, async || landed(&observer, run).await).await;
+    }
+    lives.cancel.cancel();
+    assert_eq!(lives.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_for_a_landed_run_of_a_node_that_died_is_answered_by_one_that_has_read_newer_ones() {
+    let (server, log) = (Postgres::start(), Log::default());
+    let [older, newer] = ["older", "newer"].map(run_id);
+    let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    start(&observer, &older).await;
+    let gone = Node::start("gone", &server.url(), &log).await;
+    gone.finish.cancel();
+    until("the landing", &log, async || landed(&observer, &older).await).await;
+    let lives = Node::start("lives", &server.url(), &log).await;
+    gone.flying.abort();
+    let Submission::Ask(request) = gone.sky.request(&older, Verb::Skip, Some("no-such-step")) else { panic!() };
+    let first = observer.submit(Submission::Ask(request)).await.unwrap();
+    let second = start(&observer, &newer).await;
+    until("the answer to the newer one", &log, async || answered(&observer, second).await).await;
+    let answer = until("the answer to the older one", &log, async || answered(&observer, first).await).await;
+    assert!(!answer.granted, "{answer:?}");
+    lives.cancel.cancel();
+    lives.finish.cancel();
+    assert_eq!(lives.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
 }
