@@ -15,6 +15,7 @@ mod notify;
 mod planning;
 mod projects;
 mod replays;
+mod requests;
 mod runbooks;
 mod shaped;
 mod telemetry;

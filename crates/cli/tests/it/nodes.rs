@@ -67,7 +67,7 @@ fn recording_plan() -> Plan {
 }
 
 /// A project that shares a store, whose address is in its environment.
-fn sharing(project: Project, server: &Postgres) -> Project {
+pub(crate) fn sharing(project: Project, server: &Postgres) -> Project {
     let config =
         project.read("glidepath.yaml").replace("spec:\n", "spec:\n  store: env:GLIDEPATH_STORE\n").replace("      local: true\n", "");
     project.write("glidepath.yaml", &config);
@@ -78,7 +78,7 @@ fn start_node(project: &Project, name: &str) -> Child {
     project.start(&["node", "--name", name, "--lease-seconds", "3"])
 }
 
-fn end(mut node: Child) {
+pub(crate) fn end(mut node: Child) {
     node.kill().unwrap();
     node.wait().unwrap();
 }
