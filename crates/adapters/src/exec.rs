@@ -292,6 +292,9 @@ async fn conclude(context: &ActionContext, input: &ExecInput, mark: &ProcessMark
     let record = record.or_else(|| read_record(&context.attempt_dir, mark));
     let program = input.argv.first().map_or("", String::as_str);
     let program = if input.shell { "the shell command".to_owned() } else { format!("`{}`", quoted(program)) };
+    if let Some(Record { ending: Ending::Ended { took_ms, .. }, .. }) = &record {
+        context.processes.ended(&context.attempt, *took_ms);
+    }
     match record {
         Some(record) => outcome(context, input, &program, record.ending),
         None if state_of(mark) == ProcessState::OtherBoot => unknown(

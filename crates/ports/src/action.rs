@@ -6,7 +6,7 @@ use crate::store::StoreError;
 use crate::world::Secrets;
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
 use glidepath_model::projection::Fence;
-use glidepath_model::{ActionDescriptor, PlanId, RunId, Timestamp};
+use glidepath_model::{ActionDescriptor, Millis, PlanId, RunId, Timestamp};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +73,9 @@ pub struct ActionContext {
 pub trait ProcessJournal: Send + Sync {
     /// Returns when the process is journaled; on an error the process must not begin.
     fn started(&self, attempt: &AttemptRef, process: ProcessMark) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Says how long a process worked, by whoever watched it: the owner may hear of its end long after, when it was stopped or died meanwhile.
+    fn ended(&self, _attempt: &AttemptRef, _took: Millis) {}
 
     /// The file that says until when processes may work, as a `WorkTime`; `None` when they may work until their deadline, whatever
     /// becomes of their owner.

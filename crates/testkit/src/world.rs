@@ -70,8 +70,8 @@ struct Content {
     scripts: BTreeMap<(StepId, Direction), VecDeque<Script>>,
     always: BTreeMap<(StepId, Direction), Script>,
     on_call: Option<OnCall>,
-    /// Ends of scripted processes by process id; none while one is at work.
-    processes: Vec<Option<Outcome>>,
+    /// Ends of scripted processes by process id, and how long they worked; none while one is at work.
+    processes: Vec<Option<(Outcome, Millis)>>,
 }
 
 /// The world. Clones share it.
@@ -173,18 +173,21 @@ impl World {
         ProcessMark { boot_id: "scripted".to_owned(), pid: u32::try_from(content.processes.len()).unwrap_or(u32::MAX), start_ticks: 1 }
     }
 
-    fn end_process(&self, process: &ProcessMark, outcome: Outcome) {
+    fn end_process(&self, process: &ProcessMark, outcome: Outcome, took: Millis) {
         if let Some(place) = self.content().processes.get_mut(process.pid as usize - 1) {
-            *place = Some(outcome);
+            *place = Some((outcome, took));
         }
     }
 
-    /// Waits for the end of a scripted process.
-    async fn end_of(&self, process: &ProcessMark) -> Outcome {
+    /// Waits for the end of a scripted process, and says how long it worked.
+    async fn end_of(&self, context: &ActionContext, process: &ProcessMark) -> Outcome {
         loop {
             match self.content().processes.get(process.pid as usize - 1) {
                 None => return Outcome::Unknown { reason: "there was no such process".to_owned() },
-                Some(Some(outcome)) => return outcome.clone(),
+                Some(Some((outcome, took))) => {
+                    context.processes.ended(&context.attempt, *took);
+                    return outcome.clone();
+                }
                 Some(None) => {}
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -240,8 +243,8 @@ impl Action for ScriptedAction {
     }
 
     fn adopt<'a>(&'a self, context: &'a ActionContext, input: &'a Value, process: &'a ProcessMark) -> BoxFuture<'a, Outcome> {
-        let _ = (context, input);
-        Box::pin(self.world.end_of(process))
+        let _ = input;
+        Box::pin(self.world.end_of(context, process))
     }
 
     fn run<'a>(&'a self, context: &'a ActionContext, input: &'a Value) -> BoxFuture<'a, Outcome> {
@@ -289,9 +292,9 @@ impl ScriptedAction {
             if script.acts {
                 world.mark(mark);
             }
-            world.end_process(&of_process, script.says.unwrap_or_else(|| Outcome::Done { outputs: BTreeMap::new() }));
+            world.end_process(&of_process, script.says.unwrap_or_else(|| Outcome::Done { outputs: BTreeMap::new() }), script.takes);
         });
-        self.world.end_of(&process).await
+        self.world.end_of(context, &process).await
     }
 }
 
@@ -306,7 +309,7 @@ impl Drop for WaitsForOrder<'_> {
     fn drop(&mut self) {
         if !self.has_order {
             let reason = "its owner died before the go-ahead".to_owned();
-            self.world.end_process(self.process, Outcome::NotDone { reason, retryable: true });
+            self.world.end_process(self.process, Outcome::NotDone { reason, retryable: true }, Millis::ZERO);
         }
     }
 }

@@ -252,6 +252,8 @@ async fn a_later_owner_learns_how_a_command_ended_whose_owner_died() {
         let (outcome, ()) = tokio::join!(action.adopt(&attempt.context, &input, &mark), go);
         assert_told(&outcome, kind, part);
         assert_eq!(told(&action.adopt(&attempt.context, &input, &mark).await), told(&outcome), "adopting twice tells the same");
+        let worked = attempt.recorder.worked.lock().unwrap().clone();
+        assert!(worked.len() == 2 && worked[0] == worked[1], "how long it worked is what its supervisor wrote down: {worked:?}");
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Recorder {
     journal: Journal,
     pub(crate) marks: Mutex<Vec<ProcessMark>>,
     pub(crate) lines: Mutex<Vec<String>>,
+    /// How long processes worked.
+    pub(crate) worked: Mutex<Vec<Millis>>,
     /// Where it says until when processes may work, if it does.
     pub(crate) work_time: Mutex<Option<PathBuf>>,
 }
@@ -40,6 +42,10 @@ impl ProcessJournal for Recorder {
                 Journal::Hangs => std::future::pending().await,
             }
         })
+    }
+
+    fn ended(&self, _attempt: &AttemptRef, took: Millis) {
+        self.worked.lock().unwrap().push(took);
     }
 
     fn work_time_file(&self) -> Option<PathBuf> {
@@ -69,7 +75,13 @@ impl Attempt {
         let folder = tempfile::tempdir().unwrap();
         let attempt_dir = folder.path().join("attempt");
         std::fs::create_dir(&attempt_dir).unwrap();
-        let recorder = Arc::new(Recorder { journal, marks: Mutex::default(), lines: Mutex::default(), work_time: Mutex::default() });
+        let recorder = Arc::new(Recorder {
+            journal,
+            marks: Mutex::default(),
+            lines: Mutex::default(),
+            worked: Mutex::default(),
+            work_time: Mutex::default(),
+        });
         let attempt = AttemptRef { step: "production/payments/eu/deploy".into(), direction: Direction::Do, round: 0, number: 1 };
         let run = "run-000000000001".into();
         let context = ActionContext {

@@ -126,10 +126,10 @@ impl Flight {
         self.inbox.push_front((input, Then::Nothing));
     }
 
-    /// Takes the end of an attempt.
-    pub(crate) fn attempt_ended(&mut self, attempt: AttemptRef, outcome: Outcome, now: Timestamp) {
+    /// Takes the end of an attempt. `took` is how long it was at work, where that is known better than by when its end is heard.
+    pub(crate) fn attempt_ended(&mut self, attempt: AttemptRef, outcome: Outcome, took: Option<Millis>, now: Timestamp) {
         let began = self.at_work.remove(&attempt).map(|work| work.since);
-        let took_ms = began.map_or(Millis::ZERO, |since| now.since(since));
+        let took_ms = took.unwrap_or_else(|| began.map_or(Millis::ZERO, |since| now.since(since)));
         let is_heard_first = self.heard_first.remove(&attempt);
         let input = (Input::AttemptEnded { attempt, outcome, took_ms }, Then::Nothing);
         // Before everything else that waits, but for a jump of the clock: what follows from the result must not be dated by the old one.

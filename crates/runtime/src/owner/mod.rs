@@ -44,6 +44,7 @@ mod commit;
 mod fleet;
 mod flight;
 mod node;
+mod processes;
 mod room;
 mod sleep;
 mod submissions;
@@ -66,15 +67,15 @@ use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use glidepath_engine::{Effect, Input};
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{Plan, PlanId, RunId, StepId, Timestamp};
+use glidepath_model::{Millis, Plan, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::store::Lease;
 use glidepath_ports::store::{Admission, Answer, Submission, Taking};
-use glidepath_ports::{BoxFuture, CancelToken, Ownership, ProcessJournal, StoreError};
+use glidepath_ports::{BoxFuture, CancelToken, Ownership, StoreError};
 use node::{TakenRun, take_continuously};
+use processes::LoopProcesses;
 use room::look_for_room;
 use sleep::count_sleepers;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -104,6 +105,15 @@ pub(crate) enum Message {
     Sleeping(u64),
     /// The store has so little room that nothing new may begin, or has room again.
     Room { is_short: bool },
+}
+
+/// An attempt that has ended.
+struct EndedAttempt {
+    run: RunId,
+    attempt: AttemptRef,
+    outcome: Outcome,
+    /// How long it was at work, where somebody watched who knows.
+    took: Option<Millis>,
 }
 
 /// The owner of runs in a store: of all of them in a local one, of those it took in a shared one.
@@ -138,7 +148,7 @@ pub(crate) struct Owner<'a> {
     has_read_submissions: bool,
     /// Submissions that were taken and not answered yet; a store may tell of them again.
     in_hand: BTreeSet<u64>,
-    attempts: JoinSet<(RunId, AttemptRef, Outcome)>,
+    attempts: JoinSet<EndedAttempt>,
     attempt_ids: HashMap<tokio::task::Id, (RunId, AttemptRef)>,
     /// Polled by the loop itself: the journal's answer wakes it without a detour over another task.
     commits: FuturesUnordered<BoxFuture<'static, (RunId, Result<(), StoreError>)>>,
@@ -418,19 +428,22 @@ impl<'a> Owner<'a> {
         self.answers.spawn(answer_patiently(self.deps.store.clone(), number, answer, self.deps.observer.clone()));
     }
 
-    fn attempt_ended(&mut self, ended: Result<(tokio::task::Id, (RunId, AttemptRef, Outcome)), JoinError>) {
-        let (run, attempt, outcome) = match ended {
+    fn attempt_ended(&mut self, ended: Result<(tokio::task::Id, EndedAttempt), JoinError>) {
+        let EndedAttempt { run, attempt, outcome, took } = match ended {
             Ok((id, found)) => {
                 self.attempt_ids.remove(&id);
                 found
             }
             Err(error) => match self.attempt_ids.remove(&error.id()) {
-                Some((run, attempt)) => (run, attempt, Outcome::Unknown { reason: "GP0412: the action broke down".to_owned() }),
+                Some((run, attempt)) => {
+                    let outcome = Outcome::Unknown { reason: "GP0412: the action broke down".to_owned() };
+                    EndedAttempt { run, attempt, outcome, took: None }
+                }
                 None => return,
             },
         };
         if let Some(flight) = self.flights.touch(&run) {
-            flight.attempt_ended(attempt, outcome, self.deps.clock.now());
+            flight.attempt_ended(attempt, outcome, took, self.deps.clock.now());
         }
     }
 
@@ -502,14 +515,11 @@ impl<'a> Owner<'a> {
         flight.at_work.insert(job.attempt.clone(), work);
         let (run, attempt) = (job.run.clone(), job.attempt.clone());
         let calls = self.calls.clone();
-        let processes = Arc::new(LoopProcesses {
-            run: run.clone(),
-            to_inbox: self.to_inbox.clone(),
-            work_time: self.work_time.as_ref().map(|file| file.path().to_owned()),
-        });
+        let work_time = self.work_time.as_ref().map(|file| file.path().to_owned());
+        let processes = Arc::new(LoopProcesses::new(run.clone(), self.to_inbox.clone(), work_time));
         let task = self.attempts.spawn(async move {
-            let outcome = calls.run_attempt(&job, processes, cancel).await;
-            (job.run, job.attempt, outcome)
+            let outcome = calls.run_attempt(&job, processes.clone(), cancel).await;
+            EndedAttempt { run: job.run, attempt: job.attempt, outcome, took: processes.took() }
         });
         self.attempt_ids.insert(task.id(), (run, attempt));
     }
@@ -591,30 +601,6 @@ impl<'a> Owner<'a> {
         }
         let _ = tokio::time::timeout_at(give_up_at, self.cards.written()).await;
         Ok(())
-    }
-}
-
-/// Journals processes through the loop.
-struct LoopProcesses {
-    run: RunId,
-    to_inbox: mpsc::Sender<Message>,
-    work_time: Option<PathBuf>,
-}
-
-impl ProcessJournal for LoopProcesses {
-    fn started(&self, attempt: &AttemptRef, process: ProcessMark) -> BoxFuture<'_, Result<(), StoreError>> {
-        let attempt = attempt.clone();
-        Box::pin(async move {
-            let gone = || StoreError::Unavailable { place: "the journal".to_owned(), reason: "the owner of the runs has ended".to_owned() };
-            let (begin, may_begin) = oneshot::channel();
-            let message = Message::ProcessStarted(self.run.clone(), attempt, process, begin);
-            self.to_inbox.send(message).await.map_err(|_| gone())?;
-            may_begin.await.map_err(|_| gone())?
-        })
-    }
-
-    fn work_time_file(&self) -> Option<PathBuf> {
-        self.work_time.clone()
     }
 }
 

@@ -207,3 +207,25 @@ fn a_probe_whose_owner_dies_is_asked_again_and_does_not_count_as_a_no() {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_step_whose_end_is_heard_late_took_as_long_as_its_process_worked() {
+    let (mut sky, run) = (Sky::new(), run_id("late"));
+    sky.in_processes = true;
+    let (worked, one) = (Millis::from_secs(8), Step { duration_key: Some("deploy".to_owned()), ..step("one", &[]) });
+    sky.world.script(&one.id, Direction::Do, Script::slow(worked));
+    sky.submit_start(&plan_of(vec![one], "payments"), &run).await;
+    let owner = sky.runtime();
+    let flying = tokio::spawn(async move { owner.own_and_fly(&Until::Cancelled, &CancelToken::new()).await });
+    sky.until(&run, "its process", |events| events.iter().any(|event| matches!(event, Event::ProcessStarted { .. }))).await;
+    flying.abort();
+    let _ = flying.await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    sky.runtime().own_and_fly(&Until::RunEnds(run.clone()), &CancelToken::new()).await.unwrap();
+    let took = sky.events(&run).await.into_iter().find_map(|event| match event {
+        Event::AttemptEnded { took_ms, .. } => Some(took_ms),
+        _ => None,
+    });
+    assert_eq!(took, Some(worked));
+    assert_eq!(sky.store.lessons().await.unwrap().durations["deploy"].p50_ms, worked, "the next plan expects what it took");
+}
