@@ -26,6 +26,40 @@ impl Failure {
     }
 }
 
+/// What to do where the store is a folder of the project, and what instead where it is a database that it shares with others.
+struct Next {
+    own: &'static str,
+    shared: &'static str,
+}
+
+const FULL: Next = Next {
+    own: "free space on the disk that holds .glidepath (`df -h .glidepath`), then run the command again",
+    shared: "free space on the disk of the database server (`df -h` there), then run the command again",
+};
+const UNAVAILABLE: Next = Next {
+    own: "see that the folder exists and that you may write to it (`ls -ld .glidepath`), and who keeps the database locked (`fuser .glidepath/glidepath.db`)",
+    shared: "see that the database server runs and can be reached from here (`pg_isready`); its nodes go on by themselves once it answers (`glidepath status`)",
+};
+const CORRUPT: Next = Next {
+    own: "where a newer version wrote it, use that one (`glidepath --version` shows this one); where it is damaged, \
+          `glidepath db restore FILE --replace` brings a backup back; to begin anew without its history, once nothing is in flight: `mv .glidepath .glidepath.old`, then plan again",
+    shared: "where a newer version wrote it, use that one (`glidepath --version` shows this one); where it is damaged, keep it (`pg_dump`), make an empty \
+             database (`createdb`), name it in the project's `store`, and bring a backup back with `glidepath db restore FILE`, or, once nothing is in flight, \
+             begin in it anew without the history: start the nodes and plan again",
+};
+
+impl Failure {
+    /// The same for a project that shares its store: there is no folder that could be looked at, copied or moved away.
+    pub(crate) fn of_shared_store(mut self) -> Self {
+        for diagnostic in &mut self.diagnostics {
+            for Next { own, shared } in [FULL, UNAVAILABLE, CORRUPT] {
+                diagnostic.hint = diagnostic.hint.replace(own, shared);
+            }
+        }
+        self
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let (code, exit) = match &error {
@@ -52,10 +86,8 @@ fn next_after(error: &StoreError) -> &'static str {
         StoreError::Conflict { .. } => {
             "run the command again; if it comes again, `glidepath audit verify` says whether something else wrote to the journal"
         }
-        StoreError::Full { .. } => "free space on the disk that holds .glidepath (`df -h .glidepath`), then run the command again",
-        StoreError::Unavailable { .. } => {
-            "see that the folder exists and that you may write to it (`ls -ld .glidepath`), and who keeps the database locked (`fuser .glidepath/glidepath.db`)"
-        }
+        StoreError::Full { .. } => FULL.own,
+        StoreError::Unavailable { .. } => UNAVAILABLE.own,
         StoreError::Archived { .. } => {
             "`glidepath history RUN` shows what it did; to go back to what was in place before it, plan a change to that version (`glidepath plan`)"
         }
@@ -64,10 +96,7 @@ fn next_after(error: &StoreError) -> &'static str {
             "see user, password and database in the connection string; the user needs the right to use the schema `glidepath`, and to make it the first time"
         }
         StoreError::OtherSchema { .. } => "use the version of Glidepath that the other nodes use (`glidepath --version` shows this one)",
-        StoreError::Corrupt { .. } => {
-            "where a newer version wrote it, use that one (`glidepath --version` shows this one); where it is damaged, \
-             `glidepath db restore FILE --replace` brings a backup back; to begin anew without its history, once nothing is in flight: `mv .glidepath .glidepath.old`, then plan again"
-        }
+        StoreError::Corrupt { .. } => CORRUPT.own,
     }
 }
 
@@ -129,6 +158,16 @@ mod tests {
         for failure in stores().into_iter().map(Failure::from).chain(runtime.map(Failure::from)) {
             for diagnostic in failure.diagnostics {
                 assert!(diagnostic.hint.matches('`').count() >= 2, "{}: {}", diagnostic.code, diagnostic.hint);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_who_shares_a_store_is_sent_to_a_folder() {
+        let runtime = stores().into_iter().map(RuntimeError::Store).map(Failure::from);
+        for failure in stores().into_iter().map(Failure::from).chain(runtime).map(Failure::of_shared_store) {
+            for Diagnostic { code, hint, .. } in failure.diagnostics {
+                assert!(!hint.contains(".glidepath") && !hint.contains("--replace"), "{code}: {hint}");
             }
         }
     }

@@ -65,7 +65,8 @@ fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Guard { root } => block_on(flight::guard(&root)),
         command => {
             let root: PathBuf = project::root(given)?;
-            block_on(in_project(&root, command))
+            let shares_its_store = || matches!(stores::named_by_files(&root), Ok(Some(_)));
+            block_on(in_project(&root, command)).map_err(|failure| if shares_its_store() { failure.of_shared_store() } else { failure })
         }
     }
     .map(Outcome::Exit)

@@ -291,6 +291,8 @@ fn a_node_says_that_the_database_is_away_and_flies_on_by_itself_when_it_is_back(
     let mut pilot = project.start(&["run", "upgrade", "--yes"]);
     wait_for("the first deploy", || project.read("effects.log").contains("shop-1 2.0.0"));
     server.crash();
+    let away = project.ok(&["status"], 6).err;
+    assert!(away.contains("GP0503") && away.contains("`pg_isready`") && !away.contains(".glidepath"), "{away}");
     wait_for("word of it", || project.read("run.log").contains("stopped what it was doing"));
     server.start_again();
     wait_for("landing", || project.read("versions/shop-2").trim() == "2.0.0" && !project.is_live());
