@@ -7,8 +7,9 @@ use crate::stores::{self, Opened};
 use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
 use glidepath_engine::RunState;
 use glidepath_engine::claims::ClaimEntry;
+use glidepath_model::event::RunEnd;
 use glidepath_model::facts::Facts;
-use glidepath_model::projection::RunSummary;
+use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::Who;
 use glidepath_model::{ActionDescriptor, Event, Millis, Plan, Recorded, RunId, TargetName};
 use glidepath_ports::store::ClaimLine;
@@ -143,6 +144,24 @@ impl World {
             (_, text) => {
                 Err(Failure::usage(format!("`{}` is the beginning of several runs", text.unwrap_or_default()), "type more of its id"))
             }
+        }
+    }
+
+    /// The run that is meant by a rollback that names none. Runs are listed by when they were accepted; one that then waited, or was long on its way, may have
+    /// landed after a newer one. To take the wrong one back is no slip that anybody would notice in time, so that a person says which.
+    pub(crate) async fn find_run_to_roll_back(&self) -> Result<RunSummary, Failure> {
+        let found = self.find_run(None).await?;
+        let landed = RunStatus::Ended(RunEnd::Succeeded);
+        if found.status != landed {
+            return Ok(found);
+        }
+        let runs = self.store.runs(false, RUNS_MAX).await?;
+        match runs.into_iter().filter(|run| run.status == landed && run.ended_at > found.ended_at).max_by_key(|run| run.ended_at) {
+            None => Ok(found),
+            Some(last) => Err(Failure::usage(
+                format!("{} (\"{}\") was accepted last, and {} (\"{}\") landed last", found.run, found.title, last.run, last.title),
+                format!("name the one that is to go back: `glidepath rollback {}` or `glidepath rollback {}`", found.run, last.run),
+            )),
         }
     }
 

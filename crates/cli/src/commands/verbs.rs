@@ -75,7 +75,10 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, besides: Besides) -> Resu
         ));
     }
     let world = World::open(root).await?;
-    let summary = world.find_run(args.run.as_deref()).await?;
+    let summary = match (verb, args.run.as_deref()) {
+        (Verb::Rollback, None) => world.find_run_to_roll_back().await?,
+        (_, named) => world.find_run(named).await?,
+    };
     let mut reason = args.reason.clone();
     if matches!(verb, Verb::Rollback | Verb::Abort) {
         let passed = nothing_newer_stays(&world, &summary, besides.over_abandoned).await?;

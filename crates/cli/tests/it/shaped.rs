@@ -229,3 +229,23 @@ fn what_people_and_programs_give_at_run_time_drives_no_terminal() {
     let journaled = project.events().into_iter().any(|event| event.to_string().contains("\u{202e}\\u001b]0;owned"));
     assert!(journaled, "the journal keeps what was given");
 }
+
+#[test]
+fn a_rollback_that_names_no_run_asks_which_when_the_newest_did_not_land_last() {
+    const QUICK: &str =
+        "  steps: [ { id: note, exec: { argv: [ sh, -c, 'echo done >> notes.log' ] }, undo: { exec: { argv: [ rm, notes.log ] } } } ]\n";
+    let project = project(&[("long", HOLDS), ("quick", QUICK)]);
+    let mut long = project.start(&["run", "long", "--yes"]);
+    wait_for("the long run to wait", || {
+        project.runs().iter().any(|run| run["now"].as_str().is_some_and(|now| now.contains("waits for go")))
+    });
+    project.ok(&["run", "quick", "--yes"], 0);
+    let [quick, held] = ["Runbook quick", "Runbook long"].map(|title| id(&runs_by_title(&project, title)[0]));
+    project.ok(&["signal", &held, "go"], 0);
+    assert!(long.wait().unwrap().success());
+    let asks = project.ok(&["rollback"], 2).err;
+    assert!(asks.contains(&format!("`glidepath rollback {quick}`")) && asks.contains(&format!("`glidepath rollback {held}`")), "{asks}");
+    assert_eq!(project.read("notes.log"), "done\n");
+    project.ok(&["rollback", &quick], 0);
+    wait_for("the way back", || !project.path().join("notes.log").exists());
+}
