@@ -262,6 +262,11 @@ impl Owner<'_> {
                 self.answer(number, refused(format!("GP0677: {} is {is}, so what it gave up is not done alone", again.run)));
                 return Ok(None);
             }
+            if let Some(parent) = self.parent_that_goes_back(&again.run).await? {
+                let why = format!("GP0677: {parent} goes back, and {} with it, so what it gave up is not done alone", again.run);
+                self.answer(number, refused(why));
+                return Ok(None);
+            }
         }
         if self.deps.store.is_short_of_room() {
             self.short_of_room();
@@ -407,6 +412,19 @@ impl Owner<'_> {
             let (does, verb) = if status.is_live() { ("is doing", "abort") } else { ("did later", "rollback") };
             format!("{run} {does} what this run had given up, and that would stay in place; first `glidepath {verb} {run}`, then this one")
         }))
+    }
+
+    /// The run that flew this one as one of its steps and goes back: it will take this one back, too.
+    async fn parent_that_goes_back(&mut self, run: &RunId) -> Result<Option<RunId>, RuntimeError> {
+        let store = self.deps.store.clone();
+        let parent = store.read_run(run, 0, 1).await?.first().and_then(|first| match &first.event {
+            Event::RunStarted { who, .. } => who.as_run(),
+            _ => None,
+        });
+        let Some(parent) = parent else { return Ok(None) };
+        let is_live = self.status_of(&parent).await?.is_some_and(RunStatus::is_live);
+        let goes_back = is_live && !flies_forward(&load_events(store.as_ref(), &parent).await?.1);
+        Ok(goes_back.then_some(parent))
     }
 
     /// How a run stands; `None` when it is not known.

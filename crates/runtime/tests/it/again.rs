@@ -1,13 +1,13 @@
 //! Runs that do again what another one gave up, beside one that goes back.
 
 use crate::plans::{plan_of, step};
-use crate::shaped::{LANDED, ROLLED_BACK, ended, own, shaped, start};
+use crate::shaped::{LANDED, ROLLED_BACK, ended, own, parent_of, shaped, start};
 use crate::sky::{Sky, run_id, who};
 use glidepath_model::event::{AttemptRef, Direction};
 use glidepath_model::plan::{Again, PlanBody};
 use glidepath_model::projection::DeadLetterKind;
 use glidepath_model::request::Verb;
-use glidepath_model::{Millis, Plan, RunId, StepId};
+use glidepath_model::{Event, Millis, Plan, RunId, StepId};
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{CancelToken, Clock, Store};
 use glidepath_runtime::again;
@@ -86,5 +86,35 @@ async fn a_run_does_not_go_back_beneath_one_that_was_begun_in_the_same_turn() {
     assert!(!refused.granted && refused.line.contains(&format!("{replay} is doing what this run had given up")), "{refused:?}");
     assert_eq!(ended(&sky, &replay).await, LANDED);
     assert_eq!((sky.status(&origin).await, sky.world.count(&attempt.step, Direction::Do)), (LANDED, 1));
+    owner.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_again_for_a_child_whose_parent_goes_back() {
+    let (sky, parent, after) = (Sky::new(), run_id("parent"), StepId::from("after"));
+    sky.world.script(&StepId::from("host/2"), Direction::Do, Script::fails(false));
+    sky.world.always(&after, Direction::Do, Script::slow(Millis::from_secs(20)));
+    sky.world.always(&after, Direction::Undo, Script::slow(Millis::from_secs(20)));
+    let child = shaped(GIVES_UP);
+    sky.store.save_plan(&child, b"{}").await.unwrap();
+    let owner = own(&sky);
+    start(&sky, &parent_of(&child), &parent, false).await;
+    let began =
+        |events: &[Event]| events.iter().any(|event| matches!(event, Event::AttemptStarted { attempt, .. } if attempt.step == after));
+    sky.until(&parent, "the last step", began).await;
+    assert!(sky.ask(&parent, Verb::Abort, None).await.granted);
+    sky.until(&parent, "the way back", |events| events.iter().any(|event| matches!(event, Event::RollbackBegan { .. }))).await;
+
+    // What comes after the child is undone first: the child still stands as it landed.
+    let origin = glidepath_runtime::child::child_of(&parent, &StepId::from("fly"), 1);
+    assert_eq!(sky.status(&origin).await, LANDED);
+    let replay = run_id("replay");
+    let number = leave_start(&sky, &doing_again(&origin), &replay).await;
+    let line = answer(&sky, number).await.line;
+    assert!(line.contains(&format!("GP0677: {parent} goes back, and {origin} with it")), "{line}");
+    for run in [&parent, &origin] {
+        assert_eq!(ended(&sky, run).await, ROLLED_BACK);
+    }
+    assert_eq!(sky.world.count(&StepId::from("host/2"), Direction::Do), 0);
     owner.leave().await;
 }

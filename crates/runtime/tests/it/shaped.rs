@@ -252,7 +252,7 @@ async fn an_owner_that_is_to_leave_when_nothing_is_left_waits_for_those_that_sle
 }
 
 /// A plan whose one step flies another plan, and takes it back.
-fn parent_of(child: &Plan) -> Plan {
+pub(crate) fn parent_of(child: &Plan) -> Plan {
     let call = |kind: &str| ActionCall { kind: kind.to_owned(), version: 1, input: json!({ "plan": child.id }) };
     let undo =
         Undo::Call { call: call("run-back"), validations: Vec::new(), command: "undo".to_owned(), timeout_ms: Millis::from_mins(10) };
