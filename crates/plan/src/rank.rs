@@ -10,7 +10,7 @@ use crate::{body, codes};
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
-use glidepath_model::{Diagnostic, Timestamp};
+use glidepath_model::{Diagnostic, Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Candidates worked out at most.
@@ -293,15 +293,20 @@ fn preference_text(preference: Preference) -> &'static str {
 fn won(preference: Preference, feasible: &[Scored], order: &[usize]) -> String {
     let Some(second) = order.get(1).map(|at| &feasible[*at]) else { return "Chosen: the only feasible candidate.".to_owned() };
     let first = &feasible[order[0]];
-    format!("Chosen for {}: {} against {} of the next.", preference_text(preference), figure(preference, first), figure(preference, second))
+    format!("Chosen for {}: {}, the next has {}.", preference_text(preference), figure(preference, first), figure(preference, second))
 }
 
 fn figure(preference: Preference, one: &Scored) -> String {
     match preference {
-        Preference::LeastRisk => format!("{:.2}", one.2),
+        Preference::LeastRisk => bad(one.2),
         Preference::Fastest => one.1.duration.p50_ms.to_string(),
         Preference::Cheapest => one.1.extra_cost.as_ref().map_or_else(|| "no known cost".to_owned(), ToString::to_string),
     }
+}
+
+/// Bad requests, with no more digits than are known.
+fn bad(requests: f64) -> String {
+    if requests < 10.0 { format!("{requests:.2}") } else { format!("{requests:.0}") }
 }
 
 fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
@@ -325,8 +330,13 @@ fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
     .into_iter()
     .flatten()
     .collect();
+    // What it would be better by, so that who weighs things differently sees it.
+    let is_faster = one.1.duration.p50_ms < best.1.duration.p50_ms;
+    let faster = is_faster.then(|| format!("{} faster", Millis(best.1.duration.p50_ms.0.saturating_sub(one.1.duration.p50_ms.0))));
+    let safer = (one.2 * 1.005 < best.2).then(|| format!("with {} expected bad requests against {}", bad(one.2), bad(best.2)));
+    let though = faster.or(safer).map_or_else(String::new, |better| format!(", though {better}"));
     match reasons.first() {
-        Some(reason) => format!("Lost: {reason}."),
+        Some(reason) => format!("Lost: {reason}{though}."),
         None => "Lost: as good by every figure, and later in the order of strategies.".to_owned(),
     }
 }

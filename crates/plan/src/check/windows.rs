@@ -30,7 +30,11 @@ pub(super) fn outside_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         findings.push(
             Diagnostic::warning(
                 codes::OUTSIDE_WINDOW,
-                format!("A start in {environment} is not allowed at {}: {}.", plan.body.created_at, verdict.reasons.join("; ")),
+                format!(
+                    "A start in {environment} is not allowed at {}: {}.",
+                    timetable.words(plan.body.created_at),
+                    verdict.reasons.join("; ")
+                ),
             )
             .because("Take-off will be refused until the calendar opens.")
             .hint(hint.clone()),
