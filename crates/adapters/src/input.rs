@@ -1,12 +1,13 @@
 //! Reading an action's input, and the outcomes that all actions share.
 
+use glidepath_model::Code;
 use glidepath_model::event::{Direction, Outcome};
 use glidepath_model::text::is_unfit_to_show;
-use glidepath_model::{Code, Timestamp};
 use glidepath_ports::ActionContext;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Longest text kept as an output, in bytes.
 pub(crate) const TEXT_OUTPUT_BYTES_MAX: usize = 4096;
@@ -52,15 +53,9 @@ pub(crate) fn coded(code: Code, reason: impl AsRef<str>) -> String {
     if reason.ends_with(&mark) { reason.to_owned() } else { format!("{reason} {mark}") }
 }
 
-/// The present time by the wall clock.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
-
 /// Time left until the attempt must have ended.
 pub(crate) fn time_left(context: &ActionContext) -> Duration {
-    context.deadline.since(now()).to_std()
+    Instant::from_std(context.deadline).saturating_duration_since(Instant::now())
 }
 
 /// The longest prefix of at most `bytes_max` bytes that ends between characters.

@@ -12,7 +12,7 @@ use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
 use glidepath_model::{Code, Timestamp};
 use glidepath_ports::telemetry::ValueReading;
-use glidepath_ports::{BoxFuture, CounterReading, Secrets, Telemetry, TelemetryError};
+use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,12 +32,13 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 pub struct TelemetryRouter {
     client: OnceLock<Client>,
     secrets: Arc<dyn Secrets>,
+    clock: Arc<dyn Clock>,
 }
 
 impl TelemetryRouter {
-    /// A router that resolves bearer tokens with `secrets`.
-    pub fn new(secrets: Arc<dyn Secrets>) -> Self {
-        Self { client: OnceLock::new(), secrets }
+    /// A router that resolves bearer tokens with `secrets`, and dates by `clock` what comes without a date.
+    pub fn new(secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>) -> Self {
+        Self { client: OnceLock::new(), secrets, clock }
     }
 
     fn client(&self) -> &Client {
@@ -47,6 +48,14 @@ impl TelemetryRouter {
             builder.build().unwrap_or_default()
         })
     }
+
+    fn server<'a>(&'a self, url: &'a str, bearer: Option<&'a str>, time_max: Duration) -> prometheus::Server<'a> {
+        prometheus::Server::new(self.client(), &*self.secrets, &*self.clock, url, bearer, time_max)
+    }
+
+    fn pages<'a>(&'a self, urls: &'a [String], time_max: Duration) -> scrape::Pages<'a> {
+        scrape::Pages { client: self.client(), clock: &*self.clock, urls, time_max }
+    }
 }
 
 impl Telemetry for TelemetryRouter {
@@ -54,10 +63,9 @@ impl Telemetry for TelemetryRouter {
         Box::pin(async move {
             match source {
                 CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    let server = prometheus::Server::new(self.client(), &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
-                    server.counters(selector).await
+                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).counters(selector).await
                 }
-                CountSource::Scrape { urls, timeout_ms } => scrape::counters(self.client(), urls, timeout_ms.to_std(), selector).await,
+                CountSource::Scrape { urls, timeout_ms } => self.pages(urls, timeout_ms.to_std()).counters(selector).await,
             }
         })
     }
@@ -66,10 +74,9 @@ impl Telemetry for TelemetryRouter {
         Box::pin(async move {
             match source {
                 CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    let server = prometheus::Server::new(self.client(), &*self.secrets, url, bearer.as_deref(), timeout_ms.to_std());
-                    server.value(query).await
+                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).value(query).await
                 }
-                CountSource::Scrape { urls, timeout_ms } => scrape::value(self.client(), urls, timeout_ms.to_std(), query).await,
+                CountSource::Scrape { urls, timeout_ms } => self.pages(urls, timeout_ms.to_std()).value(query).await,
             }
         })
     }

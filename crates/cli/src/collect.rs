@@ -14,6 +14,7 @@ use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, Proc
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Deadline of one probe.
 const PROBE_TIMEOUT_MS: Millis = Millis::from_secs(5);
@@ -396,7 +397,7 @@ impl Collector {
             run,
             plan: PlanId::new("none"),
             attempt: AttemptRef { step: StepId::new(label), direction: Direction::Probe, round: 1, number: 1 },
-            deadline: self.clock.now().plus(timeout),
+            deadline: Instant::now() + timeout.to_std(),
             fences: Vec::new(),
             cancel: CancelToken::new(),
             processes: Arc::new(Unjournaled),

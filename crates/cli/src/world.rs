@@ -81,7 +81,7 @@ impl World {
             store,
             shared,
             actions: glidepath_adapters::registry(supervisor),
-            telemetry: Arc::new(TelemetryRouter::new(secrets.clone())),
+            telemetry: Arc::new(TelemetryRouter::new(secrets.clone(), clock.clone())),
             clock,
             secrets,
         })

@@ -6,10 +6,11 @@ use crate::store::StoreError;
 use crate::world::Secrets;
 use glidepath_model::event::{AttemptRef, Outcome, ProcessMark};
 use glidepath_model::projection::Fence;
-use glidepath_model::{ActionDescriptor, Millis, PlanId, RunId, Timestamp};
+use glidepath_model::{ActionDescriptor, Millis, PlanId, RunId};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// An action: one way of touching the world.
 pub trait Action: Send + Sync {
@@ -53,8 +54,9 @@ pub struct ActionContext {
     /// Numbers of the claims that the run holds; handed on as `GLIDEPATH_FENCE_<RESOURCE>`, so that whoever guards a resource can refuse a
     /// smaller number than it has seen.
     pub fences: Vec<Fence>,
-    /// When the attempt must have ended.
-    pub deadline: Timestamp,
+    /// When the attempt must have ended, by the clock of this process that nobody sets: a wall clock that is set, or is wrong, neither ends an attempt
+    /// nor prolongs it.
+    pub deadline: Instant,
     /// Tells the attempt to end.
     pub cancel: CancelToken,
     /// Journals a process before it may begin its work.

@@ -3,12 +3,16 @@
 use crate::BoxFuture;
 use glidepath_model::Timestamp;
 use std::fmt;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Wall-clock time.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// Time that has passed since some moment, by a clock that nobody sets: by as much as it grows, `now` grows too, unless the wall clock is set.
+    fn steady(&self) -> Duration;
 
     /// Waits until `time`; returns at once when it has passed.
     fn sleep_until(&self, time: Timestamp) -> BoxFuture<'_, ()>;

@@ -4,6 +4,9 @@
 //! time it is given up and its outcome is unknown, because nobody can say what it still does. Work that was done but whose validation
 //! never passed is `Unverified`, without a retry: the validation was already repeated for the whole time. It is in place, and is undone.
 //!
+//! Here the deadline is a moment of the clock that nobody sets. The journal has it as a point of the wall clock, which the owner turns into that moment once,
+//! when it makes or adopts the attempt: a wall clock that is set afterwards ends no work that is under way, and gives none more time.
+//!
 //! Only the work journals its processes. Validations and probes read; a new owner repeats them instead of adopting them.
 
 use crate::limits::{
@@ -11,14 +14,15 @@ use crate::limits::{
 };
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::projection::Fence;
-use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, StepId, Timestamp};
-use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError};
+use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, StepId};
+use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, ProcessJournal, ProgressSink, Secrets, StoreError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// Longest name of a folder made from a step's id, in bytes, before its digest is added.
 const FOLDER_NAME_BYTES_MAX: usize = 80;
@@ -67,7 +71,7 @@ pub(crate) struct AttemptJob {
     pub(crate) key: String,
     pub(crate) call: ActionCall,
     pub(crate) validations: Vec<ActionCall>,
-    pub(crate) deadline: Timestamp,
+    pub(crate) deadline: Instant,
     /// Numbers of the claims that the run holds.
     pub(crate) fences: Vec<Fence>,
     /// A process of an earlier owner that is to be accounted for instead of starting the work.
@@ -77,7 +81,6 @@ pub(crate) struct AttemptJob {
 /// Makes calls.
 pub struct CallRunner {
     pub(crate) actions: ActionRegistry,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) secrets: Arc<dyn Secrets>,
     pub(crate) progress: Arc<dyn ProgressSink>,
     pub(crate) root: PathBuf,
@@ -88,13 +91,12 @@ pub struct CallRunner {
 impl CallRunner {
     pub(crate) fn new(
         actions: ActionRegistry,
-        clock: Arc<dyn Clock>,
         secrets: Arc<dyn Secrets>,
         progress: Arc<dyn ProgressSink>,
         root: PathBuf,
         state_dir: PathBuf,
     ) -> Self {
-        Self { actions, clock, secrets, progress, root, state_dir, places: Semaphore::new(ATTEMPTS_AT_ONCE_MAX) }
+        Self { actions, secrets, progress, root, state_dir, places: Semaphore::new(ATTEMPTS_AT_ONCE_MAX) }
     }
 
     /// Makes an attempt: the work, then its validations.
@@ -128,12 +130,12 @@ impl CallRunner {
 
     /// Repeats a probe that gets no answer for a while: a host that was just restarted cannot say yet what it runs.
     async fn ask_until_answered(&self, job: &AttemptJob, context: &ActionContext) -> Outcome {
-        let give_up_at = job.deadline.min(self.clock.now().plus(PROBE_ANSWER_MAX));
+        let give_up_at = job.deadline.min(Instant::now() + PROBE_ANSWER_MAX);
         let mut pause = VALIDATION_PAUSE_FIRST;
         let mut outcome = self.call(&job.call, context, job.adopt.as_ref()).await;
-        while matches!(outcome, Outcome::Unknown { .. }) && self.clock.now() < give_up_at {
+        while matches!(outcome, Outcome::Unknown { .. }) && Instant::now() < give_up_at {
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = sleep(pause) => {}
                 () = context.cancel.cancelled() => return outcome,
             }
             pause = (pause * 2).min(VALIDATION_PAUSE_MAX);
@@ -147,19 +149,18 @@ impl CallRunner {
         for (index, validation) in job.validations.iter().enumerate() {
             let mut pause = VALIDATION_PAUSE_FIRST;
             loop {
-                let now = self.clock.now();
-                let deadline = job.deadline.min(now.plus(VALIDATION_CALL_MAX));
+                let deadline = job.deadline.min(Instant::now() + VALIDATION_CALL_MAX);
                 let reason = match self.probe(job, &format!("validation-{index}"), validation, deadline, cancel).await {
                     Outcome::Done { .. } => break,
                     Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => reason,
                 };
                 // The last look comes as late as it can and be answered.
-                let left = job.deadline.since(self.clock.now()).to_std().saturating_sub(VALIDATION_PAUSE_FIRST);
+                let left = job.deadline.saturating_duration_since(Instant::now()).saturating_sub(VALIDATION_PAUSE_FIRST);
                 if cancel.is_cancelled() || left.is_zero() {
                     return Err(format!("its check did not pass in time: {reason}"));
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(pause.min(left)) => {}
+                    () = sleep(pause.min(left)) => {}
                     () = cancel.cancelled() => {}
                 }
                 pause = (pause * 2).min(VALIDATION_PAUSE_MAX);
@@ -178,7 +179,7 @@ impl CallRunner {
         timeout: Millis,
         cancel: &CancelToken,
     ) -> Vec<Outcome> {
-        let deadline = self.clock.now().plus(timeout);
+        let deadline = Instant::now() + timeout.to_std();
         let mut tasks = JoinSet::new();
         for (index, call) in probes.iter().enumerate() {
             let job = AttemptJob {
@@ -207,7 +208,7 @@ impl CallRunner {
     }
 
     /// A call that only reads: its processes are not journaled.
-    async fn probe(&self, job: &AttemptJob, folder: &str, call: &ActionCall, deadline: Timestamp, cancel: &CancelToken) -> Outcome {
+    async fn probe(&self, job: &AttemptJob, folder: &str, call: &ActionCall, deadline: Instant, cancel: &CancelToken) -> Outcome {
         // A call that runs into its own deadline must not cancel the attempt it belongs to.
         let own_cancel = CancelToken::new();
         let context = match self.context(job, Some(folder), deadline, Arc::new(UnjournaledProcesses), own_cancel.clone()) {
@@ -236,9 +237,9 @@ impl CallRunner {
             biased;
             outcome = &mut work => return outcome,
             () = context.cancel.cancelled() => {}
-            () = self.clock.sleep_until(context.deadline) => context.cancel.cancel(),
+            () = sleep_until(context.deadline.into()) => context.cancel.cancel(),
         }
-        match tokio::time::timeout(ATTEMPT_GRACE, work).await {
+        match timeout(ATTEMPT_GRACE, work).await {
             Ok(outcome) => outcome,
             Err(_) => Outcome::Unknown { reason: format!("it did not end within {} s of being told to", ATTEMPT_GRACE.as_secs()) },
         }
@@ -248,7 +249,7 @@ impl CallRunner {
         &self,
         job: &AttemptJob,
         folder: Option<&str>,
-        deadline: Timestamp,
+        deadline: Instant,
         processes: Arc<dyn ProcessJournal>,
         cancel: CancelToken,
     ) -> Result<ActionContext, Outcome> {
@@ -268,7 +269,7 @@ impl CallRunner {
             attempt: job.attempt.clone(),
             idempotency_key: job.key.clone(),
             fences: job.fences.clone(),
-            deadline,
+            deadline: deadline.into_std(),
             cancel,
             processes,
             progress: self.progress.clone(),

@@ -407,7 +407,7 @@ async fn call_all(runner: &Arc<CallRunner>, run: &RunId, known: &KnownRun, calls
                 key: plan.body.identity(run, &attempt),
                 call: call.clone(),
                 validations: Vec::new(),
-                deadline: runner.clock.now().plus(GUARD_SAFETY_CALL_MAX),
+                deadline: Instant::now() + GUARD_SAFETY_CALL_MAX,
                 fences: known.state.fences(),
                 adopt: None,
             };

@@ -103,10 +103,10 @@ pub const VALIDATION_PAUSE_FIRST: Duration = Duration::from_millis(500);
 pub const VALIDATION_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// A probe that gets no answer is repeated for this long at most; then nobody knows.
-pub const PROBE_ANSWER_MAX: Millis = Millis::from_secs(30);
+pub const PROBE_ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// One try of a validation may take this long at most.
-pub const VALIDATION_CALL_MAX: Millis = Millis::from_secs(30);
+pub const VALIDATION_CALL_MAX: Duration = Duration::from_secs(30);
 
 /// First wait after the store failed.
 pub const STORE_PAUSE_FIRST: Duration = Duration::from_millis(50);
@@ -154,7 +154,7 @@ pub const GUARD_LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 pub const GUARD_STORE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Deadline of one safety call that a guard makes without the store.
-pub const GUARD_SAFETY_CALL_MAX: Millis = Millis::from_secs(60);
+pub const GUARD_SAFETY_CALL_MAX: Duration = Duration::from_secs(60);
 
 /// Tries of one safety call that a guard makes without the store.
 pub const GUARD_SAFETY_TRIES_MAX: u32 = 10;

@@ -3,6 +3,7 @@
 use crate::calls::{ActionRegistry, CallRunner};
 use crate::cards::CardWriter;
 use crate::child;
+use crate::clock::ClockWatch;
 use crate::limits::{EVENTS_READ_MAX, STORE_POLL_EVERY};
 use crate::owner::Owner;
 use crate::process;
@@ -174,11 +175,12 @@ impl From<StoreError> for RuntimeError {
 /// Flies runs, or follows those that another process flies. Clones share everything.
 #[derive(Clone)]
 pub struct Runtime {
-    deps: Arc<Deps>,
-    calls: Arc<CallRunner>,
-    process: ProcessMark,
+    pub(crate) deps: Arc<Deps>,
+    pub(crate) calls: Arc<CallRunner>,
+    pub(crate) process: ProcessMark,
     /// Woken by submissions of this very process, which the change counter of a store need not show.
-    submitted: Arc<Notify>,
+    pub(crate) submitted: Arc<Notify>,
+    pub(crate) clock_watch: Arc<ClockWatch>,
 }
 
 impl Runtime {
@@ -191,15 +193,9 @@ impl Runtime {
         let submitted = Arc::new(Notify::new());
         let mut known = deps.actions.clone();
         child::actions(deps.store.clone(), deps.clock.clone(), submitted.clone()).into_iter().for_each(|action| known.add(action));
-        let calls = CallRunner::new(
-            known,
-            deps.clock.clone(),
-            deps.secrets.clone(),
-            deps.progress.clone(),
-            deps.root.clone(),
-            deps.state_dir.clone(),
-        );
-        Ok(Self { deps: Arc::new(deps), calls: Arc::new(calls), process, submitted })
+        let calls = CallRunner::new(known, deps.secrets.clone(), deps.progress.clone(), deps.root.clone(), deps.state_dir.clone());
+        let clock_watch = Arc::new(ClockWatch::new(deps.clock.clone()));
+        Ok(Self { deps: Arc::new(deps), calls: Arc::new(calls), process, submitted, clock_watch })
     }
 
     /// What the runtime was given.
@@ -253,11 +249,13 @@ impl Runtime {
         until: &Until,
         cancel: &CancelToken,
     ) -> Result<FlightEnd, RuntimeError> {
+        if let Some(jump) = self.clock_watch.look() {
+            self.deps.observer.trouble(&jump.to_string());
+        }
         let Some(ownership) = self.deps.store.try_own(self.deps.who.clone(), self.process.clone()).await? else {
             return Ok(FlightEnd::HeldByAnother);
         };
-        let owner = Owner::new(self.deps.clone(), self.calls.clone(), self.process.clone(), self.submitted.clone(), &ownership, patience);
-        let end = owner.fly(until, cancel).await;
+        let end = Owner::new(self, &ownership, patience).fly(until, cancel).await;
         if !matches!(end, Err(RuntimeError::LeaseOver { .. } | RuntimeError::Store(StoreError::Unavailable { .. }))) {
             ownership.lease.leave().await;
         }

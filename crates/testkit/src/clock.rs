@@ -38,6 +38,10 @@ impl Clock for TestClock {
         Timestamp::from_micros(TEST_EPOCH.as_micros() + passed + self.jumped_micros.load(Ordering::SeqCst))
     }
 
+    fn steady(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     fn sleep_until(&self, time: Timestamp) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             while let Ok(left @ 1..) = u64::try_from(time.as_micros().saturating_sub(self.now().as_micros())) {

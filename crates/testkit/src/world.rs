@@ -6,10 +6,12 @@
 use glidepath_model::action::{ActionDescriptor, OnUnknown};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::{Millis, StepId};
-use glidepath_ports::{Action, ActionContext, BoxFuture, Clock};
+use glidepath_ports::{Action, ActionContext, BoxFuture};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// One effect that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,7 +192,7 @@ impl World {
                 }
                 Some(None) => {}
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -203,7 +205,6 @@ impl World {
 pub struct ScriptedAction {
     descriptor: ActionDescriptor,
     world: World,
-    clock: Arc<dyn Clock>,
     in_processes: bool,
 }
 
@@ -215,7 +216,7 @@ impl ScriptedAction {
     }
 
     /// An action that answers to `kind`, input version 1.
-    pub fn new(kind: &str, world: World, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(kind: &str, world: World) -> Self {
         let descriptor = ActionDescriptor {
             kind: kind.to_owned(),
             version: 1,
@@ -229,7 +230,7 @@ impl ScriptedAction {
             read_only: false,
             outputs: BTreeMap::new(),
         };
-        Self { descriptor, world, clock, in_processes: false }
+        Self { descriptor, world, in_processes: false }
     }
 }
 
@@ -265,7 +266,7 @@ impl Action for ScriptedAction {
                 return self.run_in_process(context, input, script).await;
             }
             tokio::select! {
-                () = self.clock.sleep_until(self.clock.now().plus(script.takes)) => {}
+                () = sleep(script.takes.to_std()) => {}
                 () = context.cancel.cancelled() => return Outcome::Unknown { reason: "it was told to end".to_owned() },
             }
             if script.acts && !is_check {
@@ -286,9 +287,9 @@ impl ScriptedAction {
         }
         waiting.has_order = true;
         let mark = Mark { attempt: context.attempt.clone(), key: context.idempotency_key.clone(), input: input.clone() };
-        let (world, clock, of_process) = (self.world.clone(), self.clock.clone(), process.clone());
+        let (world, of_process) = (self.world.clone(), process.clone());
         tokio::spawn(async move {
-            clock.sleep_until(clock.now().plus(script.takes)).await;
+            sleep(script.takes.to_std()).await;
             if script.acts {
                 world.mark(mark);
             }

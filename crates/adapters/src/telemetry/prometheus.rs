@@ -1,11 +1,11 @@
 //! A thin client of Prometheus' HTTP API: instant queries.
 
 use super::{Answer, SERIES_MAX, bad_answer, fetch, out_of_reach, shown, unsupported};
-use crate::input::{now, quoted};
+use crate::input::quoted;
 use glidepath_model::Timestamp;
 use glidepath_model::catalog::Selector;
 use glidepath_ports::telemetry::ValueReading;
-use glidepath_ports::{CounterReading, Secrets, TelemetryError};
+use glidepath_ports::{Clock, CounterReading, Secrets, TelemetryError};
 use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use std::time::Duration;
 pub(super) struct Server<'a> {
     client: &'a Client,
     secrets: &'a dyn Secrets,
+    clock: &'a dyn Clock,
     url: &'a str,
     bearer: Option<&'a str>,
     time_max: Duration,
@@ -58,8 +59,15 @@ struct Samples {
 }
 
 impl<'a> Server<'a> {
-    pub(super) fn new(client: &'a Client, secrets: &'a dyn Secrets, url: &'a str, bearer: Option<&'a str>, time_max: Duration) -> Self {
-        Self { client, secrets, url, bearer, time_max, name: format!("Prometheus at {}", shown(url)) }
+    pub(super) fn new(
+        client: &'a Client,
+        secrets: &'a dyn Secrets,
+        clock: &'a dyn Clock,
+        url: &'a str,
+        bearer: Option<&'a str>,
+        time_max: Duration,
+    ) -> Self {
+        Self { client, secrets, clock, url, bearer, time_max, name: format!("Prometheus at {}", shown(url)) }
     }
 
     pub(super) async fn counters(&self, selector: &Selector) -> Result<CounterReading, TelemetryError> {
@@ -132,7 +140,8 @@ impl<'a> Server<'a> {
         if rows.len() > SERIES_MAX {
             return Err(TelemetryError::TooMany { source_name: self.name.clone(), series_max: SERIES_MAX });
         }
-        let at = rows.iter().find_map(|row| row.value.as_ref()).and_then(|(seconds, _)| time(*seconds)).or(answer.date).unwrap_or_else(now);
+        let said = rows.iter().find_map(|row| row.value.as_ref()).and_then(|(seconds, _)| time(*seconds));
+        let at = said.or(answer.date).unwrap_or_else(|| self.clock.now());
         let finite =
             |row: Series| row.value.and_then(|(_, text)| text.parse::<f64>().ok()).filter(|v| v.is_finite()).map(|v| (row.metric, v));
         Ok(Samples { values: rows.into_iter().filter_map(finite).collect(), at })

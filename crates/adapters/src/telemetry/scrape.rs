@@ -6,56 +6,55 @@
 use super::exposition::{Matchers, Sample, samples};
 use super::prometheus::key;
 use super::{SERIES_MAX, bad_answer, fetch, out_of_reach, shown, unsupported};
-use crate::input::{now, quoted};
+use crate::input::quoted;
 use futures_util::future::try_join_all;
 use glidepath_model::catalog::Selector;
 use glidepath_ports::telemetry::ValueReading;
-use glidepath_ports::{CounterReading, TelemetryError};
+use glidepath_ports::{Clock, CounterReading, TelemetryError};
 use reqwest::Client;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
-pub(super) async fn counters(
-    client: &Client,
-    urls: &[String],
-    time_max: Duration,
-    selector: &Selector,
-) -> Result<CounterReading, TelemetryError> {
-    let mut reading = CounterReading { series: Default::default(), observed_at: now() };
-    for (url, samples) in all(client, urls, time_max, selector).await? {
-        for sample in samples {
-            let series = format!("{url} {}{}", selector.metric, key(&sample.labels));
-            reading.series.insert(series, sample.value);
-        }
-    }
-    if reading.series.len() > SERIES_MAX {
-        return Err(TelemetryError::TooMany { source_name: name(urls), series_max: SERIES_MAX });
-    }
-    // Whoever scrapes gives the time, as with Prometheus.
-    reading.observed_at = now();
-    Ok(reading)
+/// The pages of one source, for one question.
+pub(super) struct Pages<'a> {
+    pub(super) client: &'a Client,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) urls: &'a [String],
+    pub(super) time_max: Duration,
 }
 
-/// The sum of what a plain selector matches.
-pub(super) async fn value(
-    client: &Client,
-    urls: &[String],
-    time_max: Duration,
-    query: &str,
-) -> Result<Option<ValueReading>, TelemetryError> {
-    let selector = Selector::parse(query).map_err(|_| {
-        unsupported(
-            &name(urls),
-            format!(
-                "`{}` is a query, and pages only give plain metrics such as `up{{app=\"a\"}}`; declare a Prometheus server for queries",
-                quoted(query)
-            ),
-        )
-    })?;
-    let reading = counters(client, urls, time_max, &selector).await?;
-    let sum: f64 = reading.series.values().sum();
-    Ok((!reading.series.is_empty() && sum.is_finite()).then_some(ValueReading { value: sum, observed_at: reading.observed_at }))
+impl Pages<'_> {
+    pub(super) async fn counters(&self, selector: &Selector) -> Result<CounterReading, TelemetryError> {
+        let mut series = BTreeMap::new();
+        for (url, samples) in all(self.client, self.urls, self.time_max, selector).await? {
+            for sample in samples {
+                series.insert(format!("{url} {}{}", selector.metric, key(&sample.labels)), sample.value);
+            }
+        }
+        if series.len() > SERIES_MAX {
+            return Err(TelemetryError::TooMany { source_name: name(self.urls), series_max: SERIES_MAX });
+        }
+        // Whoever scrapes gives the time, as with Prometheus.
+        Ok(CounterReading { series, observed_at: self.clock.now() })
+    }
+
+    /// The sum of what a plain selector matches.
+    pub(super) async fn value(&self, query: &str) -> Result<Option<ValueReading>, TelemetryError> {
+        let selector = Selector::parse(query).map_err(|_| {
+            unsupported(
+                &name(self.urls),
+                format!(
+                    "`{}` is a query, and pages only give plain metrics such as `up{{app=\"a\"}}`; declare a Prometheus server for queries",
+                    quoted(query)
+                ),
+            )
+        })?;
+        let reading = self.counters(&selector).await?;
+        let sum: f64 = reading.series.values().sum();
+        Ok((!reading.series.is_empty() && sum.is_finite()).then_some(ValueReading { value: sum, observed_at: reading.observed_at }))
+    }
 }
 
 fn name(urls: &[String]) -> String {

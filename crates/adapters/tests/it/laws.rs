@@ -1,7 +1,7 @@
 //! Every action that touches the world keeps the laws of actions, against the real thing. `wait`, `manual` and `gate` touch nothing: the engine
 //! and the runtime do them.
 
-use crate::support::{WallClock, eventually};
+use crate::support::eventually;
 use glidepath_adapters::{EnvFileSecrets, ExecAction, HaproxyAction, HttpAction, SqlAction, Supervisor, registry};
 use glidepath_model::ActionCall;
 use glidepath_ports::{Action, BoxFuture};
@@ -72,7 +72,6 @@ async fn assert_laws<'a>(
         exceptions,
         observe,
         reset,
-        clock: &WallClock,
         secrets: Arc::new(EnvFileSecrets::new(folder)),
         folder,
     };

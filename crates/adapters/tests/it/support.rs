@@ -89,7 +89,7 @@ impl Attempt {
             run,
             plan: "feedfacefeedface".into(),
             attempt,
-            deadline: now().plus(Millis(time.as_millis() as u64)),
+            deadline: Instant::now() + time,
             fences: Vec::new(),
             cancel: CancelToken::new(),
             processes: recorder.clone(),
@@ -118,16 +118,23 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64)
 }
 
-/// The clock of this machine.
-pub(crate) struct WallClock;
+/// The clock of this machine, set forward by so much.
+#[derive(Default)]
+pub(crate) struct WallClock {
+    pub(crate) ahead: Millis,
+}
 
 impl Clock for WallClock {
     fn now(&self) -> Timestamp {
-        now()
+        now().plus(self.ahead)
+    }
+
+    fn steady(&self) -> Duration {
+        now().since(Timestamp::EPOCH).to_std()
     }
 
     fn sleep_until(&self, time: Timestamp) -> BoxFuture<'_, ()> {
-        Box::pin(async move { tokio::time::sleep(time.since(now()).to_std()).await })
+        Box::pin(async move { tokio::time::sleep(time.since(self.now()).to_std()).await })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Telemetry from a real Prometheus with history, from pages, and from servers that are no such thing.
 
-use crate::support::now;
+use crate::support::{WallClock, now};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 fn router() -> TelemetryRouter {
-    TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")))
+    TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock::default()))
 }
 
 fn prometheus(url: &str) -> CountSource {
@@ -150,6 +150,18 @@ async fn what_is_no_prometheus_is_told_from_one_that_is_out_of_reach() {
 }
 
 #[tokio::test]
+async fn pages_are_dated_by_the_clock_of_the_runs_and_not_by_that_of_the_machine() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://127.0.0.1:{}/metrics", listener.local_addr().unwrap().port());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(async || "up 1\n"))).await });
+    let ahead = Millis::from_mins(120);
+    let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock { ahead }));
+    let reading = router.counters(&scrape(&[&url]), &Selector::parse("up").unwrap()).await.unwrap();
+    let since = reading.observed_at.since(now());
+    assert!(Millis::from_mins(119) < since && since <= ahead, "{since}");
+}
+
+#[tokio::test]
 async fn a_bearer_token_is_sent_and_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), "s3cr3t-t0ken\n").unwrap();
@@ -157,7 +169,7 @@ async fn a_bearer_token_is_sent_and_never_shown() {
     let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let echo = async |headers: HeaderMap| format!("denied to {:?}", headers.get("authorization"));
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/api/v1/query", get(echo))).await });
-    let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new(folder.path())));
+    let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new(folder.path())), Arc::new(WallClock::default()));
     let source = |bearer: &str| CountSource::Prometheus { url: url.clone(), bearer: Some(bearer.to_owned()), timeout_ms: Millis(20_000) };
     let (_, words) = told(router.value(&source("file:token"), "x").await);
     assert!(words.contains("Bearer [redacted]") && !words.contains("t0ken"), "{words}");

@@ -38,6 +38,11 @@ pub(crate) fn by_the_clock_in(file: &Path) -> [(&'static str, String); 5] {
 fn fleet_on_a_clock() -> Project {
     let project = Project::fleet(&["front"], 2, 10);
     project.pace(&Pace { min_bake: "5s", ..PACE });
+    on_a_clock(project)
+}
+
+/// The same project, whose program lives by the clock in the file `clock`.
+fn on_a_clock(project: Project) -> Project {
     project.write("clock", "+0\n");
     let settings = by_the_clock_in(&project.path().join("clock"));
     settings.iter().fold(project, |project, (name, value)| project.with_variable(name, value))
@@ -80,4 +85,28 @@ fn a_clock_set_forward_by_an_hour_shortens_no_bake() {
 #[test]
 fn a_clock_set_back_by_an_hour_holds_nothing_up() {
     fly_through_a_jump("-1h", -HOUR_MS);
+}
+
+/// A command that works until it is told that it may end, and another one after it.
+const WORKS: &str = "  steps:
+    - { id: act, exec: { argv: [ sh, -c, 'echo act >> effects.log; until test -e go; do sleep 0.1; done; echo end >> effects.log' ] }, onUnknown: ask, undo: none, timeout: 2m }
+    - { id: next, exec: { argv: [ sh, -c, 'echo next >> effects.log' ] }, onUnknown: ask, undo: none, timeout: 2m }
+";
+
+#[test]
+fn a_clock_that_is_set_ends_no_command_that_is_at_work() {
+    for (by, by_ms) in [("+2h", 2 * HOUR_MS), ("-2h", -2 * HOUR_MS)] {
+        let project = on_a_clock(crate::shaped::project(&[("works", WORKS)]));
+        let mut run = project.start(&["run", "works", "--yes"]);
+        wait_for("the command", || project.read("effects.log").contains("act"));
+        project.write("clock", &format!("{by}\n"));
+        wait_for("the jump", || count(&project.events(), "clockJumped") > 0);
+        project.write("go", "");
+        let status = run.wait().unwrap();
+        assert_eq!(status.code(), Some(0), "{by}: {}", project.read("run.log"));
+        assert_eq!(project.read("effects.log"), "act\nend\nnext\n", "{by}: {}", project.read("run.log"));
+        let events = project.events();
+        let jumps: Vec<i64> = events.iter().filter_map(|e| e["event"]["byMs"].as_i64()).collect();
+        assert!(matches!(jumps[..], [seen] if (seen - by_ms).abs() < JUMP_TOLERANCE_MS), "{jumps:?}");
+    }
 }

@@ -106,9 +106,14 @@ fn check_effects(events: &[Event], effects: &BTreeMap<String, usize>, run: &RunI
     }
 }
 
-/// A run that waits for an event, for ten minutes at most.
+/// A run that waits for an event, for ten minutes at most, and then starts a command.
 fn waiting_plan() -> Plan {
-    let body = glidepath_testkit::plans::parse_plan("exec", "plan\nevent go named go for 600s\n").unwrap();
+    let mut body = glidepath_testkit::plans::parse_plan("exec", "plan\nevent go named go for 600s\ncall act needs go\n").unwrap();
+    for step in &mut body.steps {
+        if let Work::Call(call) = &mut step.work {
+            call.input = json!({ "argv": ["sh", "-c", "echo done >> effects.log"] });
+        }
+    }
     whole_plan(PlanBody { created_at: now(), expires_at: now().plus(Millis::from_mins(60)), ..body })
 }
 
@@ -159,6 +164,7 @@ async fn a_node_whose_clock_is_wrong_goes_by_the_databases() {
         assert!(!events.iter().any(|recorded| far(recorded.at)), "{events:?}");
         end(node);
     }
+    assert_eq!(project.read("effects.log"), "done\ndone\n", "each node starts its command, once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

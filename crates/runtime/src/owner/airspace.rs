@@ -59,15 +59,15 @@ impl Owner<'_> {
 
     /// Looks whether the wall clock was set since the last turn. What that means for windows is asked at once, and decided on right after the jump.
     pub(super) async fn notice_jump(&mut self) {
+        let Some(jump) = self.clock_watch.look() else { return };
+        self.deps.observer.trouble(&jump.to_string());
         let now = self.deps.clock.now();
-        let Some(by_ms) = self.jumps.jump_ms(now) else { return };
-        self.deps.observer.trouble(&format!("the clock of this machine jumped by {by_ms} ms"));
         for (run, plan) in self.concerned() {
             let answer = ask(self.deps.airspace.as_ref(), &plan, now).await;
             self.take_window(&run, answer);
         }
         // The jump goes ahead of the answers.
-        self.flights.clock_jumped(by_ms);
+        self.flights.clock_jumped(jump);
     }
 
     /// Hands an answer to the flight, ahead of what waits for it, when it is news.

@@ -5,6 +5,7 @@
 //! `Kept::wake_at`, so that no stale time stays in the order.
 
 use super::flight::{Flight, Then};
+use crate::clock::Jump;
 use glidepath_engine::Input;
 use glidepath_model::{RunId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,10 +75,10 @@ impl Fleet {
         Some(kept.flight)
     }
 
-    /// Tells every flight of a jump of the clock.
-    pub(super) fn clock_jumped(&mut self, by_ms: i64) {
-        for (run, kept) in &mut self.kept {
-            kept.flight.clock_jumped(by_ms);
+    /// Tells the flights of a jump of the clock, but for those that came from a node which had found it before this one.
+    pub(super) fn clock_jumped(&mut self, jump: Jump) {
+        for (run, kept) in self.kept.iter_mut().filter(|(_, kept)| !jump.was_found_before(kept.flight.state.last_at)) {
+            kept.flight.clock_jumped(jump.by_ms);
             self.touched.insert(run.clone());
         }
     }

@@ -1,5 +1,6 @@
 //! One live run inside the owner: its state, what waits to be decided, what waits for the journal.
 
+use crate::clock::Moment;
 use crate::limits::WAKE_AGAIN_AFTER;
 use glidepath_engine::{Effect, EngineError, Input, RunState};
 use glidepath_model::event::{AttemptRef, Direction, Outcome};
@@ -54,6 +55,8 @@ pub(crate) struct Committing {
     pub(crate) events: Vec<Event>,
     /// Whether it begins the run's stream.
     pub(crate) is_first: bool,
+    /// When it was decided: the times in it are of the wall clock as it was then.
+    pub(crate) decided: Moment,
 }
 
 /// An attempt at work.
@@ -234,8 +237,12 @@ impl Flight {
         let inbox = std::mem::take(&mut self.inbox);
         // What a person stops is stopped before anything begins that follows from what was heard before.
         let stop = inbox.iter().rposition(|(input, _)| stops(input));
+        let last = inbox.len().saturating_sub(1);
         for (place, (input, follows)) in inbox.into_iter().enumerate() {
-            let decide = if stop.is_some_and(|stop| place < stop) { glidepath_engine::record } else { decide };
+            // A jump alone brings nothing about: what follows is decided with what waits behind it, first of all that a new owner took the run.
+            let is_led_by_jump = matches!(input, Input::ClockJumped { .. }) && place < last;
+            let is_only_recorded = is_led_by_jump || stop.is_some_and(|stop| place < stop);
+            let decide = if is_only_recorded { glidepath_engine::record } else { decide };
             let decided = decide(&self.plan.body, &mut self.state, input, at);
             then.push(follows.after(decided.first()));
             decided.iter().for_each(|event| self.remember_request(event));

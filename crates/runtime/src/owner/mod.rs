@@ -53,10 +53,10 @@ mod worktime;
 
 use crate::calls::{AttemptJob, CallRunner};
 use crate::cards::CardDesk;
-use crate::clock::JumpWatch;
+use crate::clock::{ClockWatch, Moment};
 use crate::gate::{WatchedGate, Watcher};
 use crate::limits::{DRAIN_MAX, HOLD_LIMIT_PART, MESSAGES_MAX, STORE_POLL_EVERY};
-use crate::runtime::{Deps, FlightEnd, RuntimeError, Until};
+use crate::runtime::{Deps, FlightEnd, Runtime, RuntimeError, Until};
 use airspace::WindowAnswer;
 use archive::archive_continuously;
 use broken::Broken;
@@ -157,7 +157,7 @@ pub(crate) struct Owner<'a> {
     background: JoinSet<()>,
     watches: BTreeMap<(RunId, StepId), AbortHandle>,
     cards: CardDesk,
-    jumps: JumpWatch,
+    clock_watch: Arc<ClockWatch>,
     /// When windows were asked about in turn.
     windows_asked_at: Instant,
     /// The question about windows that is under way.
@@ -169,16 +169,9 @@ pub(crate) struct Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
-    pub(crate) fn new(
-        deps: Arc<Deps>,
-        calls: Arc<CallRunner>,
-        process: ProcessMark,
-        submitted: Arc<Notify>,
-        ownership: &'a Ownership,
-        patience: Duration,
-    ) -> Self {
+    pub(crate) fn new(runtime: &Runtime, ownership: &'a Ownership, patience: Duration) -> Self {
+        let Runtime { deps, calls, process, submitted, clock_watch } = runtime.clone();
         let (to_inbox, inbox) = mpsc::channel(MESSAGES_MAX);
-        let jumps = JumpWatch::new(deps.clock.now());
         let work_time = ownership.lease.remaining().map(|_| WorkTimeFile::new(&deps.state_dir, ownership.epoch));
         let cards = CardDesk::open(deps.state_dir.clone(), deps.card_writer.clone(), deps.observer.clone());
         Self {
@@ -210,7 +203,7 @@ impl<'a> Owner<'a> {
             background: JoinSet::new(),
             watches: BTreeMap::new(),
             cards,
-            jumps,
+            clock_watch,
             windows_asked_at: Instant::now(),
             window_question: None,
             window_trouble: None,
@@ -335,7 +328,8 @@ impl<'a> Owner<'a> {
         let mut patience = self.patience;
         if let Some(flight) = self.flights.touch(run) {
             let is_first = append.expected_seq == 0;
-            flight.committing = Some(Committing { effects, then, events: append.events.clone(), is_first });
+            let decided = Moment::now(append.at);
+            flight.committing = Some(Committing { effects, then, events: append.events.clone(), is_first, decided });
             if flight.state.ended.is_none() && !flight.state.exposures(&flight.plan.body).is_empty() {
                 patience = patience.min(flight.plan.body.hold_limit_ms.to_std() / HOLD_LIMIT_PART);
             }
@@ -350,7 +344,7 @@ impl<'a> Owner<'a> {
     /// What was decided is in the journal: the world may be touched.
     fn committed(&mut self, run: &RunId, result: Result<(), StoreError>) -> Result<(), RuntimeError> {
         let Some(flight) = self.flights.touch(run) else { return result.map_err(RuntimeError::from) };
-        let Some(Committing { effects, then, events, is_first }) = flight.committing.take() else { return Ok(()) };
+        let Some(Committing { effects, then, events, is_first, decided }) = flight.committing.take() else { return Ok(()) };
         match result {
             Ok(()) => {}
             Err(StoreError::Conflict { .. }) if is_first => {
@@ -368,7 +362,7 @@ impl<'a> Owner<'a> {
         self.may_act()?;
         self.follow_up(run, then);
         for effect in effects {
-            self.dispatch(run, effect);
+            self.dispatch(run, effect, decided);
         }
         self.end_observations(run, &events);
         Ok(())
@@ -479,14 +473,14 @@ impl<'a> Owner<'a> {
         Ok(())
     }
 
-    /// Asks the world for what the engine wants.
-    fn dispatch(&mut self, run: &RunId, effect: Effect) {
+    /// Asks the world for what the engine wanted when it decided.
+    fn dispatch(&mut self, run: &RunId, effect: Effect, decided: Moment) {
         let Some(flight) = self.flights.get(run) else { return };
         let plan = flight.plan.id.clone();
         match effect {
             Effect::Attempt { attempt, call, validations, deadline, key } => {
                 let since = self.deps.clock.now();
-                let fences = flight.state.fences();
+                let (fences, deadline) = (flight.state.fences(), decided.until(deadline));
                 let job = AttemptJob { run: run.clone(), plan, attempt, key, call, validations, deadline, fences, adopt: None };
                 self.start_attempt(job, since);
             }

@@ -6,13 +6,14 @@ use super::submissions::describe;
 use super::{Owner, refused};
 use crate::again;
 use crate::calls::{AttemptJob, not_begun};
+use crate::clock::Moment;
 use crate::limits::{
     ADOPTION_MIN, LIVE_RUNS_MAX, REQUEST_BYTES_MAX, RUNS_LOADED_AT_ONCE_MAX, RUNS_WITH_WORK_MAX, SLEEPING_RUNS_MAX, START_REQUEST_AGE_MAX,
 };
 use crate::process::is_alive;
 use crate::runtime::{RuntimeError, load_events};
 use futures_util::future::join_all;
-use glidepath_engine::{Claiming, Effect, Input, OpenAttempt, WindowNow, recovery};
+use glidepath_engine::{Claiming, Effect, Input, OpenAttempt, WindowNow, moved, recovery};
 use glidepath_model::event::{Outcome, RunEnd};
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Verb, Who};
@@ -95,10 +96,14 @@ impl Owner<'_> {
         Flight::new(plan, run.clone(), &events).map_err(|error| RuntimeError::engine(run, &error))
     }
 
-    /// Tells a run of its new owner, adopts or closes its open attempts, reopens its gates.
+    /// Tells a run of its new owner, and of what the clock did while it had none; adopts or closes its open attempts, reopens its gates.
     fn account_for(&mut self, run: &RunId, window: Option<WindowNow>) {
         let Some(flight) = self.flights.touch(run) else { return };
         let found = recovery(&flight.plan.body, &flight.state);
+        let missed_ms = self.clock_watch.missed_ms(flight.state.last_at);
+        if missed_ms != 0 {
+            flight.clock_jumped(missed_ms);
+        }
         // A run that slept comes back to the owner that put it to sleep.
         let is_back = flight.state.owner.as_ref().is_some_and(|owner| owner.epoch == self.epoch);
         match (is_back, window) {
@@ -113,13 +118,15 @@ impl Owner<'_> {
             self.go_on_if_there_is_room(run);
         }
         self.cards.changed(run, Instant::now());
+        let now = Moment::now(self.deps.clock.now());
         for open in found.open {
-            self.account_for_attempt(run, open);
+            let open = OpenAttempt { deadline: moved(open.deadline, missed_ms), since: moved(open.since, missed_ms), ..open };
+            self.account_for_attempt(run, open, now);
         }
         // This owner has told people itself before the run slept.
         let pages = if is_back { Vec::new() } else { found.pages };
         for effect in found.watches.into_iter().chain(found.admissions).chain(pages) {
-            self.dispatch(run, effect);
+            self.dispatch(run, effect, now);
         }
         if let Some(request) = crate::guard::safety_request(&self.deps.state_dir, run, self.deps.clock.now())
             && let Some(flight) = self.flights.touch(run)
@@ -129,15 +136,14 @@ impl Owner<'_> {
         }
     }
 
-    fn account_for_attempt(&mut self, run: &RunId, open: OpenAttempt) {
+    fn account_for_attempt(&mut self, run: &RunId, open: OpenAttempt, now: Moment) {
         let OpenAttempt { attempt, call, validations, deadline, key, process, cancel, since } = open;
         let Some(flight) = self.flights.touch(run) else { return };
         let action = self.calls.actions.get(&call);
         match process {
             Some(process) => {
-                let now = self.deps.clock.now();
                 let has_ended = flight.state.rests_as_a_whole() && !is_alive(&process);
-                if deadline <= now || has_ended {
+                if deadline <= now.wall || has_ended {
                     flight.heard_first.insert(attempt.clone());
                 }
                 let job = AttemptJob {
@@ -147,13 +153,13 @@ impl Owner<'_> {
                     key,
                     call,
                     validations,
-                    deadline: deadline.max(now.plus(ADOPTION_MIN)),
+                    deadline: now.until(deadline.max(now.wall.plus(ADOPTION_MIN))),
                     fences: flight.state.fences(),
                     adopt: Some(process),
                 };
                 self.start_attempt(job, since);
                 if cancel {
-                    self.dispatch(run, Effect::Cancel { attempt });
+                    self.dispatch(run, Effect::Cancel { attempt }, now);
                 }
             }
             None => {
@@ -163,7 +169,7 @@ impl Owner<'_> {
                 } else {
                     Outcome::Unknown { reason: "the earlier owner of the run died during this attempt".to_owned() }
                 };
-                let took_ms = self.deps.clock.now().since(since);
+                let took_ms = now.wall.since(since);
                 flight.push(Input::AttemptEnded { attempt, outcome, took_ms }, Then::Nothing);
             }
         }

@@ -3,6 +3,7 @@
 
 mod again;
 mod archive;
+mod clocks;
 mod crashes;
 mod faults;
 mod gates;

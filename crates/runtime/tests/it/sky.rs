@@ -59,7 +59,7 @@ impl Sky {
     }
 
     pub(crate) fn deps(&self, store: Arc<dyn Store>) -> Deps {
-        let action = ScriptedAction::new("scripted", self.world.clone(), self.clock.clone());
+        let action = ScriptedAction::new("scripted", self.world.clone());
         let action: Arc<dyn Action> = Arc::new(if self.in_processes { action.in_processes() } else { action });
         Deps {
             store,

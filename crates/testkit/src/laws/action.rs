@@ -6,7 +6,7 @@
 use glidepath_model::action::OnUnknown;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::{ActionCall, Millis, PlanId, RunId, StepId};
-use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError};
+use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, ProcessJournal, ProgressSink, Secrets, StoreError};
 use serde_json::Value;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -16,6 +16,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time of an attempt that is to end by itself.
 const ATTEMPT_TIME: Millis = Millis::from_secs(30);
@@ -83,8 +84,6 @@ pub struct ActionCase<'a> {
     pub observe: Observe<'a>,
     /// How it is put back.
     pub reset: Reset<'a>,
-    /// Time.
-    pub clock: &'a dyn Clock,
     /// Secrets of the calls.
     pub secrets: Arc<dyn Secrets>,
     /// Root of the project, and a place for the folders of attempts.
@@ -279,7 +278,7 @@ impl Trial<'_, '_> {
             run,
             plan: PlanId::new("0".repeat(64)),
             attempt,
-            deadline: case.clock.now().plus(cut.time),
+            deadline: (Instant::now() + cut.time.to_std()).into_std(),
             fences: Vec::new(),
             cancel: cancel.clone(),
             processes: Arc::new(Unheard),

@@ -5,7 +5,7 @@ use glidepath_model::event::{Direction, Outcome};
 use glidepath_model::{ActionCall, Millis};
 use glidepath_ports::{Action, ActionContext, BoxFuture};
 use glidepath_testkit::laws::{ActionCase, Broken, Law};
-use glidepath_testkit::{NoSecrets, ScriptedAction, TestClock, World};
+use glidepath_testkit::{NoSecrets, ScriptedAction, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -37,7 +37,6 @@ struct Setter {
     fault: Fault,
     number: Arc<Mutex<i64>>,
     idempotent: bool,
-    clock: Arc<TestClock>,
 }
 
 impl Setter {
@@ -76,7 +75,7 @@ impl Setter {
         if hangs {
             tokio::select! {
                 () = context.cancel.cancelled() => {}
-                () = glidepath_ports::Clock::sleep_until(self.clock.as_ref(), context.deadline) => {}
+                () = tokio::time::sleep_until(context.deadline.into()) => {}
             }
         }
         match (self.fault, hangs || context.cancel.is_cancelled()) {
@@ -125,8 +124,7 @@ fn call(input: Value) -> ActionCall {
 async fn broken(fault: Fault, exceptions: &[Law], idempotent: bool) -> Vec<Broken> {
     let folder = tempfile::tempdir().unwrap();
     let number = Arc::new(Mutex::new(0));
-    let clock = Arc::new(TestClock::new());
-    let action = Setter { fault, number: number.clone(), idempotent, clock: clock.clone() };
+    let action = Setter { fault, number: number.clone(), idempotent };
     let (forward, hangs) = (call(json!({})), call(json!({"hangs": true})));
     let observe = || -> BoxFuture<'_, Value> { Box::pin(async { json!(*number.lock().unwrap()) }) };
     let reset = || -> BoxFuture<'_, ()> { Box::pin(async { *number.lock().unwrap() = 0 }) };
@@ -138,7 +136,6 @@ async fn broken(fault: Fault, exceptions: &[Law], idempotent: bool) -> Vec<Broke
         exceptions,
         observe: &observe,
         reset: &reset,
-        clock: clock.as_ref(),
         secrets: Arc::new(NoSecrets),
         folder: folder.path(),
     };
@@ -177,9 +174,8 @@ async fn each_fault_of_an_action_breaks_its_law() {
 #[tokio::test(start_paused = true)]
 async fn the_scripted_action_keeps_the_laws() {
     let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(TestClock::new());
     let world = World::new();
-    let (action, call) = (ScriptedAction::new("setter", world.clone(), clock.clone()), call(json!({})));
+    let (action, call) = (ScriptedAction::new("setter", world.clone()), call(json!({})));
     // Each law has a step of its own; the world is the last of them that is in place.
     let observe = || -> BoxFuture<'_, Value> {
         let last = world.marks().last().map(|mark| mark.attempt.direction == Direction::Do);
@@ -194,7 +190,6 @@ async fn the_scripted_action_keeps_the_laws() {
         exceptions: &[],
         observe: &observe,
         reset: &reset,
-        clock: clock.as_ref(),
         secrets: Arc::new(NoSecrets),
         folder: folder.path(),
     };
