@@ -7,7 +7,7 @@ use crate::output;
 use crate::project::STATE_FOLDER;
 use crate::world::{World, who};
 use glidepath_adapters::EnvFileSecrets;
-use glidepath_model::{Code, Diagnostic, Millis};
+use glidepath_model::{Code, Diagnostic, Millis, Timestamp};
 use glidepath_ports::Clock as _;
 use glidepath_ports::store::Archived;
 use glidepath_runtime::RealClock;
@@ -37,6 +37,14 @@ impl Kept {
             None => Ok(Self::Local(Box::new(SqliteStore::open(&root.join(STATE_FOLDER))?))),
         }
     }
+
+    /// What time it is by the clock that everything in the store goes by.
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Local(_) => RealClock.now(),
+            Self::Shared(store) => store.clock().now(),
+        }
+    }
 }
 
 async fn shared(root: &Path, named: &str) -> Result<PostgresStore, Failure> {
@@ -56,9 +64,9 @@ fn never_replaced() -> Failure {
 
 /// `db archive [--older-than AGE]`: everything that is due, a few runs at a time.
 async fn archive(root: &Path, older_than: Option<Millis>, form: Form) -> Result<Exit, Failure> {
-    let store = World::open(root).await?.store;
+    let World { store, clock, .. } = World::open(root).await?;
     let age = older_than.unwrap_or_else(|| crate::stores::retention(root));
-    let quiet_since = RealClock.now().minus(age);
+    let quiet_since = clock.now().minus(age);
     let mut archived = Archived::default();
     loop {
         let more = store.archive(quiet_since, ARCHIVED_AT_ONCE_MAX).await?;
@@ -87,8 +95,9 @@ async fn archive(root: &Path, older_than: Option<Millis>, form: Form) -> Result<
 
 /// `db backup FILE`.
 async fn backup(root: &Path, file: &Path, form: Form) -> Result<Exit, Failure> {
-    let made_at = RealClock.now();
-    let facts = match Kept::open(root).await? {
+    let kept = Kept::open(root).await?;
+    let made_at = kept.now();
+    let facts = match kept {
         Kept::Local(store) => store.back_up(file, made_at).await,
         Kept::Shared(store) => store.back_up(file, made_at).await,
     };
@@ -113,11 +122,15 @@ async fn backup(root: &Path, file: &Path, form: Form) -> Result<Exit, Failure> {
 async fn restore(root: &Path, file: &Path, replace: bool, form: Form) -> Result<Exit, Failure> {
     let process = glidepath_runtime::process::own_mark()?;
     let state_dir = root.join(STATE_FOLDER);
-    let order = RestoreOrder { file: file.to_owned(), state_dir, replace, who: who(), process, now: RealClock.now() };
+    let order = |now| RestoreOrder { file: file.to_owned(), state_dir, replace, who: who(), process, now };
     let restored = match crate::stores::named_by_files(root)? {
-        None => glidepath_store::restore(order).await,
+        None => glidepath_store::restore(order(RealClock.now())).await,
         Some(_) if replace => return Err(never_replaced()),
-        Some(named) => Box::pin(shared(root, &named).await?.restore(order)).await,
+        Some(named) => {
+            let store = shared(root, &named).await?;
+            let order = order(store.clock().now());
+            Box::pin(store.restore(order)).await
+        }
     };
     let restored = restored.map_err(failure)?;
     match form {
