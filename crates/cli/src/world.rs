@@ -12,8 +12,8 @@ use glidepath_model::facts::Facts;
 use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::Who;
 use glidepath_model::{ActionDescriptor, Event, Millis, Plan, Recorded, RunId, TargetName};
-use glidepath_ports::store::ClaimLine;
-use glidepath_ports::{Action, Clock, Secrets, Store, Telemetry};
+use glidepath_ports::store::{ClaimLine, Runs, UnreadRun};
+use glidepath_ports::{Action, Clock, Secrets, Store, StoreError, Telemetry};
 use glidepath_store::PostgresOptions;
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
@@ -27,6 +27,8 @@ pub(crate) const GUARD_LOCK: &str = "guard.lock";
 pub(crate) const OWNER_LOCK: &str = "owner.lock";
 /// Runs listed at most by any command.
 pub(crate) const RUNS_MAX: usize = 1_000;
+/// Why an entry of the store cannot be read, as far as anybody can tell.
+pub(crate) const UNREAD: &str = "written by a newer glidepath, or damaged";
 /// What the id of every run begins with.
 const RUN_PREFIX: &str = "run-";
 /// Within this time after a landing the guard takes the watch over from whoever flew.
@@ -107,7 +109,8 @@ impl World {
 
     /// Targets that live runs hold.
     pub(crate) async fn active(&self) -> Result<BTreeMap<TargetName, RunId>, Failure> {
-        let live = self.store.runs(true, RUNS_MAX).await?;
+        // What one holds that cannot be read is known to whoever gives claims.
+        let live = self.store.runs(true, RUNS_MAX).await?.read;
         Ok(live.into_iter().filter(|r| r.status.is_live()).flat_map(|r| r.targets.into_iter().map(move |t| (t, r.run.clone()))).collect())
     }
 
@@ -127,23 +130,22 @@ impl World {
 
     /// The run that is meant: by its id or a beginning of it; the newest live one, else the newest, when none is named.
     pub(crate) async fn find_run(&self, wanted: Option<&str>) -> Result<RunSummary, Failure> {
-        let matching = match wanted {
-            Some(text) => {
-                let whole = if text.starts_with(RUN_PREFIX) { text.to_owned() } else { format!("{RUN_PREFIX}{text}") };
-                self.store.runs_like(&whole, 2).await?
+        let Some(text) = wanted else {
+            let Runs { read, unread } = self.store.runs(false, RUNS_MAX).await?;
+            let newest = read.iter().find(|run| run.status.is_live()).or(read.first());
+            // It may be the one that is meant, and nobody can tell here whether it is live.
+            if let Some(unread) = unread.first().filter(|unread| newest.is_none_or(|run| run.started_at < unread.started_at)) {
+                return Err(unread_run(unread));
             }
-            None => {
-                let runs = self.store.runs(false, RUNS_MAX).await?;
-                runs.iter().filter(|r| r.status.is_live()).chain(runs.iter()).take(1).cloned().collect()
-            }
+            return newest.cloned().ok_or_else(|| Failure::usage("there is no run yet", "start one with `glidepath run CHANGE`"));
         };
-        match (matching.as_slice(), wanted) {
-            ([one], _) => Ok(one.clone()),
-            ([], Some(text)) => Err(Failure::usage(format!("there is no run `{text}`"), "`glidepath status --all` lists runs")),
-            ([], None) => Err(Failure::usage("there is no run yet", "start one with `glidepath run CHANGE`")),
-            (_, text) => {
-                Err(Failure::usage(format!("`{}` is the beginning of several runs", text.unwrap_or_default()), "type more of its id"))
-            }
+        let whole = if text.starts_with(RUN_PREFIX) { text.to_owned() } else { format!("{RUN_PREFIX}{text}") };
+        let Runs { mut read, unread } = self.store.runs_like(&whole, 2).await?;
+        match (read.len(), unread.as_slice()) {
+            (1, []) => Ok(read.remove(0)),
+            (0, []) => Err(Failure::usage(format!("there is no run `{text}`"), "`glidepath status --all` lists runs")),
+            (0, [one]) => Err(unread_run(one)),
+            _ => Err(Failure::usage(format!("`{text}` is the beginning of several runs"), "type more of its id")),
         }
     }
 
@@ -155,8 +157,14 @@ impl World {
         if found.status != landed {
             return Ok(found);
         }
-        let runs = self.store.runs(false, RUNS_MAX).await?;
-        match runs.into_iter().filter(|run| run.status == landed && run.ended_at > found.ended_at).max_by_key(|run| run.ended_at) {
+        let Runs { read, unread } = self.store.runs(false, RUNS_MAX).await?;
+        if let Some(unread) = unread.first() {
+            return Err(Failure::usage(
+                format!("{} was {UNREAD}, and may have landed last", unread.run),
+                format!("name the one that is to go back: `glidepath rollback {}`, or another one", found.run),
+            ));
+        }
+        match read.into_iter().filter(|run| run.status == landed && run.ended_at > found.ended_at).max_by_key(|run| run.ended_at) {
             None => Ok(found),
             Some(last) => Err(Failure::usage(
                 format!("{} (\"{}\") was accepted last, and {} (\"{}\") landed last", found.run, found.title, last.run, last.title),
@@ -197,6 +205,16 @@ impl World {
         let events = self.store.read_run(&run.run, 0, EVENTS_MAX).await?;
         Ok(Dossier { plan: stored.plan, facts, events })
     }
+}
+
+/// The failure of a command that is about a run whose summary cannot be read.
+pub(crate) fn unread_run(run: &UnreadRun) -> Failure {
+    StoreError::Corrupt { reason: format!("run {}: {}", run.run, run.reason) }.into()
+}
+
+/// What is said of a run in a listing whose summary cannot be read.
+pub(crate) fn unread_line(run: &UnreadRun) -> String {
+    format!("{:<18} {:<14} {:<24} {}  {}", run.run, "not readable", "", run.started_at, UNREAD)
 }
 
 /// Whether a process holds this lock of the state folder.

@@ -4,6 +4,8 @@
 //! many nodes; each owns the runs it took, for as long as it renews its lease in time. The callers do the same things on both: become an
 //! owner, take runs, append under the epoch, and stop acting when the lease says so.
 
+mod listed;
+
 use crate::BoxFuture;
 use glidepath_model::event::ProcessMark;
 use glidepath_model::facts::{DurationFact, History};
@@ -11,6 +13,7 @@ use glidepath_model::plan::{Claim, Throttle};
 use glidepath_model::projection::{AttemptReport, ClaimWait, DeadLetter, Fence, Lesson, RunSummary, Settled, Settlement};
 use glidepath_model::request::{Request, Who};
 use glidepath_model::{ComponentName, Digest, Event, Plan, PlanId, Recorded, RunId, Timestamp};
+pub use listed::{Runs, Submissions, Unread, UnreadRun, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use thiserror::Error;
@@ -36,18 +39,21 @@ pub trait Store: Send + Sync {
     fn admit<'a>(&'a self, throttle: &'a Throttle, at: Timestamp) -> BoxFuture<'a, Result<Admission, StoreError>>;
 
     /// Summaries of runs whose id begins with `prefix`, newest first.
-    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Vec<RunSummary>, StoreError>> {
+    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Runs, StoreError>> {
         Box::pin(async move {
-            let all = self.runs(false, usize::MAX).await?;
-            Ok(all.into_iter().filter(|run| run.run.as_str().starts_with(prefix)).take(runs_max).collect())
+            let mut found = self.runs(false, usize::MAX).await?;
+            found.read.retain(|run| run.run.as_str().starts_with(prefix));
+            found.unread.retain(|run| run.run.as_str().starts_with(prefix));
+            Ok(found.newest(runs_max))
         })
     }
 
     /// Summaries of runs with work that do not sleep (`RunSummary::sleeps`), newest first.
-    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         Box::pin(async move {
-            let with_work = self.runs(true, usize::MAX).await?;
-            Ok(with_work.into_iter().filter(|run| !run.sleeps).take(runs_max).collect())
+            let mut found = self.runs(true, usize::MAX).await?;
+            found.read.retain(|run| !run.sleeps);
+            Ok(found.newest(runs_max))
         })
     }
 
@@ -55,7 +61,7 @@ pub trait Store: Send + Sync {
     fn sleeping(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async {
             let with_work = self.runs(true, usize::MAX).await?;
-            Ok(with_work.iter().filter(|run| run.sleeps).count() as u64)
+            Ok(with_work.read.iter().filter(|run| run.sleeps).count() as u64)
         })
     }
 
@@ -83,7 +89,7 @@ pub trait Store: Send + Sync {
 
     /// Summaries of runs, newest first; only those with work for an owner when asked (`RunSummary::has_work`): live ones, and landed ones that
     /// are still watched.
-    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>>;
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>>;
 
     /// Archives runs that nobody has work with and to which nothing was appended since `quiet_since`, those that started first first, at most
     /// `runs_max`; a run whose parent is not due yet stays. An archived run is listed, read and verified as before, and takes no event any more
@@ -112,11 +118,12 @@ pub trait Store: Send + Sync {
     fn submit(&self, submission: Submission) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// Submissions after number `after` that nobody has answered and that are this owner's to answer. In a shared store a start is given
-    /// to one node, for as long as that node lives; a request goes to the owner of its run, or to everybody when the run has none.
-    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>>;
+    /// to one node, for as long as that node lives; a request goes to the owner of its run, or to everybody when the run has none. What this
+    /// program cannot read is told, and given to nobody: it waits for an owner that can.
+    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Submissions, StoreError>>;
 
-    /// How many submissions wait for an answer, whoever is to give it.
-    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+    /// How many submissions wait for an answer, whoever is to give it, and which of them this program cannot read.
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<Waiting, StoreError>>;
 
     /// Answers a submission.
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -253,6 +260,8 @@ pub struct ClaimLine {
 pub struct DeadLetters {
     /// The oldest, with their numbers.
     pub letters: Vec<(u64, DeadLetter)>,
+    /// Those among the oldest that cannot be read.
+    pub unread: Vec<Unread>,
     /// How many there are.
     pub count: u64,
     /// How many were not kept because there were [`DEAD_LETTERS_MAX`] already.

@@ -42,7 +42,7 @@ pub async fn tries(
             let run = run_of(&state.run, &attempt, number);
             let stored = match aloft(&run) {
                 Some(status) => Some(status),
-                None => store.runs_like(run.as_str(), 1).await?.pop().map(|summary| summary.status),
+                None => store.runs_like(run.as_str(), 1).await?.one()?.map(|summary| summary.status),
             };
             let Some(status) = stored else { break };
             tries.push((run, status));

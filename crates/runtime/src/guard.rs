@@ -247,13 +247,13 @@ impl Guard {
         // What sleeps exposes nothing; it only keeps the guard here, so that somebody wakes it.
         let live = store.awake_runs(RUNS_WITH_WORK_MAX).await?;
         self.has_sleepers = store.sleeping().await? > 0;
-        self.known.retain(|run, _| live.iter().any(|summary| summary.run == *run));
-        for summary in live {
-            match self.read_run(&summary.run).await {
+        self.known.retain(|run, _| live.has(run));
+        for run in live.names() {
+            match self.read_run(run).await {
                 Ok(()) => {}
                 // A journal that cannot be followed is paged by the owner; it must not keep the guard from the others.
                 Err(RuntimeError::BrokenRun { .. } | RuntimeError::Store(StoreError::Corrupt { .. })) => {
-                    self.known.remove(&summary.run);
+                    self.known.remove(run);
                 }
                 Err(error) => return Err(error),
             }

@@ -28,6 +28,8 @@ pub(crate) struct ClaimBook {
     tickets: u64,
     /// Entries of each resource: those that hold it, then the queue; the oldest of each first.
     resources: BTreeMap<ResourceName, Vec<ClaimEntry>>,
+    /// Live runs of which nobody can tell here what they hold, and since when: they may hold anything, so that nothing is given to others.
+    unclear: BTreeMap<RunId, Timestamp>,
 }
 
 /// What one run has in the book; it goes with the run, so that the book need not know runs.
@@ -115,6 +117,9 @@ impl ClaimBook {
     /// What is in the way of one claim. The rule looks at the oldest entry first, so that what it finds among the oldest is what it would find among
     /// all: a long queue costs little to whoever stands in it.
     fn in_the_way(&self, run: &RunId, own: &OwnClaims, claim: &Claim) -> Option<ClaimWait> {
+        if let Some((by, since)) = self.unclear.iter().find(|(unclear, _)| *unclear != run) {
+            return Some(ClaimWait { resource: claim.resource.clone(), by: by.clone(), since: *since, holds: true });
+        }
         let ticket = match own {
             OwnClaims::Waits(waiting) => Some(waiting.ticket),
             OwnClaims::Nothing | OwnClaims::Held(_) => None,
@@ -162,8 +167,14 @@ impl ClaimBook {
         *own = OwnClaims::Waits(Box::new(Waiting { ticket, since, claims: claims.clone() }));
     }
 
+    /// Takes note of a live run of which nobody can tell what it holds.
+    pub(crate) fn hold_unclear(&mut self, run: &RunId, since: Timestamp) {
+        self.unclear.insert(run.clone(), since);
+    }
+
     /// Takes everything of a run out.
     pub(crate) fn leave(&mut self, run: &RunId, own: &mut OwnClaims) {
+        self.unclear.remove(run);
         match std::mem::take(own) {
             OwnClaims::Nothing => {}
             OwnClaims::Held(fences) => fences.iter().for_each(|fence| self.take_out(run, &fence.resource)),

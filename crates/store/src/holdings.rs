@@ -72,6 +72,8 @@ pub(crate) struct Standing {
     pub(crate) rest: Rest,
     /// What it holds or waits for: nothing when it is not live.
     pub(crate) claims: BTreeSet<Claim>,
+    /// Whether it is live and nobody can tell what it holds.
+    pub(crate) is_unclear: bool,
     pub(crate) waits: bool,
     pub(crate) grants: Option<Grants>,
 }
@@ -83,6 +85,7 @@ impl Standing {
             started_at: summary.started_at,
             rest: Rest::of(summary),
             claims: if summary.status.is_live() { claims_of(summary) } else { BTreeSet::new() },
+            is_unclear: false,
             waits: summary.waits_for.is_some(),
             grants,
         }
@@ -142,9 +145,11 @@ impl Holdings {
 
     /// Tells of a run that is free. The queue of claims gets the order in which it is told.
     pub(crate) fn know(&mut self, standing: Standing) {
-        let Standing { run, started_at, rest, claims, waits, grants } = standing;
-        let mut held = HeldRun { rest, has_begun: true, is_live: !claims.is_empty(), ..HeldRun::default() };
-        if waits {
+        let Standing { run, started_at, rest, claims, is_unclear, waits, grants } = standing;
+        let mut held = HeldRun { rest, has_begun: true, is_live: is_unclear || !claims.is_empty(), ..HeldRun::default() };
+        if is_unclear {
+            self.book.hold_unclear(&run, started_at);
+        } else if waits {
             self.book.queue(&run, &mut held.claims, &claims, started_at);
         } else if !claims.is_empty() {
             let since = grants.as_ref().map_or(started_at, |grants| grants.at);

@@ -28,6 +28,6 @@ mod postgres;
 mod record;
 mod sqlite;
 
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, NewerEntry};
 pub use postgres::{DatabaseClock, PostgresOptions, PostgresStore};
 pub use sqlite::{BackupError, BackupFacts, CheckedPart, DATABASE_FILE, RestoreOrder, Restored, SqliteStore, StoreLimits, restore};

@@ -13,14 +13,25 @@ use glidepath_model::projection::{DeadLetter, Lesson, RunSummary, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, TargetName, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, StoredPlan, StreamAppend,
-    Submission, Taking,
+    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, Runs, StoredPlan,
+    StreamAppend, Submission, Submissions, Taking, Unread, UnreadRun, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An entry of the store in memory that a newer program is said to have written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NewerEntry {
+    /// A submission, by its number.
+    Submission(u64),
+    /// The summary of a run.
+    Run(RunId),
+    /// A dead letter, by its number.
+    DeadLetter(u64),
+}
 
 /// A store in memory. Clones share one content, as processes share a database.
 #[derive(Clone, Default)]
@@ -45,6 +56,7 @@ struct Content {
     submissions: Vec<(Submission, Option<Answer>)>,
     history: BTreeMap<ComponentName, History>,
     durations: BTreeMap<String, VecDeque<u64>>,
+    newer: BTreeSet<NewerEntry>,
 }
 
 /// Dead letters by number.
@@ -55,6 +67,13 @@ struct Letters {
     settled: VecDeque<(u64, DeadLetter, Settled)>,
     kept: u64,
     lost: u64,
+}
+
+/// What is said of an entry that counts as written by a newer program.
+const NEWER: &str = "a newer program wrote it";
+
+fn unread(number: u64) -> Unread {
+    Unread { number, reason: NEWER.to_owned() }
 }
 
 /// Gives the ownership up when dropped.
@@ -72,6 +91,11 @@ impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Lets an entry count as written by a newer program, so that this one cannot read it. Tests ask what becomes of the others.
+    pub fn count_as_newer(&self, entry: NewerEntry) {
+        self.change(|content| content.newer.insert(entry));
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
@@ -125,7 +149,7 @@ impl Content {
 
     /// Tells of every run with work, those first that started first.
     fn standing(&self, mut holdings: Holdings) -> Holdings {
-        for summary in self.runs(true, usize::MAX).iter().rev() {
+        for summary in self.summaries(true).iter().rev() {
             holdings.know(Standing::of(summary, self.grants.get(&summary.run).cloned()));
         }
         holdings
@@ -188,10 +212,28 @@ impl Content {
         rows.iter().skip(skipped).take(events_max).map(|row| row.clone().decode(run)).collect()
     }
 
-    fn runs(&self, only_with_work: bool, runs_max: usize) -> Vec<RunSummary> {
+    /// Newest first, whoever wrote them.
+    fn summaries(&self, only_with_work: bool) -> Vec<RunSummary> {
         let mut found: Vec<RunSummary> = self.summaries.values().filter(|run| !only_with_work || run.has_work()).cloned().collect();
         found.sort_by_key(|run| Reverse((run.started_at, run.run.clone())));
-        found.truncate(runs_max);
+        found
+    }
+
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> Runs {
+        let (unread, read) = self.summaries(only_with_work).into_iter().partition(|run| self.is_newer(&NewerEntry::Run(run.run.clone())));
+        let unread: Vec<RunSummary> = unread;
+        let unread = unread.into_iter().map(|RunSummary { run, started_at, .. }| UnreadRun { run, started_at, reason: NEWER.to_owned() });
+        Runs { read, unread: unread.collect() }.newest(runs_max)
+    }
+
+    fn is_newer(&self, entry: &NewerEntry) -> bool {
+        self.newer.contains(entry)
+    }
+
+    fn dead_letters(&self, letters_max: usize) -> DeadLetters {
+        let mut found = self.letters.listed(letters_max);
+        let is_newer = |(number, _): &mut (u64, DeadLetter)| self.is_newer(&NewerEntry::DeadLetter(*number));
+        found.unread = found.letters.extract_if(.., is_newer).map(|(number, _)| unread(number)).collect();
         found
     }
 
@@ -218,10 +260,13 @@ impl Content {
         self.submissions.len() as u64
     }
 
-    fn submissions(&self, after: u64) -> Vec<(u64, Submission)> {
+    fn submissions(&self, after: u64) -> Submissions {
         let numbered = (1_u64..).zip(&self.submissions);
         let open = numbered.filter(|(number, (_, answer))| *number > after && answer.is_none());
-        open.map(|(number, (submission, _))| (number, submission.clone())).collect()
+        let mut read: Vec<_> = open.map(|(number, (submission, _))| (number, submission.clone())).collect();
+        let is_newer = |(number, _): &mut (u64, Submission)| self.is_newer(&NewerEntry::Submission(*number));
+        let unread = read.extract_if(.., is_newer).map(|(number, _)| unread(number)).collect();
+        Submissions { read, unread }
     }
 
     fn submission(&mut self, number: u64) -> Result<&mut (Submission, Option<Answer>), StoreError> {
@@ -248,7 +293,7 @@ impl Letters {
 
     fn listed(&self, letters_max: usize) -> DeadLetters {
         let letters = self.open.iter().take(letters_max).map(|(number, letter)| (*number, letter.clone())).collect();
-        DeadLetters { letters, count: self.open.len() as u64, lost: self.lost }
+        DeadLetters { letters, unread: Vec::new(), count: self.open.len() as u64, lost: self.lost }
     }
 
     fn settle(&mut self, number: u64, how: Settled) -> Result<bool, StoreError> {
@@ -300,7 +345,7 @@ impl Store for MemoryStore {
     }
 
     fn dead_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<DeadLetters, StoreError>> {
-        ready(Ok(self.content().letters.listed(letters_max)))
+        ready(Ok(self.content().dead_letters(letters_max)))
     }
 
     fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
@@ -320,7 +365,7 @@ impl Store for MemoryStore {
         ready(self.content().read_run(run, after, events_max))
     }
 
-    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         ready(Ok(self.content().runs(only_with_work, runs_max)))
     }
 
@@ -354,12 +399,13 @@ impl Store for MemoryStore {
         ready(Ok(self.change(|content| content.submit(submission))))
     }
 
-    fn submissions(&self, _epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+    fn submissions(&self, _epoch: u64, after: u64) -> BoxFuture<'_, Result<Submissions, StoreError>> {
         ready(Ok(self.content().submissions(after)))
     }
 
-    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
-        ready(Ok(self.content().submissions(0).len() as u64))
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<Waiting, StoreError>> {
+        let Submissions { read, unread } = self.content().submissions(0);
+        ready(Ok(Waiting { count: (read.len() + unread.len()) as u64, unread }))
     }
 
     fn answer(&self, number: u64, answer: Answer) -> BoxFuture<'_, Result<(), StoreError>> {

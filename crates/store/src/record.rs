@@ -12,7 +12,7 @@ use glidepath_model::projection::{DeadLetter, DeadLetterKind, Fence, Settled};
 use glidepath_model::request::{Request, Who};
 use glidepath_model::{Millis, PlanId, Recorded, ResourceName, RunId, TargetName, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, StreamAppend, Submission};
+use glidepath_ports::store::{Answer, DeadLetters, Runs, StreamAppend, Submission, Submissions, Unread, UnreadRun, Waiting};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,7 +185,7 @@ pub(crate) fn letter_to_json(letter: &DeadLetter) -> Result<String, StoreError> 
     to_json(&StoredLetter { run, at, what, reason })
 }
 
-pub(crate) fn letter_from_json(json: &str) -> Result<DeadLetter, StoreError> {
+fn letter_from_json(json: &str) -> Result<DeadLetter, StoreError> {
     let StoredLetter { run, at, what, reason } = from_json("a dead letter", json.as_bytes())?;
     let what = match what {
         StoredLetterKind::Effect { attempt, title, call, validations, timeout_ms } => {
@@ -217,6 +217,51 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// Reads a stored type; `what` names it for people.
 pub(crate) fn from_json<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(json).map_err(|error| StoreError::Corrupt { reason: format!("{what} cannot be read: {error}") })
+}
+
+/// An entry of a listing that cannot be read.
+fn unread(number: u64, error: StoreError) -> Unread {
+    Unread { number, reason: why_unread(error) }
+}
+
+fn why_unread(error: StoreError) -> String {
+    match error {
+        StoreError::Corrupt { reason } => reason,
+        other => other.to_string(),
+    }
+}
+
+/// Adds a run to a listing by what is stored of its summary.
+pub(crate) fn list_run(found: &mut Runs, run: &str, started_at_micros: i64, summary: &str) {
+    match from_json("the summary of a run", summary.as_bytes()) {
+        Ok(summary) => found.read.push(summary),
+        Err(error) => {
+            let started_at = Timestamp::from_micros(started_at_micros);
+            found.unread.push(UnreadRun { run: RunId::new(run), started_at, reason: why_unread(error) });
+        }
+    }
+}
+
+/// Adds a submission to those of an owner by what is stored of it.
+pub(crate) fn list_submission(found: &mut Submissions, number: u64, body: &str) {
+    match submission_from_json(body) {
+        Ok(submission) => found.read.push((number, submission)),
+        Err(error) => found.unread.push(unread(number, error)),
+    }
+}
+
+/// Counts a submission that waits.
+pub(crate) fn count_waiting(found: &mut Waiting, number: u64, body: &str) {
+    found.count += 1;
+    found.unread.extend(submission_from_json(body).err().map(|error| unread(number, error)));
+}
+
+/// Adds a dead letter to a listing by what is stored of it.
+pub(crate) fn list_letter(found: &mut DeadLetters, number: u64, letter: &str) {
+    match letter_from_json(letter) {
+        Ok(letter) => found.letters.push((number, letter)),
+        Err(error) => found.unread.push(unread(number, error)),
+    }
 }
 
 /// Checks the beginning of a plan's id before it is looked up.

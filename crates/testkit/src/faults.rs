@@ -2,12 +2,12 @@
 
 use glidepath_model::event::ProcessMark;
 use glidepath_model::plan::Throttle;
-use glidepath_model::projection::{DeadLetter, RunSummary, Settled};
+use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, StoredPlan, StreamAppend, Submission,
-    Taking,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Runs, StoredPlan, StreamAppend,
+    Submission, Submissions, Taking, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::collections::BTreeSet;
@@ -35,6 +35,8 @@ pub struct FaultyStore {
     crashed: AtomicBool,
     is_down: AtomicBool,
     is_short_of_room: AtomicBool,
+    is_deaf: AtomicBool,
+    is_shared: AtomicBool,
     lost_plans: Mutex<Vec<PlanId>>,
     held_back: Mutex<BTreeSet<u64>>,
     /// Added to the change counter, which moves with each look where it is not 0.
@@ -53,6 +55,8 @@ impl FaultyStore {
             crashed: AtomicBool::new(false),
             is_down: AtomicBool::new(false),
             is_short_of_room: AtomicBool::new(false),
+            is_deaf: AtomicBool::new(false),
+            is_shared: AtomicBool::new(false),
             lost_plans: Mutex::default(),
             held_back: Mutex::default(),
             restless: AtomicU64::new(0),
@@ -91,6 +95,16 @@ impl FaultyStore {
     /// Lets the disk be nearly full, or have room again.
     pub fn set_short_of_room(&self, is_short: bool) {
         self.is_short_of_room.store(is_short, Ordering::SeqCst);
+    }
+
+    /// Lets reading what is asked fail as a whole, or succeed again.
+    pub fn set_deaf(&self, is_deaf: bool) {
+        self.is_deaf.store(is_deaf, Ordering::SeqCst);
+    }
+
+    /// Makes of it a shared store of which no node is left.
+    pub fn set_shared(&self) {
+        self.is_shared.store(true, Ordering::SeqCst);
     }
 
     /// Takes a plan out of the store.
@@ -201,15 +215,15 @@ impl Store for FaultyStore {
         self.unless_down(self.inner.read_run(run, after, events_max))
     }
 
-    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         self.unless_down(self.inner.runs(only_with_work, runs_max))
     }
 
-    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Vec<RunSummary>, StoreError>> {
+    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Runs, StoreError>> {
         self.unless_down(self.inner.runs_like(prefix, runs_max))
     }
 
-    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         self.unless_down(self.inner.awake_runs(runs_max))
     }
 
@@ -218,7 +232,10 @@ impl Store for FaultyStore {
     }
 
     fn nodes(&self) -> BoxFuture<'_, Result<Option<Vec<Node>>, StoreError>> {
-        self.unless_down(self.inner.nodes())
+        match self.is_shared.load(Ordering::SeqCst) {
+            true => self.unless_down(Box::pin(async { Ok(Some(Vec::new())) })),
+            false => self.unless_down(self.inner.nodes()),
+        }
     }
 
     fn ask_to_drain<'a>(&'a self, node: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -265,13 +282,20 @@ impl Store for FaultyStore {
         self.unless_down(self.inner.submit(submission))
     }
 
-    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Submissions, StoreError>> {
         let held_back = self.held_back.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if self.is_deaf.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError::Corrupt { reason: "what is asked cannot be read".to_owned() }) });
+        }
         let found = self.unless_down(self.inner.submissions(epoch, after));
-        Box::pin(async move { Ok(found.await?.into_iter().filter(|(number, _)| !held_back.contains(number)).collect()) })
+        Box::pin(async move {
+            let mut found = found.await?;
+            found.read.retain(|(number, _)| !held_back.contains(number));
+            Ok(found)
+        })
     }
 
-    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<Waiting, StoreError>> {
         self.unless_down(self.inner.submissions_waiting())
     }
 

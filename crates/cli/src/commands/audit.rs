@@ -4,7 +4,7 @@ use crate::args::Form;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
-use crate::world::{EVENTS_MAX, RUNS_MAX, World};
+use crate::world::{EVENTS_MAX, RUNS_MAX, UNREAD, World};
 use glidepath_model::{Code, Diagnostic};
 use std::path::Path;
 
@@ -48,7 +48,11 @@ pub(crate) async fn export(root: &Path, run: Option<&str>) -> Result<Exit, Failu
     let world = World::open(root).await?;
     let runs = match run {
         Some(_) => vec![world.find_run(run).await?],
-        None => world.store.runs(false, RUNS_MAX).await?,
+        None => {
+            let found = world.store.runs(false, RUNS_MAX).await?;
+            found.unread.iter().for_each(|run| output::say(&format!("warning: {} is left out: it was {UNREAD}", run.run)));
+            found.read
+        }
     };
     for summary in runs {
         for recorded in world.store.read_run(&summary.run, 0, EVENTS_MAX).await? {

@@ -9,11 +9,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::pager::Pager;
-use crate::world::{World, who};
+use crate::world::{UNREAD, World, who};
 use glidepath_model::event::Outcome;
 use glidepath_model::projection::{DeadLetter, DeadLetterKind, Settled};
 use glidepath_model::{Code, Diagnostic};
-use glidepath_ports::store::DEAD_LETTERS_MAX;
+use glidepath_ports::StoreError;
+use glidepath_ports::store::{DEAD_LETTERS_MAX, Unread};
 use replay::{GivenUp, Turn};
 use serde_json::json;
 use std::path::Path;
@@ -45,17 +46,22 @@ async fn list(world: &World, format: Form, metrics: bool) -> Result<Exit, Failur
     }
     if format == Form::Json {
         let letters: Vec<_> = found.letters.iter().map(|(number, letter)| json!({ "number": number, "letter": letter })).collect();
-        output::json(&json!({ "count": found.count, "max": DEAD_LETTERS_MAX, "lost": found.lost, "letters": letters }));
+        let unread: Vec<_> = found.unread.iter().map(|unread| json!({ "number": unread.number, "unread": unread_words(unread) })).collect();
+        output::json(&json!({ "count": found.count, "max": DEAD_LETTERS_MAX, "lost": found.lost, "letters": letters, "unread": unread }));
         return Ok(Exit::Done);
     }
-    if found.letters.is_empty() {
+    if found.count == 0 {
         output::say("No dead letters: nothing was given up.");
     }
     for (number, letter) in &found.letters {
         output::data(&format!("{number:>6}  {}  {:<18}  {}: {}", letter.at, letter.run, subject(letter), letter.reason));
     }
-    if found.count > found.letters.len() as u64 {
-        output::say(&format!("{} more are not shown.", found.count - found.letters.len() as u64));
+    for unread in &found.unread {
+        output::data(&format!("{:>6}  {}", unread.number, unread_words(unread)));
+    }
+    let shown = (found.letters.len() + found.unread.len()) as u64;
+    if found.count > shown {
+        output::say(&format!("{} more are not shown.", found.count - shown));
     }
     if found.lost > 0 {
         output::say(&format!(
@@ -64,6 +70,10 @@ async fn list(world: &World, format: Form, metrics: bool) -> Result<Exit, Failur
         ));
     }
     Ok(Exit::Done)
+}
+
+fn unread_words(unread: &Unread) -> String {
+    format!("{UNREAD}: {}", unread.reason)
 }
 
 fn subject(letter: &DeadLetter) -> String {
@@ -75,6 +85,9 @@ fn subject(letter: &DeadLetter) -> String {
 
 async fn find(world: &World, number: u64) -> Result<DeadLetter, Failure> {
     let found = world.store.dead_letters(usize::try_from(DEAD_LETTERS_MAX).unwrap_or(usize::MAX)).await?;
+    if let Some(unread) = found.unread.iter().find(|unread| unread.number == number) {
+        return Err(StoreError::Corrupt { reason: format!("dead letter {number}: {}", unread.reason) }.into());
+    }
     let letter = found.letters.into_iter().find(|(known, _)| *known == number).map(|(_, letter)| letter);
     letter.ok_or_else(|| {
         Failure::usage(format!("there is no dead letter {number}, or it is settled"), "`glidepath dlq list` shows those that wait")

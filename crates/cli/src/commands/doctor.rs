@@ -8,14 +8,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::project::STATE_FOLDER;
-use crate::world::{Dossier, GUARD_LOCK, OWNER_LOCK, RUNS_MAX, World, is_locked};
+use crate::world::{Dossier, GUARD_LOCK, OWNER_LOCK, RUNS_MAX, UNREAD, World, is_locked};
 use glidepath_engine::{Owner, RunState, invariants};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{Code, Diagnostic, Millis, RunId, Timestamp};
 use glidepath_ports::{Clock, StoreError};
 use glidepath_runtime::RealClock;
 
-use glidepath_ports::store::{DEAD_LETTERS_MAX, Node};
+use glidepath_ports::store::{DEAD_LETTERS_MAX, Node, UnreadRun, Waiting};
 use rustix::fs::statvfs;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -375,14 +375,21 @@ async fn runs(world: &World, fliers: &Fliers) -> Vec<Check> {
     if live.is_empty() {
         return vec![Check { of_store: false, ..Check::well("runs", "nothing flies") }];
     }
-    let mut checks = Vec::new();
-    for summary in &live {
+    let mut checks: Vec<Check> = live.unread.iter().map(unread_run).collect();
+    for summary in &live.read {
         checks.push(match world.dossier(summary).await {
             Ok(dossier) => live_run(world, summary, &dossier, fliers).await,
             Err(failure) => unreadable(summary, &failure.diagnostics.first().map(|d| d.message.clone()).unwrap_or_default()),
         });
     }
     checks
+}
+
+/// Whether it moves cannot be told from here.
+fn unread_run(unread: &UnreadRun) -> Check {
+    let line = format!("it was {UNREAD}, so that nobody can tell here whether it moves: {}", unread.reason);
+    let next = "look at it with the glidepath that flies it (`glidepath --version` shows this one)";
+    Check { of_store: false, ..Check::new(unread.run.as_str(), Finding::Failed, line, next) }
 }
 
 fn unreadable(summary: &RunSummary, why: &str) -> Check {
@@ -492,7 +499,8 @@ async fn claims(world: &World) -> Check {
         Ok(found) => found,
         Err(error) => return Check::new("claims", Finding::Failed, format!("they cannot be read: {error}"), "`glidepath audit verify`"),
     };
-    let live: BTreeSet<&RunId> = live.iter().filter(|run| run.status.is_live()).map(|run| &run.run).collect();
+    let unread = live.unread.iter().map(|run| &run.run);
+    let live: BTreeSet<&RunId> = live.read.iter().filter(|run| run.status.is_live()).map(|run| &run.run).chain(unread).collect();
     let orphans: Vec<String> =
         lines.iter().filter(|line| !live.contains(&line.run)).map(|line| format!("{} by {}", line.claim, line.run)).collect();
     let waiting = lines.iter().filter(|line| !line.holds).count();
@@ -527,13 +535,24 @@ async fn dead_letters(world: &World) -> Check {
 /// Requests are answered within moments by whoever flies.
 async fn requests(world: &World) -> Check {
     match world.store.submissions_waiting().await {
-        Ok(0) => Check::well("requests", "none waits for an answer"),
-        Ok(waiting) => Check::new(
-            "requests",
-            Finding::Warning,
-            format!("{waiting} wait for an answer"),
-            "they are taken when somebody flies: see the runs above, or start one",
-        ),
+        Ok(Waiting { count: 0, .. }) => Check::well("requests", "none waits for an answer"),
+        Ok(Waiting { count, unread }) => {
+            let line = format!("{count} wait for an answer");
+            match unread.first() {
+                None => Check::new(
+                    "requests",
+                    Finding::Warning,
+                    line,
+                    "they are taken when somebody flies who knows them: see the runs above, and the versions of their nodes, or start one",
+                ),
+                Some(first) => Check::new(
+                    "requests",
+                    Finding::Failed,
+                    format!("{line}, of which {} cannot be read: number {} was {UNREAD}: {}", unread.len(), first.number, first.reason),
+                    "start a node of the version that left them; this one leaves them alone (`glidepath --version` shows it)",
+                ),
+            }
+        }
         Err(error) => Check::new("requests", Finding::Failed, format!("they cannot be read: {error}"), "`glidepath audit verify`"),
     }
 }

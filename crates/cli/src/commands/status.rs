@@ -4,11 +4,14 @@ use crate::args::{CardArgs, Form, HistoryArgs, LogsArgs, PlanForm, StatusArgs, W
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::View;
-use crate::world::{EVENTS_MAX, RUNS_MAX, World};
+use crate::world::{EVENTS_MAX, RUNS_MAX, UNREAD, World, unread_line};
 use crate::{flight, output};
 use glidepath_engine::RunState;
 use glidepath_model::projection::RunSummary;
 use glidepath_model::{Event, RunId, StepId};
+use glidepath_ports::store::{Runs, UnreadRun};
+use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,15 +26,16 @@ pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failu
         let summary = world.find_run(args.run.as_deref()).await?;
         return show_one(&world, &summary, args.format).await;
     }
-    let runs = world.store.runs(!args.all, RUNS_MAX).await?;
+    let found = world.store.runs(!args.all, RUNS_MAX).await?;
     if args.format == Form::Json {
-        output::json(&runs);
+        output::json(&listed(&found));
         return Ok(Exit::Done);
     }
-    if runs.is_empty() {
+    found.unread.iter().for_each(|run| output::row(&unread_line(run)));
+    if found.is_empty() {
         output::say(if args.all { "No run yet." } else { "Nothing flies. `glidepath status --all` lists what flew." });
     }
-    for run in &runs {
+    for run in &found.read {
         output::row(&line(run));
         if world.shared.is_none() {
             say_if_deserted(&world, run).await?;
@@ -39,6 +43,17 @@ pub(crate) async fn status(root: &Path, args: &StatusArgs) -> Result<Exit, Failu
     }
     say_nodes(&world).await?;
     Ok(Exit::Done)
+}
+
+/// Runs as data, newest first. One whose summary cannot be read is among them by what is known of it, and by why the rest is not.
+fn listed(found: &Runs) -> Vec<Value> {
+    let read = found.read.iter().map(|run| (run.started_at, json!(run)));
+    let unread = found.unread.iter().map(|UnreadRun { run, started_at, reason }| {
+        (*started_at, json!({ "run": run, "startedAt": started_at, "unread": format!("{UNREAD}: {reason}") }))
+    });
+    let mut lines: Vec<_> = read.chain(unread).collect();
+    lines.sort_by_key(|(started_at, _)| Reverse(*started_at));
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// Says which nodes fly the runs of a shared store.
@@ -198,11 +213,13 @@ fn show_output(world: &World, run: &RunId, step: &str) {
 pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Failure> {
     let world = World::open(root).await?;
     let Some(wanted) = args.run.as_deref() else {
-        let runs: Vec<_> = world.store.runs(false, RUNS_MAX).await?.into_iter().filter(|r| !r.status.is_live()).collect();
+        let mut found = world.store.runs(false, RUNS_MAX).await?;
+        found.read.retain(|run| !run.status.is_live());
         if args.format == PlanForm::Json {
-            output::json(&runs);
+            output::json(&listed(&found));
         } else {
-            runs.iter().for_each(|run| output::row(&line(run)));
+            found.unread.iter().for_each(|run| output::row(&unread_line(run)));
+            found.read.iter().for_each(|run| output::row(&line(run)));
         }
         return Ok(Exit::Done);
     };

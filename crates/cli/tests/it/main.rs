@@ -10,6 +10,7 @@ mod db;
 mod doctor;
 mod flights;
 mod harness;
+mod newer;
 mod nodes;
 mod notify;
 mod planning;

@@ -74,7 +74,7 @@ pub(crate) fn sharing(project: Project, server: &Postgres) -> Project {
     project.with_variable("GLIDEPATH_STORE", &server.url())
 }
 
-fn start_node(project: &Project, name: &str) -> Child {
+pub(crate) fn start_node(project: &Project, name: &str) -> Child {
     project.start(&["node", "--name", name, "--lease-seconds", "3"])
 }
 
@@ -154,11 +154,11 @@ async fn a_node_whose_clock_is_wrong_goes_by_the_databases() {
         project.ok(&["signal", run.as_str(), "go"], 0);
         let ended = || store.runs_like(run.as_str(), 1);
         let begin = Instant::now();
-        while ended().await.unwrap()[0].status.is_live() {
+        while ended().await.unwrap().read[0].status.is_live() {
             assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", ended().await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        assert_eq!(ended().await.unwrap()[0].status, RunStatus::Ended(glidepath_model::event::RunEnd::Succeeded), "{name}");
+        assert_eq!(ended().await.unwrap().read[0].status, RunStatus::Ended(glidepath_model::event::RunEnd::Succeeded), "{name}");
         let events = store.read_run(&run, 0, 100).await.unwrap();
         let far = |at: Timestamp| at.since(now()).max(now().since(at)) > Millis::from_mins(5);
         assert!(!events.iter().any(|recorded| far(recorded.at)), "{events:?}");
@@ -190,7 +190,7 @@ async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
     let (begin, mut deaths) = (Instant::now(), 0);
     let mut next_death = begin + DEATH_EVERY;
     loop {
-        let runs = store.runs(false, RUNS * 2).await.unwrap_or_default();
+        let runs = store.runs(false, RUNS * 2).await.unwrap_or_default().read;
         if runs.len() == RUNS && runs.iter().all(|run| !run.status.is_live()) && deaths >= 6 {
             break;
         }
@@ -217,7 +217,7 @@ async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
         counts
     });
     let (mut owners, mut held) = (BTreeMap::new(), Vec::new());
-    for summary in store.runs(false, RUNS * 2).await.unwrap() {
+    for summary in store.runs(false, RUNS * 2).await.unwrap().read {
         assert_eq!(summary.status, RunStatus::Ended(glidepath_model::event::RunEnd::Succeeded), "{}: {}", summary.run, summary.now);
         let recorded = store.read_run(&summary.run, 0, 10_000).await.unwrap();
         let granted = recorded.iter().find(|r| matches!(r.event, Event::ClaimsGranted { .. })).map(|r| r.at);
@@ -232,7 +232,7 @@ async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
         effects.values().sum::<usize>(),
         begin.elapsed()
     );
-    assert_eq!(store.submissions_waiting().await.unwrap(), 0, "every start was answered");
+    assert_eq!(store.submissions_waiting().await.unwrap().count, 0, "every start was answered");
     assert_eq!(held.len(), RUNS.div_ceil(CLAIMING_EVERY), "every run that claims a slot held one");
     check_slots(&held);
     assert_eq!(store.claims().await.unwrap(), [], "nothing is held when nothing is live");
@@ -335,7 +335,7 @@ fn who_leaves_a_run_is_told_whether_a_node_flies_on() {
 }
 
 /// An element fails while there is no file `ok`, which the fan-out tolerates; then it waits while there is a file `wait`.
-const FAN: &str = "apiVersion: glidepath.dev/v1
+pub(crate) const FAN: &str = "apiVersion: glidepath.dev/v1
 kind: Runbook
 metadata: { name: fan }
 spec:

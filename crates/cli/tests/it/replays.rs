@@ -165,7 +165,7 @@ fn two_replays_whose_starts_meet_name_the_one_plan_that_flies() {
         let _in = runtime.enter();
         SqliteStore::open(&project.path().join(".glidepath")).unwrap()
     };
-    wait_for("both starts", || runtime.block_on(store.submissions_waiting()).unwrap() == 2);
+    wait_for("both starts", || runtime.block_on(store.submissions_waiting()).unwrap().count == 2);
     rustix::process::kill_process(owner, rustix::process::Signal::CONT).unwrap();
     for mut one in both {
         assert!(one.wait().unwrap().success(), "{}", project.read("run.log"));

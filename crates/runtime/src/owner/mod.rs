@@ -71,7 +71,7 @@ use glidepath_model::{Millis, Plan, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::store::Lease;
 use glidepath_ports::store::{Admission, Answer, Submission, Taking};
 use glidepath_ports::{BoxFuture, CancelToken, Ownership, StoreError};
-use node::{TakenRun, take_continuously};
+use node::{TakenRun, release_patiently, take_continuously};
 use processes::LoopProcesses;
 use room::look_for_room;
 use sleep::count_sleepers;
@@ -227,14 +227,15 @@ impl<'a> Owner<'a> {
         self.stay_awake_for(until).await?;
         let (store, clock, flown) = (self.deps.store.clone(), self.deps.clock.clone(), self.flown.clone());
         flown.store(self.flights.len(), Ordering::Relaxed);
-        self.background.spawn(take_continuously(store, clock, self.epoch, flown, self.to_inbox.clone()));
+        self.background.spawn(take_continuously(store, clock, self.epoch, flown, self.to_inbox.clone(), self.deps.observer.clone()));
         self.background.spawn(count_sleepers(self.deps.store.clone(), self.to_inbox.clone()));
         self.background.spawn(look_for_room(self.deps.store.clone(), self.to_inbox.clone()));
         self.background.spawn(archive_continuously(self.deps.clone()));
         self.renew_work_time();
         let lease = self.lease;
         let mut lost = lease.lost();
-        self.background.spawn(poll_submissions(self.deps.store.clone(), self.epoch, self.submitted.clone(), self.to_inbox.clone()));
+        let (store, submitted, observer) = (self.deps.store.clone(), self.submitted.clone(), self.deps.observer.clone());
+        self.background.spawn(poll_submissions(store, self.epoch, submitted, self.to_inbox.clone(), observer));
         let mut ticks = interval(STORE_POLL_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -382,8 +383,7 @@ impl<'a> Owner<'a> {
 
     /// Sets a run free that was taken for nothing.
     fn let_go(&mut self, run: &RunId) {
-        let (store, epoch, taken) = (self.deps.store.clone(), self.epoch, vec![run.clone()]);
-        self.background.spawn(async move { store.release_runs(epoch, taken).await.unwrap_or_default() });
+        self.background.spawn(release_patiently(self.deps.store.clone(), self.epoch, run.clone()));
     }
 
     /// The run was asked for something after it was archived, or while that happened: nothing of it is in the journal, and nothing was touched.

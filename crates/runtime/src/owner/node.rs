@@ -14,7 +14,7 @@
 //! that are at work now. A run at rest is set free at once. Attempts that take too long are ended, and accounted for here.
 //!
 //! Races:
-//! - A run is taken and its journal cannot be read for a while: the task tries again, and the run waits with it; should this node lose its
+//! - A run is taken and its journal, or what was asked of it, cannot be read for a while: the task tries again, and the run waits with it; should this node lose its
 //!   lease meanwhile, the run is free again.
 //! - A process wants to begin while the run is handed over: it may not, its attempt ends as not done and is tried again by the next owner.
 
@@ -23,10 +23,11 @@ use super::{Message, Owner};
 use crate::limits::{
     ATTEMPT_GRACE, HAND_OVER_MAX, LOADS_AT_ONCE_MAX, RUNS_WITH_WORK_MAX, STORE_PAUSE_FIRST, STORE_PAUSE_MAX, STORE_POLL_EVERY, TAKE_EVERY,
 };
-use crate::runtime::{RuntimeError, load_run};
+use crate::runtime::{Observer, RuntimeError, load_run};
 use futures_util::{StreamExt, stream};
 use glidepath_model::request::Request;
 use glidepath_model::{Plan, Recorded, RunId};
+use glidepath_ports::store::Submission;
 use glidepath_ports::{Clock, Store, StoreError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,13 +50,24 @@ pub(super) async fn take_continuously(
     epoch: u64,
     flown: Arc<AtomicUsize>,
     loop_inbox: mpsc::Sender<Message>,
+    observer: Arc<dyn Observer>,
 ) {
+    let mut fails = false;
     loop {
         let room = RUNS_WITH_WORK_MAX.saturating_sub(flown.load(Ordering::Relaxed));
-        let taken = if room > 0 { store.take_runs(epoch, clock.now(), room).await.unwrap_or_default() } else { Vec::new() };
+        let taken = if room > 0 { store.take_runs(epoch, clock.now(), room).await } else { Ok(Vec::new()) };
+        let is_lost = matches!(taken, Err(StoreError::Fenced { .. } | StoreError::LeaseOver { .. }));
+        if let Err(error) = &taken
+            && !is_lost
+            && !fails
+        {
+            observer.trouble(&format!("no free run can be taken until this is over: {error}"));
+        }
+        // That the ownership is over is told by whoever loses it.
+        fails = taken.is_err() && !is_lost;
+        let taken = taken.unwrap_or_default();
         let found_some = !taken.is_empty();
-        // Should that fail, they are heard of with the others, a little later.
-        let asked = if found_some { store.submissions(epoch, 0).await.unwrap_or_default() } else { Vec::new() };
+        let asked = if found_some { submissions_patiently(store.as_ref(), epoch).await } else { Vec::new() };
         let mut asked = asked_of_runs(asked);
         let loads = stream::iter(taken).map(|run| (asked.remove(&run), run)).map(|(asked, run)| load_patiently(store.clone(), run, asked));
         let mut loads = loads.buffered(LOADS_AT_ONCE_MAX);
@@ -69,6 +81,27 @@ pub(super) async fn take_continuously(
         if !found_some {
             tokio::time::sleep(TAKE_EVERY).await;
         }
+    }
+}
+
+/// What was asked of a run comes before anything of it begins, so that it is waited for. That it cannot be read is told by whoever polls it.
+async fn submissions_patiently(store: &dyn Store, epoch: u64) -> Vec<(u64, Submission)> {
+    let mut pause = STORE_PAUSE_FIRST;
+    loop {
+        if let Ok(found) = store.submissions(epoch, 0).await {
+            return found.read;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(STORE_PAUSE_MAX);
+    }
+}
+
+/// Sets a run free that this owner does not fly, waiting out a store that fails: nobody else would fly it while this owner lives.
+pub(super) async fn release_patiently(store: Arc<dyn Store>, epoch: u64, run: RunId) {
+    let mut pause = STORE_PAUSE_FIRST;
+    while let Err(StoreError::Unavailable { .. } | StoreError::Full { .. }) = store.release_runs(epoch, vec![run.clone()]).await {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(STORE_PAUSE_MAX);
     }
 }
 
@@ -198,8 +231,7 @@ impl Owner<'_> {
                 let _ = begin.send(Err(StoreError::NotFound { what: "an owner that goes on with this run".to_owned() }));
             }
             Message::Taken(taken) => {
-                let (store, epoch) = (self.deps.store.clone(), self.epoch);
-                self.background.spawn(async move { store.release_runs(epoch, vec![taken.run]).await.unwrap_or_default() });
+                self.background.spawn(release_patiently(self.deps.store.clone(), self.epoch, taken.run));
             }
             Message::Looked(..)
             | Message::Window(..)

@@ -39,7 +39,7 @@ impl Owner<'_> {
     pub(super) async fn take_over(&mut self) -> Result<(), RuntimeError> {
         let store = self.deps.store.clone();
         let taken = store.take_runs(self.epoch, self.deps.clock.now(), RUNS_WITH_WORK_MAX).await?;
-        let mut asked = asked_of_runs(store.submissions(self.epoch, 0).await?);
+        let mut asked = asked_of_runs(store.submissions(self.epoch, 0).await?.read);
         for runs in taken.chunks(RUNS_LOADED_AT_ONCE_MAX) {
             let journals = join_all(runs.iter().map(|run| load_events(store.as_ref(), run))).await;
             for (run, journal) in runs.iter().zip(journals) {
@@ -438,7 +438,7 @@ impl Owner<'_> {
         if let Some(flight) = self.flights.get(run) {
             return Ok(Some(flight.state.status()));
         }
-        Ok(self.deps.store.runs_like(run.as_str(), 1).await?.pop().map(|summary| summary.status))
+        Ok(self.deps.store.runs_like(run.as_str(), 1).await?.one()?.map(|summary| summary.status))
     }
 
     /// Goes on with a run that was taken for a request. Another node may have appended to it between the look at it and the taking.

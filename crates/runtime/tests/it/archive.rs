@@ -55,7 +55,7 @@ async fn an_owner_archives_what_is_due_and_refuses_to_turn_it_back() {
     // It holds nothing, and its owner flies on.
     start(&sky, &*store, &plan, &second).await;
     until("the landing of the second run", async || {
-        let runs = store.runs(false, 10).await.unwrap();
+        let runs = store.runs(false, 10).await.unwrap().read;
         runs.iter().any(|summary| summary.run == second && summary.status == RunStatus::Ended(RunEnd::Succeeded))
     })
     .await;

@@ -178,7 +178,7 @@ async fn a_broken_journal_stops_that_run_and_no_other() {
     flying.await.unwrap().unwrap();
     // An event that cannot follow.
     let ownership = sky.store.try_own(crate::sky::who(), glidepath_runtime::process::own_mark().unwrap()).await.unwrap().unwrap();
-    let summary = sky.store.runs(true, 1).await.unwrap().remove(0);
+    let summary = sky.store.runs(true, 1).await.unwrap().read.remove(0);
     let bad = glidepath_ports::store::StreamAppend {
         run: broken.clone(),
         expected_seq: sky.events(&broken).await.len() as u64,
@@ -237,7 +237,7 @@ async fn on_a_full_disk_nothing_goes_forward_until_there_is_room_and_the_run_goe
     let number = sky.submit_start(&plan_of(vec![step("one", &[])], "other"), &late).await;
     let answer = sky.runtime().answer(number, &CancelToken::new()).await.unwrap().unwrap();
     assert!(!answer.granted && answer.line.contains("GP0433"), "{answer:?}");
-    let summary = sky.store.runs(true, 10).await.unwrap().remove(0);
+    let summary = sky.store.runs(true, 10).await.unwrap().read.remove(0);
     assert!(!summary.sleeps, "a new owner is given it at once: {summary:?}");
     store.set_short_of_room(false);
     assert_eq!(flying.await.unwrap(), Ok(FlightEnd::Reached));

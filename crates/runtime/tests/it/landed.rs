@@ -38,7 +38,7 @@ fn landed() -> RunStatus {
 }
 
 async fn summary(sky: &Sky, run: &RunId) -> RunSummary {
-    sky.store.runs(false, 100).await.unwrap().into_iter().find(|summary| summary.run == *run).unwrap()
+    sky.store.runs(false, 100).await.unwrap().read.into_iter().find(|summary| summary.run == *run).unwrap()
 }
 
 async fn watch_ended(sky: &Sky, run: &RunId) -> (bool, String) {

@@ -166,7 +166,7 @@ async fn answered(store: &dyn Store, number: u64) -> Option<Answer> {
 }
 
 async fn landed(store: &dyn Store, run: &RunId) -> Option<()> {
-    let summary = store.runs(false, 10).await.ok()?.into_iter().find(|summary| summary.run == *run)?;
+    let summary = store.runs(false, 10).await.ok()?.read.into_iter().find(|summary| summary.run == *run)?;
     (summary.status == RunStatus::Ended(RunEnd::Succeeded)).then_some(())
 }
 
@@ -311,7 +311,7 @@ async fn a_start_that_was_given_to_a_node_that_died_is_taken_by_one_that_has_rea
     let deaf = open(&server.url(), "deaf").await;
     let ownership = deaf.try_own(who(), glidepath_runtime::process::own_mark().unwrap()).await.unwrap().unwrap();
     let first = start(&observer, &older).await;
-    let given: Vec<u64> = deaf.submissions(ownership.epoch, 0).await.unwrap().into_iter().map(|(number, _)| number).collect();
+    let given: Vec<u64> = deaf.submissions(ownership.epoch, 0).await.unwrap().read.into_iter().map(|(number, _)| number).collect();
     assert_eq!(given, [first]);
 
     let lives = Node::start("lives", &server.url(), &log).await;

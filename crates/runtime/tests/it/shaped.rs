@@ -86,7 +86,7 @@ async fn runs_that_claim_the_same_wait_their_turn_and_fly_in_the_order_in_which_
     for (number, run) in runs.iter().enumerate() {
         sky.until(run, "its claims", |events| position(events, |event| matches!(event, Event::ClaimsGranted { .. })).is_some()).await;
         for later in runs.iter().skip(number + 1) {
-            let now = sky.store.runs(true, 10).await.unwrap().into_iter().find(|summary| summary.run == *later).unwrap().now;
+            let now = sky.store.runs(true, 10).await.unwrap().read.into_iter().find(|summary| summary.run == *later).unwrap().now;
             assert!(now.starts_with("waits for db, "), "{later}: {now}");
         }
         assert!(tell(&sky, run, "go").await.granted);
@@ -282,7 +282,7 @@ async fn a_child_run_lands_with_its_parent_and_goes_back_with_it() {
     start(&sky, &parent_of(&child), &fails, false).await;
     assert_eq!(ended(&sky, &fails).await, ROLLED_BACK);
     assert_eq!(sky.world.count(&StepId::from("inner"), Direction::Undo), 1, "the child that had landed went back");
-    let ends: Vec<RunStatus> = sky.store.runs(false, 10).await.unwrap().into_iter().map(|summary| summary.status).collect();
+    let ends: Vec<RunStatus> = sky.store.runs(false, 10).await.unwrap().read.into_iter().map(|summary| summary.status).collect();
     assert_eq!(ends.iter().filter(|status| Some(**status) == LANDED).count(), 2, "{ends:?}");
     assert_eq!(ends.iter().filter(|status| Some(**status) == ROLLED_BACK).count(), 2, "{ends:?}");
     owner.leave().await;

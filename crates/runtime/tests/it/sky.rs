@@ -1,12 +1,13 @@
 //! Everything around a runtime in tests.
 
+use glidepath_engine::RunState;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::{Event, Plan, RunId, StepId};
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{Action, CancelToken, Clock, Notifier, Store};
 use glidepath_runtime::limits::{RETENTION_DEFAULT, STORE_PATIENCE};
-use glidepath_runtime::{Deps, FlightEnd, NoObserver, NoProgress, Runtime, RuntimeError, Until};
+use glidepath_runtime::{Deps, FlightEnd, NoProgress, Observer, Runtime, RuntimeError, Until};
 use glidepath_store::MemoryStore;
 use glidepath_testkit::{NoSecrets, ScriptedAction, ScriptedAirspace, ScriptedTelemetry, TestClock, World};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,8 +32,22 @@ pub(crate) struct Sky {
     pub(crate) folder: TempDir,
     pub(crate) pages: Arc<Pages>,
     pub(crate) airspace: ScriptedAirspace,
+    /// What was said to be wrong beside the runs.
+    pub(crate) troubles: Arc<Troubles>,
     /// Whether the scripted action works in journaled processes.
     pub(crate) in_processes: bool,
+}
+
+/// Troubles that were told.
+#[derive(Default)]
+pub(crate) struct Troubles(Mutex<Vec<String>>);
+
+impl Observer for Troubles {
+    fn committed(&self, _: &Plan, _: &RunState, _: &[Event]) {}
+
+    fn trouble(&self, line: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+    }
 }
 
 pub(crate) fn run_id(name: &str) -> RunId {
@@ -54,6 +69,7 @@ impl Sky {
             folder: tempfile::tempdir().unwrap(),
             pages: Arc::default(),
             airspace: ScriptedAirspace::default(),
+            troubles: Arc::default(),
             in_processes: false,
         }
     }
@@ -70,7 +86,7 @@ impl Sky {
             airspace: Arc::new(self.airspace.clone()),
             notifier: self.pages.clone(),
             progress: Arc::new(NoProgress),
-            observer: Arc::new(NoObserver),
+            observer: self.troubles.clone(),
             root: self.folder.path().to_owned(),
             state_dir: self.folder.path().to_owned(),
             card_writer: Arc::new(|plan, state, _| format!("{}: {}", plan.body.change.title, state.now_line(&plan.body))),
@@ -127,7 +143,7 @@ impl Sky {
     }
 
     pub(crate) async fn status(&self, run: &RunId) -> Option<RunStatus> {
-        self.store.runs(false, 100).await.unwrap().into_iter().find(|summary| summary.run == *run).map(|summary| summary.status)
+        self.store.runs(false, 100).await.unwrap().read.into_iter().find(|summary| summary.run == *run).map(|summary| summary.status)
     }
 
     pub(crate) async fn events(&self, run: &RunId) -> Vec<Event> {
@@ -144,6 +160,11 @@ impl Sky {
         if tokio::time::timeout(std::time::Duration::from_secs(3600), waited).await.is_err() {
             panic!("waited in vain for {what}: {:#?}", self.events(run).await);
         }
+    }
+
+    /// Troubles that were told and say this.
+    pub(crate) fn troubles(&self, of: &str) -> Vec<String> {
+        self.troubles.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|line| line.contains(of)).cloned().collect()
     }
 
     pub(crate) fn pages(&self) -> Vec<String> {

@@ -284,9 +284,11 @@ impl<'a> Writing<'a> {
                 self.execute("INSERT INTO durations (key, took_ms) VALUES ($1, $2)", &[&key, &took_ms]).await?;
             }
             CopiedRow::Submission { number, body, answer } => {
-                let (run, plan) = match submission_from_json(&body)? {
-                    Submission::Start { plan, run, .. } => (run, Some(plan.to_string())),
-                    Submission::Ask(request) => (request.run, None),
+                let (run, plan) = match submission_from_json(&body) {
+                    Ok(Submission::Start { plan, run, .. }) => (run, Some(plan.to_string())),
+                    Ok(Submission::Ask(request)) => (request.run, None),
+                    // It is no run's here: what nobody has answered is refused, and who knows what was answered needs no run.
+                    Err(_) => (RunId::new(""), None),
                 };
                 let insert =
                     "INSERT INTO submissions (number, body, run, plan, answer) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5)";

@@ -5,7 +5,7 @@
 
 use super::numbers::{from_stored, limit, to_stored};
 use super::sessions::{Fault, Session};
-use crate::record::{SETTLED_LETTERS_MAX, letter_from_json, letter_to_json, no_such_letter, settled_to_json};
+use crate::record::{SETTLED_LETTERS_MAX, letter_to_json, list_letter, no_such_letter, settled_to_json};
 use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::{DEAD_LETTERS_MAX, DeadLetters};
@@ -81,7 +81,7 @@ pub(super) async fn unsettled(session: &mut Session, letters_max: usize) -> Resu
         (found.count, found.lost) = (from_stored(row.try_get(0)?), from_stored(row.try_get(1)?));
         let (number, body): (Option<i64>, Option<&str>) = (row.try_get(2)?, row.try_get(3)?);
         if let (Some(number), Some(body)) = (number, body) {
-            found.letters.push((from_stored(number), letter_from_json(body)?));
+            list_letter(&mut found, from_stored(number), body);
         }
     }
     Ok(found)

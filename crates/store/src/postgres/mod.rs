@@ -48,21 +48,22 @@ use connect::Connector;
 use glidepath_engine::{ENGINE_SEMANTICS, ENGINE_SEMANTICS_OLDEST};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::plan::Throttle;
-use glidepath_model::projection::{DeadLetter, RunSummary, Settled};
+use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, StoredPlan, StreamAppend, Submission,
-    Taking,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Runs, StoredPlan, StreamAppend,
+    Submission, Submissions, Taking, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use heads_log::HeadsLog;
 use lease::{Moment, NodeLease};
 use sessions::Sessions;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use submissions::{GiveAnswers, Given, Left, Submit};
+use submissions::{GiveAnswers, Given, Left, Look, Submit};
 use taking::{Joining, Round};
 use together::Calls;
 use tokio::sync::Mutex;
@@ -111,6 +112,8 @@ pub struct PostgresStore {
     node: String,
     lease: Duration,
     semantics: Vec<i32>,
+    /// Submissions that wait and that this program cannot read, by number.
+    unreadable: std::sync::Mutex<BTreeSet<i64>>,
     state_dir: Option<PathBuf>,
 }
 
@@ -144,6 +147,7 @@ impl PostgresStore {
             node: options.node.chars().filter(|c| *c != '\0').take(NODE_NAME_CHARS_MAX).collect(),
             lease: options.lease.max(LEASE_MIN),
             semantics,
+            unreadable: std::sync::Mutex::default(),
             state_dir: options.state_dir,
         })
     }
@@ -174,6 +178,19 @@ impl PostgresStore {
             .await?;
         *rounds = Some(Round { heard: round.number, ..round });
         Ok(taken)
+    }
+
+    /// What is this node's to answer. What it cannot read is remembered for as long as it waits, so that this node is not given it over and over.
+    async fn look_for_submissions(&self, epoch: u64, after: u64) -> Result<Submissions, StoreError> {
+        let unreadable = || self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = Look { epoch, semantics: self.semantics.clone(), after, unreadable: unreadable().iter().copied().collect() };
+        let found = self.sessions.call(move |session| Box::pin(async move { submissions::submissions(session, &look).await })).await?;
+        let mut unreadable = unreadable();
+        if after == 0 {
+            unreadable.clear();
+        }
+        unreadable.extend(found.unread.iter().map(|unread| numbers::to_stored(unread.number)));
+        Ok(found)
     }
 
     /// Archives runs one by one, each in a transaction of its own.
@@ -228,7 +245,12 @@ impl Store for PostgresStore {
         Box::pin(self.sessions.call(move |session| Box::pin(async move { throttles::admit(session, &throttle, at).await })))
     }
 
-    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Runs, StoreError>> {
+        let prefix = prefix.to_owned();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::runs_like(session, &prefix, runs_max).await })))
+    }
+
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         Box::pin(self.sessions.call(move |session| Box::pin(reads::awake_runs(session, runs_max))))
     }
 
@@ -265,7 +287,7 @@ impl Store for PostgresStore {
         Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::run(session, &run, after, events_max).await })))
     }
 
-    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         Box::pin(self.sessions.call(move |session| Box::pin(reads::runs(session, only_live, runs_max))))
     }
 
@@ -305,14 +327,11 @@ impl Store for PostgresStore {
         Box::pin(async move { self.submitting.call(Left::of(&submission)?).await })
     }
 
-    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
-        let semantics = self.semantics.clone();
-        Box::pin(
-            self.sessions.call(move |session| Box::pin(async move { submissions::submissions(session, epoch, &semantics, after).await })),
-        )
+    fn submissions(&self, epoch: u64, after: u64) -> BoxFuture<'_, Result<Submissions, StoreError>> {
+        Box::pin(self.look_for_submissions(epoch, after))
     }
 
-    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<Waiting, StoreError>> {
         Box::pin(self.sessions.call(move |session| Box::pin(submissions::submissions_waiting(session))))
     }
 

@@ -4,13 +4,12 @@ use super::archives;
 use super::numbers::{from_stored, limit, to_stored};
 use super::sessions::{Fault, Session};
 use crate::learning::{DURATIONS_PER_KEY_MAX, duration_fact};
-use crate::record::{Place, StoredRow, check_plan_prefix, from_json, no_such_plan, to_json};
+use crate::record::{Place, StoredRow, check_plan_prefix, from_json, list_run, no_such_plan, to_json};
 use glidepath_engine::stored::StoredEvent;
 use glidepath_model::facts::{DurationFact, History};
-use glidepath_model::projection::RunSummary;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Lessons, PlanLine, StoredPlan};
+use glidepath_ports::store::{Lessons, PlanLine, Runs, StoredPlan};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -50,30 +49,47 @@ pub(super) async fn run(session: &mut Session, run: &RunId, after: u64, events_m
     rows.iter().map(|row| Ok(stored_row(row, 0)?.decode(run)?)).collect()
 }
 
-pub(super) async fn runs(session: &mut Session, only_live: bool, runs_max: usize) -> Result<Vec<RunSummary>, Fault> {
+pub(super) async fn runs(session: &mut Session, only_live: bool, runs_max: usize) -> Result<Runs, Fault> {
     let look = if only_live {
-        "SELECT summary FROM runs WHERE has_work ORDER BY started_at DESC, run DESC LIMIT $1"
+        "SELECT run, started_at, summary FROM runs WHERE has_work ORDER BY started_at DESC, run DESC LIMIT $1"
     } else {
-        "SELECT summary FROM runs WHERE started_at IS NOT NULL ORDER BY started_at DESC, run DESC LIMIT $1"
+        "SELECT run, started_at, summary FROM runs WHERE started_at IS NOT NULL ORDER BY started_at DESC, run DESC LIMIT $1"
     };
     let look = session.statement(look).await?;
-    let rows = session.client.query(&look, &[&limit(runs_max)]).await?;
-    rows.iter().map(|row| Ok(json("the summary of a run", row.try_get(0)?)?)).collect()
+    listed(&session.client.query(&look, &[&limit(runs_max)]).await?)
+}
+
+/// Those whose names begin so, newest first. Names are ASCII, of which `chr(127)` is the last.
+pub(super) async fn runs_like(session: &mut Session, prefix: &str, runs_max: usize) -> Result<Runs, Fault> {
+    let look = session
+        .statement(
+            "SELECT run, started_at, summary FROM runs WHERE run >= $1 AND run < $1 || chr(127) AND started_at IS NOT NULL
+             ORDER BY started_at DESC, run DESC LIMIT $2",
+        )
+        .await?;
+    listed(&session.client.query(&look, &[&prefix, &limit(runs_max)]).await?)
+}
+
+fn listed(rows: &[Row]) -> Result<Runs, Fault> {
+    let mut found = Runs::default();
+    for row in rows {
+        list_run(&mut found, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    }
+    Ok(found)
 }
 
 /// Those with work that do not sleep. Free ones lie in an index without the sleepers, and owners keep few that sleep.
-pub(super) async fn awake_runs(session: &mut Session, runs_max: usize) -> Result<Vec<RunSummary>, Fault> {
+pub(super) async fn awake_runs(session: &mut Session, runs_max: usize) -> Result<Runs, Fault> {
     let look = session
         .statement(
-            "SELECT summary FROM (
+            "SELECT run, started_at, summary FROM (
                  SELECT started_at, run, summary FROM runs WHERE has_work AND owner_epoch IS NULL AND wake_at IS NULL
                  UNION ALL
                  SELECT started_at, run, summary FROM runs WHERE has_work AND owner_epoch IS NOT NULL AND wake_at IS NULL) AS awake
              ORDER BY started_at DESC, run DESC LIMIT $1",
         )
         .await?;
-    let rows = session.client.query(&look, &[&limit(runs_max)]).await?;
-    rows.iter().map(|row| Ok(json("the summary of a run", row.try_get(0)?)?)).collect()
+    listed(&session.client.query(&look, &[&limit(runs_max)]).await?)
 }
 
 /// The free ones are counted in their index, those that an owner keeps yet one owner after the other: the server takes the two conditions of the latter for

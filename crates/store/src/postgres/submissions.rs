@@ -3,8 +3,8 @@
 use super::numbers::{from_stored, limit, to_stored};
 use super::sessions::{Fault, Session};
 use super::together::{Answers, Together};
-use crate::record::{answer_from_json, answer_to_json, submission_from_json, submission_to_json};
-use glidepath_ports::store::{Answer, Submission};
+use crate::record::{answer_from_json, answer_to_json, count_waiting, list_submission, submission_to_json};
+use glidepath_ports::store::{Answer, Submission, Submissions, Waiting};
 use glidepath_ports::{BoxFuture, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -66,8 +66,19 @@ impl Together for Submit {
     }
 }
 
-/// Gives starts that are nobody's to this node, and tells what is this node's to answer.
-pub(super) async fn submissions(session: &mut Session, epoch: u64, semantics: &[i32], after: u64) -> Result<Vec<(u64, Submission)>, Fault> {
+/// What a node says when it asks for its submissions.
+pub(super) struct Look {
+    pub(super) epoch: u64,
+    pub(super) semantics: Vec<i32>,
+    pub(super) after: u64,
+    /// Submissions that were found to be unreadable: starts among them are not given to this node again.
+    pub(super) unreadable: Vec<i64>,
+}
+
+/// Gives starts that are nobody's to this node, and tells what is this node's to answer. A start that turns out to be unreadable is given back.
+pub(super) async fn submissions(session: &mut Session, look: &Look) -> Result<Submissions, Fault> {
+    let Look { epoch, semantics, after, unreadable } = look;
+    let epoch = to_stored(*epoch);
     let give = session
         .statement(
             "WITH free AS (
@@ -75,6 +86,7 @@ pub(super) async fn submissions(session: &mut Session, epoch: u64, semantics: &[
                      AND (given_to IS NULL OR NOT EXISTS (SELECT FROM nodes n WHERE n.epoch = s.given_to AND n.ended_at IS NULL))
                      AND NOT EXISTS (SELECT FROM plans p WHERE p.id = s.plan AND NOT p.semantics = ANY ($2))
                      AND EXISTS (SELECT FROM nodes WHERE epoch = $1 AND ended_at IS NULL AND NOT draining)
+                     AND number <> ALL ($4)
                  ORDER BY number LIMIT $3 FOR UPDATE SKIP LOCKED
              )
              UPDATE submissions SET given_to = $1 FROM free WHERE submissions.number = free.number",
@@ -83,19 +95,32 @@ pub(super) async fn submissions(session: &mut Session, epoch: u64, semantics: &[
     let look = session
         .statement(
             "SELECT number, body FROM submissions s LEFT JOIN runs r ON r.run = s.run
-             WHERE answer IS NULL AND number > $2 AND (given_to = $1 OR (plan IS NULL AND (r.owner_epoch = $1
+             WHERE answer IS NULL AND number > $2 AND (given_to = $1 OR number = ANY ($3) OR (plan IS NULL AND (r.owner_epoch = $1
                  OR NOT EXISTS (SELECT FROM nodes n WHERE n.epoch = r.owner_epoch AND n.ended_at IS NULL))))
              ORDER BY number",
         )
         .await?;
-    session.client.execute(&give, &[&to_stored(epoch), &semantics, &limit(STARTS_MAX)]).await?;
-    let rows = session.client.query(&look, &[&to_stored(epoch), &to_stored(after)]).await?;
-    rows.iter().map(|row| Ok((from_stored(row.try_get(0)?), submission_from_json(row.try_get(1)?)?))).collect()
+    let give_back = session.statement("UPDATE submissions SET given_to = NULL WHERE given_to = $1 AND number = ANY ($2)").await?;
+    session.client.execute(&give, &[&epoch, semantics, &limit(STARTS_MAX), unreadable]).await?;
+    let mut found = Submissions::default();
+    for row in session.client.query(&look, &[&epoch, &to_stored(*after), unreadable]).await? {
+        list_submission(&mut found, from_stored(row.try_get(0)?), row.try_get(1)?);
+    }
+    let newly: Vec<i64> =
+        found.unread.iter().map(|unread| to_stored(unread.number)).filter(|number| !unreadable.contains(number)).collect();
+    if !newly.is_empty() {
+        session.client.execute(&give_back, &[&epoch, &newly]).await?;
+    }
+    Ok(found)
 }
 
-pub(super) async fn submissions_waiting(session: &mut Session) -> Result<u64, Fault> {
-    let look = session.statement("SELECT count(*) FROM submissions WHERE answer IS NULL").await?;
-    Ok(from_stored(session.client.query_one(&look, &[]).await?.try_get(0)?))
+pub(super) async fn submissions_waiting(session: &mut Session) -> Result<Waiting, Fault> {
+    let look = session.statement("SELECT number, body FROM submissions WHERE answer IS NULL ORDER BY number").await?;
+    let mut waiting = Waiting::default();
+    for row in session.client.query(&look, &[]).await? {
+        count_waiting(&mut waiting, from_stored(row.try_get(0)?), row.try_get(1)?);
+    }
+    Ok(waiting)
 }
 
 /// Answers submissions.

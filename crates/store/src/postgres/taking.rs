@@ -20,6 +20,7 @@
 use super::numbers::{from_stored, limit, to_stored};
 use super::reads::json;
 use super::sessions::{Fault, Session};
+use glidepath_model::request::Who;
 use glidepath_model::{RunId, Timestamp};
 use glidepath_ports::StoreError;
 use glidepath_ports::store::Node;
@@ -312,7 +313,8 @@ pub(super) async fn nodes(session: &mut Session) -> Result<Vec<Node>, Fault> {
             Ok(Node {
                 name: row.try_get(0)?,
                 epoch: from_stored(row.try_get(1)?),
-                who: json("a node", row.try_get(2)?)?,
+                // A newer program may write more of it; what else is known of the node is told all the same.
+                who: json("a node", row.try_get(2)?).unwrap_or_else(|_| Who { name: "?".to_owned(), known_by: "unread".to_owned() }),
                 joined_at: Timestamp::from_micros(row.try_get(3)?),
                 lease_until: Timestamp::from_micros(row.try_get(4)?),
                 is_draining: row.try_get(5)?,

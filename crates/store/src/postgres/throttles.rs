@@ -9,6 +9,7 @@ use glidepath_engine::throttle::ThrottleState;
 use glidepath_model::Timestamp;
 use glidepath_model::plan::Throttle;
 use glidepath_model::projection::AttemptReport;
+use glidepath_ports::StoreError;
 use glidepath_ports::store::Admission;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::{Statement, Transaction};
@@ -51,6 +52,8 @@ pub(super) async fn make_rows(session: &Session, statements: &Statements, target
 /// Targets whose rows are locked until the end of the transaction, with what is known of them.
 pub(super) struct Locked {
     states: BTreeMap<String, ThrottleState>,
+    /// Targets whose state a newer program keeps in its own way: nothing is reported of them, and no attempt on them is admitted.
+    unread: BTreeMap<String, StoreError>,
     changed: BTreeSet<String>,
 }
 
@@ -58,24 +61,30 @@ impl Locked {
     /// Waits for the rows of these targets.
     pub(super) async fn wait(transaction: &Transaction<'_>, statements: &Statements, targets: &BTreeSet<&str>) -> Result<Self, Fault> {
         let targets: Vec<&str> = targets.iter().copied().collect();
-        let mut states = BTreeMap::new();
+        let (mut states, mut unread) = (BTreeMap::new(), BTreeMap::new());
         for row in transaction.query(&statements.lock, &[&targets]).await? {
             let (target, state): (String, &str) = (row.try_get(0)?, row.try_get(1)?);
-            states.insert(target, from_json("what is known of a throttled target", state.as_bytes())?);
+            match from_json("what is known of a throttled target", state.as_bytes()) {
+                Ok(state) => drop(states.insert(target, state)),
+                Err(error) => drop(unread.insert(target, error)),
+            }
         }
-        Ok(Self { states, changed: BTreeSet::new() })
+        Ok(Self { states, unread, changed: BTreeSet::new() })
     }
 
     /// Lets an attempt begin and counts it, or says when to ask again. `None` when the target has no row.
-    fn admit(&mut self, throttle: &Throttle, at: Timestamp) -> Option<Admission> {
-        let state = self.states.get_mut(throttle.target.as_str())?;
-        Some(match state.admit(throttle, at) {
+    fn admit(&mut self, throttle: &Throttle, at: Timestamp) -> Result<Option<Admission>, StoreError> {
+        if let Some(error) = self.unread.get(throttle.target.as_str()) {
+            return Err(error.clone());
+        }
+        let Some(state) = self.states.get_mut(throttle.target.as_str()) else { return Ok(None) };
+        Ok(Some(match state.admit(throttle, at) {
             Ok(()) => {
                 self.changed.insert(throttle.target.to_string());
                 Admission::Granted
             }
             Err((until, reason)) => Admission::NotBefore { until, reason },
-        })
+        }))
     }
 
     /// Takes note of how an attempt ended.
@@ -109,7 +118,7 @@ pub(super) async fn admit(session: &mut Session, throttle: &Throttle, at: Timest
     loop {
         let transaction = session.client.transaction().await?;
         let mut locked = Locked::wait(&transaction, &statements, &target).await?;
-        let admission = locked.admit(throttle, at);
+        let admission = locked.admit(throttle, at)?;
         locked.keep(&transaction, &statements).await?;
         transaction.commit().await?;
         match admission {

@@ -54,11 +54,12 @@ use crate::holdings::{Appended, Holdings};
 use archives::{ArchiveRow, Archives};
 use glidepath_model::event::ProcessMark;
 use glidepath_model::plan::Throttle;
-use glidepath_model::projection::{DeadLetter, RunSummary, Settled};
+use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, StoredPlan, StreamAppend, Submission, Taking,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, Runs, StoredPlan, StreamAppend, Submission,
+    Submissions, Taking, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use readers::Readers;
@@ -193,7 +194,12 @@ impl Store for SqliteStore {
         })
     }
 
-    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn runs_like<'a>(&'a self, prefix: &'a str, runs_max: usize) -> BoxFuture<'a, Result<Runs, StoreError>> {
+        let prefix = prefix.to_owned();
+        Box::pin(self.readers.read(move |connection| reads::runs_like(connection, &prefix, runs_max)))
+    }
+
+    fn awake_runs(&self, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         Box::pin(self.readers.read(move |connection| reads::awake_runs(connection, runs_max)))
     }
 
@@ -244,7 +250,7 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |connection| reads::run(connection, &archives, &run, after, events_max)))
     }
 
-    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Vec<RunSummary>, StoreError>> {
+    fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {
         Box::pin(self.readers.read(move |connection| reads::runs(connection, only_with_work, runs_max)))
     }
 
@@ -282,11 +288,11 @@ impl Store for SqliteStore {
         Box::pin(async move { self.writer.write(Write::submit(&submission)?).await })
     }
 
-    fn submissions(&self, _epoch: u64, after: u64) -> BoxFuture<'_, Result<Vec<(u64, Submission)>, StoreError>> {
+    fn submissions(&self, _epoch: u64, after: u64) -> BoxFuture<'_, Result<Submissions, StoreError>> {
         Box::pin(self.readers.read(move |connection| reads::submissions(connection, after)))
     }
 
-    fn submissions_waiting(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+    fn submissions_waiting(&self) -> BoxFuture<'_, Result<Waiting, StoreError>> {
         Box::pin(self.readers.read(reads::submissions_waiting))
     }
 

@@ -5,16 +5,15 @@ use super::readers::ReadError;
 use crate::holdings::{Holdings, Rest, Standing};
 use crate::learning::{DURATIONS_PER_KEY_MAX, duration_fact};
 use crate::record::{
-    Place, StoredRow, answer_from_json, check_plan_prefix, claims_from_summary, from_json, grants_from_json, letter_from_json,
-    no_such_plan, submission_from_json,
+    Place, StoredRow, answer_from_json, check_plan_prefix, claims_from_summary, count_waiting, from_json, grants_from_json, list_letter,
+    list_run, list_submission, no_such_plan,
 };
 use glidepath_engine::stored::StoredEvent;
 use glidepath_model::facts::{DurationFact, History};
-use glidepath_model::projection::RunSummary;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, DeadLetters, Lessons, PlanLine, StoredPlan, Submission};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use glidepath_ports::store::{Answer, DeadLetters, Lessons, PlanLine, Runs, StoredPlan, Submissions, Waiting};
+use rusqlite::{Connection, OptionalExtension as _, Row, Rows, params};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows a query may give, as SQLite wants the number.
@@ -60,23 +59,38 @@ fn stored_rows(connection: &Connection, run: &RunId, after: u64, events_max: usi
     statement.query_map(params![run.as_str(), position(after), limit(events_max)], |row| stored_row(row, 0))?.collect()
 }
 
-pub(super) fn runs(connection: &Connection, only_with_work: bool, runs_max: usize) -> Result<Vec<RunSummary>, ReadError> {
+pub(super) fn runs(connection: &Connection, only_with_work: bool, runs_max: usize) -> Result<Runs, ReadError> {
     let query = if only_with_work {
-        "SELECT summary FROM runs WHERE has_work = 1 ORDER BY started_at DESC, run DESC LIMIT ?1"
+        "SELECT run, started_at, summary FROM runs WHERE has_work = 1 ORDER BY started_at DESC, run DESC LIMIT ?1"
     } else {
-        "SELECT summary FROM runs ORDER BY started_at DESC, run DESC LIMIT ?1"
+        "SELECT run, started_at, summary FROM runs ORDER BY started_at DESC, run DESC LIMIT ?1"
     };
-    let mut statement = connection.prepare_cached(query)?;
-    let rows = statement.query_map([limit(runs_max)], |row| row.get::<_, String>(0))?;
-    rows.map(|json| Ok(from_json("the summary of a run", json?.as_bytes())?)).collect()
+    listed(connection.prepare_cached(query)?.query([limit(runs_max)])?)
+}
+
+/// Those whose names begin so, newest first. Names are ASCII, of which `char(127)` is the last.
+pub(super) fn runs_like(connection: &Connection, prefix: &str, runs_max: usize) -> Result<Runs, ReadError> {
+    let query =
+        "SELECT run, started_at, summary FROM runs WHERE run >= ?1 AND run < ?1 || char(127) ORDER BY started_at DESC, run DESC LIMIT ?2";
+    listed(connection.prepare_cached(query)?.query(params![prefix, limit(runs_max)])?)
+}
+
+fn listed(mut rows: Rows<'_>) -> Result<Runs, ReadError> {
+    let mut found = Runs::default();
+    while let Some(row) = rows.next()? {
+        list_run(&mut found, text(row, 0)?, row.get(1)?, text(row, 2)?);
+    }
+    Ok(found)
+}
+
+fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, ReadError> {
+    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 /// Those with work that do not sleep, newest first.
-pub(super) fn awake_runs(connection: &Connection, runs_max: usize) -> Result<Vec<RunSummary>, ReadError> {
-    let mut statement = connection
-        .prepare_cached("SELECT summary FROM runs WHERE has_work = 1 AND sleeps = 0 ORDER BY started_at DESC, run DESC LIMIT ?1")?;
-    let rows = statement.query_map([limit(runs_max)], |row| row.get::<_, String>(0))?;
-    rows.map(|summary| Ok(from_json("a run's summary", summary?.as_bytes())?)).collect()
+pub(super) fn awake_runs(connection: &Connection, runs_max: usize) -> Result<Runs, ReadError> {
+    let query = "SELECT run, started_at, summary FROM runs WHERE has_work = 1 AND sleeps = 0 ORDER BY started_at DESC, run DESC LIMIT ?1";
+    listed(connection.prepare_cached(query)?.query([limit(runs_max)])?)
 }
 
 /// Counted by two indexes, without looking at the runs.
@@ -104,14 +118,18 @@ fn standing_row(row: &Row<'_>) -> Result<Standing, ReadError> {
     let wake_at = row.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros);
     let fences = row.get_ref(4)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     let summary = row.get_ref(5)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-    let (claims, waits) = summary.map_or_else(|| Ok((BTreeSet::new(), false)), claims_from_summary)?;
+    let known = summary.map_or_else(|| Ok((BTreeSet::new(), false)), claims_from_summary);
+    let is_unclear = known.is_err();
+    let (claims, waits) = known.unwrap_or_default();
     Ok(Standing {
         run: RunId::new(row.get::<_, String>(0)?),
         started_at: Timestamp::from_micros(row.get(1)?),
         rest: if row.get(2)? { Rest::Asleep(wake_at) } else { Rest::Awake },
         claims,
+        is_unclear,
         waits,
-        grants: fences.map(grants_from_json).transpose()?,
+        // Numbers that cannot be read are followed by greater ones, as those that were never journaled.
+        grants: fences.and_then(|fences| grants_from_json(fences).ok()),
     })
 }
 
@@ -119,17 +137,15 @@ pub(super) fn dead_letters(connection: &Connection, letters_max: usize) -> Resul
     let snapshot = connection.unchecked_transaction()?;
     let mut statement =
         snapshot.prepare_cached("SELECT number, letter FROM dead_letters WHERE settled_at IS NULL ORDER BY number LIMIT ?1")?;
-    let rows = statement.query_map([limit(letters_max)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
-    let letters = rows
-        .map(|row| {
-            let (number, letter) = row?;
-            Ok((number.unsigned_abs(), letter_from_json(&letter)?))
-        })
-        .collect::<Result<_, ReadError>>()?;
+    let mut found = DeadLetters::default();
+    let mut rows = statement.query([limit(letters_max)])?;
+    while let Some(row) = rows.next()? {
+        list_letter(&mut found, row.get::<_, i64>(0)?.unsigned_abs(), text(row, 1)?);
+    }
     let mut statement =
         snapshot.prepare_cached("SELECT (SELECT count(*) FROM dead_letters WHERE settled_at IS NULL), (SELECT count FROM letters_lost)")?;
     let (count, lost): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(DeadLetters { letters, count: count.unsigned_abs(), lost: lost.unsigned_abs() })
+    Ok(DeadLetters { count: count.unsigned_abs(), lost: lost.unsigned_abs(), ..found })
 }
 
 pub(super) fn plan(connection: &Connection, prefix: &str) -> Result<StoredPlan, ReadError> {
@@ -165,20 +181,23 @@ pub(super) fn blob(connection: &Connection, digest: &Digest) -> Result<Option<Ve
     Ok(statement.query_row([digest.as_str()], |row| row.get(0)).optional()?)
 }
 
-pub(super) fn submissions(connection: &Connection, after: u64) -> Result<Vec<(u64, Submission)>, ReadError> {
+pub(super) fn submissions(connection: &Connection, after: u64) -> Result<Submissions, ReadError> {
     let mut statement =
         connection.prepare_cached("SELECT number, body FROM submissions WHERE answer IS NULL AND number > ?1 ORDER BY number")?;
-    let rows = statement.query_map([position(after)], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
-    rows.map(|row| {
-        let (number, body) = row?;
-        Ok((number.unsigned_abs(), submission_from_json(&body)?))
-    })
-    .collect()
+    let (mut found, mut rows) = (Submissions::default(), statement.query([position(after)])?);
+    while let Some(row) = rows.next()? {
+        list_submission(&mut found, row.get::<_, i64>(0)?.unsigned_abs(), text(row, 1)?);
+    }
+    Ok(found)
 }
 
-pub(super) fn submissions_waiting(connection: &Connection) -> Result<u64, ReadError> {
-    let mut statement = connection.prepare_cached("SELECT count(*) FROM submissions WHERE answer IS NULL")?;
-    Ok(statement.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
+pub(super) fn submissions_waiting(connection: &Connection) -> Result<Waiting, ReadError> {
+    let mut statement = connection.prepare_cached("SELECT number, body FROM submissions WHERE answer IS NULL ORDER BY number")?;
+    let (mut waiting, mut rows) = (Waiting::default(), statement.query([])?);
+    while let Some(row) = rows.next()? {
+        count_waiting(&mut waiting, row.get::<_, i64>(0)?.unsigned_abs(), text(row, 1)?);
+    }
+    Ok(waiting)
 }
 
 pub(super) fn answer(connection: &Connection, number: u64) -> Result<Option<Answer>, ReadError> {
@@ -199,11 +218,15 @@ pub(super) fn lessons(connection: &Connection) -> Result<Lessons, ReadError> {
 fn histories(connection: &Connection) -> Result<BTreeMap<ComponentName, History>, ReadError> {
     let mut statement = connection.prepare_cached("SELECT component, history FROM outcomes")?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-    rows.map(|row| {
+    let mut histories = BTreeMap::new();
+    for row in rows {
         let (component, history) = row?;
-        Ok((ComponentName::new(component), from_json("a component's history", history.as_bytes())?))
-    })
-    .collect()
+        // One that a newer program keeps in its own way must not keep the others from being learnt from.
+        if let Ok(history) = from_json("a component's history", history.as_bytes()) {
+            histories.insert(ComponentName::new(component), history);
+        }
+    }
+    Ok(histories)
 }
 
 fn durations(connection: &Connection) -> Result<BTreeMap<String, DurationFact>, ReadError> {

@@ -244,7 +244,8 @@ async fn put_to_rest(
     let ownership = store.own_beyond(beyond, order.who.clone(), order.process.clone()).await?.ok_or_else(in_use)?;
     let mut resting = Vec::new();
     let mut number = ownership.epoch << GRANTS_PER_OWNER_BITS;
-    for listed in store.runs(true, usize::MAX).await? {
+    // One whose summary cannot be read is left alone, as by every owner that cannot follow its journal.
+    for listed in store.runs(true, usize::MAX).await?.read {
         let summary = match rest(&store, &listed, order, made_at, &mut number).await? {
             Some(append) => {
                 let summary = append.summary.clone();
@@ -257,7 +258,8 @@ async fn put_to_rest(
         resting.extend(Some(summary).filter(|summary| summary.status.is_live()));
     }
     let open = store.submissions(ownership.epoch, 0).await?;
-    for (number, _) in &open {
+    let open: Vec<u64> = open.read.iter().map(|(number, _)| *number).chain(open.unread.iter().map(|unread| unread.number)).collect();
+    for number in &open {
         let line = format!("refused: the journal was restored from a backup made at {made_at} before anybody took it; ask again.");
         store.answer(*number, Answer { granted: false, line }).await?;
     }

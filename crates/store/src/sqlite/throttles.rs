@@ -6,6 +6,7 @@ use glidepath_engine::throttle::ThrottleState;
 use glidepath_model::plan::Throttle;
 use glidepath_model::projection::AttemptReport;
 use glidepath_model::{TargetName, Timestamp};
+use glidepath_ports::StoreError;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 /// Asks whether an attempt may begin. Who may not has changed nothing.
@@ -25,7 +26,11 @@ pub(super) fn report(connection: &Connection, report: &AttemptReport) -> Result<
     if report.throttle.breaker.is_none() {
         return Ok(());
     }
-    let before = state_of(connection, &report.throttle.target)?;
+    let before = match state_of(connection, &report.throttle.target) {
+        // A newer program keeps it in its own way. What a run did must be journaled all the same.
+        Err(Refusal::Store(StoreError::Corrupt { .. })) => return Ok(()),
+        known => known?,
+    };
     let mut after = before.clone();
     after.report(&report.throttle, report.done, report.at);
     if after == before { Ok(()) } else { save(connection, &report.throttle.target, &after) }

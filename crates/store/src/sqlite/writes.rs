@@ -477,9 +477,11 @@ fn learn_outcome(
 ) -> Result<(), Refusal> {
     let mut select = connection.prepare_cached("SELECT history FROM outcomes WHERE component = ?1")?;
     let stored: Option<String> = select.query_row([component.as_str()], |row| row.get(0)).optional()?;
-    let mut history: History = match stored {
-        Some(json) => from_json("a component's history", json.as_bytes())?,
+    let mut history = match stored.map(|json| from_json::<History>("a component's history", json.as_bytes())) {
+        Some(Ok(history)) => history,
         None => History::default(),
+        // A newer program keeps it in its own way. What a run did must be journaled all the same.
+        Some(Err(_)) => return Ok(()),
     };
     add_outcome(&mut history, landed, rolled_back, at);
     connection

@@ -58,7 +58,7 @@ on_durable_stores! {
 
 /// Everything that is told of runs.
 async fn told(store: &dyn Store) -> (Vec<RunSummary>, Vec<Vec<Recorded>>) {
-    let runs = store.runs(false, 100).await.unwrap();
+    let runs = store.runs(false, 100).await.unwrap().read;
     let mut events = Vec::new();
     for run in &runs {
         events.push(store.read_run(&run.run, 0, usize::MAX).await.unwrap());
@@ -105,7 +105,7 @@ async fn archived_runs_are_listed_read_and_proven_as_before(store: Arc<dyn Store
     let second = read(1, 1).await.unwrap();
     assert_eq!((second.len(), second[0].seq), (1, 2));
     assert_eq!((read(3, 10).await.unwrap(), read(u64::MAX, 10).await.unwrap()), (vec![], vec![]));
-    assert_eq!(store.runs(true, 10).await.unwrap().len(), 1);
+    assert_eq!(store.runs(true, 10).await.unwrap().read.len(), 1);
 }
 
 async fn an_archived_run_takes_no_event_and_can_be_let_go(store: Arc<dyn Store>) {
@@ -145,7 +145,7 @@ async fn what_has_work_or_is_not_due_stays(store: Arc<dyn Store>) {
     assert_eq!(store.archive(time(99), 10).await.unwrap(), Archived::default());
     assert_eq!(store.archive(time(100), 10).await.unwrap().runs, 1);
     assert_eq!(store.archive(time(100), 0).await.unwrap(), Archived::default());
-    assert_eq!(store.runs(true, 10).await.unwrap().len(), 2);
+    assert_eq!(store.runs(true, 10).await.unwrap().read.len(), 2);
 }
 
 async fn a_child_stays_for_as_long_as_a_run_above_it_may_take_it_back(store: Arc<dyn Store>) {
@@ -352,7 +352,7 @@ async fn a_backup_carries_the_archives_and_a_restore_gives_them_back_their_files
     for number in 1..=3 {
         begin_run(&store, owner.epoch, &run_id(number), &flown_plan("plan\n")).await;
     }
-    assert!(store.runs(true, 10).await.unwrap().is_empty(), "a run without steps is over at once");
+    assert!(store.runs(true, 10).await.unwrap().read.is_empty(), "a run without steps is over at once");
     assert_eq!(store.archive(time(0), 2).await.unwrap().runs, 2);
     let before = told(&store).await;
     let unwell = |parts: Vec<glidepath_store::CheckedPart>| -> Vec<String> { parts.into_iter().flat_map(|part| part.findings).collect() };
@@ -439,5 +439,5 @@ async fn the_mirror_of_a_node_proves_its_archived_runs() {
 pub(crate) async fn fly_and_archive(store: &dyn Store, epoch: u64, number: u64) {
     fly(store, epoch, number, time(0)).await;
     store.archive(time(0), 1).await.unwrap();
-    assert!(matches!(store.runs(false, 1).await.unwrap()[0].status, RunStatus::Ended(RunEnd::Succeeded)));
+    assert!(matches!(store.runs(false, 1).await.unwrap().read[0].status, RunStatus::Ended(RunEnd::Succeeded)));
 }

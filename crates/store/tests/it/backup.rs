@@ -86,7 +86,7 @@ async fn a_run_that_was_live_rests_until_a_person_speaks_and_open_requests_are_r
     assert!(
         matches!(store.answer_to(start).await.unwrap(), Some(Answer { granted: false, line }) if line.contains("restored from a backup"))
     );
-    let live = store.runs(true, 10).await.unwrap();
+    let live = store.runs(true, 10).await.unwrap().read;
     assert_eq!(live, restored.resting);
     assert_eq!((live[0].status, live[0].wake_at), (RunStatus::NeedsOperator, None));
     assert!(live[0].now.contains("`resume`") && live[0].now.contains(&time(100).to_string()), "{}", live[0].now);
@@ -117,7 +117,7 @@ async fn the_former_state_is_moved_aside_whole_and_only_when_that_is_asked_for()
     assert_eq!(std::fs::read_to_string(aside.join("guard.log")).unwrap(), "kept");
     for (folder, runs) in [(&aside, 2), (&state_dir, 1)] {
         let store = SqliteStore::open(folder).unwrap();
-        assert_eq!(store.runs(false, 10).await.unwrap().len(), runs);
+        assert_eq!(store.runs(false, 10).await.unwrap().read.len(), runs);
         assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
     }
 }
@@ -317,9 +317,9 @@ async fn a_restore_that_is_killed_leaves_the_old_state_or_the_new() {
         let_it_work(kill);
         role.kill();
         let store = SqliteStore::open(&state_dir).unwrap();
-        let live = store.runs(true, 10).await.unwrap();
+        let live = store.runs(true, 10).await.unwrap().read;
         assert!(live.len() == 1 && live[0].status == RunStatus::NeedsOperator, "{live:?}");
-        assert!(matches!(store.runs(false, 10).await.unwrap().len(), 1 | 2));
+        assert!(matches!(store.runs(false, 10).await.unwrap().read.len(), 1 | 2));
         assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
         assert!(own(&store).await.epoch > 1);
         drop(store);

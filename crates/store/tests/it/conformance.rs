@@ -132,7 +132,7 @@ async fn an_old_owner_writes_nothing_and_takes_nothing(store: Arc<dyn Store>) {
     let refused = store.append(old_epoch, vec![append(&run_id(1), 0, vec![noted("late")])]).await;
     assert_eq!(refused, Err(StoreError::Fenced { mine: old_epoch, present: new.epoch }));
     assert_eq!(store.read_run(&run_id(1), 0, 10).await.unwrap(), []);
-    assert_eq!(store.runs(false, 10).await.unwrap(), []);
+    assert_eq!(store.runs(false, 10).await.unwrap().read, []);
     assert!(is_over(&store.take_runs(old_epoch, time(0), 10).await));
     assert!(is_over(&store.take_run(old_epoch, &run_id(1), &ClaimOrder::default()).await));
 }
@@ -181,7 +181,7 @@ async fn an_ended_run_can_be_taken_again(store: Arc<dyn Store>) {
     let second = own(&*store).await;
     take(&*store, second.epoch, &run_id(1)).await;
     store.append(second.epoch, vec![append(&run_id(1), 2, vec![noted("goes back")])]).await.unwrap();
-    assert_eq!(store.runs(true, 10).await.unwrap().len(), 1);
+    assert_eq!(store.runs(true, 10).await.unwrap().read.len(), 1);
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
 }
 
@@ -194,7 +194,7 @@ async fn a_conflict_in_one_stream_writes_nothing_of_any(store: Arc<dyn Store>) {
     let refused = store.append(owner.epoch, vec![good, append(&run_id(2), 0, vec![noted("bad")])]).await;
     assert_eq!(refused, Err(StoreError::Conflict { run: run_id(2), present: 1, expected: 0 }));
     assert_eq!(store.read_run(&run_id(1), 0, 10).await.unwrap(), []);
-    assert_eq!(store.runs(false, 10).await.unwrap().len(), 1);
+    assert_eq!(store.runs(false, 10).await.unwrap().read.len(), 1);
     assert!(store.lessons().await.unwrap().durations.is_empty());
 }
 
@@ -255,7 +255,7 @@ async fn many_appends_at_once_are_all_kept(store: Arc<dyn Store>) {
         let (expected, result) = done.unwrap();
         assert_eq!(result.is_ok(), expected == 0, "{result:?}");
     }
-    assert_eq!(store.runs(false, usize::MAX).await.unwrap().len() as u64, RUNS - RUNS / 10);
+    assert_eq!(store.runs(false, usize::MAX).await.unwrap().read.len() as u64, RUNS - RUNS / 10);
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
 }
 
@@ -268,7 +268,7 @@ async fn runs_are_listed_newest_first(store: Arc<dyn Store>) {
         store.append(owner.epoch, vec![one]).await.unwrap();
     }
     let listed = async |only_with_work, runs_max| {
-        store.runs(only_with_work, runs_max).await.unwrap().into_iter().map(|summary| summary.run).collect::<Vec<_>>()
+        store.runs(only_with_work, runs_max).await.unwrap().read.into_iter().map(|summary| summary.run).collect::<Vec<_>>()
     };
     assert_eq!(listed(false, 10).await, [run_id(2), run_id(3), run_id(1)]);
     assert_eq!(listed(true, 10).await, [run_id(3), run_id(1)]);
@@ -278,7 +278,7 @@ async fn runs_are_listed_newest_first(store: Arc<dyn Store>) {
     over.summary = summary(&run_id(3), time(20), RunStatus::Ended(RunEnd::Abandoned));
     store.append(owner.epoch, vec![over.clone()]).await.unwrap();
     assert_eq!(listed(true, 10).await, [run_id(1)]);
-    assert!(store.runs(false, 10).await.unwrap().contains(&over.summary));
+    assert!(store.runs(false, 10).await.unwrap().read.contains(&over.summary));
 }
 
 async fn a_landed_run_is_listed_with_those_that_have_work_while_it_is_watched(store: Arc<dyn Store>) {
@@ -287,18 +287,18 @@ async fn a_landed_run_is_listed_with_those_that_have_work_while_it_is_watched(st
     landed.summary = summary(&run_id(1), time(10), RunStatus::Ended(RunEnd::Succeeded));
     landed.summary.observing_until = Some(time(3600));
     store.append(owner.epoch, vec![landed.clone()]).await.unwrap();
-    assert_eq!(store.runs(true, 10).await.unwrap(), [landed.summary.clone()]);
+    assert_eq!(store.runs(true, 10).await.unwrap().read, [landed.summary.clone()]);
 
     let mut over = append(&run_id(1), 1, vec![noted("nothing was found")]);
     over.summary = summary(&run_id(1), time(10), RunStatus::Ended(RunEnd::Succeeded));
     store.append(owner.epoch, vec![over]).await.unwrap();
-    assert_eq!(store.runs(true, 10).await.unwrap(), []);
+    assert_eq!(store.runs(true, 10).await.unwrap().read, []);
 }
 
 async fn a_run_may_be_listed_before_its_first_event(store: Arc<dyn Store>) {
     let owner = own_with_runs(&*store).await;
     store.append(owner.epoch, vec![append(&run_id(1), 0, vec![])]).await.unwrap();
-    assert_eq!(store.runs(true, 10).await.unwrap().len(), 1);
+    assert_eq!(store.runs(true, 10).await.unwrap().read.len(), 1);
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
     store.append(owner.epoch, vec![append(&run_id(1), 0, vec![noted("begin")])]).await.unwrap();
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
@@ -346,17 +346,17 @@ async fn submissions_wait_until_they_are_answered(store: Arc<dyn Store>) {
     let first = store.submit(start.clone()).await.unwrap();
     let second = store.submit(ask.clone()).await.unwrap();
     assert!(second > first);
-    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap(), [(first, start), (second, ask.clone())]);
-    assert_eq!(store.submissions(owner.epoch, first).await.unwrap(), [(second, ask.clone())]);
+    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap().read, [(first, start), (second, ask.clone())]);
+    assert_eq!(store.submissions(owner.epoch, first).await.unwrap().read, [(second, ask.clone())]);
 
-    assert_eq!(store.submissions_waiting().await.unwrap(), 2);
+    assert_eq!(store.submissions_waiting().await.unwrap().count, 2);
 
     assert_eq!(store.answer_to(first).await.unwrap(), None);
     let granted = Answer { granted: true, line: "flies as run-1".to_owned() };
     store.answer(first, granted.clone()).await.unwrap();
     store.answer(first, Answer { granted: false, line: "second thoughts".to_owned() }).await.unwrap();
     assert_eq!(store.answer_to(first).await.unwrap(), Some(granted.clone()), "the first answer stands");
-    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap(), [(second, ask)]);
+    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap().read, [(second, ask)]);
 
     for missing in [0, second + 1, u64::MAX >> 1] {
         assert!(matches!(store.answer(missing, granted.clone()).await, Err(StoreError::NotFound { .. })), "{missing}");

@@ -145,7 +145,7 @@ async fn a_hundred_thousand_sleeping_runs_count_in_nobodys_share() {
     assert_eq!(taken.len() as u64, AWAKE / 2, "its share of those that are awake");
     assert_eq!(taken, (0..AWAKE / 2).map(run_id).collect::<Vec<_>>());
 
-    assert_eq!(one.awake_runs(1000).await.unwrap().len() as u64, AWAKE);
+    assert_eq!(one.awake_runs(1000).await.unwrap().read.len() as u64, AWAKE);
     assert_eq!(one.sleeping().await.unwrap(), SLEEPERS);
 
     let woken = one.take_runs(owner.epoch, time(100), 1000).await.unwrap();

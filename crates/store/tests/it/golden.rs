@@ -49,7 +49,7 @@ fn formats() -> Vec<PathBuf> {
 /// Checks a store that was made from golden files.
 async fn check(store: &dyn Store) {
     assert_eq!(store.verify().await.unwrap().findings, Vec::<String>::new());
-    let runs: Vec<RunSummary> = store.runs(false, 100).await.unwrap();
+    let runs: Vec<RunSummary> = store.runs(false, 100).await.unwrap().read;
     assert_eq!(runs.len(), 4);
     for summary in &runs {
         let events = store.read_run(&summary.run, 0, usize::MAX).await.unwrap();
@@ -65,7 +65,7 @@ async fn check(store: &dyn Store) {
     }
     let lessons = store.lessons().await.unwrap();
     assert_eq!(lessons.durations["deploy/payments"].count, 6);
-    assert_eq!(store.submissions_waiting().await.unwrap(), 1);
+    assert_eq!(store.submissions_waiting().await.unwrap().count, 1);
 
     let owner = own(store).await;
     let begin = Instant::now();
@@ -74,7 +74,7 @@ async fn check(store: &dyn Store) {
         taken.extend(store.take_runs(owner.epoch, MADE_AT, 10).await.unwrap());
         assert!(begin.elapsed() < Duration::from_secs(10), "{taken:?}");
     }
-    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap().len(), 1);
+    assert_eq!(store.submissions(owner.epoch, 0).await.unwrap().read.len(), 1);
     let seq = store.read_run(&run_id(IN_THE_AIR), 0, usize::MAX).await.unwrap().len() as u64;
     let mut next = append(&run_id(IN_THE_AIR), seq, vec![noted("flies on")]);
     next.at = MADE_AT.plus(Millis::from_mins(60 * 24));

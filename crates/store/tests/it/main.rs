@@ -21,3 +21,4 @@ mod shared_backup;
 mod sleepers;
 mod tamper;
 mod throttles;
+mod unread;

@@ -39,7 +39,7 @@ async fn tables_of_version_1_are_brought_up_to_date_with_everything_in_them() {
         let about_lists = parts.iter().filter(|part| part.name != "reserve").flat_map(|part| &part.findings);
         let other_runs: Vec<&String> = about_lists.filter(|line| !line.contains(run_id(4).as_str())).collect();
         assert_eq!(other_runs, Vec::<&String>::new(), "run 4 holds an event of each kind, which no run can follow");
-        assert_eq!(store.runs(false, 10).await.unwrap().len(), 4);
+        assert_eq!(store.runs(false, 10).await.unwrap().read.len(), 4);
         let claims = store.claims().await.unwrap();
         let listed: Vec<(&str, &RunId, Option<u64>)> =
             claims.iter().map(|line| (line.claim.resource.as_str(), &line.run, line.fence)).collect();
@@ -52,7 +52,7 @@ async fn tables_of_version_1_are_brought_up_to_date_with_everything_in_them() {
     assert_eq!(outline(&store.take_run(owner.epoch, &run_id(8), &wanted).await.unwrap()), held);
     assert_eq!(store.take_runs(owner.epoch, time(0), 10).await.unwrap(), [run_id(IN_THE_AIR)]);
     assert!(store.claims().await.unwrap().iter().all(|line| line.fence.is_some()), "the new owner gives it one");
-    let [(_, Submission::Start { run, waits, .. })] = &store.submissions(owner.epoch, 0).await.unwrap()[..] else { panic!() };
+    let [(_, Submission::Start { run, waits, .. })] = &store.submissions(owner.epoch, 0).await.unwrap().read[..] else { panic!() };
     assert_eq!((run, waits), (&run_id(9), &false), "an older program knew no queue");
 }
 
@@ -84,7 +84,7 @@ async fn many_processes_that_open_old_tables_at_once_change_them_once() {
             });
         }
     });
-    assert_eq!(SqliteStore::open(folder.path()).unwrap().runs(false, 10).await.unwrap().len(), 4);
+    assert_eq!(SqliteStore::open(folder.path()).unwrap().runs(false, 10).await.unwrap().read.len(), 4);
 }
 
 /// A program of version 1 that had the database open before, and becomes the owner after.

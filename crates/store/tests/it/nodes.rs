@@ -211,9 +211,9 @@ async fn a_run_of_a_newer_engine_is_left_alone_by_an_older_node() {
     assert_eq!(take_all(&older, of_older.epoch, 1).await, BTreeSet::from([run_id(0)]));
     assert_eq!(older.take_runs(of_older.epoch, time(0), 10).await.unwrap(), []);
     assert_eq!(older.take_run(of_older.epoch, &run_id(1), &ClaimOrder::default()).await.unwrap(), Taking::OtherSemantics);
-    assert_eq!(older.submissions(of_older.epoch, 0).await.unwrap(), []);
+    assert_eq!(older.submissions(of_older.epoch, 0).await.unwrap().read, []);
     assert_eq!(take_all(&newer, of_newer.epoch, 1).await, BTreeSet::from([run_id(1)]));
-    assert_eq!(newer.submissions(of_newer.epoch, 0).await.unwrap().first().map(|(found, _)| *found), Some(number));
+    assert_eq!(newer.submissions(of_newer.epoch, 0).await.unwrap().read.first().map(|(found, _)| *found), Some(number));
 }
 
 fn start(number: u64) -> Submission {
@@ -226,7 +226,7 @@ fn ask(number: u64) -> Submission {
 
 /// What a node is told to answer.
 async fn told(store: &dyn Store, owner: &Ownership) -> Vec<Submission> {
-    store.submissions(owner.epoch, 0).await.unwrap().into_iter().map(|(_, submission)| submission).collect()
+    store.submissions(owner.epoch, 0).await.unwrap().read.into_iter().map(|(_, submission)| submission).collect()
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_start_goes_to_one_node_and_a_request_to_the_owner_of_its_run() {
     drop(one);
     let of_other = until("the end of the lease", async || {
         other_store.take_runs(other.epoch, time(0), 10).await.unwrap();
-        let told = other_store.submissions(other.epoch, 0).await.unwrap();
+        let told = other_store.submissions(other.epoch, 0).await.unwrap().read;
         (told.len() == 4).then_some(told)
     })
     .await;

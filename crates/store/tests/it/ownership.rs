@@ -23,7 +23,7 @@ async fn a_second_process_reads_and_asks_but_owns_only_after_the_first_died() {
     first.kill();
     let owner = own(&second).await;
     assert_eq!(owner.epoch, epoch + 1);
-    assert_eq!(second.submissions(owner.epoch, 0).await.unwrap(), [(number, start)], "what was asked outlives the owner");
+    assert_eq!(second.submissions(owner.epoch, 0).await.unwrap().read, [(number, start)], "what was asked outlives the owner");
     second.append(owner.epoch, vec![append(&run_id(1), 1, vec![noted("from the second")])]).await.unwrap();
 }
 

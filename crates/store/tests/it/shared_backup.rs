@@ -71,7 +71,7 @@ async fn begin_holding(store: &dyn Store, epoch: u64, plan: &glidepath_model::Pl
 }
 
 async fn told(store: &dyn Store) -> (Vec<RunSummary>, Vec<Vec<Recorded>>) {
-    let runs = store.runs(false, 100).await.unwrap();
+    let runs = store.runs(false, 100).await.unwrap().read;
     let mut events = Vec::new();
     for run in &runs {
         events.push(store.read_run(&run.run, 0, usize::MAX).await.unwrap());
@@ -118,7 +118,7 @@ async fn a_backup_of_a_shared_store_is_restored_into_an_empty_one_with_everythin
         assert_eq!(after.1[index][..events.len()], events[..], "{}", run.run);
         assert!(run.status.is_live() || after.0[index] == *run);
     }
-    let live = empty.runs(true, 10).await.unwrap();
+    let live = empty.runs(true, 10).await.unwrap().read;
     assert_eq!((live.len(), live[0].status), (1, RunStatus::NeedsOperator));
     assert_eq!(live, restored.resting);
     let held: Vec<_> = empty.claims().await.unwrap().into_iter().map(|line| (line.claim, line.run, line.holds, line.fence)).collect();
@@ -246,7 +246,7 @@ async fn nothing_of_a_spoilt_backup_reaches_a_shared_store() {
         let refused = empty.restore(order(&copy, &state_dir)).await.unwrap_err();
         assert!(matches!(refused, BackupError::Unusable { .. }) && refused.to_string().contains(expected), "{expected}: {refused}");
     }
-    assert_eq!((empty.runs(false, 10).await.unwrap(), empty.plans(10).await.unwrap()), (vec![], vec![]));
+    assert_eq!((empty.runs(false, 10).await.unwrap().read, empty.plans(10).await.unwrap()), (vec![], vec![]));
     let left: Vec<String> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(left.iter().all(|name| !name.contains("partial") && !name.contains("restoring")), "{left:?}");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Letters of one append of the test that writes more than the store keeps.
 const LETTERS_PER_APPEND: u64 = 2_500;
 
-fn throttle(target: &str) -> Throttle {
+pub(crate) fn throttle(target: &str) -> Throttle {
     Throttle {
         target: target.into(),
         rate: Some(Rate { starts_max: 2, per_ms: Millis::from_secs(10) }),

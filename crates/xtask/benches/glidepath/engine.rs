@@ -118,7 +118,7 @@ pub(crate) async fn fly(store: &Arc<dyn Store>, state_dir: &Path, at_once: usize
     let seconds = started.elapsed().as_secs_f64();
     cancel.cancel();
     owner.await.context("the owner broke down")??;
-    let ended = store.runs(false, usize::MAX).await?;
+    let ended = store.runs(false, usize::MAX).await?.read;
     let landed = ended.iter().filter(|run| run.status == RunStatus::Ended(RunEnd::Succeeded)).count();
     ensure!(landed == RUNS, "{landed} of {RUNS} runs landed");
     Ok(Flown { seconds, steps: nothing.latencies() })

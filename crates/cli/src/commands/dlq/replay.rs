@@ -107,7 +107,7 @@ pub(super) async fn turn(world: &World, given_up: &GivenUp<'_>) -> Result<Turn, 
 }
 
 async fn known(world: &World, run: &RunId) -> Result<Option<RunSummary>, Failure> {
-    Ok(world.store.runs_like(run.as_str(), 1).await?.pop())
+    Ok(world.store.runs_like(run.as_str(), 1).await?.one()?)
 }
 
 /// Whether a run that tried to do the step undid it.

@@ -6,11 +6,12 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::world::{EVENTS_MAX, RUNS_MAX, World};
+use crate::world::{EVENTS_MAX, RUNS_MAX, UNREAD, World};
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::{Code, Diagnostic, Event, RunId};
 use glidepath_ports::Store;
+use glidepath_ports::store::UnreadRun;
 use glidepath_runtime::again;
 
 /// Abandoned runs that a refusal names, and lines about what each left in place.
@@ -46,13 +47,30 @@ pub(super) async fn nothing_newer_stays(world: &World, summary: &RunSummary, ove
 /// Runs that began after this one and did not go back, newest first; on whatever targets. At first so many runs are looked at, and more until one is not newer.
 async fn newer_that_stay(store: &dyn Store, summary: &RunSummary, mut runs_max: usize) -> Result<Vec<RunSummary>, Failure> {
     loop {
-        let mut runs = store.runs(false, runs_max).await?;
-        if runs.len() < runs_max || runs.last().is_some_and(|oldest| oldest.started_at < summary.started_at) {
+        let found = store.runs(false, runs_max).await?;
+        if let Some(unread) = found.unread.iter().rfind(|unread| unread.started_at > summary.started_at) {
+            return Err(unreadable_above(unread, summary));
+        }
+        let (is_all, mut runs) = (found.len() < runs_max, found.read);
+        if is_all || runs.last().is_some_and(|oldest| oldest.started_at < summary.started_at) {
             runs.retain(|r| r.started_at > summary.started_at && r.status != RunStatus::Ended(RunEnd::RolledBack));
             return Ok(runs);
         }
         runs_max = runs_max.saturating_mul(2);
     }
+}
+
+/// What cannot be read may have changed the same targets.
+fn unreadable_above(unread: &UnreadRun, summary: &RunSummary) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        Diagnostic::error(
+            Code(659),
+            format!("{} began after {}, and what it changed cannot be read here: it was {UNREAD}", unread.run, summary.run),
+        )
+        .because("rolling the older run back could jump past what the newer one brought")
+        .hint("ask for the rollback with the glidepath that wrote it (`glidepath --version` shows this one)"),
+    )
 }
 
 /// Those of the runs that began after this one and touch the same targets.
@@ -100,7 +118,7 @@ async fn abandoned_replays(world: &World, summary: &RunSummary) -> Result<Vec<Ru
     let mut abandoned = Vec::new();
     for (run, status) in tries {
         if matches!(status, RunStatus::Ended(RunEnd::Abandoned | RunEnd::Superseded)) {
-            abandoned.extend(world.store.runs_like(run.as_str(), 1).await?);
+            abandoned.extend(world.store.runs_like(run.as_str(), 1).await?.one()?);
         }
     }
     Ok(abandoned)
