@@ -15,6 +15,7 @@ use glidepath_model::request::Who;
 use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
 use glidepath_ports::store::{Node, Submission};
 use glidepath_ports::{CancelToken, Store};
+use glidepath_runtime::limits::ANSWER_MAX;
 use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Observer, Runtime, Until};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -110,6 +111,14 @@ pub(crate) fn verb_refused(run: &RunId, line: String) -> Failure {
     Failure::new(Exit::Refused, Diagnostic::error(Code(659), line).hint(format!("`glidepath card {run}` says where the run stands")))
 }
 
+/// Nobody who flies answered, though the store can be reached.
+fn unanswered(run: &RunId) -> Failure {
+    let diagnostic = Diagnostic::error(Code(678), format!("no node of a version that knows what was asked of {run} has answered within {} s", ANSWER_MAX.as_secs()))
+        .because("nodes leave to others what they cannot read, and a node that is stopped answers nothing")
+        .hint(format!("it waits on for a node that knows it, a start for a minute at most; `glidepath doctor` shows the nodes, `glidepath status {run}` what became of it"));
+    Failure::new(Exit::Refused, diagnostic)
+}
+
 async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, form: Form) -> Result<Exit, Failure> {
     match end {
         FlightEnd::Refused { line } => {
@@ -130,6 +139,7 @@ async fn finish(world: &World, runtime: &Runtime, run: &RunId, end: FlightEnd, f
             output::say(&format!("  watch it:   glidepath watch {run}\n  turn back:  glidepath abort {run} --reason \"...\""));
             return Ok(Exit::Interrupted);
         }
+        FlightEnd::Unanswered => return Err(unanswered(run)),
         FlightEnd::Reached => {}
     }
     let (plan, state) = runtime.run_state(run).await?;

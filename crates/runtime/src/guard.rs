@@ -205,7 +205,7 @@ impl Guard {
                 self.end_stopped_owner();
                 Ok(None)
             }
-            Ok(FlightEnd::Refused { .. }) | Err(RuntimeError::Fenced { .. }) => Ok(None),
+            Ok(FlightEnd::Refused { .. } | FlightEnd::Unanswered) | Err(RuntimeError::Fenced { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

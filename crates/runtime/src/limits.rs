@@ -87,6 +87,10 @@ pub const AIRSPACE_ANSWER_MAX: Duration = Duration::from_secs(5);
 /// A start that waited longer than this for an owner is refused: whoever left it has gone, and nobody expects it any more.
 pub const START_REQUEST_AGE_MAX: Millis = Millis::from_secs(60);
 
+/// Who asked waits so long for an answer, while the store can be read: longer than a start may wait to be taken. Nobody who flies knows what was asked
+/// then, or none of them moves.
+pub const ANSWER_MAX: Duration = Duration::from_secs(90);
+
 /// Events read from the store in one piece.
 pub const EVENTS_READ_MAX: usize = 1000;
 

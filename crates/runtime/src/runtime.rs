@@ -4,7 +4,7 @@ use crate::calls::{ActionRegistry, CallRunner};
 use crate::cards::CardWriter;
 use crate::child;
 use crate::clock::ClockWatch;
-use crate::limits::{EVENTS_READ_MAX, STORE_POLL_EVERY};
+use crate::limits::{ANSWER_MAX, EVENTS_READ_MAX, STORE_POLL_EVERY};
 use crate::owner::Owner;
 use crate::process;
 use glidepath_engine::{EngineError, RunState};
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Everything the runtime needs of the outside.
 #[derive(Clone)]
@@ -97,6 +98,8 @@ pub enum FlightEnd {
         /// Why, one sentence.
         line: String,
     },
+    /// Nobody answered the submission in time: no node of a version that knows it takes it, or none of them moves. It stays for one that does.
+    Unanswered,
     /// The caller cancelled. Live runs are safe in the journal; the guard or the next owner goes on with them.
     Interrupted,
     /// Another process owns the runs.
@@ -280,7 +283,7 @@ impl Runtime {
         if self.deps.store.nodes().await?.is_some() {
             return self.follow(number, until, cancel).await;
         }
-        let mut followed = Followed::default();
+        let (mut followed, mut was_told) = (Followed::default(), false);
         loop {
             let end = match self.own_and_fly(until, cancel).await {
                 Ok(end) => end,
@@ -298,6 +301,13 @@ impl Runtime {
             }
             if self.follow_once(until, number, &mut followed).await? {
                 return Ok(FlightEnd::Reached);
+            }
+            if followed.has_waited_in_vain() && !std::mem::replace(&mut was_told, true) {
+                // It takes the request itself when the owner is gone, so that waiting on is of use here.
+                self.deps.observer.trouble(&format!(
+                    "the process that owns the runs has not answered for {} s: it does not move, or is of a version that does not know what is asked; this process waits until it is gone",
+                    ANSWER_MAX.as_secs()
+                ));
             }
             tokio::select! {
                 () = tokio::time::sleep(2 * STORE_POLL_EVERY) => {}
@@ -318,12 +328,15 @@ impl Runtime {
             };
             match looked.await {
                 Ok(Some(end)) => return Ok(end),
+                Ok(None) if followed.has_waited_in_vain() => return Ok(FlightEnd::Unanswered),
                 Ok(None) => was_away = false,
                 Err(RuntimeError::Store(error @ StoreError::Unavailable { .. })) => {
                     if !was_away {
                         self.deps.observer.trouble(&format!("nothing can be seen until the store answers again: {error}"));
                     }
                     was_away = true;
+                    // Nobody could answer meanwhile.
+                    followed.unanswered_since = None;
                 }
                 Err(error) => return Err(error),
             }
@@ -350,8 +363,10 @@ impl Runtime {
         if let Some(number) = number
             && self.deps.store.answer_to(number).await?.is_none()
         {
+            followed.unanswered_since.get_or_insert_with(Instant::now);
             return Ok(false);
         }
+        followed.unanswered_since = None;
         let store = self.deps.store.as_ref();
         let seq = followed.run.as_ref().map_or(0, |(_, state)| state.seq);
         let events = store.read_run(run, seq, EVENTS_READ_MAX).await?;
@@ -385,6 +400,14 @@ impl Runtime {
 #[derive(Default)]
 struct Followed {
     run: Option<(Arc<Plan>, RunState)>,
+    /// Since when the store was asked for an answer that is not there.
+    unanswered_since: Option<Instant>,
+}
+
+impl Followed {
+    fn has_waited_in_vain(&self) -> bool {
+        self.unanswered_since.is_some_and(|since| since.elapsed() >= ANSWER_MAX)
+    }
 }
 
 impl Until {

@@ -54,7 +54,7 @@ pub(crate) async fn node(root: &Path, args: &NodeArgs) -> Result<Exit, Failure> 
                 .because("nodes are told apart by their names")
                 .hint("give this one another: `glidepath node --name NAME`"),
         )),
-        FlightEnd::Reached | FlightEnd::Interrupted | FlightEnd::Refused { .. } => {
+        FlightEnd::Reached | FlightEnd::Interrupted | FlightEnd::Refused { .. } | FlightEnd::Unanswered => {
             output::say(&format!("Node {name} has left; what flies is free for other nodes."));
             Ok(Exit::Done)
         }

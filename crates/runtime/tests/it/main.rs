@@ -14,5 +14,6 @@ mod nodes;
 mod plans;
 mod shaped;
 mod sky;
+mod unread;
 mod verbs;
 mod windows;
