@@ -217,7 +217,8 @@ fn crew(project: &Project) -> Vec<u32> {
 fn check_end(project: &Project, wanted: &str) {
     let runs = project.runs();
     assert_eq!(runs.len(), 1, "{runs:?}");
-    assert_eq!(runs[0]["status"], serde_json::json!({ "ended": wanted }), "{}", project.read("run.log"));
+    let status = &runs[0]["status"];
+    assert_eq!(*status, serde_json::json!({ "ended": wanted }), "{}\n{}", project.read("run.log"), project.say(&["logs"]).out);
 }
 
 fn check_fleet(project: &Project, wanted: &str, torn: usize, tally: &mut Tally) {

@@ -35,6 +35,7 @@ fn a_run_in_good_hands_is_well_and_one_that_nobody_flies_is_not() {
     let id = project.run_id();
     assert_eq!(check(&checks(&project, 0), &id)["finding"], "well");
 
+    wait_for("the guard", || !project.processes_of("__guard").is_empty());
     for guard in project.processes_of("__guard") {
         kill(guard);
     }
