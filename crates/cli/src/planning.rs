@@ -88,7 +88,7 @@ async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName]) -> Resu
 pub(crate) fn scope(catalog: &Catalog, change: &Change) -> Vec<TargetName> {
     let mut components = BTreeSet::new();
     for item in &change.items {
-        components.insert(&item.component);
+        components.extend(item.components());
         components.extend(catalog.components.get(&item.component).into_iter().flat_map(|c| c.depends_on.iter().map(|d| &d.to)));
     }
     let wanted = |t: &&glidepath_model::catalog::Target| components.contains(&t.component) && change.environments.contains(&t.environment);

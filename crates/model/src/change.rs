@@ -124,6 +124,27 @@ pub enum ItemKind {
         /// Who removes the flag and when, if stated.
         remove_by: Option<Timestamp>,
     },
+    /// A secret, renewed where it is kept and at everything that reads it.
+    #[serde(rename_all = "camelCase")]
+    Secret {
+        /// Its name.
+        secret: String,
+        /// Components that read it, in the order in which they get the new value; the item's own when empty.
+        consumers: Vec<ComponentName>,
+        /// How long after landing the old value stays valid at least.
+        retire_after_ms: Millis,
+    },
+}
+
+impl Item {
+    /// Components whose targets it touches, in that order: its own, then those that read its secret.
+    pub fn components(&self) -> impl Iterator<Item = &ComponentName> {
+        let readers = match &self.kind {
+            ItemKind::Secret { consumers, .. } => consumers.as_slice(),
+            ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => &[],
+        };
+        std::iter::once(&self.component).chain(readers.iter().filter(|reader| **reader != self.component))
+    }
 }
 
 impl ItemKind {
@@ -135,6 +156,7 @@ impl ItemKind {
             Self::Version { what: VersionedKind::Infrastructure, .. } => "infrastructure",
             Self::Schema { .. } => "schema",
             Self::Flag { .. } => "flag",
+            Self::Secret { .. } => "secret",
         }
     }
 }

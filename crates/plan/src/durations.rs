@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Flag,
     Backup,
     Data,
+    Make,
+    Install,
 }
 
 impl Kind {
@@ -34,6 +36,8 @@ impl Kind {
             Self::Flag => "flag",
             Self::Backup => "backup",
             Self::Data => "data",
+            Self::Make => "make",
+            Self::Install => "install",
         }
     }
 
@@ -47,6 +51,8 @@ impl Kind {
             Self::Flag => (2_000, 5_000),
             Self::Backup => (60_000, 300_000),
             Self::Data => (10_000, 60_000),
+            Self::Make => (2_000, 10_000),
+            Self::Install => (5_000, 30_000),
         }
     }
 

@@ -68,7 +68,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
     let verification = &facts.catalog.settings.verification;
     let step = |kind| plain(&estimate(kind, site, facts));
     let method = strategy::of(outline.strategy);
-    let back = step(method.goes_back_by());
+    let back = step(method.kind());
     let extra = (verification.effect - 1.0).max(0.0);
     let mut figures = Figures {
         burn: 0.0,
@@ -125,8 +125,9 @@ fn watched(stage: &StagePath, outline: &Outline, power: f64) -> (f64, f64) {
 
 fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstimate {
     let step = |kind| plain(&estimate(kind, site, facts));
+    let by_host = strategy::of(outline.strategy).kind();
     let mut parts = Vec::new();
-    if site.target.backup.is_some() {
+    if site.target.backup.is_some() && site.is_own() {
         parts.push(step(Kind::Backup));
     }
     for wave in &outline.waves {
@@ -138,7 +139,7 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                 let mut list = Vec::new();
                 for stage in &path.stages {
                     for batch in &stage.batches {
-                        let deploys = vec![step(Kind::Deploy); (batch.end - batch.begin).min(8)];
+                        let deploys = vec![step(by_host); (batch.end - batch.begin).min(8)];
                         list.push(side_by_side(&deploys));
                         if steered {
                             list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
@@ -168,16 +169,22 @@ pub(crate) fn prediction(
     let (mut safe, mut rest) = (Vec::new(), Vec::new());
     for environment in &change.environments {
         for level in levels {
-            let together: Vec<&Figures> = sites
+            let together: Vec<Vec<&Figures>> = level
                 .iter()
-                .zip(chosen)
-                .filter(|(site, _)| site.environment.name == *environment && level.contains(&site.item))
-                .map(|(_, (_, figures))| *figures)
+                .map(|item| {
+                    let parts = sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment && site.item == *item);
+                    parts.map(|(_, (_, figures))| *figures).collect()
+                })
                 .collect();
-            rows.push(side_by_side(&together.iter().map(|f| f.duration).collect::<Vec<_>>()));
+            // The parts of an item go one after the other, items of a level side by side.
+            let row = |time: fn(&Figures) -> Option<DurationEstimate>| {
+                let items = together.iter().map(|parts| in_a_row(&parts.iter().filter_map(|f| time(f)).collect::<Vec<_>>()));
+                side_by_side(&items.collect::<Vec<_>>())
+            };
+            rows.push(row(|f| Some(f.duration)));
             // What goes back in one level rests on what goes back in the next, so the way back is as long a row as the way forward.
-            safe.push(side_by_side(&together.iter().filter_map(|f| f.ways_back.to_safety()).collect::<Vec<_>>()));
-            rest.push(side_by_side(&together.iter().filter_map(|f| f.ways_back.rest()).collect::<Vec<_>>()));
+            safe.push(row(|f| f.ways_back.to_safety()));
+            rest.push(row(|f| f.ways_back.rest()));
         }
         let here = sites.iter().find(|site| site.environment.name == *environment);
         rows.extend(
@@ -244,6 +251,14 @@ pub(crate) fn failure(sites: &[Site<'_>], facts: &Facts) -> ProbabilityEstimate 
 pub(crate) fn unknown_failure() -> ProbabilityEstimate {
     let (mean, low, high) = failure_probability(PRIOR, 0, 0).map_or((0.0, 0.0, 1.0), |one| (one.mean, one.low, one.high));
     ProbabilityEstimate { mean: tidy(mean), low: tidy(low), high: tidy(high), label: "prior only, 0 of your runs".to_owned() }
+}
+
+/// One after the other; a single one is what it is.
+fn in_a_row(times: &[DurationEstimate]) -> DurationEstimate {
+    match times {
+        [one] => *one,
+        many => sum(many),
+    }
 }
 
 fn told(estimate: DurationEstimate, source: &str) -> Estimate {

@@ -5,7 +5,7 @@ use crate::notes::Notes;
 use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Target, TrafficSource};
 use glidepath_model::change::{Change, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
-use glidepath_model::ids::{EnvironmentName, HostName, OwnerRef, RegionName, Version};
+use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,9 +43,35 @@ pub(crate) struct SiteRegion<'a> {
 }
 
 impl Site<'_> {
-    /// `production/payments`.
+    /// `production/payments`, and `/signing-key` below it for a secret, which others read as well.
     pub(crate) fn path(&self) -> String {
-        format!("{}/{}", self.environment.name, self.target.component)
+        let place = format!("{}/{}", self.environment.name, self.target.component);
+        match &self.change_item.kind {
+            ItemKind::Secret { secret, .. } => format!("{place}/{secret}"),
+            ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => place,
+        }
+    }
+
+    /// Whether it is the target of the item's own component, and not of one that reads its secret.
+    pub(crate) fn is_own(&self) -> bool {
+        self.target.component == self.change_item.component
+    }
+
+    /// Whether its hosts are changed, one by one.
+    pub(crate) fn changes_hosts(&self) -> bool {
+        match &self.change_item.kind {
+            ItemKind::Version { .. } => true,
+            ItemKind::Secret { consumers, .. } => consumers.contains(&self.target.component) || (consumers.is_empty() && self.is_own()),
+            ItemKind::Schema { .. } | ItemKind::Flag { .. } => false,
+        }
+    }
+
+    /// The new side for people: `payments 4.12.0`.
+    pub(crate) fn new_side(&self) -> String {
+        match &self.change_item.kind {
+            ItemKind::Secret { secret, .. } => format!("{} with the new {secret}", self.target.component),
+            _ => format!("{} {}", self.target.component, self.to),
+        }
     }
 
     /// What runs now, for people.
@@ -76,13 +102,15 @@ pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, now: Timestamp, 
             continue;
         };
         for (index, item) in change.items.iter().enumerate() {
-            let Some(target) = facts.catalog.target_of(&item.component, name) else {
-                notes.wrong(no_target(item, name, &facts.catalog));
-                continue;
-            };
-            match site(change, index as u32, item, target, environment, facts, now, notes) {
-                Some(site) => sites.push(site),
-                None => already += 1,
+            for component in item.components() {
+                let Some(target) = facts.catalog.target_of(component, name) else {
+                    notes.wrong(no_target(item, component, name, &facts.catalog));
+                    continue;
+                };
+                match site(change, index as u32, item, target, environment, facts, now, notes) {
+                    Some(site) => sites.push(site),
+                    None => already += 1,
+                }
             }
         }
     }
@@ -96,14 +124,14 @@ pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, now: Timestamp, 
     sites
 }
 
-fn no_target(item: &Item, environment: &EnvironmentName, catalog: &Catalog) -> Diagnostic {
-    let elsewhere: BTreeSet<_> = catalog.targets.values().filter(|t| t.component == item.component).map(|t| &t.environment).collect();
+fn no_target(item: &Item, component: &ComponentName, environment: &EnvironmentName, catalog: &Catalog) -> Diagnostic {
+    let elsewhere: BTreeSet<_> = catalog.targets.values().filter(|t| t.component == *component).map(|t| &t.environment).collect();
     let hint = if elsewhere.is_empty() {
-        format!("Write a Target with `component: {}` and `environment: {environment}`.", item.component)
+        format!("Write a Target with `component: {component}` and `environment: {environment}`.")
     } else {
-        format!("{} has targets in {}; write one for {environment} or leave it out of the change.", item.component, names(elsewhere))
+        format!("{component} has targets in {}; write one for {environment} or leave it out of the change.", names(elsewhere))
     };
-    Diagnostic::error(codes::NO_TARGET, format!("{} has no target in {environment}.", item.component))
+    Diagnostic::error(codes::NO_TARGET, format!("{component} has no target in {environment}."))
         .because("A target says where a component runs and how it is changed.")
         .hint(hint)
         .field(item.declared_at.clone().unwrap_or_default())
@@ -121,7 +149,7 @@ fn site<'a>(
     notes: &mut Notes,
 ) -> Option<Site<'a>> {
     let observed = facts.targets.get(&target.name);
-    let component = facts.catalog.components.get(&item.component);
+    let component = facts.catalog.components.get(&target.component);
     let owner = component.and_then(|c| c.owner.clone()).or_else(|| change.owner.clone());
     let regions = regions(target, observed, notes);
     let mut site = Site {
@@ -161,6 +189,10 @@ fn site<'a>(
                 notes.derive(format!("The flag {flag} is at {to} already in {}: left out.", environment.name));
                 return None;
             }
+        }
+        ItemKind::Secret { secret, .. } => {
+            (site.from, site.to) = (Some(format!("the present {secret}")), format!("a new {secret}"));
+            reachability(target, observed, facts, now, notes);
         }
         ItemKind::Schema { expand, .. } => {
             site.from = Some("before the expansion".to_owned());

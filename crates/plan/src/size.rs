@@ -1,12 +1,12 @@
 //! How large a plan would be, counted before anything is asked or built.
 //!
-//! Every host of an item that brings a version gets a deploy step of its own whatever the strategy, so that the hosts are a lower bound of the
+//! Every host of an item that changes hosts gets a step of its own whatever the strategy, so that the hosts are a lower bound of the
 //! steps. The exact number is known only once the steps are made, which takes seconds for tens of thousands of hosts.
 
 use crate::codes;
 use crate::site::Site;
 use glidepath_model::catalog::Target;
-use glidepath_model::change::ItemKind;
+use glidepath_model::change::{Item, ItemKind};
 use glidepath_model::{Catalog, Change, Diagnostic};
 
 /// Steps of one plan at most.
@@ -15,8 +15,10 @@ pub(crate) const STEPS_MAX: usize = 5_000;
 /// Refuses a change of a target that no plan can have steps for, from the declarations alone: a caller need not observe thousands of hosts
 /// to be told so.
 pub fn too_large(change: &Change, catalog: &Catalog) -> Option<Diagnostic> {
-    let versions = change.items.iter().filter(|item| matches!(item.kind, ItemKind::Version { .. }));
-    let targets = versions.flat_map(|item| change.environments.iter().filter_map(|name| catalog.target_of(&item.component, name)));
+    let by_host = change.items.iter().filter(|item| matches!(item.kind, ItemKind::Version { .. } | ItemKind::Secret { .. }));
+    let targets = by_host
+        .flat_map(Item::components)
+        .flat_map(|component| change.environments.iter().filter_map(|name| catalog.target_of(component, name)));
     targets
         .map(|target| (target, target.hosts().count()))
         .find(|(_, hosts)| *hosts > STEPS_MAX)
@@ -25,8 +27,8 @@ pub fn too_large(change: &Change, catalog: &Catalog) -> Option<Diagnostic> {
 
 /// Refuses sites that need too many steps together.
 pub(crate) fn too_large_together(sites: &[Site<'_>]) -> Option<Diagnostic> {
-    let versions = sites.iter().filter(|site| matches!(site.change_item.kind, ItemKind::Version { .. }));
-    let hosts = versions.flat_map(|site| &site.regions).map(|r| r.region.hosts.len()).sum::<usize>();
+    let hosts =
+        sites.iter().filter(|site| site.changes_hosts()).flat_map(|site| &site.regions).map(|r| r.region.hosts.len()).sum::<usize>();
     (hosts > STEPS_MAX).then(|| refusal(format!("The plan would have at least {hosts} steps, one for each host")))
 }
 

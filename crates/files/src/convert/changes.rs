@@ -10,8 +10,11 @@ use crate::shapes::Kind;
 use glidepath_model::catalog::Target;
 use glidepath_model::change::*;
 use glidepath_model::plan::Strategy;
-use glidepath_model::{Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Money, OwnerRef, Share};
+use glidepath_model::{Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Millis, Money, OwnerRef, Share};
 use std::collections::BTreeMap;
+
+/// How long the old value of a secret stays valid at least, where the item does not say.
+const RETIRE_AFTER_DEFAULT: Millis = Millis::from_mins(24 * 60);
 
 type Changes = (BTreeMap<ChangeName, Change>, BTreeMap<ChangeName, String>);
 
@@ -132,16 +135,17 @@ fn items(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog, environm
         }
         seen.insert((component, item.kind), component_node.at.line);
         let known = known_component(context, &item, component_node, catalog);
-        let Some(kind) = kind(context, &item) else { continue };
-        if known {
-            check_targets(context, &item, component_node, &kind, catalog, environments);
-        }
-        items.push(Item {
+        let Some(kind) = kind(context, &item, catalog) else { continue };
+        let made = Item {
             component: component.into(),
             kind,
             strategy: strategy(context, &item),
             declared_at: Some(format!("{}:{}", context.findings.file(node.at), component_node.at.line)),
-        });
+        };
+        if known {
+            check_targets(context, &item, component_node, &made, catalog, environments);
+        }
+        items.push(made);
     }
     items
 }
@@ -164,18 +168,20 @@ fn known_component(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node
 const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes"];
 const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
 const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
+const SECRET_FIELDS: &[&str] = &["secret", "consumers", "retireAfter"];
 const COMMON_FIELDS: &[&str] = &["component", "type", "strategy"];
 
-fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
+fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> Option<ItemKind> {
     let (fields, needed): (&[&str], &str) = match item.kind {
         "code" | "config" | "infrastructure" => (VERSION_FIELDS, "to"),
         "schema" | "data" => (SCHEMA_FIELDS, "expand"),
         "flag" => (FLAG_FIELDS, "flag"),
-        "secret" | "capacity" | "traffic" | "failover" => return not_yet(context, item),
+        "secret" => (SECRET_FIELDS, "secret"),
+        "capacity" | "traffic" | "failover" => return not_yet(context, item),
         _ => return None,
     };
     for entry in item.node.entries().iter().filter(|e| !COMMON_FIELDS.contains(&e.key.as_str()) && !fields.contains(&e.key.as_str())) {
-        if [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS].iter().any(|f| f.contains(&entry.key.as_str())) {
+        if [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS, SECRET_FIELDS].iter().any(|f| f.contains(&entry.key.as_str())) {
             let message = format!("an item of type {} has no `{}`", item.kind, entry.key);
             let hint = format!("Its fields are {}.", crate::findings::quoted(fields));
             context.findings.error(
@@ -195,6 +201,7 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     match item.kind {
         "schema" | "data" => schema(context, item),
         "flag" => flag(context, item),
+        "secret" => secret(context, item, catalog),
         _ => version(context, item),
     }
 }
@@ -202,7 +209,7 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
 fn not_yet(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     let at = item.node.get("type").map_or(item.node.at, |n| n.at);
     let message = format!("this version does not plan items of type {}", item.kind);
-    let hint = "Planned are code, config, infrastructure, schema, data and flag.";
+    let hint = "Planned are code, config, infrastructure, schema, data, flag and secret.";
     context.findings.error(
         at,
         &format!("{}.type", item.field),
@@ -295,6 +302,20 @@ fn flag(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     Some(ItemKind::Flag { flag: text(item.node, "flag")?, to, remove_by: time(item.node, "removeBy") })
 }
 
+fn secret(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> Option<ItemKind> {
+    for node in item.node.items_of("consumers") {
+        if node.text().is_some_and(|name| !catalog.components.contains_key(&name.into())) {
+            let known = catalog.components.keys().map(ComponentName::as_str);
+            context.unknown(node, &format!("{}.consumers", item.field), codes::UNKNOWN_COMPONENT, "component or resource", known);
+        }
+    }
+    Some(ItemKind::Secret {
+        secret: text(item.node, "secret")?,
+        consumers: item.node.texts_of("consumers").iter().map(|name| name.as_str().into()).collect(),
+        retire_after_ms: duration(item.node, "retireAfter").unwrap_or(RETIRE_AFTER_DEFAULT),
+    })
+}
+
 fn schema(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     let expand = item.node.get("expand").and_then(|n| data_step(context, n, &format!("{}.expand", item.field)))?;
     let backfill = item.node.get("backfill").and_then(|n| data_step(context, n, &format!("{}.backfill", item.field)));
@@ -340,37 +361,40 @@ fn check_targets(
     context: &mut Context<'_, '_>,
     item: &ItemAt<'_>,
     component: &Node,
-    kind: &ItemKind,
+    made: &Item,
     catalog: &Catalog,
     environments: &[EnvironmentName],
 ) {
-    let Some(name) = component.text() else { return };
-    for environment in environments {
-        match catalog.target_of(&name.into(), environment) {
-            Some(target) => check_target(context, item, component, kind, target),
-            None if declared(context, name, environment) => {}
-            None => {
-                let message = format!("`{name}` has no Target in `{environment}`");
-                let have: Vec<&str> =
-                    names(catalog).into_iter().filter(|e| catalog.target_of(&name.into(), &(*e).into()).is_some()).collect();
-                let hint = match have.is_empty() {
-                    true => format!("Add a Target with `component: {name}` and `environment: {environment}`."),
-                    false => format!(
-                        "It has one in {}. Add one for `{environment}`, or list other `environments`.",
-                        crate::findings::quoted(&have)
-                    ),
-                };
-                context.findings.error(
-                    component.at,
-                    &format!("{}.component", item.field),
-                    codes::MISSING_TARGET,
-                    message,
-                    "A Target says where it runs and how it is changed.",
-                    hint,
-                );
+    let readers = item.node.items_of("consumers");
+    for name in made.components().filter(|name| catalog.components.contains_key(name)) {
+        let place = readers.iter().find(|reader| *name != made.component && reader.text() == Some(name.as_str()));
+        let (place, field) = place.map_or((component, "component"), |place| (place, "consumers"));
+        for environment in environments {
+            match catalog.target_of(name, environment) {
+                Some(target) => check_target(context, item, place, made, target),
+                None if declared(context, name.as_str(), environment) => {}
+                None => no_target(context, place, &format!("{}.{field}", item.field), name, environment, catalog),
             }
         }
     }
+}
+
+fn no_target(
+    context: &mut Context<'_, '_>,
+    place: &Node,
+    field: &str,
+    name: &ComponentName,
+    environment: &EnvironmentName,
+    catalog: &Catalog,
+) {
+    let message = format!("`{name}` has no Target in `{environment}`");
+    let have: Vec<&str> = names(catalog).into_iter().filter(|e| catalog.target_of(name, &(*e).into()).is_some()).collect();
+    let hint = match have.is_empty() {
+        true => format!("Add a Target with `component: {name}` and `environment: {environment}`."),
+        false => format!("It has one in {}. Add one for `{environment}`, or list other `environments`.", crate::findings::quoted(&have)),
+    };
+    let reason = "A Target says where it runs and how it is changed.";
+    context.findings.error(place.at, field, codes::MISSING_TARGET, message, reason, hint);
 }
 
 /// Whether a Target for it stands in the files but could not be used, which has been said where it stands.
@@ -382,17 +406,32 @@ fn declared(context: &Context<'_, '_>, component: &str, environment: &Environmen
     })
 }
 
-fn check_target(context: &mut Context<'_, '_>, item: &ItemAt<'_>, component: &Node, kind: &ItemKind, target: &Target) {
-    let broken = |field: &str| {
-        context.documents.iter().any(|d| d.kind == Kind::Target && d.name == target.name.as_str() && d.spec.get(field).is_some())
+/// What an item needs of a target that does not have it.
+fn lacks(made: &Item, target: &Target) -> Vec<&'static str> {
+    let rotation = target.rotate.clone().unwrap_or_default();
+    let needs: Vec<(&str, bool)> = match &made.kind {
+        ItemKind::Version { .. } => vec![("deploy", target.deploy.is_some())],
+        ItemKind::Schema { expand: DataStep::Sql { .. }, .. } => vec![("database", target.database.is_some())],
+        ItemKind::Schema { .. } => Vec::new(),
+        ItemKind::Flag { .. } => vec![("flag", target.flag.is_some())],
+        ItemKind::Secret { consumers, .. } => {
+            let reads = consumers.contains(&target.component) || (consumers.is_empty() && target.component == made.component);
+            let of_store = [("rotate.make", rotation.make.is_some())].into_iter().filter(|_| target.component == made.component);
+            let of_reader = [("rotate.install", rotation.install.is_some()), ("rotate.verify", rotation.verify.is_some())];
+            of_store.chain(of_reader.into_iter().filter(|_| reads)).collect()
+        }
     };
-    let lacks = match kind {
-        ItemKind::Version { .. } if target.deploy.is_none() && !broken("deploy") => Some("deploy"),
-        ItemKind::Schema { expand: DataStep::Sql { .. }, .. } if target.database.is_none() && !broken("database") => Some("database"),
-        ItemKind::Flag { .. } if target.flag.is_none() && !broken("flag") => Some("flag"),
-        ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => None,
+    needs.into_iter().filter(|(_, has)| !has).map(|(field, _)| field).collect()
+}
+
+fn check_target(context: &mut Context<'_, '_>, item: &ItemAt<'_>, component: &Node, made: &Item, target: &Target) {
+    let written = |field: &str| {
+        let path: Vec<&str> = field.split('.').collect();
+        context.documents.iter().any(|d| d.kind == Kind::Target && d.name == target.name.as_str() && d.spec.dig(&path).is_some())
     };
-    if let Some(lacks) = lacks {
+    // What is written and could not be used has been said where it stands.
+    let lacking: Vec<&str> = lacks(made, target).into_iter().filter(|field| !written(field)).collect();
+    for lacks in lacking {
         let message = format!("target `{}` has no `{lacks}`, which an item of type {} needs", target.name, item.kind);
         let hint = format!("Add `{lacks}:` to the Target in {}.", target.declared_at.as_deref().unwrap_or("the catalog"));
         context.findings.error(component.at, &item.field, codes::TARGET_LACKS, message, "The change could not be carried out.", hint);

@@ -149,6 +149,17 @@ fn target(
     let database = spec.get("database").and_then(|node| database(context, node, "spec.database"));
     let mut action = |field: &str| template(context, spec.get(field), &format!("spec.{field}"), database.as_ref());
     let (deploy, undo, health, backup, flag) = (action("deploy"), action("undo"), action("health"), action("backup"), action("flag"));
+    let rotate = spec.get("rotate").map(|node| {
+        let mut action = |field: &str| template(context, node.get(field), &format!("spec.rotate.{field}"), database.as_ref());
+        Rotation {
+            make: action("make"),
+            discard: action("discard"),
+            install: action("install"),
+            restore: action("restore"),
+            verify: action("verify"),
+            retire: action("retire"),
+        }
+    });
     let version_probe = template(context, spec.dig(&["version", "probe"]), "spec.version.probe", database.as_ref());
     let (regions, regions_assumed) = regions(context, spec);
     Target {
@@ -164,6 +175,7 @@ fn target(
         health,
         backup,
         flag,
+        rotate,
         database,
         traffic: traffic(spec),
         signals: spec.get("signals").map(signals),

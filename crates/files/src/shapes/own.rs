@@ -193,6 +193,13 @@ const ITEM: Shape = Shape::closed(
         Field::optional("contract", Form::Object(&CONTRACT), "The irreversible step, which becomes a follow-up change."),
         Field::optional("flag", Form::Name, "Key of the flag."),
         Field::optional("removeBy", Form::Time, "When the flag is to be gone."),
+        Field::optional("secret", Form::Name, "Name of the secret to renew."),
+        Field::optional(
+            "consumers",
+            Form::List(&Form::Name),
+            "Components that read the secret, in the order in which they get the new value; the item's own when left out.",
+        ),
+        Field::optional("retireAfter", Form::Duration, "How long after landing the old value stays valid at least; 1 d when left out."),
     ],
 );
 

@@ -11,6 +11,8 @@ const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "
 const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
 const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
 const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environment"];
+const STORE_PLACES: &[&str] = &["secret", "component", "environment"];
+const READER_PLACES: &[&str] = &["secret", "host", "region", "component", "environment"];
 
 macro_rules! target_fields {
     ($($head:expr),*) => {
@@ -26,6 +28,7 @@ macro_rules! target_fields {
             Field::optional("health", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "How to see that a host is healthy."),
             Field::optional("backup", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to save data before a risky step."),
             Field::optional("flag", Form::With(FLAG_PLACES, &Form::Object(&ACTION)), "How a flag is set: `{flag}`, `{share}` in whole percent, `{value}`."),
+            Field::optional("rotate", Form::Object(&ROTATION), "How a secret is renewed here."),
             Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
             Field::optional("signals", Form::With(SIGNAL_PLACES, &Form::Object(&SIGNALS)), "What tells good from bad."),
@@ -56,6 +59,31 @@ pub(super) const TARGET_CLASS: Shape = Shape::closed(
         Field::required("selector", Form::Object(&SELECTOR), "Which targets it is for."),
         Field::optional("environment", Form::Name, "The environment of its targets.")
     ),
+);
+
+const ROTATION: Shape = Shape::closed(
+    "Rotation",
+    "How a secret is renewed: `make`, `discard` and `retire` where it is kept, the others where it is read.",
+    &[
+        Field::optional(
+            "make",
+            Form::With(STORE_PLACES, &Form::Object(&ACTION)),
+            "How a new value is made beside the old one, which stays valid.",
+        ),
+        Field::optional(
+            "discard",
+            Form::With(STORE_PLACES, &Form::Object(&ACTION)),
+            "How a new value that nobody uses is taken away again.",
+        ),
+        Field::optional("install", Form::With(READER_PLACES, &Form::Object(&ACTION)), "How a host takes the new value into use."),
+        Field::optional("restore", Form::With(READER_PLACES, &Form::Object(&ACTION)), "How a host goes back to the old value."),
+        Field::optional("verify", Form::With(READER_PLACES, &Form::Object(&ACTION)), "How a host proves that it works with the new value."),
+        Field::optional(
+            "retire",
+            Form::With(STORE_PLACES, &Form::Object(&ACTION)),
+            "How the old value is made invalid; nothing takes that back.",
+        ),
+    ],
 );
 
 const SELECTOR: Shape = Shape::closed(

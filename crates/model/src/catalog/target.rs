@@ -36,6 +36,9 @@ pub struct Target {
     pub backup: Option<ActionTemplate>,
     /// How a flag is set: placeholders `{flag}`, `{share}` (whole percent), `{value}`.
     pub flag: Option<ActionTemplate>,
+    /// How a secret is renewed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotate: Option<Rotation>,
     /// Database connection for `sql` steps.
     pub database: Option<Database>,
     /// Requests per second arriving, as a PromQL query or a literal.
@@ -76,6 +79,24 @@ impl Target {
     pub fn hosts(&self) -> impl Iterator<Item = (&Region, &HostName)> {
         self.regions.iter().flat_map(|r| r.hosts.iter().map(move |h| (r, h)))
     }
+}
+
+/// How a secret is renewed: `make`, `discard` and `retire` where it is kept, the others where it is read. Placeholder `{secret}` everywhere.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rotation {
+    /// How a new value is made beside the old one, which stays valid.
+    pub make: Option<ActionTemplate>,
+    /// How a new value that nobody uses is taken away again.
+    pub discard: Option<ActionTemplate>,
+    /// How `{host}` takes the new value into use.
+    pub install: Option<ActionTemplate>,
+    /// How `{host}` goes back to the old value.
+    pub restore: Option<ActionTemplate>,
+    /// How `{host}` proves that it works with the new value.
+    pub verify: Option<ActionTemplate>,
+    /// How the old value is made invalid, which nothing takes back.
+    pub retire: Option<ActionTemplate>,
 }
 
 /// Kind of runway.

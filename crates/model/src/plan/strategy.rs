@@ -52,6 +52,8 @@ pub enum Strategy {
     Flag,
     /// Add, move, later remove.
     ExpandContract,
+    /// A new secret beside the old one, host by host.
+    Rotate,
 }
 
 /// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
@@ -75,7 +77,8 @@ pub struct Traits {
 
 impl Strategy {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Rolling, Self::Canary, Self::BlueGreen, Self::Recreate, Self::Flag, Self::ExpandContract];
+    pub const ALL: &'static [Self] =
+        &[Self::Rolling, Self::Canary, Self::BlueGreen, Self::Recreate, Self::Flag, Self::ExpandContract, Self::Rotate];
 
     /// Names of all of them, in the same order.
     pub const NAMES: &'static [&'static str] = &Self::names();
@@ -99,6 +102,7 @@ impl Strategy {
             Self::Recreate => "recreate",
             Self::Flag => "flag",
             Self::ExpandContract => "expand-contract",
+            Self::Rotate => "rotate",
         }
     }
 
@@ -167,6 +171,15 @@ impl Strategy {
                 speed: "nothing to undo before the contract",
                 costs: "two schema states for a while",
                 no_return: "the contract, which is a change of its own",
+                takes_down: false,
+            },
+            Self::Rotate => Traits {
+                items: &["secret"],
+                needs: "a store that keeps two values, readers that take a new one and prove that they work with it",
+                rollback: "old value back, host by host",
+                speed: "minutes",
+                costs: "two valid values until the old one is retired",
+                no_return: "the retirement of the old value, which is a change of its own",
                 takes_down: false,
             },
         }

@@ -6,6 +6,7 @@ use crate::site::Site;
 use crate::template::{Placeholders, expecting};
 use glidepath_model::action::{ActionCall, ActionDescriptor, OnUnknown};
 use glidepath_model::catalog::{ActionTemplate, Region, Router};
+use glidepath_model::change::ItemKind;
 use glidepath_model::ids::HostName;
 use glidepath_model::plan::RetryPolicy;
 use glidepath_model::{Diagnostic, Millis};
@@ -24,11 +25,11 @@ pub(crate) type Kinds<'a> = BTreeMap<&'a str, &'a ActionDescriptor>;
 pub(crate) fn site_values(site: &Site<'_>) -> Placeholders {
     let values =
         Placeholders::default().with("component", site.target.component.as_str()).with("environment", site.environment.name.as_str());
-    let values = match &site.from {
-        Some(from) => values.with("from", from),
-        None => values,
-    };
-    values.with("version", &site.to)
+    match (&site.change_item.kind, &site.from) {
+        (ItemKind::Secret { secret, .. }, _) => values.with("secret", secret),
+        (_, Some(from)) => values.with("from", from).with("version", &site.to),
+        (_, None) => values.with("version", &site.to),
+    }
 }
 
 /// Values that hold for one host.
@@ -116,16 +117,44 @@ pub(crate) fn runs(
     expecting(call, version)
 }
 
-/// Health and version of a host.
+/// A state that a host can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Old,
+    New,
+}
+
+/// Whether `host` is on a side, as a call: that it runs a version, or works with the new secret.
+pub(crate) fn is_on(
+    site: &Site<'_>,
+    region: &Region,
+    host: &HostName,
+    side: Side,
+    kinds: &Kinds<'_>,
+    notes: &mut Notes,
+) -> Option<ActionCall> {
+    match (&site.change_item.kind, side) {
+        (ItemKind::Secret { .. }, Side::New) => {
+            let verify = site.target.rotate.as_ref()?.verify.as_ref()?;
+            filled(verify, &host_values(site, region, host), site, "proof of the new secret", kinds, notes)
+        }
+        // A host proves the old value by being healthy.
+        (ItemKind::Secret { .. }, Side::Old) => None,
+        (_, Side::New) => runs(site, region, host, &site.to, kinds, notes),
+        (_, Side::Old) => runs(site, region, host, site.from.as_deref()?, kinds, notes),
+    }
+}
+
+/// Health of a host, and that it is on a side.
 pub(crate) fn validations(
     site: &Site<'_>,
     region: &Region,
     host: &HostName,
-    version: &str,
+    side: Side,
     kinds: &Kinds<'_>,
     notes: &mut Notes,
 ) -> Vec<ActionCall> {
-    [health(site, region, host, kinds, notes), runs(site, region, host, version, kinds, notes)].into_iter().flatten().collect()
+    [health(site, region, host, kinds, notes), is_on(site, region, host, side, kinds, notes)].into_iter().flatten().collect()
 }
 
 /// Name of a host's server in the router.

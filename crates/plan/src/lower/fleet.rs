@@ -1,24 +1,23 @@
-//! Versions on the hosts of a region: rolling, canary and recreate.
+//! The hosts of a region batch by batch, with the router where there is one.
 
 use super::calls::{self, LOOK_TIMEOUT};
+use super::host::Doing;
 use super::{Lowering, Spot};
-use crate::codes;
 use crate::command::{haproxy_call, shell_line};
 use crate::durations::Kind;
 use crate::outline::{Outline, RegionPath, rounded};
 use crate::site::{Site, names};
+use crate::strategy;
 use crate::traffic::{Batch, WEIGHT_FULL, weights};
 use glidepath_model::action::{ActionCall, HaproxyInput, OnUnknown};
 use glidepath_model::catalog::{ActionTemplate, Router};
 use glidepath_model::ids::{HostName, StepId};
 use glidepath_model::plan::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Strategy, Undo, Work};
-use glidepath_model::{Diagnostic, Millis, Share};
+use glidepath_model::{Millis, Share};
 use std::collections::BTreeMap;
 
 /// How long to wait for sessions of a drained host; those left over then are cut.
 pub(crate) const DRAIN_MAX: Millis = Millis::from_secs(30);
-/// How long a person may take to deploy by hand.
-const MANUAL_DEADLINE: Millis = Millis::from_mins(60);
 
 /// A batch of the region's way, with the ids of its steps.
 #[derive(Clone, Debug)]
@@ -32,6 +31,7 @@ struct Leg {
 struct Way<'s, 'a> {
     site: &'s Site<'a>,
     at: usize,
+    doing: Doing,
     hosts: &'a [HostName],
     /// Server names in the router, where traffic is steered.
     servers: Option<Vec<String>>,
@@ -144,13 +144,14 @@ impl Lowering<'_> {
         needs: &[StepId],
     ) -> Vec<StepId> {
         let region = site.regions[at].region;
+        let doing = strategy::of(strategy).doing();
         let is_steered = !strategy.traits().takes_down && region.hosts.len() > 1;
         let servers = region
             .router
             .as_ref()
             .filter(|_| is_steered)
             .map(|router| region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect());
-        let mut way = Way { site, at, hosts: &region.hosts, servers, legs: Vec::new() };
+        let mut way = Way { site, at, doing, hosts: &region.hosts, servers, legs: Vec::new() };
         way.legs = path
             .stages
             .iter()
@@ -163,7 +164,7 @@ impl Lowering<'_> {
                     ready: way.servers.is_some().then(|| StepId::new(format!("{prefix}/ready"))),
                     deploys: region.hosts[batch.begin..batch.end]
                         .iter()
-                        .map(|host| StepId::new(format!("{prefix}/deploy-{host}")))
+                        .map(|host| StepId::new(format!("{prefix}/{}-{host}", doing.verb)))
                         .collect(),
                 }
             })
@@ -205,7 +206,7 @@ impl Lowering<'_> {
         let deploys: Vec<StepId> = hosts
             .iter()
             .map(|host| {
-                let mut step = self.deploy(way.site, way.at, host, spot, &frontier);
+                let mut step = self.host_step(way.doing, way.site, way.at, host, spot, &frontier);
                 if exposes {
                     step.exposure = Some(way.exposure(leg.batch.share_after, leg.batch.end, None));
                 }
@@ -240,69 +241,6 @@ impl Lowering<'_> {
             step.exposure = Some(way.exposure(given.share, begin, Some(leg)));
         }
         Some(step)
-    }
-
-    /// Brings the new version to a host.
-    pub(crate) fn deploy(&mut self, site: &Site<'_>, at: usize, host: &HostName, spot: &Spot, needs: &[StepId]) -> Step {
-        let region = site.regions[at].region;
-        let kinds = self.kinds;
-        let values = calls::host_values(site, region, host);
-        let title = format!("Deploy {} {} to {host}", site.target.component, site.to);
-        let template = site.target.deploy.as_ref();
-        if template.is_none() {
-            self.notes.wrong(
-                Diagnostic::error(codes::TARGET_CANNOT, format!("{} does not say how a version is deployed.", site.target.name))
-                    .because("Without it nothing can be done.")
-                    .hint(format!(
-                        "Declare spec.deploy on {}, for example exec: {{ argv: [ ./deploy.sh, \"{{host}}\", \"{{version}}\" ] }}.",
-                        site.target.name
-                    )),
-            );
-        }
-        let call = template.and_then(|t| calls::filled(t, &values, site, "deploy command", kinds, self.notes));
-        let work = match (template, call) {
-            (Some(template), Some(call)) if template.kind == "manual" => by_hand(&call, &title),
-            (_, Some(call)) => Work::Call(call),
-            (_, None) => Work::Wait(Millis::ZERO),
-        };
-        let mut step = self.draft(site, spot, &format!("deploy-{host}"), title, work, Kind::Deploy);
-        step.validations = calls::validations(site, region, host, &site.to, kinds, self.notes);
-        step.probe = calls::runs(site, region, host, &site.to, kinds, self.notes);
-        step.undo = self.deploy_undo(site, at, host);
-        step.compensate_on = CompensateOn::Attempt;
-        if let Some(template) = template {
-            step.timeout_ms = calls::timeout(template, kinds);
-            step.retry = calls::retry(template, kinds);
-            step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
-        }
-        step.needs = needs.to_vec();
-        step
-    }
-
-    fn deploy_undo(&mut self, site: &Site<'_>, at: usize, host: &HostName) -> Undo {
-        let region = site.regions[at].region;
-        let kinds = self.kinds;
-        let component = &site.target.component;
-        let template = match (&site.target.undo, &site.target.deploy) {
-            (Some(undo), _) => undo,
-            (None, Some(deploy)) if deploy.kind != "manual" => deploy,
-            (None, Some(_)) => return Undo::ForwardOnly { reason: format!("{component} is deployed by hand and declares no undo") },
-            (None, None) => return Undo::Nothing,
-        };
-        let values = calls::host_values(site, region, host);
-        let values = match &site.from {
-            // The deploy command goes back by being told the old version.
-            Some(from) if site.target.undo.is_none() => values.with("version", from),
-            Some(_) => values,
-            None if site.target.undo.is_some() && template.filled(values.values()).is_ok() => values,
-            None => return Undo::ForwardOnly { reason: format!("the version of {component} that runs now is not known") },
-        };
-        let Some(call) = calls::filled(template, &values, site, "undo command", kinds, self.notes) else { return Undo::Nothing };
-        let validations = match &site.from {
-            Some(from) => calls::validations(site, region, host, from, kinds, self.notes),
-            None => calls::health(site, region, host, kinds, self.notes).into_iter().collect(),
-        };
-        undo_call(call, validations, calls::timeout(template, kinds))
     }
 
     /// Between the deploys of a batch and the traffic: forward it reads the router back, backward it drains the batch.
@@ -342,8 +280,7 @@ impl Lowering<'_> {
         let new = way.legs[..done].last().map_or(0, |leg| leg.batch.end);
         let given = weights(new, way.hosts.len() - new, share);
         let call = way.set(|at| Some(if at < new { given.new } else { given.old }), 0..0);
-        let component = &way.site.target.component;
-        let title = format!("Give {component} {} {} of the traffic", way.site.to, rounded(Share::from_f64(given.share)));
+        let title = format!("Give {} {} of the traffic", way.site.new_side(), rounded(Share::from_f64(given.share)));
         let work = call.map_or(Work::Wait(Millis::ZERO), Work::Call);
         let mut step = self.draft(way.site, spot, "shift", title, work, Kind::Shift);
         step.exposure = Some(way.exposure(given.share, new, way.legs.get(done)));
@@ -361,12 +298,6 @@ const SHIFT_ATTEMPTS_MAX: u32 = 5;
 fn leg_prefix(site: &Site<'_>, region: &glidepath_model::RegionName, stage: usize, count: usize, number: usize) -> String {
     let stage = format!("{}/{region}/stage-{}", site.path(), stage + 1);
     if count > 1 { format!("{stage}/batch-{}", number + 1) } else { stage }
-}
-
-fn by_hand(call: &ActionCall, title: &str) -> Work {
-    let text = call.input.get("text").and_then(|t| t.as_str()).unwrap_or(title);
-    let deadline = call.input.get("deadlineMs").and_then(serde_json::Value::as_u64).map_or(MANUAL_DEADLINE, Millis);
-    Work::Manual { prompt: text.to_owned(), deadline_ms: deadline }
 }
 
 /// What an unknown outcome means: as declared, else the probe if there is one, else as the action says of itself.

@@ -13,6 +13,7 @@ mod backup;
 pub(crate) mod calls;
 pub(crate) mod fleet;
 mod gates;
+pub(crate) mod host;
 mod schema;
 
 use crate::PlanOptions;
@@ -118,15 +119,23 @@ impl Lowering<'_> {
     ) -> Vec<StepId> {
         let mut frontier = self.preflight(here, &before);
         for level in levels {
-            let together: Vec<&(&Site<'_>, &Outline)> = here.iter().filter(|(site, _)| level.contains(&site.item)).collect();
             let mut ends = Vec::new();
-            let mut longest = 0;
-            for (site, outline) in together {
-                let base = self.waves;
-                ends.extend(self.item(site, outline, base, frontier.clone()));
-                longest = longest.max(outline.waves.len() as u32);
+            let mut longest = self.waves;
+            for item in level {
+                let mut parts = here.iter().filter(|(site, _)| site.item == *item).peekable();
+                if parts.peek().is_none() {
+                    continue;
+                }
+                // An item that touches several targets goes from one to the next.
+                let (mut waves, mut last) = (self.waves, frontier.clone());
+                for (site, outline) in parts {
+                    last = self.item(site, outline, waves, last);
+                    waves += outline.waves.len() as u32;
+                }
+                ends.extend(last);
+                longest = longest.max(waves);
             }
-            self.waves += longest;
+            self.waves = longest;
             if !ends.is_empty() {
                 frontier = ends;
             }
@@ -135,7 +144,7 @@ impl Lowering<'_> {
     }
 
     fn item(&mut self, site: &Site<'_>, outline: &Outline, base: u32, needs: Vec<StepId>) -> Vec<StepId> {
-        let needs = self.backup(site, needs);
+        let needs = if site.is_own() { self.backup(site, needs) } else { needs };
         strategy::of(outline.strategy).lower(self, site, outline, base, needs)
     }
 
@@ -153,7 +162,7 @@ impl Lowering<'_> {
     }
 
     fn preflight_region(&mut self, site: &Site<'_>, at: usize, outline: &Outline, before: &[StepId]) {
-        if !matches!(site.change_item.kind, ItemKind::Version { .. }) {
+        if !site.changes_hosts() {
             return;
         }
         let region = site.regions[at].region;
@@ -168,7 +177,7 @@ impl Lowering<'_> {
         let healths: Vec<ActionCall> = region.hosts.iter().filter_map(|h| calls::health(site, region, h, kinds, self.notes)).collect();
         let title = format!("All hosts of {} in {} are healthy", site.target.component, region.name);
         self.look(site, &spot, "health", title, healths, before);
-        if let (Some(from), false) = (&site.from, site.mixed) {
+        if let (ItemKind::Version { .. }, Some(from), false) = (&site.change_item.kind, &site.from, site.mixed) {
             let versions: Vec<ActionCall> =
                 region.hosts.iter().filter_map(|h| calls::runs(site, region, h, from, kinds, self.notes)).collect();
             let title = format!("All hosts of {} in {} still run {from}", site.target.component, region.name);

@@ -5,6 +5,7 @@ use crate::command::{haproxy_call, shell_line};
 use crate::durations::Kind;
 use crate::lower::calls::{self, LOOK_TIMEOUT};
 use crate::lower::fleet::{DRAIN_MAX, undo_call};
+use crate::lower::host::DEPLOY;
 use crate::lower::{Lowering, Spot};
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, plain_gate, plain_verification};
 use crate::site::Site;
@@ -142,7 +143,7 @@ impl Lowering<'_> {
         let copies: Vec<StepId> = spare
             .iter()
             .map(|host| {
-                let mut step = self.deploy(site, at, host, &first, needs);
+                let mut step = self.host_step(DEPLOY, site, at, host, &first, needs);
                 step.undo = Undo::LeaveInPlace { reason: "standby hosts carry no traffic once the switch is taken back".to_owned() };
                 self.push(step)
             })
@@ -169,7 +170,7 @@ impl Lowering<'_> {
         let half_done = std::iter::once(StepId::new(format!("{}/ready", spot.prefix))).chain(ids.iter().cloned()).collect();
         self.expose(&drain, switch.exposure(site, at, half_done));
         for host in &region.hosts {
-            let step = self.deploy(site, at, host, spot, std::slice::from_ref(&drain));
+            let step = self.host_step(DEPLOY, site, at, host, spot, std::slice::from_ref(&drain));
             self.push(step);
         }
         let ready = self.switch_step(site, spot, "ready", "The regular hosts can take traffic".to_owned(), switch.look(), &ids);

@@ -49,7 +49,7 @@ impl Method for Flag {
         to.flag(site, outline, flag, *remove_by, waves_before + 1, needs)
     }
 
-    fn goes_back_by(&self) -> Kind {
+    fn kind(&self) -> Kind {
         Kind::Flag
     }
 }

@@ -11,10 +11,12 @@ mod expand_contract;
 mod flag;
 mod recreate;
 mod rolling;
+mod rotate;
 
 use crate::durations::Kind;
 use crate::ladder::Ladder;
 use crate::lower::Lowering;
+use crate::lower::host::{DEPLOY, Doing};
 use crate::outline::{Outline, RegionPath};
 use crate::site::{Site, SiteRegion, names, waves};
 use crate::traffic::Batch;
@@ -36,9 +38,14 @@ pub(crate) trait Method {
         Extra::Nothing
     }
 
-    /// The kind of step by which a failure is taken back, where no stage has been reached yet.
-    fn goes_back_by(&self) -> Kind {
-        Kind::Deploy
+    /// What is done on each host, where hosts are changed.
+    fn doing(&self) -> Doing {
+        DEPLOY
+    }
+
+    /// The kind of step that brings the change, and by which it is taken back.
+    fn kind(&self) -> Kind {
+        self.doing().kind
     }
 
     /// Whether users meet something new on the way, so that a failure costs requests.
@@ -90,8 +97,15 @@ pub(crate) enum Extra {
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
-const IN_ORDER: [Strategy; 6] =
-    [Strategy::Canary, Strategy::BlueGreen, Strategy::Rolling, Strategy::Recreate, Strategy::Flag, Strategy::ExpandContract];
+const IN_ORDER: [Strategy; 7] = [
+    Strategy::Canary,
+    Strategy::BlueGreen,
+    Strategy::Rolling,
+    Strategy::Recreate,
+    Strategy::Flag,
+    Strategy::ExpandContract,
+    Strategy::Rotate,
+];
 
 /// How a strategy is done.
 pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
@@ -102,6 +116,7 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
         Strategy::Recreate => &recreate::Recreate,
         Strategy::Flag => &flag::Flag,
         Strategy::ExpandContract => &expand_contract::ExpandContract,
+        Strategy::Rotate => &rotate::Rotate,
     }
 }
 

@@ -18,30 +18,35 @@ pub(super) struct Rolling;
 
 impl Method for Rolling {
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
-        let site = ask.site;
-        let (verification, blind_to) = plain_verification(site);
-        let mut derived = Vec::new();
-        let mut paths = Vec::new();
-        for (number, wave) in waves(site).into_iter().enumerate() {
-            let mut list = Vec::new();
-            for at in wave {
-                let region = &site.regions[at];
-                let stages = if region.region.hosts.len() == 1 {
-                    derived.extend(single_host(site, region, ask.change)?);
-                    vec![StagePath::of_hosts(1.0, at_once(1), Some(plain_gate(site)))]
-                } else {
-                    stages(site, region, number == 0)?
-                };
-                list.push(RegionPath { region: Some(at), stages });
-            }
-            paths.push(list);
-        }
-        Ok(Outline { strategy: Strategy::Rolling, verification, blind_to, waves: paths, derived })
+        let (verification, blind_to) = plain_verification(ask.site);
+        let (waves, derived) = by_hosts(ask)?;
+        Ok(Outline { strategy: Strategy::Rolling, verification, blind_to, waves, derived })
     }
 
     fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId> {
         by_region(site, outline, waves_before, needs, |at, path, wave, needs| to.fleet(site, at, path, wave, outline.strategy, needs))
     }
+}
+
+/// Batches of hosts in waves of regions, and what was taken for granted.
+pub(super) fn by_hosts(ask: &Ask<'_>) -> Result<(Vec<Vec<RegionPath>>, Vec<String>), Shortfall> {
+    let site = ask.site;
+    let (mut paths, mut derived) = (Vec::new(), Vec::new());
+    for (number, wave) in waves(site).into_iter().enumerate() {
+        let mut list = Vec::new();
+        for at in wave {
+            let region = &site.regions[at];
+            let stages = if region.region.hosts.len() == 1 {
+                derived.extend(single_host(site, region, ask.change)?);
+                vec![StagePath::of_hosts(1.0, at_once(1), Some(plain_gate(site)))]
+            } else {
+                stages(site, region, number == 0)?
+            };
+            list.push(RegionPath { region: Some(at), stages });
+        }
+        paths.push(list);
+    }
+    Ok((paths, derived))
 }
 
 /// One host is changed in place: without a stated restart time this is taken to be without downtime.

@@ -178,6 +178,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         health: Some(template("http", json!({"url": "http://{host}:8080/healthz"}))),
         backup: None,
         flag: Some(template("http", json!({"url": "http://flags/{flag}?share={share}", "method": "PUT"}))),
+        rotate: None,
         database: None,
         traffic: Some(TrafficSource::Query("x".to_owned())),
         signals: Some(Signals {

@@ -96,6 +96,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         health: None,
         backup: None,
         flag: None,
+        rotate: None,
         database: None,
         traffic: None,
         signals: (component == "payments").then_some(Signals { split: None, errors: Some(errors), slow: None, thresholds: vec![] }),

@@ -137,6 +137,7 @@ macro_rules! laws {
 laws! {
     checkout "checkout/checkout-3ds"
     flag "flag/new-search"
+    rotate "rotate/signing-key"
     announce "runbook/announce"
     rotate_keys "runbook/rotate-keys"
     vm_fleet "vm-fleet/agent-2"

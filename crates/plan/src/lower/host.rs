@@ -1,0 +1,115 @@
+//! What is done on one host to bring it to the new side, and how it comes back.
+
+use super::calls::{self, Side};
+use super::fleet::{on_unknown, undo_call};
+use super::{Lowering, Spot};
+use crate::codes;
+use crate::durations::Kind;
+use crate::site::Site;
+use glidepath_model::action::ActionCall;
+use glidepath_model::catalog::{ActionTemplate, Target};
+use glidepath_model::ids::{HostName, StepId};
+use glidepath_model::plan::{CompensateOn, Step, Undo, Work};
+use glidepath_model::{Diagnostic, Millis};
+
+/// How long a person may take to do a step by hand.
+const MANUAL_DEADLINE: Millis = Millis::from_mins(60);
+
+/// What a strategy does on each host.
+#[derive(Clone, Copy)]
+pub(crate) struct Doing {
+    /// Beginning of the step's name: `deploy` makes `deploy-pay-1`.
+    pub(crate) verb: &'static str,
+    pub(crate) kind: Kind,
+    /// The step for people.
+    pub(crate) title: fn(&Site<'_>, &HostName) -> String,
+    pub(crate) forward: fn(&Target) -> Option<&ActionTemplate>,
+    /// The way back of its own.
+    pub(crate) back: fn(&Target) -> Option<&ActionTemplate>,
+    /// Whether without one the same command goes back by being told the old version.
+    pub(crate) goes_back_itself: bool,
+}
+
+/// A version brought by the target's `deploy`.
+pub(crate) const DEPLOY: Doing = Doing {
+    verb: "deploy",
+    kind: Kind::Deploy,
+    title: |site, host| format!("Deploy {} {} to {host}", site.target.component, site.to),
+    forward: |target| target.deploy.as_ref(),
+    back: |target| target.undo.as_ref(),
+    goes_back_itself: true,
+};
+
+impl Lowering<'_> {
+    /// Brings a host to the new side.
+    pub(crate) fn host_step(&mut self, doing: Doing, site: &Site<'_>, at: usize, host: &HostName, spot: &Spot, needs: &[StepId]) -> Step {
+        let region = site.regions[at].region;
+        let kinds = self.kinds;
+        let values = calls::host_values(site, region, host);
+        let title = (doing.title)(site, host);
+        let verb = doing.verb;
+        let template = (doing.forward)(site.target);
+        if template.is_none() {
+            self.notes.wrong(
+                Diagnostic::error(codes::TARGET_CANNOT, format!("{} does not say how a version is deployed.", site.target.name))
+                    .because("Without it nothing can be done.")
+                    .hint(format!(
+                        "Declare spec.deploy on {}, for example exec: {{ argv: [ ./deploy.sh, \"{{host}}\", \"{{version}}\" ] }}.",
+                        site.target.name
+                    )),
+            );
+        }
+        let call = template.and_then(|t| calls::filled(t, &values, site, &format!("{verb} command"), kinds, self.notes));
+        let work = match (template, call) {
+            (Some(template), Some(call)) if template.kind == "manual" => by_hand(&call, &title),
+            (_, Some(call)) => Work::Call(call),
+            (_, None) => Work::Wait(Millis::ZERO),
+        };
+        let mut step = self.draft(site, spot, &format!("{verb}-{host}"), title, work, doing.kind);
+        step.validations = calls::validations(site, region, host, Side::New, kinds, self.notes);
+        step.probe = calls::is_on(site, region, host, Side::New, kinds, self.notes);
+        step.undo = self.host_undo(doing, site, at, host);
+        step.compensate_on = CompensateOn::Attempt;
+        if let Some(template) = template {
+            step.timeout_ms = calls::timeout(template, kinds);
+            step.retry = calls::retry(template, kinds);
+            step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
+        }
+        step.needs = needs.to_vec();
+        step
+    }
+
+    fn host_undo(&mut self, doing: Doing, site: &Site<'_>, at: usize, host: &HostName) -> Undo {
+        let region = site.regions[at].region;
+        let kinds = self.kinds;
+        let component = &site.target.component;
+        let own = (doing.back)(site.target);
+        let template = match (own, (doing.forward)(site.target)) {
+            (Some(undo), _) => undo,
+            (None, Some(_)) if !doing.goes_back_itself => {
+                return Undo::ForwardOnly {
+                    reason: format!("{} does not say how a host goes back to {}", site.target.name, site.present()),
+                };
+            }
+            (None, Some(forward)) if forward.kind != "manual" => forward,
+            (None, Some(_)) => return Undo::ForwardOnly { reason: format!("{component} is deployed by hand and declares no undo") },
+            (None, None) => return Undo::Nothing,
+        };
+        let values = calls::host_values(site, region, host);
+        let values = match &site.from {
+            Some(from) if own.is_none() => values.with("version", from),
+            Some(_) => values,
+            None if own.is_some() && template.filled(values.values()).is_ok() => values,
+            None => return Undo::ForwardOnly { reason: format!("the version of {component} that runs now is not known") },
+        };
+        let Some(call) = calls::filled(template, &values, site, "undo command", kinds, self.notes) else { return Undo::Nothing };
+        let validations = calls::validations(site, region, host, Side::Old, kinds, self.notes);
+        undo_call(call, validations, calls::timeout(template, kinds))
+    }
+}
+
+fn by_hand(call: &ActionCall, title: &str) -> Work {
+    let text = call.input.get("text").and_then(|t| t.as_str()).unwrap_or(title);
+    let deadline = call.input.get("deadlineMs").and_then(serde_json::Value::as_u64).map_or(MANUAL_DEADLINE, Millis);
+    Work::Manual { prompt: text.to_owned(), deadline_ms: deadline }
+}
