@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Data,
     Make,
     Install,
+    Reload,
+    Replace,
 }
 
 impl Kind {
@@ -38,6 +40,8 @@ impl Kind {
             Self::Data => "data",
             Self::Make => "make",
             Self::Install => "install",
+            Self::Reload => "reload",
+            Self::Replace => "replace",
         }
     }
 
@@ -53,6 +57,8 @@ impl Kind {
             Self::Data => (10_000, 60_000),
             Self::Make => (2_000, 10_000),
             Self::Install => (5_000, 30_000),
+            Self::Reload => (2_000, 10_000),
+            Self::Replace => (300_000, 900_000),
         }
     }
 

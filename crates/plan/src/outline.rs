@@ -46,6 +46,8 @@ pub(crate) struct StagePath {
     pub(crate) share: f64,
     /// Hosts that are changed, batch by batch.
     pub(crate) batches: Vec<Batch>,
+    /// How long each batch is left alone before it counts as done.
+    pub(crate) settle: Millis,
     /// What is done once for the whole region after that, one step after the other.
     pub(crate) once: Vec<Kind>,
     /// How it is watched before the next stage; `None` where the next stage follows at once.
@@ -53,9 +55,14 @@ pub(crate) struct StagePath {
 }
 
 impl StagePath {
+    /// A stage without hosts.
+    pub(crate) fn of_calls(share: f64, once: Vec<Kind>, gate: Option<StageGate>) -> Self {
+        Self { share, batches: Vec::new(), settle: Millis::ZERO, once, gate }
+    }
+
     /// A stage that changes hosts.
     pub(crate) fn of_hosts(share: f64, batches: Vec<Batch>, gate: Option<StageGate>) -> Self {
-        Self { share, batches, once: Vec::new(), gate }
+        Self { share, batches, settle: Millis::ZERO, once: Vec::new(), gate }
     }
 }
 

@@ -141,6 +141,7 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                     for batch in &stage.batches {
                         let deploys = vec![step(by_host); (batch.end - batch.begin).min(8)];
                         list.push(side_by_side(&deploys));
+                        list.push(DurationEstimate::certain(stage.settle.0));
                         if steered {
                             list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
                         }

@@ -410,7 +410,14 @@ fn declared(context: &Context<'_, '_>, component: &str, environment: &Environmen
 fn lacks(made: &Item, target: &Target) -> Vec<&'static str> {
     let rotation = target.rotate.clone().unwrap_or_default();
     let needs: Vec<(&str, bool)> = match &made.kind {
-        ItemKind::Version { .. } => vec![("deploy", target.deploy.is_some())],
+        ItemKind::Version { what, .. } => {
+            let has_another = match what {
+                VersionedKind::Code => false,
+                VersionedKind::Config => target.reload.is_some(),
+                VersionedKind::Infrastructure => target.replace.is_some(),
+            };
+            vec![("deploy", target.deploy.is_some() || has_another)]
+        }
         ItemKind::Schema { expand: DataStep::Sql { .. }, .. } => vec![("database", target.database.is_some())],
         ItemKind::Schema { .. } => Vec::new(),
         ItemKind::Flag { .. } => vec![("flag", target.flag.is_some())],

@@ -149,6 +149,12 @@ fn target(
     let database = spec.get("database").and_then(|node| database(context, node, "spec.database"));
     let mut action = |field: &str| template(context, spec.get(field), &format!("spec.{field}"), database.as_ref());
     let (deploy, undo, health, backup, flag) = (action("deploy"), action("undo"), action("health"), action("backup"), action("flag"));
+    let reload = action("reload");
+    let replace = spec.get("replace").and_then(|node| {
+        let mut action = |field: &str| template(context, node.get(field), &format!("spec.replace.{field}"), database.as_ref());
+        let warm_up_ms = duration(node, "warmUp").unwrap_or_default();
+        Some(Replacement { drain: action("drain"), admit: action("admit"), host: action("host")?, warm_up_ms })
+    });
     let rotate = spec.get("rotate").map(|node| {
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.rotate.{field}"), database.as_ref());
         Rotation {
@@ -175,6 +181,8 @@ fn target(
         health,
         backup,
         flag,
+        reload,
+        replace,
         rotate,
         database,
         traffic: traffic(spec),

@@ -28,6 +28,8 @@ macro_rules! target_fields {
             Field::optional("health", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "How to see that a host is healthy."),
             Field::optional("backup", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to save data before a risky step."),
             Field::optional("flag", Form::With(FLAG_PLACES, &Form::Object(&ACTION)), "How a flag is set: `{flag}`, `{share}` in whole percent, `{value}`."),
+            Field::optional("reload", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How a host takes the settings of a version while it goes on serving."),
+            Field::optional("replace", Form::Object(&REPLACEMENT), "How a machine is replaced."),
             Field::optional("rotate", Form::Object(&ROTATION), "How a secret is renewed here."),
             Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
@@ -59,6 +61,25 @@ pub(super) const TARGET_CLASS: Shape = Shape::closed(
         Field::required("selector", Form::Object(&SELECTOR), "Which targets it is for."),
         Field::optional("environment", Form::Name, "The environment of its targets.")
     ),
+);
+
+const REPLACEMENT: Shape = Shape::closed(
+    "Replacement",
+    "How a machine is replaced by one of another version.",
+    &[
+        Field::required(
+            "host",
+            Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)),
+            "How a host becomes a machine of a version that takes work.",
+        ),
+        Field::optional("drain", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How a host is rid of its work before."),
+        Field::optional(
+            "admit",
+            Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)),
+            "How a drained host takes work again, where it is not replaced after all.",
+        ),
+        Field::optional("warmUp", Form::Duration, "How long a new machine is left to warm up before the next one is taken out."),
+    ],
 );
 
 const ROTATION: Shape = Shape::closed(

@@ -36,6 +36,12 @@ pub struct Target {
     pub backup: Option<ActionTemplate>,
     /// How a flag is set: placeholders `{flag}`, `{share}` (whole percent), `{value}`.
     pub flag: Option<ActionTemplate>,
+    /// How `{host}` takes the settings of `{version}` while it goes on serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<ActionTemplate>,
+    /// How the machine of `{host}` is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace: Option<Replacement>,
     /// How a secret is renewed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<Rotation>,
@@ -79,6 +85,20 @@ impl Target {
     pub fn hosts(&self) -> impl Iterator<Item = (&Region, &HostName)> {
         self.regions.iter().flat_map(|r| r.hosts.iter().map(move |h| (r, h)))
     }
+}
+
+/// How a machine is replaced by one of another version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replacement {
+    /// How `{host}` becomes a machine of `{version}` that takes work.
+    pub host: ActionTemplate,
+    /// How `{host}` is rid of its work before.
+    pub drain: Option<ActionTemplate>,
+    /// How a drained `{host}` takes work again, where it is not replaced after all.
+    pub admit: Option<ActionTemplate>,
+    /// How long a new machine is left to warm up before the next one is taken out.
+    pub warm_up_ms: Millis,
 }
 
 /// How a secret is renewed: `make`, `discard` and `retire` where it is kept, the others where it is read. Placeholder `{secret}` everywhere.

@@ -54,6 +54,10 @@ pub enum Strategy {
     ExpandContract,
     /// A new secret beside the old one, host by host.
     Rotate,
+    /// New settings read anew while the host serves.
+    InPlace,
+    /// Machines emptied and replaced one by one.
+    DrainAndReplace,
 }
 
 /// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
@@ -77,8 +81,17 @@ pub struct Traits {
 
 impl Strategy {
     /// All of them.
-    pub const ALL: &'static [Self] =
-        &[Self::Rolling, Self::Canary, Self::BlueGreen, Self::Recreate, Self::Flag, Self::ExpandContract, Self::Rotate];
+    pub const ALL: &'static [Self] = &[
+        Self::Rolling,
+        Self::Canary,
+        Self::BlueGreen,
+        Self::Recreate,
+        Self::Flag,
+        Self::ExpandContract,
+        Self::Rotate,
+        Self::InPlace,
+        Self::DrainAndReplace,
+    ];
 
     /// Names of all of them, in the same order.
     pub const NAMES: &'static [&'static str] = &Self::names();
@@ -103,6 +116,8 @@ impl Strategy {
             Self::Flag => "flag",
             Self::ExpandContract => "expand-contract",
             Self::Rotate => "rotate",
+            Self::InPlace => "in-place",
+            Self::DrainAndReplace => "drain-and-replace",
         }
     }
 
@@ -180,6 +195,24 @@ impl Strategy {
                 speed: "minutes",
                 costs: "two valid values until the old one is retired",
                 no_return: "the retirement of the old value, which is a change of its own",
+                takes_down: false,
+            },
+            Self::InPlace => Traits {
+                items: &["config"],
+                needs: "a program that reads its settings anew while it serves; behind a router a host to spare",
+                rollback: "old settings read again, host by host",
+                speed: "seconds for each host",
+                costs: "two states of the settings for a while; nothing extra",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::DrainAndReplace => Traits {
+                items: &["infrastructure"],
+                needs: "a host to spare, and a command that replaces a machine",
+                rollback: "machines of the old version again, one by one",
+                speed: "as long as a replacement, for each host",
+                costs: "a host out at all times, and time for each new one to warm up",
+                no_return: NONE,
                 takes_down: false,
             },
         }

@@ -2,7 +2,8 @@
 
 use super::places;
 use crate::codes;
-use glidepath_model::plan::{GateSpec, Step, Strategy, Work};
+use glidepath_model::catalog::Target;
+use glidepath_model::plan::{GateSpec, Phase, Step, Strategy, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
 
 /// Remaining share of a budget under which a feature is better left alone.
@@ -18,7 +19,9 @@ fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
 /// A target of which no gate sees anything.
 pub(super) fn no_signal(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for (assignment, target) in places(plan, facts).filter(|(a, _)| a.strategy != Strategy::ExpandContract) {
+    // What only prepares, such as an expanded schema or a secret that is made, is met by nobody before something else is deployed.
+    let is_deployed = |target: &Target| plan.body.steps.iter().any(|s| s.phase == Phase::Deploy && s.target.as_ref() == Some(&target.name));
+    for (assignment, target) in places(plan, facts).filter(|(_, target)| is_deployed(target)) {
         let is_watched = gates(plan).any(|(step, gate)| step.target.as_ref() == Some(&target.name) && !gate.checks.is_empty());
         if !is_watched {
             findings.push(

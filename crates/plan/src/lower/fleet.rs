@@ -151,6 +151,8 @@ impl Lowering<'_> {
             .as_ref()
             .filter(|_| is_steered)
             .map(|router| region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect());
+        // What must be taken back for a host to be whole.
+        let verbs: &[&str] = if (doing.vacate)(site.target).is_some() { &["vacate", doing.verb] } else { &[doing.verb] };
         let mut way = Way { site, at, doing, hosts: &region.hosts, servers, legs: Vec::new() };
         way.legs = path
             .stages
@@ -164,7 +166,8 @@ impl Lowering<'_> {
                     ready: way.servers.is_some().then(|| StepId::new(format!("{prefix}/ready"))),
                     deploys: region.hosts[batch.begin..batch.end]
                         .iter()
-                        .map(|host| StepId::new(format!("{prefix}/{}-{host}", doing.verb)))
+                        .flat_map(|host| verbs.iter().map(move |verb| (host, verb)))
+                        .map(|(host, verb)| StepId::new(format!("{prefix}/{verb}-{host}")))
                         .collect(),
                 }
             })
@@ -206,13 +209,17 @@ impl Lowering<'_> {
         let deploys: Vec<StepId> = hosts
             .iter()
             .map(|host| {
-                let mut step = self.host_step(way.doing, way.site, way.at, host, spot, &frontier);
+                let vacated = self.vacate_step(way.doing, way.site, way.at, host, spot, &frontier).map(|step| vec![self.push(step)]);
+                let needs = vacated.unwrap_or_else(|| frontier.clone());
+                let mut step = self.host_step(way.doing, way.site, way.at, host, spot, &needs);
                 if exposes {
                     step.exposure = Some(way.exposure(leg.batch.share_after, leg.batch.end, None));
                 }
                 self.push(step)
             })
             .collect();
+        let settled = self.settle_step(way.doing, way.site, spot, &deploys).map(|step| vec![self.push(step)]);
+        let deploys = settled.unwrap_or(deploys);
         let Some(ready) = self.ready(way, index, spot, &deploys) else { return deploys };
         let ready = self.push(ready);
         vec![self.shift(way, index + 1, spot, leg.batch.share_after, &[ready])]

@@ -28,6 +28,10 @@ pub(crate) struct Doing {
     pub(crate) back: fn(&Target) -> Option<&ActionTemplate>,
     /// Whether without one the same command goes back by being told the old version.
     pub(crate) goes_back_itself: bool,
+    /// How a host is rid of its work before, and how it takes work again.
+    pub(crate) vacate: fn(&Target) -> Option<(&ActionTemplate, &ActionTemplate)>,
+    /// How long a host is left alone afterwards.
+    pub(crate) settle: fn(&Target) -> Millis,
 }
 
 /// A version brought by the target's `deploy`.
@@ -38,9 +42,51 @@ pub(crate) const DEPLOY: Doing = Doing {
     forward: |target| target.deploy.as_ref(),
     back: |target| target.undo.as_ref(),
     goes_back_itself: true,
+    vacate: |_| None,
+    settle: |_| Millis::ZERO,
 };
 
+/// Time that a wait may take beyond its length.
+const SETTLE_GRACE: Millis = Millis::from_mins(1);
+
 impl Lowering<'_> {
+    /// Rids a host of its work, where the target says how; its undo lets it take work again.
+    pub(super) fn vacate_step(
+        &mut self,
+        doing: Doing,
+        site: &Site<'_>,
+        at: usize,
+        host: &HostName,
+        spot: &Spot,
+        needs: &[StepId],
+    ) -> Option<Step> {
+        let (drain, admit) = (doing.vacate)(site.target)?;
+        let region = site.regions[at].region;
+        let kinds = self.kinds;
+        let values = calls::host_values(site, region, host);
+        let call = calls::filled(drain, &values, site, "command that drains a host", kinds, self.notes)?;
+        let back = calls::filled(admit, &values, site, "command that admits a host", kinds, self.notes)?;
+        let title = format!("Rid {host} of its work");
+        let mut step = self.draft(site, spot, &format!("vacate-{host}"), title, Work::Call(call), Kind::Drain);
+        step.undo = undo_call(back, Vec::new(), calls::timeout(admit, kinds));
+        step.compensate_on = CompensateOn::Attempt;
+        step.timeout_ms = calls::timeout(drain, kinds);
+        step.retry = calls::retry(drain, kinds);
+        step.on_unknown = on_unknown(drain, false, step.on_unknown);
+        step.needs = needs.to_vec();
+        Some(step)
+    }
+
+    /// Leaves changed hosts alone for as long as the target says, before they count.
+    pub(super) fn settle_step(&self, doing: Doing, site: &Site<'_>, spot: &Spot, needs: &[StepId]) -> Option<Step> {
+        let length = Some((doing.settle)(site.target)).filter(|length| *length > Millis::ZERO)?;
+        let title = format!("Let what is new of {} warm up for {length}", site.target.component);
+        let mut step = self.draft(site, spot, "warm-up", title, Work::Wait(length), Kind::Check);
+        step.timeout_ms = length.plus(SETTLE_GRACE);
+        step.needs = needs.to_vec();
+        Some(step)
+    }
+
     /// Brings a host to the new side.
     pub(crate) fn host_step(&mut self, doing: Doing, site: &Site<'_>, at: usize, host: &HostName, spot: &Spot, needs: &[StepId]) -> Step {
         let region = site.regions[at].region;

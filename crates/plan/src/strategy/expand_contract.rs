@@ -20,7 +20,7 @@ impl Method for ExpandContract {
             ItemKind::Schema { backfill: Some(_), .. } => vec![Kind::Data; 2],
             _ => vec![Kind::Data],
         };
-        let stage = StagePath { share: 0.0, batches: Vec::new(), once: halves, gate: None };
+        let stage = StagePath::of_calls(0.0, halves, None);
         Ok(Outline {
             strategy: Strategy::ExpandContract,
             verification: VerificationKind::Probe,

@@ -37,8 +37,7 @@ impl Method for Flag {
             shares.insert(0, Share::percent(first_max.ppb() / 10_000_000));
         }
         shares.push(to);
-        let stage =
-            |share: Share| StagePath { share: share.as_f64(), batches: Vec::new(), once: vec![Kind::Flag], gate: Some(plain_gate(site)) };
+        let stage = |share: Share| StagePath::of_calls(share.as_f64(), vec![Kind::Flag], Some(plain_gate(site)));
         let stages = shares.into_iter().map(stage).collect();
         let waves = vec![vec![RegionPath { region: None, stages }]];
         Ok(Outline { strategy: Strategy::Flag, verification, blind_to, waves, derived: Vec::new() })

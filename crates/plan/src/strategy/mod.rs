@@ -7,8 +7,10 @@
 
 mod blue_green;
 mod canary;
+mod drain_replace;
 mod expand_contract;
 mod flag;
+mod in_place;
 mod recreate;
 mod rolling;
 mod rotate;
@@ -17,11 +19,11 @@ use crate::durations::Kind;
 use crate::ladder::Ladder;
 use crate::lower::Lowering;
 use crate::lower::host::{DEPLOY, Doing};
-use crate::outline::{Outline, RegionPath};
+use crate::outline::{Outline, RegionPath, StagePath, plain_gate};
 use crate::site::{Site, SiteRegion, names, waves};
-use crate::traffic::Batch;
+use crate::traffic::{Batch, batches};
 use glidepath_model::Money;
-use glidepath_model::change::Change;
+use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::Strategy;
 
@@ -97,10 +99,12 @@ pub(crate) enum Extra {
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
-const IN_ORDER: [Strategy; 7] = [
+const IN_ORDER: [Strategy; 9] = [
     Strategy::Canary,
     Strategy::BlueGreen,
     Strategy::Rolling,
+    Strategy::InPlace,
+    Strategy::DrainAndReplace,
     Strategy::Recreate,
     Strategy::Flag,
     Strategy::ExpandContract,
@@ -117,6 +121,8 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
         Strategy::Flag => &flag::Flag,
         Strategy::ExpandContract => &expand_contract::ExpandContract,
         Strategy::Rotate => &rotate::Rotate,
+        Strategy::InPlace => &in_place::InPlace,
+        Strategy::DrainAndReplace => &drain_replace::DrainAndReplace,
     }
 }
 
@@ -124,7 +130,11 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
 pub(crate) fn choices(ask: &Ask<'_>) -> Vec<(Strategy, Result<Outline, Shortfall>)> {
     let item_type = ask.site.change_item.kind.type_name();
     let fitting = IN_ORDER.into_iter().filter(|strategy| strategy.changes(item_type));
-    fitting.map(|strategy| (strategy, allowed(ask.site, strategy).and_then(|()| of(strategy).outline(ask)))).collect()
+    fitting
+        .map(|strategy| {
+            (strategy, allowed(ask.site, strategy).and_then(|()| able(ask.site, strategy)).and_then(|()| of(strategy).outline(ask)))
+        })
+        .collect()
 }
 
 fn allowed(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
@@ -134,6 +144,22 @@ fn allowed(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
     }
     let name = &site.target.name;
     Err(Shortfall::new(format!("{name} allows only {}", names(list))).unless(format!("{strategy} in the strategies of {name}")))
+}
+
+/// A target that says how its hosts are changed, but not how this strategy changes them. One that says nothing at all is told so by the first step.
+fn able(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
+    let target = site.target;
+    let says_another_way = target.reload.is_some() || target.replace.is_some();
+    let is_version = matches!(site.change_item.kind, ItemKind::Version { .. });
+    if !is_version || !says_another_way || (of(strategy).doing().forward)(target).is_some() {
+        return Ok(());
+    }
+    let field = match strategy {
+        Strategy::InPlace => "reload",
+        Strategy::DrainAndReplace => "replace.host",
+        _ => "deploy",
+    };
+    Err(Shortfall::new(format!("{} declares no {field}", target.name)).unless(format!("{field} on {}", target.name)))
 }
 
 /// The same way in every region, wave by wave.
@@ -184,6 +210,16 @@ fn no_spare(site: &Site<'_>, region: &SiteRegion<'_>) -> Shortfall {
 /// `1 more host`, `3 more standby hosts`.
 fn more(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 more {noun}") } else { format!("{count} more {noun}s") }
+}
+
+/// Batches of one host each, the first of all watched before the rest; `None` where not a single host may be missing.
+fn one_by_one(site: &Site<'_>, region: &SiteRegion<'_>, is_first: bool) -> Option<Vec<StagePath>> {
+    let hosts = region.region.hosts.len();
+    let stage = |from: usize, to: usize| {
+        let batches = batches(hosts, hosts.checked_sub(1)?, from, to, from as f64 / hosts as f64, 1.0, false)?;
+        Some(StagePath::of_hosts(to as f64 / hosts as f64, batches, Some(plain_gate(site))))
+    };
+    if is_first && hosts > 1 { Some(vec![stage(0, 1)?, stage(1, hosts)?]) } else { Some(vec![stage(0, hosts)?]) }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ const INSTALL: Doing = Doing {
     forward: |target| declared(target, |rotation| rotation.install.as_ref()),
     back: |target| declared(target, |rotation| rotation.restore.as_ref()),
     goes_back_itself: false,
+    vacate: |_| None,
+    settle: |_| Millis::ZERO,
 };
 
 fn declared(target: &Target, field: fn(&Rotation) -> Option<&ActionTemplate>) -> Option<&ActionTemplate> {
@@ -58,7 +60,7 @@ impl Method for Rotate {
         let (verification, blind_to) = plain_verification(site);
         let (mut waves, derived) = if site.changes_hosts() { by_hosts(ask)? } else { (Vec::new(), Vec::new()) };
         if site.is_own() {
-            let make = StagePath { share: 0.0, batches: Vec::new(), once: vec![Kind::Make], gate: None };
+            let make = StagePath::of_calls(0.0, vec![Kind::Make], None);
             waves.insert(0, vec![RegionPath { region: None, stages: vec![make] }]);
         }
         Ok(Outline { strategy: Strategy::Rotate, verification, blind_to, waves, derived })

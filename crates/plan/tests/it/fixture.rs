@@ -178,6 +178,8 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         health: Some(template("http", json!({"url": "http://{host}:8080/healthz"}))),
         backup: None,
         flag: Some(template("http", json!({"url": "http://flags/{flag}?share={share}", "method": "PUT"}))),
+        reload: None,
+        replace: None,
         rotate: None,
         database: None,
         traffic: Some(TrafficSource::Query("x".to_owned())),

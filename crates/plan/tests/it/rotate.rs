@@ -122,9 +122,12 @@ fn a_secret_and_a_version_of_one_component_go_in_one_change() {
     assert_eq!(ids.len(), plan.body.steps.len());
 }
 
+/// A target, what it loses, the fact that rules the rotation out, and what would do.
+type Lacking = (&'static str, fn(&mut Rotation), &'static str, &'static str);
+
 #[test]
 fn what_a_rotation_lacks_is_named() {
-    let cases: [(&str, fn(&mut Rotation), &str, &str); 3] = [
+    let cases: [Lacking; 3] = [
         (
             "keystore-production",
             |rotation| rotation.make = None,

@@ -3,8 +3,10 @@
 use crate::fixture::*;
 use glidepath_model::Facts;
 use glidepath_model::Millis;
-use glidepath_model::change::Change;
-use glidepath_model::plan::{Plan, RuledOut, Strategy};
+use glidepath_model::catalog::{ActionTemplate, Replacement};
+use glidepath_model::change::{Change, ItemKind, VersionedKind};
+use glidepath_model::plan::{Plan, RuledOut, Strategy, Undo, Work};
+use serde_json::json;
 
 struct Case {
     strategy: Strategy,
@@ -57,6 +59,63 @@ const CASES: &[Case] = &[
         mend: |c, _| c.constraints.downtime_ms = Some(Millis::from_secs(20)),
     },
     Case {
+        strategy: Strategy::InPlace,
+        spoil: |c, _| set_what(c, VersionedKind::Config),
+        fact: "payments-production does not say how a host takes new settings while it serves",
+        would_do: "reload on payments-production",
+        mend: |_, f| only_target(f).reload = Some(by_script("reload")),
+    },
+    Case {
+        strategy: Strategy::InPlace,
+        spoil: |c, f| {
+            set_what(c, VersionedKind::Config);
+            only_target(f).reload = Some(by_script("reload"));
+            only_target(f).replica_capacity = Some(100.0);
+        },
+        fact: "needs 3 of 3 hosts in eu-west to carry 400 requests/s, so none can be taken out",
+        would_do: "2 more hosts in eu-west",
+        mend: |_, f| add_hosts(f, 2),
+    },
+    Case {
+        strategy: Strategy::DrainAndReplace,
+        spoil: |c, _| set_what(c, VersionedKind::Infrastructure),
+        fact: "payments-production does not say how a machine is replaced",
+        would_do: "replace.host on payments-production",
+        mend: |_, f| only_target(f).replace = Some(replacement()),
+    },
+    Case {
+        strategy: Strategy::DrainAndReplace,
+        spoil: |c, f| {
+            set_what(c, VersionedKind::Infrastructure);
+            only_target(f).replace = Some(Replacement { admit: None, ..replacement() });
+        },
+        fact: "payments-production says how a host is drained, and not how it takes work again",
+        would_do: "replace.admit on payments-production",
+        mend: |_, f| only_target(f).replace = Some(replacement()),
+    },
+    Case {
+        strategy: Strategy::DrainAndReplace,
+        spoil: |c, f| {
+            set_what(c, VersionedKind::Infrastructure);
+            only_target(f).replace = Some(replacement());
+            only_target(f).regions.iter_mut().for_each(|region| region.hosts.truncate(1));
+        },
+        fact: "needs at least 2 hosts in eu-west, so that one works while the other is replaced; 1 declared",
+        would_do: "1 more host in eu-west",
+        mend: |_, f| add_hosts(f, 1),
+    },
+    Case {
+        strategy: Strategy::Rolling,
+        spoil: |c, f| {
+            set_what(c, VersionedKind::Config);
+            only_target(f).reload = Some(by_script("reload"));
+            only_target(f).deploy = None;
+        },
+        fact: "payments-production declares no deploy",
+        would_do: "deploy on payments-production",
+        mend: |_, f| only_target(f).deploy = Some(by_script("deploy")),
+    },
+    Case {
         strategy: Strategy::Canary,
         spoil: |_, f| only_target(f).strategies_allowed = vec!["rolling".to_owned()],
         fact: "payments-production allows only rolling",
@@ -64,6 +123,20 @@ const CASES: &[Case] = &[
         mend: |_, f| only_target(f).strategies_allowed.push("canary".to_owned()),
     },
 ];
+
+fn set_what(change: &mut Change, kind: VersionedKind) {
+    let ItemKind::Version { what, .. } = &mut change.items[0].kind else { panic!("{:?}", change.items) };
+    *what = kind;
+}
+
+fn by_script(verb: &str) -> ActionTemplate {
+    template("exec", json!({"argv": [format!("./{verb}.sh"), "{host}", "{version}"]}))
+}
+
+fn replacement() -> Replacement {
+    let warm_up_ms = Millis::from_mins(5);
+    Replacement { host: by_script("replace"), drain: Some(by_script("drain")), admit: Some(by_script("admit")), warm_up_ms }
+}
 
 fn add_hosts(facts: &mut Facts, count: usize) {
     for region in &mut only_target(facts).regions {
@@ -95,4 +168,38 @@ fn what_would_do_is_said_and_is_enough() {
         let mended = plan_of(&change, &facts);
         assert_eq!(ruled_out(&mended, case.strategy), None, "{} with {}", case.strategy, case.would_do);
     }
+}
+
+#[test]
+fn settings_meet_one_host_at_a_time() {
+    let (mut change, mut facts) = payments();
+    set_what(&mut change, VersionedKind::Config);
+    change.items[0].strategy = Some("in-place".to_owned());
+    only_target(&mut facts).reload = Some(by_script("reload"));
+    let plan = plan_of(&change, &facts);
+    let reloads: Vec<_> = plan.body.steps.iter().filter(|step| step.command.contains("reload.sh")).collect();
+    assert_eq!(reloads.len(), 6);
+    for step in &reloads {
+        assert!(plan.body.steps.iter().filter(|other| other.needs == step.needs).count() == 1, "{} goes beside another", step.id);
+        assert!(matches!(&step.undo, Undo::Call { command, .. } if command.ends_with("1.0.0")), "{:?}", step.undo);
+    }
+}
+
+#[test]
+fn a_new_machine_is_warm_before_the_next_is_taken_out_and_a_drained_one_takes_work_again() {
+    let (mut change, mut facts) = payments();
+    set_what(&mut change, VersionedKind::Infrastructure);
+    change.items[0].strategy = Some("drain-and-replace".to_owned());
+    only_target(&mut facts).replace = Some(replacement());
+    let plan = plan_of(&change, &facts);
+    let steps = |part: &str| plan.body.steps.iter().filter(|step| step.id.as_str().contains(part)).collect::<Vec<_>>();
+    let (vacated, replaced, warm) = (steps("/vacate-"), steps("/replace-"), steps("/warm-up"));
+    assert_eq!((vacated.len(), replaced.len(), warm.len()), (6, 6, 6));
+    assert!(warm.iter().all(|step| matches!(step.work, Work::Wait(length) if length == Millis::from_mins(5))));
+    assert!(vacated.iter().all(|step| matches!(&step.undo, Undo::Call { command, .. } if command.contains("admit.sh"))));
+    for ready in steps("/ready") {
+        assert!(ready.needs.iter().all(|need| need.as_str().ends_with("/warm-up")), "{} takes traffic cold", ready.id);
+    }
+    // Six replacements, each with its warm-up, regions of a pair one after the other.
+    assert!(plan.prediction.duration.p50_ms >= Millis::from_mins(6 * 10), "{}", plan.prediction.duration.p50_ms);
 }

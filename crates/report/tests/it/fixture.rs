@@ -96,6 +96,8 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         health: None,
         backup: None,
         flag: None,
+        reload: None,
+        replace: None,
         rotate: None,
         database: None,
         traffic: None,

@@ -136,7 +136,9 @@ macro_rules! laws {
 
 laws! {
     checkout "checkout/checkout-3ds"
+    config "config/cache-2"
     flag "flag/new-search"
+    replace "replace/image-2"
     rotate "rotate/signing-key"
     announce "runbook/announce"
     rotate_keys "runbook/rotate-keys"
