@@ -134,6 +134,16 @@ pub enum ItemKind {
         /// How long after landing the old value stays valid at least.
         retire_after_ms: Millis,
     },
+    /// More or fewer replicas.
+    #[serde(rename_all = "camelCase")]
+    Capacity {
+        /// Replicas to reach.
+        replicas: u32,
+        /// Replicas that must run now, if stated.
+        expect_replicas: Option<u32>,
+        /// Until when they are wanted, if stated.
+        until: Option<Timestamp>,
+    },
 }
 
 impl Item {
@@ -141,7 +151,7 @@ impl Item {
     pub fn components(&self) -> impl Iterator<Item = &ComponentName> {
         let readers = match &self.kind {
             ItemKind::Secret { consumers, .. } => consumers.as_slice(),
-            ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => &[],
+            ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } | ItemKind::Capacity { .. } => &[],
         };
         std::iter::once(&self.component).chain(readers.iter().filter(|reader| **reader != self.component))
     }
@@ -157,6 +167,7 @@ impl ItemKind {
             Self::Schema { .. } => "schema",
             Self::Flag { .. } => "flag",
             Self::Secret { .. } => "secret",
+            Self::Capacity { .. } => "capacity",
         }
     }
 }

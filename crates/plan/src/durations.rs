@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     Install,
     Reload,
     Replace,
+    Scale,
 }
 
 impl Kind {
@@ -42,6 +43,7 @@ impl Kind {
             Self::Install => "install",
             Self::Reload => "reload",
             Self::Replace => "replace",
+            Self::Scale => "scale",
         }
     }
 
@@ -59,6 +61,7 @@ impl Kind {
             Self::Install => (5_000, 30_000),
             Self::Reload => (2_000, 10_000),
             Self::Replace => (300_000, 900_000),
+            Self::Scale => (60_000, 300_000),
         }
     }
 

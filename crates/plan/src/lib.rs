@@ -104,7 +104,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
     let figures = |site: &Site<'_>, outline: &Outline| {
         let steps = lower::alone(change, facts, options, &kinds, &ladders, site, outline);
-        predict::figures(site, outline, &steps, facts)
+        predict::figures(site, outline, &steps, facts, options.now)
     };
     let mut ruled_out = Vec::new();
     let usable: Vec<Options> =

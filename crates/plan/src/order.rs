@@ -1,7 +1,7 @@
 //! In which order the items of a change go, over the dependency graph.
 //!
 //! A provider goes before its consumers, because what it adds must be there before it is used; a provider that removes something
-//! goes after them. Items of one component go schema, secret, version, flag. `deploys-with` puts items into one group, which goes together. Components
+//! goes after them. Items of one component go schema, secret and capacity, version, flag. `deploys-with` puts items into one group, which goes together. Components
 //! that do not change are looked through: in frontend -> auth -> payments the order of frontend and payments holds also when auth stays.
 
 use crate::codes;
@@ -47,6 +47,7 @@ fn has_distinct_items(change: &Change, notes: &mut Notes) -> bool {
             ItemKind::Schema { .. } => "a schema".to_owned(),
             ItemKind::Flag { flag, .. } => format!("the flag {flag}"),
             ItemKind::Secret { secret, .. } => format!("the secret {secret}"),
+            ItemKind::Capacity { .. } => "a number of replicas".to_owned(),
         };
         if !seen.insert((&item.component, what.clone())) {
             distinct = false;
@@ -84,7 +85,7 @@ fn precedences(change: &Change, catalog: &Catalog) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     let rank = |kind: &ItemKind| match kind {
         ItemKind::Schema { .. } => 0,
-        ItemKind::Secret { .. } => 1,
+        ItemKind::Secret { .. } | ItemKind::Capacity { .. } => 1,
         ItemKind::Version { .. } => 2,
         ItemKind::Flag { .. } => 3,
     };

@@ -46,7 +46,7 @@ pub(crate) struct StagePath {
     pub(crate) share: f64,
     /// Hosts that are changed, batch by batch.
     pub(crate) batches: Vec<Batch>,
-    /// How long each batch is left alone before it counts as done.
+    /// How long each batch, or what is done once, is left alone before it counts as done.
     pub(crate) settle: Millis,
     /// What is done once for the whole region after that, one step after the other.
     pub(crate) once: Vec<Kind>,

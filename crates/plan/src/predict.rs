@@ -19,7 +19,7 @@ use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::ComponentName;
 use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel, Step, Undo, VerificationKind};
-use glidepath_model::{Millis, Money};
+use glidepath_model::{Millis, Money, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// As if one of twenty earlier runs had failed.
@@ -64,7 +64,7 @@ fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
 }
 
 /// Figures of a strategy at a site, of which `steps` are the steps.
-pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts) -> Figures {
+pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts, now: Timestamp) -> Figures {
     let verification = &facts.catalog.settings.verification;
     let step = |kind| plain(&estimate(kind, site, facts));
     let method = strategy::of(outline.strategy);
@@ -76,7 +76,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
         straight: 0.0,
         traffic_known: site.rate().is_some() || !method.meets_users(),
         duration: duration(site, outline, facts),
-        extra: method.extra(site, outline),
+        extra: method.extra(site, outline, now),
         ways_back: ways_back(steps, facts),
         one_way: steps.iter().find_map(|step| match &step.undo {
             Undo::ForwardOnly { reason } => Some(reason.clone()),
@@ -147,6 +147,9 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                         }
                     }
                     list.extend(stage.once.iter().map(|kind| step(*kind)));
+                    if stage.batches.is_empty() {
+                        list.push(DurationEstimate::certain(stage.settle.0));
+                    }
                     list.extend(stage.gate.as_ref().map(|gate| DurationEstimate::certain(gate.bake.0)));
                 }
                 sum(&list)

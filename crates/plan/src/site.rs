@@ -43,11 +43,12 @@ pub(crate) struct SiteRegion<'a> {
 }
 
 impl Site<'_> {
-    /// `production/payments`, and `/signing-key` below it for a secret, which others read as well.
+    /// `production/payments`, and `/signing-key` below it for what is changed beside its version.
     pub(crate) fn path(&self) -> String {
         let place = format!("{}/{}", self.environment.name, self.target.component);
         match &self.change_item.kind {
             ItemKind::Secret { secret, .. } => format!("{place}/{secret}"),
+            ItemKind::Capacity { .. } => format!("{place}/capacity"),
             ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => place,
         }
     }
@@ -62,7 +63,7 @@ impl Site<'_> {
         match &self.change_item.kind {
             ItemKind::Version { .. } => true,
             ItemKind::Secret { consumers, .. } => consumers.contains(&self.target.component) || (consumers.is_empty() && self.is_own()),
-            ItemKind::Schema { .. } | ItemKind::Flag { .. } => false,
+            ItemKind::Schema { .. } | ItemKind::Flag { .. } | ItemKind::Capacity { .. } => false,
         }
     }
 
@@ -190,6 +191,14 @@ fn site<'a>(
                 return None;
             }
         }
+        ItemKind::Capacity { replicas, expect_replicas, .. } => {
+            let present = expect_replicas.or_else(|| u32::try_from(host_count(target)).ok()).filter(|count| *count > 0);
+            (site.from, site.to) = (present.map(replicas_text), replicas_text(*replicas));
+            if present == Some(*replicas) {
+                notes.derive(format!("{} has {} already in {}: left out.", item.component, site.to, environment.name));
+                return None;
+            }
+        }
         ItemKind::Secret { secret, .. } => {
             (site.from, site.to) = (Some(format!("the present {secret}")), format!("a new {secret}"));
             reachability(target, observed, facts, now, notes);
@@ -210,6 +219,11 @@ fn site<'a>(
         );
     }
     Some(site)
+}
+
+/// `1 replica`, `6 replicas`.
+pub(crate) fn replicas_text(count: u32) -> String {
+    if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
 }
 
 fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, expected: Option<&Version>, notes: &mut Notes) {

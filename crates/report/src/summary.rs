@@ -222,7 +222,7 @@ fn predictions(plan: &Plan) -> Vec<Line> {
         "error budget",
         p.budget_share.map_or_else(|| "no objective is declared".to_owned(), |s| format!("{} of the period's budget", percent(s))),
     );
-    row("extra cost", p.extra_cost.as_ref().map_or_else(|| "no unit cost is known".to_owned(), ToString::to_string));
+    row("extra cost", p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string));
     row("time to safe traffic", promise::safety(plan, promise::BOTH));
     row("time to all undone", format!("{}, {}", promise::undone(plan, promise::BOTH), promise::source(p.time_to_rollback.as_ref())));
     for reason in &p.risk_reasons {

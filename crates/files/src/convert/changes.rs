@@ -169,6 +169,7 @@ const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes"];
 const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
 const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
 const SECRET_FIELDS: &[&str] = &["secret", "consumers", "retireAfter"];
+const CAPACITY_FIELDS: &[&str] = &["replicas", "expectReplicas", "until"];
 const COMMON_FIELDS: &[&str] = &["component", "type", "strategy"];
 
 fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> Option<ItemKind> {
@@ -177,11 +178,12 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> 
         "schema" | "data" => (SCHEMA_FIELDS, "expand"),
         "flag" => (FLAG_FIELDS, "flag"),
         "secret" => (SECRET_FIELDS, "secret"),
-        "capacity" | "traffic" | "failover" => return not_yet(context, item),
+        "capacity" => (CAPACITY_FIELDS, "replicas"),
+        "traffic" | "failover" => return not_yet(context, item),
         _ => return None,
     };
     for entry in item.node.entries().iter().filter(|e| !COMMON_FIELDS.contains(&e.key.as_str()) && !fields.contains(&e.key.as_str())) {
-        if [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS, SECRET_FIELDS].iter().any(|f| f.contains(&entry.key.as_str())) {
+        if [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS, SECRET_FIELDS, CAPACITY_FIELDS].iter().any(|f| f.contains(&entry.key.as_str())) {
             let message = format!("an item of type {} has no `{}`", item.kind, entry.key);
             let hint = format!("Its fields are {}.", crate::findings::quoted(fields));
             context.findings.error(
@@ -202,6 +204,7 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> 
         "schema" | "data" => schema(context, item),
         "flag" => flag(context, item),
         "secret" => secret(context, item, catalog),
+        "capacity" => capacity(item),
         _ => version(context, item),
     }
 }
@@ -209,7 +212,7 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> 
 fn not_yet(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     let at = item.node.get("type").map_or(item.node.at, |n| n.at);
     let message = format!("this version does not plan items of type {}", item.kind);
-    let hint = "Planned are code, config, infrastructure, schema, data, flag and secret.";
+    let hint = "Planned are code, config, infrastructure, schema, data, flag, secret and capacity.";
     context.findings.error(
         at,
         &format!("{}.type", item.field),
@@ -314,6 +317,11 @@ fn secret(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -
         consumers: item.node.texts_of("consumers").iter().map(|name| name.as_str().into()).collect(),
         retire_after_ms: duration(item.node, "retireAfter").unwrap_or(RETIRE_AFTER_DEFAULT),
     })
+}
+
+fn capacity(item: &ItemAt<'_>) -> Option<ItemKind> {
+    let count = |field: &str| item.node.text_of(field).and_then(|text| text.parse().ok());
+    Some(ItemKind::Capacity { replicas: count("replicas")?, expect_replicas: count("expectReplicas"), until: time(item.node, "until") })
 }
 
 fn schema(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
@@ -421,6 +429,7 @@ fn lacks(made: &Item, target: &Target) -> Vec<&'static str> {
         ItemKind::Schema { expand: DataStep::Sql { .. }, .. } => vec![("database", target.database.is_some())],
         ItemKind::Schema { .. } => Vec::new(),
         ItemKind::Flag { .. } => vec![("flag", target.flag.is_some())],
+        ItemKind::Capacity { .. } => vec![("scale", target.scale.is_some())],
         ItemKind::Secret { consumers, .. } => {
             let reads = consumers.contains(&target.component) || (consumers.is_empty() && target.component == made.component);
             let of_store = [("rotate.make", rotation.make.is_some())].into_iter().filter(|_| target.component == made.component);

@@ -155,6 +155,10 @@ fn target(
         let warm_up_ms = duration(node, "warmUp").unwrap_or_default();
         Some(Replacement { drain: action("drain"), admit: action("admit"), host: action("host")?, warm_up_ms })
     });
+    let scale = spec.get("scale").and_then(|node| {
+        let mut action = |field: &str| template(context, node.get(field), &format!("spec.scale.{field}"), database.as_ref());
+        Some(Scaling { read: action("read"), set: action("set")?, warm_up_ms: duration(node, "warmUp").unwrap_or_default() })
+    });
     let rotate = spec.get("rotate").map(|node| {
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.rotate.{field}"), database.as_ref());
         Rotation {
@@ -183,6 +187,7 @@ fn target(
         flag,
         reload,
         replace,
+        scale,
         rotate,
         database,
         traffic: traffic(spec),

@@ -193,6 +193,13 @@ const ITEM: Shape = Shape::closed(
         Field::optional("contract", Form::Object(&CONTRACT), "The irreversible step, which becomes a follow-up change."),
         Field::optional("flag", Form::Name, "Key of the flag."),
         Field::optional("removeBy", Form::Time, "When the flag is to be gone."),
+        Field::optional("replicas", Form::Integer(1, 100_000), "Replicas to reach."),
+        Field::optional(
+            "expectReplicas",
+            Form::Integer(1, 100_000),
+            "Replicas that must run now; as many as hosts are declared when left out.",
+        ),
+        Field::optional("until", Form::Time, "Until when these replicas are wanted."),
         Field::optional("secret", Form::Name, "Name of the secret to renew."),
         Field::optional(
             "consumers",

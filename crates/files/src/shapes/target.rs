@@ -11,6 +11,7 @@ const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "
 const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
 const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
 const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environment"];
+const SCALE_PLACES: &[&str] = &["replicas", "component", "environment"];
 const STORE_PLACES: &[&str] = &["secret", "component", "environment"];
 const READER_PLACES: &[&str] = &["secret", "host", "region", "component", "environment"];
 
@@ -30,6 +31,7 @@ macro_rules! target_fields {
             Field::optional("flag", Form::With(FLAG_PLACES, &Form::Object(&ACTION)), "How a flag is set: `{flag}`, `{share}` in whole percent, `{value}`."),
             Field::optional("reload", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How a host takes the settings of a version while it goes on serving."),
             Field::optional("replace", Form::Object(&REPLACEMENT), "How a machine is replaced."),
+            Field::optional("scale", Form::Object(&SCALING), "How the number of replicas is set."),
             Field::optional("rotate", Form::Object(&ROTATION), "How a secret is renewed here."),
             Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
@@ -79,6 +81,16 @@ const REPLACEMENT: Shape = Shape::closed(
             "How a drained host takes work again, where it is not replaced after all.",
         ),
         Field::optional("warmUp", Form::Duration, "How long a new machine is left to warm up before the next one is taken out."),
+    ],
+);
+
+const SCALING: Shape = Shape::closed(
+    "Scaling",
+    "How the number of replicas is set and read.",
+    &[
+        Field::required("set", Form::With(SCALE_PLACES, &Form::Object(&ACTION)), "How there come to be `{replicas}` of them."),
+        Field::optional("read", Form::With(SELF_PLACES, &Form::Object(&ACTION)), "An action whose answer is how many there are."),
+        Field::optional("warmUp", Form::Duration, "How long new ones are left to warm up before they count."),
     ],
 );
 

@@ -42,6 +42,9 @@ pub struct Target {
     /// How the machine of `{host}` is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace: Option<Replacement>,
+    /// How the number of replicas is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scaling>,
     /// How a secret is renewed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<Rotation>,
@@ -98,6 +101,18 @@ pub struct Replacement {
     /// How a drained `{host}` takes work again, where it is not replaced after all.
     pub admit: Option<ActionTemplate>,
     /// How long a new machine is left to warm up before the next one is taken out.
+    pub warm_up_ms: Millis,
+}
+
+/// How the number of replicas is set and read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scaling {
+    /// How there come to be `{replicas}` of them.
+    pub set: ActionTemplate,
+    /// How to read how many there are.
+    pub read: Option<ActionTemplate>,
+    /// How long new ones are left to warm up before they count.
     pub warm_up_ms: Millis,
 }
 

@@ -39,7 +39,7 @@ pub struct Prediction {
     /// When it takes off and lands; `None` where no start lands that was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// Extra cost; `None` where no unit cost is known.
+    /// Extra cost; `None` where it is not known.
     pub extra_cost: Option<Money>,
     /// Time from the decision until all traffic is safe, at the longest; `None` where a step exposes what cannot be undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

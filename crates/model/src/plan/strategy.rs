@@ -58,6 +58,8 @@ pub enum Strategy {
     InPlace,
     /// Machines emptied and replaced one by one.
     DrainAndReplace,
+    /// More or fewer replicas.
+    Capacity,
 }
 
 /// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
@@ -91,6 +93,7 @@ impl Strategy {
         Self::Rotate,
         Self::InPlace,
         Self::DrainAndReplace,
+        Self::Capacity,
     ];
 
     /// Names of all of them, in the same order.
@@ -118,6 +121,7 @@ impl Strategy {
             Self::Rotate => "rotate",
             Self::InPlace => "in-place",
             Self::DrainAndReplace => "drain-and-replace",
+            Self::Capacity => "capacity",
         }
     }
 
@@ -212,6 +216,15 @@ impl Strategy {
                 rollback: "machines of the old version again, one by one",
                 speed: "as long as a replacement, for each host",
                 costs: "a host out at all times, and time for each new one to warm up",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::Capacity => Traits {
+                items: &["capacity"],
+                needs: "a command that sets the number of replicas; for fewer of them, a capacity that the rest carries",
+                rollback: "the old number again",
+                speed: "as long as replicas take to begin or end",
+                costs: "replicas beside the usual for as long as they are wanted",
                 no_return: NONE,
                 takes_down: false,
             },

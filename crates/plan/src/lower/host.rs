@@ -79,7 +79,14 @@ impl Lowering<'_> {
 
     /// Leaves changed hosts alone for as long as the target says, before they count.
     pub(super) fn settle_step(&self, doing: Doing, site: &Site<'_>, spot: &Spot, needs: &[StepId]) -> Option<Step> {
-        let length = Some((doing.settle)(site.target)).filter(|length| *length > Millis::ZERO)?;
+        self.wait_step(site, spot, (doing.settle)(site.target), needs)
+    }
+
+    /// A wait of some length, if any.
+    pub(crate) fn wait_step(&self, site: &Site<'_>, spot: &Spot, length: Millis, needs: &[StepId]) -> Option<Step> {
+        if length == Millis::ZERO {
+            return None;
+        }
         let title = format!("Let what is new of {} warm up for {length}", site.target.component);
         let mut step = self.draft(site, spot, "warm-up", title, Work::Wait(length), Kind::Check);
         step.timeout_ms = length.plus(SETTLE_GRACE);

@@ -12,6 +12,7 @@ use crate::site::Site;
 use crate::traffic::{Batch, WEIGHT_FULL};
 use glidepath_model::Millis;
 use glidepath_model::Share;
+use glidepath_model::Timestamp;
 use glidepath_model::action::{ActionCall, HaproxyInput, OnUnknown};
 use glidepath_model::catalog::Router;
 use glidepath_model::ids::StepId;
@@ -54,7 +55,7 @@ impl Method for BlueGreen {
     }
 
     /// Standby hosts that work beside the regular ones, for as long as they do.
-    fn extra(&self, site: &Site<'_>, outline: &Outline) -> Extra {
+    fn extra(&self, site: &Site<'_>, outline: &Outline, _now: Timestamp) -> Extra {
         let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
         if hosts == 0 {
             return Extra::Nothing;

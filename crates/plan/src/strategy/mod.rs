@@ -7,6 +7,7 @@
 
 mod blue_green;
 mod canary;
+mod capacity;
 mod drain_replace;
 mod expand_contract;
 mod flag;
@@ -22,10 +23,10 @@ use crate::lower::host::{DEPLOY, Doing};
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate};
 use crate::site::{Site, SiteRegion, names, waves};
 use crate::traffic::{Batch, batches};
-use glidepath_model::Money;
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::Strategy;
+use glidepath_model::{Money, Timestamp};
 
 /// One way to change a target.
 pub(crate) trait Method {
@@ -36,7 +37,7 @@ pub(crate) trait Method {
     fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId>;
 
     /// What works beside the usual while it goes on.
-    fn extra(&self, _site: &Site<'_>, _outline: &Outline) -> Extra {
+    fn extra(&self, _site: &Site<'_>, _outline: &Outline, _now: Timestamp) -> Extra {
         Extra::Nothing
     }
 
@@ -99,7 +100,7 @@ pub(crate) enum Extra {
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
-const IN_ORDER: [Strategy; 9] = [
+const IN_ORDER: [Strategy; 10] = [
     Strategy::Canary,
     Strategy::BlueGreen,
     Strategy::Rolling,
@@ -109,6 +110,7 @@ const IN_ORDER: [Strategy; 9] = [
     Strategy::Flag,
     Strategy::ExpandContract,
     Strategy::Rotate,
+    Strategy::Capacity,
 ];
 
 /// How a strategy is done.
@@ -123,6 +125,7 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
         Strategy::Rotate => &rotate::Rotate,
         Strategy::InPlace => &in_place::InPlace,
         Strategy::DrainAndReplace => &drain_replace::DrainAndReplace,
+        Strategy::Capacity => &capacity::Capacity,
     }
 }
 

@@ -180,6 +180,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         flag: Some(template("http", json!({"url": "http://flags/{flag}?share={share}", "method": "PUT"}))),
         reload: None,
         replace: None,
+        scale: None,
         rotate: None,
         database: None,
         traffic: Some(TrafficSource::Query("x".to_owned())),

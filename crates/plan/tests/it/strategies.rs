@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::Facts;
 use glidepath_model::Millis;
-use glidepath_model::catalog::{ActionTemplate, Replacement};
+use glidepath_model::catalog::{ActionTemplate, Replacement, Scaling};
 use glidepath_model::change::{Change, ItemKind, VersionedKind};
 use glidepath_model::plan::{Plan, RuledOut, Strategy, Undo, Work};
 use serde_json::json;
@@ -202,4 +202,48 @@ fn a_new_machine_is_warm_before_the_next_is_taken_out_and_a_drained_one_takes_wo
     }
     // Six replacements, each with its warm-up, regions of a pair one after the other.
     assert!(plan.prediction.duration.p50_ms >= Millis::from_mins(6 * 10), "{}", plan.prediction.duration.p50_ms);
+}
+
+/// `payments` with a number of replicas instead of hosts, from three to `replicas`, at 400 requests/s.
+fn scaled(replicas: u32) -> (Change, Facts) {
+    let (mut change, mut facts) = payments();
+    let until = now().plus(Millis::from_mins(7 * 24 * 60));
+    change.items[0].kind = ItemKind::Capacity { replicas, expect_replicas: Some(3), until: Some(until) };
+    let set = template("exec", json!({"argv": ["./replicas.sh", "set", "{replicas}"]}));
+    let read = Some(template("exec", json!({"argv": ["./replicas.sh", "read"]})));
+    let target = only_target(&mut facts);
+    target.scale = Some(Scaling { set, read, warm_up_ms: Millis::from_mins(5) });
+    target.regions.truncate(1);
+    observe(&mut facts, "1.0.0");
+    (change, facts)
+}
+
+#[test]
+fn more_replicas_count_once_they_are_warm_and_one_call_takes_them_back() {
+    let (change, facts) = scaled(6);
+    let plan = plan_of(&change, &facts);
+    let step = |name: &str| plan.body.steps.iter().find(|step| step.id.as_str().ends_with(name)).unwrap();
+    let (look, set, warm, gate) = (step("preflight/replicas"), step("stage-1/scale"), step("warm-up"), step("stage-1/gate"));
+    assert!(look.command.contains("read") && set.needs.contains(&look.id) && warm.needs.contains(&set.id) && gate.needs.contains(&warm.id));
+    assert!(set.validations.iter().any(|call| call.input["expectText"] == "6"), "{:?}", set.validations);
+    assert!(matches!(&set.undo, Undo::Call { command, .. } if command.ends_with("set 3")), "{:?}", set.undo);
+    let back = plan.body.follow_ups.iter().find(|one| one.command.contains("set 3")).unwrap();
+    assert_eq!(back.not_before_ms, Millis::from_mins(7 * 24 * 60));
+    assert!(plan.prediction.duration.p50_ms >= Millis::from_mins(6), "{}", plan.prediction.duration.p50_ms);
+    // Three more at 0.12 EUR an hour for a week.
+    assert_eq!(plan.prediction.extra_cost.as_ref().map(|cost| cost.micros), Some(60_480_000));
+}
+
+#[test]
+fn fewer_replicas_are_only_what_the_traffic_leaves_over() {
+    let (change, mut facts) = scaled(1);
+    only_target(&mut facts).replica_capacity = Some(200.0);
+    let said = &planned(&change, &facts).diagnostics[0];
+    assert!(said.message.contains("needs 2 replicas to carry 400 requests/s, and 1 would be left"), "{said:?}");
+    only_target(&mut facts).replica_capacity = Some(400.0);
+    let plan = plan_of(&change, &facts);
+    let set: Vec<_> =
+        plan.body.steps.iter().filter(|step| step.id.as_str().ends_with("/scale")).map(|step| step.command.as_str()).collect();
+    assert_eq!(set, ["./replicas.sh set 2", "./replicas.sh set 1"]);
+    assert_eq!(plan.body.steps.iter().filter(|step| matches!(step.undo, Undo::Call { .. })).count(), 1);
 }

@@ -44,10 +44,10 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
         || "no objective is declared: add an OpenSLO file to slo/".to_owned(),
         |s| format!("{} of the period's error budget", percent(s)),
     );
-    let cost = p
-        .extra_cost
-        .as_ref()
-        .map_or_else(|| "no unit cost is known: add spec.cost.replicaHour to the targets".to_owned(), ToString::to_string);
+    let cost = p.extra_cost.as_ref().map_or_else(
+        || "not known: add spec.cost.replicaHour to the targets, and `until` to items of capacity".to_owned(),
+        ToString::to_string,
+    );
     let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy.traits().takes_down) {
         format!("yes: {} stops and starts", listed(&recreated(of)))
     } else {

@@ -98,6 +98,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         flag: None,
         reload: None,
         replace: None,
+        scale: None,
         rotate: None,
         database: None,
         traffic: None,

@@ -135,6 +135,7 @@ macro_rules! laws {
 }
 
 laws! {
+    capacity "capacity/busy-week"
     checkout "checkout/checkout-3ds"
     config "config/cache-2"
     flag "flag/new-search"
