@@ -6,7 +6,8 @@ case "$1" in
     drain) touch "state/$2.drained" ;;
     admit) rm -f "state/$2.drained" ;;
     replace)
-        [ ! -e "state/gone-$2" ] || { echo "no machine for $2" >&2; exit 1; }
+        # A machine that has the version already stays.
+        [ ! -e "state/gone-$2" ] || [ "$("$0" version "$2")" = "$3" ] || { echo "no machine for $2" >&2; exit 1; }
         printf '%s\n' "$3" > "state/$2.new"; mv "state/$2.new" "state/$2"
         rm -f "state/$2.drained"
         ;;

@@ -2,6 +2,7 @@
 
 use super::{is_of_runbook, places};
 use crate::codes;
+use crate::strategy;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{RegionName, StepId};
@@ -90,8 +91,10 @@ pub(super) fn traffic_first(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     findings
 }
 
+/// Whether the step brings a host to the new side, whatever its strategy calls that.
 fn is_deploy(step: &Step) -> bool {
-    step.id.as_str().rsplit('/').next().is_some_and(|name| name.starts_with("deploy-"))
+    let name = step.id.as_str().rsplit('/').next().unwrap_or_default();
+    Strategy::ALL.iter().any(|one| name.strip_prefix(strategy::of(*one).doing().verb).is_some_and(|host| host.starts_with('-')))
 }
 
 /// All steps that a step needs, directly or through others.

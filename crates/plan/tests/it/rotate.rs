@@ -4,7 +4,7 @@ use crate::fixture::*;
 use glidepath_model::catalog::{Rotation, Target};
 use glidepath_model::change::{Change, Item, ItemKind};
 use glidepath_model::plan::{Plan, PlanBody, Step, Undo, Work};
-use glidepath_model::{ComponentName, Facts, Millis};
+use glidepath_model::{ComponentName, Facts, Millis, Severity};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -61,6 +61,7 @@ fn behind<'p>(body: &'p PlanBody, step: &'p Step) -> BTreeSet<&'p str> {
 fn readers_take_the_new_value_one_after_the_other_and_prove_it() {
     let (change, facts) = rotation();
     let plan = plan_of(&change, &facts);
+    assert!(plan.findings.iter().all(|finding| finding.severity != Severity::Error), "{:?}", plan.findings);
     let (web, payments) = (installs(&plan, "web"), installs(&plan, "payments"));
     assert_eq!((web.len(), payments.len()), (2, 3));
     for step in web.iter().chain(&payments) {

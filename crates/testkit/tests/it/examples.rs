@@ -1,6 +1,7 @@
 //! The plan of every example keeps the laws of plans: whatever goes wrong in it, and whenever its owner dies, the run ends by itself or with an
 //! honest person's help, and leaves the world in balance.
 
+use glidepath_model::Severity;
 use glidepath_model::event::RunEnd;
 use glidepath_model::plan::{PlanBody, Work};
 use glidepath_testkit::examples::{Example, examples};
@@ -106,7 +107,10 @@ fn each_example_is_flown_here() {
     let found: Vec<String> = examples().unwrap_or_else(|problem| panic!("{problem}")).into_iter().map(|example| example.name).collect();
     assert_eq!(found, FLOWN.map(str::to_owned), "a new example needs its line in `laws!`");
     for name in FLOWN {
-        let body = example(name).plan.body;
+        let plan = example(name).plan;
+        let wrong: Vec<_> = plan.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+        assert!(wrong.is_empty(), "{name}: {wrong:?}");
+        let body = plan.body;
         assert!(body.steps.iter().any(|step| matches!(step.work, Work::Call(_))), "{name} calls nothing");
     }
 }
