@@ -9,6 +9,7 @@ use crate::rollback::{scope_after, scope_of};
 use crate::state::{
     Claims, ClosedWindow, Ended, EngineError, Hold, Look, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState, Track,
 };
+use crate::steps::Steps;
 use crate::{ENGINE_SEMANTICS, ENGINE_SEMANTICS_OLDEST, RECENT_EVENTS_MAX, outputs};
 use glidepath_model::action::OnUnknown;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, Recorded, RunEnd};
@@ -81,7 +82,7 @@ fn fold(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Result<()
             state.seed = *seed;
             state.started_at = at;
             state.deadline_at = plan.limits.deadline_ms.map(|length| at.plus(length));
-            state.steps = plan.steps.iter().map(|step| (step.id.clone(), StepState::default())).collect();
+            state.steps = Steps::of(plan);
             Ok(())
         }
         Event::OwnerTook { epoch, who, process } => {
@@ -327,9 +328,14 @@ fn attempt_ended(
 
 /// An undo may have ended an exposure whose safety call was to be tried again; the try is then dropped.
 pub(crate) fn drop_needless_safety(state: &mut RunState, plan: &PlanBody) {
-    let is_set = |step: &&Step| matches!(state.step(&step.id).safety.progress, Progress::RetryAt(_));
-    let needless: Vec<StepId> =
-        plan.steps.iter().filter(is_set).filter(|step| !carries(plan, state, step)).map(|step| step.id.clone()).collect();
+    let is_set = |(_, own): &(&Step, &StepState)| matches!(own.safety.progress, Progress::RetryAt(_));
+    let needless: Vec<StepId> = state
+        .steps
+        .beside(plan)
+        .filter(is_set)
+        .filter(|(step, own)| !carries(plan, state, step, own))
+        .map(|(step, _)| step.id.clone())
+        .collect();
     for id in needless {
         if let Some(own) = state.steps.get_mut(&id) {
             own.safety.progress = Progress::Waiting;

@@ -1,7 +1,7 @@
 //! Who sees the new side now, and what brings them back.
 
 use crate::rollback::undo_is_due;
-use crate::state::{Progress, RunState};
+use crate::state::{Progress, RunState, StepState};
 use glidepath_model::plan::{Exposure, PlanBody, Step, Work};
 use glidepath_model::{RegionName, Share, StepId, TargetName, Timestamp};
 
@@ -26,16 +26,15 @@ impl RunState {
     /// Every target and region with a share above zero, in the order of the plan.
     pub fn exposures(&self, plan: &PlanBody) -> Vec<ExposureNow> {
         let mut found: Vec<ExposureNow> = Vec::new();
-        let mut carrying: Vec<(&Step, &Exposure)> = plan
+        let mut carrying: Vec<(&Step, &StepState, &Exposure)> = self
             .steps
-            .iter()
-            .filter_map(|step| step.exposure.as_ref().map(|e| (step, e)))
-            .filter(|(step, _)| carries(plan, self, step))
+            .beside(plan)
+            .filter_map(|(step, own)| Some((step, own, step.exposure.as_ref()?)))
+            .filter(|(step, own, _)| carries(plan, self, step, own))
             .collect();
         // The order of the plan breaks ties; the sort is stable.
-        carrying.sort_by_key(|(step, _)| self.step(&step.id).started_at);
-        for (step, exposure) in carrying {
-            let state = self.step(&step.id);
+        carrying.sort_by_key(|(_, own, _)| own.started_at);
+        for (step, state, exposure) in carrying {
             let certain = state.forward.progress == Progress::Done;
             let in_flight = state.forward.is_running();
             let since = state.started_at.unwrap_or(self.started_at);
@@ -71,14 +70,13 @@ impl RunState {
 /// Whether something is exposed and either not everything is, or a gate has yet to confirm it.
 pub(crate) fn is_exposed_unconfirmed(plan: &PlanBody, state: &RunState) -> bool {
     let confirms = |step: &Step| !step.after_landing && matches!(step.work, Work::Gate(_));
-    let open = plan.steps.iter().any(|step| (step.exposure.is_some() || confirms(step)) && !state.step(&step.id).is_behind());
+    let open = state.steps.beside(plan).any(|(step, own)| (step.exposure.is_some() || confirms(step)) && !own.is_behind());
     open && !state.exposures(plan).is_empty()
 }
 
 /// Whether the exposure that the step sets may still be in force.
-pub(crate) fn carries(plan: &PlanBody, state: &RunState, step: &Step) -> bool {
+pub(crate) fn carries(plan: &PlanBody, state: &RunState, step: &Step, own: &StepState) -> bool {
     let Some(exposure) = &step.exposure else { return false };
-    let own = state.step(&step.id);
     if !own.began || own.cleared || own.undo.progress == Progress::Done {
         return false;
     }
@@ -91,9 +89,11 @@ pub(crate) fn carries(plan: &PlanBody, state: &RunState, step: &Step) -> bool {
 /// Steps whose exposure ends when the safety call of `id` was done: all of the same target and region.
 pub(crate) fn made_safe_by(plan: &PlanBody, state: &RunState, id: &StepId) -> Vec<StepId> {
     let Some(own) = plan.step(id).and_then(|s| s.exposure.as_ref()) else { return Vec::new() };
-    plan.steps
-        .iter()
-        .filter(|step| carries(plan, state, step))
+    state
+        .steps
+        .beside(plan)
+        .filter(|(step, own)| carries(plan, state, step, own))
+        .map(|(step, _)| step)
         .filter(|step| step.exposure.as_ref().is_some_and(|e| e.target == own.target && e.region == own.region))
         .map(|step| step.id.clone())
         .collect()

@@ -77,7 +77,7 @@ impl RunState {
 
 /// Whether nothing is left to do but to watch.
 pub(crate) fn may_land(plan: &PlanBody, state: &RunState) -> bool {
-    plan.steps.iter().all(|step| step.after_landing || state.step(&step.id).is_behind())
+    state.steps.beside(plan).all(|(step, own)| step.after_landing || own.is_behind())
 }
 
 /// The watches that are open on a landed run.

@@ -41,6 +41,7 @@ mod requests;
 mod retry;
 mod rollback;
 mod state;
+mod steps;
 pub mod stored;
 pub mod throttle;
 mod timers;
@@ -60,6 +61,7 @@ pub use state::{
     Claims, ClosedWindow, Ended, EngineError, Hold, Look, Mode, OperatorNeed, Owner, Pilot, Progress, Rollback, RunState, StepState,
     StepStatus, Track,
 };
+pub use steps::Steps;
 pub use timers::next_wake;
 pub use window::WindowNow;
 

@@ -28,10 +28,10 @@ pub(crate) fn next(plan: &PlanBody, state: &RunState, now: Timestamp) -> Option<
     let fan_outs = FanOuts::of(plan, state);
     match &state.rollback {
         Some(way_back) => rollback::next(plan, state, way_back, now),
-        None => plan
+        None => state
             .steps
-            .iter()
-            .find_map(|step| reaction(plan, state, &fan_outs, step, now))
+            .beside(plan)
+            .find_map(|(step, own)| reaction(plan, state, &fan_outs, step, &own.forward, now))
             .or_else(|| deadline_passed(state, now))
             .or_else(|| hold_limit_passed(plan, state, now))
             .or_else(|| hold_resolved(plan, state))
@@ -54,8 +54,14 @@ fn given_up(state: &RunState, now: Timestamp) -> Option<Event> {
 }
 
 /// What follows from where one step stands.
-fn reaction(plan: &PlanBody, state: &RunState, fan_outs: &FanOuts<'_>, step: &Step, now: Timestamp) -> Option<Event> {
-    let track = &state.step(&step.id).forward;
+fn reaction(
+    plan: &PlanBody,
+    state: &RunState,
+    fan_outs: &FanOuts<'_>,
+    step: &Step,
+    track: &Track,
+    now: Timestamp,
+) -> Option<Event> {
     match &track.progress {
         Progress::Watching { opened_at, last } => match &step.work {
             Work::Gate(spec) => gate_reaction(plan, state, step, spec, *opened_at, last.as_ref(), now),
@@ -212,11 +218,10 @@ fn next_start(plan: &PlanBody, state: &RunState, fan_outs: &FanOuts<'_>, now: Ti
         return None;
     }
     let has_room = open_attempts(state) < in_flight_max(plan);
-    plan.steps.iter().filter(|step| !step.after_landing).find_map(|step| {
-        let track = &state.step(&step.id).forward;
-        match track.progress {
+    state.steps.beside(plan).enumerate().filter(|(_, (step, _))| !step.after_landing).find_map(|(at, (step, own))| {
+        match own.forward.progress {
             Progress::RetryAt(at) | Progress::Delayed { until: at, .. } if at <= now && has_room => Some(try_event(plan, state, step, now)),
-            Progress::Waiting if step.needs.iter().all(|id| state.step(id).is_behind()) => {
+            Progress::Waiting if state.steps.needs_are_behind(at) => {
                 first_event(plan, state, fan_outs, step, now, has_room)
             }
             _ => None,

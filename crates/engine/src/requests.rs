@@ -297,7 +297,7 @@ fn retry(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, 
 fn skip(plan: &PlanBody, state: &RunState, request: &Request) -> Result<Grant, Refusal> {
     if state.rollback.is_some() {
         let step = stuck(plan, state, request)?;
-        return match carries(plan, state, step) || matches!(step.undo, Undo::ForwardOnly { .. }) {
+        return match carries(plan, state, step, state.step(&step.id)) || matches!(step.undo, Undo::ForwardOnly { .. }) {
             true => Err("traffic must be safe before anything is left out; `retry`, or `mark-done` once it was done by hand".to_owned()),
             false => Ok(Grant::on(step, "its undo is left out; the record lists it as left in place")),
         };

@@ -28,7 +28,8 @@ pub(crate) fn next(plan: &PlanBody, state: &RunState, rollback: &Rollback, now: 
 }
 
 fn close_gates(plan: &PlanBody, state: &RunState) -> Option<Event> {
-    let watching = plan.steps.iter().find(|s| matches!(state.step(&s.id).forward.progress, Progress::Watching { .. }))?;
+    let watches = |(_, own): &(&Step, &StepState)| matches!(own.forward.progress, Progress::Watching { .. });
+    let (watching, _) = state.steps.beside(plan).find(watches)?;
     Some(Event::GateClosed { step: watching.id.clone(), passed: false, reason: "the run turned back".to_owned() })
 }
 
@@ -106,7 +107,7 @@ fn allowed_undos<'a>(plan: &'a PlanBody, state: &RunState, rollback: &Rollback) 
     // Before safety only what the safety calls need, and what alone takes the traffic away.
     let safety_steps: Vec<StepId> = state.exposures(plan).into_iter().filter_map(|e| e.safety_step).collect();
     let mut needed: BTreeSet<&StepId> = BTreeSet::new();
-    for step in plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && carries(plan, state, s)) {
+    for step in plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && carries(plan, state, s, state.step(&s.id))) {
         let Some(exposure) = &step.exposure else { continue };
         if exposure.safety.is_none() || safety_steps.contains(&step.id) {
             needed.extend(&exposure.safety_needs);
@@ -182,7 +183,7 @@ pub(crate) fn stuck_step(plan: &PlanBody, state: &RunState, step: &Step) -> Opti
         Progress::Unsure { reason, ask: true } => Some((direction, reason.clone())),
         _ => None,
     };
-    let safety = gave_up(Direction::Safety, &own.safety).filter(|_| carries(plan, state, step));
+    let safety = gave_up(Direction::Safety, &own.safety).filter(|_| carries(plan, state, step, own));
     safety.or_else(|| gave_up(Direction::Undo, &own.undo))
 }
 

@@ -1,5 +1,6 @@
 //! The state of a run: what the fold of its events says.
 
+use crate::steps::Steps;
 use glidepath_model::event::{AttemptRef, Direction, ProcessMark, RunEnd};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::projection::{ClaimWait, Fence, RunStatus};
@@ -58,7 +59,7 @@ pub struct RunState {
     /// Who asked the run to turn back, when a person (or the guard) did.
     pub turned_back_by: Option<Who>,
     /// Each step of the plan.
-    pub steps: BTreeMap<StepId, StepState>,
+    pub steps: Steps,
     /// The last events, for people, oldest first.
     pub recent: VecDeque<Recorded>,
 }
@@ -428,7 +429,7 @@ impl RunState {
             ends: 0,
             resting_since: None,
             turned_back_by: None,
-            steps: BTreeMap::new(),
+            steps: Steps::default(),
             recent: VecDeque::new(),
         }
     }

@@ -20,8 +20,7 @@ pub fn next_wake(state: &RunState, plan: &PlanBody) -> Option<Timestamp> {
     let open = open_attempts(state);
     let room = open < in_flight_max(plan);
     let ready = ready_safeties(plan, state);
-    let of_steps = plan.steps.iter().flat_map(|step| {
-        let own = state.step(&step.id);
+    let of_steps = state.steps.beside(plan).flat_map(|(step, own)| {
         let gives_up = own.tracks().map(|track| track.open().map(|(_, deadline, _)| deadline.plus(ATTEMPT_GRACE)));
         let retries = [
             retry_time(&own.forward, matches!(state.mode(), Mode::Flying) && room),
@@ -68,7 +67,7 @@ pub(crate) fn patience_end(spec: &GateSpec, opened_at: Timestamp) -> Timestamp {
 
 /// Attempts that are open, or about to be, and count against the limit: all but safety.
 pub(crate) fn open_attempts(state: &RunState) -> usize {
-    let counts = |track: &Track| usize::from(track.is_running() || track.progress == Progress::Asked);
+    let counts = |track: &Track| usize::from(matches!(track.progress, Progress::Running { .. } | Progress::Asked));
     state.steps.values().map(|s| counts(&s.forward) + counts(&s.undo)).sum()
 }
 
