@@ -27,8 +27,8 @@ impl DurationEstimate {
         Self { p50_ms: ms, p95_ms: ms }
     }
 
-    /// Logarithmic standard deviation.
-    fn sigma(self) -> f64 {
+    /// Standard deviation of the logarithm; 0 for what is certain.
+    pub fn spread(self) -> f64 {
         if self.p50_ms == 0 || self.p95_ms <= self.p50_ms {
             return 0.0;
         }
@@ -42,7 +42,7 @@ impl DurationEstimate {
     }
 
     fn probability_below(self, ms: f64) -> f64 {
-        let sigma = self.sigma();
+        let sigma = self.spread();
         if sigma <= 0.0 {
             return if ms >= self.p50_ms as f64 { 1.0 } else { 0.0 };
         }
@@ -54,7 +54,7 @@ impl DurationEstimate {
 pub fn sum(steps: &[DurationEstimate]) -> DurationEstimate {
     let (mut certain, mut medians, mut mean, mut variance) = (0.0, 0.0, 0.0, 0.0);
     for step in steps.iter().map(|step| step.repaired()) {
-        let sigma = step.sigma();
+        let sigma = step.spread();
         let median = step.p50_ms as f64;
         medians += median;
         if sigma <= 0.0 {
@@ -120,7 +120,7 @@ mod tests {
         let mut random = Random::new(11);
         let mut results: Vec<f64> = (0..20_000)
             .map(|_| {
-                let draws: Vec<f64> = steps.iter().map(|step| step.p50_ms as f64 * (step.sigma() * random.normal()).exp()).collect();
+                let draws: Vec<f64> = steps.iter().map(|step| step.p50_ms as f64 * (step.spread() * random.normal()).exp()).collect();
                 combine(&draws)
             })
             .collect();

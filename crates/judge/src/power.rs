@@ -113,19 +113,39 @@ pub fn power_at(question: &PowerQuestion, duration_ms: u64) -> f64 {
 /// Milliseconds after which the judge has called a regression with probability [`POWER_WANTED`], in whole looks.
 /// Absent when that is beyond `max_ms`, or when the question has no sensible numbers.
 pub fn time_to_detect_ms(question: &PowerQuestion, max_ms: u64) -> Option<u64> {
+    time_to_detect_with_ms(question, POWER_WANTED, max_ms)
+}
+
+/// Milliseconds after which the judge has called a regression with this probability, otherwise as [`time_to_detect_ms`].
+pub fn time_to_detect_with_ms(question: &PowerQuestion, probability: f64, max_ms: u64) -> Option<u64> {
     if !question.is_usable() {
         return None;
     }
-    Walk::to_regression(question).time_ms(question, max_ms)
+    Walk::to_regression(question).time_ms(question, probability, max_ms)
+}
+
+/// Probability that the judge has called `NoRegression` below `margin` by `duration_ms` milliseconds after the stage began, if there is no effect at
+/// all (the question's effect is not used). 0 when the question has no sensible numbers. What is accepted because its own share is small enough
+/// comes on top.
+pub fn promotion_at(question: &PowerQuestion, margin: f64, duration_ms: u64) -> f64 {
+    if !question.is_usable() || !(1.01..=50.0).contains(&margin) {
+        return 0.0;
+    }
+    Walk::to_promotion(question, margin).probability_by(question.whole_looks(duration_ms))
 }
 
 /// Milliseconds after which the judge has called `NoRegression` below `margin` with probability [`POWER_WANTED`] if there is no effect
 /// at all (the question's effect is not used), in whole looks. Absent as for [`time_to_detect_ms`].
 pub fn time_to_promote_ms(question: &PowerQuestion, margin: f64, max_ms: u64) -> Option<u64> {
+    time_to_promote_with_ms(question, margin, POWER_WANTED, max_ms)
+}
+
+/// Milliseconds after which the judge has called `NoRegression` with this probability, otherwise as [`time_to_promote_ms`].
+pub fn time_to_promote_with_ms(question: &PowerQuestion, margin: f64, probability: f64, max_ms: u64) -> Option<u64> {
     if !question.is_usable() || !(1.01..=50.0).contains(&margin) {
         return None;
     }
-    Walk::to_promotion(question, margin).time_ms(question, max_ms)
+    Walk::to_promotion(question, margin).time_ms(question, probability, max_ms)
 }
 
 /// The smallest effect that a stage of `duration_ms` milliseconds sees with probability [`POWER_WANTED`], to 1 %: the stage is blind to
@@ -258,18 +278,18 @@ impl Walk {
         if most <= EVENTS_MAX as f64 { poisson_mixture(&self.steps(most as usize), expected) } else { self.tangent_probability(seconds) }
     }
 
-    /// The time of [`POWER_WANTED`], rounded up to whole looks.
-    fn time_ms(&self, question: &PowerQuestion, max_ms: u64) -> Option<u64> {
+    /// The time of a probability, rounded up to whole looks.
+    fn time_ms(&self, question: &PowerQuestion, wanted: f64, max_ms: u64) -> Option<u64> {
         let longest = question.whole_looks(max_ms);
         let steps = if self.is_short() { self.steps(EVENTS_MAX) } else { Vec::new() };
         // Enough that the number of bad requests at the answer is well inside the steps.
-        let is_stepwise = steps.iter().take(EVENTS_MAX * 2 / 3).map(|step| step.seen).sum::<f64>() >= POWER_WANTED;
+        let is_stepwise = steps.iter().take(EVENTS_MAX * 2 / 3).map(|step| step.seen).sum::<f64>() >= wanted;
         let probability = |seconds: f64| {
             if is_stepwise { poisson_mixture(&steps, self.event_rate() * seconds) } else { self.tangent_probability(seconds) }
         };
         let mut low = 0.0;
         let mut high = (self.ln_threshold / self.event_rate()).min(longest);
-        while probability(high) < POWER_WANTED {
+        while probability(high) < wanted {
             if high >= longest {
                 return None;
             }
@@ -278,7 +298,7 @@ impl Walk {
         }
         while high - low > 0.005 * high {
             let middle = 0.5 * (low + high);
-            if probability(middle) < POWER_WANTED {
+            if probability(middle) < wanted {
                 low = middle;
             } else {
                 high = middle;

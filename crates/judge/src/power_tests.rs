@@ -1,7 +1,10 @@
 //! Predicted power against simulations of the actual judge.
 
 use crate::dispersion::Dispersion;
-use crate::power::{PowerQuestion, power_at, smallest_effect, time_to_detect_ms, time_to_promote_ms};
+use crate::power::{
+    PowerQuestion, power_at, promotion_at, smallest_effect, time_to_detect_ms, time_to_detect_with_ms, time_to_promote_ms,
+    time_to_promote_with_ms,
+};
 use crate::proportion::SequentialConfig;
 use crate::simulation::{Arms, looks_to_promotion, looks_to_regression, median, share_within};
 
@@ -195,5 +198,20 @@ fn times() {
             time(&|| time_to_promote_ms(&question, 2.0, u64::MAX).unwrap() as f64),
             time(&|| smallest_effect(&question, 600_000).unwrap_or(0.0)),
         );
+    }
+}
+
+#[test]
+fn times_and_probabilities_say_the_same() {
+    let question = PowerQuestion::default();
+    for wanted in [0.5, 0.8, 0.95] {
+        let detect = time_to_detect_with_ms(&question, wanted, u64::MAX).unwrap();
+        let promote = time_to_promote_with_ms(&question, 2.0, wanted, u64::MAX).unwrap();
+        for (found, earlier) in [
+            (power_at(&question, detect), power_at(&question, detect - 2 * question.look_interval_ms)),
+            (promotion_at(&question, 2.0, promote), promotion_at(&question, 2.0, promote - 2 * question.look_interval_ms)),
+        ] {
+            assert!(found >= wanted - 0.01 && earlier < wanted, "{wanted}: {found}, two looks earlier {earlier}");
+        }
     }
 }

@@ -76,19 +76,33 @@ impl Kind {
     }
 }
 
-/// Expected duration of a kind of step at a site.
+/// Expected duration of a kind of step at a site: no longer than one attempt may take, where that is stated.
 pub(crate) fn estimate(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
-    learnt(kind, &site.target.component, facts).unwrap_or_else(|| match (kind, site.target.restart_ms) {
+    let estimate = learnt(kind, &site.target.component, facts).unwrap_or_else(|| match (kind, site.target.restart_ms) {
         (Kind::Deploy, Some(restart)) => {
             Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() }
         }
         _ => kind.default(),
-    })
+    });
+    let target = site.target;
+    let template = match kind {
+        Kind::Deploy => target.deploy.as_ref(),
+        Kind::Backup => target.backup.as_ref(),
+        Kind::Flag => target.flag.as_ref(),
+        Kind::Make => target.rotate.as_ref().and_then(|rotate| rotate.make.as_ref()),
+        Kind::Install => target.rotate.as_ref().and_then(|rotate| rotate.install.as_ref()),
+        Kind::Reload => target.reload.as_ref(),
+        Kind::Replace => target.replace.as_ref().map(|replace| &replace.host),
+        Kind::Scale => target.scale.as_ref().map(|scale| &scale.set),
+        Kind::Drain | Kind::Shift | Kind::Check | Kind::Data => None,
+    };
+    let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
+    Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }
 }
 
 /// Expected duration of the way back of a step by `call`: what speaks to a router takes as long as such calls do, everything else as long as the
 /// way forward.
-pub(crate) fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
+pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
     if call.kind != HAPROXY {
         return step.expected.clone();
     }

@@ -9,8 +9,12 @@
 use crate::site::{Site, SiteRegion, waves};
 use crate::strategy::Shortfall;
 use crate::traffic::hosts_for;
+use crate::way_back::side_by_side;
 use glidepath_judge::Dispersion;
-use glidepath_judge::power::{PowerQuestion, power_at, smallest_effect, time_to_detect_ms};
+use glidepath_judge::duration::DurationEstimate;
+use glidepath_judge::power::{
+    PowerQuestion, power_at, smallest_effect, time_to_detect_ms, time_to_detect_with_ms, time_to_promote_with_ms,
+};
 use glidepath_model::catalog::{Settings, Verification};
 use glidepath_model::change::ItemKind;
 use glidepath_model::facts::Facts;
@@ -62,6 +66,10 @@ pub(crate) struct JudgedStage {
     pub(crate) bake: Millis,
     /// Time to see the effect with the wanted power.
     pub(crate) detect: Millis,
+    /// Time to see the effect as often as not.
+    pub(crate) detect_half: Millis,
+    /// Time after which evidence passes what has no effect. Where it does not in time, the gate asks; how long people take is not in it.
+    pub(crate) passes: DurationEstimate,
     /// The signal the bake time rests on.
     pub(crate) signal: Signal,
     /// Whether its present bad share was assumed.
@@ -83,7 +91,7 @@ pub(crate) struct Ladders {
 /// Works the ladders of all sites out.
 pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
     let settings = &facts.catalog.settings;
-    let mut cache = BTreeMap::new();
+    let mut cache = Cache::default();
     let mut parts = sites
         .iter()
         .filter(|s| blocked(s, settings, facts).is_none())
@@ -225,8 +233,16 @@ pub(crate) fn bad_ratio(region: &SiteRegion<'_>, signal: Signal) -> (f64, bool) 
 
 /// Answers of the judge on power, by question.
 pub(crate) type Seen = BTreeMap<(u64, u64, u64, u64, u64), (f64, Option<f64>)>;
+/// What the judge is asked on times: rates of both sides, bad share, false alarms, and the longest bake, in bits.
+type Asked = (u64, u64, u64, u64, u64);
+
 /// Answers of the judge on times, by question.
-type Cache = BTreeMap<(u64, u64, u64, u64, u64), Option<u64>>;
+#[derive(Debug, Default)]
+struct Cache {
+    detect: BTreeMap<Asked, Option<u64>>,
+    half: BTreeMap<Asked, u64>,
+    passes: BTreeMap<Asked, DurationEstimate>,
+}
 
 fn ladder(site: &Site<'_>, judge: &Judge, cache: &mut Cache) -> Result<Ladder, Shortfall> {
     let mut stages = Ladder::new();
@@ -339,28 +355,75 @@ fn judged(
     let environment = site.environment;
     let rate = region.rate.unwrap_or_default();
     let mut best: Option<JudgedStage> = None;
+    let mut passes = Vec::new();
     for signal in signals(site) {
         let (ratio, ratio_assumed) = bad_ratio(region, signal);
         let Some(detect) = time_to_see(judge, rate, share, ratio, environment.max_bake_ms, cache) else { continue };
+        let asked = Question::new(judge, rate, share, ratio, environment.max_bake_ms);
+        passes.push(asked.passes(environment.min_bake_ms, environment.hold_limit_ms, detect, cache));
         // The bake covers every signal that can be seen in time: the slowest of them decides.
         if best.as_ref().is_none_or(|b| detect > b.detect) {
-            best = Some(JudgedStage { share, hosts, bake: detect.max(environment.min_bake_ms), detect, signal, ratio_assumed });
+            let bake = detect.max(environment.min_bake_ms);
+            let detect_half = asked.half(detect, cache);
+            let passes = DurationEstimate::default();
+            best = Some(JudgedStage { share, hosts, bake, detect, detect_half, passes, signal, ratio_assumed });
         }
     }
-    best
+    // All signals must pass.
+    best.map(|stage| JudgedStage { passes: side_by_side(&passes), ..stage })
+}
+
+/// What the judge is asked about a stage.
+struct Question {
+    question: PowerQuestion,
+    asked: Asked,
+}
+
+impl Question {
+    fn new(judge: &Judge, rate: f64, share: Share, ratio: f64, max_bake: Millis) -> Self {
+        let question = judge.question(rate, share.as_f64(), ratio, max_bake);
+        let asked = (
+            question.canary_per_second.to_bits(),
+            question.baseline_per_second.to_bits(),
+            ratio.to_bits(),
+            question.false_alarm_max.to_bits(),
+            max_bake.0,
+        );
+        Self { question, asked }
+    }
+
+    /// Time to see the effect as often as not.
+    fn half(&self, detect: Millis, cache: &mut Cache) -> Millis {
+        let found = || time_to_detect_with_ms(&self.question, 0.5, detect.0).unwrap_or(detect.0);
+        Millis(*cache.half.entry(self.asked).or_insert_with(found))
+    }
+
+    /// Time after which what has no effect passes: not before the least bake, and not after the gate has asked.
+    fn passes(&self, min_bake: Millis, hold_limit: Millis, detect: Millis, cache: &mut Cache) -> DurationEstimate {
+        let patience = gate_patience(detect.max(min_bake), hold_limit);
+        let found = *cache.passes.entry(self.asked).or_insert_with(|| {
+            let by = |probability| {
+                time_to_promote_with_ms(&self.question, self.question.effect, probability, patience.0).unwrap_or(patience.0)
+            };
+            DurationEstimate { p50_ms: by(0.5), p95_ms: by(0.95) }
+        });
+        let bounded = |ms: u64| Millis(ms).max(min_bake).min(patience).0;
+        DurationEstimate { p50_ms: bounded(found.p50_ms), p95_ms: bounded(found.p95_ms) }
+    }
+}
+
+/// Patience of a gate as a multiple of its bake.
+const PATIENCE_FACTOR: u64 = 3;
+
+/// How long a gate waits for evidence before it asks.
+pub(crate) fn gate_patience(bake: Millis, hold_limit: Millis) -> Millis {
+    Millis(bake.0.saturating_mul(PATIENCE_FACTOR)).min(hold_limit).max(bake)
 }
 
 /// Time to see the effect, when it is within `max_bake`.
 fn time_to_see(judge: &Judge, rate: f64, share: Share, ratio: f64, max_bake: Millis, cache: &mut Cache) -> Option<Millis> {
-    let question = judge.question(rate, share.as_f64(), ratio, max_bake);
-    let key = (
-        question.canary_per_second.to_bits(),
-        question.baseline_per_second.to_bits(),
-        ratio.to_bits(),
-        question.false_alarm_max.to_bits(),
-        max_bake.0,
-    );
-    let found = *cache.entry(key).or_insert_with(|| detect_ms(&question, judge.verification.power.as_f64(), max_bake.0));
+    let Question { question, asked } = Question::new(judge, rate, share, ratio, max_bake);
+    let found = *cache.detect.entry(asked).or_insert_with(|| detect_ms(&question, judge.verification.power.as_f64(), max_bake.0));
     found.map(Millis)
 }
 

@@ -10,6 +10,7 @@
 //! that is done again: `again`.
 
 mod again;
+pub mod assumed;
 mod body;
 mod check;
 pub mod codes;

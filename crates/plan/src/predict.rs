@@ -1,10 +1,11 @@
 //! What is expected to happen: failure, bad requests, duration, cost, the way back, risk.
 //!
 //! Bad requests. A failing item raises the bad share `p` of its component to `effect` times `p`. The probability `q` that it fails and has not been
-//! seen yet starts at P(failure) and falls at each watched stage by what the stage catches: its wanted power where the judge decides, a half
-//! for thresholds, three in ten for health checks. A stage costs `q x share x rate x (effect - 1) x p x time`, where the time is its bake, and
-//! for the caught part the way to safety from that stage on top. What no stage catches, and what nothing takes back, runs on for [`UNSEEN`]
-//! at full traffic.
+//! seen yet starts at P(failure) and falls at each watched stage by what the stage catches: all of it where the judge decides, since what it does not see
+//! it does not pass either but asks about; a half for thresholds, three in ten for health checks. A stage costs `q x share x rate x (effect - 1) x p x
+//! time`, where the time is until half of the failures are seen, and then the way to safety from that stage; for what it does not catch it is its bake.
+//! What no stage catches, and what nothing takes back, runs on for [`UNSEEN`] at full traffic. What fails does so in every environment, so the stages
+//! and windows of one keep failures from the next.
 //! The straight deploy that this is set against goes to all replicas at once; people notice after [`STRAIGHT_NOTICE`] and deploy the old version.
 
 use crate::durations::{Kind, estimate, plain};
@@ -25,11 +26,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// As if one of twenty earlier runs had failed.
 const PRIOR: Prior = Prior { failures: 0.5, successes: 9.5 };
 /// Part of failures that plain thresholds catch.
-const THRESHOLDS_CATCH: f64 = 0.5;
+pub const THRESHOLDS_CATCH: f64 = 0.5;
 /// Part of failures that health checks catch.
-const PROBES_CATCH: f64 = 0.3;
+pub const PROBES_CATCH: f64 = 0.3;
 /// How long a failure runs on that no stage catches, until people see it.
-pub(crate) const UNSEEN: Millis = Millis::from_mins(30);
+pub const UNSEEN: Millis = Millis::from_mins(30);
 /// How long a straight deploy that fails runs on until people have noticed and turn back: stated, kinder than most pagers.
 pub(crate) const STRAIGHT_NOTICE: Millis = Millis::from_mins(5);
 /// Share of a budget above which the risk is high.
@@ -47,6 +48,10 @@ pub(crate) struct Figures {
     /// Bad requests if it fails at the first stage that can see it.
     pub(crate) if_failing: f64,
     pub(crate) straight: f64,
+    /// Part of failures that no stage catches.
+    missed: f64,
+    /// Expected bad requests per second once all stages are behind.
+    after: f64,
     pub(crate) traffic_known: bool,
     pub(crate) duration: DurationEstimate,
     pub(crate) extra: Extra,
@@ -56,7 +61,7 @@ pub(crate) struct Figures {
 }
 
 /// Probability that an item of a component fails, from its own record.
-fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
+pub fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
     let history = facts.history.get(component);
     let (failed, landed) = history.map_or((0, 0), |h| (u64::from(h.failed), u64::from(h.landed)));
     let failures = PRIOR.failures + failed as f64;
@@ -65,15 +70,16 @@ fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
 
 /// Figures of a strategy at a site, of which `steps` are the steps.
 pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts, now: Timestamp) -> Figures {
-    let verification = &facts.catalog.settings.verification;
     let step = |kind| plain(&estimate(kind, site, facts));
     let method = strategy::of(outline.strategy);
     let back = step(method.kind());
-    let extra = (verification.effect - 1.0).max(0.0);
+    let extra = (facts.catalog.settings.verification.effect - 1.0).max(0.0);
     let mut figures = Figures {
         burn: 0.0,
         if_failing: 0.0,
         straight: 0.0,
+        missed: 1.0,
+        after: 0.0,
         traffic_known: site.rate().is_some() || !method.meets_users(),
         duration: duration(site, outline, facts),
         extra: method.extra(site, outline, now),
@@ -93,34 +99,82 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
             .sum();
         let place = path.region.and_then(|at| site.regions.get(at)).map(|r| &r.region.name);
         for (number, stage) in path.stages.iter().enumerate() {
-            let (bake, caught) = watched(stage, outline, verification.power.as_f64());
+            let Watched { caught, seen_after, bake } = watched(stage, outline);
             let way = figures.ways_back.at_stage(steps, place, number as u32 + 1);
             let away = way.map_or(UNSEEN, |time| Millis(time.p50_ms)).as_secs_f64();
-            figures.burn += unseen * stage.share * bad_per_second * (bake + caught * away);
+            figures.burn += unseen * stage.share * bad_per_second * (caught * (seen_after + away) + (1.0 - caught) * bake);
             if figures.if_failing == 0.0 && caught > 0.0 {
                 figures.if_failing = stage.share * bad_per_second * (bake + away);
             }
             unseen *= 1.0 - caught;
+            figures.missed *= 1.0 - caught;
         }
         figures.straight += bad_per_second * (STRAIGHT_NOTICE.as_secs_f64() + Millis(back.p50_ms).as_secs_f64());
     }
     if method.meets_users() {
         let total: f64 = site.regions.iter().map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();
-        figures.burn += unseen * total * UNSEEN.as_secs_f64();
+        figures.after = unseen * total;
+        figures.burn += figures.after * UNSEEN.as_secs_f64();
     }
     figures
 }
 
-/// Seconds a stage is watched, and the part of failures it catches.
-fn watched(stage: &StagePath, outline: &Outline, power: f64) -> (f64, f64) {
-    let Some(gate) = &stage.gate else { return (0.0, 0.0) };
-    let caught = match (&gate.judged, outline.verification) {
-        (Some(_), _) => power,
-        (None, VerificationKind::Threshold) => THRESHOLDS_CATCH,
-        (None, VerificationKind::Statistical | VerificationKind::Probe) => PROBES_CATCH,
-    };
-    let seconds = gate.judged.as_ref().map_or(gate.bake, |j| j.detect.max(Millis::from_secs(1))).as_secs_f64();
-    (seconds, caught)
+/// What the watch of a stage comes to.
+#[derive(Default)]
+struct Watched {
+    /// Part of failures it catches.
+    caught: f64,
+    /// Seconds after which half of these are seen.
+    seen_after: f64,
+    /// Seconds it takes where nothing is seen.
+    bake: f64,
+}
+
+fn watched(stage: &StagePath, outline: &Outline) -> Watched {
+    let Some(gate) = &stage.gate else { return Watched::default() };
+    let bake = gate.bake.as_secs_f64();
+    match (&gate.judged, outline.verification) {
+        (Some(judged), _) => Watched { caught: 1.0, seen_after: judged.detect_half.max(Millis::from_secs(1)).as_secs_f64(), bake },
+        (None, VerificationKind::Threshold) => Watched { caught: THRESHOLDS_CATCH, seen_after: bake / 2.0, bake },
+        (None, VerificationKind::Statistical | VerificationKind::Probe) => Watched { caught: PROBES_CATCH, seen_after: bake / 2.0, bake },
+    }
+}
+
+/// Expected bad requests of each site, with what the windows of its environment and everything in those before it see.
+fn burns(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<f64> {
+    let mut reaches: BTreeMap<&ComponentName, f64> = BTreeMap::new();
+    let mut burns = vec![0.0; sites.len()];
+    for environment in &change.environments {
+        let here = || sites.iter().zip(chosen).enumerate().filter(|(_, (site, _))| site.environment.name == *environment);
+        let catch = here().map(|(_, (site, _))| window_catches(site, facts)).fold(0.0, f64::max);
+        let windows = here().next().map(|(_, (site, _))| site.environment.verify.iter().filter(|window| !window.observe));
+        // Of what no stage catches: the part that no window has seen yet, the seconds that passed, and those that it runs on.
+        let (mut missed, mut passed, mut runs_on) = (1.0, 0.0, 0.0);
+        for window in windows.into_iter().flatten() {
+            let length = window.length_ms.as_secs_f64();
+            runs_on += missed * catch * (passed + length / 2.0);
+            (missed, passed) = (missed * (1.0 - catch), passed + length);
+        }
+        runs_on += missed * UNSEEN.as_secs_f64();
+        for (at, (site, (_, figures))) in here() {
+            let reach = reaches.entry(&site.target.component).or_insert(1.0);
+            if let Some(burn) = burns.get_mut(at) {
+                *burn = *reach * (figures.burn + figures.after * (runs_on - UNSEEN.as_secs_f64())).max(0.0);
+            }
+            *reach *= figures.missed * missed;
+        }
+    }
+    burns
+}
+
+/// Part of failures that a window after deployment catches at a site.
+fn window_catches(site: &Site<'_>, facts: &Facts) -> f64 {
+    let has_objective = || facts.catalog.objectives.iter().any(|objective| objective.component == site.target.component);
+    match &site.target.signals {
+        Some(signals) if !signals.thresholds.is_empty() || (signals.errors.is_some() && has_objective()) => THRESHOLDS_CATCH,
+        Some(_) | None if site.target.health.is_some() => PROBES_CATCH,
+        Some(_) | None => 0.0,
+    }
 }
 
 fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstimate {
@@ -150,7 +204,10 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
                     if stage.batches.is_empty() {
                         list.push(DurationEstimate::certain(stage.settle.0));
                     }
-                    list.extend(stage.gate.as_ref().map(|gate| DurationEstimate::certain(gate.bake.0)));
+                    list.extend(stage.gate.as_ref().map(|gate| {
+                        let judged = gate.judged.as_ref().map(|judged| judged.passes);
+                        judged.unwrap_or(DurationEstimate::certain(gate.bake.0))
+                    }));
                 }
                 sum(&list)
             })
@@ -197,8 +254,7 @@ pub(crate) fn prediction(
     }
     let total = sum(&rows);
     let known = chosen.iter().all(|(_, f)| f.traffic_known);
-    let of_known =
-        |value: fn(&Figures) -> f64| chosen.iter().filter(|(_, f)| f.traffic_known).map(|(_, f)| value(f)).fold(0.0, |a, b| a + b);
+    let burns = burns(change, facts, sites, chosen);
     let safe = sum(&safe);
     let is_safe = chosen.iter().all(|(_, f)| f.ways_back.to_safety().is_some());
     let is_undone = is_safe && chosen.iter().all(|(_, f)| f.ways_back.rest().is_some());
@@ -217,10 +273,10 @@ pub(crate) fn prediction(
         .fold(0.0, f64::max);
     let mut prediction = Prediction {
         failure: failure.clone(),
-        bad_requests: tidy(of_known(|f| f.burn)),
+        bad_requests: tidy(chosen.iter().zip(&burns).filter(|((_, f), _)| f.traffic_known).map(|(_, burn)| burn).fold(0.0, |a, b| a + b)),
         bad_requests_if_failing: tidy(if_failing),
         bad_requests_straight: tidy(straight),
-        budget_share: budget_share(facts, sites, chosen),
+        budget_share: budget_share(facts, sites, chosen, &burns),
         duration: told(total, "steps, bakes and windows on the longest path"),
         schedule: None,
         extra_cost: extra_cost(sites, chosen),
@@ -277,11 +333,11 @@ fn tidy(value: f64) -> f64 {
 }
 
 /// The greatest share of an objective's budget that is expected to be spent.
-fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Option<f64> {
+fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], burns: &[f64]) -> Option<f64> {
     let mut spent: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
-    for (site, (_, figures)) in sites.iter().zip(chosen).filter(|(_, (_, f))| f.traffic_known) {
+    for ((site, _), burn) in sites.iter().zip(chosen).zip(burns).filter(|((_, (_, f)), _)| f.traffic_known) {
         let entry = spent.entry(&site.target.component).or_default();
-        entry.0 += figures.burn;
+        entry.0 += burn;
         entry.1 = entry.1.max(site.rate().unwrap_or_default());
     }
     let mut greatest = None;

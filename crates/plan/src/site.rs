@@ -405,7 +405,7 @@ fn flag_share(
     }
 }
 
-fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
+pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
     let hosts_all = host_count(target).max(1) as f64;
     let number = |values: Option<&BTreeMap<RegionName, Sourced<f64>>>, name: &RegionName| {
         values.and_then(|v| v.get(name)).map(|v| v.value).filter(|v| v.is_finite() && *v >= 0.0)

@@ -3,13 +3,13 @@
 use super::calls;
 use super::{Lowering, Spot};
 use crate::durations::Kind;
-use crate::ladder::{Signal, bad_ratio, look_every, signals};
+use crate::ladder::{Signal, bad_ratio, gate_patience, look_every, signals};
 use crate::outline::{Outline, StageGate, StagePath, rounded};
 use crate::site::Site;
 use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target, VerifyWindow};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, OwnerRef, StepId};
-use glidepath_model::plan::{CountSelectors, CountSource, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
+use glidepath_model::plan::{CountSelectors, CountSource, Estimate, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
 use glidepath_model::{Millis, Share};
 use std::collections::BTreeMap;
 
@@ -21,8 +21,6 @@ const CEILING_FAILURES_MAX: u32 = 3;
 pub(crate) const CEILING_BURN: f64 = 14.4;
 /// Least bad share that is tolerated: with fewer errors than that a ratio could stay open for hours.
 const TOLERATED_MIN: f64 = 0.001;
-/// Patience of a gate as a multiple of its bake.
-const PATIENCE_FACTOR: u64 = 3;
 /// Deadline of one page of metrics.
 const SCRAPE_TIMEOUT: Millis = Millis::from_secs(5);
 /// Time a gate's step may take beyond its patience.
@@ -72,6 +70,10 @@ impl Lowering<'_> {
             gate.judged.is_some(),
         );
         let mut step = self.gate_step(site, spot, "gate", format!("Watch {subject}"), spec);
+        if let Some(judged) = &gate.judged {
+            let (p50_ms, p95_ms) = (Millis(judged.passes.p50_ms), Millis(judged.passes.p95_ms));
+            step.expected = Estimate { p50_ms, p95_ms, source: "until the evidence suffices".to_owned() };
+        }
         step.needs = needs.to_vec();
         self.push(step)
     }
@@ -85,7 +87,7 @@ impl Lowering<'_> {
 
     fn gate_spec(&self, min: Millis, bake: Millis, hold: Millis, subject: String, checks: Vec<GateCheck>, judged: bool) -> GateSpec {
         let bake_ms = bake.max(min);
-        let patience_ms = Millis(bake_ms.0.saturating_mul(PATIENCE_FACTOR)).min(hold).max(bake_ms);
+        let patience_ms = gate_patience(bake_ms, hold);
         GateSpec { subject, checks, min_bake_ms: min, bake_ms, patience_ms, look_every_ms: look_every(bake_ms), early_promotion: judged }
     }
 

@@ -1,0 +1,34 @@
+//! What the planner takes for granted of the world when it predicts, for a simulation that is to be held against the predictions.
+
+pub use crate::durations::back as way_back;
+pub use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN, item_failure};
+
+use crate::ladder::{Signal, bad_ratio};
+use crate::notes::Notes;
+use crate::site::regions;
+use glidepath_model::facts::Facts;
+use glidepath_model::ids::{RegionName, TargetName};
+use std::collections::BTreeMap;
+
+/// What arrives at a target in a region now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Traffic {
+    /// Requests per second; `None` where nobody knows.
+    pub rate: Option<f64>,
+    /// Share of failed requests, as observed or as taken where none was seen.
+    pub errors: f64,
+    /// Share of slow requests, likewise.
+    pub slow: f64,
+}
+
+/// What arrives at each region of a target, with the figures that its predictions rest on.
+pub fn traffic(facts: &Facts, target: &TargetName) -> BTreeMap<RegionName, Traffic> {
+    let Some(declared) = facts.catalog.targets.get(target) else { return BTreeMap::new() };
+    let found = regions(declared, facts.targets.get(target), &mut Notes::default());
+    let of = |at: &crate::site::SiteRegion<'_>| Traffic {
+        rate: at.rate,
+        errors: bad_ratio(at, Signal::Errors).0,
+        slow: bad_ratio(at, Signal::Slow).0,
+    };
+    found.iter().map(|at| (at.region.name.clone(), of(at))).collect()
+}
