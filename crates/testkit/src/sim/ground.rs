@@ -4,7 +4,8 @@
 //! time after the node died. A call in a process has its effect whatever happens to the node, and can be adopted by the next owner.
 
 use super::fault::FaultKind;
-use super::random::{FaultRates, Random};
+use super::random::FaultRates;
+use glidepath_rehearse::Random;
 use super::store::RunNumber;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::plan::PlanBody;

@@ -29,10 +29,10 @@ mod store;
 
 pub use checks::{Broken, Promise};
 pub use fault::{Defect, FaultKind};
-pub use random::Random;
 pub use sky::ReadyPlan;
 
 use glidepath_model::plan::{Step, Undo, Work};
+pub use glidepath_rehearse::Random;
 use simulation::Simulation;
 use std::fmt;
 use std::sync::Arc;

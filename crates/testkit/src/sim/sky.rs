@@ -1,7 +1,7 @@
 //! Plans to simulate: the plans of the examples where they were handed in, shapes like theirs, and random small ones.
 
 use super::Options;
-use super::random::Random;
+use glidepath_rehearse::Random;
 use crate::plans::{canary_plan, chain_plan, parse_plan};
 use glidepath_model::Millis;
 use glidepath_model::plan::{PlanBody, Step, Undo, Work};

@@ -4,29 +4,30 @@ use super::Project;
 use crate::workspace::Package;
 
 /// What a crate of the workspace may depend on, by short names. A new crate needs a row.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("files", &["model"]),
     ("calendar", &["model"]),
     ("judge", &["model"]),
     ("plan", &["model", "calendar", "judge"]),
     ("engine", &["model"]),
-    ("report", &["model", "engine"]),
+    ("rehearse", &["model", "engine", "judge", "plan"]),
+    ("report", &["model", "engine", "rehearse"]),
     ("ports", &["model"]),
     ("runtime", &["model", "engine", "ports", "judge", "calendar"]),
     ("store", &["model", "engine", "ports"]),
     ("adapters", &["model", "ports"]),
     ("demo", &["model"]),
-    ("testkit", &["model", "files", "calendar", "judge", "plan", "engine", "report", "ports", "runtime", "store", "adapters", "demo"]),
-    ("cli", &["model", "files", "calendar", "judge", "plan", "engine", "report", "ports", "runtime", "store", "adapters", "demo"]),
+    ("testkit", &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo"]),
+    ("cli", &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo"]),
     (
         "xtask",
-        &["model", "files", "calendar", "judge", "plan", "engine", "report", "ports", "runtime", "store", "adapters", "demo", "testkit"],
+        &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo", "testkit"],
     ),
 ];
 
 /// Crates that decide and do not act.
-pub(super) const PURE: [&str; 8] = ["model", "files", "calendar", "plan", "judge", "engine", "report", "ports"];
+pub(super) const PURE: [&str; 9] = ["model", "files", "calendar", "plan", "judge", "engine", "rehearse", "report", "ports"];
 
 /// What would let a pure crate act.
 const IMPURE: [&str; 12] =
