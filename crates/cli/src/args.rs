@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Work out candidate plans for a change, ranked and explained.
     Plan(PlanArgs),
+    /// Fly a plan many times in virtual time, with failures and faults: how it ends, how long it takes, what saves it.
+    Rehearse(RehearseArgs),
     /// Fly a plan (or a change): show it, ask, fly it live.
     Run(RunArgs),
     /// What flies now; with a run, its flight card.
@@ -235,6 +237,28 @@ pub(crate) struct PlanArgs {
     /// Write the answer to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub(crate) struct RehearseArgs {
+    /// A plan's id (its first six digits or more), a change or runbook, or a game day of `rehearsals/`.
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) planning: PlanningArgs,
+    /// Flights; 10,000 where neither this nor the game day says otherwise.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=glidepath_rehearse::RUNS_MAX))]
+    pub(crate) runs: Option<u64>,
+    /// What goes wrong, such as `dark:10m@30m`, `step-fails:20%`, `node-lost`, `approval-late:1h`, `dependency-down:ledger:5m`,
+    /// `traffic-drop:10%:1h` or `slow-rollback:4`; may be given several times. Without a time after take-off each flight draws one.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(crate) faults: Vec<String>,
+    /// Tell this flight instead of the worst one.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) flight: Option<u64>,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Form,
 }
 
 /// Arguments of `run`.

@@ -76,6 +76,7 @@ async fn in_project(root: &Path, command: Command) -> Result<Exit, Failure> {
     let verb = |verb, args| async move { commands::verbs::run(root, verb, &args).await };
     match command {
         Command::Plan(args) => commands::plan::run(root, &args).await,
+        Command::Rehearse(args) => commands::rehearse::run(root, &args).await,
         Command::Run(args) => commands::run::run(root, &args).await,
         Command::Status(args) => commands::status::status(root, &args).await,
         Command::Node(args) => commands::node::node(root, &args).await,

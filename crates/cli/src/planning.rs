@@ -14,11 +14,26 @@ use glidepath_ports::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// Digits that the beginning of a plan's id has at least.
+const PLAN_ID_DIGITS_MIN: usize = 6;
+
 /// A plan with the facts it rests on.
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
     pub(crate) facts: Facts,
     pub(crate) facts_bytes: Vec<u8>,
+}
+
+/// A stored plan by its id or the beginning of it; `None` where `what` is none.
+pub(crate) async fn stored(world: &World, what: &str) -> Result<Option<Planned>, Failure> {
+    let is_id = what.len() >= PLAN_ID_DIGITS_MIN && what.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_id {
+        return Ok(None);
+    }
+    let Ok(stored) = world.store.load_plan(what).await else { return Ok(None) };
+    let facts = serde_json::from_slice(&stored.facts)
+        .map_err(|error| Failure::usage(format!("the facts of plan {what} cannot be read: {error}"), "plan the change again"))?;
+    Ok(Some(Planned { plan: stored.plan, facts, facts_bytes: stored.facts }))
 }
 
 /// Plans a change or a runbook; refusals and bad input are failures with every reason.

@@ -54,14 +54,7 @@ fn given_up(state: &RunState, now: Timestamp) -> Option<Event> {
 }
 
 /// What follows from where one step stands.
-fn reaction(
-    plan: &PlanBody,
-    state: &RunState,
-    fan_outs: &FanOuts<'_>,
-    step: &Step,
-    track: &Track,
-    now: Timestamp,
-) -> Option<Event> {
+fn reaction(plan: &PlanBody, state: &RunState, fan_outs: &FanOuts<'_>, step: &Step, track: &Track, now: Timestamp) -> Option<Event> {
     match &track.progress {
         Progress::Watching { opened_at, last } => match &step.work {
             Work::Gate(spec) => gate_reaction(plan, state, step, spec, *opened_at, last.as_ref(), now),
@@ -221,9 +214,7 @@ fn next_start(plan: &PlanBody, state: &RunState, fan_outs: &FanOuts<'_>, now: Ti
     state.steps.beside(plan).enumerate().filter(|(_, (step, _))| !step.after_landing).find_map(|(at, (step, own))| {
         match own.forward.progress {
             Progress::RetryAt(at) | Progress::Delayed { until: at, .. } if at <= now && has_room => Some(try_event(plan, state, step, now)),
-            Progress::Waiting if state.steps.needs_are_behind(at) => {
-                first_event(plan, state, fan_outs, step, now, has_room)
-            }
+            Progress::Waiting if state.steps.needs_are_behind(at) => first_event(plan, state, fan_outs, step, now, has_room),
             _ => None,
         }
     })

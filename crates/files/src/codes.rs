@@ -69,6 +69,7 @@ codes! {
     NO_HEALTH = 66, "A Target has no health check";
     UNKNOWN_ANNOTATION = 67, "An unknown annotation";
     BAD_EDGES = 68, "Edge kinds cannot be read";
+    UNKNOWN_REHEARSED = 69, "A rehearsal of something unknown";
     COMPANION_UNREADABLE = 70, "A file that another one names cannot be read";
     ITEM_TWICE = 72, "A component stands twice in a change";
     ITEM_NOT_YET = 73, "A type of item that this version does not plan";

@@ -13,6 +13,7 @@ pub mod codes;
 mod convert;
 mod document;
 mod findings;
+mod game_day;
 mod init;
 mod inventory;
 pub mod limits;
@@ -26,6 +27,7 @@ mod shapes;
 mod shared_store;
 mod yaml;
 
+pub use game_day::{Expectations, GameDay};
 pub use init::init_files;
 pub use parse::{Loaded, SourceFile, parse};
 pub use project::{CONFIG_FILE, Project, find_root};

@@ -26,6 +26,8 @@ pub const LOCK_UNITS_MAX: u64 = 1_000_000;
 pub const ATTEMPTS_MAX: u64 = 100;
 /// Most retries of all steps of a run together.
 pub const RETRIES_MAX: u64 = 100_000;
+/// Most flights of one rehearsal.
+pub const REHEARSAL_FLIGHTS_MAX: u64 = 1_000_000;
 /// Most steps of a run, or elements of a fan-out, at work at the same time.
 pub const IN_FLIGHT_MAX: u64 = 64;
 /// Greatest distance, in edits, at which a name is offered as the one that was meant.

@@ -4,6 +4,7 @@ use crate::codes;
 use crate::convert::{self, Context, Converted};
 use crate::document::{self, Document, NoKind};
 use crate::findings::{Findings, Source};
+use crate::game_day::GameDay;
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::node::At;
 use crate::shared_store::{self, SharedStore};
@@ -25,6 +26,8 @@ pub struct Loaded {
     pub runbooks: BTreeMap<RunbookName, Runbook>,
     /// Where each runbook was declared, `runbooks/rotate-keys.yaml`.
     pub runbook_files: BTreeMap<RunbookName, String>,
+    /// Game days by name, each that could be read.
+    pub game_days: BTreeMap<String, GameDay>,
     /// All findings, in the order of file, line and column.
     pub diagnostics: Vec<Diagnostic>,
     /// Which store the project shares, as far as that can be told.
@@ -70,8 +73,9 @@ pub(crate) fn parse_beside(files: &[SourceFile], unread: &[Place], companion: &d
     let documents = documents(&sources, &mut torn, &mut findings);
     let shared_store = shared_store::named(&shared_store::Read { files, torn: &torn, unread, documents: &documents }, &findings);
     let mut context = Context::new(&documents, companion, &mut findings);
-    let Converted { catalog, changes, change_files, runbooks, runbook_files } = convert::all(&mut context, &sources);
-    Loaded { catalog, changes, change_files, runbooks, runbook_files, diagnostics: findings.finish(), shared_store, files: sources.len() }
+    let Converted { catalog, changes, change_files, runbooks, runbook_files, game_days } = convert::all(&mut context, &sources);
+    let (diagnostics, files) = (findings.finish(), sources.len());
+    Loaded { catalog, changes, change_files, runbooks, runbook_files, game_days, diagnostics, shared_store, files }
 }
 
 /// What is said of a project with more files than are read.

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Folders of a project that hold documents.
-const FOLDERS: [&str; 6] = ["calendar", "catalog", "changes", "runbooks", "slo", "targets"];
+const FOLDERS: [&str; 7] = ["calendar", "catalog", "changes", "rehearsals", "runbooks", "slo", "targets"];
 /// The file that makes a folder a project.
 pub const CONFIG_FILE: &str = "glidepath.yaml";
 

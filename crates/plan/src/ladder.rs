@@ -402,9 +402,8 @@ impl Question {
     fn passes(&self, min_bake: Millis, hold_limit: Millis, detect: Millis, cache: &mut Cache) -> DurationEstimate {
         let patience = gate_patience(detect.max(min_bake), hold_limit);
         let found = *cache.passes.entry(self.asked).or_insert_with(|| {
-            let by = |probability| {
-                time_to_promote_with_ms(&self.question, self.question.effect, probability, patience.0).unwrap_or(patience.0)
-            };
+            let by =
+                |probability| time_to_promote_with_ms(&self.question, self.question.effect, probability, patience.0).unwrap_or(patience.0);
             DurationEstimate { p50_ms: by(0.5), p95_ms: by(0.95) }
         });
         let bounded = |ms: u64| Millis(ms).max(min_bake).min(patience).0;

@@ -3,8 +3,8 @@
 //! The simulated value has an interval, since flights are few; the prediction has one too: what it states, or what its arithmetic is good for. They
 //! agree where both intervals meet. Two figures are promises "at the longest": there no flight may need more.
 
-use crate::summary::{Distribution, Rehearsal, SIGMAS};
 use crate::outcome::End;
+use crate::summary::{Distribution, Rehearsal, SIGMAS};
 use glidepath_model::plan::{Estimate, Plan};
 use serde::Serialize;
 
@@ -78,7 +78,13 @@ pub fn agreement(plan: &Plan, of: &Rehearsal) -> Vec<Agreement> {
     found
 }
 
-fn quantile(what: &'static str, predicted: &Estimate, simulated: &Distribution, share: f64, about: impl Fn(f64) -> (f64, f64)) -> Agreement {
+fn quantile(
+    what: &'static str,
+    predicted: &Estimate,
+    simulated: &Distribution,
+    share: f64,
+    about: impl Fn(f64) -> (f64, f64),
+) -> Agreement {
     let value = if share > 0.5 { predicted.p95_ms } else { predicted.p50_ms }.0 as f64;
     let (low, high) = about(value);
     let (least, most) = simulated.quantile_interval(share);

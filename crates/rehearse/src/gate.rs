@@ -3,8 +3,8 @@
 use crate::random::Random;
 use glidepath_judge::Dispersion;
 use glidepath_judge::power::{PowerQuestion, power_at, promotion_at};
-use glidepath_model::{ComponentName, Millis};
 use glidepath_model::plan::{GateCheck, GateSpec};
+use glidepath_model::{ComponentName, Millis};
 use glidepath_plan::assumed::{PROBES_CATCH, THRESHOLDS_CATCH, Traffic};
 
 /// Times at which a probability over time is asked of the judge; between them it is taken as even.

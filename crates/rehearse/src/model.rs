@@ -87,14 +87,16 @@ impl<'p> Model<'p> {
             of_target.keys().map(|target| (*target, assumed::traffic(facts, target))).collect();
         let traffic_of = |target: &TargetName, region: Option<&RegionName>| {
             let regions = arriving.get(target)?;
-            let here: Vec<&Traffic> = regions.iter().filter(|(name, _)| region.is_none_or(|region| region == *name)).map(|(_, t)| t).collect();
+            let here: Vec<&Traffic> =
+                regions.iter().filter(|(name, _)| region.is_none_or(|region| region == *name)).map(|(_, t)| t).collect();
             together(&here)
         };
         let mut places = BTreeMap::new();
         for step in &body.steps {
             let Some((exposure, number)) = step.exposure.as_ref().and_then(|e| Some((e, *of_target.get(&e.target)?))) else { continue };
             let place = (exposure.target.clone(), exposure.region.clone());
-            let traffic = traffic_of(&exposure.target, exposure.region.as_ref()).and_then(|t| Some(t.rate? * t.errors * (effect - 1.0).max(0.0)));
+            let traffic =
+                traffic_of(&exposure.target, exposure.region.as_ref()).and_then(|t| Some(t.rate? * t.errors * (effect - 1.0).max(0.0)));
             let burns = traffic.unwrap_or(0.0);
             let has_users = burns > 0.0 || step.environment.as_ref() == body.change.environments.last();
             places.insert(place, PlaceModel { component: number, burns, has_users });
@@ -105,7 +107,8 @@ impl<'p> Model<'p> {
                 continue;
             }
             let of_it = |step: &Step| step.target.as_ref().is_some_and(|target| of_target.get(target) == Some(&number));
-            component.breaks_at = body.steps.iter().enumerate().filter(|(_, step)| is_call(step) && of_it(step)).map(|(at, _)| at).collect();
+            component.breaks_at =
+                body.steps.iter().enumerate().filter(|(_, step)| is_call(step) && of_it(step)).map(|(at, _)| at).collect();
         }
         let wanted = wanted_outputs(&body.steps);
         let uses = |component: &ComponentName| {
@@ -126,7 +129,8 @@ impl<'p> Model<'p> {
                         Some(own) => own == target,
                         None => body.assignments.iter().any(|a| a.target == *target && step.environment.as_ref() == Some(&a.environment)),
                     };
-                    let mut suspects: Vec<usize> = of_target.iter().filter(|(target, _)| watches(target)).map(|(_, number)| *number).collect();
+                    let mut suspects: Vec<usize> =
+                        of_target.iter().filter(|(target, _)| watches(target)).map(|(_, number)| *number).collect();
                     suspects.sort_unstable();
                     suspects.dedup();
                     let traffic = step.target.as_ref().and_then(|target| traffic_of(target, step.region.as_ref()));

@@ -1,7 +1,7 @@
 //! One flight, told: when what happened, in the order of virtual time.
 
-use crate::outcome::Outcome;
 use crate::model::Model;
+use crate::outcome::Outcome;
 use glidepath_engine::RunState;
 use glidepath_model::event::{Direction, Event, Outcome as Came};
 use glidepath_model::plan::{Plan, Step, Work};

@@ -98,7 +98,10 @@ pub fn summary(seed: u64, outcomes: &[Outcome]) -> Rehearsal {
         to_safety_ms: of(&|o| ms(o.to_safety)),
         to_undone_ms: of(&|o| ms(o.to_undone)),
         asked_ms: of(&|o| (o.asked > Millis::ZERO).then_some(o.asked.0 as f64)),
-        worst: outcomes.iter().max_by(|a, b| badness(a).partial_cmp(&badness(b)).unwrap_or(std::cmp::Ordering::Equal)).map_or(0, |o| o.number),
+        worst: outcomes
+            .iter()
+            .max_by(|a, b| badness(a).partial_cmp(&badness(b)).unwrap_or(std::cmp::Ordering::Equal))
+            .map_or(0, |o| o.number),
         ends,
         saved_by,
         turned,

@@ -82,7 +82,13 @@ impl<'f> Weather<'f> {
         let mut left = needed.0 as f64;
         let mut at = from;
         loop {
-            let speed = if self.is_dark(at) { 0.0 } else if counts { self.traffic_at(at) } else { 1.0 };
+            let speed = if self.is_dark(at) {
+                0.0
+            } else if counts {
+                self.traffic_at(at)
+            } else {
+                1.0
+            };
             let edge = self.next_edge(at);
             let ready = (speed > 0.0).then(|| at.plus(Millis(libm::ceil(left / speed) as u64)));
             match (ready, edge) {

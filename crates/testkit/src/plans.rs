@@ -113,7 +113,7 @@ pub fn canary_plan(kind: &str, bake: Millis) -> PlanBody {
 
 /// The plan of a compact text. A text that cannot be read gives a plan with fewer steps and a title that says so,
 /// which no test takes for what it asked for; `parse_plan` gives the error itself.
-fn text_plan(kind: &str, text: &str) -> PlanBody {
+pub fn text_plan(kind: &str, text: &str) -> PlanBody {
     parse_plan(kind, text).unwrap_or_else(|error| plan_of(&BTreeMap::new(), Vec::new(), &error))
 }
 

@@ -63,11 +63,8 @@ fn style() -> glidepath_report::Style {
 
 /// A stored plan by its id, or a plan made now from a change.
 async fn find_or_make(world: &World, root: &Path, args: &RunArgs) -> Result<Planned, Failure> {
-    let is_id = args.what.len() >= 6 && args.what.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_id && let Ok(stored) = world.store.load_plan(&args.what).await {
-        let facts = serde_json::from_slice(&stored.facts)
-            .map_err(|error| Failure::usage(format!("the facts of plan {} cannot be read: {error}", args.what), "plan the change again"))?;
-        return Ok(Planned { plan: stored.plan, facts, facts_bytes: stored.facts });
+    if let Some(stored) = planning::stored(world, &args.what).await? {
+        return Ok(stored);
     }
     let loaded = project::load(root)?;
     output::findings(&loaded.diagnostics);

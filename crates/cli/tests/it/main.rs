@@ -15,6 +15,7 @@ mod nodes;
 mod notify;
 mod planning;
 mod projects;
+mod rehearsing;
 mod replays;
 mod requests;
 mod runbooks;

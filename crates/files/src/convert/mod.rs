@@ -1,5 +1,5 @@
 //! Checked documents into the model, with references resolved. Order: settings, entities, targets, objectives,
-//! calendars, changes, runbooks; each may refer to those before it.
+//! calendars, changes, runbooks, rehearsals; each may refer to those before it.
 
 mod actions;
 mod calendars;
@@ -11,12 +11,14 @@ mod graph;
 mod locks;
 mod merge;
 mod objectives;
+mod rehearsals;
 mod runbooks;
 mod targets;
 
 use crate::codes;
 use crate::document::Document;
 use crate::findings::{Findings, Source, suggest};
+use crate::game_day::GameDay;
 use crate::node::{At, Node};
 use crate::shapes::Kind;
 use glidepath_model::change::Change;
@@ -116,6 +118,7 @@ pub(crate) struct Converted {
     pub(crate) change_files: BTreeMap<ChangeName, String>,
     pub(crate) runbooks: BTreeMap<RunbookName, Runbook>,
     pub(crate) runbook_files: BTreeMap<RunbookName, String>,
+    pub(crate) game_days: BTreeMap<String, GameDay>,
 }
 
 /// Everything the documents say.
@@ -129,7 +132,8 @@ pub(crate) fn all(context: &mut Context<'_, '_>, sources: &[Source]) -> Converte
     calendars::read(context, &mut catalog);
     let (changes, change_files) = changes::read(context, &catalog, sources);
     let (runbooks, runbook_files) = runbooks::read(context, &catalog, sources);
-    Converted { catalog, changes, change_files, runbooks, runbook_files }
+    let game_days = rehearsals::read(context, &changes, &runbooks);
+    Converted { catalog, changes, change_files, runbooks, runbook_files, game_days }
 }
 
 fn names(catalog: &Catalog) -> Vec<&str> {

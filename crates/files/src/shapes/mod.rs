@@ -2,6 +2,7 @@
 
 mod backstage;
 mod own;
+mod rehearsal;
 mod runbook;
 mod slo;
 mod target;
@@ -26,6 +27,8 @@ pub enum Kind {
     Change,
     /// Steps that a person wrote down.
     Runbook,
+    /// A game day.
+    Rehearsal,
     /// Backstage: a piece of software.
     Component,
     /// Backstage: an interface.
@@ -57,13 +60,14 @@ pub(crate) const OPENSLO: &str = "openslo/v1";
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Config,
         Self::Target,
         Self::TargetClass,
         Self::Calendar,
         Self::Change,
         Self::Runbook,
+        Self::Rehearsal,
         Self::Component,
         Self::Api,
         Self::Resource,
@@ -85,6 +89,7 @@ impl Kind {
             Self::Calendar => "Calendar",
             Self::Change => "Change",
             Self::Runbook => "Runbook",
+            Self::Rehearsal => "Rehearsal",
             Self::Component => "Component",
             Self::Api => "API",
             Self::Resource => "Resource",
@@ -101,7 +106,7 @@ impl Kind {
     /// The `apiVersion` it stands under.
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::Config | Self::Target | Self::TargetClass | Self::Calendar | Self::Change | Self::Runbook => GLIDEPATH,
+            Self::Config | Self::Target | Self::TargetClass | Self::Calendar | Self::Change | Self::Runbook | Self::Rehearsal => GLIDEPATH,
             Self::Component | Self::Api | Self::Resource | Self::System | Self::Group | Self::User => BACKSTAGE,
             Self::Service | Self::Slo | Self::Sli | Self::DataSource => OPENSLO,
         }
@@ -116,6 +121,7 @@ impl Kind {
             Self::Calendar => &own::CALENDAR,
             Self::Change => &own::CHANGE,
             Self::Runbook => &runbook::RUNBOOK,
+            Self::Rehearsal => &rehearsal::REHEARSAL,
             Self::Component => &backstage::COMPONENT,
             Self::Api => &backstage::API,
             Self::Resource => &backstage::RESOURCE,

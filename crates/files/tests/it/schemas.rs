@@ -22,7 +22,7 @@ fn every_field_is_documented_and_in_camel_case() {
 /// A field that the schema of `spec` has is read; one that it has not is refused (by our own kinds).
 #[test]
 fn the_reader_takes_the_fields_of_the_schema_and_no_others() {
-    for kind in [Kind::Config, Kind::Target, Kind::TargetClass, Kind::Calendar, Kind::Change, Kind::Runbook] {
+    for kind in [Kind::Config, Kind::Target, Kind::TargetClass, Kind::Calendar, Kind::Change, Kind::Runbook, Kind::Rehearsal] {
         let schema = schema(kind);
         let of_spec = schema["properties"]["spec"]["$ref"].as_str().unwrap().trim_start_matches("#/$defs/").to_owned();
         let mut fields: Vec<String> = schema["$defs"][&of_spec]["properties"].as_object().unwrap().keys().cloned().collect();

@@ -248,7 +248,7 @@ fn a_window_or_freeze_that_cuts_into_the_flight_is_found_with_the_start_at_which
                 freeze,
                 "freeze sale holds until Mon 08:00 Europe/Berlin",
                 "",
-                "to Fri 2026-12-04 11:36 CET: 95 % of such flights then land before the window closes; this plan expires before",
+                "to Fri 2026-12-04 11:39 CET: 95 % of such flights then land before the window closes; this plan expires before",
             )),
         ),
         (

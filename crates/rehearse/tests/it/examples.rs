@@ -27,7 +27,13 @@ fn figures() {
         let began = Instant::now();
         let (flown, found) = fly(&example.name, &[], runs(example.plan.body.steps.len()));
         let seconds = began.elapsed().as_secs_f64();
-        println!("{}: {} steps, {:.0} flights/s, {:?}", example.name, example.plan.body.steps.len(), flown.len() as f64 / seconds, found.ends);
+        println!(
+            "{}: {} steps, {:.0} flights/s, {:?}",
+            example.name,
+            example.plan.body.steps.len(),
+            flown.len() as f64 / seconds,
+            found.ends
+        );
         println!("  {} failing, turned {:?}", found.failing, &found.turned[..found.turned.len().min(5)]);
         for one in agreement(&example.plan, &found) {
             println!(

@@ -104,5 +104,7 @@ fn a_fault_that_fits_nothing_is_named() {
     let faults = faults(&["step-fails:nowhere", &format!("step-fails:{}", gate.id), "dependency-down:nobody:5m", "dark:5m"]);
     let misfits = Model::new(&example.plan, &example.facts, &faults).misfits(&example.facts);
     assert_eq!(misfits.len(), 3, "{misfits:?}");
-    assert!(misfits[0].contains("no step 'nowhere'") && misfits[1].contains("calls nothing") && misfits[2].contains("no component 'nobody'"));
+    assert!(
+        misfits[0].contains("no step 'nowhere'") && misfits[1].contains("calls nothing") && misfits[2].contains("no component 'nobody'")
+    );
 }

@@ -4,3 +4,4 @@
 mod document;
 mod fixture;
 mod flight;
+mod rehearsal;

@@ -5,11 +5,11 @@
 
 use super::fault::FaultKind;
 use super::random::FaultRates;
-use glidepath_rehearse::Random;
 use super::store::RunNumber;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::plan::PlanBody;
 use glidepath_model::{Millis, StepId};
+use glidepath_rehearse::Random;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

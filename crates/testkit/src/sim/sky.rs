@@ -1,10 +1,10 @@
 //! Plans to simulate: the plans of the examples where they were handed in, shapes like theirs, and random small ones.
 
 use super::Options;
-use glidepath_rehearse::Random;
 use crate::plans::{canary_plan, chain_plan, parse_plan};
 use glidepath_model::Millis;
 use glidepath_model::plan::{PlanBody, Step, Undo, Work};
+use glidepath_rehearse::Random;
 use std::fmt::Write as _;
 
 /// Shapes as the planner makes them, in the compact text of `plans`.

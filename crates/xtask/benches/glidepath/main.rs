@@ -10,6 +10,7 @@ mod machine;
 mod postgres;
 mod process;
 mod project;
+mod rehearse;
 mod rows;
 mod store;
 mod takeover;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 type Measure = fn(&mut Machine) -> Result<Vec<Row>>;
 
 /// Every benchmark, by the names of its rows.
-const BENCHES: [(&[&str], Measure); 11] = [
+const BENCHES: [(&[&str], Measure); 12] = [
     (&["disk.fdatasync"], machine::fdatasync),
     (&["store.one-row-commits"], machine::one_row_commits),
     (&["store.group-commit"], machine::group_commit),
@@ -37,6 +38,7 @@ const BENCHES: [(&[&str], Measure); 11] = [
     (&["postgres.one-row-commits", "engine.postgres-runs.64"], postgres::runs),
     (&["plan.cold", "plan.cold-memory"], process::plan_cold),
     (&["validate.1000-files"], process::validate_many_files),
+    (&["rehearse.10000x50"], rehearse::rehearse),
     (&["run.idle-memory", "run.idle-cpu"], process::run_idle),
 ];
 

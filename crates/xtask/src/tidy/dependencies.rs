@@ -18,11 +18,20 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("store", &["model", "engine", "ports"]),
     ("adapters", &["model", "ports"]),
     ("demo", &["model"]),
-    ("testkit", &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo"]),
-    ("cli", &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo"]),
+    (
+        "testkit",
+        &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo"],
+    ),
+    (
+        "cli",
+        &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo"],
+    ),
     (
         "xtask",
-        &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo", "testkit"],
+        &[
+            "model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo",
+            "testkit",
+        ],
     ),
 ];
 

@@ -1,0 +1,58 @@
+//! Rehearsals: the same answer twice, faults that cannot be, game days and what they expect.
+
+use crate::harness::Project;
+use serde_json::Value;
+
+const AT: &str = "2026-11-24T10:00:00+01:00";
+
+fn words<'a>(what: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = ["rehearse", what, "--facts", "facts.json", "--at", AT, "--seed", "7"];
+    fixed.into_iter().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_change_is_rehearsed_twice_alike_and_nothing_is_stored() {
+    let project = Project::example("checkout");
+    let few = words("checkout-3ds", &["--runs", "60"]);
+    let human = project.ok(&few, 0).out;
+    assert_eq!(human, project.ok(&few, 0).out);
+    for part in ["Rehearsal of", "60 flights", "How it ends", "What turned it back", "The worst flight, number"] {
+        assert!(human.contains(part), "{part}: {human}");
+    }
+    let json = project.ok(&words("checkout-3ds", &["--runs", "60", "--format", "json"]), 0).out;
+    let found: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(found["rehearsal"]["runs"], 60);
+    assert!(found["agreement"].as_array().unwrap().len() >= 4 && found["story"]["moments"].as_array().unwrap().len() > 3);
+    let other = project.ok(&words("checkout-3ds", &["--runs", "60", "--flight", "5"]), 0).out;
+    assert!(other.contains("Flight 5") || other.contains("The worst flight, number 5"), "{other}");
+    assert!(!project.ok(&["status"], 0).out.contains("run-"));
+}
+
+#[test]
+fn a_fault_that_cannot_be_is_refused_with_every_problem() {
+    let project = Project::example("checkout");
+    let faults = ["--runs", "1", "--fault", "fire", "--fault", "dark:10", "--fault", "dark:10m"];
+    let said = project.ok(&words("checkout-3ds", &faults), 2).err;
+    assert!(said.contains("GP0684") && said.contains("`fire` is no fault") && said.contains("dark:LENGTH[@TIME]"), "{said}");
+    let said = project
+        .ok(&words("checkout-3ds", &["--runs", "1", "--fault", "step-fails:nowhere", "--fault", "dependency-down:nobody:5m"]), 2)
+        .err;
+    assert!(said.contains("no step 'nowhere'") && said.contains("no component 'nobody'"), "{said}");
+}
+
+#[test]
+fn a_game_day_ends_with_what_it_expects() {
+    let project = Project::example("checkout");
+    let text = project.ok(&words("dark-telemetry", &["--runs", "60"]), 0).out;
+    assert!(text.contains("Made to go wrong: telemetry is dark for 20 min, 40 min after take-off."), "{text}");
+    let file = "rehearsals/strict.yaml";
+    project.write(
+        file,
+        "apiVersion: glidepath.dev/v1\nkind: Rehearsal\nmetadata: { name: strict }\nspec:\n  of: checkout-3ds\n  runs: 60\n  faults: [ step-fails ]\n  expect: { landed: 90%, toSafety: 1s }\n",
+    );
+    let ended = project.ok(&words(file, &[]), 1);
+    assert!(ended.err.contains("GP0683") && ended.err.contains("0.0 % land, at least 90 % were expected"), "{}", ended.err);
+    project.write(file, "apiVersion: glidepath.dev/v1\nkind: Rehearsal\nmetadata: { name: strict }\nspec: { of: checkout-3d }\n");
+    let said = project.ok(&["validate"], 2).err;
+    assert!(said.contains("GP0069") && said.contains("checkout-3ds"), "{said}");
+}

@@ -1,0 +1,218 @@
+//! A rehearsal for the terminal: how flights end and how long they take, what saves them, the worst of them as a story.
+
+use crate::figures::{count, percent, plural};
+use crate::terminal::{Ink, Line, Style, bar, hung, wrapped};
+use glidepath_model::{Millis, Plan, StepId};
+use glidepath_rehearse::{Agreement, Distribution, End, Fault, Rehearsal, Story, Turned};
+
+/// Columns at most.
+const COLUMNS_MAX: usize = 100;
+/// Cells of a bar.
+const BAR_CELLS: usize = 40;
+/// Column at which figures begin.
+const FIGURES_AT: usize = 26;
+/// Things that turned flights back, at most; the rest is counted together.
+const TURNED_MAX: usize = 8;
+/// Moments of a story at most; of a longer one the beginning and the end are told.
+const MOMENTS_MAX: usize = 32;
+/// Lines of one moment at most.
+const MOMENT_LINES_MAX: usize = 3;
+
+/// Everything that a rehearsal found.
+#[derive(Clone, Copy, Debug)]
+pub struct Rehearsed<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What was made to go wrong.
+    pub faults: &'a [Fault],
+    /// The figures.
+    pub rehearsal: &'a Rehearsal,
+    /// What the plan predicts against them; empty where faults were asked for.
+    pub agreement: &'a [Agreement],
+    /// The flight that is told.
+    pub story: &'a Story,
+}
+
+/// A rehearsal in at most 100 columns.
+pub fn rehearsal(found: &Rehearsed<'_>, style: Style) -> String {
+    let mut lines = header(found);
+    lines.extend(ends(found.rehearsal));
+    lines.extend(distributions(found.rehearsal));
+    lines.extend(turned(found));
+    lines.extend(story(found));
+    lines.extend(agreement(found.agreement));
+    lines.iter().map(|line| line.render(COLUMNS_MAX, style) + "\n").collect()
+}
+
+fn header(found: &Rehearsed<'_>) -> Vec<Line> {
+    let Rehearsed { plan, rehearsal, .. } = found;
+    let mut lines = vec![
+        Line::of(Ink::Strong, format!("Rehearsal of {}", plan.body.change.title)),
+        Line::of(
+            Ink::Dim,
+            format!(
+                "plan {} · {} · {} flights · seed {}",
+                plan.id.short(),
+                plural(plan.body.steps.len(), "step", "steps"),
+                count(rehearsal.runs as f64),
+                rehearsal.seed
+            ),
+        ),
+    ];
+    for fault in found.faults {
+        lines.extend(paragraph(Ink::Caution, &format!("Made to go wrong: {fault}.")));
+    }
+    lines
+}
+
+fn head(text: &str) -> [Line; 2] {
+    [Line::new(), Line::of(Ink::Strong, text)]
+}
+
+fn paragraph(ink: Ink, text: &str) -> Vec<Line> {
+    wrapped(text, COLUMNS_MAX).into_iter().map(|line| Line::of(ink, line)).collect()
+}
+
+fn ends(rehearsal: &Rehearsal) -> Vec<Line> {
+    let mut lines = head("How it ends").to_vec();
+    for end in End::ALL {
+        let share = rehearsal.ended(end) as f64 / rehearsal.runs.max(1) as f64;
+        let (words, ink) = match end {
+            End::Landed => ("lands", Ink::Good),
+            End::LandedFailing => ("lands, and fails users", Ink::Bad),
+            End::RolledBack => ("goes back", Ink::Caution),
+            End::GivenUp => ("is given up half-way", Ink::Bad),
+        };
+        let ink = if share > 0.0 { ink } else { Ink::Dim };
+        lines.push(
+            Line::of(ink, format!("  {words}"))
+                .padded_to(FIGURES_AT)
+                .with(ink, format!("{:>8}  ", percent(share)))
+                .with(ink, bar(share, BAR_CELLS)),
+        );
+    }
+    lines
+}
+
+fn distributions(rehearsal: &Rehearsal) -> Vec<Line> {
+    let mut lines = head("How it is distributed").to_vec();
+    let length = |value: f64| Millis(value.max(0.0) as u64).to_string();
+    let mut told = |what: &str, of: Option<&Distribution>, shown: &dyn Fn(f64) -> String, among: &str| {
+        let Some(of) = of else { return };
+        let figures = format!("median {} · 95 % {} · worst {}", shown(of.p50), shown(of.p95), shown(of.most));
+        lines.push(Line::of(Ink::Plain, format!("  {what}")).padded_to(FIGURES_AT).with(Ink::Plain, figures));
+        let scale = format!("  {} to {}", shown(of.least), shown(of.bars_end));
+        let note = format!("{scale}, {} {among}", count(of.count as f64));
+        lines.push(Line::new().padded_to(FIGURES_AT).with(Ink::Accent, histogram(&of.bars)).with(Ink::Dim, note));
+    };
+    told("take-off to landing", rehearsal.duration_ms.as_ref(), &length, "landings");
+    told("bad requests, if it fails", rehearsal.bad_requests_if_failing.as_ref(), &count, "failing changes");
+    told("turning back to safety", rehearsal.to_safety_ms.as_ref(), &length, "ways back");
+    told("turning back to undone", rehearsal.to_undone_ms.as_ref(), &length, "ways back");
+    told("waiting for people", rehearsal.asked_ms.as_ref(), &length, "that asked");
+    let mean = format!("{} on average over all flights", count(rehearsal.bad_requests.mean));
+    lines.push(Line::of(Ink::Plain, "  bad requests").padded_to(FIGURES_AT).with(Ink::Plain, mean));
+    lines
+}
+
+/// One cell for each bar, eight heights.
+fn histogram(bars: &[u64]) -> String {
+    const CELLS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = bars.iter().copied().max().unwrap_or(0).max(1);
+    let cell = |count: &u64| match *count {
+        0 => ' ',
+        count => CELLS.get(((count * 8).div_ceil(most) as usize).clamp(1, 8) - 1).copied().unwrap_or('█'),
+    };
+    bars.iter().map(cell).collect()
+}
+
+fn turned(found: &Rehearsed<'_>) -> Vec<Line> {
+    let rehearsal = found.rehearsal;
+    if rehearsal.turned.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = head("What turned it back").to_vec();
+    let title = |id: &StepId| found.plan.body.step(id).map_or_else(|| id.to_string(), |step| step.title.clone());
+    for (by, number) in rehearsal.turned.iter().take(TURNED_MAX) {
+        let (ink, words) = match by {
+            Turned::Gate(gate) => (Ink::Good, format!("saved by a gate: {}", title(gate))),
+            Turned::FalseAlarm(gate) => (Ink::Caution, format!("a false alarm of: {}", title(gate))),
+            Turned::Step(step) => (Ink::Caution, format!("failed for good: {}", title(step))),
+            Turned::Asked(step) => (Ink::Caution, format!("a person, asked by: {}", title(step))),
+            Turned::People => (Ink::Bad, "people, who noticed what no gate had seen".to_owned()),
+            Turned::Limit => (Ink::Caution, "a limit: it was held or took too long".to_owned()),
+        };
+        lines.push(Line::of(ink, format!("  {:>7}  {words}", count(*number as f64))));
+    }
+    let rest: u64 = rehearsal.turned.iter().skip(TURNED_MAX).map(|(_, number)| number).sum();
+    if rest > 0 {
+        let more = rehearsal.turned.len() - TURNED_MAX;
+        lines.push(Line::of(Ink::Dim, format!("  {:>7}  {}", count(rest as f64), plural(more, "other place", "other places"))));
+    }
+    let saved: u64 = rehearsal.saved_by.values().sum();
+    if rehearsal.failing > 0 {
+        lines.extend(paragraph(
+            Ink::Plain,
+            &format!(
+                "Something about the change failed in {} flights; gates saw it in {} of them.",
+                count(rehearsal.failing as f64),
+                count(saved as f64)
+            ),
+        ));
+    }
+    lines
+}
+
+fn story(found: &Rehearsed<'_>) -> Vec<Line> {
+    let outcome = &found.story.outcome;
+    let which = if outcome.number == found.rehearsal.worst { "The worst flight, number" } else { "Flight" };
+    let mut lines = head(&format!("{which} {}", outcome.number)).to_vec();
+    let moments = &found.story.moments;
+    let cut = moments.len().saturating_sub(MOMENTS_MAX);
+    let begin = if cut > 0 { MOMENTS_MAX / 2 } else { moments.len() };
+    for (at, moment) in moments.iter().enumerate().filter(|(at, _)| *at < begin || *at >= begin + cut) {
+        if cut > 0 && at == begin + cut {
+            lines.push(Line::of(Ink::Dim, format!("            ... {}", plural(cut, "more moment", "more moments"))));
+        }
+        let time = Line::of(Ink::Dim, format!("  {:>9}  ", clock(moment.at_ms)));
+        lines.extend(hung(time, Ink::Plain, &moment.line, COLUMNS_MAX, MOMENT_LINES_MAX));
+    }
+    let asked = if outcome.asked > Millis::ZERO { format!(", {} of waiting for people", outcome.asked) } else { String::new() };
+    let words = format!("It cost {} bad requests{asked}.", count(outcome.bad_requests));
+    lines.extend(paragraph(Ink::Plain, &words));
+    lines
+}
+
+/// `0:00:00` after take-off.
+fn clock(at: Millis) -> String {
+    let seconds = at.0 / 1000;
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+fn agreement(list: &[Agreement]) -> Vec<Line> {
+    if list.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = head("What the plan predicts, against this").to_vec();
+    let shown = |one: &Agreement, value: f64| match one.unit {
+        "ms" => Millis(value.max(0.0) as u64).to_string(),
+        "share" => percent(value),
+        _ => count(value),
+    };
+    for one in list {
+        let (mark, ink) = if one.holds { ("agrees", Ink::Good) } else { ("DISAGREES", Ink::Bad) };
+        let figures = format!(
+            "{} predicted, {} rehearsed ({} to {})",
+            shown(one, one.predicted),
+            shown(one, one.simulated),
+            shown(one, one.low),
+            shown(one, one.high)
+        );
+        lines.push(Line::of(Ink::Plain, format!("  {}", one.what)).padded_to(FIGURES_AT + 16).with(Ink::Plain, figures).right(
+            COLUMNS_MAX,
+            ink,
+            mark,
+        ));
+    }
+    lines
+}
