@@ -57,11 +57,11 @@ impl Kind {
             Self::Flag => (2_000, 5_000),
             Self::Backup => (60_000, 300_000),
             Self::Data => (10_000, 60_000),
-            Self::Make => (2_000, 10_000),
-            Self::Install => (5_000, 30_000),
-            Self::Reload => (2_000, 10_000),
+            // No wider than sums of durations are good for.
+            Self::Make | Self::Reload => (3_000, 9_000),
+            Self::Install => (10_000, 30_000),
             Self::Replace => (300_000, 900_000),
-            Self::Scale => (60_000, 300_000),
+            Self::Scale => (60_000, 180_000),
         }
     }
 

@@ -19,7 +19,7 @@ use glidepath_judge::record::{Prior, failure_probability};
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::ComponentName;
-use glidepath_model::plan::{Estimate, Prediction, ProbabilityEstimate, RiskLevel, Step, Undo, VerificationKind};
+use glidepath_model::plan::{Estimate, Phase, Prediction, ProbabilityEstimate, RiskLevel, Step, Undo, VerificationKind};
 use glidepath_model::{Millis, Money, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +53,8 @@ pub(crate) struct Figures {
     /// Expected bad requests per second once all stages are behind.
     after: f64,
     pub(crate) traffic_known: bool,
+    /// How long the looks before the first change take, side by side.
+    looks: DurationEstimate,
     pub(crate) duration: DurationEstimate,
     pub(crate) extra: Extra,
     pub(crate) ways_back: WaysBack,
@@ -81,6 +83,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
         missed: 1.0,
         after: 0.0,
         traffic_known: site.rate().is_some() || !method.meets_users(),
+        looks: looks(steps),
         duration: duration(site, outline, facts),
         extra: method.extra(site, outline, now),
         ways_back: ways_back(steps, facts),
@@ -217,6 +220,11 @@ fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstima
     sum(&parts)
 }
 
+fn looks(steps: &[Step]) -> DurationEstimate {
+    let looks = steps.iter().filter(|step| step.phase == Phase::Preflight);
+    side_by_side(&looks.map(|step| plain(&step.expected)).collect::<Vec<_>>())
+}
+
 /// Puts the figures of a candidate's sites together.
 pub(crate) fn prediction(
     change: &Change,
@@ -229,6 +237,8 @@ pub(crate) fn prediction(
     let mut rows = Vec::new();
     let (mut safe, mut rest) = (Vec::new(), Vec::new());
     for environment in &change.environments {
+        let here = sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment);
+        rows.push(side_by_side(&here.map(|(_, (_, figures))| figures.looks).collect::<Vec<_>>()));
         for level in levels {
             let together: Vec<Vec<&Figures>> = level
                 .iter()
