@@ -1,7 +1,7 @@
 //! A rehearsal for the terminal: how flights end and how long they take, what saves them, the worst of them as a story.
 
 use crate::figures::{count, percent, plural};
-use crate::terminal::{Ink, Line, Style, bar, hung, wrapped};
+use crate::terminal::{Ink, Line, Style, bar, hung, table, wrapped};
 use glidepath_model::{Millis, Plan, StepId};
 use glidepath_rehearse::{Agreement, Distribution, End, Fault, Rehearsal, Story, Turned};
 
@@ -106,7 +106,7 @@ fn distributions(rehearsal: &Rehearsal) -> Vec<Line> {
         lines.push(Line::new().padded_to(FIGURES_AT).with(Ink::Accent, histogram(&of.bars)).with(Ink::Dim, note));
     };
     told("take-off to landing", rehearsal.duration_ms.as_ref(), &length, "landings");
-    told("bad requests, if it fails", rehearsal.bad_requests_if_failing.as_ref(), &count, "failing changes");
+    told("bad requests if failing", rehearsal.bad_requests_if_failing.as_ref(), &count, "failing changes");
     told("turning back to safety", rehearsal.to_safety_ms.as_ref(), &length, "ways back");
     told("turning back to undone", rehearsal.to_undone_ms.as_ref(), &length, "ways back");
     told("waiting for people", rehearsal.asked_ms.as_ref(), &length, "that asked");
@@ -199,20 +199,14 @@ fn agreement(list: &[Agreement]) -> Vec<Line> {
         "share" => percent(value),
         _ => count(value),
     };
-    for one in list {
-        let (mark, ink) = if one.holds { ("agrees", Ink::Good) } else { ("DISAGREES", Ink::Bad) };
-        let figures = format!(
-            "{} predicted, {} rehearsed ({} to {})",
-            shown(one, one.predicted),
-            shown(one, one.simulated),
-            shown(one, one.low),
-            shown(one, one.high)
-        );
-        lines.push(Line::of(Ink::Plain, format!("  {}", one.what)).padded_to(FIGURES_AT + 16).with(Ink::Plain, figures).right(
-            COLUMNS_MAX,
-            ink,
-            mark,
-        ));
-    }
+    let rows: Vec<Vec<String>> = list
+        .iter()
+        .map(|one| {
+            let interval = format!("{} to {}", shown(one, one.low), shown(one, one.high));
+            let mark = if one.holds { "agrees" } else { "DISAGREES" };
+            vec![one.what.to_owned(), shown(one, one.predicted), shown(one, one.simulated), interval, mark.to_owned()]
+        })
+        .collect();
+    lines.extend(table(&["", "predicted", "rehearsed", "its interval", ""], &rows));
     lines
 }
