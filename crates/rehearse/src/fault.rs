@@ -184,7 +184,7 @@ mod tests {
             ("dependency-down:5m", "written dependency-down:COMPONENT"),
             ("slow-rollback:0", "written slow-rollback:FACTOR"),
         ] {
-            let problem = Fault::parse(text).unwrap_err();
+            let problem = Fault::parse(text).expect_err(text);
             assert!(problem.contains(told), "{text}: {problem}");
         }
     }
