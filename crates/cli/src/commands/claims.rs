@@ -20,7 +20,7 @@ pub(crate) async fn run(root: &Path, format: Form) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if lines.is_empty() {
-        output::say("Nothing is held: no run is live.");
+        output::say("No run holds anything or waits for anything.");
     }
     let mut resource = None;
     for line in &lines {

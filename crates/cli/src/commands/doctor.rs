@@ -549,7 +549,7 @@ async fn requests(world: &World) -> Check {
                     "requests",
                     Finding::Failed,
                     format!("{line}, of which {} cannot be read: number {} was {UNREAD}: {}", unread.len(), first.number, first.reason),
-                    "start a node of the version that left them; this one leaves them alone (`glidepath --version` shows it)",
+                    "leave them to a glidepath of the version that wrote them, or start a node of it; this one leaves them alone (`glidepath --version` shows it)",
                 ),
             }
         }

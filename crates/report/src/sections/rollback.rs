@@ -76,6 +76,8 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     ));
     if undo.is_empty() {
         section.paragraph("No step has anything to undo by a command.");
+    } else {
+        section.paragraph("By hand, one command at a time: go on when what is expected of it is so.");
     }
     commands_by_place(&undo, section);
     let stays: Vec<Text> = of
