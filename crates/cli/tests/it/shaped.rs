@@ -69,7 +69,7 @@ fn a_run_that_waits_says_for_what_and_flies_when_its_turn_comes() {
     assert!(second.wait().unwrap().success());
     let fences: Vec<u64> = project.read("fences.log").lines().map(|line| line.parse().unwrap()).collect();
     assert!(fences.len() == 2 && fences[0] < fences[1], "each grant has a greater number: {fences:?}");
-    assert!(project.ok(&["claims"], 0).err.contains("Nothing is held"));
+    assert!(project.ok(&["claims"], 0).err.contains("No run holds anything"));
 }
 
 #[test]
