@@ -237,7 +237,11 @@ fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, e
         counts.iter().filter(|(version, _)| **version != to).max_by_key(|(version, count)| (**count, std::cmp::Reverse(*version)));
     site.from = commonest.map(|(version, _)| version.as_str().to_owned()).or_else(|| expected.map(|v| v.as_str().to_owned()));
     if site.mixed {
-        let mix = counts.iter().map(|(version, count)| format!("{version} on {count} hosts")).collect::<Vec<_>>().join(", ");
+        let mix = counts
+            .iter()
+            .map(|(version, count)| format!("{version} on {count} {}", if *count == 1 { "host" } else { "hosts" }))
+            .collect::<Vec<_>>()
+            .join(", ");
         notes.find(
             Diagnostic::warning(codes::MIXED_VERSIONS, format!("{} runs several versions now: {mix}.", site.target.name))
                 .because(format!("A rollback would bring every host to {}.", site.present()))

@@ -12,6 +12,7 @@ mod rules;
 mod runbook_flight;
 mod runbook_property;
 mod runbooks;
+mod scenarios;
 mod speed;
 mod strategies;
 mod windows;

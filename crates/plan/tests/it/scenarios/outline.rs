@@ -1,0 +1,130 @@
+//! A plan in lines, as the author of a scenario reads it when a line does not hold.
+
+use glidepath_model::Diagnostic;
+use glidepath_model::plan::{Estimate, GateCheck, Plan, Step, Undo, Work};
+use glidepath_plan::Planning;
+use std::fmt::Write as _;
+
+/// The plan, or why there is none.
+pub(super) fn of_planning(planning: &Planning) -> String {
+    let mut out = String::new();
+    for diagnostic in planning.refused.iter().chain(&planning.diagnostics) {
+        let _ = writeln!(out, "refused {}", of_diagnostic(diagnostic));
+    }
+    planning.plan.as_ref().map_or(out.clone(), |plan| out + &of_plan(plan))
+}
+
+pub(super) fn of_diagnostic(diagnostic: &Diagnostic) -> String {
+    format!("{} {} | {} | {}", diagnostic.code, diagnostic.message, diagnostic.reason, diagnostic.hint)
+}
+
+pub(super) fn of_plan(plan: &Plan) -> String {
+    let (body, mut out) = (&plan.body, String::new());
+    for a in &body.assignments {
+        let _ = writeln!(out, "{}/{}: {} {} -> {}, {}", a.environment, a.component, a.strategy, a.from, a.to, a.verification);
+        let _ = a.blind_to.iter().try_for_each(|blind| writeln!(out, "  {blind}"));
+        for stage in &a.ladder {
+            let place = stage.region.as_ref().map_or("all", |region| region.as_str());
+            let _ = writeln!(out, "  {place} {} bakes {}: {}", percent(stage.share.as_f64()), stage.bake_ms, stage.explanation);
+        }
+    }
+    for r in &plan.ruled_out {
+        let would_do = r.would_do.as_ref().map_or(String::new(), |would_do| format!("; possible with {would_do}"));
+        let _ = writeln!(out, "ruled out {}/{} {}: {}{would_do}", r.environment, r.component, r.strategy, r.fact);
+    }
+    for candidate in &plan.candidates {
+        let _ = writeln!(out, "candidate {}: {} ({})", candidate.rank, candidate.name, candidate.reason);
+    }
+    body.steps.iter().for_each(|step| write_step(&mut out, step));
+    for follow in &body.follow_ups {
+        let _ = writeln!(out, "follow-up after {}: {}: {}", follow.not_before_ms, follow.title, follow.command);
+    }
+    let _ = writeln!(out, "one-way {:?}", body.envelope.one_way.iter().map(|id| id.as_str()).collect::<Vec<_>>());
+    for claim in body.all_claims() {
+        let _ = writeln!(out, "claims {claim}");
+    }
+    for gate in &body.takeoff {
+        let _ = writeln!(out, "take-off {}", takeoff(gate));
+    }
+    for matrix in &body.matrices {
+        let versions: Vec<String> = matrix.versions.iter().map(|(component, version)| format!("{component} {version}")).collect();
+        let _ = writeln!(out, "mix {}: {}; {}", matrix.when, versions.join(", "), matrix.note);
+    }
+    for finding in &plan.findings {
+        let _ = writeln!(out, "finding {}", of_diagnostic(finding));
+    }
+    for sentence in &plan.derived {
+        let _ = writeln!(out, "derived {sentence}");
+    }
+    write_prediction(&mut out, plan);
+    out
+}
+
+fn write_step(out: &mut String, step: &Step) {
+    let needs: Vec<&str> = step.needs.iter().map(|need| need.as_str()).collect();
+    let needs = if needs.len() > 3 { format!("{} steps", needs.len()) } else { needs.join(", ") };
+    let after = if step.after_landing { ", after landing" } else { "" };
+    let _ = writeln!(out, "{} [{} w{} s{}{after}] <- {needs}: {}", step.id, step.phase, step.wave, step.stage, step.title);
+    let _ = match &step.work {
+        Work::Call(_) => writeln!(out, "  $ {}", step.command.lines().collect::<Vec<_>>().join(" ")),
+        Work::Gate(_) => writeln!(out, "  {}", gate(step).unwrap_or_default()),
+        Work::Wait(length) => writeln!(out, "  waits {length}"),
+        Work::Manual { prompt, .. } => writeln!(out, "  asks {prompt}"),
+        Work::Event { event, .. } => writeln!(out, "  awaits {event}"),
+    };
+    if step.undo != Undo::Nothing {
+        let _ = writeln!(out, "  {}", undo(&step.undo));
+    }
+    if let Some(exposure) = &step.exposure {
+        let safety = exposure.safety_command.as_deref().unwrap_or("undo of the deploys");
+        let _ = writeln!(out, "  exposes {}, safe by {safety}", percent(exposure.share.as_f64()));
+    }
+}
+
+/// A gate in a line: what it watches, how long, by which checks.
+pub(super) fn gate(step: &Step) -> Option<String> {
+    let Work::Gate(gate) = &step.work else { return None };
+    let checks: Vec<String> = gate
+        .checks
+        .iter()
+        .map(|check| match check {
+            GateCheck::Proportion { name, effect, .. } => format!("judges {name} against the old side for a {effect:.1}-fold rise"),
+            GateCheck::Threshold { name, .. } => format!("threshold {name}"),
+            GateCheck::Probe { name, .. } => format!("probe {name}"),
+        })
+        .collect();
+    Some(format!("watches {}, {}: {}", gate.subject, gate.bake_ms, checks.join("; ")))
+}
+
+pub(super) fn undo(undo: &Undo) -> String {
+    match undo {
+        Undo::Call { command, .. } => format!("undo call {}", command.lines().collect::<Vec<_>>().join(" ")),
+        Undo::Nothing => "undo nothing".to_owned(),
+        Undo::LeaveInPlace { reason } => format!("undo stays: {reason}"),
+        Undo::ForwardOnly { reason } => format!("undo one-way: {reason}"),
+    }
+}
+
+pub(super) fn takeoff(gate: &glidepath_model::plan::TakeoffGate) -> String {
+    serde_json::to_string(gate).unwrap_or_default()
+}
+
+fn write_prediction(out: &mut String, plan: &Plan) {
+    let p = &plan.prediction;
+    let time =
+        |time: &Option<Estimate>| time.as_ref().map_or("never".to_owned(), |time| format!("within {} ({})", time.p50_ms, time.p95_ms));
+    let _ = writeln!(out, "safe {}, undone {}", time(&p.time_to_safety), time(&p.time_to_rollback));
+    let _ = writeln!(out, "takes {} ({})", p.duration.p50_ms, p.duration.p95_ms);
+    if let Some(schedule) = &p.schedule {
+        let zone = schedule.time_zone.as_deref();
+        let _ = writeln!(out, "takes off {}, lands {}", schedule.takes_off.written_in(zone), schedule.lands_p95.written_in(zone));
+    }
+    let cost = p.extra_cost.as_ref().map_or("not known".to_owned(), ToString::to_string);
+    let _ = writeln!(out, "costs {cost}, risk {}: {}", p.risk, p.risk_reasons.join("; "));
+}
+
+/// A share for people, to a tenth of a percent.
+pub(super) fn percent(share: f64) -> String {
+    let tenths = (share * 1000.0).round() / 10.0;
+    format!("{tenths} %")
+}
