@@ -53,7 +53,7 @@ pub(crate) struct Figures {
     /// Expected bad requests per second once all stages are behind.
     after: f64,
     pub(crate) traffic_known: bool,
-    /// How long the looks before the first change take, side by side.
+    /// How long the looks before a wave take, side by side.
     looks: DurationEstimate,
     pub(crate) duration: DurationEstimate,
     pub(crate) extra: Extra,
@@ -76,6 +76,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
     let method = strategy::of(outline.strategy);
     let back = step(method.kind());
     let extra = (facts.catalog.settings.verification.effect - 1.0).max(0.0);
+    let looks = looks(steps);
     let mut figures = Figures {
         burn: 0.0,
         if_failing: 0.0,
@@ -83,8 +84,8 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
         missed: 1.0,
         after: 0.0,
         traffic_known: site.rate().is_some() || !method.meets_users(),
-        looks: looks(steps),
-        duration: duration(site, outline, facts),
+        looks,
+        duration: duration(site, outline, looks, facts),
         extra: method.extra(site, outline, now),
         ways_back: ways_back(steps, facts),
         one_way: steps.iter().find_map(|step| match &step.undo {
@@ -180,14 +181,17 @@ fn window_catches(site: &Site<'_>, facts: &Facts) -> f64 {
     }
 }
 
-fn duration(site: &Site<'_>, outline: &Outline, facts: &Facts) -> DurationEstimate {
+fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: &Facts) -> DurationEstimate {
     let step = |kind| plain(&estimate(kind, site, facts));
     let by_host = strategy::of(outline.strategy).kind();
     let mut parts = Vec::new();
     if site.target.backup.is_some() && site.is_own() {
         parts.push(step(Kind::Backup));
     }
-    for wave in &outline.waves {
+    for (number, wave) in outline.waves.iter().enumerate() {
+        if number > 0 {
+            parts.push(looks);
+        }
         let paths: Vec<DurationEstimate> = wave
             .iter()
             .map(|path| {
@@ -239,6 +243,7 @@ pub(crate) fn prediction(
     for environment in &change.environments {
         let here = sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment);
         rows.push(side_by_side(&here.map(|(_, (_, figures))| figures.looks).collect::<Vec<_>>()));
+        let mut is_first = true;
         for level in levels {
             let together: Vec<Vec<&Figures>> = level
                 .iter()
@@ -252,6 +257,10 @@ pub(crate) fn prediction(
                 let items = together.iter().map(|parts| in_a_row(&parts.iter().filter_map(|f| time(f)).collect::<Vec<_>>()));
                 side_by_side(&items.collect::<Vec<_>>())
             };
+            if !is_first {
+                rows.push(row(|f| Some(f.looks)));
+            }
+            is_first &= together.iter().all(Vec::is_empty);
             rows.push(row(|f| Some(f.duration)));
             // What goes back in one level rests on what goes back in the next, so the way back is as long a row as the way forward.
             safe.push(row(|f| f.ways_back.to_safety()));

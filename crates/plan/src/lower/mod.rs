@@ -9,6 +9,7 @@
 //! old again by then and serve, earlier ones serve only if the old side could not carry the traffic without them. So a rollback of a fully changed
 //! region walks back batch by batch exactly where it must, and jumps straight to safety everywhere else.
 
+mod again;
 mod backup;
 pub(crate) mod calls;
 pub(crate) mod fleet;
@@ -117,6 +118,7 @@ impl Lowering<'_> {
         levels: &[Vec<u32>],
         before: Vec<StepId>,
     ) -> Vec<StepId> {
+        let (start, waves_before) = (self.steps.len(), self.waves);
         let mut frontier = self.preflight(here, &before);
         for level in levels {
             let mut ends = Vec::new();
@@ -140,6 +142,7 @@ impl Lowering<'_> {
                 frontier = ends;
             }
         }
+        self.look_again(name, here, start, waves_before);
         self.verify(name, here, frontier)
     }
 
@@ -173,18 +176,24 @@ impl Lowering<'_> {
             region: Some(at),
             prefix: format!("{}/{}/preflight", site.path(), region.name),
         };
+        self.looks_at_hosts(site, at, &spot, before);
+        if region.router.is_some() && (region.hosts.len() > 1 || outline.uses_standby()) {
+            self.router_check(site, at, outline, &spot, before);
+        }
+    }
+
+    /// The hosts of a region are healthy, and run what the plan was made for.
+    fn looks_at_hosts(&mut self, site: &Site<'_>, at: usize, spot: &Spot, before: &[StepId]) {
+        let region = site.regions[at].region;
         let kinds = self.kinds;
         let healths: Vec<ActionCall> = region.hosts.iter().filter_map(|h| calls::health(site, region, h, kinds, self.notes)).collect();
         let title = format!("All hosts of {} in {} are healthy", site.target.component, region.name);
-        self.look(site, &spot, "health", title, healths, before);
+        self.look(site, spot, "health", title, healths, before);
         if let (ItemKind::Version { .. }, Some(from), false) = (&site.change_item.kind, &site.from, site.mixed) {
             let versions: Vec<ActionCall> =
                 region.hosts.iter().filter_map(|h| calls::runs(site, region, h, from, kinds, self.notes)).collect();
             let title = format!("All hosts of {} in {} still run {from}", site.target.component, region.name);
-            self.look(site, &spot, "version", title, versions, before);
-        }
-        if region.router.is_some() && (region.hosts.len() > 1 || outline.uses_standby()) {
-            self.router_check(site, at, outline, &spot, before);
+            self.look(site, spot, "version", title, versions, before);
         }
     }
 
