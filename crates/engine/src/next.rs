@@ -4,7 +4,7 @@ use crate::exposure::is_exposed_unconfirmed;
 use crate::fanout::FanOuts;
 use crate::letters::throttle_of;
 use crate::retry::{has_tries_left, may_try_again, next_try_at, wider_limit};
-use crate::state::{Look, Mode, Pilot, Progress, RunState, Track};
+use crate::state::{Look, Mode, Pilot, Progress, RunState, StepState, Track};
 use crate::timers::{ATTEMPT_GRACE, asks_when_patience_ends, in_flight_max, open_attempts, patience_end};
 use crate::{landed, outputs, rollback, window};
 use glidepath_model::action::OnUnknown;
@@ -35,6 +35,7 @@ pub(crate) fn next(plan: &PlanBody, state: &RunState, now: Timestamp) -> Option<
             .or_else(|| deadline_passed(state, now))
             .or_else(|| hold_limit_passed(plan, state, now))
             .or_else(|| hold_resolved(plan, state))
+            .or_else(|| gives_way(plan, state))
             .or_else(|| window::next(plan, state, now))
             .or_else(|| next_start(plan, state, &fan_outs, now))
             .or_else(|| landing(plan, state)),
@@ -194,6 +195,16 @@ fn deadline_passed(state: &RunState, now: Timestamp) -> Option<Event> {
     state.deadline_at.filter(|at| *at <= now)?;
     let cause = format!("the run has not landed by its deadline, {} after its start", now.since(state.started_at));
     Some(Event::RollbackBegan { cause, item: None, to: None })
+}
+
+/// A run that was asked to make room for another one ends when nothing of it is under way. No user is on its new side then: none was when it was
+/// asked, and nothing has begun since.
+fn gives_way(plan: &PlanBody, state: &RunState) -> Option<Event> {
+    let is_under_way = |track: &Track| track.is_running() || track.progress == Progress::Asked;
+    if state.pilot != Pilot::GiveWay || state.operator.is_some() || state.steps.values().flat_map(StepState::tracks).any(is_under_way) {
+        return None;
+    }
+    Some(Event::RunEnded { end: RunEnd::Superseded, leftovers: rollback::leftovers(plan, state) })
 }
 
 /// A hold ends when the step it asks about got on, or when the window it waits for is in nobody's way any more.

@@ -1,6 +1,6 @@
 //! What people and stores are shown of a run.
 
-use crate::state::{Mode, Progress, RunState, StepState, Track};
+use crate::state::{Mode, Pilot, Progress, RunState, StepState, Track};
 use crate::{Observed, next, next_wake, requests, window};
 use glidepath_model::change::OnWindowEnd;
 use glidepath_model::event::{Direction, RunEnd};
@@ -34,6 +34,7 @@ impl RunState {
             }
             Mode::Holding(hold) => format!("holds and asks: {}", hold.reason),
             Mode::Stopped => format!("exposure is frozen; {of}"),
+            Mode::Paused if self.pilot == Pilot::GiveWay => format!("gives way to another run once nothing is under way; {of}"),
             Mode::Paused => format!("paused; {of}"),
             Mode::Flying if self.waits_for_claims().is_some() => self.waits_for_claims().map(ToString::to_string).unwrap_or_default(),
             Mode::Flying => match doing(plan, self) {
@@ -231,6 +232,9 @@ pub fn invariants(plan: &PlanBody, state: &RunState) -> Vec<String> {
     }
     if state.ended.is_some() && open {
         found.push(format!("run {} has ended with an attempt open", state.run));
+    }
+    if state.ended.as_ref().is_some_and(|ended| ended.end == RunEnd::Superseded) && !state.exposures(plan).is_empty() {
+        found.push(format!("run {} gave way with users on its new side", state.run));
     }
     let safe = state.rollback.as_ref().is_some_and(|r| r.safety_reached.is_some() && r.is_whole());
     if safe && !state.exposures(plan).is_empty() {

@@ -1,7 +1,7 @@
 //! What pilots and operators may ask, and the answer to each: granted or refused, with one sentence.
 
 use crate::apply::{clear_exposure, drop_needless_safety};
-use crate::exposure::carries;
+use crate::exposure::{ExposureNow, carries};
 use crate::next::attempt_event;
 use crate::outputs::fits;
 use crate::rollback::{leftovers, scope_after, stuck_step};
@@ -71,6 +71,8 @@ pub(crate) fn allowed(plan: &PlanBody, state: &RunState) -> Vec<(Verb, Option<St
                     Vec::new()
                 }
             }
+            // Only who starts another run says so.
+            Verb::Supersede => Vec::new(),
             // Which event, and with which outputs, only the plan and the world know.
             Verb::Signal => {
                 let waits = |own: &Progress| matches!(own, Progress::AwaitingEvent { .. });
@@ -124,6 +126,7 @@ fn judge(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -
         Verb::Override => override_verdict(plan, state, request, now),
         Verb::MarkDone => mark_done(plan, state, request),
         Verb::Abandon => abandon(plan, state),
+        Verb::Supersede => supersede(plan, state),
         Verb::Reconcile => reconcile(plan, state, request, now),
         Verb::Signal => signal(plan, state, request),
     }
@@ -140,6 +143,7 @@ fn rests_as_a_whole(state: &RunState, verb: Verb) -> Result<(), Refusal> {
         | Verb::Skip
         | Verb::Override
         | Verb::MarkDone
+        | Verb::Supersede
         | Verb::Reconcile
         | Verb::Signal => {
             let reason = state.operator.as_ref().map_or("", |need| need.reason.as_str());
@@ -155,6 +159,9 @@ fn pilot(state: &RunState, request: &Request) -> Result<Grant, Refusal> {
     }
     match verb {
         Verb::Pause if state.pilot == Pilot::Pause => Err("the run is paused already; `resume` goes on".to_owned()),
+        Verb::Pause | Verb::Stop if state.pilot == Pilot::GiveWay => {
+            Err("the run starts nothing new any more, since it gives way to another one; `resume` goes on all the same".to_owned())
+        }
         Verb::Pause => Ok(Grant::new("nothing new is started; gates go on watching, and `resume` goes on")),
         Verb::Stop if state.pilot == Pilot::Stop => Err("exposure is frozen already; `resume` goes on, `abort` goes back".to_owned()),
         Verb::Stop => Ok(Grant::new(
@@ -183,11 +190,11 @@ fn resume(state: &RunState, request: &Request) -> Result<Grant, Refusal> {
         (Some(reason), Pilot::Fly) => {
             Err(format!("the run does not wait for `resume` but for an answer: {reason}; see `status` for the verbs that are allowed"))
         }
-        (Some(reason), Pilot::Pause | Pilot::Stop) => {
+        (Some(reason), Pilot::Pause | Pilot::Stop | Pilot::GiveWay) => {
             Ok(Grant::new(format!("the pause is over, but the run still waits for an answer: {reason}")))
         }
         (None, Pilot::Fly) => Err("the run flies already".to_owned()),
-        (None, Pilot::Pause | Pilot::Stop) => Ok(Grant::new("the run goes on")),
+        (None, Pilot::Pause | Pilot::Stop | Pilot::GiveWay) => Ok(Grant::new("the run goes on")),
     }
 }
 
@@ -371,13 +378,38 @@ fn abandon(plan: &PlanBody, state: &RunState) -> Result<Grant, Refusal> {
     if state.steps.values().flat_map(|s| s.tracks()).any(Track::is_running) {
         return Err("attempts are still running; ask again when they have ended".to_owned());
     }
-    let exposed = state.exposures(plan).into_iter().map(|e| {
-        let region = e.region.map(|r| format!(" in {r}")).unwrap_or_default();
-        format!("{}{region} stays exposed: {:.1} % on the new side", e.target, e.share.as_f64() * 100.0)
-    });
+    let exposed = exposed(plan, state).into_iter().map(|(place, share)| format!("{place} stays exposed: {share}"));
     let stays = exposed.chain(leftovers(plan, state)).collect();
     Ok(Grant::new("the run ends here; what is in place stays and counts as unknown until probed")
         .then(Event::RunEnded { end: RunEnd::Abandoned, leftovers: stays }))
+}
+
+/// Where traffic or users are on the new side, with their share.
+fn exposed(plan: &PlanBody, state: &RunState) -> Vec<(String, String)> {
+    let place = |e: ExposureNow| {
+        let region = e.region.map(|r| format!(" in {r}")).unwrap_or_default();
+        (format!("{}{region}", e.target), format!("{:.1} % on the new side", e.share.as_f64() * 100.0))
+    };
+    state.exposures(plan).into_iter().map(place).collect()
+}
+
+/// Nobody watches what a run leaves that has ended, so it gives way only where no user is on the new side.
+fn supersede(plan: &PlanBody, state: &RunState) -> Result<Grant, Refusal> {
+    if state.rollback.is_some() {
+        return Err("the run is on its way back; what is to take its place waits until it has ended".to_owned());
+    }
+    if state.pilot == Pilot::GiveWay {
+        return Err("the run gives way already; asking again does no harm and changes nothing".to_owned());
+    }
+    match exposed(plan, state).as_slice() {
+        [] => {
+            Ok(Grant::new("nothing new is started, and the run ends as superseded once nothing is under way; what is done stays in place"))
+        }
+        places => {
+            let places: Vec<String> = places.iter().map(|(place, share)| format!("{place} ({share})")).collect();
+            Err(format!("users are where nobody would watch them any more: {}; the run must land or go back first", places.join(", ")))
+        }
+    }
 }
 
 fn reconcile(plan: &PlanBody, state: &RunState, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
@@ -471,6 +503,7 @@ pub(crate) fn apply_granted(state: &mut RunState, plan: &PlanBody, request: &Req
     match (request.verb, &request.step) {
         (Verb::Pause, _) => state.pilot = Pilot::Pause,
         (Verb::Stop, _) => state.pilot = Pilot::Stop,
+        (Verb::Supersede, _) => state.pilot = Pilot::GiveWay,
         (Verb::Resume, _) => {
             let passes = waits_for_window(state);
             if state.rests_as_a_whole() {

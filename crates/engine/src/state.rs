@@ -112,6 +112,8 @@ pub enum Pilot {
     Pause,
     /// To freeze exposure.
     Stop,
+    /// To start nothing new, and to end for another run once nothing is under way.
+    GiveWay,
 }
 
 /// A hold.
@@ -455,7 +457,7 @@ impl RunState {
             (None, None, None, Some(hold)) => Mode::Holding(hold),
             (None, None, None, None) => match self.pilot {
                 Pilot::Fly => Mode::Flying,
-                Pilot::Pause => Mode::Paused,
+                Pilot::Pause | Pilot::GiveWay => Mode::Paused,
                 Pilot::Stop => Mode::Stopped,
             },
         }

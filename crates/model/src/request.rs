@@ -95,6 +95,8 @@ pub enum Verb {
     MarkDone,
     /// End the run here; what is in place stays.
     Abandon,
+    /// End the run where nothing is exposed, for another one that takes its place.
+    Supersede,
     /// Probe what is in place and journal it.
     Reconcile,
     /// Tell an event that a step waits for.
@@ -103,7 +105,7 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Pause,
         Self::Resume,
         Self::Promote,
@@ -115,6 +117,7 @@ impl Verb {
         Self::Override,
         Self::MarkDone,
         Self::Abandon,
+        Self::Supersede,
         Self::Reconcile,
         Self::Signal,
     ];
@@ -133,6 +136,7 @@ impl Verb {
             Self::Override => "override",
             Self::MarkDone => "mark-done",
             Self::Abandon => "abandon",
+            Self::Supersede => "supersede",
             Self::Reconcile => "reconcile",
             Self::Signal => "signal",
         }

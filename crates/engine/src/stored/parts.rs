@@ -43,6 +43,7 @@ names!(
     Override = "override",
     MarkDone = "markDone",
     Abandon = "abandon",
+    Supersede = "supersede",
     Reconcile = "reconcile",
     Signal = "signal",
 );
