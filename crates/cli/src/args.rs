@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use glidepath_model::catalog::Supersede;
 use glidepath_model::{Millis, Timestamp};
 use std::path::PathBuf;
 
@@ -156,6 +157,30 @@ pub(crate) enum Form {
     Json,
 }
 
+/// What becomes of a change in flight when a newer plan of it is to fly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum How {
+    /// It flies on; the newer plan is refused where both want the same.
+    Refuse,
+    /// It flies to its end first.
+    Finish,
+    /// It ends where it is, where no user is on its new side; what it did stays in place.
+    Stop,
+    /// It goes back first.
+    Rollback,
+}
+
+impl From<How> for Supersede {
+    fn from(how: How) -> Self {
+        match how {
+            How::Refuse => Self::Refuse,
+            How::Finish => Self::Finish,
+            How::Stop => Self::Stop,
+            How::Rollback => Self::Rollback,
+        }
+    }
+}
+
 /// Form of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanForm {
@@ -277,6 +302,9 @@ pub(crate) struct RunArgs {
     /// Wait in the queue for what other runs hold, instead of being refused.
     #[arg(long)]
     pub(crate) wait: bool,
+    /// What becomes of an older run of the same change that is in flight; `defaults.supersede` of the project when left out.
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) supersede: Option<How>,
     /// Take off although a calendar or budget says no; needs a reason, which is journaled.
     #[arg(long, value_name = "REASON")]
     pub(crate) override_gates: Option<String>,

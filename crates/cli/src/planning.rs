@@ -49,10 +49,7 @@ pub(crate) async fn plan(world: &World, loaded: &Loaded, wanted: &Wanted, args: 
         // A runbook says itself what it does: no host has to be asked.
         Wanted::Runbook(_) => Vec::new(),
     };
-    let facts = match &args.facts {
-        Some(file) => read_facts(file)?,
-        None => collect(world, &loaded.catalog, &scope).await?,
-    };
+    let facts = facts_about(world, &loaded.catalog, &scope, args).await?;
     // Facts from a file are written anew, so that how the file is laid out does not change the plan's name.
     let facts_bytes = serde_json::to_vec(&facts).map_err(|error| Failure::usage(format!("the facts cannot be written: {error}"), ""))?;
     let options = PlanOptions {
@@ -88,6 +85,19 @@ async fn child_plans(world: &World, runbook: &Runbook) -> Result<BTreeMap<String
         }
     }
     Ok(found)
+}
+
+/// What is so now of everything that a planned change touches. A runbook touches no target that could be asked.
+pub(crate) async fn present_facts(world: &World, catalog: &Catalog, change: &Change, args: &PlanningArgs) -> Result<Facts, Failure> {
+    facts_about(world, catalog, &scope(catalog, change), args).await
+}
+
+/// From the file that was named, or observed.
+async fn facts_about(world: &World, catalog: &Catalog, scope: &[TargetName], args: &PlanningArgs) -> Result<Facts, Failure> {
+    match &args.facts {
+        Some(file) => read_facts(file),
+        None => collect(world, catalog, scope).await,
+    }
 }
 
 /// Observes everything the change touches, and its direct dependencies.

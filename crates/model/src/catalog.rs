@@ -11,7 +11,7 @@ mod template;
 pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
 pub use objective::{Indicator, Objective};
 pub use selector::{MatchOperator, Matcher, Selector};
-pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Verification, VerifyWindow};
+pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Supersede, Verification, VerifyWindow};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
 pub use target::{Database, Infrastructure, Region, Replacement, Rotation, Router, Scaling, Target, TrafficSource};
 pub use template::{ActionTemplate, filled_text};

@@ -125,3 +125,12 @@ pub const FREEZE_IN_FLIGHT: Code = Code(323);
 pub const NOT_REPEATABLE: Code = Code(324);
 /// A statement locks a table for as long as the table is large, and how large it is is not known.
 pub const LOCK_UNKNOWN: Code = Code(325);
+
+/// What the files say of a plan's targets is not what it was made from.
+pub const DECLARED_OTHERWISE: Code = Code(351);
+/// Hosts are not as they were when the plan was made.
+pub const HOSTS_OTHERWISE: Code = Code(352);
+/// There is too little traffic for the plan's gates, or none can be read.
+pub const TRAFFIC_OTHERWISE: Code = Code(353);
+/// A budget was spent after the plan was made.
+pub const BUDGET_SPENT_SINCE: Code = Code(354);

@@ -7,7 +7,7 @@
 //! rules it out; `predict` gives it figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
 //! database is read by `sql`, never assumed. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
-//! that is done again: `again`.
+//! that is done again: `again`. At take-off `revalidate` holds what is so then against what a plan was made from.
 
 mod again;
 pub mod assumed;
@@ -23,6 +23,7 @@ mod order;
 mod outline;
 mod predict;
 mod rank;
+mod revalidate;
 mod runbook;
 mod site;
 mod size;
@@ -35,6 +36,7 @@ mod way_back;
 
 pub use again::plan_again;
 pub use check::check;
+pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
 

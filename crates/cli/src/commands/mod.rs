@@ -15,5 +15,7 @@ pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
+pub(crate) mod supersede;
+pub(crate) mod takeoff;
 pub(crate) mod validate;
 pub(crate) mod verbs;

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::flight::{self, Beginning};
 use crate::output;
 use crate::world::{World, who};
-use glidepath_model::projection::RunStatus;
+use glidepath_model::projection::{RunStatus, RunSummary};
 use glidepath_model::request::{Request, Signal, Verb};
 use glidepath_model::{EventName, StepId};
 use glidepath_ports::store::Submission;
@@ -93,12 +93,18 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, besides: Besides) -> Resu
         at: world.clock.now(),
         signal: besides.signal,
     };
+    told(&world, &summary, request, args.format).await
+}
+
+/// Leaves the request and waits for the answer; where nobody owns the run, this process does what follows from it.
+pub(super) async fn told(world: &World, summary: &RunSummary, request: Request, format: Form) -> Result<Exit, Failure> {
+    let verb = request.verb;
     world.someone_flies().await?;
-    let is_deserted = world.is_deserted(&summary).await?;
+    let is_deserted = world.is_deserted(summary).await?;
     if is_deserted && verb == Verb::Resume && matches!(summary.status, RunStatus::Flying | RunStatus::RollingBack) {
         // It was never paused: all it lacks is somebody who flies it.
         output::say(&format!("Nobody flies {}; this process takes it over.", summary.run));
-        return flight::fly(&world, &summary.run, Beginning::TakeOver, args.format, None).await;
+        return flight::fly(world, &summary.run, Beginning::TakeOver, format, None).await;
     }
     let number = world.store.submit(Submission::Ask(request)).await?;
     let answer_wait = if is_deserted { DESERTED_WAIT } else { ANSWER_WAIT };
@@ -113,7 +119,7 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, besides: Besides) -> Resu
     match waited.await {
         Ok(answer) => {
             let answer = answer?;
-            if args.format == Form::Json {
+            if format == Form::Json {
                 output::json(&serde_json::json!({ "run": summary.run, "verb": verb, "granted": answer.granted, "answer": answer.line }));
             }
             if answer.granted {
@@ -133,9 +139,9 @@ async fn ask(root: &Path, verb: Verb, args: &VerbArgs, besides: Besides) -> Resu
                 )),
                 None => {}
             }
-            let exit = flight::fly(&world, &summary.run, Beginning::Left(number), args.format, None).await?;
+            let exit = flight::fly(world, &summary.run, Beginning::Left(number), format, None).await?;
             // To end so is what was asked for here, and success.
-            let ends_so = matches!(verb, Verb::Abort | Verb::Rollback | Verb::Abandon);
+            let ends_so = matches!(verb, Verb::Abort | Verb::Rollback | Verb::Abandon | Verb::Supersede);
             Ok(if ends_so && exit == Exit::Aborted { Exit::Done } else { exit })
         }
     }

@@ -20,4 +20,5 @@ mod replays;
 mod requests;
 mod runbooks;
 mod shaped;
+mod takeoff;
 mod telemetry;

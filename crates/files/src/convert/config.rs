@@ -5,7 +5,7 @@ use crate::codes;
 use crate::node::{At, Node};
 use crate::scalar;
 use crate::shapes::Kind;
-use glidepath_model::catalog::{Environment, NotifyCommand, PrometheusSource, Verification, VerifyWindow};
+use glidepath_model::catalog::{Environment, NotifyCommand, PrometheusSource, Supersede, Verification, VerifyWindow};
 use glidepath_model::change::Preference;
 use glidepath_model::{Catalog, Diagnostic, Millis, Share};
 use std::collections::BTreeMap;
@@ -57,6 +57,8 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     settings.plan_ttl_ms = duration(defaults, "planTtl").unwrap_or(PLAN_TTL_DEFAULT);
     settings.fact_age_max_ms = duration(defaults, "factAgeMax").unwrap_or(FACT_AGE_DEFAULT);
     settings.prefer = defaults.text_of("prefer").and_then(preference).unwrap_or_default();
+    let named = |name: &str| Supersede::ALL.into_iter().find(|known| known.name() == name);
+    settings.supersede = defaults.text_of("supersede").and_then(named).unwrap_or_default();
     settings.verification = spec.get("verification").map(verification).unwrap_or_default();
     settings.notify = spec.items_of("notify").iter().map(notify).collect();
     environments(context, spec, catalog);

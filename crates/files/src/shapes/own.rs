@@ -2,6 +2,7 @@
 
 use super::runbook::LOCKS;
 use crate::shape::{Field, Form, Shape};
+use glidepath_model::catalog::Supersede;
 use glidepath_model::plan::Strategy;
 
 /// What may be preferred.
@@ -100,6 +101,11 @@ const DEFAULTS: Shape = Shape::closed(
         Field::optional("planTtl", Form::Duration, "How long a plan may be flown after it was made."),
         Field::optional("factAgeMax", Form::Duration, "Age over which an observed fact counts as stale."),
         Field::optional("prefer", Form::Choice(PREFERENCES), "What to prefer among feasible candidates."),
+        Field::optional(
+            "supersede",
+            Form::Choice(Supersede::NAMES),
+            "What becomes of a change in flight when a newer plan of it is to fly.",
+        ),
     ],
 );
 

@@ -29,6 +29,42 @@ pub struct Settings {
     /// Commands that tell people when a run needs one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<NotifyCommand>,
+    /// What becomes of a change in flight when a newer plan of it is to fly.
+    #[serde(default, skip_serializing_if = "Supersede::is_default")]
+    pub supersede: Supersede,
+}
+
+/// What becomes of a change in flight when a newer plan of it is to fly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Supersede {
+    /// It flies on, and the newer plan is refused.
+    #[default]
+    Refuse,
+    /// It flies to its end first.
+    Finish,
+    /// It ends where it is, where no user is on its new side; what it did stays in place.
+    Stop,
+    /// It goes back first.
+    Rollback,
+}
+
+impl Supersede {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Refuse, Self::Finish, Self::Stop, Self::Rollback];
+    /// Their names, as written.
+    pub const NAMES: &'static [&'static str] = &["refuse", "finish", "stop", "rollback"];
+
+    /// Name as written.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// Whether it is what holds where nothing is said.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "called by serde")]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A command that tells people. It gets the run and the message as its last two words.

@@ -7,6 +7,7 @@ mod plans;
 mod promises;
 mod property;
 mod refusals;
+mod revalidate;
 mod rotate;
 mod rules;
 mod runbook_flight;

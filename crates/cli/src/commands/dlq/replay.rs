@@ -18,7 +18,8 @@
 
 use super::{failed_again, find};
 use crate::args::{Form, ReplayArgs};
-use crate::commands::run::{claims_are_free, cleared, programs_are_there, starter};
+use crate::commands::run::starter;
+use crate::commands::takeoff::{claims_are_free, cleared, just_planned, programs_are_there};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flight::{self, Beginning};
@@ -153,7 +154,7 @@ async fn prepare(
     if overridden.is_none() {
         programs_are_there(&plan, root)?;
     }
-    cleared(&plan, &Facts::of_catalog(catalog, now), now, overridden, world.shared.is_some())?;
+    cleared(&plan, just_planned(&Facts::of_catalog(catalog, now)), now, overridden, world.shared.is_some())?;
     world.someone_flies().await?;
     if !args.wait {
         claims_are_free(world, &plan).await?;
