@@ -161,18 +161,25 @@ pub fn trace(seed: u64, options: &Options) -> Vec<String> {
     lines
 }
 
-/// Leaves out one kind of fault after the other, as long as the same promise still breaks.
+/// Leaves out one kind of fault after the other, until the same promise does not break without any one of those that are left: what was needed at
+/// first may not be once another one is gone.
 fn shortest(seed: u64, mut options: Options, mut broken: Broken) -> Failure {
-    for kind in FaultKind::ALL {
+    let breaks_without = |options: &Options, kind: FaultKind, promise: Promise| {
         let mut fewer = options.clone();
         fewer.without.push(kind);
-        if options.without.contains(&kind) {
-            continue;
+        let still = Simulation::new(seed, &fewer, false).run().err().filter(|still| still.promise == promise)?;
+        Some((fewer, still))
+    };
+    loop {
+        let left = FaultKind::ALL.into_iter().filter(|kind| !options.without.contains(kind)).collect::<Vec<_>>();
+        let count = left.len();
+        for kind in left {
+            if let Some(shorter) = breaks_without(&options, kind, broken.promise) {
+                (options, broken) = shorter;
+            }
         }
-        if let Err(still) = Simulation::new(seed, &fewer, false).run()
-            && still.promise == broken.promise
-        {
-            (options, broken) = (fewer, still);
+        if FaultKind::ALL.into_iter().filter(|kind| !options.without.contains(kind)).count() == count {
+            break;
         }
     }
     let mut simulation = Simulation::new(seed, &options, true);
