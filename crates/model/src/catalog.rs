@@ -50,9 +50,4 @@ impl Catalog {
     pub fn environment(&self, name: &EnvironmentName) -> Option<&Environment> {
         self.environments.iter().find(|e| e.name == *name)
     }
-
-    /// Components that depend on `component` directly, with the kind of the edge.
-    pub fn dependants_of<'a>(&'a self, component: &'a ComponentName) -> impl Iterator<Item = (&'a Component, EdgeKind)> {
-        self.components.values().flat_map(move |c| c.depends_on.iter().filter(move |d| d.to == *component).map(move |d| (c, d.kind)))
-    }
 }

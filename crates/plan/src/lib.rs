@@ -11,11 +11,13 @@
 
 mod again;
 pub mod assumed;
+mod bits;
 mod body;
 mod check;
 pub mod codes;
 mod command;
 mod durations;
+mod index;
 mod ladder;
 mod lower;
 mod notes;
@@ -40,6 +42,7 @@ pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
 
+use crate::index::Index;
 use crate::ladder::Ladders;
 use crate::notes::Notes;
 use crate::outline::Outline;
@@ -94,7 +97,8 @@ pub fn plan(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
 
 fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions, notes: &mut Notes) -> Option<Plan> {
     let levels = order::levels(change, &facts.catalog, notes);
-    let sites = site::resolve(change, facts, options.now, notes);
+    let index = Index::of(&facts.catalog, &change.environments);
+    let sites = site::resolve(change, facts, &index, options.now, notes);
     let levels = levels?;
     if notes.is_stuck() || sites.is_empty() {
         return None;
@@ -117,7 +121,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     }
     let mut ranking = rank::rank(change, facts, &sites, &usable, &levels, options.now, notes)?;
     let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
-    let (mut steps, follow_ups) = lower::lower(change, facts, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
+    let (mut steps, follow_ups) = lower::lower(change, facts, &index, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
     if notes.is_stuck() {
         return None;
     }

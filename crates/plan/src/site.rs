@@ -1,6 +1,7 @@
 //! One item in one environment, with what the facts say about the place.
 
 use crate::codes;
+use crate::index::Index;
 use crate::notes::Notes;
 use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Target, TrafficSource};
 use glidepath_model::change::{Change, Item, ItemKind};
@@ -87,7 +88,7 @@ impl Site<'_> {
 }
 
 /// All sites in the order of environments, then items.
-pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, now: Timestamp, notes: &mut Notes) -> Vec<Site<'a>> {
+pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, index: &Index<'a>, now: Timestamp, notes: &mut Notes) -> Vec<Site<'a>> {
     let mut sites = Vec::new();
     let mut already = 0_usize;
     for name in &change.environments {
@@ -102,13 +103,13 @@ pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, now: Timestamp, 
             );
             continue;
         };
-        for (index, item) in change.items.iter().enumerate() {
+        for (number, item) in change.items.iter().enumerate() {
             for component in item.components() {
-                let Some(target) = facts.catalog.target_of(component, name) else {
+                let Some(target) = index.target_of(component, name) else {
                     notes.wrong(no_target(item, component, name, &facts.catalog));
                     continue;
                 };
-                match site(change, index as u32, item, target, environment, facts, now, notes) {
+                match site(change, number as u32, item, target, environment, facts, now, notes) {
                     Some(site) => sites.push(site),
                     None => already += 1,
                 }

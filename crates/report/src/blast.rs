@@ -39,8 +39,12 @@ impl Blast {
     }
 }
 
-/// Finds the neighbourhood.
+/// Finds the neighbourhood. Goes through the catalog once, so a document finds it once.
 pub(crate) fn of(plan: &Plan, catalog: &Catalog) -> Blast {
+    let mut dependants: BTreeMap<&ComponentName, Vec<&ComponentName>> = BTreeMap::new();
+    for component in catalog.components.values() {
+        component.depends_on.iter().for_each(|edge| dependants.entry(&edge.to).or_default().push(&component.name));
+    }
     let mut standing: BTreeMap<ComponentName, Standing> =
         plan.body.change.items.iter().map(|item| (item.component.clone(), Standing::Changed)).collect();
     let changed: Vec<ComponentName> = standing.keys().cloned().collect();
@@ -50,10 +54,10 @@ pub(crate) fn of(plan: &Plan, catalog: &Catalog) -> Blast {
         distance += 1;
         let mut next = BTreeSet::new();
         for name in &front {
-            for (dependant, _) in catalog.dependants_of(name) {
-                if !standing.contains_key(&dependant.name) {
-                    standing.insert(dependant.name.clone(), Standing::Dependant(distance));
-                    next.insert(dependant.name.clone());
+            for dependant in dependants.get(name).into_iter().flatten() {
+                if !standing.contains_key(*dependant) {
+                    standing.insert((*dependant).clone(), Standing::Dependant(distance));
+                    next.insert((*dependant).clone());
                 }
             }
         }

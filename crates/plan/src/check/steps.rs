@@ -1,11 +1,12 @@
 //! Rules about the steps: their way back, their order, their time.
 
 use super::{is_of_runbook, places};
+use crate::bits::Bits;
 use crate::codes;
 use crate::strategy;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::ItemKind;
-use glidepath_model::ids::{RegionName, StepId};
+use glidepath_model::ids::{RegionName, StepId, TargetName};
 use glidepath_model::plan::{Exposure, Phase, Step, Strategy, Undo, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Share};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,15 +70,13 @@ pub(super) fn no_backup(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 
 /// Traffic on hosts whose deploy is not behind it.
 pub(super) fn traffic_first(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
-    let by_id: BTreeMap<&StepId, &Step> = plan.body.steps.iter().map(|s| (&s.id, s)).collect();
+    let deployed = Deployed::of(&plan.body.steps);
     let mut findings = Vec::new();
-    for step in &plan.body.steps {
+    for (at, step) in plan.body.steps.iter().enumerate() {
         // A deploy without a router exposes itself.
-        let shifts = |e: &&Exposure| e.share > Share::ZERO && e.region.is_some() && !is_deploy(step);
+        let shifts = |e: &&Exposure| e.share > Share::ZERO && e.region.is_some() && deployed.own[at].is_none();
         let Some(exposure) = step.exposure.as_ref().filter(shifts) else { continue };
-        let before = behind(step, &by_id);
-        let is_ready = |s: &Step| is_deploy(s) && s.target == step.target && s.region == step.region;
-        if !before.iter().filter_map(|id| by_id.get(id)).any(|s| is_ready(s)) {
+        if !deployed.is_behind(at, step) {
             findings.push(
                 Diagnostic::error(
                     codes::TRAFFIC_FIRST,
@@ -91,22 +90,53 @@ pub(super) fn traffic_first(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     findings
 }
 
+/// A target in a region.
+type Place<'a> = (Option<&'a TargetName>, Option<&'a RegionName>);
+
+/// The places in which something is deployed before each step.
+struct Deployed<'a> {
+    places: BTreeMap<Place<'a>, usize>,
+    /// The place that each step deploys in, if it does.
+    own: Vec<Option<usize>>,
+    /// The places of all that each step needs, directly or through others.
+    behind: Vec<Bits>,
+}
+
+impl<'a> Deployed<'a> {
+    fn of(steps: &'a [Step]) -> Self {
+        let mut places = BTreeMap::new();
+        let own: Vec<Option<usize>> = steps
+            .iter()
+            .map(|step| {
+                let count = places.len();
+                is_deploy(step).then(|| *places.entry((step.target.as_ref(), step.region.as_ref())).or_insert(count))
+            })
+            .collect();
+        let at: BTreeMap<&StepId, usize> = steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
+        let needs: Vec<Vec<usize>> = steps.iter().map(|step| step.needs.iter().filter_map(|id| at.get(id).copied()).collect()).collect();
+        let mut behind = vec![Bits::below(places.len()); steps.len()];
+        // Steps stand after what they need, so that the second pass finds nothing new.
+        let mut grew = true;
+        while std::mem::take(&mut grew) {
+            for (step, need) in needs.iter().enumerate().flat_map(|(step, needs)| needs.iter().map(move |need| (step, *need))) {
+                let mut found = behind[need].clone();
+                own[need].into_iter().for_each(|place| found.insert(place));
+                grew |= behind[step].unite(&found);
+            }
+        }
+        Self { places, own, behind }
+    }
+
+    fn is_behind(&self, at: usize, step: &Step) -> bool {
+        let place = self.places.get(&(step.target.as_ref(), step.region.as_ref()));
+        place.is_some_and(|place| self.behind[at].contains(*place))
+    }
+}
+
 /// Whether the step brings a host to the new side, whatever its strategy calls that.
 fn is_deploy(step: &Step) -> bool {
     let name = step.id.as_str().rsplit('/').next().unwrap_or_default();
     Strategy::ALL.iter().any(|one| name.strip_prefix(strategy::of(*one).doing().verb).is_some_and(|host| host.starts_with('-')))
-}
-
-/// All steps that a step needs, directly or through others.
-fn behind<'a>(step: &'a Step, by_id: &BTreeMap<&StepId, &'a Step>) -> BTreeSet<&'a StepId> {
-    let mut found = BTreeSet::new();
-    let mut open: Vec<&StepId> = step.needs.iter().collect();
-    while let Some(id) = open.pop() {
-        if found.insert(id) {
-            open.extend(by_id.get(id).iter().flat_map(|s| &s.needs));
-        }
-    }
-    found
 }
 
 /// A changing step whose unknown outcome would wait for a person.

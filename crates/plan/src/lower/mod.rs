@@ -20,6 +20,7 @@ mod schema;
 use crate::PlanOptions;
 use crate::command::shell_line;
 use crate::durations::{self, Kind};
+use crate::index::Index;
 use crate::ladder::{Judge, Ladders};
 use crate::notes::Notes;
 use crate::outline::Outline;
@@ -31,8 +32,9 @@ use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::{EnvironmentName, StepId};
+use glidepath_model::ids::{ComponentName, EnvironmentName, StepId};
 use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Phase, RetryPolicy, Step, Undo, Work};
+use std::collections::BTreeSet;
 
 /// What lowering works with, and what it has made.
 pub(crate) struct Lowering<'a> {
@@ -64,6 +66,7 @@ pub(crate) struct Spot {
 pub(crate) fn lower<'a>(
     change: &'a Change,
     facts: &'a Facts,
+    index: &Index<'_>,
     options: &'a PlanOptions,
     kinds: &'a Kinds<'a>,
     ladders: &Ladders,
@@ -79,7 +82,7 @@ pub(crate) fn lower<'a>(
         let here: Vec<(&Site<'_>, &Outline)> =
             sites.iter().zip(chosen.iter().copied()).filter(|(site, _)| site.environment.name == *environment).collect();
         if !here.is_empty() {
-            frontier = lowering.environment(environment, &here, levels, frontier);
+            frontier = lowering.environment(environment, &here, index, levels, frontier);
         }
     }
     if let Some(refusal) = size::too_many(lowering.steps.len()) {
@@ -115,11 +118,12 @@ impl Lowering<'_> {
         &mut self,
         name: &EnvironmentName,
         here: &[(&Site<'_>, &Outline)],
+        index: &Index<'_>,
         levels: &[Vec<u32>],
         before: Vec<StepId>,
     ) -> Vec<StepId> {
         let (start, waves_before) = (self.steps.len(), self.waves);
-        let mut frontier = self.preflight(here, &before);
+        let mut frontier = self.preflight(here, index, &before);
         for level in levels {
             let mut ends = Vec::new();
             let mut longest = self.waves;
@@ -152,13 +156,14 @@ impl Lowering<'_> {
     }
 
     /// Looks at everything before anything is changed: health and version of all hosts, the routers, what is depended on, telemetry.
-    fn preflight(&mut self, here: &[(&Site<'_>, &Outline)], before: &[StepId]) -> Vec<StepId> {
+    fn preflight(&mut self, here: &[(&Site<'_>, &Outline)], index: &Index<'_>, before: &[StepId]) -> Vec<StepId> {
         let start = self.steps.len();
+        let mut seen: BTreeSet<&ComponentName> = here.iter().map(|(site, _)| &site.target.component).collect();
         for (site, outline) in here {
             for at in 0..site.regions.len() {
                 self.preflight_region(site, at, outline, before);
             }
-            self.preflight_dependencies(site, here, before);
+            self.preflight_dependencies(site, &mut seen, index, before);
         }
         let made: Vec<StepId> = self.steps[start..].iter().map(|s| s.id.clone()).collect();
         if made.is_empty() { before.to_vec() } else { made }
@@ -197,18 +202,20 @@ impl Lowering<'_> {
         }
     }
 
-    /// Direct dependencies that the change leaves alone must be healthy.
-    fn preflight_dependencies(&mut self, site: &Site<'_>, here: &[(&Site<'_>, &Outline)], before: &[StepId]) {
+    /// Direct dependencies that the change leaves alone must be healthy; each is looked at once.
+    fn preflight_dependencies<'s>(
+        &mut self,
+        site: &Site<'s>,
+        seen: &mut BTreeSet<&'s ComponentName>,
+        index: &Index<'_>,
+        before: &[StepId],
+    ) {
         let Some(component) = site.component else { return };
         for edge in &component.depends_on {
-            if here.iter().any(|(other, _)| other.target.component == edge.to) {
+            if !seen.insert(&edge.to) {
                 continue;
             }
-            let Some(target) = self.facts.catalog.target_of(&edge.to, &site.environment.name) else { continue };
-            let id = StepId::new(format!("{}/{}/preflight/health", site.environment.name, edge.to));
-            if target.health.is_none() || self.steps.iter().any(|s| s.id == id) {
-                continue;
-            }
+            let Some(target) = index.target_of(&edge.to, &site.environment.name).filter(|target| target.health.is_some()) else { continue };
             let neighbour = Site {
                 item: site.item,
                 change_item: site.change_item,

@@ -1,7 +1,6 @@
 //! Section 7: who is told what, when and how; texts ready to be sent.
 
 use super::Sources;
-use crate::blast;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
 use crate::document::{Block, Section, Text};
 use crate::figures::{count, listed, minute, percent, plural};
@@ -27,7 +26,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
 fn dependants(of: &Sources<'_>) -> Vec<(OwnerRef, Vec<String>)> {
     let own = owners(of.plan, Some(of.catalog));
     let mut found: Vec<(OwnerRef, Vec<String>)> = Vec::new();
-    for (component, _) in blast::of(of.plan, of.catalog).dependants() {
+    for (component, _) in of.blast.dependants() {
         let Some(owner) = owner_of(Some(of.catalog), component).filter(|o| !own.contains(o)) else { continue };
         match found.iter_mut().find(|(o, _)| o == owner) {
             Some((_, components)) => components.push(component.to_string()),
@@ -63,12 +62,8 @@ fn stakeholders(of: &Sources<'_>) -> Vec<Vec<Text>> {
             "impact and what to watch",
         )
     }));
-    let orphans: Vec<String> = blast::of(of.plan, of.catalog)
-        .dependants()
-        .into_iter()
-        .filter(|(c, _)| owner_of(catalog, c).is_none())
-        .map(|(c, _)| c.to_string())
-        .collect();
+    let orphans: Vec<String> =
+        of.blast.dependants().into_iter().filter(|(c, _)| owner_of(catalog, c).is_none()).map(|(c, _)| c.to_string()).collect();
     if !orphans.is_empty() {
         rows.push(vec![
             Text::from("nobody: add ").code("spec.owner").plain(format!(" to {} in catalog/", listed(&orphans))),
@@ -102,8 +97,7 @@ fn notices(of: &Sources<'_>) -> Vec<(String, String, String)> {
         || "no owner is declared".to_owned(),
         |o| format!("{}, {}", name(Some(of.catalog), o), reach(Some(of.catalog), o, Reach::Primary).words()),
     );
-    let blast = blast::of(of.plan, of.catalog);
-    let affected: Vec<String> = blast.dependants().into_iter().map(|(n, _)| n.to_string()).collect();
+    let affected: Vec<String> = of.blast.dependants().into_iter().map(|(n, _)| n.to_string()).collect();
     let affected = if affected.is_empty() { "no other component of the catalog".to_owned() } else { listed(&affected) };
     let reason = change.reason.clone().unwrap_or_default();
     let every = Millis((p.duration.p50_ms.0 / 6).clamp(PROGRESS_MIN.0, PROGRESS_MAX.0) / 60_000 * 60_000);

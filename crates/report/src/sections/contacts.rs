@@ -1,7 +1,6 @@
 //! Section 10: whom to call, in which order.
 
 use super::Sources;
-use crate::blast;
 use crate::directory::{Reach, entity, name, owner_of, owners, reach};
 use crate::document::{Section, Text};
 use crate::figures::listed;
@@ -61,7 +60,7 @@ fn emergency(of: &Sources<'_>, own: &[&OwnerRef], section: &mut Section) {
 
 fn dependants(of: &Sources<'_>, own: &[&OwnerRef], section: &mut Section) {
     let mut rows: Vec<Vec<Text>> = Vec::new();
-    for (component, _) in blast::of(of.plan, of.catalog).dependants() {
+    for (component, _) in of.blast.dependants() {
         if let Some(owner) = owner_of(Some(of.catalog), component).filter(|o| !own.contains(o)) {
             rows.push(vec![
                 component.as_str().into(),

@@ -1,7 +1,7 @@
 //! Section 9: what can go wrong in this plan, how it shows, what is done, and how long that takes.
 
 use super::{Sources, criteria};
-use crate::blast::{self, Standing};
+use crate::blast::Standing;
 use crate::directory::{best, owner_of};
 use crate::document::{Section, Text};
 use crate::figures::{listed, plural};
@@ -198,13 +198,13 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
 }
 
 fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
-    let blast = blast::of(of.plan, of.catalog);
-    let mut rows: Vec<Vec<Text>> = blast
+    let mut rows: Vec<Vec<Text>> = of
+        .blast
         .standing
         .iter()
         .filter(|(_, s)| **s == Standing::Needed)
         .map(|(name, _)| {
-            let callers: Vec<&str> = blast.edges.iter().filter(|(_, to, _)| to == name).map(|(from, _, _)| from.as_str()).collect();
+            let callers: Vec<&str> = of.blast.edges.iter().filter(|(_, to, _)| to == name).map(|(from, _, _)| from.as_str()).collect();
             let call = owner_of(Some(of.catalog), name)
                 .and_then(|o| best(Some(of.catalog), o))
                 .map_or_else(|| format!("nobody is known for {name}: add its owner to catalog/"), |c| format!("call {c}"));
@@ -216,7 +216,7 @@ fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
             )
         })
         .collect();
-    let dependants: Vec<String> = blast.dependants().into_iter().map(|(n, _)| n.to_string()).collect();
+    let dependants: Vec<String> = of.blast.dependants().into_iter().map(|(n, _)| n.to_string()).collect();
     if !dependants.is_empty() {
         rows.push(row(
             "a dependant suffers while the changed component looks well",

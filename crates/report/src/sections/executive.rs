@@ -2,7 +2,6 @@
 
 use super::{Sources, regions_words, sourced};
 use crate::alike::{Told, told_once};
-use crate::blast;
 use crate::candidates::names;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
@@ -22,7 +21,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     }
     figures(of, &mut section);
     items(of, &mut section);
-    section.figure(svg::graph(of.plan, of.catalog));
+    section.figure(svg::graph(of.plan, of.catalog, of.blast));
     dependants(of, &mut section);
     risk(of, &mut section);
     strategy(of, &mut section);
@@ -152,8 +151,8 @@ fn items(of: &Sources<'_>, section: &mut Section) {
 }
 
 fn dependants(of: &Sources<'_>, section: &mut Section) {
-    let blast = blast::of(of.plan, of.catalog);
-    let rows: Vec<Vec<Text>> = blast
+    let rows: Vec<Vec<Text>> = of
+        .blast
         .dependants()
         .into_iter()
         .map(|(component, distance)| {

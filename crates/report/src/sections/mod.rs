@@ -12,6 +12,7 @@ mod procedure;
 mod rollback;
 mod windows;
 
+use crate::blast::{self, Blast};
 use crate::card::card;
 use crate::directory::{lead, name};
 use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Text, Tone};
@@ -23,7 +24,8 @@ use glidepath_model::{EnvironmentName, Facts, Plan};
 
 /// The rollout document of a plan.
 pub fn document(plan: &Plan, facts: &Facts) -> Document {
-    let of = Sources { plan, facts, catalog: &facts.catalog };
+    let blast = blast::of(plan, &facts.catalog);
+    let of = Sources { plan, facts, catalog: &facts.catalog, blast: &blast };
     let change = &plan.body.change;
     Document {
         format: DOCUMENT_FORMAT,
@@ -55,6 +57,8 @@ struct Sources<'a> {
     plan: &'a Plan,
     facts: &'a Facts,
     catalog: &'a Catalog,
+    /// Who is touched by the change.
+    blast: &'a Blast,
 }
 
 impl<'a> Sources<'a> {

@@ -1,7 +1,6 @@
 //! Section 3: how things are before take-off, and the list to say go or no-go by.
 
 use super::Sources;
-use crate::blast;
 use crate::document::{Section, Text, Tone};
 use crate::figures::{listed, minute, percent, rate};
 use crate::flight::place_of;
@@ -83,7 +82,8 @@ fn rows(of: &Sources<'_>, assignment: &Assignment) -> Vec<Vec<Text>> {
 
 fn dependencies(of: &Sources<'_>, section: &mut Section) {
     section.heading("Dependencies that must be available");
-    let needed: Vec<Text> = blast::of(of.plan, of.catalog)
+    let needed: Vec<Text> = of
+        .blast
         .edges
         .iter()
         .filter(|(from, to, _)| of.components().contains(&from) && !of.components().contains(&to))

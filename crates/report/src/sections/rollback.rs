@@ -180,6 +180,6 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
         items.push(text);
     }
     section.checklist(items);
-    let told = plural(crate::blast::of(of.plan, of.catalog).dependants().len(), "dependant", "dependants");
+    let told = plural(of.blast.dependants().len(), "dependant", "dependants");
     section.paragraph(format!("Then send the rollback notice of section 7 to the owners of the change and of its {told}."));
 }

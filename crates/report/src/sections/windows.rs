@@ -98,8 +98,7 @@ fn signal_words(of: &Sources<'_>, assignment: &Assignment) -> Vec<String> {
 }
 
 fn dependants(of: &Sources<'_>) -> Vec<String> {
-    let blast = crate::blast::of(of.plan, of.catalog);
-    let names: Vec<String> = blast.dependants().into_iter().map(|(n, _)| n.to_string()).collect();
+    let names: Vec<String> = of.blast.dependants().into_iter().map(|(n, _)| n.to_string()).collect();
     if names.is_empty() { vec!["the changed services".to_owned()] } else { names }
 }
 

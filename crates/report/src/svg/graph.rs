@@ -1,13 +1,13 @@
 //! The dependency graph around the change. Callers stand left of what they call; layers come from the longest path.
 
 use super::{WIDTH, cut, label, number, picture, rect};
-use crate::blast::{Blast, Standing, of};
+use crate::blast::{Blast, Standing};
 use crate::document::Figure;
 use crate::figures::{listed, plural};
 use glidepath_model::catalog::EdgeKind;
 use glidepath_model::{Catalog, ComponentName, Plan};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Components drawn at most, the nearest first.
 const NODES_MAX: usize = 40;
@@ -15,8 +15,8 @@ const NODE_HEIGHT: f64 = 46.0;
 const GAP: f64 = 22.0;
 const TOP: f64 = 14.0;
 
-pub(crate) fn graph(plan: &Plan, catalog: &Catalog) -> Figure {
-    let mut blast = of(plan, catalog);
+pub(crate) fn graph(plan: &Plan, catalog: &Catalog, blast: &Blast) -> Figure {
+    let mut blast = blast.clone();
     let left_out = bound(&mut blast);
     let columns = arrange(&blast);
     let title = "What is changed, and who depends on it";
@@ -42,7 +42,7 @@ pub(crate) fn graph(plan: &Plan, catalog: &Catalog) -> Figure {
 fn bound(blast: &mut Blast) -> usize {
     let mut names: Vec<(Standing, ComponentName)> = blast.standing.iter().map(|(n, s)| (*s, n.clone())).collect();
     names.sort();
-    let out: Vec<ComponentName> = names.into_iter().skip(NODES_MAX).map(|(_, n)| n).collect();
+    let out: BTreeSet<ComponentName> = names.into_iter().skip(NODES_MAX).map(|(_, n)| n).collect();
     for name in &out {
         blast.standing.remove(name);
     }

@@ -7,6 +7,7 @@
 
 mod engine;
 mod machine;
+mod planner;
 mod postgres;
 mod process;
 mod project;
@@ -27,7 +28,7 @@ use std::process::ExitCode;
 type Measure = fn(&mut Machine) -> Result<Vec<Row>>;
 
 /// Every benchmark, by the names of its rows.
-const BENCHES: [(&[&str], Measure); 12] = [
+const BENCHES: [(&[&str], Measure); 16] = [
     (&["disk.fdatasync"], machine::fdatasync),
     (&["store.one-row-commits"], machine::one_row_commits),
     (&["store.group-commit"], machine::group_commit),
@@ -37,6 +38,10 @@ const BENCHES: [(&[&str], Measure); 12] = [
     (&["engine.waiting-memory.100000", "engine.waiting-start.100000"], waiting::waiting),
     (&["postgres.one-row-commits", "engine.postgres-runs.64"], postgres::runs),
     (&["plan.cold", "plan.cold-memory"], process::plan_cold),
+    (&["plan.10"], planner::ten),
+    (&["plan.200-of-10k", "plan.200-of-10k-memory"], planner::two_hundred),
+    (&["plan.growth.1k", "plan.growth.10k", "plan.growth.100k"], planner::growth),
+    (&["document.500"], planner::document),
     (&["validate.1000-files"], process::validate_many_files),
     (&["rehearse.10000x50"], rehearse::rehearse),
     (&["run.idle-memory", "run.idle-cpu"], process::run_idle),
@@ -55,6 +60,9 @@ struct Arguments {
     /// Own the store in this folder until killed: the other process of a benchmark
     #[arg(long, hide = true)]
     wait_for: Option<PathBuf>,
+    /// Make one plan and say what memory it took: the other process of a benchmark
+    #[arg(long, hide = true)]
+    plan_once: bool,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -76,6 +84,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     if let Some(folder) = &arguments.wait_for {
         return waiting::wait_for(folder);
+    }
+    if arguments.plan_once {
+        return planner::plan_once();
     }
     let wanted = arguments.name.as_deref().unwrap_or_default();
     let mut machine = Machine::new()?;

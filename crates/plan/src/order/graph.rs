@@ -1,0 +1,228 @@
+//! The dependency graph around a change, by number.
+//!
+//! Only what the changed components rest on is looked at, and each component once: the unchanged ones are put together to knots, in which each rests
+//! on each, and what changed components a knot rests on follows from the knots beneath it.
+
+use crate::bits::Bits;
+use glidepath_model::catalog::{Catalog, EdgeKind};
+use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::ids::ComponentName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Dependencies, from one changed component to another by number, that are taken to be `deploys-with` whatever the catalog says.
+pub(super) type Ties = BTreeSet<(usize, usize)>;
+
+/// The changed components with what they rest on.
+pub(super) struct Graph<'a> {
+    change: &'a Change,
+    /// Changed components, in the order of their first items.
+    pub(super) changed: Vec<&'a ComponentName>,
+    /// Items of each.
+    items: Vec<Vec<usize>>,
+    /// Dependencies of each on others of them.
+    pub(super) edges: Vec<Vec<(usize, EdgeKind)>>,
+    /// Those of them that each depends on through unchanged components.
+    through: Vec<Bits>,
+}
+
+/// What must be behind each group of items. A group goes by its least item.
+pub(super) struct Before {
+    /// Of each item, the least item it is tied to.
+    pub(super) group_of: Vec<usize>,
+    /// Of each group, the groups before it.
+    pub(super) needs: Vec<Bits>,
+}
+
+impl<'a> Graph<'a> {
+    pub(super) fn of(change: &'a Change, catalog: &'a Catalog) -> Self {
+        let mut names = Numbers::default();
+        let mut items: Vec<Vec<usize>> = Vec::new();
+        for (at, item) in change.items.iter().enumerate() {
+            let number = names.number(&item.component);
+            if number == items.len() {
+                items.push(Vec::new());
+            }
+            items[number].push(at);
+        }
+        let mut edges: Vec<Vec<(usize, EdgeKind)>> = Vec::new();
+        // Names that come up are numbered and then looked at in their turn.
+        while let Some(name) = names.names.get(edges.len()).copied() {
+            let depends_on = catalog.components.get(name).map(|component| component.depends_on.as_slice()).unwrap_or_default();
+            edges.push(depends_on.iter().map(|edge| (names.number(&edge.to), edge.kind)).collect());
+        }
+        let count = items.len();
+        let through = through(&edges, count);
+        edges.truncate(count);
+        edges.iter_mut().for_each(|list| list.retain(|(to, _)| *to < count));
+        names.names.truncate(count);
+        Self { change, changed: names.names, items, edges, through }
+    }
+
+    /// What must be behind what, with some dependencies tied.
+    pub(super) fn before(&self, ties: &Ties) -> Before {
+        let group_of = self.groups(ties);
+        let count = group_of.len();
+        let mut needs = vec![Bits::below(count); count];
+        let mut put = |first: usize, second: usize| {
+            if group_of[first] != group_of[second] {
+                needs[group_of[second]].insert(group_of[first]);
+            }
+        };
+        for (consumer, items) in self.items.iter().enumerate() {
+            for (first, second) in items.iter().flat_map(|first| items.iter().map(move |second| (*first, *second))) {
+                if self.rank(first) < self.rank(second) {
+                    put(first, second);
+                }
+            }
+            for provider in self.providers(consumer, ties).iter() {
+                for (one, other) in self.items[provider].iter().flat_map(|one| items.iter().map(move |other| (*one, *other))) {
+                    let removes = matches!(self.change.items[one].kind, ItemKind::Version { removes: true, .. });
+                    if removes { put(other, one) } else { put(one, other) }
+                }
+            }
+        }
+        Before { group_of, needs }
+    }
+
+    /// Changed components that one depends on, directly or through unchanged ones.
+    pub(super) fn providers(&self, consumer: usize, ties: &Ties) -> Bits {
+        let mut found = self.through[consumer].clone();
+        for (to, kind) in &self.edges[consumer] {
+            if *kind != EdgeKind::DeploysWith && !ties.contains(&(consumer, *to)) {
+                found.insert(*to);
+            }
+        }
+        found.remove(consumer);
+        found
+    }
+
+    /// The version among the items of a component; there is at most one.
+    pub(super) fn version_of(&self, component: usize) -> Option<usize> {
+        self.items[component].iter().copied().find(|item| matches!(self.change.items[*item].kind, ItemKind::Version { .. }))
+    }
+
+    /// The changed component of an item.
+    pub(super) fn component_of(&self, item: usize) -> usize {
+        self.items.iter().position(|items| items.contains(&item)).unwrap_or_default()
+    }
+
+    /// Of each item, the least item it is tied to by `deploys-with`.
+    fn groups(&self, ties: &Ties) -> Vec<usize> {
+        let mut group_of: Vec<usize> = (0..self.change.items.len()).collect();
+        let least = |group_of: &[usize], mut item: usize| {
+            while group_of[item] != item {
+                item = group_of[item];
+            }
+            item
+        };
+        let declared = self.edges.iter().enumerate().flat_map(|(from, list)| list.iter().map(move |(to, kind)| (from, *to, *kind)));
+        let declared = declared.filter(|(_, _, kind)| *kind == EdgeKind::DeploysWith).map(|(from, to, _)| (from, to));
+        for (from, to) in declared.chain(ties.iter().copied()) {
+            if let (Some(one), Some(other)) = (self.version_of(from), self.version_of(to)) {
+                let (one, other) = (least(&group_of, one), least(&group_of, other));
+                group_of[one.max(other)] = one.min(other);
+            }
+        }
+        (0..group_of.len()).map(|item| least(&group_of, item)).collect()
+    }
+
+    fn rank(&self, item: usize) -> u8 {
+        match &self.change.items[item].kind {
+            ItemKind::Schema { .. } => 0,
+            ItemKind::Secret { .. } | ItemKind::Capacity { .. } => 1,
+            ItemKind::Version { .. } => 2,
+            ItemKind::Flag { .. } => 3,
+        }
+    }
+}
+
+/// Numbers for names, as they come up.
+#[derive(Default)]
+struct Numbers<'a> {
+    names: Vec<&'a ComponentName>,
+    of: BTreeMap<&'a ComponentName, usize>,
+}
+
+impl<'a> Numbers<'a> {
+    fn number(&mut self, name: &'a ComponentName) -> usize {
+        *self.of.entry(name).or_insert_with(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        })
+    }
+}
+
+/// Of each of the first `changed` components, those among them that it depends on through others.
+fn through(edges: &[Vec<(usize, EdgeKind)>], changed: usize) -> Vec<Bits> {
+    let orders = |from: usize| edges[from].iter().filter(|(_, kind)| *kind != EdgeKind::DeploysWith).map(|(to, _)| *to);
+    let unchanged: Vec<Vec<usize>> =
+        (changed..edges.len()).map(|from| orders(from).filter_map(|to| to.checked_sub(changed)).collect()).collect();
+    let mut knot_of = vec![0; unchanged.len()];
+    let mut reached: Vec<Bits> = Vec::new();
+    for knot in knots(&unchanged) {
+        let mut found = Bits::below(changed);
+        knot.iter().for_each(|node| knot_of[*node] = reached.len());
+        for to in knot.iter().flat_map(|node| orders(changed + *node)) {
+            match to.checked_sub(changed) {
+                None => found.insert(to),
+                // A knot comes after those beneath it; an edge within it adds nothing.
+                Some(node) => {
+                    reached.get(knot_of[node]).map(|beneath| found.unite(beneath));
+                }
+            }
+        }
+        reached.push(found);
+    }
+    let of_changed = |from: usize| {
+        let mut found = Bits::below(changed);
+        for node in orders(from).filter_map(|to| to.checked_sub(changed)) {
+            found.unite(&reached[knot_of[node]]);
+        }
+        found
+    };
+    (0..changed).map(of_changed).collect()
+}
+
+/// Nodes that can reach each other, put together; each knot comes after those it leads to (Tarjan, Depth-First Search and Linear Graph Algorithms, 1972).
+pub(super) fn knots(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    const UNSEEN: usize = usize::MAX;
+    let mut seen_as = vec![UNSEEN; edges.len()];
+    let mut lowest = vec![0; edges.len()];
+    let mut is_open = vec![false; edges.len()];
+    let (mut open, mut found, mut count) = (Vec::new(), Vec::new(), 0);
+    for root in 0..edges.len() {
+        // A stack of its own: a chain of dependencies may be longer than the thread's.
+        let mut path = if seen_as[root] == UNSEEN { vec![(root, 0)] } else { Vec::new() };
+        while let Some((node, next)) = path.pop() {
+            if next == 0 {
+                (seen_as[node], lowest[node], is_open[node]) = (count, count, true);
+                open.push(node);
+                count += 1;
+            } else if let Some(child) = edges[node].get(next - 1) {
+                lowest[node] = lowest[node].min(lowest[*child]);
+            }
+            let mut at = next;
+            let child = loop {
+                match edges[node].get(at) {
+                    None => break None,
+                    Some(child) if seen_as[*child] == UNSEEN => break Some(*child),
+                    Some(child) => {
+                        if is_open[*child] {
+                            lowest[node] = lowest[node].min(seen_as[*child]);
+                        }
+                        at += 1;
+                    }
+                }
+            };
+            if let Some(child) = child {
+                path.extend([(node, at + 1), (child, 0)]);
+            } else if lowest[node] == seen_as[node] {
+                let begin = open.iter().rposition(|one| *one == node).unwrap_or_default();
+                let knot = open.split_off(begin);
+                knot.iter().for_each(|one| is_open[*one] = false);
+                found.push(knot);
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,83 @@
+//! In which order the items of a change go, over the dependency graph.
+//!
+//! A provider goes before its consumers, because what it adds must be there before it is used; a provider that removes something
+//! goes after them. Items of one component go schema, secret and capacity, version, flag. `deploys-with` puts items into one group, which goes together. Components
+//! that do not change are looked through: in frontend -> auth -> payments the order of frontend and payments holds also when auth stays.
+
+mod circle;
+mod graph;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
+
+use crate::bits::Bits;
+use crate::codes;
+use crate::notes::Notes;
+use glidepath_model::Diagnostic;
+use glidepath_model::catalog::Catalog;
+use glidepath_model::change::{Change, ItemKind};
+use graph::{Before, Graph, Ties};
+use std::collections::BTreeSet;
+
+/// Items by level: all of one level may go together, each level after the one before. `None` when they go in a circle, which is said.
+pub(crate) fn levels(change: &Change, catalog: &Catalog, notes: &mut Notes) -> Option<Vec<Vec<u32>>> {
+    if !has_distinct_items(change, notes) {
+        return None;
+    }
+    let graph = Graph::of(change, catalog);
+    let levels = by_level(&graph.before(&Ties::new()));
+    if levels.is_none() {
+        notes.wrong(circle::refusal(&graph));
+    }
+    levels
+}
+
+/// Groups by level, as soon as everything before them is behind; `None` where that is never so for some.
+fn by_level(before: &Before) -> Option<Vec<Vec<u32>>> {
+    let count = before.group_of.len();
+    let is_group = |group: usize| before.group_of[group] == group;
+    let mut left: Vec<usize> = before.needs.iter().map(|needs| needs.iter().count()).collect();
+    let mut free: Vec<usize> = (0..count).filter(|group| is_group(*group) && left[*group] == 0).collect();
+    let mut level_of = vec![None; count];
+    let mut levels = Vec::new();
+    while !free.is_empty() {
+        free.iter().for_each(|group| level_of[*group] = Some(levels.len()));
+        levels.push(Vec::new());
+        let mut next = Bits::below(count);
+        for (group, needs) in before.needs.iter().enumerate().filter(|(group, _)| level_of[*group].is_none()) {
+            left[group] -= free.iter().filter(|behind| needs.contains(**behind)).count();
+            if is_group(group) && left[group] == 0 {
+                next.insert(group);
+            }
+        }
+        free = next.iter().collect();
+    }
+    for (item, group) in before.group_of.iter().enumerate() {
+        levels[level_of[*group]?].push(item as u32);
+    }
+    Some(levels)
+}
+
+fn has_distinct_items(change: &Change, notes: &mut Notes) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut distinct = true;
+    for item in &change.items {
+        let what = match &item.kind {
+            ItemKind::Version { .. } => "a version".to_owned(),
+            ItemKind::Schema { .. } => "a schema".to_owned(),
+            ItemKind::Flag { flag, .. } => format!("the flag {flag}"),
+            ItemKind::Secret { secret, .. } => format!("the secret {secret}"),
+            ItemKind::Capacity { .. } => "a number of replicas".to_owned(),
+        };
+        if !seen.insert((&item.component, what.clone())) {
+            distinct = false;
+            notes.wrong(
+                Diagnostic::error(codes::CHANGED_TWICE, format!("{} is changed twice: two items set {what}.", item.component))
+                    .because("One of the two would undo the other.")
+                    .hint("Keep one of the items, or make two changes.")
+                    .field(item.declared_at.clone().unwrap_or_default()),
+            );
+        }
+    }
+    distinct
+}
