@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// Runs that ended, newest first; with a run, its record.
     History(HistoryArgs),
+    /// What was predicted of runs against what came of them: whether the predictions can be trusted.
+    Calibrate(CalibrateArgs),
     /// The flight card of a run.
     Card(CardArgs),
     /// Start nothing new; gates go on watching.
@@ -284,6 +286,31 @@ pub(crate) struct RehearseArgs {
     /// Form of the answer.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Form,
+}
+
+/// Form of a calibration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CalibrationForm {
+    /// For people, with the reliability diagram in characters.
+    #[default]
+    Human,
+    /// For programs; documented and stable.
+    Json,
+    /// The reliability diagram as a picture.
+    Svg,
+    /// Tables for a document.
+    Markdown,
+}
+
+/// Arguments of `calibrate`.
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArgs {
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: CalibrationForm,
+    /// Write the answer to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Arguments of `run`.

@@ -9,10 +9,14 @@
 //! - [`budget`]: objectives, error budgets, burn.
 //! - [`record`]: the probability of failure, from a prior and the record.
 //! - [`duration`]: the duration of steps one after another and side by side.
+//! - [`calibration`]: predictions against what came of them, with intervals.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
 pub mod budget;
+pub mod calibration;
+#[cfg(test)]
+mod calibration_tests;
 pub mod dispersion;
 pub mod duration;
 mod evidence;
@@ -26,6 +30,7 @@ mod power_tests;
 pub mod proportion;
 #[cfg(test)]
 mod proportion_tests;
+mod random;
 pub mod record;
 #[cfg(test)]
 mod simulation;

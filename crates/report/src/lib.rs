@@ -6,6 +6,7 @@
 
 mod alike;
 mod blast;
+mod calibration;
 mod calls;
 mod candidates;
 mod card;
@@ -26,6 +27,7 @@ mod svg;
 mod terminal;
 mod timeline;
 
+pub use calibration::{LeftOut, calibration, calibration_markdown, calibration_svg};
 pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
 pub use document::{
     Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Figure, Highlight, Section, Span, StepBlock, Text, Tone, to_json,

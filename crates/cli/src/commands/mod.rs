@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod audit;
+pub(crate) mod calibrate;
 pub(crate) mod claims;
 pub(crate) mod db;
 pub(crate) mod demo;

@@ -5,11 +5,13 @@ mod candidates;
 mod gantt;
 mod graph;
 mod ladder;
+mod reliability;
 
 pub(crate) use candidates::candidates;
 pub(crate) use gantt::gantt;
 pub(crate) use graph::graph;
 pub(crate) use ladder::ladder;
+pub(crate) use reliability::reliability;
 
 use crate::terminal::cut;
 use maud::{Markup, PreEscaped, html};

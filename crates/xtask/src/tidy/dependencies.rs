@@ -12,7 +12,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("plan", &["model", "calendar", "judge"]),
     ("engine", &["model"]),
     ("rehearse", &["model", "engine", "judge", "plan"]),
-    ("report", &["model", "engine", "rehearse"]),
+    ("report", &["model", "engine", "judge", "rehearse"]),
     ("ports", &["model"]),
     ("runtime", &["model", "engine", "ports", "judge", "calendar"]),
     ("store", &["model", "engine", "ports"]),
