@@ -158,16 +158,11 @@ impl Collector {
     fn router_questions(&self, target: &Target) -> Vec<Question> {
         let mut questions: Vec<Question> = Vec::new();
         for region in target.regions.iter().cloned() {
-            let Some(Router::Haproxy { socket, backend, server }) = region.router.clone() else { continue };
+            let Some((call, source)) = region.router.as_ref().and_then(|router| router_question(target, &region, router)) else { continue };
             let (this, name) = (self.clone(), target.name.clone());
-            let servers =
-                region.hosts.iter().map(|h| filled_text(&server, &BTreeMap::from([("host", h.to_string())]), &mut Vec::new())).collect();
-            let input = HaproxyInput { socket: socket.clone(), backend, expect_servers: servers, ..HaproxyInput::default() };
             questions.push(Box::pin(async move {
-                let call = ActionCall { kind: "haproxy".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or_default() };
                 let outcome = this.call(&call, PROBE_TIMEOUT_MS, &format!("router-{name}-{}", region.name)).await;
                 let now = this.clock.now();
-                let source = format!("haproxy {socket}");
                 match outcome {
                     Outcome::Done { .. } => vec![Answer::Router(name, region, Sourced::observed(true, source, now))],
                     Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => {
@@ -409,6 +404,28 @@ impl Collector {
         let outcome = action.run(&context, &call.input).await;
         let _ = std::fs::remove_dir_all(attempt_dir);
         outcome
+    }
+}
+
+/// What a router can be asked while nobody knows yet which versions it is to tell apart, and who answers.
+fn router_question(target: &Target, region: &Region, router: &Router) -> Option<(ActionCall, String)> {
+    match router {
+        Router::Haproxy { socket, backend, server } => {
+            let name_of = |host: &HostName| filled_text(server, &BTreeMap::from([("host", host.to_string())]), &mut Vec::new());
+            let input = HaproxyInput {
+                socket: socket.clone(),
+                backend: backend.clone(),
+                expect_servers: region.hosts.iter().map(name_of).collect(),
+                ..HaproxyInput::default()
+            };
+            let call = ActionCall { kind: "haproxy".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or_default() };
+            Some((call, format!("haproxy {socket}")))
+        }
+        Router::Share(share) => {
+            let call = share.read.as_ref()?.filled(&region_values(target, region)).ok()?;
+            let source = source_of(&call);
+            Some((call, source))
+        }
     }
 }
 

@@ -76,6 +76,8 @@ codes! {
     FIELD_OF_OTHER_TYPE = 74, "A field belongs to another type of item";
     SAME_VERSION = 75, "A change from a version to itself";
     BAD_ARTIFACT = 76, "Not an artifact digest";
+    SHARE_UNSAID = 77, "A command of a second side does not say what it must";
+    SIDE_UNSERVED = 78, "A second side that no router gives its share";
     STRATEGY_NOT_ALLOWED = 80, "A strategy is not allowed here";
     UNKNOWN_INDICATOR = 81, "An unknown indicator";
     BAD_OBJECTIVE = 82, "An objective cannot be used";

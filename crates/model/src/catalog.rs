@@ -13,7 +13,9 @@ pub use objective::{Indicator, Objective};
 pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Supersede, Verification, VerifyWindow};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
-pub use target::{Database, Infrastructure, Region, Replacement, Rotation, Router, Scaling, Target, TrafficSource};
+pub use target::{
+    Database, Infrastructure, Region, Replacement, Rotation, Router, Scaling, SecondSide, ShareRouter, Target, TrafficSource,
+};
 pub use template::{ActionTemplate, filled_text};
 
 use crate::ids::*;

@@ -39,6 +39,27 @@ impl Share {
         f64::from(self.0) / 1e9
     }
 
+    /// The number of percent without its sign, as commands take it: `5`, `0.5`.
+    pub fn percent_text(self) -> String {
+        self.decimal(7)
+    }
+
+    /// The fraction of the whole, as commands take it: `0.05`, `1`.
+    pub fn fraction_text(self) -> String {
+        self.decimal(9)
+    }
+
+    fn decimal(self, digits: usize) -> String {
+        let unit = 10_u32.pow(digits as u32);
+        let text = format!("{}.{:0digits$}", self.0 / unit, self.0 % unit);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
+    /// The greatest multiple of a step that is not above it; itself where the step is nothing.
+    pub const fn whole_steps(self, step: Self) -> Self {
+        if step.0 == 0 { self } else { Self(self.0 - self.0 % step.0) }
+    }
+
     /// What is left of the whole.
     pub const fn rest(self) -> Self {
         Self(1_000_000_000 - self.0)
@@ -121,6 +142,16 @@ impl fmt::Display for Money {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_written_as_commands_take_them_and_cut_to_whole_steps() {
+        for (text, percent, fraction) in [("0%", "0", "0"), ("5%", "5", "0.05"), ("0.5%", "0.5", "0.005"), ("100%", "100", "1")] {
+            let written = Share::parse(text).map(|share| (share.percent_text(), share.fraction_text()));
+            assert_eq!(written, Some((percent.to_owned(), fraction.to_owned())), "{text}");
+        }
+        assert_eq!(Share::percent(25).whole_steps(Share::percent(10)), Share::percent(20));
+        assert_eq!(Share::percent(25).whole_steps(Share::ZERO), Share::percent(25));
+    }
 
     #[test]
     fn shares_are_exact_decimals() {

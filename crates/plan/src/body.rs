@@ -2,7 +2,7 @@
 
 use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
 use crate::notes::Notes;
-use crate::outline::{Outline, rounded};
+use crate::outline::{Outline, Watches, rounded};
 use crate::site::Site;
 use crate::{HOLD_DEFAULT, codes, non_zero};
 use glidepath_model::catalog::{Catalog, Target};
@@ -79,15 +79,11 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                     );
                     (Some(power), detects, text)
                 }
-                _ => (
-                    None,
-                    None,
-                    format!(
-                        "at {share} nothing old stands beside to compare with; {} watch for {}",
-                        watchers(outline.verification),
-                        gate.bake
-                    ),
-                ),
+                _ => {
+                    let is_split = gate.watches == Watches::Beside && stage.share < 1.0;
+                    let why = if is_split { "the two sides are not compared" } else { "nothing old stands beside to compare with" };
+                    (None, None, format!("at {share} {why}; {} watch for {}", watchers(outline.verification), gate.bake))
+                }
             };
             list.push(LadderStage {
                 region: region.map(|r| r.region.name.clone()),

@@ -5,6 +5,7 @@ use crate::site::Site;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
 use glidepath_model::action::ActionCall;
+use glidepath_model::catalog::Target;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::ComponentName;
 use glidepath_model::plan::{Estimate, Step};
@@ -27,6 +28,7 @@ pub(crate) enum Kind {
     Reload,
     Replace,
     Scale,
+    Retire,
 }
 
 impl Kind {
@@ -44,6 +46,7 @@ impl Kind {
             Self::Reload => "reload",
             Self::Replace => "replace",
             Self::Scale => "scale",
+            Self::Retire => "retire",
         }
     }
 
@@ -59,7 +62,7 @@ impl Kind {
             Self::Data => (10_000, 60_000),
             // No wider than sums of durations are good for.
             Self::Make | Self::Reload => (3_000, 9_000),
-            Self::Install => (10_000, 30_000),
+            Self::Install | Self::Retire => (10_000, 30_000),
             Self::Replace => (300_000, 900_000),
             Self::Scale => (60_000, 180_000),
         }
@@ -78,13 +81,16 @@ impl Kind {
 
 /// Expected duration of a kind of step at a site: no longer than one attempt may take, where that is stated.
 pub(crate) fn estimate(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
-    let estimate = learnt(kind, &site.target.component, facts).unwrap_or_else(|| match (kind, site.target.restart_ms) {
+    at_target(kind, site.target, facts)
+}
+
+fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
+    let estimate = learnt(kind, &target.component, facts).unwrap_or_else(|| match (kind, target.restart_ms) {
         (Kind::Deploy, Some(restart)) => {
             Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() }
         }
         _ => kind.default(),
     });
-    let target = site.target;
     let template = match kind {
         Kind::Deploy => target.deploy.as_ref(),
         Kind::Backup => target.backup.as_ref(),
@@ -94,17 +100,22 @@ pub(crate) fn estimate(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
         Kind::Reload => target.reload.as_ref(),
         Kind::Replace => target.replace.as_ref().map(|replace| &replace.host),
         Kind::Scale => target.scale.as_ref().map(|scale| &scale.set),
+        Kind::Retire => target.side.as_ref().and_then(|side| side.retire.as_ref()),
         Kind::Drain | Kind::Shift | Kind::Check | Kind::Data => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
     Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }
 }
 
-/// Expected duration of the way back of a step by `call`: what speaks to a router takes as long as such calls do, everything else as long as the
-/// way forward.
+/// Expected duration of the way back of a step by `call`: what speaks to a router takes as long as such calls do, what was taken away as long as its
+/// deployment, everything else as long as the way forward.
 pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
     if call.kind != HAPROXY {
-        return step.expected.clone();
+        let target = step.target.as_ref().and_then(|name| facts.catalog.targets.get(name));
+        let is_retired = |target: &Target| step.duration_key.as_deref() == Some(Kind::Retire.key(&target.component).as_str());
+        return target
+            .filter(|target| is_retired(target))
+            .map_or_else(|| step.expected.clone(), |target| at_target(Kind::Deploy, target, facts));
     }
     let drains = call.input.get("drain").and_then(|list| list.as_array()).is_some_and(|list| !list.is_empty());
     let kind = if drains { Kind::Drain } else { Kind::Shift };

@@ -7,7 +7,7 @@
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
 use crate::site::{Site, SiteRegion, waves};
-use crate::strategy::Shortfall;
+use crate::strategy::{Shortfall, too_coarse};
 use crate::traffic::hosts_for;
 use crate::way_back::side_by_side;
 use glidepath_judge::Dispersion;
@@ -19,7 +19,7 @@ use glidepath_model::catalog::{Settings, Verification};
 use glidepath_model::change::ItemKind;
 use glidepath_model::facts::Facts;
 use glidepath_model::{Millis, Share};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Shares tried with a weighted router, in percent.
 const SHARES_PERCENT: [u32; 5] = [1, 5, 10, 25, 50];
@@ -266,11 +266,17 @@ fn ladder(site: &Site<'_>, judge: &Judge, cache: &mut Cache) -> Result<Ladder, S
 /// Shares that can be set in a region, with the hosts that carry them, each below everything.
 fn shares(site: &Site<'_>, region: &SiteRegion<'_>) -> Vec<(Share, usize)> {
     let hosts = region.region.hosts.len();
+    let first_max = site.environment.first_stage_max;
+    if let Some(router) = region.region.share_router() {
+        let wanted = SHARES_PERCENT.iter().map(|percent| Share::percent(*percent)).chain([first_max, router.step]);
+        let settable: BTreeSet<Share> = wanted.map(|share| share.whole_steps(router.step)).collect();
+        return settable.into_iter().filter(|share| *share > Share::ZERO && *share < Share::ALL).map(|share| (share, hosts)).collect();
+    }
     if region.region.router.is_none() {
         return (1..hosts).map(|k| (Share::from_f64(k as f64 / hosts as f64), k)).collect();
     }
     let mut list: Vec<Share> = SHARES_PERCENT.iter().map(|p| Share::percent(*p)).collect();
-    list.push(site.environment.first_stage_max);
+    list.push(first_max);
     list.sort_unstable();
     list.dedup();
     list.into_iter()
@@ -286,6 +292,9 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
     let mut first: Vec<(Share, usize)> = shares.iter().copied().filter(|(share, _)| *share <= limit).collect();
     if first.is_empty() && region.region.router.is_none() {
         first.extend(shares.first());
+    }
+    if let (true, Some(router)) = (first.is_empty(), region.region.share_router()) {
+        return Err(too_coarse(site, region, router));
     }
     let Some(largest) = first.last().copied() else {
         return Err(Shortfall::new(format!("{} has too few hosts for a stage of at most {limit}", region.region.name))

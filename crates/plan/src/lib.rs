@@ -44,6 +44,7 @@ pub use size::too_large;
 
 use crate::index::Index;
 use crate::ladder::Ladders;
+use crate::lower::Lowered;
 use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::predict::Figures;
@@ -121,7 +122,8 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     }
     let mut ranking = rank::rank(change, facts, &sites, &usable, &levels, options.now, notes)?;
     let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
-    let (mut steps, follow_ups) = lower::lower(change, facts, &index, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
+    let Lowered { mut steps, follow_ups, groups } =
+        lower::lower(change, facts, &index, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
     if notes.is_stuck() {
         return None;
     }
@@ -151,7 +153,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         follow_ups,
         assignments,
         steps,
-        groups: Vec::new(),
+        groups,
         claims: body::claims(change, &sites, notes),
         throttles: body::throttles(sites.iter().map(|site| site.target)),
         limits: RunLimits::default(),

@@ -22,7 +22,12 @@ pub(crate) struct Outline {
 impl Outline {
     /// Whether the standby hosts serve for a while.
     pub(crate) fn uses_standby(&self) -> bool {
-        self.gates().any(|gate| gate.on_standby)
+        self.gates().any(|gate| gate.watches == Watches::Standby)
+    }
+
+    /// Whether the new version stands as a second side beside the old one.
+    pub(crate) fn stands_beside(&self) -> bool {
+        self.gates().any(|gate| gate.watches == Watches::Beside)
     }
 
     /// How its stages are watched, where they are.
@@ -71,8 +76,19 @@ impl StagePath {
 pub(crate) struct StageGate {
     pub(crate) bake: Millis,
     pub(crate) judged: Option<JudgedStage>,
-    /// Whether the standby hosts are the ones that serve.
-    pub(crate) on_standby: bool,
+    /// Whose health is asked.
+    pub(crate) watches: Watches,
+}
+
+/// Whose health a gate asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watches {
+    /// The regular hosts.
+    Regular,
+    /// The standby hosts, which serve meanwhile.
+    Standby,
+    /// The second side, whatever share it has.
+    Beside,
 }
 
 /// Verification where no old side stands beside: thresholds if declared, else health checks, with what they cannot see.
@@ -87,7 +103,7 @@ pub(crate) fn plain_verification(site: &Site<'_>) -> (VerificationKind, Option<S
 
 /// A gate without an old side to compare with.
 pub(crate) fn plain_gate(site: &Site<'_>) -> StageGate {
-    StageGate { bake: site.environment.min_bake_ms, judged: None, on_standby: false }
+    StageGate { bake: site.environment.min_bake_ms, judged: None, watches: Watches::Regular }
 }
 
 /// A share for people, to a tenth of a percent.

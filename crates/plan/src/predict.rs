@@ -55,6 +55,8 @@ pub(crate) struct Figures {
     pub(crate) traffic_known: bool,
     /// How long the looks before a wave take, side by side.
     looks: DurationEstimate,
+    /// How long it takes to clean up once nothing watches any more.
+    cleans_up: DurationEstimate,
     pub(crate) duration: DurationEstimate,
     pub(crate) extra: Extra,
     pub(crate) ways_back: WaysBack,
@@ -85,6 +87,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
         after: 0.0,
         traffic_known: site.rate().is_some() || !method.meets_users(),
         looks,
+        cleans_up: cleans_up(steps),
         duration: duration(site, outline, looks, facts),
         extra: method.extra(site, outline, now),
         ways_back: ways_back(steps, facts),
@@ -195,8 +198,7 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
         let paths: Vec<DurationEstimate> = wave
             .iter()
             .map(|path| {
-                let steered =
-                    path.region.and_then(|at| site.regions.get(at)).is_some_and(|r| r.region.router.is_some() && r.region.hosts.len() > 1);
+                let steered = path.region.and_then(|at| site.regions.get(at)).is_some_and(|r| r.weighs_hosts() && r.region.hosts.len() > 1);
                 let mut list = Vec::new();
                 for stage in &path.stages {
                     for batch in &stage.batches {
@@ -227,6 +229,16 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
 fn looks(steps: &[Step]) -> DurationEstimate {
     let looks = steps.iter().filter(|step| step.phase == Phase::Preflight);
     side_by_side(&looks.map(|step| plain(&step.expected)).collect::<Vec<_>>())
+}
+
+/// Old sides go side by side, after one look each.
+fn cleans_up(steps: &[Step]) -> DurationEstimate {
+    let finish = || steps.iter().filter(|step| step.phase == Phase::Finish);
+    let of = |is_look: bool| {
+        let these = finish().filter(|step| step.group.is_none() == is_look);
+        side_by_side(&these.map(|step| plain(&step.expected)).collect::<Vec<_>>())
+    };
+    if finish().next().is_none() { DurationEstimate::default() } else { sum(&[of(true), of(false)]) }
 }
 
 /// Puts the figures of a candidate's sites together.
@@ -270,6 +282,8 @@ pub(crate) fn prediction(
         rows.extend(
             here.iter().flat_map(|s| &s.environment.verify).filter(|w| !w.observe).map(|w| DurationEstimate::certain(w.length_ms.0)),
         );
+        let here = sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment);
+        rows.push(side_by_side(&here.map(|(_, (_, figures))| figures.cleans_up).collect::<Vec<_>>()));
     }
     let total = sum(&rows);
     let known = chosen.iter().all(|(_, f)| f.traffic_known);

@@ -3,7 +3,7 @@
 use crate::codes;
 use crate::index::Index;
 use crate::notes::Notes;
-use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Target, TrafficSource};
+use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Router, Target, TrafficSource};
 use glidepath_model::change::{Change, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
@@ -68,6 +68,11 @@ impl Site<'_> {
         }
     }
 
+    /// Whether its version comes as a second side to which a router gives its share.
+    pub(crate) fn is_split_by_share(&self) -> bool {
+        matches!(self.change_item.kind, ItemKind::Version { .. }) && self.target.is_steered_by_share()
+    }
+
     /// The new side for people: `payments 4.12.0`.
     pub(crate) fn new_side(&self) -> String {
         match &self.change_item.kind {
@@ -84,6 +89,13 @@ impl Site<'_> {
     /// Requests per second over all regions, where known in each.
     pub(crate) fn rate(&self) -> Option<f64> {
         if self.regions.is_empty() { None } else { self.regions.iter().map(|r| r.rate).sum() }
+    }
+}
+
+impl SiteRegion<'_> {
+    /// Whether its router gives hosts weights.
+    pub(crate) fn weighs_hosts(&self) -> bool {
+        matches!(self.region.router, Some(Router::Haproxy { .. }))
     }
 }
 
@@ -440,6 +452,10 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
 /// Hosts that must serve. From the stated capacity where the rate is known, else a third of the fleet is taken to be spare, at least one host.
 fn needed(target: &Target, region: &Region, rate: Option<f64>, notes: &mut Notes) -> usize {
     let hosts = region.hosts.len();
+    // What is named there is not one replica but a function or a deployment, of which none is taken out.
+    if region.share_router().is_some() {
+        return hosts;
+    }
     match (target.replica_capacity, rate) {
         (Some(capacity), Some(rate)) if capacity.is_finite() && capacity > 0.0 => {
             let needed = (rate / capacity).ceil();

@@ -3,6 +3,7 @@
 
 mod airspace;
 mod badinput;
+mod beside;
 mod calibrating;
 mod clocks;
 mod crash;

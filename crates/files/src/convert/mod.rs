@@ -13,6 +13,7 @@ mod merge;
 mod objectives;
 mod rehearsals;
 mod runbooks;
+mod sides;
 mod targets;
 
 use crate::codes;

@@ -1,6 +1,7 @@
 //! Targets with their classes merged in.
 
 use super::actions::template;
+use super::sides;
 use super::{Context, duration, locks, longer_than_nothing, merge, names, text};
 use crate::codes;
 use crate::document::Document;
@@ -159,6 +160,7 @@ fn target(
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.scale.{field}"), database.as_ref());
         Some(Scaling { read: action("read"), set: action("set")?, warm_up_ms: duration(node, "warmUp").unwrap_or_default() })
     });
+    let side = spec.get("side").map(|node| sides::side(context, node, database.as_ref()));
     let rotate = spec.get("rotate").map(|node| {
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.rotate.{field}"), database.as_ref());
         Rotation {
@@ -171,7 +173,7 @@ fn target(
         }
     });
     let version_probe = template(context, spec.dig(&["version", "probe"]), "spec.version.probe", database.as_ref());
-    let (regions, regions_assumed) = regions(context, spec);
+    let (regions, regions_assumed) = regions(context, spec, database.as_ref());
     Target {
         name: TargetName::from(document.name.as_str()),
         component,
@@ -188,6 +190,7 @@ fn target(
         reload,
         replace,
         scale,
+        side,
         rotate,
         database,
         traffic: traffic(spec),
@@ -300,12 +303,14 @@ fn threshold(node: &Node) -> Option<ThresholdSignal> {
     })
 }
 
-fn regions(context: &mut Context<'_, '_>, spec: &Node) -> (Vec<Region>, bool) {
+fn regions(context: &mut Context<'_, '_>, spec: &Node, database: Option<&Database>) -> (Vec<Region>, bool) {
     let shared = spec.get("router");
+    let shared_share = shared.and_then(|node| sides::share_router(context, node, "spec.router", database));
+    let router_of_all = |region: &str| haproxy(shared, region).or_else(|| shared_share.clone());
     let declared = spec.items_of("regions");
     if declared.is_empty() {
         let hosts = hosts(context, spec.get("hosts"), "spec.hosts");
-        let region = Region { name: REGION_DEFAULT.into(), hosts, standby: Vec::new(), router: router(shared, REGION_DEFAULT), pair: None };
+        let region = Region { name: REGION_DEFAULT.into(), hosts, standby: Vec::new(), router: router_of_all(REGION_DEFAULT), pair: None };
         return (vec![region], true);
     }
     let mut regions: Vec<Region> = Vec::new();
@@ -325,18 +330,20 @@ fn regions(context: &mut Context<'_, '_>, spec: &Node) -> (Vec<Region>, bool) {
             );
             continue;
         }
+        let own = node.get("router");
+        let own_share = own.and_then(|node| sides::share_router(context, node, &format!("{field}.router"), database));
         regions.push(Region {
             name: name.into(),
             hosts: hosts(context, node.get("hosts"), &format!("{field}.hosts")),
             standby: hosts(context, node.get("standby"), &format!("{field}.standby")),
-            router: router(node.get("router").or(shared), name),
+            router: if own.is_some() { haproxy(own, name).or(own_share) } else { router_of_all(name) },
             pair: node.text_of("pair").map(Into::into),
         });
     }
     (regions, false)
 }
 
-fn router(node: Option<&Node>, region: &str) -> Option<Router> {
+fn haproxy(node: Option<&Node>, region: &str) -> Option<Router> {
     let haproxy = node?.get("haproxy")?;
     let filled = |field: &str| haproxy.text_of(field).map(|t| t.replace("{region}", region));
     Some(Router::Haproxy {
@@ -373,6 +380,7 @@ fn hosts(context: &mut Context<'_, '_>, node: Option<&Node>, field: &str) -> Vec
 fn check(context: &mut Context<'_, '_>, document: &Document, spec: &Node, target: &Target) {
     check_pairs(context, spec, target);
     check_hosts(context, spec, target);
+    sides::check(context, spec, target);
     if target.deploy.is_some() && target.hosts().next().is_none() {
         let broken = spec.get("hosts").is_some() || spec.items_of("regions").iter().any(|r| r.get("hosts").is_some());
         if !broken {

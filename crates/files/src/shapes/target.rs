@@ -11,6 +11,10 @@ const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "
 const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
 const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
 const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environment"];
+/// What a router is told: the sides by their versions, and the share of the new one.
+const SHARE_PLACES: &[&str] = &["share", "rest", "fraction", "version", "from", "region", "component", "environment"];
+const SHARE_READ_PLACES: &[&str] = &["version", "from", "region", "component", "environment"];
+const SIDE_PLACES: &[&str] = &["version", "host", "region", "component", "environment"];
 const SCALE_PLACES: &[&str] = &["replicas", "component", "environment"];
 const STORE_PLACES: &[&str] = &["secret", "component", "environment"];
 const READER_PLACES: &[&str] = &["secret", "host", "region", "component", "environment"];
@@ -32,6 +36,7 @@ macro_rules! target_fields {
             Field::optional("reload", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How a host takes the settings of a version while it goes on serving."),
             Field::optional("replace", Form::Object(&REPLACEMENT), "How a machine is replaced."),
             Field::optional("scale", Form::Object(&SCALING), "How the number of replicas is set."),
+            Field::optional("side", Form::Object(&SIDE), "How a second side stands beside the one that serves, where the router gives each its share."),
             Field::optional("rotate", Form::Object(&ROTATION), "How a secret is renewed here."),
             Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
@@ -119,6 +124,23 @@ const ROTATION: Shape = Shape::closed(
     ],
 );
 
+const SIDE: Shape = Shape::closed(
+    "SecondSide",
+    "How a second side, which `deploy` brought beside the first, is looked at and taken away. `{version}` names the side.",
+    &[
+        Field::optional(
+            "health",
+            Form::With(SIDE_PLACES, &Form::Object(&ACTION)),
+            "How to see that the side of a version is healthy, whatever its share; `health` of the target when left out.",
+        ),
+        Field::optional(
+            "retire",
+            Form::With(SIDE_PLACES, &Form::Object(&ACTION)),
+            "How the side of a version is taken away once it serves nobody; what is away already stays so. Both stay when left out.",
+        ),
+    ],
+);
+
 const SELECTOR: Shape = Shape::closed(
     "TargetSelector",
     "Which targets a class is for.",
@@ -147,8 +169,30 @@ const REGION: Shape = Shape::closed(
 
 const ROUTER: Shape = Shape::closed(
     "Router",
-    "A router that can weigh hosts.",
-    &[Field::required("haproxy", Form::Object(&HAPROXY), "HAProxy by its runtime socket.")],
+    "A router that splits traffic: by hosts, or between two sides.",
+    &[
+        Field::optional("haproxy", Form::Object(&HAPROXY), "HAProxy by its runtime socket: hosts have weights."),
+        Field::optional("share", Form::Object(&SHARE), "Commands that give a second side its share."),
+    ],
+)
+.one_of(&["haproxy", "share"]);
+
+const SHARE: Shape = Shape::closed(
+    "ShareRouter",
+    "A router that gives two sides their share: `{share}` and `{rest}` in percent, `{fraction}` from 0 to 1.",
+    &[
+        Field::required(
+            "set",
+            Form::With(SHARE_PLACES, &Form::Object(&ACTION)),
+            "How the side of `{version}` comes to have `{share}` of the traffic, and that of `{from}` the rest. Absolute: twice is once.",
+        ),
+        Field::optional(
+            "read",
+            Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
+            "An action whose answer is the share of `{version}`, written as `{share}` is: `5` for 5 %.",
+        ),
+        Field::optional("step", Form::Share, "The smallest share it can set; others are multiples of it. 1 % when left out."),
+    ],
 );
 
 const HAPROXY: Shape = Shape::closed(

@@ -4,7 +4,7 @@ use super::{ActionTemplate, Signals};
 use crate::ids::*;
 use crate::plan::{Breaker, Claim, Rate, Throttle};
 use crate::time::Millis;
-use crate::units::Money;
+use crate::units::{Money, Share};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -45,6 +45,9 @@ pub struct Target {
     /// How the number of replicas is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scaling>,
+    /// How a second side stands beside the one that serves, where a router gives each its share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<SecondSide>,
     /// How a secret is renewed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<Rotation>,
@@ -84,6 +87,12 @@ impl Target {
         is_limited.then(|| Throttle { target: self.name.clone(), rate: self.rate, breaker: self.breaker })
     }
 
+    /// Whether every region has a router that gives sides their share, so that `deploy` brings a second side.
+    pub fn is_steered_by_share(&self) -> bool {
+        let mut serving = self.regions.iter().filter(|region| !region.hosts.is_empty()).peekable();
+        serving.peek().is_some() && serving.all(|region| region.share_router().is_some())
+    }
+
     /// All hosts with their regions, in order.
     pub fn hosts(&self) -> impl Iterator<Item = (&Region, &HostName)> {
         self.regions.iter().flat_map(|r| r.hosts.iter().map(move |h| (r, h)))
@@ -114,6 +123,16 @@ pub struct Scaling {
     pub read: Option<ActionTemplate>,
     /// How long new ones are left to warm up before they count.
     pub warm_up_ms: Millis,
+}
+
+/// How a second side is looked at and taken away. Placeholders `{version}`, which names the side, `{host}` and `{region}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecondSide {
+    /// How to see that the side of `{version}` is healthy, whatever its share.
+    pub health: Option<ActionTemplate>,
+    /// How the side of `{version}` is taken away once it serves nobody. What is away already stays so.
+    pub retire: Option<ActionTemplate>,
 }
 
 /// How a secret is renewed: `make`, `discard` and `retire` where it is kept, the others where it is read. Placeholder `{secret}` everywhere.
@@ -168,7 +187,17 @@ pub struct Region {
     pub pair: Option<RegionName>,
 }
 
-/// A router that can weigh hosts.
+impl Region {
+    /// The router that gives sides their share, where it has one.
+    pub fn share_router(&self) -> Option<&ShareRouter> {
+        match self.router.as_ref()? {
+            Router::Share(share) => Some(share),
+            Router::Haproxy { .. } => None,
+        }
+    }
+}
+
+/// A router that splits traffic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Router {
@@ -181,6 +210,21 @@ pub enum Router {
         /// Server name of a host; placeholder `{host}`.
         server: String,
     },
+    /// Commands that give two sides their share.
+    Share(Box<ShareRouter>),
+}
+
+/// A router that is told the share of the new side. Placeholders `{share}` and `{rest}` in percent, `{fraction}` from 0 to 1, `{version}` and `{from}`,
+/// which name the sides, and `{region}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShareRouter {
+    /// How the side of `{version}` comes to have `{share}` of the traffic, and that of `{from}` the rest. It is absolute: doing it twice is doing it once.
+    pub set: ActionTemplate,
+    /// How to read the share that the side of `{version}` has, written as `{share}` is.
+    pub read: Option<ActionTemplate>,
+    /// The smallest share it can set; every other one is a multiple of it.
+    pub step: Share,
 }
 
 /// A database that `sql` steps talk to.

@@ -60,6 +60,8 @@ pub enum Strategy {
     DrainAndReplace,
     /// More or fewer replicas.
     Capacity,
+    /// A new version of a function beside the old one, and the alias moved to it share by share.
+    AliasShift,
 }
 
 /// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
@@ -94,6 +96,7 @@ impl Strategy {
         Self::InPlace,
         Self::DrainAndReplace,
         Self::Capacity,
+        Self::AliasShift,
     ];
 
     /// Names of all of them, in the same order.
@@ -122,6 +125,7 @@ impl Strategy {
             Self::InPlace => "in-place",
             Self::DrainAndReplace => "drain-and-replace",
             Self::Capacity => "capacity",
+            Self::AliasShift => "alias-shift",
         }
     }
 
@@ -140,7 +144,7 @@ impl Strategy {
         match self {
             Self::Rolling => Traits {
                 items: VERSIONS,
-                needs: "a host to spare, versions that stand side by side; or one host and an allowed downtime",
+                needs: "a host to spare, or a router that gives two sides their share; versions that stand side by side; or one host and an allowed downtime",
                 rollback: "version rollback, host by host",
                 speed: "minutes",
                 costs: "versions stand side by side; nothing extra",
@@ -149,7 +153,7 @@ impl Strategy {
             },
             Self::Canary => Traits {
                 items: VERSIONS,
-                needs: "two hosts, and signals with a split that show the effect at a small share in time",
+                needs: "two hosts, or a router that gives two sides their share, and signals with a split that show the effect at a small share in time",
                 rollback: "traffic shift",
                 speed: "seconds; minutes once hosts must go back first",
                 costs: "time for evidence at each stage",
@@ -158,7 +162,7 @@ impl Strategy {
             },
             Self::BlueGreen => Traits {
                 items: VERSIONS,
-                needs: "as many standby hosts as regular ones, and a router that can switch",
+                needs: "a router that can switch, and as many standby hosts as regular ones or a second side beside the first",
                 rollback: "switch back to the old copy",
                 speed: "seconds",
                 costs: "a second full copy while both run",
@@ -225,6 +229,15 @@ impl Strategy {
                 rollback: "the old number again",
                 speed: "as long as replicas take to begin or end",
                 costs: "replicas beside the usual for as long as they are wanted",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::AliasShift => Traits {
+                items: &["code", "config"],
+                needs: "a serverless target, and a router that sets the share of a version",
+                rollback: "alias back to the old version",
+                speed: "seconds; as long as a deployment once the old version was taken away",
+                costs: "two versions side by side, of which each costs what it serves",
                 no_return: NONE,
                 takes_down: false,
             },

@@ -247,7 +247,12 @@ pub(super) fn deadline_short(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
 pub(super) fn all_may_fail(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for group in &plan.body.groups {
-        let elements = plan.body.steps.iter().filter(|s| s.group.as_ref() == Some(&group.name)).count();
+        let elements = || plan.body.steps.iter().filter(|s| s.group.as_ref() == Some(&group.name));
+        // What only cleans up takes nothing from what was done.
+        if elements().all(|step| step.phase == Phase::Finish) {
+            continue;
+        }
+        let elements = elements().count();
         if usize::try_from(group.failures_max).unwrap_or(usize::MAX) >= elements {
             findings.push(
                 Diagnostic::warning(codes::ALL_MAY_FAIL, format!("{} tolerates that all its {elements} elements fail.", group.name))

@@ -14,14 +14,14 @@ use std::collections::BTreeSet;
 impl Lowering<'_> {
     /// Puts the looks before the waves after the first of the environment whose steps begin at `start`; `before` waves lie before it.
     pub(super) fn look_again(&mut self, name: &EnvironmentName, here: &[(&Site<'_>, &Outline)], start: usize, before: u32) {
-        for (site, _) in here.iter().filter(|(site, _)| site.changes_hosts()) {
+        for (site, outline) in here.iter().filter(|(site, _)| site.changes_hosts()) {
             for at in 0..site.regions.len() {
-                self.look_again_at(name, site, at, start, before + 1);
+                self.look_again_at(name, site, outline, at, start, before + 1);
             }
         }
     }
 
-    fn look_again_at(&mut self, name: &EnvironmentName, site: &Site<'_>, at: usize, start: usize, first: u32) {
+    fn look_again_at(&mut self, name: &EnvironmentName, site: &Site<'_>, outline: &Outline, at: usize, start: usize, first: u32) {
         let region = &site.regions[at].region.name;
         let is_own = |step: &Step| {
             step.phase == Phase::Deploy
@@ -42,7 +42,11 @@ impl Lowering<'_> {
         let prefix = format!("{}/{region}/again", site.path());
         let spot = Spot { phase: Phase::Deploy, wave, stage: 0, region: Some(at), prefix };
         let end = self.steps.len();
-        self.looks_at_hosts(site, at, &spot, &before.into_iter().collect::<Vec<_>>());
+        let before: Vec<StepId> = before.into_iter().collect();
+        self.looks_at_hosts(site, at, &spot, &before);
+        if outline.stands_beside() {
+            self.share_check(site, at, &spot, &before);
+        }
         let looks: Vec<StepId> = self.steps[end..].iter().map(|step| step.id.clone()).collect();
         if looks.is_empty() {
             return;

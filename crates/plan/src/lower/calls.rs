@@ -104,6 +104,14 @@ pub(crate) fn health(site: &Site<'_>, region: &Region, host: &HostName, kinds: &
     filled(site.target.health.as_ref()?, &host_values(site, region, host), site, "health check", kinds, notes)
 }
 
+/// Whether the new side that stands beside the old one at `host` is healthy, as a call.
+pub(crate) fn side_health(site: &Site<'_>, region: &Region, host: &HostName, kinds: &Kinds<'_>, notes: &mut Notes) -> Option<ActionCall> {
+    match site.target.side.as_ref().and_then(|side| side.health.as_ref()) {
+        Some(template) => filled(template, &host_values(site, region, host), site, "health check of a side", kinds, notes),
+        None => health(site, region, host, kinds, notes),
+    }
+}
+
 /// Whether `host` runs `version`, as a call.
 pub(crate) fn runs(
     site: &Site<'_>,
@@ -159,7 +167,7 @@ pub(crate) fn validations(
 
 /// Name of a host's server in the router.
 pub(crate) fn server(router: &Router, site: &Site<'_>, region: &Region, host: &HostName, notes: &mut Notes) -> String {
-    let Router::Haproxy { server, .. } = router;
+    let Router::Haproxy { server, .. } = router else { return host.to_string() };
     let mut left = Vec::new();
     let name = host_values(site, region, host).text(server, &mut left);
     if !left.is_empty() {

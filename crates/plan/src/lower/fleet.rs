@@ -49,7 +49,7 @@ impl Way<'_, '_> {
 
     /// A router call that gives hosts their weights by `weight`, `None` leaves a host as it is, and drains `drain`.
     fn set(&self, weight: impl Fn(usize) -> Option<u16>, drain: std::ops::Range<usize>) -> Option<ActionCall> {
-        let Router::Haproxy { socket, backend, .. } = self.router()?;
+        let Router::Haproxy { socket, backend, .. } = self.router()? else { return None };
         let servers = self.servers.as_ref()?;
         let weights: BTreeMap<String, u16> =
             servers.iter().enumerate().filter_map(|(at, name)| weight(at).map(|w| (name.clone(), w))).collect();
@@ -149,7 +149,7 @@ impl Lowering<'_> {
         let servers = region
             .router
             .as_ref()
-            .filter(|_| is_steered)
+            .filter(|router| is_steered && matches!(router, Router::Haproxy { .. }))
             .map(|router| region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect());
         // What must be taken back for a host to be whole.
         let verbs: &[&str] = if (doing.vacate)(site.target).is_some() { &["vacate", doing.verb] } else { &[doing.verb] };
@@ -254,7 +254,7 @@ impl Lowering<'_> {
     fn ready(&mut self, way: &Way<'_, '_>, index: usize, spot: &Spot, needs: &[StepId]) -> Option<Step> {
         let leg = &way.legs[index];
         let (begin, end) = (leg.batch.begin, leg.batch.end);
-        let Router::Haproxy { socket, backend, .. } = way.router()?;
+        let Router::Haproxy { socket, backend, .. } = way.router()? else { return None };
         let servers = way.servers.as_ref()?.get(begin..end)?.to_vec();
         let look = haproxy_call(&HaproxyInput {
             socket: socket.clone(),

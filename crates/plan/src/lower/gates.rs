@@ -4,7 +4,7 @@ use super::calls;
 use super::{Lowering, Spot};
 use crate::durations::Kind;
 use crate::ladder::{Signal, bad_ratio, gate_patience, look_every, signals};
-use crate::outline::{Outline, StageGate, StagePath, rounded};
+use crate::outline::{Outline, StageGate, StagePath, Watches, rounded};
 use crate::site::Site;
 use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target, VerifyWindow};
 use glidepath_model::change::ItemKind;
@@ -51,7 +51,7 @@ impl Lowering<'_> {
         }
         let regions: Vec<usize> = spot.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
         checks.extend(self.thresholds(site, &regions));
-        checks.extend(self.probes(site, &regions, new, gate.on_standby));
+        checks.extend(self.probes(site, &regions, new, gate.watches));
         if checks.is_empty() {
             // A gate without checks could never decide; letting the time pass is what is left, and the linter says that nothing watches.
             let bake = gate.bake.max(site.environment.min_bake_ms);
@@ -99,11 +99,12 @@ impl Lowering<'_> {
         for window in &first.environment.verify {
             let owner = self.change.owner.clone().or_else(|| first.owner.clone());
             let mut checks = Vec::new();
-            for (site, _) in here {
+            for (site, outline) in here {
                 let regions: Vec<usize> = (0..site.regions.len()).collect();
                 checks.extend(self.ceilings(site));
                 checks.extend(self.thresholds(site, &regions));
-                checks.extend(self.probes(site, &regions, usize::MAX, false));
+                let watches = if outline.stands_beside() { Watches::Beside } else { Watches::Regular };
+                checks.extend(self.probes(site, &regions, usize::MAX, watches));
             }
             if checks.is_empty() {
                 self.follow_ups.extend(window.observe.then(|| look_over(name, window, owner)));
@@ -258,14 +259,17 @@ impl Lowering<'_> {
         checks
     }
 
-    /// Health of the first `new` hosts, regular or standby, of each region.
-    fn probes(&mut self, site: &Site<'_>, regions: &[usize], new: usize, on_standby: bool) -> Option<GateCheck> {
+    /// Health of the first `new` hosts of each region, or of what stands for them.
+    fn probes(&mut self, site: &Site<'_>, regions: &[usize], new: usize, watches: Watches) -> Option<GateCheck> {
         let kinds = self.kinds;
         let mut list = Vec::new();
         for region in regions.iter().filter_map(|at| site.regions.get(*at)).map(|r| r.region) {
-            let serving = if on_standby { &region.standby } else { &region.hosts };
+            let serving = if watches == Watches::Standby { &region.standby } else { &region.hosts };
             for host in serving.iter().take(new) {
-                list.extend(calls::health(site, region, host, kinds, self.notes));
+                list.extend(match watches {
+                    Watches::Beside => calls::side_health(site, region, host, kinds, self.notes),
+                    Watches::Regular | Watches::Standby => calls::health(site, region, host, kinds, self.notes),
+                });
             }
         }
         // A target without hosts is asked once, unless its health check is about hosts.

@@ -16,6 +16,7 @@ pub(crate) mod fleet;
 mod gates;
 pub(crate) mod host;
 mod schema;
+mod side;
 
 use crate::PlanOptions;
 use crate::command::shell_line;
@@ -33,7 +34,7 @@ use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, StepId};
-use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Phase, RetryPolicy, Step, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Group, Phase, RetryPolicy, Step, Undo, Work};
 use std::collections::BTreeSet;
 
 /// What lowering works with, and what it has made.
@@ -46,7 +47,18 @@ pub(crate) struct Lowering<'a> {
     pub(crate) notes: &'a mut Notes,
     pub(crate) steps: Vec<Step>,
     pub(crate) follow_ups: Vec<FollowUp>,
+    /// Fan-outs of the steps.
+    pub(crate) groups: Vec<Group>,
+    /// What cleans up once nothing watches the environment any more. Steps that need nothing yet need all that came before.
+    finishing: Vec<Step>,
     waves: u32,
+}
+
+/// What lowering comes to.
+pub(crate) struct Lowered {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) follow_ups: Vec<FollowUp>,
+    pub(crate) groups: Vec<Group>,
 }
 
 /// Where a step stands.
@@ -74,9 +86,8 @@ pub(crate) fn lower<'a>(
     chosen: &[&Outline],
     levels: &[Vec<u32>],
     notes: &'a mut Notes,
-) -> (Vec<Step>, Vec<FollowUp>) {
-    let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
-    let mut lowering = Lowering { change, facts, options, kinds, judge, notes, steps: Vec::new(), follow_ups: Vec::new(), waves: 0 };
+) -> Lowered {
+    let mut lowering = Lowering::new(change, facts, options, kinds, ladders, notes);
     let mut frontier = Vec::new();
     for environment in &change.environments {
         let here: Vec<(&Site<'_>, &Outline)> =
@@ -88,7 +99,7 @@ pub(crate) fn lower<'a>(
     if let Some(refusal) = size::too_many(lowering.steps.len()) {
         lowering.notes.wrong(refusal);
     }
-    (lowering.steps, lowering.follow_ups)
+    Lowered { steps: lowering.steps, follow_ups: lowering.follow_ups, groups: lowering.groups }
 }
 
 /// The steps of one site's strategy alone, to learn from them what the way back would take. What is wrong with them is said of the winner only.
@@ -101,16 +112,30 @@ pub(crate) fn alone<'a>(
     site: &Site<'_>,
     outline: &Outline,
 ) -> Vec<Step> {
-    let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
     let mut unsaid = Notes::default();
-    let mut lowering =
-        Lowering { change, facts, options, kinds, judge, notes: &mut unsaid, steps: Vec::new(), follow_ups: Vec::new(), waves: 0 };
+    let mut lowering = Lowering::new(change, facts, options, kinds, ladders, &mut unsaid);
     for at in 0..site.regions.len() {
         lowering.preflight_region(site, at, outline, &[]);
     }
     let before = lowering.steps.iter().map(|s| s.id.clone()).collect();
-    lowering.item(site, outline, 0, before);
+    let last = lowering.item(site, outline, 0, before);
+    lowering.finish(last);
     lowering.steps
+}
+
+impl<'a> Lowering<'a> {
+    fn new(
+        change: &'a Change,
+        facts: &'a Facts,
+        options: &'a PlanOptions,
+        kinds: &'a Kinds<'a>,
+        ladders: &Ladders,
+        notes: &'a mut Notes,
+    ) -> Self {
+        let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
+        let (steps, follow_ups, groups, finishing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { change, facts, options, kinds, judge, notes, steps, follow_ups, groups, finishing, waves: 0 }
+    }
 }
 
 impl Lowering<'_> {
@@ -147,7 +172,22 @@ impl Lowering<'_> {
             }
         }
         self.look_again(name, here, start, waves_before);
-        self.verify(name, here, frontier)
+        let watched = self.verify(name, here, frontier);
+        self.finish(watched)
+    }
+
+    /// Cleans up behind what was watched.
+    fn finish(&mut self, before: Vec<StepId>) -> Vec<StepId> {
+        let steps = std::mem::take(&mut self.finishing);
+        let needed: BTreeSet<StepId> = steps.iter().flat_map(|step| step.needs.iter().cloned()).collect();
+        let last: Vec<StepId> = steps.iter().map(|step| step.id.clone()).filter(|id| !needed.contains(id)).collect();
+        for mut step in steps {
+            if step.needs.is_empty() {
+                step.needs.clone_from(&before);
+            }
+            self.steps.push(step);
+        }
+        if last.is_empty() { before } else { last }
     }
 
     fn item(&mut self, site: &Site<'_>, outline: &Outline, base: u32, needs: Vec<StepId>) -> Vec<StepId> {
@@ -182,7 +222,9 @@ impl Lowering<'_> {
             prefix: format!("{}/{}/preflight", site.path(), region.name),
         };
         self.looks_at_hosts(site, at, &spot, before);
-        if region.router.is_some() && (region.hosts.len() > 1 || outline.uses_standby()) {
+        if outline.stands_beside() {
+            self.share_check(site, at, &spot, before);
+        } else if region.router.is_some() && (region.hosts.len() > 1 || outline.uses_standby()) {
             self.router_check(site, at, outline, &spot, before);
         }
     }

@@ -1,13 +1,13 @@
 //! Blue-green: a full copy on the standby hosts, a switch, then the regular hosts and the way home.
 
-use super::{Ask, Extra, Method, Shortfall, at_once, by_region, in_waves, more};
+use super::{Ask, Extra, Method, Shortfall, at_once, beside, by_region, in_waves, more};
 use crate::command::{haproxy_call, shell_line};
 use crate::durations::Kind;
 use crate::lower::calls::{self, LOOK_TIMEOUT};
 use crate::lower::fleet::{DRAIN_MAX, undo_call};
 use crate::lower::host::DEPLOY;
 use crate::lower::{Lowering, Spot};
-use crate::outline::{Outline, RegionPath, StageGate, StagePath, plain_gate, plain_verification};
+use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, plain_verification};
 use crate::site::Site;
 use crate::traffic::{Batch, WEIGHT_FULL};
 use glidepath_model::Millis;
@@ -24,6 +24,9 @@ pub(super) struct BlueGreen;
 impl Method for BlueGreen {
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
         let site = ask.site;
+        if site.is_split_by_share() {
+            return beside::switch(site);
+        }
         for region in &site.regions {
             let (hosts, standby, place) = (region.region.hosts.len(), region.region.standby.len(), &region.region.name);
             if standby < hosts {
@@ -39,7 +42,7 @@ impl Method for BlueGreen {
         let waves = in_waves(site, |at| {
             let hosts = site.regions[at].region.hosts.len();
             let home = vec![Batch { begin: 0, end: hosts, share_during: 1.0, share_after: 1.0 }];
-            let gate = StageGate { on_standby: true, ..plain_gate(site) };
+            let gate = StageGate { watches: Watches::Standby, ..plain_gate(site) };
             let stages = vec![StagePath::of_hosts(1.0, at_once(hosts), Some(gate)), StagePath::of_hosts(1.0, home, None)];
             RegionPath { region: Some(at), stages }
         });
@@ -51,11 +54,17 @@ impl Method for BlueGreen {
     }
 
     fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        if outline.stands_beside() {
+            return beside::lower(to, site, outline, waves_before, needs);
+        }
         by_region(site, outline, waves_before, needs, |at, path, wave, needs| to.switch(site, at, path, wave, needs))
     }
 
     /// Standby hosts that work beside the regular ones, for as long as they do.
     fn extra(&self, site: &Site<'_>, outline: &Outline, _now: Timestamp) -> Extra {
+        if outline.stands_beside() {
+            return beside::extra(site, outline);
+        }
         let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
         if hosts == 0 {
             return Extra::Nothing;

@@ -2,12 +2,13 @@
 //!
 //! Which shares, and for how long, is the ladder's answer. Without a weighted router shares are whole hosts.
 
-use super::{Ask, Method, Shortfall, by_region, no_spare};
+use super::{Ask, Extra, Method, Shortfall, beside, by_region, no_spare};
 use crate::ladder::JudgedStage;
 use crate::lower::Lowering;
-use crate::outline::{Outline, RegionPath, StageGate, StagePath, plain_gate, rounded};
+use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, rounded};
 use crate::site::{Site, SiteRegion, waves};
 use crate::traffic::batches;
+use glidepath_model::Timestamp;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::{Strategy, VerificationKind};
 
@@ -17,6 +18,9 @@ pub(super) struct Canary;
 impl Method for Canary {
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
         let (site, ladder) = (ask.site, ask.ladder.map_err(Clone::clone)?);
+        if site.is_split_by_share() {
+            return beside::not_serverless(site).and_then(|()| beside::judged(Strategy::Canary, site, ladder));
+        }
         let mut derived = Vec::new();
         let mut paths = Vec::new();
         for wave in waves(site) {
@@ -46,7 +50,14 @@ impl Method for Canary {
     }
 
     fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        if outline.stands_beside() {
+            return beside::lower(to, site, outline, waves_before, needs);
+        }
         by_region(site, outline, waves_before, needs, |at, path, wave, needs| to.fleet(site, at, path, wave, outline.strategy, needs))
+    }
+
+    fn extra(&self, site: &Site<'_>, outline: &Outline, _now: Timestamp) -> Extra {
+        if outline.stands_beside() { beside::extra(site, outline) } else { Extra::Nothing }
     }
 }
 
@@ -76,7 +87,7 @@ fn stages(site: &Site<'_>, region: &SiteRegion<'_>, judged: &[JudgedStage]) -> R
         let wanted = stage.share.as_f64();
         let list =
             batches(hosts, region.needed, begin, stage.hosts.max(begin), share, wanted, weighted).ok_or_else(|| no_spare(site, region))?;
-        let gate = StageGate { bake: stage.bake, judged: Some(stage.clone()), on_standby: false };
+        let gate = StageGate { bake: stage.bake, judged: Some(stage.clone()), watches: Watches::Regular };
         stages.push(StagePath::of_hosts(wanted, list, Some(gate)));
         (begin, share) = (stage.hosts.max(begin), wanted);
     }

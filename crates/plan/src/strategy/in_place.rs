@@ -42,7 +42,7 @@ impl Method for InPlace {
             for at in wave {
                 let region = &site.regions[at];
                 let hosts = region.region.hosts.len();
-                let is_drained = region.region.router.is_some() && hosts > 1;
+                let is_drained = region.weighs_hosts() && hosts > 1;
                 if is_drained && region.needed >= hosts {
                     return Err(no_spare(site, region));
                 }

@@ -5,6 +5,8 @@
 //! and costs in words stands beside its name in the model (`Strategy::traits`). One more strategy is a name with its traits, a module, a row here
 //! and a page under `docs/strategies/`.
 
+mod alias_shift;
+mod beside;
 mod blue_green;
 mod canary;
 mod capacity;
@@ -15,6 +17,8 @@ mod in_place;
 mod recreate;
 mod rolling;
 mod rotate;
+
+pub(crate) use beside::too_coarse;
 
 use crate::durations::Kind;
 use crate::ladder::Ladder;
@@ -30,6 +34,11 @@ use glidepath_model::{Money, Timestamp};
 
 /// One way to change a target.
 pub(crate) trait Method {
+    /// Whether it is weighed at all at a site for which nobody asks for it.
+    fn fits(&self, _site: &Site<'_>) -> bool {
+        true
+    }
+
     /// The way in outline, or the fact that rules it out here.
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall>;
 
@@ -100,8 +109,9 @@ pub(crate) enum Extra {
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
-const IN_ORDER: [Strategy; 10] = [
+const IN_ORDER: [Strategy; 11] = [
     Strategy::Canary,
+    Strategy::AliasShift,
     Strategy::BlueGreen,
     Strategy::Rolling,
     Strategy::InPlace,
@@ -126,13 +136,15 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
         Strategy::InPlace => &in_place::InPlace,
         Strategy::DrainAndReplace => &drain_replace::DrainAndReplace,
         Strategy::Capacity => &capacity::Capacity,
+        Strategy::AliasShift => &alias_shift::AliasShift,
     }
 }
 
 /// The strategies that exist for the item of a site, each usable or ruled out.
 pub(crate) fn choices(ask: &Ask<'_>) -> Vec<(Strategy, Result<Outline, Shortfall>)> {
     let item_type = ask.site.change_item.kind.type_name();
-    let fitting = IN_ORDER.into_iter().filter(|strategy| strategy.changes(item_type));
+    let is_weighed = |strategy: Strategy| of(strategy).fits(ask.site) || ask.site.change_item.strategy.as_deref() == Some(strategy.name());
+    let fitting = IN_ORDER.into_iter().filter(|strategy| strategy.changes(item_type) && is_weighed(*strategy));
     fitting
         .map(|strategy| {
             (strategy, allowed(ask.site, strategy).and_then(|()| able(ask.site, strategy)).and_then(|()| of(strategy).outline(ask)))
@@ -152,6 +164,12 @@ fn allowed(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
 /// A target that says how its hosts are changed, but not how this strategy changes them. One that says nothing at all is told so by the first step.
 fn able(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
     let target = site.target;
+    let by_share = site.regions.iter().filter(|region| region.region.share_router().is_some()).count();
+    if by_share > 0 && by_share < site.regions.len() {
+        let name = &target.name;
+        return Err(Shortfall::new(format!("some regions of {name} have a router that gives sides their share, and some have none"))
+            .unless(format!("router.share in every region of {name}, or in none")));
+    }
     let says_another_way = target.reload.is_some() || target.replace.is_some();
     let is_version = matches!(site.change_item.kind, ItemKind::Version { .. });
     if !is_version || !says_another_way || (of(strategy).doing().forward)(target).is_some() {

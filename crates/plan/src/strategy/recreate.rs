@@ -13,6 +13,10 @@ pub(super) struct Recreate;
 impl Method for Recreate {
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
         let site = ask.site;
+        if site.is_split_by_share() {
+            let name = &site.target.name;
+            return Err(Shortfall::new(format!("a new version of {name} stands beside the old one, so that nothing has to stop")));
+        }
         let Some(restart) = site.target.restart_ms else {
             let name = &site.target.name;
             return Err(Shortfall::new(format!("needs the stop plus start time of a replica, and {name} states none (restart)"))

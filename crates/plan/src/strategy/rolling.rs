@@ -3,28 +3,38 @@
 //! In the first wave one host goes first and is watched. A region with a single host is changed in place, which is a downtime unless its
 //! deploy command replaces it without one.
 
-use super::{Ask, Method, Shortfall, at_once, by_region, no_spare};
+use super::{Ask, Extra, Method, Shortfall, at_once, beside, by_region, no_spare};
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate, plain_verification};
 use crate::site::{Site, SiteRegion, waves};
 use crate::traffic::batches;
-use glidepath_model::Millis;
 use glidepath_model::change::Change;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::Strategy;
+use glidepath_model::{Millis, Timestamp};
 
 /// Batches of hosts, one after the other.
 pub(super) struct Rolling;
 
 impl Method for Rolling {
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
+        if ask.site.is_split_by_share() {
+            return beside::not_serverless(ask.site).and_then(|()| beside::by_steps(Strategy::Rolling, ask.site));
+        }
         let (verification, blind_to) = plain_verification(ask.site);
         let (waves, derived) = by_hosts(ask)?;
         Ok(Outline { strategy: Strategy::Rolling, verification, blind_to, waves, derived })
     }
 
     fn lower(&self, to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, waves_before: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        if outline.stands_beside() {
+            return beside::lower(to, site, outline, waves_before, needs);
+        }
         by_region(site, outline, waves_before, needs, |at, path, wave, needs| to.fleet(site, at, path, wave, outline.strategy, needs))
+    }
+
+    fn extra(&self, site: &Site<'_>, outline: &Outline, _now: Timestamp) -> Extra {
+        if outline.stands_beside() { beside::extra(site, outline) } else { Extra::Nothing }
     }
 }
 

@@ -181,6 +181,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         reload: None,
         replace: None,
         scale: None,
+        side: None,
         rotate: None,
         database: None,
         traffic: Some(TrafficSource::Query("x".to_owned())),

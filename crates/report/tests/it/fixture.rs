@@ -99,6 +99,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         reload: None,
         replace: None,
         scale: None,
+        side: None,
         rotate: None,
         database: None,
         traffic: None,

@@ -147,5 +147,6 @@ laws! {
     rotate "rotate/signing-key"
     announce "runbook/announce"
     rotate_keys "runbook/rotate-keys"
+    serverless "serverless/resize-2"
     vm_fleet "vm-fleet/agent-2"
 }

@@ -244,6 +244,7 @@ fn target(number: usize) -> Result<Target> {
         reload: None,
         replace: None,
         scale: None,
+        side: None,
         rotate: None,
         database: None,
         traffic: Some(TrafficSource::Query("rate".to_owned())),

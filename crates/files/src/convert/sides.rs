@@ -1,0 +1,88 @@
+//! Second sides: routers that give them their share, and how they are looked at and taken away.
+
+use super::actions::template;
+use super::{Context, share};
+use crate::codes;
+use crate::node::Node;
+use glidepath_model::Share;
+use glidepath_model::catalog::{ActionTemplate, Database, Router, SecondSide, ShareRouter, Target};
+
+/// The smallest share that is set where nothing is said.
+const STEP_DEFAULT: Share = Share::percent(1);
+
+/// Placeholders that say how large a share is, each in its own way.
+const SHARE_WORDS: &[&str] = &["share", "rest", "fraction"];
+
+/// The share router of a `router` field, where it is one.
+pub(super) fn share_router(context: &mut Context<'_, '_>, node: &Node, field: &str, database: Option<&Database>) -> Option<Router> {
+    let node = node.get("share")?;
+    let field = format!("{field}.share");
+    let mut action = |name: &str| template(context, node.get(name), &format!("{field}.{name}"), database);
+    let (set, read) = (action("set"), action("read"));
+    must_say(context, node, &field, "set", set.as_ref(), SHARE_WORDS, "It would set the same share, whatever the plan asks for.");
+    let step = share(node, "step").unwrap_or(STEP_DEFAULT);
+    if let (Some(written), Share::ZERO) = (node.get("step"), step) {
+        let message = "a router cannot set shares in steps of nothing";
+        context.findings.error(
+            written.at,
+            &format!("{field}.step"),
+            codes::BAD_SHARE,
+            message,
+            "Shares are whole steps of it.",
+            "Write the smallest share that the router sets, such as `1%`.",
+        );
+    }
+    Some(Router::Share(Box::new(ShareRouter { set: set?, read, step })))
+}
+
+/// The `side` field of a target.
+pub(super) fn side(context: &mut Context<'_, '_>, node: &Node, database: Option<&Database>) -> SecondSide {
+    let mut action = |name: &str| template(context, node.get(name), &format!("spec.side.{name}"), database);
+    let (health, retire) = (action("health"), action("retire"));
+    let reason = "It takes away the old side when all went well and the new one when not, and could not tell them apart.";
+    must_say(context, node, "spec.side", "retire", retire.as_ref(), &["version"], reason);
+    SecondSide { health, retire }
+}
+
+fn must_say(
+    context: &mut Context<'_, '_>,
+    parent: &Node,
+    field: &str,
+    name: &str,
+    action: Option<&ActionTemplate>,
+    words: &[&str],
+    reason: &str,
+) {
+    let (Some(node), Some(action)) = (parent.get(name), action) else { return };
+    let text = action.input.to_string();
+    if words.iter().any(|word| text.contains(&format!("{{{word}}}"))) {
+        return;
+    }
+    let listed: Vec<String> = words.iter().map(|word| format!("`{{{word}}}`")).collect();
+    let message = format!("`{name}` does not use {}", listed.join(" or "));
+    let hint = format!("Give {} to the command as a word or a variable.", listed.join(" or "));
+    context.findings.error(node.at, &format!("{field}.{name}"), codes::SHARE_UNSAID, message, reason, hint);
+}
+
+/// A second side must get its share in every region, or in none.
+pub(super) fn check(context: &mut Context<'_, '_>, spec: &Node, target: &Target) {
+    let serving = || target.regions.iter().filter(|region| !region.hosts.is_empty());
+    let without = serving().find(|region| region.share_router().is_none());
+    let with = serving().find(|region| region.share_router().is_some());
+    let hint = "Declare `router: { share: { set: ... } }` for every region, or for none.";
+    match (with, without) {
+        (Some(with), Some(without)) => {
+            let at = spec.get("regions").or(spec.get("router")).map_or(spec.at, |node| node.at);
+            let message = format!("`{}` has a router that gives sides their share, and `{}` has none", with.name, without.name);
+            let reason = "`deploy` brings a second side beside the first, and without such a router nobody would ever reach it.";
+            context.findings.error(at, "spec.regions", codes::SIDE_UNSERVED, message, reason, hint);
+        }
+        (None, Some(_)) if target.side.is_some() => {
+            let at = spec.get("side").map_or(spec.at, |node| node.at);
+            let message = format!("target `{}` has a `side`, and no router that gives sides their share", target.name);
+            let reason = "No second side is ever brought, so that it would have no effect.";
+            context.findings.error(at, "spec.side", codes::SIDE_UNSERVED, message, reason, hint);
+        }
+        (_, _) => {}
+    }
+}

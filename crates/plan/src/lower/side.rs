@@ -1,0 +1,270 @@
+//! A second side of a region and the share that its router gives it.
+//!
+//! `set` is absolute, so one call leads to safety from every stage: share 0 for the new side. The undo of the first shift is the same call read back,
+//! and stands before the side is taken away on the way back, so that nothing is ever taken away that is known to serve. What a crash between
+//! `set` and `read` leaves behind is asked of `read`; without one, `set` is done again.
+//!
+//! The old side is taken away last, once nothing of the flight watches any more; where a window observes after landing, that is a follow-up at its
+//! end. From then on safety needs the old side to be brought back first, and says so (`safety_needs`). A side that cannot be taken away fails
+//! nothing: it stays, and its step is a dead letter.
+
+use super::calls;
+use super::fleet::{on_unknown, undo_call};
+use super::{Lowering, Spot};
+use crate::codes;
+use crate::command::shell_line;
+use crate::durations::Kind;
+use crate::outline::{RegionPath, StagePath, rounded};
+use crate::site::Site;
+use crate::template::{Placeholders, expecting};
+use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::catalog::{ActionTemplate, Region, ShareRouter};
+use glidepath_model::ids::{GroupName, HostName, StepId};
+use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Group, Phase, Step, Undo, Work};
+use glidepath_model::{Diagnostic, Millis, Share};
+
+/// Sides that are taken away at the same time, at most.
+const RETIRED_AT_ONCE: u32 = 8;
+
+impl Lowering<'_> {
+    /// Before anything is changed nobody may be given the new side: a share above nothing is left over from another hand.
+    pub(super) fn share_check(&mut self, site: &Site<'_>, at: usize, spot: &Spot, needs: &[StepId]) {
+        let region = site.regions[at].region;
+        let Some(call) = region.share_router().and_then(|router| self.share_is(site, region, router, Share::ZERO)) else { return };
+        let title = format!("Nobody in {} is given {} yet", region.name, site.new_side());
+        self.look(site, spot, "share", title, vec![call], needs);
+    }
+
+    /// A region's way: the side, then its share; gives the last steps.
+    pub(crate) fn side(&mut self, site: &Site<'_>, at: usize, path: &RegionPath, wave: u32, needs: &[StepId]) -> Vec<StepId> {
+        let region = site.regions[at].region;
+        let Some(router) = region.share_router() else { return needs.to_vec() };
+        let mut frontier = needs.to_vec();
+        for (number, stage) in (1..).zip(&path.stages) {
+            let prefix = format!("{}/{}/stage-{number}", site.path(), region.name);
+            let spot = Spot { phase: Phase::Deploy, wave, stage: number, region: Some(at), prefix };
+            if number == 1 {
+                let sides = region.hosts.iter().map(|host| self.side_step(site, region, host, &spot, &frontier)).collect::<Vec<Step>>();
+                frontier = sides.into_iter().map(|step| self.push(step)).collect();
+            }
+            let is_last = path.stages.len() == number as usize;
+            let shift = self.share_step(site, region, router, stage, &spot, &frontier, is_last);
+            frontier = vec![self.push(shift)];
+            if let Some(gate) = &stage.gate {
+                frontier = vec![self.stage_gate(site, at, stage, gate, usize::MAX, &spot, &frontier)];
+            }
+        }
+        frontier
+    }
+
+    /// Brings the new side beside the old one, where it meets nobody yet.
+    fn side_step(&mut self, site: &Site<'_>, region: &Region, host: &HostName, spot: &Spot, needs: &[StepId]) -> Step {
+        let kinds = self.kinds;
+        let values = calls::host_values(site, region, host);
+        let call = match &site.target.deploy {
+            Some(template) => calls::filled(template, &values, site, "deploy command", kinds, self.notes),
+            None => {
+                self.notes.wrong(
+                    Diagnostic::error(codes::TARGET_CANNOT, format!("{} does not say how a version is deployed.", site.target.name))
+                        .because("Without it nothing can be done.")
+                        .hint(format!("Declare spec.deploy on {}; it brings `{{version}}` beside what serves.", site.target.name)),
+                );
+                None
+            }
+        };
+        let title = format!("Bring {} beside {} to {host}", site.new_side(), site.present());
+        let work = call.map_or(Work::Wait(Millis::ZERO), Work::Call);
+        let mut step = self.draft(site, spot, &format!("deploy-{host}"), title, work, Kind::Deploy);
+        let health = calls::side_health(site, region, host, kinds, self.notes);
+        // Only a check of the side itself can tell whether it was brought.
+        step.probe = health.clone().filter(|_| site.target.side.as_ref().is_some_and(|side| side.health.is_some()));
+        step.validations = health.into_iter().collect();
+        step.undo = self.side_undo(site, region, host);
+        step.compensate_on = CompensateOn::Attempt;
+        if let Some(template) = &site.target.deploy {
+            step.timeout_ms = calls::timeout(template, kinds);
+            step.retry = calls::retry(template, kinds);
+            step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
+        }
+        step.needs = needs.to_vec();
+        step
+    }
+
+    /// How the new side goes again: by the target's own undo, else as sides are taken away. One that stays carries nobody.
+    fn side_undo(&mut self, site: &Site<'_>, region: &Region, host: &HostName) -> Undo {
+        let own = site.target.undo.as_ref().map(|template| (template, "undo command"));
+        let retire = site.target.side.as_ref().and_then(|side| side.retire.as_ref());
+        let Some((template, what)) = own.or(retire.map(|template| (template, "command that takes a side away"))) else {
+            return Undo::LeaveInPlace { reason: "the new side stays beside the old one and serves nobody".to_owned() };
+        };
+        let values = calls::host_values(site, region, host);
+        let call = calls::filled(template, &values, site, what, self.kinds, self.notes);
+        call.map_or(Undo::Nothing, |call| undo_call(call, Vec::new(), calls::timeout(template, self.kinds)))
+    }
+
+    /// Gives the new side its share.
+    #[allow(clippy::too_many_arguments, reason = "a share belongs to a stage of a region of a site, at a place in the graph")]
+    fn share_step(
+        &mut self,
+        site: &Site<'_>,
+        region: &Region,
+        router: &ShareRouter,
+        stage: &StagePath,
+        spot: &Spot,
+        needs: &[StepId],
+        is_last: bool,
+    ) -> Step {
+        let share = Share::from_f64(stage.share);
+        let kinds = self.kinds;
+        let title = format!("Give {} {} of the traffic", site.new_side(), rounded(share));
+        let call = self.set_share(site, region, router, share);
+        let back = self.set_share(site, region, router, Share::ZERO);
+        let work = call.map_or(Work::Wait(Millis::ZERO), Work::Call);
+        let mut step = self.draft(site, spot, "shift", title, work, Kind::Shift);
+        step.probe = self.share_is(site, region, router, share);
+        step.validations = step.probe.clone().into_iter().collect();
+        step.on_unknown = on_unknown(&router.set, step.probe.is_some(), OnUnknown::Rerun);
+        step.timeout_ms = calls::timeout(&router.set, kinds);
+        step.retry = calls::retry(&router.set, kinds);
+        step.compensate_on = CompensateOn::Attempt;
+        if let (1, Some(back)) = (spot.stage, &back) {
+            let is_back = self.share_is(site, region, router, Share::ZERO);
+            step.undo = undo_call(back.clone(), is_back.into_iter().collect(), step.timeout_ms);
+        }
+        let retired = if is_last && self.is_retired_in_flight(site) { retired_ids(site, region) } else { Vec::new() };
+        step.exposure = Some(Exposure {
+            target: site.target.name.clone(),
+            region: Some(region.name.clone()),
+            share,
+            safety_command: back.as_ref().map(shell_line),
+            safety: back,
+            safety_needs: retired,
+            safety_takes: None,
+        });
+        step.needs = needs.to_vec();
+        step
+    }
+
+    /// Whether the old side is taken away before landing: only where nothing observes the new one after it.
+    fn is_retired_in_flight(&self, site: &Site<'_>) -> bool {
+        retire(site).is_some() && !site.environment.verify.iter().any(|window| window.observe)
+    }
+
+    /// Takes the old side away once nothing watches any more.
+    pub(crate) fn take_away_later(&mut self, site: &Site<'_>, wave: u32) {
+        let Some(template) = retire(site) else { return };
+        let longest = site.environment.verify.iter().filter(|window| window.observe).map(|window| window.length_ms).max();
+        for at in 0..site.regions.len() {
+            let region = site.regions[at].region;
+            let prefix = format!("{}/{}", site.path(), region.name);
+            let spot = Spot { phase: Phase::Finish, wave, stage: 0, region: Some(at), prefix };
+            if let Some(not_before_ms) = longest {
+                let calls = region.hosts.iter().filter_map(|host| self.retire_call(site, region, host, template));
+                let commands: Vec<String> = calls.map(|call| shell_line(&call)).collect();
+                self.follow_ups.push(FollowUp {
+                    title: format!("Take {} {} in {} away, which serves nobody", site.target.component, site.present(), region.name),
+                    not_before_ms,
+                    command: commands.join(" && "),
+                    owner: site.owner.clone(),
+                });
+                continue;
+            }
+            let look = region.share_router().and_then(|router| self.share_is(site, region, router, Share::ALL));
+            let look = look.map(|call| self.still_everything(site, region, &spot, call));
+            let needs: Vec<StepId> = look.iter().map(|step| step.id.clone()).collect();
+            self.finishing.extend(look);
+            for host in &region.hosts {
+                if let Some(step) = self.retire_step(site, region, host, template, &spot, &needs) {
+                    self.finishing.push(step);
+                }
+            }
+        }
+        if longest.is_none() {
+            let count = site.regions.iter().map(|region| region.region.hosts.len()).sum::<usize>() as u32;
+            let stagger_ms = Millis::ZERO;
+            self.groups.push(Group { name: group_name(site), in_flight_max: RETIRED_AT_ONCE, failures_max: count, stagger_ms });
+        }
+    }
+
+    /// A side that another hand has given traffic meanwhile must not be taken away.
+    fn still_everything(&mut self, site: &Site<'_>, region: &Region, spot: &Spot, call: ActionCall) -> Step {
+        let title = format!("All traffic of {} in {} still goes to {}", site.target.component, region.name, site.to);
+        let mut step = self.draft(site, spot, "share", title, Work::Call(call), Kind::Check);
+        step.on_unknown = OnUnknown::Rerun;
+        step.duration_key = None;
+        step
+    }
+
+    fn retire_step(
+        &mut self,
+        site: &Site<'_>,
+        region: &Region,
+        host: &HostName,
+        template: &ActionTemplate,
+        spot: &Spot,
+        needs: &[StepId],
+    ) -> Option<Step> {
+        let kinds = self.kinds;
+        let call = self.retire_call(site, region, host, template)?;
+        let title = format!("Take {} {}, which serves nobody, away from {host}", site.target.component, site.present());
+        let mut step = self.draft(site, spot, &format!("retire-{host}"), title, Work::Call(call), Kind::Retire);
+        let old = old_side(site, region, host);
+        step.undo = match &site.target.deploy {
+            Some(deploy) => calls::filled(deploy, &old, site, "deploy command", kinds, self.notes).map_or(Undo::Nothing, |call| {
+                let health = site.target.side.as_ref().and_then(|side| side.health.as_ref());
+                let healthy = health.and_then(|health| calls::filled(health, &old, site, "health check of a side", kinds, self.notes));
+                undo_call(call, healthy.into_iter().collect(), calls::timeout(deploy, kinds))
+            }),
+            None => Undo::Nothing,
+        };
+        step.compensate_on = CompensateOn::Attempt;
+        step.on_unknown = on_unknown(template, false, OnUnknown::Rerun);
+        step.timeout_ms = calls::timeout(template, kinds);
+        step.retry = calls::retry(template, kinds);
+        step.group = Some(group_name(site));
+        step.needs = needs.to_vec();
+        Some(step)
+    }
+
+    fn retire_call(&mut self, site: &Site<'_>, region: &Region, host: &HostName, template: &ActionTemplate) -> Option<ActionCall> {
+        calls::filled(template, &old_side(site, region, host), site, "command that takes a side away", self.kinds, self.notes)
+    }
+
+    /// The call that gives the new side a share and the old one the rest.
+    pub(crate) fn set_share(&mut self, site: &Site<'_>, region: &Region, router: &ShareRouter, share: Share) -> Option<ActionCall> {
+        let values = calls::site_values(site)
+            .with("region", region.name.as_str())
+            .with("share", share.percent_text())
+            .with("rest", share.rest().percent_text())
+            .with("fraction", share.fraction_text());
+        calls::filled(&router.set, &values, site, "command that sets a share", self.kinds, self.notes)
+    }
+
+    /// Whether the new side has a share, as a call.
+    fn share_is(&mut self, site: &Site<'_>, region: &Region, router: &ShareRouter, share: Share) -> Option<ActionCall> {
+        let values = calls::site_values(site).with("region", region.name.as_str());
+        let call = calls::filled(router.read.as_ref()?, &values, site, "command that reads a share", self.kinds, self.notes)?;
+        expecting(call, &share.percent_text())
+    }
+}
+
+fn retire<'a>(site: &Site<'a>) -> Option<&'a ActionTemplate> {
+    site.target.side.as_ref().and_then(|side| side.retire.as_ref())
+}
+
+fn group_name(site: &Site<'_>) -> GroupName {
+    GroupName::new(format!("{}/retire", site.path()))
+}
+
+fn retired_ids(site: &Site<'_>, region: &Region) -> Vec<StepId> {
+    region.hosts.iter().map(|host| StepId::new(format!("{}/{}/retire-{host}", site.path(), region.name))).collect()
+}
+
+/// Values at a host where the old version is the side that is meant.
+fn old_side(site: &Site<'_>, region: &Region, host: &HostName) -> Placeholders {
+    let values = calls::host_values(site, region, host);
+    match &site.from {
+        Some(from) => values.with("version", from),
+        None => values,
+    }
+}

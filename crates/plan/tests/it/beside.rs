@@ -1,0 +1,201 @@
+//! A second side beside the first, and the share that a router gives it.
+
+use crate::fixture::*;
+use glidepath_model::action::OnUnknown;
+use glidepath_model::catalog::{Infrastructure, Router, SecondSide, ShareRouter};
+use glidepath_model::change::Change;
+use glidepath_model::plan::{Phase, Plan, Step, Undo, Work};
+use glidepath_model::{Facts, Millis, Share};
+use serde_json::json;
+
+/// `payments` as one function per region behind an alias; nothing observes after landing.
+fn functions(strategy: &str) -> (Change, Facts) {
+    let (mut change, mut facts) = payments();
+    change.items[0].strategy = Some(strategy.to_owned());
+    let exec = |words: &[&str]| template("exec", json!({ "argv": words }));
+    let target = only_target(&mut facts);
+    target.infrastructure = if strategy == "alias-shift" { Infrastructure::Serverless } else { Infrastructure::Kubernetes };
+    target.deploy = Some(exec(&["./fn.sh", "publish", "{host}", "{version}"]));
+    target.side = Some(SecondSide {
+        health: Some(exec(&["./fn.sh", "invoke", "{host}", "{version}"])),
+        retire: Some(exec(&["./fn.sh", "remove", "{host}", "{version}"])),
+    });
+    for region in &mut target.regions {
+        region.hosts.truncate(1);
+        region.router = Some(Router::Share(Box::new(ShareRouter {
+            set: exec(&["./fn.sh", "alias", "{region}", "{version}", "{from}", "{share}", "{rest}", "{fraction}"]),
+            read: Some(exec(&["./fn.sh", "share", "{region}", "{version}"])),
+            step: Share::percent(1),
+        })));
+    }
+    facts.catalog.environments.iter_mut().for_each(|environment| environment.verify.retain(|window| !window.observe));
+    observe(&mut facts, "1.0.0");
+    (change, facts)
+}
+
+fn router(facts: &mut Facts, alter: fn(&mut ShareRouter)) {
+    for region in &mut only_target(facts).regions {
+        if let Some(Router::Share(share)) = &mut region.router {
+            alter(share);
+        }
+    }
+}
+
+fn steps<'p>(plan: &'p Plan, part: &str) -> Vec<&'p Step> {
+    plan.body.steps.iter().filter(|step| step.id.as_str().contains(part)).collect()
+}
+
+/// Shares of a region's shifts, in percent.
+fn shares(plan: &Plan, region: &str) -> Vec<f64> {
+    let here = steps(plan, &format!("/{region}/"));
+    here.iter().filter_map(|step| Some(step.exposure.as_ref()?.share.as_f64() * 100.0)).collect()
+}
+
+#[test]
+fn the_new_side_stands_before_it_gets_its_share_and_one_call_takes_the_share_back() {
+    for strategy in ["canary", "rolling", "blue-green", "alias-shift"] {
+        let (change, facts) = functions(strategy);
+        let plan = plan_of(&change, &facts);
+        for region in ["eu-west", "us-east"] {
+            let shares = shares(&plan, region);
+            assert!(shares.is_sorted() && shares.last() == Some(&100.0), "{strategy}: {shares:?}");
+            assert!(strategy == "blue-green" || region == "us-east" || shares[0] <= 5.0, "{strategy}: {shares:?}");
+        }
+        for (number, shift) in steps(&plan, "/shift").into_iter().enumerate() {
+            let exposure = shift.exposure.as_ref().unwrap();
+            let back = exposure.safety_command.as_deref().unwrap();
+            assert!(back.ends_with("1.1.0 1.0.0 0 100 0"), "{strategy}: {back}");
+            assert_eq!(exposure.safety_needs.is_empty(), exposure.share < Share::ALL, "{strategy}: {}", shift.id);
+            assert_eq!(shift.on_unknown, OnUnknown::Probe);
+            assert_eq!(shift.probe.as_ref(), shift.validations.first(), "{number}");
+            let is_first = shift.stage == 1;
+            assert_eq!(is_first, matches!(&shift.undo, Undo::Call { validations, .. } if validations[0].input["expectText"] == "0"));
+        }
+        let (sides, looks) = (steps(&plan, "/deploy-"), steps(&plan, "preflight/share"));
+        assert_eq!((sides.len(), looks.len()), (2, 2), "{strategy}");
+        for side in sides {
+            assert!(side.validations[0].input["argv"][1] == "invoke" && side.exposure.is_none(), "{side:?}");
+            assert!(matches!(&side.undo, Undo::Call { command, .. } if command.contains("remove") && command.ends_with("1.1.0")));
+        }
+        assert!(looks.iter().all(|look| look.command.contains("share") && look.phase == Phase::Preflight));
+    }
+}
+
+#[test]
+fn the_old_side_goes_last_and_safety_says_that_it_must_come_back_from_then_on() {
+    let (change, facts) = functions("alias-shift");
+    let plan = plan_of(&change, &facts);
+    let (gates, retired) = (steps(&plan, "verify/"), steps(&plan, "/retire-"));
+    assert_eq!((gates.len(), retired.len()), (1, 2));
+    for step in &retired {
+        let look = plan.body.step(&step.needs[0]).unwrap();
+        assert!(
+            look.needs.contains(&gates[0].id) && matches!(&look.work, Work::Call(call) if call.input["expectText"] == "100"),
+            "{look:?}"
+        );
+        assert!(step.command.contains("remove") && step.command.ends_with("1.0.0"), "{}", step.command);
+        let Undo::Call { command, validations, .. } = &step.undo else { panic!("{:?}", step.undo) };
+        assert!(command.contains("publish") && command.ends_with("1.0.0") && validations[0].input["argv"][3] == "1.0.0");
+        let group = plan.body.groups.iter().find(|group| Some(&group.name) == step.group.as_ref()).unwrap();
+        assert_eq!(group.failures_max, 2, "what cannot be taken away must not turn a good change back");
+    }
+    // A deployment takes 30 s where nothing is known of it.
+    for exposure in steps(&plan, "/shift").into_iter().filter_map(|step| step.exposure.as_ref()) {
+        let takes = exposure.safety_takes.as_ref().unwrap().p50_ms;
+        assert_eq!(takes >= Millis::from_secs(30), exposure.share == Share::ALL, "{} at {}", takes, exposure.share);
+        assert!(plan.prediction.time_to_safety.as_ref().unwrap().p50_ms >= takes);
+    }
+}
+
+#[test]
+fn the_old_side_stays_while_a_window_observes_and_where_nothing_says_how_it_goes() {
+    let (change, mut facts) = functions("canary");
+    let observing = environment("production").verify;
+    facts.catalog.environments.iter_mut().for_each(|environment| environment.verify.clone_from(&observing));
+    let plan = plan_of(&change, &facts);
+    assert!(steps(&plan, "/retire-").is_empty() && plan.body.groups.is_empty());
+    let later = plan.body.follow_ups.iter().find(|one| one.command.contains("remove")).unwrap();
+    assert_eq!(later.not_before_ms, Millis::from_mins(60));
+    assert!(steps(&plan, "/shift").iter().all(|step| step.exposure.as_ref().unwrap().safety_needs.is_empty()));
+    only_target(&mut facts).side = None;
+    let plan = plan_of(&change, &facts);
+    assert!(plan.body.follow_ups.iter().all(|one| !one.command.contains("remove")));
+    assert!(steps(&plan, "/deploy-").iter().all(|step| matches!(step.undo, Undo::LeaveInPlace { .. })));
+}
+
+#[test]
+fn a_share_is_one_that_the_router_can_set() {
+    for step in [2, 3, 5] {
+        for strategy in ["canary", "rolling"] {
+            let (change, mut facts) = functions(strategy);
+            router(
+                &mut facts,
+                match step {
+                    2 => |router| router.step = Share::percent(2),
+                    3 => |router| router.step = Share::percent(3),
+                    _ => |router| router.step = Share::percent(5),
+                },
+            );
+            let plan = plan_of(&change, &facts);
+            for share in shares(&plan, "eu-west") {
+                assert!(share == 100.0 || (share / f64::from(step)).fract() < 1e-9, "{strategy} in steps of {step}: {share}");
+            }
+        }
+    }
+    for strategy in ["canary", "rolling"] {
+        let (change, mut facts) = functions(strategy);
+        router(&mut facts, |router| router.step = Share::percent(10));
+        let said = &planned(&change, &facts).diagnostics[0].message;
+        assert!(said.contains("sets shares in steps of 10 %, and a first stage of at most 5 % is allowed"), "{said}");
+    }
+}
+
+#[test]
+fn what_a_second_side_rules_out_is_said() {
+    let no_probe: fn(&mut Facts) = |facts| {
+        only_target(facts).version_probe = None;
+        facts.targets.values_mut().for_each(|observed| observed.versions.clear());
+    };
+    let some_regions: fn(&mut Facts) = |facts| only_target(facts).regions[0].router = None;
+    let on_vms: fn(&mut Facts) = |facts| only_target(facts).infrastructure = Infrastructure::Vm;
+    let serverless: fn(&mut Facts) = |facts| only_target(facts).infrastructure = Infrastructure::Serverless;
+    let hosts: fn(&mut Facts) = |facts| only_target(facts).regions.iter_mut().for_each(|region| region.router = None);
+    for (strategy, spoil, fact) in [
+        ("recreate", on_vms, "a new version of payments-production stands beside the old one, so that nothing has to stop"),
+        ("alias-shift", on_vms, "payments-production is no serverless target"),
+        ("alias-shift", hosts, "payments-production declares no router that sets the share of a version"),
+        ("canary", serverless, "payments-production is serverless: its versions get their share by alias-shift"),
+        ("rolling", some_regions, "some regions of payments-production have a router that gives sides their share, and some have none"),
+        ("rolling", no_probe, "is not known, so nothing says where the rest of the traffic goes"),
+    ] {
+        let (change, mut facts) = functions(strategy);
+        spoil(&mut facts);
+        let said = &planned(&change, &facts).diagnostics[0].message;
+        assert!(said.contains(fact), "{strategy}: {said}");
+    }
+    // A target of another kind is not told about aliases at all.
+    let (mut change, facts) = functions("canary");
+    change.items[0].strategy = None;
+    assert!(plan_of(&change, &facts).ruled_out.iter().all(|one| one.strategy.name() != "alias-shift"));
+}
+
+#[test]
+fn without_signals_an_alias_rises_in_fixed_steps_and_the_plan_says_that_nothing_is_compared() {
+    let (change, mut facts) = functions("alias-shift");
+    only_target(&mut facts).signals = None;
+    let plan = plan_of(&change, &facts);
+    assert_eq!(shares(&plan, "eu-west"), [5.0, 25.0, 50.0, 100.0]);
+    let assignment = &plan.body.assignments[0];
+    assert!(assignment.ladder[0].explanation.contains("the two sides are not compared"), "{}", assignment.ladder[0].explanation);
+    assert!(assignment.blind_to.is_some());
+}
+
+#[test]
+fn a_router_that_cannot_be_read_is_set_again_when_nobody_knows() {
+    let (change, mut facts) = functions("canary");
+    router(&mut facts, |router| router.read = None);
+    let plan = plan_of(&change, &facts);
+    let shifts = steps(&plan, "/shift");
+    assert!(!shifts.is_empty() && shifts.iter().all(|step| step.on_unknown == OnUnknown::Rerun && step.validations.is_empty()));
+    assert!(steps(&plan, "preflight/share").is_empty());
+}
