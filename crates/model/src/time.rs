@@ -7,6 +7,10 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// The first moment that can be written down, and the last, in every time zone: about the years -9999 and 9999.
+const FIRST_MICROS: i64 = -377_705_023_201_000_000;
+const LAST_MICROS: i64 = 253_402_207_200_999_999;
+
 impl Timestamp {
     /// The beginning of 1970 in UTC.
     pub const EPOCH: Self = Self(0);
@@ -21,14 +25,16 @@ impl Timestamp {
         self.0
     }
 
-    /// This point plus a length, saturating.
+    /// This point plus a length, at most the last moment that can be written down.
     pub const fn plus(self, length: Millis) -> Self {
-        Self(self.0.saturating_add(length.as_micros()))
+        let sum = self.0.saturating_add(length.as_micros());
+        Self(if sum > LAST_MICROS { LAST_MICROS } else { sum })
     }
 
-    /// This point minus a length, saturating.
+    /// This point minus a length, at least the first moment that can be written down.
     pub const fn minus(self, length: Millis) -> Self {
-        Self(self.0.saturating_sub(length.as_micros()))
+        let rest = self.0.saturating_sub(length.as_micros());
+        Self(if rest < FIRST_MICROS { FIRST_MICROS } else { rest })
     }
 
     /// Time passed since `earlier`; zero when `earlier` is later.
@@ -218,8 +224,10 @@ mod tests {
     fn a_length_beyond_all_time_saturates_and_does_not_turn_back() {
         let time = Timestamp::from_micros(1_764_543_600_000_000);
         for length in [Millis(u64::MAX), Millis(i64::MAX as u64), Millis(i64::MAX as u64 / 1000 + 1)] {
-            assert_eq!(time.plus(length), Timestamp::from_micros(i64::MAX), "{length:?}");
-            assert!(time.minus(length) < Timestamp::EPOCH, "{length:?}");
+            for end in [time.plus(length), time.minus(length)] {
+                assert_eq!(Timestamp::parse(&end.to_string()), Some(end), "{length:?}");
+            }
+            assert!(time.plus(length) > time && time.minus(length) < Timestamp::EPOCH, "{length:?}");
         }
         assert_eq!(time.plus(Millis(1500)).minus(Millis(1500)), time);
     }

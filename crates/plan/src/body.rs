@@ -125,7 +125,7 @@ pub(crate) fn takeoff(change: &Change, facts: &Facts, sites: &[Site<'_>]) -> Vec
     }
     for objective in &facts.catalog.objectives {
         if sites.iter().any(|s| s.target.component == objective.component)
-            && let Some(budget) = facts.budgets.get(&objective.name)
+            && let Some(budget) = facts.budgets.get(&objective.name).filter(|budget| budget.value.remaining.is_finite())
         {
             gates.push(TakeoffGate::Budget { objective: objective.name.clone(), remaining: budget.value.remaining });
         }

@@ -6,6 +6,7 @@
 //! False alarms are split evenly over all checks of all judged stages of the change: a first pass with as few stages as possible counts
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
+use crate::lower::calls::site_values;
 use crate::site::{Site, SiteRegion, waves};
 use crate::strategy::{Shortfall, too_coarse};
 use crate::traffic::hosts_for;
@@ -27,6 +28,10 @@ const SHARES_PERCENT: [u32; 5] = [1, 5, 10, 25, 50];
 const GROWTH_MIN: f64 = 4.0;
 /// Bad share taken where none was seen or observed.
 pub(crate) const ASSUMED_BAD_RATIO: f64 = 0.001;
+/// Requests per second below which there is nothing to count: one in eleven days.
+const RATE_MIN: f64 = 1e-6;
+/// Rise of the bad share above which every failure looks the same.
+pub(crate) const EFFECT_MAX: f64 = 1e6;
 /// Looks of a gate over its bake.
 const LOOKS: u64 = 60;
 /// Longest time looked at when saying how long a stage that is ruled out would need.
@@ -189,6 +194,18 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
                 .unless(format!("split under signals of {name}")),
         );
     }
+    let sides = site
+        .target
+        .signals
+        .as_ref()
+        .and_then(|s| s.split.as_ref())
+        .map(|split| (filled(site, &split.canary), filled(site, &split.baseline)));
+    if let Some((new, _)) = sides.filter(|(new, old)| new == old) {
+        return Some(
+            Shortfall::new(format!("the split of {name} finds both sides under `{new}`, so that each would be compared with itself"))
+                .unless(format!("a split of {name} with one value for the new side and another for the old")),
+        );
+    }
     if site.from.is_none() {
         return Some(
             Shortfall::new(format!("the version that {name} runs now is not known, so the two sides cannot be told apart"))
@@ -207,7 +224,11 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
                 .unless("series that carry the label of the split, from the version that runs now"),
         );
     }
-    let silent = site.regions.iter().find(|r| r.rate.is_none_or(|rate| rate <= 0.0))?;
+    let effect = settings.verification.effect;
+    if !(effect > 1.0 && effect <= EFFECT_MAX) {
+        return Some(Shortfall::new("the effect to be found is no rise (verification.effect)").unless("an effect above 1x in the Config"));
+    }
+    let silent = site.regions.iter().find(|r| r.rate.is_none_or(|rate| rate < RATE_MIN))?;
     let place = &silent.region.name;
     Some(match silent.rate {
         Some(_) => {
@@ -217,6 +238,10 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
             Shortfall::new(format!("there are no traffic figures for {place}")).unless(format!("traffic stated or asked for on {name}"))
         }
     })
+}
+
+fn filled(site: &Site<'_>, label: &str) -> String {
+    site_values(site).text(label, &mut Vec::new())
 }
 
 /// Bad share of a signal now, and whether it was assumed.

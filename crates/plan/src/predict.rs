@@ -9,7 +9,7 @@
 //! The straight deploy that this is set against goes to all replicas at once; people notice after [`STRAIGHT_NOTICE`] and deploy the old version.
 
 use crate::durations::{Kind, estimate, plain};
-use crate::ladder::{Signal, bad_ratio};
+use crate::ladder::{EFFECT_MAX, Signal, bad_ratio};
 use crate::outline::{Outline, StagePath};
 use crate::site::Site;
 use crate::strategy::{self, Extra};
@@ -77,7 +77,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
     let step = |kind| plain(&estimate(kind, site, facts));
     let method = strategy::of(outline.strategy);
     let back = step(method.kind());
-    let extra = (facts.catalog.settings.verification.effect - 1.0).max(0.0);
+    let extra = (facts.catalog.settings.verification.effect.clamp(1.0, EFFECT_MAX) - 1.0).max(0.0);
     let looks = looks(steps);
     let mut figures = Figures {
         burn: 0.0,

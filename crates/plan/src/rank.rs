@@ -44,6 +44,10 @@ pub(crate) fn rank(
     let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
     let failing = failure(sites, facts);
     let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(sites), now);
+    let left = budget_left(change, facts, sites, notes);
+    if notes.is_stuck() {
+        return None;
+    }
     let mut feasible: Vec<Scored> = Vec::new();
     let mut broken: Vec<Broken> = Vec::new();
     for assignment in assignments(options, preference) {
@@ -52,7 +56,7 @@ pub(crate) fn rank(
         predicted.schedule = timetable.schedule(&predicted.duration);
         let burn = chosen.iter().map(|(_, f)| f.burn).sum();
         let late = change.constraints.finish_before.and_then(|deadline| timetable.late(&predicted, deadline));
-        let over = limit_broken(change, facts, sites, &predicted);
+        let over = limit_broken(change, left, &chosen, &predicted);
         if late.is_none() && over.is_none() {
             feasible.push((assignment, predicted, burn));
         } else {
@@ -204,9 +208,36 @@ fn say_what_is_broken(
     }
 }
 
+/// The least that is left of the error budgets a change may spend a part of; all, where it touches none.
+fn budget_left(change: &Change, facts: &Facts, sites: &[Site<'_>], notes: &mut Notes) -> f64 {
+    let Some(most) = change.constraints.max_budget_share else { return 1.0 };
+    let mut left: f64 = 1.0;
+    for objective in facts.catalog.objectives.iter().filter(|o| sites.iter().any(|s| s.target.component == o.component)) {
+        match facts.budgets.get(&objective.name).map(|budget| budget.value.remaining).filter(|remaining| remaining.is_finite()) {
+            Some(remaining) => left = left.min(remaining),
+            None => notes.unsure(
+                Diagnostic::error(
+                    codes::FACT_MISSING,
+                    format!("What is left of the error budget of {} is not known, and the change may spend {most} of it.", objective.name),
+                )
+                .because("A part of what nobody knows cannot be kept.")
+                .hint("Make the telemetry answer and plan again; or take maxBudgetSpend out of the change, or plan with --accept-stale, which takes the budget for whole."),
+            ),
+        }
+    }
+    left
+}
+
 /// Why a candidate cannot be flown, by the change's limits of cost and budget.
-fn limit_broken(change: &Change, facts: &Facts, sites: &[Site<'_>], predicted: &Prediction) -> Option<String> {
+fn limit_broken(change: &Change, left: f64, chosen: &[(&Outline, &Figures)], predicted: &Prediction) -> Option<String> {
     let limits = &change.constraints;
+    if let (Some(most), None) = (&limits.max_extra_cost, &predicted.extra_cost)
+        && chosen.iter().any(|(_, figures)| figures.extra != Extra::Nothing)
+    {
+        return Some(format!(
+            "costs nobody knows how much more, and at most {most} is allowed: state cost.replicaHour of each target, in one currency"
+        ));
+    }
     if let (Some(most), Some(cost)) = (&limits.max_extra_cost, &predicted.extra_cost) {
         if most.currency != cost.currency && cost.micros > 0 {
             return Some(format!("costs {cost}, and the limit is in {}", most.currency));
@@ -216,20 +247,14 @@ fn limit_broken(change: &Change, facts: &Facts, sites: &[Site<'_>], predicted: &
         }
     }
     if let (Some(most), Some(share)) = (limits.max_budget_share, predicted.budget_share) {
-        let components: BTreeSet<_> = sites.iter().map(|s| &s.target.component).collect();
-        let remaining = facts
-            .catalog
-            .objectives
-            .iter()
-            .filter(|o| components.contains(&o.component))
-            .filter_map(|o| facts.budgets.get(&o.name))
-            .map(|b| b.value.remaining)
-            .fold(1.0, f64::min);
-        if share > most.as_f64() * remaining.max(0.0) {
+        if left <= 0.0 {
+            return Some(format!("may spend {most} of what is left of an error budget, and nothing is left"));
+        }
+        if share > most.as_f64() * left {
             return Some(format!(
                 "is expected to spend {:.1} % of an error budget, at most {most} of the remaining {:.0} % allowed",
                 share * 100.0,
-                remaining * 100.0
+                left * 100.0
             ));
         }
     }

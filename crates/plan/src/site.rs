@@ -10,6 +10,9 @@ use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, R
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Requests per second above which a figure is an error of its query: more than all services of the world have together.
+const RATE_MAX: f64 = 1e12;
+
 /// One item in one environment.
 #[derive(Debug)]
 pub(crate) struct Site<'a> {
@@ -128,6 +131,14 @@ pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, index: &Index<'a
             }
         }
     }
+    if change.items.is_empty() || change.environments.is_empty() {
+        let what = if change.items.is_empty() { "items" } else { "environments" };
+        notes.wrong(
+            Diagnostic::error(codes::RUNS_ALREADY, format!("{} asks for nothing: it has no {what}.", change.name))
+                .because("There is nothing to do, so there is no plan.")
+                .hint(format!("Name the {what} of the change.")),
+        );
+    }
     if sites.is_empty() && already > 0 && !notes.is_stuck() {
         notes.wrong(
             Diagnostic::error(codes::RUNS_ALREADY, format!("Everything that {} asks for runs already.", change.name))
@@ -165,6 +176,7 @@ fn site<'a>(
     let observed = facts.targets.get(&target.name);
     let component = facts.catalog.components.get(&target.component);
     let owner = component.and_then(|c| c.owner.clone()).or_else(|| change.owner.clone());
+    named_twice(target, notes);
     let regions = regions(target, observed, notes);
     let mut site = Site {
         item: index,
@@ -232,6 +244,27 @@ fn site<'a>(
         );
     }
     Some(site)
+}
+
+/// Hosts and regions are told apart by their names: one that stands twice would be changed twice, and counted twice where there is one.
+fn named_twice(target: &Target, notes: &mut Notes) {
+    let regions = target.regions.iter().map(|region| ("region", region.name.as_str()));
+    let hosts = target.hosts().map(|(_, host)| ("host", host.as_str()));
+    // Regions may share what stands by, and nothing stands by for itself.
+    let serving: BTreeSet<&HostName> = target.hosts().map(|(_, host)| host).collect();
+    let standby = target.regions.iter().flat_map(|region| &region.standby).filter(|host| serving.contains(host));
+    let hosts = hosts.chain(standby.map(|host| ("host", host.as_str())));
+    let mut seen = BTreeSet::new();
+    for (what, name) in regions.chain(hosts) {
+        if !seen.insert((what, name)) {
+            notes.wrong(
+                Diagnostic::error(codes::TARGET_CANNOT, format!("{} names the {what} {name} twice.", target.name))
+                    .because("It would be changed twice, and capacity would be counted that is not there.")
+                    .hint(format!("Name each {what} of {} once.", target.name))
+                    .field(target.declared_at.clone().unwrap_or_default()),
+            );
+        }
+    }
 }
 
 /// `1 replica`, `6 replicas`.
@@ -425,13 +458,13 @@ fn flag_share(
 pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
     let hosts_all = host_count(target).max(1) as f64;
     let number = |values: Option<&BTreeMap<RegionName, Sourced<f64>>>, name: &RegionName| {
-        values.and_then(|v| v.get(name)).map(|v| v.value).filter(|v| v.is_finite() && *v >= 0.0)
+        values.and_then(|v| v.get(name)).map(|v| v.value).filter(|v| (0.0..=RATE_MAX).contains(v))
     };
     let mut regions = Vec::new();
     for region in target.regions.iter().filter(|r| !r.hosts.is_empty()) {
         let measured = number(observed.map(|o| &o.request_rate), &region.name);
         let assumed = match &target.traffic {
-            Some(TrafficSource::Assumed(rate)) if rate.is_finite() && *rate >= 0.0 => Some(rate * region.hosts.len() as f64 / hosts_all),
+            Some(TrafficSource::Assumed(rate)) if (0.0..=RATE_MAX).contains(rate) => Some(rate * region.hosts.len() as f64 / hosts_all),
             Some(TrafficSource::Assumed(_) | TrafficSource::Query(_)) | None => None,
         };
         let rate_assumed = observed.and_then(|o| o.request_rate.get(&region.name)).map_or(assumed.is_some(), |fact| fact.assumed);

@@ -137,8 +137,9 @@ pub(super) fn all_eggs(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 /// Exposure that goes to safety by itself before its gate is through.
 pub(super) fn hold_short(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     let hold = plan.body.hold_limit_ms;
+    // After landing nothing is held any more.
     gates(plan)
-        .filter(|(_, gate)| gate.bake_ms > hold)
+        .filter(|(step, gate)| !step.after_landing && gate.bake_ms > hold)
         .map(|(step, gate)| {
             Diagnostic::warning(codes::HOLD_SHORT, format!("{} bakes {}, and exposure may be held for {hold} only.", step.id, gate.bake_ms))
                 .because("If the run rests there, traffic goes to safety before the gate can decide.")
@@ -152,7 +153,11 @@ pub(super) fn budget_low(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for objective in &facts.catalog.objectives {
         let is_changed = plan.body.assignments.iter().any(|a| a.component == objective.component);
-        let Some(budget) = facts.budgets.get(&objective.name).filter(|b| is_changed && b.value.remaining <= BUDGET_CAUTION) else {
+        let Some(budget) = facts
+            .budgets
+            .get(&objective.name)
+            .filter(|b| is_changed && b.value.remaining.is_finite() && b.value.remaining <= BUDGET_CAUTION)
+        else {
             continue;
         };
         findings.push(

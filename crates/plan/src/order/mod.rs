@@ -59,8 +59,17 @@ fn by_level(before: &Before) -> Option<Vec<Vec<u32>>> {
 }
 
 fn has_distinct_items(change: &Change, notes: &mut Notes) -> bool {
-    let mut seen = BTreeSet::new();
     let mut distinct = true;
+    let mut environments = BTreeSet::new();
+    for twice in change.environments.iter().filter(|name| !environments.insert(*name)) {
+        distinct = false;
+        notes.wrong(
+            Diagnostic::error(codes::CHANGED_TWICE, format!("{twice} is named twice: every item would be changed twice there."))
+                .because("The second time would find nothing to do, or undo the first.")
+                .hint("Name each environment once, in the order in which the change reaches them."),
+        );
+    }
+    let mut seen = BTreeSet::new();
     for item in &change.items {
         let what = match &item.kind {
             ItemKind::Version { .. } => "a version".to_owned(),

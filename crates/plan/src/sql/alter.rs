@@ -92,7 +92,7 @@ impl Reader {
             AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
                 let effect = self.add_column(place, column_def, judged);
                 let has_value = Wants::of(column_def).has_value();
-                self.news.columns.insert((place.key.clone(), folded(&column_def.name)), has_value);
+                self.news.add_column(&place.key, folded(&column_def.name), has_value);
                 // SQLite has no such clause.
                 let may_be_there = *if_not_exists || self.engine == Engine::Sqlite;
                 return (effect, unless(may_be_there, "IF NOT EXISTS"));

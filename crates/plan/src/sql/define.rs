@@ -1,15 +1,17 @@
 //! What is made, renamed and dropped beside the columns of a table, and what only concerns the connection.
 
-use super::expression::{columns_in, key};
+use super::expression::{calls, columns_in, key};
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
     AlterTypeOperation, ColumnOption, CreateIndex, CreateTable, CreateView, ObjectName, ObjectType, Set, Statement, TableConstraint,
-    Truncate,
+    Truncate, Visit,
 };
 
+/// Where names without a schema are looked up.
+const SEARCH_PATH: &str = "search_path";
 /// Settings of a connection that change nothing of what a statement does.
 const SETTINGS: [&str; 10] = [
-    "search_path",
+    SEARCH_PATH,
     "timezone",
     "work_mem",
     "maintenance_work_mem",
@@ -26,6 +28,14 @@ const LIMITS: [&str; 4] = ["lock_timeout", "statement_timeout", "idle_in_transac
 impl Reader {
     /// Judges a statement, and remembers what it adds.
     pub(super) fn judge(&mut self, statement: &Statement) -> Judged {
+        let mut judged = self.judge_itself(statement);
+        if matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_)) {
+            judged.effects.extend(what_it_calls(statement));
+        }
+        judged
+    }
+
+    fn judge_itself(&mut self, statement: &Statement) -> Judged {
         match statement {
             Statement::AlterTable(alter) => self.alter_table(alter),
             Statement::CreateTable(table) => self.create_table(table),
@@ -66,7 +76,7 @@ impl Reader {
             | Statement::DropPolicy(_)
             | Statement::DropExtension(_)
             | Statement::DropProcedure { .. } => dropped("what the running version may use"),
-            Statement::Set(set) => setting(set),
+            Statement::Set(set) => self.setting(set),
             Statement::Analyze(_) | Statement::ShowVariable { .. } | Statement::Savepoint { .. } | Statement::ReleaseSavepoint { .. } => {
                 Judged::default()
             }
@@ -102,7 +112,11 @@ impl Reader {
             }
         }
         let may_have_been = table.if_not_exists;
-        self.news.tables.insert(own, !may_have_been);
+        self.news.add_table(&own, !may_have_been);
+        if let Some(query) = &table.query {
+            // Rows that it is made of may come from more than a look.
+            judged.effects.extend(self.query(query).effects);
+        }
         judged
     }
 
@@ -181,6 +195,31 @@ impl Reader {
         judged
     }
 
+    fn setting(&mut self, set: &Set) -> Judged {
+        let name = match set {
+            Set::SingleAssignment { variable, values, .. } => {
+                let name = key(variable);
+                if name == SEARCH_PATH {
+                    let path = listed(values).to_lowercase();
+                    self.news.search_path = path.strip_prefix("public").filter(|rest| rest.is_empty()).map_or(path.clone(), str::to_owned);
+                }
+                name
+            }
+            Set::SetTimeZone { .. } | Set::SetNames { .. } | Set::SetNamesDefault {} => return Judged::default(),
+            _ => return Judged::of(Effect::Unjudged("changes what the connection may do or see".to_owned())),
+        };
+        if LIMITS.contains(&name.as_str()) {
+            return Judged::of(Effect::Meddles {
+                why: format!("sets {name} itself, past the limits of the target"),
+                instead: "Leave it out, and set `lockTimeout` and `statementTimeout` of the target's `database`.",
+            });
+        }
+        if SETTINGS.contains(&name.as_str()) {
+            return Judged::default();
+        }
+        Judged::of(Effect::Unjudged(format!("sets {name}, which may change what the other statements do")))
+    }
+
     fn drop_index(&self, name: &ObjectName) -> String {
         match self.engine {
             Engine::Postgres => format!("`drop index concurrently {name}`"),
@@ -196,6 +235,12 @@ pub(super) fn unless(there: bool, clause: &'static str) -> Again {
 
 pub(super) fn listed<T: ToString>(parts: &[T]) -> String {
     parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a statement sets going beside its own work: a function may do anything.
+pub(super) fn what_it_calls(statement: &impl Visit) -> Option<Effect> {
+    let called = calls(statement).into_iter().collect::<Vec<_>>().join(", ");
+    (!called.is_empty()).then(|| Effect::Unjudged(format!("calls {called}, and what that does is not in the text")))
 }
 
 fn dropped(what: &str) -> Judged {
@@ -224,22 +269,4 @@ fn alter_type(name: &ObjectName, operation: &AlterTypeOperation) -> Judged {
             ),
         }),
     }
-}
-
-fn setting(set: &Set) -> Judged {
-    let name = match set {
-        Set::SingleAssignment { variable, .. } => key(variable),
-        Set::SetTimeZone { .. } | Set::SetNames { .. } | Set::SetNamesDefault {} => return Judged::default(),
-        _ => return Judged::of(Effect::Unjudged("changes what the connection may do or see".to_owned())),
-    };
-    if LIMITS.contains(&name.as_str()) {
-        return Judged::of(Effect::Meddles {
-            why: format!("sets {name} itself, past the limits of the target"),
-            instead: "Leave it out, and set `lockTimeout` and `statementTimeout` of the target's `database`.",
-        });
-    }
-    if SETTINGS.contains(&name.as_str()) {
-        return Judged::default();
-    }
-    Judged::of(Effect::Unjudged(format!("sets {name}, which may change what the other statements do")))
 }

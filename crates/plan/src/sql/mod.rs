@@ -213,24 +213,39 @@ pub(crate) struct News {
     tables: BTreeMap<String, bool>,
     /// Whether the column has a value in each row of the running version, too, which does not name it.
     columns: BTreeMap<(String, String), bool>,
+    /// Where names without a schema are looked up; empty where nothing set it.
+    search_path: String,
 }
 
 impl News {
+    /// The table that a name means: the same name is another table where it is looked up elsewhere.
+    fn meant(&self, table: &str) -> String {
+        if self.search_path.is_empty() || table.contains('.') { table.to_owned() } else { format!("{}.{table}", self.search_path) }
+    }
+
+    fn add_table(&mut self, table: &str, is_certain: bool) {
+        self.tables.insert(self.meant(table), is_certain);
+    }
+
+    fn add_column(&mut self, table: &str, column: String, has_value: bool) {
+        self.columns.insert((self.meant(table), column), has_value);
+    }
+
     fn has_table(&self, table: &str) -> bool {
-        self.tables.contains_key(table)
+        self.tables.contains_key(&self.meant(table))
     }
 
     fn certainly_has_table(&self, table: &str) -> bool {
-        self.tables.get(table).is_some_and(|certain| *certain)
+        self.tables.get(&self.meant(table)).is_some_and(|certain| *certain)
     }
 
     fn has_column(&self, table: &str, column: &str) -> bool {
-        self.has_table(table) || self.columns.contains_key(&(table.to_owned(), column.to_owned()))
+        self.has_table(table) || self.columns.contains_key(&(self.meant(table), column.to_owned()))
     }
 
     /// Whether rows of the running version leave the column empty.
     fn has_empty_column(&self, table: &str, column: &str) -> bool {
-        self.has_table(table) || self.columns.get(&(table.to_owned(), column.to_owned())).is_some_and(|has_value| !has_value)
+        self.has_table(table) || self.columns.get(&(self.meant(table), column.to_owned())).is_some_and(|has_value| !has_value)
     }
 }
 
@@ -246,7 +261,8 @@ pub(crate) fn read(engine: &str, text: &str, news: &News) -> Script {
         let unread = Unread { line: 1, shown: shown(text), why: format!("the SQL of {engine} is not known here") };
         return Script { unread: vec![unread], news: news.clone(), ..Script::default() };
     };
-    let mut reader = Reader { engine, news: news.clone() };
+    // Each text has a connection of its own.
+    let mut reader = Reader { engine, news: News { search_path: String::new(), ..news.clone() } };
     let mut script = Script { engine: Some(engine), ..Script::default() };
     for Piece { line, text, needs_no_transaction, parsed } in cut::pieces(engine, text) {
         script.needs_no_transaction |= needs_no_transaction;

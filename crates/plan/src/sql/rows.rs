@@ -1,6 +1,7 @@
 //! Statements about rows: what they overwrite, and what happens when they are run again.
 
-use super::expression::{Guard, calls, column, column_of, guards, is_null, key, selection};
+use super::define::what_it_calls;
+use super::expression::{Guard, column, column_of, guards, is_null, key, selection};
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, DoUpdate, Expr, FromTable, InTarget, Insert, Join, JoinOperator, Merge, MergeAction,
@@ -37,11 +38,7 @@ impl Reader {
             judged.effects.push(Effect::Additive);
             judged.again = Again::Fails("CREATE TABLE IF NOT EXISTS ... AS");
         }
-        let called = calls(query);
-        if inner.is_empty() && !called.is_empty() {
-            let names = called.into_iter().collect::<Vec<_>>().join(", ");
-            judged.effects.push(Effect::Unjudged(format!("calls {names}, and what that does is not in the text")));
-        }
+        judged.effects.extend(what_it_calls(query));
         judged
     }
 

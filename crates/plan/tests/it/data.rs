@@ -13,7 +13,7 @@ const LOCK_TIMEOUT: Millis = Millis::from_secs(2);
 const STATEMENT_TIMEOUT: Millis = Millis::from_secs(30);
 
 /// `orders-db` on an engine, and a change of its schema.
-fn schema(engine: &str, expand: DataStep, backfill: Option<DataStep>) -> (Change, Facts) {
+pub(crate) fn schema(engine: &str, expand: DataStep, backfill: Option<DataStep>) -> (Change, Facts) {
     let mut db = target("orders-db", "production", Vec::new());
     db.database = Some(Database {
         engine: engine.to_owned(),
@@ -31,7 +31,7 @@ fn schema(engine: &str, expand: DataStep, backfill: Option<DataStep>) -> (Change
     (change(&["production"], vec![item]), facts)
 }
 
-fn sql(name: &str, text: &str) -> DataStep {
+pub(crate) fn sql(name: &str, text: &str) -> DataStep {
     DataStep::Sql { path: format!("migrations/{name}.sql"), text: text.to_owned() }
 }
 
