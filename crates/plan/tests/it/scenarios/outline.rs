@@ -40,6 +40,16 @@ pub(super) fn of_plan(plan: &Plan) -> String {
         let _ = writeln!(out, "follow-up after {}: {}: {}", follow.not_before_ms, follow.title, follow.command);
     }
     let _ = writeln!(out, "one-way {:?}", body.envelope.one_way.iter().map(|id| id.as_str()).collect::<Vec<_>>());
+    for group in &body.groups {
+        let (name, at_once, may_fail) = (&group.name, group.in_flight_max, group.failures_max);
+        let _ = writeln!(out, "group {name}: {at_once} in flight, {may_fail} may fail, {} between starts", group.stagger_ms);
+    }
+    for throttle in &body.throttles {
+        let plural = |count: u32, noun: &str| if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
+        let rate = throttle.rate.map(|rate| format!("{} in {}", plural(rate.starts_max, "start"), rate.per_ms));
+        let breaker = throttle.breaker.map(|b| format!("breaker after {} in {}", plural(b.failures_max, "failure"), b.within_ms));
+        let _ = writeln!(out, "throttle {}: {}", throttle.target, rate.into_iter().chain(breaker).collect::<Vec<_>>().join(", "));
+    }
     for claim in body.all_claims() {
         let _ = writeln!(out, "claims {claim}");
     }
@@ -72,6 +82,12 @@ fn write_step(out: &mut String, step: &Step) {
         Work::Manual { prompt, .. } => writeln!(out, "  asks {prompt}"),
         Work::Event { event, .. } => writeln!(out, "  awaits {event}"),
     };
+    if let Some(when) = &step.when {
+        let _ = writeln!(out, "  when {when}");
+    }
+    if matches!(step.work, Work::Call(_)) {
+        let _ = writeln!(out, "  tries {}, unknown {}", step.retry.attempts_max, format!("{:?}", step.on_unknown).to_lowercase());
+    }
     if step.undo != Undo::Nothing {
         let _ = writeln!(out, "  {}", undo(&step.undo));
     }
