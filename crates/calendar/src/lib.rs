@@ -8,4 +8,4 @@ mod rules;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
-pub use rules::{Closing, Opening, SEARCH_MAX, Verdict, closed, may_start, openings};
+pub use rules::{Closing, Opening, SEARCH_MAX, Verdict, closed, late_in_week, may_start, openings};

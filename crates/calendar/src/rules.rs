@@ -57,6 +57,29 @@ pub fn closed(calendars: &[Calendar], environment: &EnvironmentName, class: Chan
     rules(calendars, std::slice::from_ref(environment)).iter().flat_map(told).collect()
 }
 
+/// The calendar by whose clock `at` is Friday afternoon, Saturday or Sunday in `environment`, although a start is not forbidden: a calendar without windows,
+/// or on Friday afternoon one with windows. Windows on Saturday or Sunday are there because somebody named these days. `None` for emergencies.
+pub fn late_in_week<'c>(
+    calendars: &'c [Calendar],
+    environment: &EnvironmentName,
+    class: ChangeClass,
+    at: Timestamp,
+) -> Option<&'c Calendar> {
+    let rules = rules(calendars, std::slice::from_ref(environment));
+    if class == ChangeClass::Emergency || !rules.iter().all(|rule| rule.allows(class, at)) {
+        return None;
+    }
+    let is_late = |rule: &&Rule<'_>| {
+        let clock = rule.zone.as_ref().map(|zone| at.to_jiff().to_zoned(zone.clone()));
+        clock.is_some_and(|clock| match clock.weekday() {
+            Weekday::Friday => u16::from(clock.hour().unsigned_abs()) * 60 >= FRIDAY_NOON_MINUTE,
+            Weekday::Saturday | Weekday::Sunday => rule.calendar.windows.is_empty(),
+            Weekday::Monday | Weekday::Tuesday | Weekday::Wednesday | Weekday::Thursday => false,
+        })
+    };
+    rules.iter().find(is_late).map(|rule| rule.calendar)
+}
+
 /// A stretch of time in which a change may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {

@@ -1,6 +1,6 @@
 //! Tables and properties.
 
-use crate::{Closing, Opening, closed, may_start, openings};
+use crate::{Closing, Opening, closed, late_in_week, may_start, openings};
 use glidepath_model::calendar::{Calendar, Freeze, Window};
 use glidepath_model::change::ChangeClass;
 use glidepath_model::{EnvironmentName, Millis, Timestamp};
@@ -31,6 +31,29 @@ fn production() -> EnvironmentName {
 
 fn allowed(calendar: &Calendar, class: ChangeClass, time: &str) -> bool {
     may_start(std::slice::from_ref(calendar), &production(), class, at(time)).allowed
+}
+
+#[test]
+fn the_end_of_the_week_is_told_by_the_clock_of_the_calendar_unless_it_is_spoken_of() {
+    let is_late =
+        |calendar: &Calendar, class, time: &str| late_in_week(std::slice::from_ref(calendar), &production(), class, at(time)).is_some();
+    let (open, normal) = (calendar("Europe/Berlin"), ChangeClass::Normal);
+    // Friday noon, and the first moment of Monday, in Berlin.
+    for (time, late) in [
+        ("2026-11-20T10:59:59Z", false),
+        ("2026-11-20T11:00:00Z", true),
+        ("2026-11-21T04:00:00Z", true),
+        ("2026-11-22T22:59:59Z", true),
+        ("2026-11-22T23:00:00Z", false),
+    ] {
+        assert_eq!(is_late(&open, normal, time), late, "{time}");
+    }
+    assert!(!is_late(&open, ChangeClass::Emergency, "2026-11-20T15:00:00Z"));
+    let all_week = Calendar { windows: vec![window(&[1, 2, 3, 4, 5, 6, 7], 0, 1440)], ..open.clone() };
+    assert!(is_late(&all_week, normal, "2026-11-20T15:00:00Z"), "a window is no word on Friday afternoon");
+    assert!(!is_late(&all_week, normal, "2026-11-21T15:00:00Z"), "the window names Saturday");
+    let forbids = Calendar { no_friday_afternoon: true, ..open };
+    assert!(!is_late(&forbids, normal, "2026-11-20T15:00:00Z"), "nothing starts then anyway");
 }
 
 #[test]

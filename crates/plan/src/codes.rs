@@ -125,6 +125,50 @@ pub const FREEZE_IN_FLIGHT: Code = Code(323);
 pub const NOT_REPEATABLE: Code = Code(324);
 /// A statement locks a table for as long as the table is large, and how large it is is not known.
 pub const LOCK_UNKNOWN: Code = Code(325);
+/// A start late in the week.
+pub const LATE_IN_WEEK: Code = Code(329);
+/// Gates look only after a step that cannot be undone.
+pub const ONE_WAY_EARLY: Code = Code(330);
+/// A secret stands in the plan in clear.
+pub const SECRET_OPEN: Code = Code(331);
+/// A request that is not repeatable by its method is repeated.
+pub const POST_REPEATED: Code = Code(332);
+/// A version is lower than the one that runs.
+pub const VERSION_BACK: Code = Code(333);
+/// Safe traffic takes long.
+pub const SAFETY_SLOW: Code = Code(334);
+/// An important component has no objective.
+pub const NO_OBJECTIVE: Code = Code(335);
+/// Many earlier runs did not land.
+pub const RECORD_BAD: Code = Code(336);
+/// An interface breaks whose callers are not in the change.
+pub const CALLERS_LEFT_OUT: Code = Code(337);
+/// One failure spends what is left of the error budget.
+pub const FAILURE_SPENDS_BUDGET: Code = Code(338);
+/// Nobody is told when a run needs somebody.
+pub const NOBODY_TOLD: Code = Code(339);
+/// A component fails its objective already.
+pub const FAILS_ALREADY: Code = Code(340);
+/// What depends on the change has no owner.
+pub const DEPENDANT_UNOWNED: Code = Code(341);
+/// A dependency is ill.
+pub const DEPENDENCY_ILL: Code = Code(342);
+/// Exposure waits for a person longer than it may be held.
+pub const EXPOSED_WAIT: Code = Code(343);
+/// An important component has no links.
+pub const NO_LINKS: Code = Code(344);
+/// The last run of a component has hardly ended.
+pub const BACK_TO_BACK: Code = Code(345);
+/// One bad look fails a gate.
+pub const GATE_JUMPY: Code = Code(346);
+/// A flight is longer than a working day.
+pub const LONG_FLIGHT: Code = Code(347);
+/// What cannot be undone may follow before the change has been watched.
+pub const FOLLOW_UP_EARLY: Code = Code(348);
+/// Hosts have little to spare while one is out.
+pub const HEADROOM_THIN: Code = Code(349);
+/// An attempt has less time than it usually takes.
+pub const TIMEOUT_SHORT: Code = Code(350);
 
 /// What the files say of a plan's targets is not what it was made from.
 pub const DECLARED_OTHERWISE: Code = Code(351);

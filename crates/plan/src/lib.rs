@@ -37,7 +37,7 @@ mod traffic;
 mod way_back;
 
 pub use again::plan_again;
-pub use check::check;
+pub use check::{RULES, Rule, check};
 pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;

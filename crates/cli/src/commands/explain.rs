@@ -26,7 +26,8 @@ pub(crate) fn run(code: Option<&str>) -> Result<Exit, Failure> {
     }
 }
 
-fn title(page: &str) -> &str {
+/// Title of a page.
+pub(crate) fn title(page: &str) -> &str {
     let line = page.lines().next().unwrap_or("");
     line.split_once(": ").map_or(line, |(_, title)| title)
 }

@@ -1,13 +1,16 @@
 //! `__reference PAGE`: reference pages generated from the code.
 
 use crate::args::Cli;
+use crate::commands::explain;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::world::World;
 use clap::{Command, CommandFactory};
 use glidepath_files::Kind;
+use glidepath_model::Severity;
 use glidepath_model::plan::Strategy;
+use glidepath_plan::RULES;
 use serde_json::Value;
 
 pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
@@ -17,7 +20,10 @@ pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
         "actions" => output::data(&actions()),
         "formats" => output::data(&formats()),
         "strategies" => output::data(&strategies()),
-        other => return Err(Failure::usage(format!("there is no page `{other}`"), "commands, exit-codes, actions, formats, strategies")),
+        "rules" => output::data(&rules()),
+        other => {
+            return Err(Failure::usage(format!("there is no page `{other}`"), "commands, exit-codes, actions, formats, strategies, rules"));
+        }
     }
     Ok(Exit::Done)
 }
@@ -142,6 +148,28 @@ fn strategies() -> String {
         text += &format!("| [{name}]({name}.md) | {} | {row} |\n", traits.items.join(", "));
     }
     text
+}
+
+fn rules() -> String {
+    let mut text = format!(
+        "# Rules of the linter\n\nWhat `glidepath plan` looks for in each plan and the facts it rests on, {} rules. A finding names its evidence and says what to do.\n\n\
+         | code | rule | at worst | about |\n|---|---|---|---|\n",
+        RULES.len()
+    );
+    for rule in RULES {
+        let code = rule.code.to_string();
+        let about = explain::PAGES.iter().find(|(page, _)| *page == code).map_or("", |(_, page)| explain::title(page));
+        text += &format!("| [{code}](../errors/{code}.md) | {} | {} | {about} |\n", rule.name, severity(rule.severity));
+    }
+    text
+}
+
+const fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
 }
 
 /// Nesting of fields shown on the page of formats.

@@ -1,9 +1,9 @@
 //! Rules about people and what they promise.
 
-use super::{is_of_runbook, places};
+use super::{is_of_runbook, listed, places};
 use crate::codes;
 use glidepath_model::change::{ItemKind, VersionedKind};
-use glidepath_model::ids::{ComponentName, OwnerRef};
+use glidepath_model::ids::{ComponentName, EnvironmentName, OwnerRef};
 use glidepath_model::plan::{Strategy, Undo};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
 use std::collections::BTreeSet;
@@ -40,20 +40,42 @@ pub(super) fn no_owner(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// An owner without anybody on call.
+/// An owner without anybody on call, or with one person and nobody after.
 pub(super) fn no_on_call(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let of_runbook = plan.body.change.owner.as_ref().filter(|_| is_of_runbook(plan));
     let owners: BTreeSet<&OwnerRef> =
         components(plan).into_iter().filter_map(|component| owner_of(component, plan, facts)).chain(of_runbook).collect();
-    owners
-        .into_iter()
-        .filter(|owner| facts.catalog.owners.get(*owner).is_none_or(|o| o.on_call_primary.as_deref().unwrap_or_default().trim().is_empty()))
-        .map(|owner| {
+    let names = |contact: &Option<String>| contact.as_deref().is_some_and(|contact| !contact.trim().is_empty());
+    let finding = |owner: &OwnerRef| match facts.catalog.owners.get(owner) {
+        Some(known) if names(&known.on_call_primary) => {
+            let is_alone = !names(&known.on_call_secondary) && !names(&known.escalation);
+            is_alone.then(|| {
+                Diagnostic::new(codes::NO_ON_CALL, Severity::Note, format!("{owner} names one contact on call and nobody after."))
+                    .because("Where that one does not answer, nobody else is asked.")
+                    .hint(format!("Give {owner} a secondary on-call contact or an escalation in the catalog."))
+            })
+        }
+        Some(_) | None => Some(
             Diagnostic::warning(codes::NO_ON_CALL, format!("{owner} names nobody on call."))
                 .because("A run that needs a person at night would reach no one.")
-                .hint(format!("Give {owner} a primary on-call contact in the catalog."))
-        })
-        .collect()
+                .hint(format!("Give {owner} a primary on-call contact in the catalog.")),
+        ),
+    };
+    owners.into_iter().filter_map(finding).collect()
+}
+
+/// A shared environment in which a run that needs somebody tells nobody.
+pub(super) fn nobody_told(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let is_shared = |name: &&EnvironmentName| facts.catalog.environment(name).is_some_and(|environment| !environment.local);
+    let shared: Vec<&EnvironmentName> = plan.body.change.environments.iter().filter(is_shared).collect();
+    if shared.is_empty() || !facts.catalog.settings.notify.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Diagnostic::warning(codes::NOBODY_TOLD, format!("Nobody is told when a run in {} needs somebody.", listed(&shared)))
+            .because("Whichever node of the shared store has the run flies it, and nobody sits in front of that one.")
+            .hint("Give glidepath.yaml a `notify` command that pages, chats or mails."),
+    ]
 }
 
 /// Many components at once, with a suggested split along the order of the plan.
@@ -80,17 +102,25 @@ pub(super) fn too_large(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     ]
 }
 
-/// A flag that nobody is to remove.
+/// A flag that nobody is to remove, or that was to be removed already.
 pub(super) fn flag_stays(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let now = plan.body.created_at;
     let mut findings = Vec::new();
     for item in &plan.body.change.items {
-        if let ItemKind::Flag { flag, remove_by: None, .. } = &item.kind {
-            findings.push(
-                Diagnostic::warning(codes::FLAG_STAYS, format!("Nothing says when the flag {flag} of {} is removed.", item.component))
-                    .because("Flags that stay pile up, and old ones are switched by mistake.")
-                    .hint("Set removeBy on the item."),
-            );
-        }
+        let ItemKind::Flag { flag, to, remove_by } = &item.kind else { continue };
+        let (what, hint) = match remove_by {
+            None => (format!("Nothing says when the flag {flag} of {} is removed.", item.component), "Set removeBy on the item."),
+            Some(by) if *by <= now => (
+                format!("The flag {flag} of {} was to be removed by {by}, and is set to {to} instead.", item.component),
+                "Remove it from the code; or set removeBy anew, if it is needed for longer.",
+            ),
+            Some(_) => continue,
+        };
+        findings.push(
+            Diagnostic::warning(codes::FLAG_STAYS, what)
+                .because("Flags that stay pile up, and old ones are switched by mistake.")
+                .hint(hint),
+        );
     }
     findings
 }

@@ -3,8 +3,9 @@
 use super::places;
 use crate::codes;
 use glidepath_model::catalog::Target;
-use glidepath_model::plan::{GateSpec, Phase, Step, Strategy, Work};
+use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Strategy, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
+use std::collections::BTreeMap;
 
 /// Remaining share of a budget under which a feature is better left alone.
 const BUDGET_CAUTION: f64 = 0.25;
@@ -170,4 +171,23 @@ pub(super) fn budget_low(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         );
     }
     findings
+}
+
+/// A threshold that a single bad look breaks.
+pub(super) fn gate_jumpy(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let mut jumpy: BTreeMap<&str, (&Step, usize)> = BTreeMap::new();
+    for (step, gate) in gates(plan) {
+        for check in &gate.checks {
+            if let GateCheck::Threshold { name, failures_max: ..=1, .. } = check {
+                jumpy.entry(name).or_insert((step, 0)).1 += 1;
+            }
+        }
+    }
+    let finding = |(name, (step, gates)): (&str, (&Step, usize))| {
+        let others = if gates > 1 { format!(" and {} more gates", gates - 1) } else { String::new() };
+        Diagnostic::new(codes::GATE_JUMPY, Severity::Note, format!("One bad look at {name} fails {}{others}.", step.id))
+            .because("A single odd figure would turn a good change back; after some of these nobody believes the gate.")
+            .hint(format!("Set failuresMax of the threshold {name} to 2 or 3."))
+    };
+    jumpy.into_iter().map(finding).collect()
 }

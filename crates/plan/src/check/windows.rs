@@ -2,9 +2,12 @@
 
 use crate::codes;
 use crate::timetable::Timetable;
-use glidepath_calendar::{Closing, SEARCH_MAX};
+use glidepath_calendar::{Closing, SEARCH_MAX, late_in_week as weekend_of};
 use glidepath_model::change::OnWindowEnd;
-use glidepath_model::{Code, Diagnostic, Facts, Plan};
+use glidepath_model::{Code, Diagnostic, Facts, Millis, Plan};
+
+/// A flight with which somebody stays from its start to its landing.
+const FLIGHT_MAX: Millis = Millis::from_mins(8 * 60);
 
 fn of<'a>(plan: &'a Plan, facts: &'a Facts) -> Timetable<'a> {
     Timetable::of(&plan.body.change, &facts.catalog.calendars, plan.body.hold_limit_ms, plan.body.created_at)
@@ -99,4 +102,39 @@ fn what_to_do(plan: &Plan, timetable: &Timetable<'_>) -> String {
     let anew = if fit.from >= plan.body.expires_at { "; this plan expires before, so plan it anew then" } else { "" };
     let from = timetable.words(fit.from);
     format!("It fits when it starts from {from} {last}: 95 % of such flights then land before the window closes{anew}.")
+}
+
+/// A start on Friday afternoon or at the weekend that the calendars allow because they do not speak of it.
+pub(super) fn late_in_week(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let change = &plan.body.change;
+    let Some(schedule) = &plan.prediction.schedule else { return Vec::new() };
+    let late = change
+        .environments
+        .iter()
+        .find_map(|environment| Some((environment, weekend_of(&facts.catalog.calendars, environment, change.class, schedule.takes_off)?)));
+    let Some((environment, calendar)) = late else { return Vec::new() };
+    let start = schedule.takes_off.shown_in(Some(&calendar.time_zone));
+    let hint = if calendar.windows.is_empty() {
+        format!("Fly it on a working day, and give calendar {} windows, or `noFridayAfternoon: true`.", calendar.name)
+    } else {
+        format!("Fly it on a working day before noon, and set `noFridayAfternoon: true` in calendar {}.", calendar.name)
+    };
+    vec![
+        Diagnostic::warning(codes::LATE_IN_WEEK, format!("It would take off in {environment} late in the week, {start}."))
+            .because("What shows only after some hours is met by few people at the weekend.")
+            .hint(hint),
+    ]
+}
+
+/// A flight that outlasts the day of whoever stays with it.
+pub(super) fn long_flight(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let length = plan.prediction.duration.p50_ms;
+    if length <= FLIGHT_MAX {
+        return Vec::new();
+    }
+    vec![
+        Diagnostic::warning(codes::LONG_FLIGHT, format!("The flight takes {length}, longer than a working day."))
+            .because("Nobody stays with it from start to landing, and the longer it flies the more else changes around it.")
+            .hint("Split it into changes that fly one after the other, by environment or by item; or shorten `minBake` and the windows of `verify`."),
+    ]
 }

@@ -214,6 +214,7 @@ pub(crate) fn facts(components: Vec<Component>, targets: Vec<Target>, environmen
             plan_ttl_ms: Millis::from_mins(24 * 60),
             fact_age_max_ms: Millis::from_mins(15),
             prometheus: Some(PrometheusSource { url: "http://127.0.0.1:9090".to_owned(), bearer: None, timeout_ms: Millis::from_secs(5) }),
+            notify: vec![NotifyCommand { argv: vec!["./page.sh".to_owned()], timeout_ms: Millis::from_secs(10) }],
             ..Settings::default()
         },
         ..Catalog::default()
@@ -227,7 +228,7 @@ pub(crate) fn facts(components: Vec<Component>, targets: Vec<Target>, environmen
             email: None,
             chat: None,
             on_call_primary: Some("+49 30 1".to_owned()),
-            on_call_secondary: None,
+            on_call_secondary: Some("+49 30 2".to_owned()),
             escalation: None,
             members: Vec::new(),
             emergency: BTreeMap::new(),

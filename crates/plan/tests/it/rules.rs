@@ -1,19 +1,61 @@
 //! Every rule of the linter: a plan that triggers it, and one that does not.
 
 use crate::fixture::*;
+use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze, Window};
-use glidepath_model::catalog::{Database, Indicator, Objective};
+use glidepath_model::catalog::{Database, Indicator, Link, Objective, ThresholdSignal};
 use glidepath_model::change::*;
-use glidepath_model::facts::{BudgetFact, MissingFact, Sourced};
-use glidepath_model::plan::{Undo, Work};
+use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
+use glidepath_model::plan::{Estimate, Undo, Work};
 use glidepath_model::{Change, Facts, Millis, Plan, Share, Timestamp};
-use glidepath_plan::{check, codes, plan};
+use glidepath_plan::{RULES, check, codes, plan};
 use serde_json::json;
 
 /// What spoils a good plan.
 enum Spoil {
     Input(fn(&mut Change, &mut Facts)),
     Plan(fn(&mut Plan)),
+}
+
+/// A change of `payments` with which nothing is wrong.
+fn careful() -> (Change, Facts) {
+    let (change, mut facts) = payments();
+    for component in facts.catalog.components.values_mut() {
+        component.links = vec![Link { title: "Runbook".to_owned(), url: "https://runbooks.example/payments".to_owned() }];
+    }
+    facts.catalog.objectives.push(objective("payments-answers", "95%"));
+    ended_long_ago(&mut facts);
+    (change, facts)
+}
+
+fn ended_long_ago(facts: &mut Facts) {
+    facts.history.values_mut().for_each(|history| history.last_ended_at = Some(now().minus(Millis::from_mins(24 * 60))));
+}
+
+fn objective(name: &str, target: &str) -> Objective {
+    Objective {
+        name: name.to_owned(),
+        component: "payments".into(),
+        target: Share::parse(target).unwrap(),
+        period_ms: Millis::from_mins(30 * 24 * 60),
+        rolling: true,
+        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+    }
+}
+
+fn budget(total: f64, remaining: f64) -> Sourced<BudgetFact> {
+    Sourced::observed(BudgetFact { bad_ratio: 0.009, total, remaining }, "prometheus", now())
+}
+
+/// `web`, which calls payments and is owned by nobody.
+fn caller(facts: &mut Facts) {
+    facts.catalog.components.insert("web".into(), glidepath_model::catalog::Component { owner: None, ..component("web", &["payments"]) });
+}
+
+fn to_version(change: &mut Change, version: &str, does_remove: bool) {
+    if let ItemKind::Version { to, removes, .. } = &mut change.items[0].kind {
+        (*to, *removes) = (version.into(), does_remove);
+    }
 }
 
 fn no_probe(facts: &mut Facts) {
@@ -65,7 +107,7 @@ fn freeze_from(from: &str) -> Freeze {
     Freeze { name: "sale".to_owned(), from: time(from), to: time("2026-11-18T00:00:00Z"), reason: None, except: Vec::new() }
 }
 
-const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
+const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
     (
         codes::NO_SIGNAL,
         "Nothing tells whether payments works",
@@ -173,18 +215,8 @@ const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
         codes::BUDGET_LOW,
         "The error budget of availability has 10 % left",
         Spoil::Input(|_, f| {
-            f.catalog.objectives.push(Objective {
-                name: "availability".to_owned(),
-                component: "payments".into(),
-                target: Share::parse("99%").unwrap(),
-                period_ms: Millis::from_mins(30 * 24 * 60),
-                rolling: true,
-                indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
-            });
-            f.budgets.insert(
-                "availability".to_owned(),
-                Sourced::observed(BudgetFact { bad_ratio: 0.009, total: 1e9, remaining: 0.1 }, "prometheus", now()),
-            );
+            f.catalog.objectives.push(objective("availability", "99%"));
+            f.budgets.insert("availability".to_owned(), budget(1e9, 0.1));
         }),
     ),
     (codes::NOT_REPEATABLE, "b.sql line 1 changes rows again when it is run again: no condition leaves out", Spoil::Input(schema)),
@@ -211,10 +243,166 @@ const RULES: &[(glidepath_model::Code, &str, Spoil)] = &[
             f.catalog.calendars.push(Calendar { freezes: vec![freeze_from("2026-11-17T10:10:00Z")], ..calendar() });
         }),
     ),
+    (
+        codes::FLAG_STAYS,
+        "The flag x of payments was to be removed by 2026-11-01T00:00:00Z, and is set to 100 % instead",
+        Spoil::Input(|c, _| {
+            c.items[0].kind = ItemKind::Flag { flag: "x".to_owned(), to: Share::ALL, remove_by: Timestamp::parse("2026-11-01T00:00:00Z") };
+        }),
+    ),
+    (
+        codes::NO_ON_CALL,
+        "group:default/shop-team names one contact on call and nobody after",
+        Spoil::Input(|_, f| f.catalog.owners.values_mut().for_each(|owner| owner.on_call_secondary = None)),
+    ),
+    (
+        codes::LATE_IN_WEEK,
+        "It would take off in production late in the week, Fri 2026-11-20 13:30 CET",
+        Spoil::Input(|_, f| {
+            let until_friday = Freeze { to: Timestamp::parse("2026-11-20T12:30:00Z").unwrap(), ..freeze_from("2026-11-17T00:00:00Z") };
+            f.catalog.calendars.push(Calendar { freezes: vec![until_friday], no_friday_afternoon: false, ..calendar() });
+        }),
+    ),
+    (
+        codes::ONE_WAY_EARLY,
+        "cannot be undone, and 6 gates look only after it",
+        Spoil::Plan(|p| {
+            let deploy = p.body.steps.iter_mut().find(|s| s.id.as_str().contains("/deploy-")).unwrap();
+            deploy.undo = Undo::ForwardOnly { reason: "x".to_owned() };
+        }),
+    ),
+    (
+        codes::SECRET_OPEN,
+        "the header `Authorization` stands in the plan in clear",
+        Spoil::Input(|_, f| {
+            only_target(f).health =
+                Some(template("http", json!({"url": "http://{host}:8080/healthz", "headers": {"Authorization": "Bearer abc"}})));
+        }),
+    ),
+    (
+        codes::POST_REPEATED,
+        "sends POST again when its outcome is unknown",
+        Spoil::Input(|_, f| {
+            let mut post = template("http", json!({"url": "http://{host}/deploy/{version}", "method": "post"}));
+            post.on_unknown = Some(OnUnknown::Rerun);
+            only_target(f).deploy = Some(post);
+        }),
+    ),
+    (codes::VERSION_BACK, "payments goes back from 1.0.0 to 0.9.0 in production", Spoil::Input(|c, _| to_version(c, "0.9.0", false))),
+    (
+        codes::SAFETY_SLOW,
+        "on it takes 10 min until traffic of payments in production is safe",
+        Spoil::Plan(|p| {
+            let takes = Some(Estimate { p50_ms: Millis::from_mins(10), p95_ms: Millis::from_mins(20), source: String::new() });
+            p.body.steps.iter_mut().filter_map(|s| s.exposure.as_mut()).for_each(|e| e.safety_takes.clone_from(&takes));
+        }),
+    ),
+    (codes::NO_OBJECTIVE, "payments is of tier 1, has figures, and has no objective", Spoil::Input(|_, f| f.catalog.objectives.clear())),
+    (
+        codes::RECORD_BAD,
+        "3 of 7 earlier runs of payments did not land",
+        Spoil::Input(|_, f| f.history.values_mut().for_each(|history| (history.landed, history.failed) = (4, 3))),
+    ),
+    (
+        codes::CALLERS_LEFT_OUT,
+        "payments 1.1.0 removes an interface, and web, which uses it, is not in the change",
+        Spoil::Input(|c, f| {
+            caller(f);
+            to_version(c, "1.1.0", true);
+        }),
+    ),
+    (
+        codes::CALLERS_LEFT_OUT,
+        "payments goes from 1.0.0 to 2.0.0, a new major version, and web, which uses it",
+        Spoil::Input(|c, f| {
+            caller(f);
+            to_version(c, "2.0.0", false);
+        }),
+    ),
+    (
+        codes::FAILURE_SPENDS_BUDGET,
+        "requests fail, and payments-answers allows 25 more",
+        Spoil::Input(|_, f| drop(f.budgets.insert("payments-answers".to_owned(), budget(1_000.0, 0.5)))),
+    ),
+    (codes::NOBODY_TOLD, "Nobody is told when a run in production needs somebody", Spoil::Input(|_, f| f.catalog.settings.notify.clear())),
+    (
+        codes::FAILS_ALREADY,
+        "20 % of the requests to payments in us-east fail now, and payments-answers allows 5 %",
+        Spoil::Input(|_, f| {
+            f.targets.values_mut().flat_map(|t| t.error_ratio.values_mut()).for_each(|ratio| ratio.value = 0.2);
+        }),
+    ),
+    (codes::DEPENDANT_UNOWNED, "web depends on what is changed and has no owner", Spoil::Input(|_, f| caller(f))),
+    (
+        codes::DEPENDENCY_ILL,
+        "ledger in production, on which payments depends, is ill on ledger-1.eu-west",
+        Spoil::Input(|_, f| {
+            f.catalog.components.insert("payments".into(), component("payments", &["ledger"]));
+            f.catalog.components.insert("ledger".into(), component("ledger", &[]));
+            let ledger = target("ledger", "production", vec![region("eu-west", "ledger", 2, false)]);
+            let name = ledger.name.clone();
+            f.catalog.targets.insert(name.clone(), ledger);
+            observe(f, "1.0.0");
+            let ill = Sourced::observed(false, "probe", now());
+            f.targets.get_mut(&name).unwrap().healthy.insert("ledger-1.eu-west".into(), ill);
+        }),
+    ),
+    (
+        codes::EXPOSED_WAIT,
+        "waits up to 2 h for an answer, with 5 % of the traffic on the new side",
+        Spoil::Plan(|p| {
+            let gate = p.body.steps.iter_mut().find(|s| s.id.as_str().ends_with("stage-1/gate")).unwrap();
+            gate.work = Work::Manual { prompt: "Go on?".to_owned(), deadline_ms: Millis::from_mins(120) };
+        }),
+    ),
+    (
+        codes::NO_LINKS,
+        "payments is of tier 1 and has no links",
+        Spoil::Input(|_, f| f.catalog.components.values_mut().for_each(|c| c.links.clear())),
+    ),
+    (
+        codes::BACK_TO_BACK,
+        "A run of payments ended 10 min ago, and what it did is watched for 1 h",
+        Spoil::Input(|_, f| f.history.values_mut().for_each(|h| h.last_ended_at = Some(now().minus(Millis::from_mins(10))))),
+    ),
+    (
+        codes::GATE_JUMPY,
+        "One bad look at queue length fails",
+        Spoil::Input(|_, f| {
+            let queue =
+                ThresholdSignal { name: "queue length".to_owned(), query: "q".to_owned(), min: None, max: Some(10.0), failures_max: 1 };
+            only_target(f).signals.as_mut().unwrap().thresholds.push(queue);
+        }),
+    ),
+    (codes::LONG_FLIGHT, "The flight takes 9 h", Spoil::Plan(|p| p.prediction.duration.p50_ms = Millis::from_mins(9 * 60))),
+    (
+        codes::FOLLOW_UP_EARLY,
+        "The contract of payments may follow 10 min after landing, and the change is watched for 1 h",
+        Spoil::Input(|c, f| {
+            schema(c, f);
+            if let ItemKind::Schema { contract, .. } = &mut c.items[0].kind {
+                let step = sql("c.sql", "alter table t drop column o");
+                *contract = Some(ContractStep { step, not_before_ms: Millis::from_mins(10) });
+            }
+        }),
+    ),
+    (
+        codes::HEADROOM_THIN,
+        "With one host of payments in eu-west out, the other 2 carry 91 % of what they can",
+        Spoil::Input(|_, f| only_target(f).replica_capacity = Some(220.0)),
+    ),
+    (
+        codes::TIMEOUT_SHORT,
+        "may take 10 min, and 9 earlier ones took up to 20 min (95 %)",
+        Spoil::Input(|_, f| {
+            let took = DurationFact { p50_ms: Millis::from_mins(8), p95_ms: Millis::from_mins(20), count: 9 };
+            f.durations.insert("deploy/payments".to_owned(), Sourced::observed(took, "store", now()));
+        }),
+    ),
 ];
 
 fn findings(spoil: &Spoil) -> (Plan, Facts) {
-    let (mut change, mut facts) = payments();
+    let (mut change, mut facts) = careful();
     let mut options = options();
     options.accept_stale = true;
     if let Spoil::Input(spoil) = spoil {
@@ -230,18 +418,32 @@ fn findings(spoil: &Spoil) -> (Plan, Facts) {
 
 #[test]
 fn each_rule_finds_its_mistake() {
-    for (code, text, spoil) in RULES {
+    for (code, text, spoil) in ROWS {
         let (plan, facts) = findings(spoil);
         let found = check(&plan, &facts);
         let finding = found.iter().find(|d| d.code == *code).unwrap_or_else(|| panic!("{code}: {found:#?}"));
         assert!(finding.message.contains(text), "{code}: {}", finding.message);
+        let rule = RULES.iter().find(|rule| rule.code == *code).unwrap();
+        assert!(finding.severity <= rule.severity, "{code} is listed as {:?}", rule.severity);
         assert!(!finding.reason.is_empty() && !finding.hint.is_empty(), "{code}");
     }
 }
 
 #[test]
+fn every_rule_has_a_mistake_and_is_as_bad_as_listed() {
+    // Rules about what only runbooks hold are tried in `runbooks`.
+    let of_runbooks = [codes::DEADLINE_SHORT, codes::ALL_MAY_FAIL];
+    for rule in RULES.iter().filter(|rule| !of_runbooks.contains(&rule.code)) {
+        let rows = ROWS.iter().filter(|(code, ..)| *code == rule.code).map(|(_, _, spoil)| findings(spoil));
+        let found: Vec<_> = rows.flat_map(|(plan, facts)| check(&plan, &facts)).filter(|finding| finding.code == rule.code).collect();
+        assert_eq!(found.iter().map(|finding| finding.severity).max(), Some(rule.severity), "{} {}", rule.code, rule.name);
+    }
+    assert!(RULES.is_sorted_by_key(|rule| rule.code));
+}
+
+#[test]
 fn a_careful_plan_has_no_finding() {
-    let (change, facts) = payments();
+    let (change, facts) = careful();
     let plan = plan_of(&change, &facts);
     assert_eq!(plan.findings, []);
     assert!(plan.body.steps.iter().any(|s| matches!(s.work, Work::Gate(_))));
@@ -250,7 +452,7 @@ fn a_careful_plan_has_no_finding() {
 #[test]
 fn every_code_has_a_page() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    for code in (250..=282).chain([284, 288]).chain(300..=325) {
+    for code in (250..=282).chain([284, 288]).chain(300..=325).chain(329..=350) {
         let page = std::fs::read_to_string(folder.join(format!("GP{code:04}.md"))).unwrap_or_default();
         assert!(page.starts_with(&format!("# GP{code:04}: ")), "GP{code:04}");
         assert!((6..=20).contains(&page.lines().count()), "GP{code:04} has {} lines", page.lines().count());

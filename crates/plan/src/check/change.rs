@@ -1,0 +1,122 @@
+//! Rules about what the change itself says.
+
+use super::listed;
+use crate::codes;
+use glidepath_model::catalog::EdgeKind;
+use glidepath_model::change::{ItemKind, VersionedKind};
+use glidepath_model::ids::ComponentName;
+use glidepath_model::plan::{Assignment, Work};
+use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Major, minor and patch of a semantic version; `None` for any other.
+fn semantic(version: &str) -> Option<[u64; 3]> {
+    let version = version.strip_prefix('v').unwrap_or(version);
+    let core = version.split(['-', '+']).next().unwrap_or_default();
+    let parts: Vec<u64> = core.split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+    parts.try_into().ok()
+}
+
+/// Assignments of code with both versions, where both are semantic.
+fn steps_of_code(plan: &Plan) -> impl Iterator<Item = (&Assignment, [u64; 3], [u64; 3], bool)> {
+    plan.body.assignments.iter().filter_map(|assignment| {
+        let Some(ItemKind::Version { what: VersionedKind::Code, removes, .. }) =
+            plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind)
+        else {
+            return None;
+        };
+        Some((assignment, semantic(&assignment.from)?, semantic(&assignment.to)?, *removes))
+    })
+}
+
+/// A version that is lower than the one that runs.
+pub(super) fn version_back(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let back = steps_of_code(plan).filter(|(_, from, to, _)| to < from);
+    let finding = |assignment: &Assignment| {
+        let Assignment { component, environment, from, to, .. } = assignment;
+        Diagnostic::new(codes::VERSION_BACK, Severity::Note, format!("{component} goes back from {from} to {to} in {environment}."))
+            .because("What the newer version wrote, and those that call it, may not fit the older one.")
+            .hint(format!("If it is meant as the way back of a run that brought {from}, `glidepath rollback RUN` goes in the right order."))
+    };
+    back.map(|(assignment, ..)| finding(assignment)).collect()
+}
+
+/// An interface that breaks for those who are not in the change.
+pub(super) fn callers_left_out(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let changed: BTreeSet<&ComponentName> = plan.body.change.items.iter().flat_map(|item| item.components()).collect();
+    let mut breaking: BTreeMap<&ComponentName, (Severity, String)> = BTreeMap::new();
+    for item in &plan.body.change.items {
+        if let ItemKind::Version { removes: true, to, .. } = &item.kind {
+            breaking.insert(&item.component, (Severity::Warning, format!("{} {to} removes an interface", item.component)));
+        }
+    }
+    for (Assignment { component, from: present, to: wanted, .. }, from, to, removes) in steps_of_code(plan) {
+        // Before 1.0.0 every number may break; nobody would read a finding for each.
+        if !removes && from[0] >= 1 && to[0] > from[0] {
+            breaking.insert(component, (Severity::Note, format!("{component} goes from {present} to {wanted}, a new major version")));
+        }
+    }
+    let uses = |kind: EdgeKind| matches!(kind, EdgeKind::Calls | EdgeKind::Reads | EdgeKind::Writes | EdgeKind::Publishes);
+    let mut callers: BTreeMap<&ComponentName, Vec<&ComponentName>> = BTreeMap::new();
+    for component in facts.catalog.components.values().filter(|component| !changed.contains(&component.name)) {
+        let used = component.depends_on.iter().filter(|edge| uses(edge.kind)).map(|edge| &edge.to);
+        for provider in used.filter(|to| breaking.contains_key(to)).collect::<BTreeSet<_>>() {
+            callers.entry(provider).or_default().push(&component.name);
+        }
+    }
+    let finding = |(provider, callers): (&ComponentName, Vec<&ComponentName>)| {
+        let (severity, what) = breaking.get(provider)?;
+        let (verb, are) = if callers.len() == 1 { ("uses", "is") } else { ("use", "are") };
+        let message = format!("{what}, and {}, which {verb} it, {are} not in the change.", listed(&callers));
+        Some(
+            Diagnostic::new(codes::CALLERS_LEFT_OUT, *severity, message)
+                .because("What they still use may be gone once it has landed.")
+                .hint("See that they work with it already, or take them into the change."),
+        )
+    };
+    callers.into_iter().filter_map(finding).collect()
+}
+
+/// Something without a way back that may follow while the change is still watched.
+pub(super) fn follow_up_early(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
+    let watches = plan.body.steps.iter().filter(|step| step.after_landing).filter_map(|step| match &step.work {
+        Work::Gate(gate) => Some(gate.bake_ms),
+        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
+    });
+    let watched = watches.max().unwrap_or(Millis::ZERO);
+    let mut findings = Vec::new();
+    for item in &plan.body.change.items {
+        let (what, after, field) = match &item.kind {
+            ItemKind::Schema { contract: Some(contract), .. } => {
+                (format!("The contract of {}", item.component), contract.not_before_ms, "contract.notBefore")
+            }
+            ItemKind::Secret { secret, retire_after_ms, .. } => (format!("The end of the old {secret}"), *retire_after_ms, "retireAfter"),
+            _ => continue,
+        };
+        if after < watched {
+            findings.push(
+                Diagnostic::warning(
+                    codes::FOLLOW_UP_EARLY,
+                    format!("{what} may follow {after} after landing, and the change is watched for {watched}."),
+                )
+                .because("Once it is done, what the watch finds cannot be rolled back any more.")
+                .hint(format!("Raise {field} to {watched} or more.")),
+            );
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::semantic;
+
+    #[test]
+    fn only_semantic_versions_are_compared() {
+        assert_eq!(semantic("v4.12.0-rc.1+b"), Some([4, 12, 0]));
+        assert_eq!(semantic("4.12.0"), Some([4, 12, 0]));
+        for other in ["4.12", "2026-11-17", "stable", "", "1.2.3.4", "9f2c1a"] {
+            assert_eq!(semantic(other), None, "{other}");
+        }
+    }
+}
