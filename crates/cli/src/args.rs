@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::deny::{self, Denied};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glidepath_model::catalog::Supersede;
 use glidepath_model::{Millis, Timestamp};
@@ -195,6 +196,34 @@ pub(crate) enum PlanForm {
     Markdown,
     /// The rollout document as one self-contained page.
     Html,
+    /// The findings, for tools that show them beside the lines they are about: SARIF 2.1.0.
+    Sarif,
+}
+
+/// Form of a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocumentForm {
+    /// For the terminal.
+    #[default]
+    Human,
+    /// The document as data.
+    Json,
+    /// Markdown.
+    Markdown,
+    /// One self-contained page.
+    Html,
+}
+
+/// Form of what was found in files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingsForm {
+    /// For people.
+    #[default]
+    Human,
+    /// For programs; documented and stable.
+    Json,
+    /// For tools that show findings beside the lines they are about: SARIF 2.1.0.
+    Sarif,
 }
 
 /// Arguments of `init`.
@@ -213,9 +242,20 @@ pub(crate) struct ValidateArgs {
     /// Also prove that hosts, probes, routers and both sides of the split answer.
     #[arg(long)]
     pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) deny: DenyArgs,
     /// Form of the answer.
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Form,
+    pub(crate) format: FindingsForm,
+}
+
+/// What makes a look at files or a plan end with exit code 3.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct DenyArgs {
+    /// End with exit code 3, once all is printed, where there is a finding of this severity or worse (`note`, `warning`, `error`), or one of this code
+    /// (`GP0306`); several with commas.
+    #[arg(long, value_delimiter = ',', value_parser = deny::parse, value_name = "LEVEL|CODE")]
+    pub(crate) deny: Vec<Denied>,
 }
 
 /// A length of time with a unit, longer than nothing.
@@ -247,23 +287,64 @@ pub(crate) struct PlanningArgs {
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct PlanArgs {
+    /// What to do with plans that there are.
+    #[command(subcommand)]
+    pub(crate) command: Option<PlanCommand>,
     /// The change or runbook: its name, or a file.
-    pub(crate) change: String,
+    #[arg(required = true)]
+    pub(crate) change: Option<String>,
     #[command(flatten)]
     pub(crate) planning: PlanningArgs,
+    /// Make it a child of this plan: inside of the envelope that was approved of that one it flies on the same approval; what is outside is said.
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) parent: Option<String>,
     /// Save the facts to a file, for `--facts`.
     #[arg(long, value_name = "FILE")]
     pub(crate) save_facts: Option<PathBuf>,
     /// Show every candidate with its figures, and of every finding why it matters and what to do.
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) deny: DenyArgs,
     /// Form of the answer.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: PlanForm,
     /// Write the answer to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// What to do with plans that there are.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// What differs between two plans: items, strategies, ladder, gates, commands, undo, order, limits, prediction.
+    Diff(DiffArgs),
+}
+
+/// Arguments of `plan diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The first plan: its id (its first six digits or more), or a file that `plan --format json` wrote.
+    pub(crate) from: String,
+    /// The second plan.
+    pub(crate) to: String,
+    /// Form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: DiffForm,
+}
+
+/// Form of what differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffForm {
+    /// For the terminal.
+    #[default]
+    Human,
+    /// For programs; documented and stable.
+    Json,
+    /// Markdown, with every difference.
+    Markdown,
 }
 
 /// Arguments of `rehearse`.
@@ -326,6 +407,9 @@ pub(crate) struct RunArgs {
     /// Print every effect in order, start none.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Fly on the approval of this plan: what is planned now must keep within its envelope, or nothing is started.
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) parent: Option<String>,
     /// Wait in the queue for what other runs hold, instead of being refused.
     #[arg(long)]
     pub(crate) wait: bool,
@@ -383,7 +467,7 @@ pub(crate) struct HistoryArgs {
     pub(crate) run: Option<String>,
     /// Form of the answer.
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: PlanForm,
+    pub(crate) format: DocumentForm,
     /// Write the answer to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

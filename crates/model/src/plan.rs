@@ -101,6 +101,9 @@ pub struct PlanBody {
     /// What it does again that another run gave up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
+    /// The plan on whose approval it may fly, as long as it keeps within that one's envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<PlanId>,
     /// What happens when something fails for good.
     pub on_failure: OnFailure,
     /// Mixes of versions that `on_failure` can leave behind.

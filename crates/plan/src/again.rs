@@ -46,6 +46,7 @@ pub fn plan_again(earlier: &PlanBody, step: &StepId, again: Again, catalog: &Cat
         throttles,
         limits: earlier.limits,
         again: Some(again),
+        parent: None,
         on_failure: change.on_failure,
         matrices: Vec::new(),
         hold_limit_ms: earlier.hold_limit_ms,

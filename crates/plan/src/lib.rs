@@ -6,8 +6,9 @@
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `strategy` draws each way in outline or names the fact that
 //! rules it out; `predict` gives it figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
-//! database is read by `sql`, never assumed. A runbook, whose steps a person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and
-//! that is done again: `again`. At take-off `revalidate` holds what is so then against what a plan was made from.
+//! database is read by `sql`, never assumed. Whether a later plan keeps within what people approved of an earlier one, `envelope` says. A runbook, whose steps a
+//! person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and that is done again: `again`. At take-off `revalidate` holds what
+//! is so then against what a plan was made from.
 
 mod again;
 pub mod assumed;
@@ -17,6 +18,7 @@ mod check;
 pub mod codes;
 mod command;
 mod durations;
+mod envelope;
 mod index;
 mod ladder;
 mod lower;
@@ -38,6 +40,7 @@ mod way_back;
 
 pub use again::plan_again;
 pub use check::{RULES, Rule, check};
+pub use envelope::{child, outside};
 pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
@@ -158,6 +161,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         throttles: body::throttles(sites.iter().map(|site| site.target)),
         limits: RunLimits::default(),
         again: None,
+        parent: None,
     };
     if notes.is_stuck() {
         return None;

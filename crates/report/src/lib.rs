@@ -10,6 +10,7 @@ mod calibration;
 mod calls;
 mod candidates;
 mod card;
+mod diff;
 mod directory;
 mod document;
 mod figures;
@@ -21,6 +22,7 @@ mod places;
 mod promise;
 mod record;
 mod rehearsal;
+mod sarif;
 mod sections;
 mod summary;
 mod svg;
@@ -29,6 +31,7 @@ mod timeline;
 
 pub use calibration::{LeftOut, calibration, calibration_markdown, calibration_svg};
 pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
+pub use diff::{About, Compared, Difference, PlanDiff, diff_markdown, diff_terminal, plan_diff};
 pub use document::{
     Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Figure, Highlight, Section, Span, StepBlock, Text, Tone, to_json,
 };
@@ -38,6 +41,7 @@ pub use live::live;
 pub use markdown::to_markdown;
 pub use record::run_record;
 pub use rehearsal::{Rehearsed, rehearsal};
+pub use sarif::{SarifPlaces, SarifTool, sarif};
 pub use sections::document;
 pub use summary::{Detail, summary};
 pub use terminal::Style;

@@ -184,6 +184,7 @@ fn plan_of(header: &Words, steps: Vec<Step>, title: &str) -> PlanBody {
         throttles: Vec::new(),
         limits: RunLimits::default(),
         again: None,
+        parent: None,
         on_failure,
         matrices: Vec::new(),
         hold_limit_ms: header.get("hold-limit").and_then(|t| Millis::parse(t)).unwrap_or(Millis::from_mins(10)),

@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod plan;
+pub(crate) mod plan_diff;
 pub(crate) mod reference;
 pub(crate) mod rehearse;
 pub(crate) mod run;

@@ -1,54 +1,114 @@
 //! `plan CHANGE|RUNBOOK`: candidates, ranked and explained; the winner as summary, document or data.
 
-use crate::args::{PlanArgs, PlanForm};
+use crate::args::{PlanArgs, PlanCommand, PlanForm};
+use crate::commands::plan_diff;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::planning::{self, Planned};
+use crate::project::Wanted;
 use crate::world::World;
-use crate::{output, project};
+use crate::{deny, output, parentage, project, sarif};
+use glidepath_model::Diagnostic;
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
-    let loaded = project::load(root)?;
-    output::findings(&loaded.diagnostics);
-    let wanted = project::find(&loaded, root, &args.change)?;
-    let world = World::open(root).await?;
-    let planned = planning::plan(&world, &loaded, &wanted, &args.planning).await?;
-    world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
-    if let Some(file) = &args.save_facts {
-        std::fs::write(file, &planned.facts_bytes)?;
-        output::say(&format!("facts: {}", file.display()));
+    match &args.command {
+        Some(PlanCommand::Diff(args)) => plan_diff::run(root, args).await,
+        None => plan(root, args, args.change.as_deref().unwrap_or_default()).await,
     }
-    let text = render(&planned, args);
-    match &args.out {
-        Some(file) => {
-            std::fs::write(file, text).map_err(|error| {
-                Failure::usage(
-                    format!("{} cannot be written: {error}", file.display()),
-                    "name a file in a folder that exists and that you may write to",
-                )
-            })?;
-            output::say(&format!("plan {}: {}", planned.plan.id.short(), file.display()));
+}
+
+async fn plan(root: &Path, args: &PlanArgs, change: &str) -> Result<Exit, Failure> {
+    let made = match make(root, args, change).await {
+        Ok(made) => made,
+        Err(failure) => {
+            // Who shows findings to others shows these too; the exit code stays what it is.
+            if args.format == PlanForm::Sarif {
+                write(&sarif::log(root, &failure.diagnostics, None), args)?;
+            }
+            return Err(failure);
         }
-        None if args.format == PlanForm::Human => output::drawn(&text),
-        None => output::data(&text),
+    };
+    let planned = &made.planned;
+    let text = render(root, &made, args);
+    if let Some(file) = write(&text, args)? {
+        output::say(&format!("plan {}: {}", planned.plan.id.short(), file.display()));
+    }
+    if let Some(verdict) = &made.verdict {
+        output::say(&format!("\n{verdict}"));
     }
     if args.format == PlanForm::Human && args.out.is_none() {
         if !planned.plan.findings.is_empty() && !args.all {
             output::say("\n`--all` says of each finding why it matters and what to do.");
         }
         output::say(&format!(
-            "\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.",
+            "\nNext: `glidepath run {}`, or the document: `glidepath plan {change} --format html --out plan.html`.",
             planned.plan.id.short(),
-            args.change
         ));
     }
+    deny::refuse(&args.deny.deny, &made.findings)?;
     Ok(Exit::Done)
 }
 
-fn render(planned: &Planned, args: &PlanArgs) -> String {
+/// A plan with all that was found on the way.
+struct Made {
+    planned: Planned,
+    /// What was found in the project's files, then in the plan.
+    findings: Vec<Diagnostic>,
+    /// File of the change or runbook.
+    file: Option<String>,
+    /// What it comes to as a child of another plan.
+    verdict: Option<String>,
+}
+
+async fn make(root: &Path, args: &PlanArgs, change: &str) -> Result<Made, Failure> {
+    let loaded = project::load(root)?;
+    output::findings(&loaded.diagnostics);
+    let wanted = project::find(&loaded, root, change)?;
+    let world = World::open(root).await?;
+    let mut planned = planning::plan(&world, &loaded, &wanted, &args.planning).await?;
+    let mut verdict = None;
+    if let Some(parent) = &args.parent {
+        let child = parentage::adopt(&world, planned.plan, parent).await?;
+        verdict = Some(child.verdict());
+        planned.plan = child.plan;
+    }
+    world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
+    if let Some(file) = &args.save_facts {
+        std::fs::write(file, &planned.facts_bytes)?;
+        output::say(&format!("facts: {}", file.display()));
+    }
+    let file = match &wanted {
+        Wanted::Change(change) => loaded.change_files.get(&change.name).cloned(),
+        Wanted::Runbook(runbook) => loaded.runbook_files.get(&runbook.name).cloned(),
+    };
+    let findings = loaded.diagnostics.iter().chain(&planned.plan.findings).cloned().collect();
+    Ok(Made { planned, findings, file, verdict })
+}
+
+/// Writes the answer to where it is wanted; the file, if it is one.
+fn write<'a>(text: &str, args: &'a PlanArgs) -> Result<Option<&'a Path>, Failure> {
+    let Some(file) = &args.out else {
+        match args.format {
+            PlanForm::Human => output::drawn(text),
+            PlanForm::Json | PlanForm::Markdown | PlanForm::Html | PlanForm::Sarif => output::data(text),
+        }
+        return Ok(None);
+    };
+    std::fs::write(file, text).map_err(|error| {
+        Failure::usage(
+            format!("{} cannot be written: {error}", file.display()),
+            "name a file in a folder that exists and that you may write to",
+        )
+    })?;
+    Ok(Some(file))
+}
+
+fn render(root: &Path, made: &Made, args: &PlanArgs) -> String {
+    let planned = &made.planned;
     let document = || glidepath_report::document(&planned.plan, &planned.facts);
     match args.format {
+        PlanForm::Sarif => sarif::log(root, &made.findings, made.file.as_deref()),
         PlanForm::Human => {
             let style = if args.out.is_none() && output::stdout_is_styled() {
                 glidepath_report::Style::Ansi

@@ -40,16 +40,16 @@ fn commands() -> String {
 fn describe(command: &Command, parent: &str, text: &mut String) {
     let name = format!("{parent} {}", command.get_name());
     let visible: Vec<_> = command.get_subcommands().filter(|c| !c.is_hide_set()).collect();
-    if !visible.is_empty() {
-        visible.into_iter().for_each(|c| describe(c, &name, text));
-        return;
-    }
-    *text += &format!("\n## `{name}`\n\n{}\n", command.get_about().map(ToString::to_string).unwrap_or_default());
     let rows: Vec<String> = command.get_arguments().filter(|a| !a.is_hide_set() && a.get_id() != "help").map(row).collect();
+    // A command that only gathers others is described by them.
+    if visible.is_empty() || !rows.is_empty() {
+        *text += &format!("\n## `{name}`\n\n{}\n", command.get_about().map(ToString::to_string).unwrap_or_default());
+    }
     if !rows.is_empty() {
         *text += "\n| argument | meaning |\n|---|---|\n";
         rows.iter().for_each(|row| *text += row);
     }
+    visible.into_iter().for_each(|c| describe(c, &name, text));
 }
 
 fn row(argument: &clap::Arg) -> String {
@@ -152,7 +152,8 @@ fn strategies() -> String {
 
 fn rules() -> String {
     let mut text = format!(
-        "# Rules of the linter\n\nWhat `glidepath plan` looks for in each plan and the facts it rests on, {} rules. A finding names its evidence and says what to do.\n\n\
+        "# Rules of the linter\n\nWhat `glidepath plan` looks for in each plan and the facts it rests on, {} rules. A finding names its evidence and says what to do. \
+         None of them stops a plan by itself; with `--deny` those do that the team has agreed on ([Plans in CI](../guides/ci.md)).\n\n\
          | code | rule | at worst | about |\n|---|---|---|---|\n",
         RULES.len()
     );

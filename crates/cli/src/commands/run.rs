@@ -9,7 +9,7 @@ use crate::flight::{self, Beginning};
 use crate::planning::{self, Planned};
 use crate::project::Wanted;
 use crate::world::{World, who};
-use crate::{output, project};
+use crate::{output, parentage, project};
 use glidepath_files::Loaded;
 use glidepath_model::catalog::Supersede;
 use glidepath_model::request::Who;
@@ -21,6 +21,10 @@ use std::path::Path;
 pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let world = World::open(root).await?;
     let meant = meant(&world, root, args).await?;
+    // Before a run in flight is asked to give way to it.
+    if let (Meant::Stored(planned), true, false) = (&meant, args.yes, args.dry_run) {
+        parentage::refuse_outside(&world, &planned.plan).await?;
+    }
     if !args.dry_run {
         supersede::make_room(&world, &meant.change(), meant.supersede(root, args)?, args.yes).await?;
     }
@@ -31,6 +35,10 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         output::drawn(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
         dry_run(&plan);
         return Ok(Exit::Done);
+    }
+    // A person who is asked sees what is outside, and may approve it; nobody who is not asked has.
+    if !is_stored && (args.yes || args.parent.is_some()) {
+        parentage::refuse_outside(&world, &plan).await?;
     }
     let overridden = args.override_gates.as_deref();
     if overridden.is_none() {
@@ -108,7 +116,10 @@ impl Meant {
         match self {
             Self::Stored(planned) => Ok(*planned),
             Self::Made(loaded, wanted) => {
-                let planned = planning::plan(world, &loaded, &wanted, &args.planning).await?;
+                let mut planned = planning::plan(world, &loaded, &wanted, &args.planning).await?;
+                if let Some(parent) = &args.parent {
+                    planned.plan = parentage::adopt(world, planned.plan, parent).await?.plan;
+                }
                 world.store.save_plan(&planned.plan, &planned.facts_bytes).await?;
                 Ok(planned)
             }
@@ -119,6 +130,12 @@ impl Meant {
 /// Finds what is to be flown: a stored plan by its id, or a change or runbook of the project.
 async fn meant(world: &World, root: &Path, args: &RunArgs) -> Result<Meant, Failure> {
     if let Some(stored) = planning::stored(world, &args.what).await? {
+        if args.parent.is_some() {
+            return Err(Failure::usage(
+                format!("plan {} is made already, so it cannot become the child of another one", stored.plan.id.short()),
+                "give `--parent` with the change; or plan it with `glidepath plan CHANGE --parent PLAN`, then fly it by its id",
+            ));
+        }
         return Ok(Meant::Stored(Box::new(stored)));
     }
     let loaded = project::load(root)?;
@@ -127,7 +144,8 @@ async fn meant(world: &World, root: &Path, args: &RunArgs) -> Result<Meant, Fail
     let altered = wanted.environments();
     let gated: Vec<_> =
         loaded.catalog.environments.iter().filter(|e| e.gated && altered.contains(&&e.name)).map(|e| e.name.as_str()).collect();
-    if !gated.is_empty() && !args.dry_run {
+    // People have seen the plan whose envelope it has to keep within.
+    if !gated.is_empty() && !args.dry_run && args.parent.is_none() {
         let message = format!("{} is gated: it takes a plan that people have seen, not a file", gated.join(", "));
         let hint = format!("`glidepath plan {}`, then `glidepath run` with the plan's id", args.what);
         return Err(Failure::new(Exit::Refused, Diagnostic::error(Code(660), message).hint(hint)));

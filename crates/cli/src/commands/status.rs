@@ -1,6 +1,6 @@
 //! `status`, `card`, `logs`, `history`, `watch`: what flies and what flew.
 
-use crate::args::{CardArgs, Form, HistoryArgs, LogsArgs, PlanForm, StatusArgs, WatchArgs};
+use crate::args::{CardArgs, DocumentForm, Form, HistoryArgs, LogsArgs, StatusArgs, WatchArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::view::View;
@@ -215,7 +215,7 @@ pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Fai
     let Some(wanted) = args.run.as_deref() else {
         let mut found = world.store.runs(false, RUNS_MAX).await?;
         found.read.retain(|run| !run.status.is_live());
-        if args.format == PlanForm::Json {
+        if args.format == DocumentForm::Json {
             output::json(&listed(&found));
         } else {
             found.unread.iter().for_each(|run| output::row(&unread_line(run)));
@@ -228,9 +228,9 @@ pub(crate) async fn history(root: &Path, args: &HistoryArgs) -> Result<Exit, Fai
     let state = dossier.state(&summary.run)?;
     let record = glidepath_report::run_record(&dossier.plan, dossier.facts.as_ref(), &state, &dossier.events);
     let text = match args.format {
-        PlanForm::Human | PlanForm::Markdown => glidepath_report::to_markdown(&record),
-        PlanForm::Html => glidepath_report::to_html(&record),
-        PlanForm::Json => serde_json::to_string_pretty(&glidepath_report::to_json(&record)).unwrap_or_default(),
+        DocumentForm::Human | DocumentForm::Markdown => glidepath_report::to_markdown(&record),
+        DocumentForm::Html => glidepath_report::to_html(&record),
+        DocumentForm::Json => serde_json::to_string_pretty(&glidepath_report::to_json(&record)).unwrap_or_default(),
     };
     match &args.out {
         Some(file) => std::fs::write(file, text)?,

@@ -1,10 +1,10 @@
 //! `validate`: every problem of every file; with `--live`, whether everything answers.
 
-use crate::args::{Form, ValidateArgs};
+use crate::args::{FindingsForm, ValidateArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output;
 use crate::world::World;
+use crate::{deny, output, sarif};
 use glidepath_files::{Loaded, Project};
 use glidepath_model::{Code, Diagnostic, Facts, Severity};
 use glidepath_ports::store::Lessons;
@@ -22,13 +22,14 @@ pub(crate) fn run(root: &Path, args: &ValidateArgs) -> Result<Exit, Failure> {
         let silent = silent(&facts);
         out_of_reach = !silent.is_empty();
         diagnostics.extend(silent);
-        if args.format == Form::Human {
+        if args.format == FindingsForm::Human {
             tell(&facts);
         }
     }
     match args.format {
-        Form::Json => output::json(&serde_json::json!({ "files": loaded.files, "diagnostics": diagnostics })),
-        Form::Human => {
+        FindingsForm::Sarif => output::data(&sarif::log(root, &diagnostics, None)),
+        FindingsForm::Json => output::json(&serde_json::json!({ "files": loaded.files, "diagnostics": diagnostics })),
+        FindingsForm::Human => {
             output::findings(&diagnostics);
             let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
             let (bad, warnings) = (count(Severity::Error), count(Severity::Warning));
@@ -36,11 +37,14 @@ pub(crate) fn run(root: &Path, args: &ValidateArgs) -> Result<Exit, Failure> {
             output::say(&format!("{} files, {verdict}: {bad} errors, {warnings} warnings", loaded.files));
         }
     }
-    Ok(match (errors, out_of_reach) {
-        (true, _) => Exit::BadInput,
-        (false, true) => Exit::OutOfReach,
-        (false, false) => Exit::Done,
-    })
+    match (errors, out_of_reach) {
+        (true, _) => Ok(Exit::BadInput),
+        (false, true) => Ok(Exit::OutOfReach),
+        (false, false) => {
+            deny::refuse(&args.deny.deny, &diagnostics)?;
+            Ok(Exit::Done)
+        }
+    }
 }
 
 /// What steps of runbooks mean to each other only the planner knows. A file with mistakes is left alone: a step that could not be read would

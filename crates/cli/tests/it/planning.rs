@@ -140,3 +140,108 @@ fn a_deadline_inside_a_freeze_is_refused_with_the_first_window_and_a_deadline_th
         assert!(project.ok(&words, 0).out.contains("takes off             Mon 2026-11-30 08:00 CET"), "{day}");
     }
 }
+
+#[test]
+fn denied_findings_end_with_exit_code_3_after_all_is_printed() {
+    let (project, words) = checkout("json");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let plan = project.ok(&words, 0).out;
+    let denying = |what: &'static str| words.iter().copied().chain(["--deny", what]).collect::<Vec<_>>();
+    let refused = project.ok(&denying("note"), 3);
+    assert_eq!(refused.out, plan, "the plan is printed all the same");
+    assert!(refused.err.contains("error[GP0682]") && refused.err.contains("denied: GP0"), "{}", refused.err);
+    project.ok(&denying("error,GP0307"), 0);
+    let unknown = project.ok(&denying("warning,GP9999"), 2);
+    assert!(unknown.err.contains("nor a code that exists"), "{}", unknown.err);
+
+    let warned = Project::example("checkout");
+    let config = std::fs::read_to_string(warned.path().join("glidepath.yaml")).unwrap();
+    std::fs::write(warned.path().join("glidepath.yaml"), config.replacen("local: true", "local: false", 1)).unwrap();
+    warned.ok(&["validate"], 0);
+    let refused = warned.ok(&["validate", "--deny", "warning"], 3);
+    assert!(refused.err.contains("GP0043") && refused.err.contains("GP0682"), "{}", refused.err);
+}
+
+#[test]
+fn findings_are_told_as_sarif_with_their_places_whatever_the_command_comes_to() {
+    let results = |text: &str| -> Vec<serde_json::Value> {
+        let log: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(log["version"], "2.1.0");
+        log["runs"][0]["results"].as_array().unwrap().clone()
+    };
+    let file = |result: &serde_json::Value| {
+        let place = &result["locations"][0]["physicalLocation"];
+        (place["artifactLocation"]["uri"].as_str().unwrap().to_owned(), place["region"]["startLine"].as_u64().unwrap())
+    };
+    // A plan: its findings are about the change.
+    let (project, words) = checkout("sarif");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let found = results(&project.ok(&words, 0).out);
+    assert!(!found.is_empty());
+    assert!(found.iter().all(|result| file(result) == ("changes/checkout-3ds.yaml".to_owned(), 1)), "{found:#?}");
+    // A plan that is refused.
+    let late: Vec<&str> = words.iter().map(|word| if *word == AT { "2026-11-24T13:00:00+01:00" } else { word }).collect();
+    let refused = results(&project.ok(&late, 3).out);
+    assert!(refused.iter().any(|result| result["ruleId"] == "GP0261" && result["level"] == "error"), "{refused:#?}");
+    // Files with a mistake.
+    let path = project.path().join("glidepath.yaml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, config.replace("planTtl: 24h", "planTtl: soon")).unwrap();
+    for words in [vec!["validate", "--format", "sarif"], words] {
+        let wrong = results(&project.ok(&words, 2).out);
+        assert_eq!(wrong.len(), 1, "{wrong:#?}");
+        assert_eq!(file(&wrong[0]), ("glidepath.yaml".to_owned(), 23));
+    }
+}
+
+/// The plan that the words make, and its id.
+fn plan_id(project: &Project, words: &[&str]) -> String {
+    let words: Vec<&str> = ["plan", "upgrade", "--format", "json"].into_iter().chain(words.iter().copied()).collect();
+    let plan: serde_json::Value = serde_json::from_str(&project.ok(&words, 0).out).unwrap();
+    plan["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_differs_between_two_plans_is_told_once_for_all_places() {
+    let project = Project::fleet(&["front"], 3, 10);
+    let first = plan_id(&project, &["--seed", "1"]);
+    let same = project.ok(&["plan", "diff", &first, &first], 0).out;
+    assert!(same.contains("one and the same plan"), "{same}");
+    let change = std::fs::read_to_string(project.path().join("changes/upgrade.yaml")).unwrap();
+    std::fs::write(project.path().join("changes/upgrade.yaml"), change.replace("2.0.0", "3.0.0")).unwrap();
+    let second = plan_id(&project, &["--seed", "1"]);
+    let text = project.ok(&["plan", "diff", &first, &second], 0).out;
+    assert!(text.contains("Commands") && text.contains("likewise"), "{text}");
+    assert!(text.contains("- ") && text.contains("3.0.0"), "{text}");
+    let file = project.path().join("second.json");
+    project.ok(&["plan", "upgrade", "--seed", "1", "--format", "json", "--out", file.to_str().unwrap()], 0);
+    let json: serde_json::Value =
+        serde_json::from_str(&project.ok(&["plan", "diff", &first, file.to_str().unwrap(), "--format", "json"], 0).out).unwrap();
+    let commands = json["differences"].as_array().unwrap().iter().filter(|d| d["about"] == "commands").count();
+    assert_eq!(commands, 1, "three hosts, one new word: {json:#}");
+    let markdown = project.ok(&["plan", "diff", &first, &second, "--format", "markdown"], 0).out;
+    assert!(markdown.contains("## What is changed") && markdown.contains("  - is: `"), "{markdown}");
+    assert!(project.ok(&["plan", "diff", &first, "nothing"], 2).err.contains("no stored plan and no file `nothing`"));
+}
+
+#[test]
+fn a_child_plan_flies_inside_of_its_parents_envelope_and_nowhere_else() {
+    let project = Project::fleet(&["front"], 2, 10);
+    let parent = plan_id(&project, &[]);
+    let inside = project.ok(&["plan", "upgrade", "--seed", "9", "--parent", &parent], 0);
+    assert!(inside.err.contains("keeps within the envelope"), "{}", inside.err);
+    let path = project.path().join("changes/upgrade.yaml");
+    let change = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, change.replace("2.0.0", "3.0.0")).unwrap();
+    let outside = project.ok(&["plan", "upgrade", "--parent", &parent, "--deny", "GP0681"], 3);
+    assert!(
+        outside.err.contains("need approval again") && outside.out.contains("would become something else than was approved"),
+        "{} {}",
+        outside.out,
+        outside.err
+    );
+    let refused = project.ok(&["run", "upgrade", "--parent", &parent, "--yes"], 3);
+    assert!(refused.err.contains("error[GP0681]") && refused.err.contains("plan diff"), "{}", refused.err);
+    std::fs::write(&path, change).unwrap();
+    project.ok(&["run", "upgrade", "--parent", &parent, "--yes"], 0);
+}

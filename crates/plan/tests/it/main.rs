@@ -4,6 +4,7 @@
 mod attacks;
 mod beside;
 mod data;
+mod envelope;
 mod fixture;
 mod plans;
 mod promises;

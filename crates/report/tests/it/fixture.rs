@@ -504,6 +504,7 @@ pub(crate) fn plan_titled(title: &str) -> Plan {
         throttles: Vec::new(),
         limits: Default::default(),
         again: None,
+        parent: None,
         on_failure: OnFailure::RollbackChange,
         matrices: vec![VersionMatrix {
             when: "payments fails in eu-west".to_owned(),

@@ -1,0 +1,33 @@
+//! `plan diff A B`: what differs between two plans.
+
+use crate::args::{DiffArgs, DiffForm};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::world::World;
+use crate::{output, planning};
+use glidepath_model::Plan;
+use std::path::Path;
+
+pub(crate) async fn run(root: &Path, args: &DiffArgs) -> Result<Exit, Failure> {
+    let world = World::open(root).await?;
+    let diff = glidepath_report::plan_diff(&plan(&world, &args.from).await?, &plan(&world, &args.to).await?);
+    match args.format {
+        DiffForm::Human => {
+            let style = if output::stdout_is_styled() { glidepath_report::Style::Ansi } else { glidepath_report::Style::Plain };
+            output::drawn(&glidepath_report::diff_terminal(&diff, style));
+        }
+        DiffForm::Json => output::json(&diff),
+        DiffForm::Markdown => output::data(&glidepath_report::diff_markdown(&diff)),
+    }
+    Ok(Exit::Done)
+}
+
+/// A plan of the store, or of a file.
+async fn plan(world: &World, what: &str) -> Result<Plan, Failure> {
+    if let Some(stored) = planning::stored(world, what).await? {
+        return Ok(stored.plan);
+    }
+    let hint = "give the id of a stored plan, its first six digits or more, or a file that `glidepath plan --format json --out FILE` wrote";
+    let bytes = std::fs::read(what).map_err(|_| Failure::usage(format!("there is no stored plan and no file `{what}`"), hint))?;
+    serde_json::from_slice(&bytes).map_err(|error| Failure::usage(format!("{what} holds no plan: {error}"), hint))
+}

@@ -1,0 +1,164 @@
+//! Findings for other tools: SARIF 2.1.0, the form in which checks are shown beside the lines of a change under review.
+
+use glidepath_model::{Diagnostic, Place, Severity};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// The version of the form, and where its schema is published.
+const VERSION: &str = "2.1.0";
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// What the log says of the program that found it.
+#[derive(Clone, Copy, Debug)]
+pub struct SarifTool<'a> {
+    /// Version of this program.
+    pub version: &'a str,
+    /// Absolute address of the folder with the pages of the codes, without the last slash; `None` where none is published. The pages stand in the log anyway.
+    pub pages_at: Option<&'a str>,
+    /// Pages of the codes: `GP0123` and Markdown that begins with `# GP0123: title`.
+    pub pages: &'a [(&'a str, &'a str)],
+}
+
+/// Where files lie.
+#[derive(Clone, Copy, Debug)]
+pub struct SarifPlaces<'a> {
+    /// Folder of the project inside the repository, `/` at its end; empty when it is the root.
+    pub prefix: &'a str,
+    /// File that findings without a place are about, such as that of the change.
+    pub otherwise: Option<&'a str>,
+}
+
+/// The log of one look at a project or a plan.
+pub fn sarif(findings: &[Diagnostic], places: SarifPlaces<'_>, tool: SarifTool<'_>) -> String {
+    let codes: Vec<String> = findings.iter().map(|finding| finding.code).collect::<BTreeSet<_>>().iter().map(ToString::to_string).collect();
+    let rules: Vec<Value> = codes.iter().map(|code| rule(code, tool)).collect();
+    let results: Vec<Value> = findings.iter().map(|finding| result(finding, &codes, places)).collect();
+    let log = json!({
+        "$schema": SCHEMA,
+        "version": VERSION,
+        "runs": [{
+            "tool": { "driver": { "name": "glidepath", "version": tool.version, "rules": rules } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    serde_json::to_string_pretty(&log).unwrap_or_default()
+}
+
+fn rule(code: &str, tool: SarifTool<'_>) -> Value {
+    let mut rule = json!({ "id": code });
+    if let Some((_, page)) = tool.pages.iter().find(|(name, _)| *name == code) {
+        let heading = page.lines().next().unwrap_or_default();
+        let title = heading.split_once(": ").map_or(heading, |(_, title)| title);
+        rule["shortDescription"] = json!({ "text": title });
+        rule["help"] = json!({ "text": page, "markdown": page });
+    }
+    if let Some(base) = tool.pages_at {
+        rule["helpUri"] = json!(format!("{base}/{code}.md"));
+    }
+    rule
+}
+
+fn result(finding: &Diagnostic, codes: &[String], places: SarifPlaces<'_>) -> Value {
+    let code = finding.code.to_string();
+    let words = [&finding.message, &finding.reason, &finding.hint];
+    let text: Vec<&str> = words.into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    let mut result = json!({
+        "ruleId": code,
+        "level": level(finding.severity),
+        "message": { "text": text.join(" ") },
+    });
+    if let Some(index) = codes.iter().position(|known| *known == code) {
+        result["ruleIndex"] = json!(index);
+    }
+    if let Some(location) = location(finding.place.as_ref(), places) {
+        result["locations"] = json!([{ "physicalLocation": location }]);
+    }
+    if !finding.field.is_empty() {
+        result["properties"] = json!({ "field": finding.field });
+    }
+    result
+}
+
+const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+fn location(place: Option<&Place>, places: SarifPlaces<'_>) -> Option<Value> {
+    let file = |path: &str| json!({ "uri": uri(&format!("{}{path}", places.prefix)) });
+    let Some(place) = place else {
+        return places.otherwise.map(|path| json!({ "artifactLocation": file(path), "region": { "startLine": 1 } }));
+    };
+    let (line, column) = (place.line.max(1), place.column.max(1));
+    let mut region = json!({ "startLine": line, "startColumn": column, "endColumn": column.saturating_add(place.length.max(1)) });
+    if !place.snippet.is_empty() {
+        region["snippet"] = json!({ "text": place.snippet });
+    }
+    Some(json!({ "artifactLocation": file(&place.file), "region": region }))
+}
+
+/// A path as a relative address (RFC 3986): all but unreserved characters and `/` are escaped.
+fn uri(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it found")]
+mod tests {
+    use super::*;
+    use glidepath_model::Code;
+
+    const TOOL: SarifTool<'_> = SarifTool {
+        version: "1.2.3",
+        pages_at: Some("https://pages.example/errors"),
+        pages: &[("GP0306", "# GP0306: No backup before a data change\n\nWhat it is.\n")],
+    };
+
+    fn log(findings: &[Diagnostic]) -> Value {
+        let places = SarifPlaces { prefix: "ops/", otherwise: Some("changes/my change.yaml") };
+        serde_json::from_str(&sarif(findings, places, TOOL)).unwrap()
+    }
+
+    #[test]
+    fn a_finding_keeps_its_code_level_words_and_place() {
+        let place = Place { file: "catalog/ä b.yaml".to_owned(), line: 3, column: 5, length: 4, snippet: "    tier: x".to_owned() };
+        let log = log(&[
+            Diagnostic::error(Code(29), "m.").because("r.").hint("h.").at(place).field("spec.tier"),
+            Diagnostic::warning(Code(306), "No backup."),
+            Diagnostic::new(Code(306), Severity::Note, "Another."),
+        ]);
+        let run = &log["runs"][0];
+        assert_eq!(log["version"], "2.1.0");
+        let ids: Vec<&Value> = run["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+        assert_eq!(ids, ["GP0029", "GP0306"]);
+        assert_eq!(run["tool"]["driver"]["rules"][1]["helpUri"], "https://pages.example/errors/GP0306.md");
+        assert_eq!(run["tool"]["driver"]["rules"][1]["shortDescription"]["text"], "No backup before a data change");
+        let results = run["results"].as_array().unwrap();
+        let levels: Vec<&Value> = results.iter().map(|result| &result["level"]).collect();
+        assert_eq!(levels, ["error", "warning", "note"]);
+        assert_eq!(results[0]["message"]["text"], "m. r. h.");
+        let physical = &results[0]["locations"][0]["physicalLocation"];
+        assert_eq!(physical["artifactLocation"]["uri"], "ops/catalog/%C3%A4%20b.yaml");
+        assert_eq!(physical["region"], json!({"startLine": 3, "startColumn": 5, "endColumn": 9, "snippet": {"text": "    tier: x"}}));
+        assert_eq!(results[1]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "ops/changes/my%20change.yaml");
+        assert_eq!((&results[2]["ruleIndex"], &results[2]["ruleId"]), (&json!(1), &json!("GP0306")));
+    }
+
+    #[test]
+    fn a_log_without_findings_is_a_log() {
+        let log = log(&[]);
+        assert_eq!(log["runs"][0]["results"], json!([]));
+        assert_eq!(log["runs"][0]["tool"]["driver"]["name"], "glidepath");
+    }
+}
