@@ -268,6 +268,11 @@ fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| format!("`{text}` is not a time with a zone, such as 2026-12-01T09:00:00+01:00"))
 }
 
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "write it as `parameter=value`".to_owned())?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
 /// What planning rests on.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PlanningArgs {
@@ -293,8 +298,20 @@ pub(crate) struct PlanArgs {
     #[command(subcommand)]
     pub(crate) command: Option<PlanCommand>,
     /// The change or runbook: its name, or a file.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "template")]
     pub(crate) change: Option<String>,
+    /// Plan what comes of this template of `templates/`.
+    #[arg(long, value_name = "NAME", conflicts_with = "change")]
+    pub(crate) template: Option<String>,
+    /// Give a parameter of the template its value; once for each.
+    #[arg(long = "set", value_name = "PARAMETER=VALUE", requires = "template", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Plan this variant of the change.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Plan the change and each of its variants from the same facts, and set them side by side.
+    #[arg(long, conflicts_with_all = ["variant", "parent", "save_facts", "deny", "all", "out"])]
+    pub(crate) variants: bool,
     #[command(flatten)]
     pub(crate) planning: PlanningArgs,
     /// Make it a child of this plan: inside of the envelope that was approved of that one it flies on the same approval; what is outside is said.

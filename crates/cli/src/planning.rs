@@ -38,6 +38,12 @@ pub(crate) async fn stored(world: &World, what: &str) -> Result<Option<Planned>,
 
 /// Plans a change or a runbook; refusals and bad input are failures with every reason.
 pub(crate) async fn plan(world: &World, loaded: &Loaded, wanted: &Wanted, args: &PlanningArgs) -> Result<Planned, Failure> {
+    let facts = facts_of(world, loaded, wanted, args).await?;
+    plan_on(world, facts, wanted, args).await
+}
+
+/// The facts that a plan is to rest on.
+pub(crate) async fn facts_of(world: &World, loaded: &Loaded, wanted: &Wanted, args: &PlanningArgs) -> Result<Facts, Failure> {
     let scope = match wanted {
         Wanted::Change(change) => {
             // Said before thousands of hosts are asked for what they run.
@@ -49,7 +55,11 @@ pub(crate) async fn plan(world: &World, loaded: &Loaded, wanted: &Wanted, args: 
         // A runbook says itself what it does: no host has to be asked.
         Wanted::Runbook(_) => Vec::new(),
     };
-    let facts = facts_about(world, &loaded.catalog, &scope, args).await?;
+    facts_about(world, &loaded.catalog, &scope, args).await
+}
+
+/// Plans on facts that are known already.
+pub(crate) async fn plan_on(world: &World, facts: Facts, wanted: &Wanted, args: &PlanningArgs) -> Result<Planned, Failure> {
     // Facts from a file are written anew, so that how the file is laid out does not change the plan's name.
     let facts_bytes = serde_json::to_vec(&facts).map_err(|error| Failure::usage(format!("the facts cannot be written: {error}"), ""))?;
     let options = PlanOptions {

@@ -2,7 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use glidepath_files::{Loaded, Project};
+use glidepath_files::{Fill, Loaded, Project};
 use glidepath_model::change::Change;
 use glidepath_model::{ChangeName, Code, Diagnostic, EnvironmentName, Runbook, RunbookName};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,30 @@ pub(crate) fn root(given: Option<&Path>) -> Result<PathBuf, Failure> {
 /// Reads the project; all errors of all files make it fail.
 pub(crate) fn load(root: &Path) -> Result<Loaded, Failure> {
     let loaded = Project::load(root);
+    if loaded.has_errors() {
+        return Err(Failure { exit: Exit::BadInput, diagnostics: loaded.diagnostics });
+    }
+    Ok(loaded)
+}
+
+/// Reads the project with one more change, which comes of a template; everything that is wrong with its values is said at once.
+pub(crate) fn load_filled(root: &Path, fill: &Fill) -> Result<Loaded, Failure> {
+    let plain = load(root)?;
+    let unfit = |messages: Vec<String>, hint: String| Failure {
+        exit: Exit::BadInput,
+        diagnostics: messages.into_iter().map(|message| Diagnostic::error(Code(685), message).hint(hint.clone())).collect(),
+    };
+    let Some(template) = plain.templates.get(&fill.template) else {
+        let known: Vec<&str> = plain.templates.keys().map(String::as_str).collect();
+        let hint = if known.is_empty() { "write one under templates/".to_owned() } else { format!("there are: {}", known.join(", ")) };
+        return Err(unfit(vec![format!("there is no template `{}`", fill.template)], hint));
+    };
+    let wrong = template.against(&fill.values);
+    if !wrong.is_empty() {
+        let takes: Vec<String> = template.parameters.iter().map(|parameter| format!("--set {}=...", parameter.name)).collect();
+        return Err(unfit(wrong, format!("it takes {}; {} says what they are", takes.join(" "), template.file)));
+    }
+    let loaded = Project::load_filled(root, fill);
     if loaded.has_errors() {
         return Err(Failure { exit: Exit::BadInput, diagnostics: loaded.diagnostics });
     }

@@ -86,6 +86,8 @@ codes! {
     FREEZE_BACKWARDS = 86, "A freeze ends before it begins";
     FILE_IGNORED = 87, "A file is not read";
     TOO_MANY_FINDINGS = 90, "Too many findings";
+    PARAMETER_UNFIT = 92, "A parameter of a template stands nowhere, or is none";
+    VARIANT_UNFIT = 93, "A variant that cannot be told from another";
     BAD_CONDITION = 100, "A condition cannot be read";
     BAD_LOCK = 101, "A lock cannot be held";
     FIELD_WITHOUT_EFFECT = 102, "A field has no effect on this kind of step";

@@ -25,8 +25,10 @@ mod schema;
 mod shape;
 mod shapes;
 mod shared_store;
+mod template;
 mod yaml;
 
+pub use convert::{AS_WRITTEN, Variant};
 pub use game_day::{Expectations, GameDay};
 pub use init::init_files;
 pub use parse::{Loaded, SourceFile, parse};
@@ -34,3 +36,4 @@ pub use project::{CONFIG_FILE, Project, find_root};
 pub use schema::schema;
 pub use shapes::Kind;
 pub use shared_store::{Doubt, SharedStore};
+pub use template::{Fill, Parameter, Template};

@@ -1,13 +1,14 @@
 //! Files in memory into a catalog, changes, runbooks and findings.
 
 use crate::codes;
-use crate::convert::{self, Context, Converted};
+use crate::convert::{self, Context, Converted, Variant};
 use crate::document::{self, Document, NoKind};
 use crate::findings::{Findings, Source};
 use crate::game_day::GameDay;
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::node::At;
 use crate::shared_store::{self, SharedStore};
+use crate::template::{self, Fill, Template};
 use crate::yaml;
 use glidepath_model::change::Change;
 use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Place, Runbook, RunbookName, Severity};
@@ -28,6 +29,12 @@ pub struct Loaded {
     pub runbook_files: BTreeMap<RunbookName, String>,
     /// Game days by name, each that could be read.
     pub game_days: BTreeMap<String, GameDay>,
+    /// Variants of changes that have some, in the order of their file.
+    pub variants: BTreeMap<ChangeName, Vec<Variant>>,
+    /// Templates by name, each that could be read.
+    pub templates: BTreeMap<String, Template>,
+    /// Name of the change that came of the template that was to be filled.
+    pub filled: Option<ChangeName>,
     /// All findings, in the order of file, line and column.
     pub diagnostics: Vec<Diagnostic>,
     /// Which store the project shares, as far as that can be told.
@@ -55,11 +62,16 @@ pub struct SourceFile {
 /// Reads files that are already in memory. `companion` gives the text of SQL files and inventories by their path
 /// relative to the root, or a sentence saying why it cannot.
 pub fn parse(files: &[SourceFile], companion: &dyn Fn(&str) -> Result<String, String>) -> Loaded {
-    parse_beside(files, &[], companion)
+    parse_beside(files, &[], companion, None)
 }
 
 /// The same for files beside which there are others that could not be read.
-pub(crate) fn parse_beside(files: &[SourceFile], unread: &[Place], companion: &dyn Fn(&str) -> Result<String, String>) -> Loaded {
+pub(crate) fn parse_beside(
+    files: &[SourceFile],
+    unread: &[Place],
+    companion: &dyn Fn(&str) -> Result<String, String>,
+    fill: Option<&Fill>,
+) -> Loaded {
     let mut problems = Vec::new();
     let sources: Vec<Source> = files.iter().take(FILES_MAX).enumerate().map(|(at, file)| decode(file, at, &mut problems)).collect();
     let mut findings = Findings::new(&sources);
@@ -70,12 +82,29 @@ pub(crate) fn parse_beside(files: &[SourceFile], unread: &[Place], companion: &d
     if files.len() > FILES_MAX {
         findings.without_place(too_many_files());
     }
-    let documents = documents(&sources, &mut torn, &mut findings);
+    let mut documents = documents(&sources, &mut torn, &mut findings);
     let shared_store = shared_store::named(&shared_store::Read { files, torn: &torn, unread, documents: &documents }, &findings);
+    let change = fill.and_then(|fill| template::filled(&documents, fill, &mut findings));
+    let filled = change.as_ref().map(|document| ChangeName::from(document.name.as_str()));
+    documents.extend(change);
     let mut context = Context::new(&documents, companion, &mut findings);
-    let Converted { catalog, changes, change_files, runbooks, runbook_files, game_days } = convert::all(&mut context, &sources);
+    let Converted { catalog, changes, change_files, variants, runbooks, runbook_files, game_days, templates } =
+        convert::all(&mut context, &sources);
     let (diagnostics, files) = (findings.finish(), sources.len());
-    Loaded { catalog, changes, change_files, runbooks, runbook_files, game_days, diagnostics, shared_store, files }
+    Loaded {
+        catalog,
+        changes,
+        change_files,
+        runbooks,
+        runbook_files,
+        game_days,
+        variants,
+        templates,
+        filled,
+        diagnostics,
+        shared_store,
+        files,
+    }
 }
 
 /// What is said of a project with more files than are read.

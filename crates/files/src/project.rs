@@ -4,12 +4,13 @@ use crate::codes;
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX, FOLDER_DEPTH_MAX};
 use crate::parse::{Loaded, SourceFile, parse_beside, too_many_files};
 use crate::scalar::is_inside;
+use crate::template::Fill;
 use glidepath_model::{Code, Diagnostic, Place, Severity};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Folders of a project that hold documents.
-const FOLDERS: [&str; 7] = ["calendar", "catalog", "changes", "rehearsals", "runbooks", "slo", "targets"];
+const FOLDERS: [&str; 8] = ["calendar", "catalog", "changes", "rehearsals", "runbooks", "slo", "targets", "templates"];
 /// The file that makes a folder a project.
 pub const CONFIG_FILE: &str = "glidepath.yaml";
 
@@ -20,13 +21,22 @@ pub struct Project;
 impl Project {
     /// Reads all files of the project whose `glidepath.yaml` lies in `root`.
     pub fn load(root: &Path) -> Loaded {
+        Self::read(root, None)
+    }
+
+    /// The same with one more change: what comes of a template.
+    pub fn load_filled(root: &Path, fill: &Fill) -> Loaded {
+        Self::read(root, Some(fill))
+    }
+
+    fn read(root: &Path, fill: Option<&Fill>) -> Loaded {
         let mut found = Walk { root, files: Vec::new(), problems: Vec::new(), unread: Vec::new(), full: false };
         found.file(CONFIG_FILE);
         for folder in FOLDERS {
             found.folder(folder, 0);
         }
         let Walk { files, problems, unread, full, .. } = found;
-        let mut loaded = parse_beside(&files, &unread, &|path| companion(root, path));
+        let mut loaded = parse_beside(&files, &unread, &|path| companion(root, path), fill);
         loaded.diagnostics.extend(problems);
         if full {
             loaded.diagnostics.push(too_many_files());

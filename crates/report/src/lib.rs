@@ -28,6 +28,7 @@ mod summary;
 mod svg;
 mod terminal;
 mod timeline;
+mod variants;
 
 pub use calibration::{LeftOut, calibration, calibration_markdown, calibration_svg};
 pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
@@ -45,3 +46,4 @@ pub use sarif::{SarifPlaces, SarifTool, sarif};
 pub use sections::document;
 pub use summary::{Detail, summary};
 pub use terminal::Style;
+pub use variants::{Way, variants};

@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod plan_diff;
+pub(crate) mod plan_variants;
 pub(crate) mod reference;
 pub(crate) mod rehearse;
 pub(crate) mod run;

@@ -1,25 +1,30 @@
 //! `plan CHANGE|RUNBOOK`: candidates, ranked and explained; the winner as summary, document or data.
 
 use crate::args::{PlanArgs, PlanCommand, PlanForm};
-use crate::commands::plan_diff;
+use crate::commands::{plan_diff, plan_variants};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::planning::{self, Planned};
 use crate::project::Wanted;
 use crate::world::World;
 use crate::{deny, output, parentage, project, sarif};
-use glidepath_model::Diagnostic;
+use glidepath_files::{Fill, Loaded, Variant};
+use glidepath_model::{ChangeName, Code, Diagnostic};
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     match &args.command {
         Some(PlanCommand::Diff(args)) => plan_diff::run(root, args).await,
-        None => plan(root, args, args.change.as_deref().unwrap_or_default()).await,
+        None if args.variants => {
+            let (loaded, wanted) = wanted(root, args)?;
+            plan_variants::run(root, args, &loaded, &wanted).await
+        }
+        None => plan(root, args).await,
     }
 }
 
-async fn plan(root: &Path, args: &PlanArgs, change: &str) -> Result<Exit, Failure> {
-    let made = match make(root, args, change).await {
+async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
+    let made = match make(root, args).await {
         Ok(made) => made,
         Err(failure) => {
             // Who shows findings to others shows these too; the exit code stays what it is.
@@ -42,9 +47,13 @@ async fn plan(root: &Path, args: &PlanArgs, change: &str) -> Result<Exit, Failur
             output::say("\n`--all` says of each finding why it matters and what to do.");
         }
         output::say(&format!(
-            "\nNext: `glidepath run {}`, or the document: `glidepath plan {change} --format html --out plan.html`.",
+            "\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.",
             planned.plan.id.short(),
+            args.change.as_deref().unwrap_or("...")
         ));
+        if !made.variants.is_empty() {
+            output::say(&format!("In other ways: {}; `--variants` sets them side by side.", made.variants.join(", ")));
+        }
     }
     deny::refuse(&args.deny.deny, &made.findings)?;
     Ok(Exit::Done)
@@ -59,12 +68,49 @@ struct Made {
     file: Option<String>,
     /// What it comes to as a child of another plan.
     verdict: Option<String>,
+    /// Names of the change's variants.
+    variants: Vec<String>,
 }
 
-async fn make(root: &Path, args: &PlanArgs, change: &str) -> Result<Made, Failure> {
-    let loaded = project::load(root)?;
+/// The project, and what of it is to be planned.
+fn wanted(root: &Path, args: &PlanArgs) -> Result<(Loaded, Wanted), Failure> {
+    let Some(template) = &args.template else {
+        let loaded = project::load(root)?;
+        output::findings(&loaded.diagnostics);
+        let wanted = project::find(&loaded, root, args.change.as_deref().unwrap_or_default())?;
+        return Ok((loaded, wanted));
+    };
+    let loaded = project::load_filled(root, &Fill { template: template.clone(), values: args.settings.iter().cloned().collect() })?;
     output::findings(&loaded.diagnostics);
-    let wanted = project::find(&loaded, root, change)?;
+    let name = loaded.filled.clone().unwrap_or_else(|| ChangeName::new(template.as_str()));
+    let wanted = project::find(&loaded, root, name.as_str())?;
+    Ok((loaded, wanted))
+}
+
+/// The variant of that name in place of the change.
+fn varied(loaded: &Loaded, wanted: Wanted, name: &str) -> Result<Wanted, Failure> {
+    let ways = variants(loaded, &wanted);
+    if let Some(way) = ways.iter().find(|way| way.name == name) {
+        return Ok(Wanted::Change(Box::new(way.change.clone())));
+    }
+    let known: Vec<&str> = ways.iter().map(|way| way.name.as_str()).collect();
+    let hint = if known.is_empty() { "it has no variants".to_owned() } else { format!("it has {}", known.join(", ")) };
+    Err(Failure::new(Exit::BadInput, Diagnostic::error(Code(685), format!("there is no variant `{name}`")).hint(hint)))
+}
+
+/// Other ways of a change.
+pub(super) fn variants<'a>(loaded: &'a Loaded, wanted: &Wanted) -> &'a [Variant] {
+    match wanted {
+        Wanted::Change(change) => loaded.variants.get(&change.name).map(Vec::as_slice).unwrap_or_default(),
+        Wanted::Runbook(_) => &[],
+    }
+}
+
+async fn make(root: &Path, args: &PlanArgs) -> Result<Made, Failure> {
+    let (loaded, mut wanted) = wanted(root, args)?;
+    if let Some(name) = &args.variant {
+        wanted = varied(&loaded, wanted, name)?;
+    }
     let world = World::open(root).await?;
     let mut planned = planning::plan(&world, &loaded, &wanted, &args.planning).await?;
     let mut verdict = None;
@@ -83,7 +129,8 @@ async fn make(root: &Path, args: &PlanArgs, change: &str) -> Result<Made, Failur
         Wanted::Runbook(runbook) => loaded.runbook_files.get(&runbook.name).cloned(),
     };
     let findings = loaded.diagnostics.iter().chain(&planned.plan.findings).cloned().collect();
-    Ok(Made { planned, findings, file, verdict })
+    let variants = variants(&loaded, &wanted).iter().map(|way| way.name.clone()).collect();
+    Ok(Made { planned, findings, file, verdict, variants })
 }
 
 /// Writes the answer to where it is wanted; the file, if it is one.

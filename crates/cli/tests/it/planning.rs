@@ -245,3 +245,42 @@ fn a_child_plan_flies_inside_of_its_parents_envelope_and_nowhere_else() {
     std::fs::write(&path, change).unwrap();
     project.ok(&["run", "upgrade", "--parent", &parent, "--yes"], 0);
 }
+
+#[test]
+fn a_template_becomes_a_plan_and_all_that_is_wrong_with_its_values_is_said_at_once() {
+    let project = Project::example("vm-fleet");
+    let made = project.ok(&["plan", "--template", "agent-release", "--set", "version=2.1.0", "--format", "json"], 0);
+    let plan: serde_json::Value = serde_json::from_str(&made.out).unwrap();
+    let change = &plan["body"]["change"];
+    assert_eq!((change["name"].as_str(), change["title"].as_str()), (Some("agent-2.1.0"), Some("Fleet agent 2.1.0")));
+    assert_eq!((change["reason"].as_str(), change["ticket"].as_str()), (Some("Planned release"), None));
+    let wrong = project.ok(&["plan", "--template", "agent-release", "--set", "verion=2", "--set", "why=x"], 2).err;
+    assert!(
+        wrong.contains("has no parameter `verion`") && wrong.contains("parameter `version` (Version to reach) has no value"),
+        "{wrong}"
+    );
+    let unknown = project.ok(&["plan", "--template", "agent"], 2).err;
+    assert!(unknown.contains("GP0685") && unknown.contains("there are: agent-release"), "{unknown}");
+    // A value that does not fit is told at the template's own line.
+    let unfit = project.ok(&["plan", "--template", "agent-release", "--set", "version=a b"], 2).err;
+    assert!(unfit.contains("templates/agent-release.yaml:11"), "{unfit}");
+}
+
+#[test]
+fn variants_stand_side_by_side_on_the_same_facts() {
+    let project = Project::fleet(&["front"], 3, 10);
+    let path = project.path().join("changes/upgrade.yaml");
+    let change = std::fs::read_to_string(&path).unwrap();
+    project.ok(&["plan", "upgrade", "--variants"], 2);
+    let variants = "  variants:\n    - { name: stopped, about: With a downtime, strategy: recreate, constraints: { downtime: 10m } }\n    - { name: impossible, strategy: canary }\n";
+    std::fs::write(&path, format!("{}\n{variants}", change.trim_end())).unwrap();
+    let shown = project.ok(&["plan", "upgrade", "--variants"], 0).out;
+    assert!(shown.contains("as-written") && shown.contains("recreate") && shown.contains("impossible: no plan. GP0257"), "{shown}");
+    let json: serde_json::Value = serde_json::from_str(&project.ok(&["plan", "upgrade", "--variants", "--format", "json"], 0).out).unwrap();
+    let names: Vec<&str> = json.as_array().unwrap().iter().map(|way| way["variant"].as_str().unwrap()).collect();
+    assert_eq!(names, ["as-written", "stopped", "impossible"]);
+    assert!(json[2]["plan"].is_null() && !json[2]["refused"].as_array().unwrap().is_empty());
+    let one = project.ok(&["plan", "upgrade", "--variant", "stopped"], 0).out;
+    assert!(one.contains("(stopped)") && one.contains("recreate"), "{one}");
+    assert!(project.ok(&["plan", "upgrade", "--variant", "fast"], 2).err.contains("it has stopped, impossible"));
+}

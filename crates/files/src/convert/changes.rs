@@ -1,6 +1,7 @@
 //! Changes, checked against the catalog.
 
 use super::config::preference;
+use super::variants::Variant;
 use super::{Context, boolean, duration, names, owner_reference, share, text, time};
 use crate::codes;
 use crate::document::Document;
@@ -16,19 +17,27 @@ use std::collections::BTreeMap;
 /// How long the old value of a secret stays valid at least, where the item does not say.
 const RETIRE_AFTER_DEFAULT: Millis = Millis::from_mins(24 * 60);
 
-type Changes = (BTreeMap<ChangeName, Change>, BTreeMap<ChangeName, String>);
+/// What the documents of changes come to.
+pub(super) struct Changes {
+    pub(super) changes: BTreeMap<ChangeName, Change>,
+    pub(super) files: BTreeMap<ChangeName, String>,
+    pub(super) variants: BTreeMap<ChangeName, Vec<Variant>>,
+}
 
 pub(super) fn read(context: &mut Context<'_, '_>, catalog: &Catalog, sources: &[Source]) -> Changes {
-    let mut changes = BTreeMap::new();
-    let mut files = BTreeMap::new();
+    let (mut changes, mut files, mut variants) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for document in super::runbooks::flown(context, Kind::Change) {
         let name = ChangeName::from(document.name.as_str());
         files.insert(name.clone(), context.findings.file(document.root.at).to_owned());
         let mut change = change(context, document, catalog);
         change.source = sources.get(document.root.at.file as usize).map(|s| Digest::of(s.text.as_bytes()).to_string());
+        let ways = super::variants::read(context, &document.spec, &change);
+        if !ways.is_empty() {
+            variants.insert(name.clone(), ways);
+        }
         changes.insert(name, change);
     }
-    (changes, files)
+    Changes { changes, files, variants }
 }
 
 fn change(context: &mut Context<'_, '_>, document: &Document, catalog: &Catalog) -> Change {
@@ -97,7 +106,7 @@ pub(super) fn owner(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalo
     Some(reference)
 }
 
-fn constraints(node: &Node) -> Constraints {
+pub(super) fn constraints(node: &Node) -> Constraints {
     Constraints {
         downtime_ms: duration(node, "downtime"),
         finish_before: time(node, "finishBefore"),

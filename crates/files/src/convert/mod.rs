@@ -1,5 +1,5 @@
 //! Checked documents into the model, with references resolved. Order: settings, entities, targets, objectives,
-//! calendars, changes, runbooks, rehearsals; each may refer to those before it.
+//! calendars, changes, runbooks, rehearsals, templates; each may refer to those before it.
 
 mod actions;
 mod calendars;
@@ -15,6 +15,10 @@ mod rehearsals;
 mod runbooks;
 mod sides;
 mod targets;
+mod templates;
+mod variants;
+
+pub use variants::{AS_WRITTEN, Variant};
 
 use crate::codes;
 use crate::document::Document;
@@ -22,6 +26,8 @@ use crate::findings::{Findings, Source, suggest};
 use crate::game_day::GameDay;
 use crate::node::{At, Node};
 use crate::shapes::Kind;
+use crate::template::Template;
+use changes::Changes;
 use glidepath_model::change::Change;
 use glidepath_model::{Catalog, ChangeName, EnvironmentName, Millis, OwnerRef, Runbook, RunbookName, Share, Timestamp};
 use std::collections::BTreeMap;
@@ -117,9 +123,11 @@ pub(crate) struct Converted {
     pub(crate) catalog: Catalog,
     pub(crate) changes: BTreeMap<ChangeName, Change>,
     pub(crate) change_files: BTreeMap<ChangeName, String>,
+    pub(crate) variants: BTreeMap<ChangeName, Vec<Variant>>,
     pub(crate) runbooks: BTreeMap<RunbookName, Runbook>,
     pub(crate) runbook_files: BTreeMap<RunbookName, String>,
     pub(crate) game_days: BTreeMap<String, GameDay>,
+    pub(crate) templates: BTreeMap<String, Template>,
 }
 
 /// Everything the documents say.
@@ -131,10 +139,11 @@ pub(crate) fn all(context: &mut Context<'_, '_>, sources: &[Source]) -> Converte
     graph::check_cycles(context, &catalog);
     objectives::read(context, &mut catalog);
     calendars::read(context, &mut catalog);
-    let (changes, change_files) = changes::read(context, &catalog, sources);
+    let Changes { changes, files: change_files, variants } = changes::read(context, &catalog, sources);
     let (runbooks, runbook_files) = runbooks::read(context, &catalog, sources);
     let game_days = rehearsals::read(context, &changes, &runbooks);
-    Converted { catalog, changes, change_files, runbooks, runbook_files, game_days }
+    let templates = templates::read(context);
+    Converted { catalog, changes, change_files, variants, runbooks, runbook_files, game_days, templates }
 }
 
 fn names(catalog: &Catalog) -> Vec<&str> {

@@ -6,6 +6,7 @@ mod rehearsal;
 mod runbook;
 mod slo;
 mod target;
+mod template;
 
 pub(crate) use backstage::{ANNOTATIONS, EMERGENCY_PREFIX};
 pub(crate) use own::DAYS;
@@ -29,6 +30,8 @@ pub enum Kind {
     Runbook,
     /// A game day.
     Rehearsal,
+    /// A change with parameters.
+    Template,
     /// Backstage: a piece of software.
     Component,
     /// Backstage: an interface.
@@ -60,7 +63,7 @@ pub(crate) const OPENSLO: &str = "openslo/v1";
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Config,
         Self::Target,
         Self::TargetClass,
@@ -68,6 +71,7 @@ impl Kind {
         Self::Change,
         Self::Runbook,
         Self::Rehearsal,
+        Self::Template,
         Self::Component,
         Self::Api,
         Self::Resource,
@@ -90,6 +94,7 @@ impl Kind {
             Self::Change => "Change",
             Self::Runbook => "Runbook",
             Self::Rehearsal => "Rehearsal",
+            Self::Template => "Template",
             Self::Component => "Component",
             Self::Api => "API",
             Self::Resource => "Resource",
@@ -106,7 +111,14 @@ impl Kind {
     /// The `apiVersion` it stands under.
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::Config | Self::Target | Self::TargetClass | Self::Calendar | Self::Change | Self::Runbook | Self::Rehearsal => GLIDEPATH,
+            Self::Config
+            | Self::Target
+            | Self::TargetClass
+            | Self::Calendar
+            | Self::Change
+            | Self::Runbook
+            | Self::Rehearsal
+            | Self::Template => GLIDEPATH,
             Self::Component | Self::Api | Self::Resource | Self::System | Self::Group | Self::User => BACKSTAGE,
             Self::Service | Self::Slo | Self::Sli | Self::DataSource => OPENSLO,
         }
@@ -122,6 +134,7 @@ impl Kind {
             Self::Change => &own::CHANGE,
             Self::Runbook => &runbook::RUNBOOK,
             Self::Rehearsal => &rehearsal::REHEARSAL,
+            Self::Template => &template::TEMPLATE,
             Self::Component => &backstage::COMPONENT,
             Self::Api => &backstage::API,
             Self::Resource => &backstage::RESOURCE,

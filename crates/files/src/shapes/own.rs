@@ -7,6 +7,8 @@ use glidepath_model::plan::Strategy;
 
 /// What may be preferred.
 const PREFERENCES: &[&str] = &["leastRisk", "fastest", "cheapest"];
+/// What may happen when something fails.
+const FAILURE_RULES: &[&str] = &["rollbackChange", "rollbackItem", "hold"];
 /// Days of the week in order, Monday first.
 pub(crate) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -167,15 +169,29 @@ pub(super) const CHANGE: Shape = Shape::closed(
         Field::optional("owner", Form::Text, "Who answers for it, such as `group:default/payments-team`."),
         Field::optional("ticket", Form::Either(&Form::Text, &Form::Object(&TICKET)), "Where it is tracked."),
         Field::required("items", Form::List(&Form::Object(&ITEM)), "What is to be altered."),
-        Field::optional(
-            "onFailure",
-            Form::Choice(&["rollbackChange", "rollbackItem", "hold"]),
-            "What happens when something fails for good.",
-        ),
+        Field::optional("onFailure", Form::Choice(FAILURE_RULES), "What happens when something fails for good."),
         Field::optional("onWindowEnd", Form::Choice(&["finish", "hold", "rollback"]), "What happens when the window closes in mid-flight."),
         Field::optional("constraints", Form::Object(&CONSTRAINTS), "Limits."),
         Field::optional("locks", LOCKS, "What a run of it holds beside its targets."),
         Field::optional("prefer", Form::Choice(PREFERENCES), "What to prefer among feasible candidates."),
+        Field::optional(
+            "variants",
+            Form::List(&Form::Object(&VARIANT)),
+            "The same items in other ways, to be set side by side by `glidepath plan --variants`.",
+        ),
+    ],
+);
+
+const VARIANT: Shape = Shape::closed(
+    "Variant",
+    "The change in another way: what stands here replaces what the change says.",
+    &[
+        Field::required("name", Form::Name, "Its name."),
+        Field::optional("about", Form::Prose, "What it is for, for people."),
+        Field::optional("prefer", Form::Choice(PREFERENCES), "What to prefer among feasible candidates."),
+        Field::optional("strategy", Form::Choice(Strategy::NAMES), "Strategy for every item that it can change."),
+        Field::optional("onFailure", Form::Choice(FAILURE_RULES), "What happens when something fails for good."),
+        Field::optional("constraints", Form::Object(&CONSTRAINTS), "Limits, in place of all that the change sets."),
     ],
 );
 
