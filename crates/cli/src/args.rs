@@ -275,6 +275,9 @@ pub(crate) struct RunArgs {
     /// Take off although a calendar or budget says no; needs a reason, which is journaled.
     #[arg(long, value_name = "REASON")]
     pub(crate) override_gates: Option<String>,
+    /// Say for a person, where nobody is at the terminal, why a plan may fly that needs one; journaled.
+    #[arg(long, value_name = "REASON")]
+    pub(crate) cleared_by: Option<String>,
     /// Form of the answer: a line per event, or one JSON object per event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Form,

@@ -11,6 +11,7 @@ mod flight;
 mod output;
 mod pager;
 mod parentage;
+mod past;
 mod planning;
 mod project;
 mod sarif;

@@ -3,6 +3,7 @@
 use crate::args::PlanningArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::past;
 use crate::project::Wanted;
 use crate::world::World;
 use glidepath_files::Loaded;
@@ -114,7 +115,8 @@ async fn facts_about(world: &World, catalog: &Catalog, scope: &[TargetName], arg
 async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName]) -> Result<Facts, Failure> {
     let (lessons, active) = (world.store.lessons().await?, world.active().await?);
     let collector = world.collector();
-    let facts = collector.collect(catalog, scope, lessons, active).await;
+    let mut facts = collector.collect(catalog, scope, lessons, active).await;
+    past::learn(world, &mut facts).await?;
     let _ = std::fs::remove_dir_all(&collector.scratch);
     Ok(facts)
 }

@@ -85,6 +85,8 @@ codes! {
     EMPTY_WINDOW = 85, "A window is empty";
     FREEZE_BACKWARDS = 86, "A freeze ends before it begins";
     FILE_IGNORED = 87, "A file is not read";
+    RISK_LIMITS_CROSSED = 89, "Limits of risk in the wrong order";
+    PLAIN_AND_GATED = 91, "A gated environment that would need no plan";
     TOO_MANY_FINDINGS = 90, "Too many findings";
     PARAMETER_UNFIT = 92, "A parameter of a template stands nowhere, or is none";
     VARIANT_UNFIT = 93, "A variant that cannot be told from another";

@@ -8,6 +8,7 @@
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
 //! - [`budget`]: objectives, error budgets, burn.
 //! - [`record`]: the probability of failure, from a prior and the record.
+//! - [`risk`]: the probability of failure, from stated weights and the record; [`correction`]: corrected by what came of runs.
 //! - [`duration`]: the duration of steps one after another and side by side.
 //! - [`calibration`]: predictions against what came of them, with intervals.
 
@@ -17,6 +18,7 @@ pub mod budget;
 pub mod calibration;
 #[cfg(test)]
 mod calibration_tests;
+pub mod correction;
 pub mod dispersion;
 pub mod duration;
 mod evidence;
@@ -32,6 +34,7 @@ pub mod proportion;
 mod proportion_tests;
 mod random;
 pub mod record;
+pub mod risk;
 #[cfg(test)]
 mod simulation;
 pub mod threshold;

@@ -2,6 +2,7 @@
 
 mod entity;
 mod objective;
+mod policy;
 mod selector;
 mod settings;
 mod signals;
@@ -10,6 +11,7 @@ mod template;
 
 pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
 pub use objective::{Indicator, Objective};
+pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy};
 pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Supersede, Verification, VerifyWindow};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};

@@ -57,6 +57,22 @@ pub enum ChangeClass {
     Emergency,
 }
 
+impl ChangeClass {
+    /// Name as in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Normal => "normal",
+            Self::Emergency => "emergency",
+        }
+    }
+
+    /// By its name in files.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Standard, Self::Normal, Self::Emergency].into_iter().find(|class| class.name() == name)
+    }
+}
+
 /// What a change is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +86,23 @@ pub enum Intent {
     Reliability,
     /// Closes a hole.
     Security,
+}
+
+impl Intent {
+    /// Name as in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Feature => "feature",
+            Self::Fix => "fix",
+            Self::Reliability => "reliability",
+            Self::Security => "security",
+        }
+    }
+
+    /// By its name in files.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Feature, Self::Fix, Self::Reliability, Self::Security].into_iter().find(|intent| intent.name() == name)
+    }
 }
 
 /// One component's part of a change.

@@ -59,6 +59,12 @@ pub struct Facts {
     pub active: BTreeMap<TargetName, RunId>,
     /// What could not be observed.
     pub missing: Vec<MissingFact>,
+    /// Outcomes of earlier runs, by the owner of their change and by component.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<OwnerRef, BTreeMap<ComponentName, History>>,
+    /// How probabilities of failure are corrected by what came of earlier runs; `None` where there are too few, or where it would not help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<CorrectionFact>,
 }
 
 impl Facts {
@@ -74,6 +80,8 @@ impl Facts {
             budgets: BTreeMap::new(),
             active: BTreeMap::new(),
             missing: Vec::new(),
+            owners: BTreeMap::new(),
+            correction: None,
         }
     }
 }
@@ -112,6 +120,18 @@ pub struct History {
     pub last_ended_at: Option<Timestamp>,
     /// When a rollback last succeeded.
     pub last_rollback_at: Option<Timestamp>,
+}
+
+/// A shift and a stretch of the log-odds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CorrectionFact {
+    /// Added.
+    pub intercept: f64,
+    /// By which they are multiplied before.
+    pub slope: f64,
+    /// Runs it rests on.
+    pub runs: u64,
 }
 
 /// How long a kind of step took before.

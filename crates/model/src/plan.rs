@@ -1,17 +1,22 @@
 //! A plan: an executable graph of steps, with what it rests on, what it predicts, and what lost against it.
 
+mod clearance;
 mod gate;
 mod graph;
 mod prediction;
 mod step;
 mod strategy;
 
+pub use clearance::{Ceremony, Clearance};
 pub use gate::{CountSelectors, CountSource, GateCheck, GateSpec, TakeoffGate};
 pub use graph::{
     Breaker, Claim, ClaimMode, Comparison, Condition, Group, Rate, RunLimits, STEPS_IN_FLIGHT_MAX, THROTTLE_COUNT_MAX, Test, Throttle,
     fits, may_compare,
 };
-pub use prediction::{CandidateSummary, Estimate, Held, Prediction, ProbabilityEstimate, RiskLevel, RuledOut, Schedule};
+pub use prediction::{
+    Between, CandidateSummary, ComponentRisk, Estimate, Held, Prediction, ProbabilityEstimate, RiskLevel, RiskReason, RuledOut, Schedule,
+    StageBurn,
+};
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
 pub use strategy::{Assignment, LadderStage, Strategy, Traits, VerificationKind};
 
@@ -45,6 +50,9 @@ pub struct Plan {
     pub findings: Vec<Diagnostic>,
     /// What was derived or assumed, one sentence each.
     pub derived: Vec<String>,
+    /// What the project's rules make of it; `None` where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clearance: Option<Clearance>,
 }
 
 impl Plan {
@@ -58,7 +66,7 @@ impl Plan {
         derived: Vec<String>,
     ) -> Self {
         let id = PlanId::new(Digest::of(&body.to_bytes()).as_str());
-        Self { id, body, prediction, candidates, ruled_out, findings, derived }
+        Self { id, body, prediction, candidates, ruled_out, findings, derived, clearance: None }
     }
 }
 
@@ -158,7 +166,7 @@ impl PlanBody {
     }
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 

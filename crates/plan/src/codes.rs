@@ -73,6 +73,10 @@ pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
 /// What a data step does could not be read.
 pub const STATEMENT_UNREAD: Code = Code(288);
 
+/// A class is claimed that is not the owner's to claim.
+pub const CLASS_NOT_THEIRS: Code = Code(297);
+/// An intent is claimed that is not the owner's to claim.
+pub const INTENT_NOT_THEIRS: Code = Code(298);
 /// Nothing tells success from failure.
 pub const NO_SIGNAL: Code = Code(300);
 /// A step has no way back.

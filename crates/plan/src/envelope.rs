@@ -17,9 +17,9 @@ const NAMED_MAX: usize = 3;
 /// The plan as a child of another one, and by that under another id: whose approval it may fly on is a part of what is flown.
 #[must_use]
 pub fn child(plan: Plan, parent: &Plan) -> Plan {
-    let Plan { mut body, prediction, candidates, ruled_out, findings, derived, .. } = plan;
+    let Plan { mut body, prediction, candidates, ruled_out, findings, derived, clearance, .. } = plan;
     body.parent = Some(parent.id.clone());
-    Plan::new(body, prediction, candidates, ruled_out, findings, derived)
+    Plan { clearance, ..Plan::new(body, prediction, candidates, ruled_out, findings, derived) }
 }
 
 /// What of `child` is outside the envelope of `parent`, one sentence each; empty where the approval of the parent covers it.

@@ -4,7 +4,7 @@
 //!
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `strategy` draws each way in outline or names the fact that
-//! rules it out; `predict` gives it figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
+//! rules it out; `risk` says how likely each component's change fails and why, `predict` gives each way figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
 //! database is read by `sql`, never assumed. Whether a later plan keeps within what people approved of an earlier one, `envelope` says. A runbook, whose steps a
 //! person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and that is done again: `again`. At take-off `revalidate` holds what
@@ -15,6 +15,7 @@ pub mod assumed;
 mod bits;
 mod body;
 mod check;
+pub mod clearance;
 pub mod codes;
 mod command;
 mod durations;
@@ -28,6 +29,7 @@ mod outline;
 mod predict;
 mod rank;
 mod revalidate;
+pub mod risk;
 mod runbook;
 mod site;
 mod size;
@@ -54,11 +56,12 @@ use crate::predict::Figures;
 use crate::rank::{Options, Ranking};
 use crate::site::{Site, names};
 use crate::strategy::{Ask, Shortfall, choices};
+use crate::timetable::Timetable;
 use glidepath_model::action::ActionDescriptor;
 use glidepath_model::change::ItemKind;
 use glidepath_model::diagnostic::Diagnostic;
 use glidepath_model::ids::Digest;
-use glidepath_model::plan::{Assignment, Plan, PlanBody, RuledOut, RunLimits, Strategy, VerificationKind};
+use glidepath_model::plan::{Assignment, Plan, PlanBody, Prediction, RuledOut, RunLimits, Strategy, VerificationKind};
 use glidepath_model::{Change, Facts, Millis, Timestamp};
 
 /// Version of the plan's form.
@@ -103,6 +106,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     let levels = order::levels(change, &facts.catalog, notes);
     let index = Index::of(&facts.catalog, &change.environments);
     let sites = site::resolve(change, facts, &index, options.now, notes);
+    clearance::not_theirs_to_claim(change, &facts.catalog).into_iter().for_each(|refusal| notes.refuse(refusal));
     let levels = levels?;
     if notes.is_stuck() || sites.is_empty() {
         return None;
@@ -112,10 +116,12 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         return None;
     }
     let ladders = ladder::ladders(&sites, facts);
+    let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(&sites), options.now);
+    let risks = risk::risks(change, facts, &sites, timetable.takes_off());
     let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
     let figures = |site: &Site<'_>, outline: &Outline| {
         let steps = lower::alone(change, facts, options, &kinds, &ladders, site, outline);
-        predict::figures(site, outline, &steps, facts, options.now)
+        predict::figures(site, outline, &steps, facts, &risks, options.now)
     };
     let mut ruled_out = Vec::new();
     let usable: Vec<Options> =
@@ -123,7 +129,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     if notes.is_stuck() {
         return None;
     }
-    let mut ranking = rank::rank(change, facts, &sites, &usable, &levels, options.now, notes)?;
+    let mut ranking = rank::rank(change, facts, &sites, &usable, &levels, &risks, &timetable, notes)?;
     let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
     let Lowered { mut steps, follow_ups, groups } =
         lower::lower(change, facts, &index, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
@@ -133,7 +139,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     // Of the winner the whole graph is known, and with it the true way back over all sites.
     way_back::ways_back(&steps, facts).tell(&mut steps, &mut ranking.prediction);
     if let Some(first) = ranking.summaries.first_mut() {
-        first.prediction.clone_from(&ranking.prediction);
+        first.prediction = Prediction { reasons: Vec::new(), stages: Vec::new(), ..ranking.prediction.clone() };
     }
     for outline in &chosen {
         outline.derived.iter().for_each(|sentence| notes.derive(sentence.clone()));
@@ -175,6 +181,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
             plan.findings.push(finding);
         }
     }
+    plan.clearance = clearance::clearance(&plan, facts);
     Some(plan)
 }
 

@@ -11,20 +11,19 @@
 use crate::durations::{Kind, estimate, plain};
 use crate::ladder::{EFFECT_MAX, Signal, bad_ratio};
 use crate::outline::{Outline, StagePath};
+use crate::risk::Risks;
 use crate::site::Site;
 use crate::strategy::{self, Extra};
 use crate::way_back::{WaysBack, side_by_side, ways_back};
 use glidepath_judge::duration::{DurationEstimate, sum};
-use glidepath_judge::record::{Prior, failure_probability};
+use glidepath_model::catalog::RiskPolicy;
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::ComponentName;
-use glidepath_model::plan::{Estimate, Phase, Prediction, ProbabilityEstimate, RiskLevel, Step, Undo, VerificationKind};
+use glidepath_model::ids::{ComponentName, RegionName};
+use glidepath_model::plan::{Between, Estimate, Phase, Prediction, RiskLevel, StageBurn, Step, Undo, VerificationKind};
 use glidepath_model::{Millis, Money, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// As if one of twenty earlier runs had failed.
-const PRIOR: Prior = Prior { failures: 0.5, successes: 9.5 };
 /// Part of failures that plain thresholds catch.
 pub const THRESHOLDS_CATCH: f64 = 0.5;
 /// Part of failures that health checks catch.
@@ -33,12 +32,6 @@ pub const PROBES_CATCH: f64 = 0.3;
 pub const UNSEEN: Millis = Millis::from_mins(30);
 /// How long a straight deploy that fails runs on until people have noticed and turn back: stated, kinder than most pagers.
 pub(crate) const STRAIGHT_NOTICE: Millis = Millis::from_mins(5);
-/// Share of a budget above which the risk is high.
-const BUDGET_HIGH: f64 = 0.10;
-/// Share of a budget below which the risk is low.
-const BUDGET_LOW: f64 = 0.01;
-/// Probability of failure above which the risk is at least medium.
-const FAILURE_MEDIUM: f64 = 0.10;
 
 /// A strategy at a site in figures.
 #[derive(Clone, Debug)]
@@ -48,6 +41,10 @@ pub(crate) struct Figures {
     /// Bad requests if it fails at the first stage that can see it.
     pub(crate) if_failing: f64,
     pub(crate) straight: f64,
+    /// What each stage costs, were it the first place where the change meets users.
+    stages: Vec<Stage>,
+    /// Probability that the component's change fails, and both ends of its interval as parts of it.
+    failing: (f64, Between),
     /// Part of failures that no stage catches.
     missed: f64,
     /// Expected bad requests per second once all stages are behind.
@@ -64,16 +61,17 @@ pub(crate) struct Figures {
     pub(crate) one_way: Option<String>,
 }
 
-/// Probability that an item of a component fails, from its own record.
-pub fn item_failure(component: &ComponentName, facts: &Facts) -> f64 {
-    let history = facts.history.get(component);
-    let (failed, landed) = history.map_or((0, 0), |h| (u64::from(h.failed), u64::from(h.landed)));
-    let failures = PRIOR.failures + failed as f64;
-    failures / (failures + PRIOR.successes + landed as f64)
+/// Expected bad requests of one stage.
+#[derive(Clone, Debug)]
+struct Stage {
+    region: Option<RegionName>,
+    number: u32,
+    share: f64,
+    burn: f64,
 }
 
 /// Figures of a strategy at a site, of which `steps` are the steps.
-pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts, now: Timestamp) -> Figures {
+pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts, risks: &Risks, now: Timestamp) -> Figures {
     let step = |kind| plain(&estimate(kind, site, facts));
     let method = strategy::of(outline.strategy);
     let back = step(method.kind());
@@ -83,6 +81,8 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
         burn: 0.0,
         if_failing: 0.0,
         straight: 0.0,
+        stages: Vec::new(),
+        failing: failing(risks, &site.target.component),
         missed: 1.0,
         after: 0.0,
         traffic_known: site.rate().is_some() || !method.meets_users(),
@@ -96,7 +96,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
             Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
         }),
     };
-    let mut unseen = item_failure(&site.target.component, facts);
+    let mut unseen = figures.failing.0;
     for path in outline.waves.iter().flatten() {
         let regions: Vec<usize> = path.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
         let bad_per_second: f64 = regions
@@ -109,7 +109,9 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
             let Watched { caught, seen_after, bake } = watched(stage, outline);
             let way = figures.ways_back.at_stage(steps, place, number as u32 + 1);
             let away = way.map_or(UNSEEN, |time| Millis(time.p50_ms)).as_secs_f64();
-            figures.burn += unseen * stage.share * bad_per_second * (caught * (seen_after + away) + (1.0 - caught) * bake);
+            let burn = unseen * stage.share * bad_per_second * (caught * (seen_after + away) + (1.0 - caught) * bake);
+            figures.burn += burn;
+            figures.stages.push(Stage { region: place.cloned(), number: number as u32 + 1, share: stage.share, burn });
             if figures.if_failing == 0.0 && caught > 0.0 {
                 figures.if_failing = stage.share * bad_per_second * (bake + away);
             }
@@ -124,6 +126,16 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
         figures.burn += figures.after * UNSEEN.as_secs_f64();
     }
     figures
+}
+
+/// Probability that a component's change fails, with the ends of its interval as parts of it.
+fn failing(risks: &Risks, component: &ComponentName) -> (f64, Between) {
+    match risks.of(component) {
+        Some(one) if one.probability > 0.0 => {
+            (one.probability, Between { low: one.low / one.probability, high: one.high / one.probability })
+        }
+        Some(_) | None => (0.0, Between { low: 1.0, high: 1.0 }),
+    }
 }
 
 /// What the watch of a stage comes to.
@@ -147,10 +159,20 @@ fn watched(stage: &StagePath, outline: &Outline) -> Watched {
     }
 }
 
-/// Expected bad requests of each site, with what the windows of its environment and everything in those before it see.
-fn burns(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<f64> {
+/// What a site is expected to cost, with what the windows of its environment and everything in those before it see.
+#[derive(Clone, Copy, Default)]
+struct Burn {
+    /// Part of failures that get as far as the site.
+    reach: f64,
+    /// Bad requests once its stages are behind.
+    after: f64,
+    /// Bad requests, all together.
+    all: f64,
+}
+
+fn burns(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<Burn> {
     let mut reaches: BTreeMap<&ComponentName, f64> = BTreeMap::new();
-    let mut burns = vec![0.0; sites.len()];
+    let mut burns = vec![Burn::default(); sites.len()];
     for environment in &change.environments {
         let here = || sites.iter().zip(chosen).enumerate().filter(|(_, (site, _))| site.environment.name == *environment);
         let catch = here().map(|(_, (site, _))| window_catches(site, facts)).fold(0.0, f64::max);
@@ -166,7 +188,8 @@ fn burns(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline
         for (at, (site, (_, figures))) in here() {
             let reach = reaches.entry(&site.target.component).or_insert(1.0);
             if let Some(burn) = burns.get_mut(at) {
-                *burn = *reach * (figures.burn + figures.after * (runs_on - UNSEEN.as_secs_f64())).max(0.0);
+                let all = *reach * (figures.burn + figures.after * (runs_on - UNSEEN.as_secs_f64())).max(0.0);
+                *burn = Burn { reach: *reach, after: *reach * figures.after * runs_on, all };
             }
             *reach *= figures.missed * missed;
         }
@@ -248,7 +271,7 @@ pub(crate) fn prediction(
     sites: &[Site<'_>],
     chosen: &[(&Outline, &Figures)],
     levels: &[Vec<u32>],
-    failure: &ProbabilityEstimate,
+    risks: &Risks,
 ) -> Prediction {
     let mut rows = Vec::new();
     let (mut safe, mut rest) = (Vec::new(), Vec::new());
@@ -304,9 +327,13 @@ pub(crate) fn prediction(
         .filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known)
         .map(|(_, (_, f))| f.straight)
         .fold(0.0, f64::max);
+    let burn_of = |part: &dyn Fn(&Between) -> f64| -> f64 {
+        let known = chosen.iter().zip(&burns).filter(|((_, f), _)| f.traffic_known);
+        known.map(|((_, f), burn)| burn.all * part(&f.failing.1)).fold(0.0, |a, b| a + b)
+    };
     let mut prediction = Prediction {
-        failure: failure.clone(),
-        bad_requests: tidy(chosen.iter().zip(&burns).filter(|((_, f), _)| f.traffic_known).map(|(_, burn)| burn).fold(0.0, |a, b| a + b)),
+        failure: risks.whole.clone(),
+        bad_requests: tidy(burn_of(&|_| 1.0)),
         bad_requests_if_failing: tidy(if_failing),
         bad_requests_straight: tidy(straight),
         budget_share: budget_share(facts, sites, chosen, &burns),
@@ -317,33 +344,28 @@ pub(crate) fn prediction(
         time_to_rollback: is_undone.then(|| told(sum(&[safe, sum(&rest)]), "safety first, then the steps on the longest way back")),
         risk: RiskLevel::Medium,
         risk_reasons: Vec::new(),
+        bad_requests_between: Some(Between { low: tidy(burn_of(&|between| between.low)), high: tidy(burn_of(&|between| between.high)) }),
+        reasons: Vec::new(),
+        stages: Vec::new(),
     };
-    risk(&mut prediction, sites, chosen, known);
+    risk(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known);
     prediction
 }
 
-/// Probability that some item fails. It does not depend on the strategies, so it is worked out once.
-pub(crate) fn failure(sites: &[Site<'_>], facts: &Facts) -> ProbabilityEstimate {
-    // Items fail independently; the interval is that of the component with the worst record, widened to the mean of the whole.
-    let components: BTreeSet<&ComponentName> = sites.iter().map(|s| &s.target.component).collect();
-    let (mut lands, mut low, mut high, mut runs) = (1.0, 0.0_f64, 0.0_f64, 0_u64);
-    for component in components {
-        let history = facts.history.get(component);
-        let (failed, landed) = history.map_or((0, 0), |h| (u64::from(h.failed), u64::from(h.landed)));
-        let Some(one) = failure_probability(PRIOR, failed, landed) else { continue };
-        lands *= 1.0 - one.mean;
-        low = low.max(one.low);
-        high = 1.0 - (1.0 - high) * (1.0 - one.high);
-        runs += one.runs;
+/// Expected bad requests stage by stage, where the traffic is known; stages that cost nothing are left out.
+pub(crate) fn stages(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<StageBurn> {
+    let mut list = Vec::new();
+    for ((site, (_, figures)), burn) in sites.iter().zip(chosen).zip(burns(change, facts, sites, chosen)) {
+        let told = |region: Option<RegionName>, stage: Option<u32>, share: f64, bad: f64| {
+            let part = &figures.failing.1;
+            let between = Between { low: tidy(bad * part.low), high: tidy(bad * part.high) };
+            StageBurn { place: site.path(), region, stage, share, bad_requests: tidy(bad), between }
+        };
+        let own = figures.stages.iter().map(|stage| told(stage.region.clone(), Some(stage.number), stage.share, burn.reach * stage.burn));
+        let all = own.chain([told(None, None, 1.0, burn.after)]);
+        list.extend(all.filter(|stage| figures.traffic_known && stage.bad_requests > 0.0));
     }
-    let label = if runs == 0 { "prior only, 0 of your runs".to_owned() } else { format!("prior and {runs} of your runs") };
-    ProbabilityEstimate { mean: tidy(1.0 - lands), low: tidy(low), high: tidy(high), label }
-}
-
-/// Probability that something fails of which no record is kept.
-pub(crate) fn unknown_failure() -> ProbabilityEstimate {
-    let (mean, low, high) = failure_probability(PRIOR, 0, 0).map_or((0.0, 0.0, 1.0), |one| (one.mean, one.low, one.high));
-    ProbabilityEstimate { mean: tidy(mean), low: tidy(low), high: tidy(high), label: "prior only, 0 of your runs".to_owned() }
+    list
 }
 
 /// One after the other; a single one is what it is.
@@ -366,11 +388,11 @@ fn tidy(value: f64) -> f64 {
 }
 
 /// The greatest share of an objective's budget that is expected to be spent.
-fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], burns: &[f64]) -> Option<f64> {
+fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], burns: &[Burn]) -> Option<f64> {
     let mut spent: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
     for ((site, _), burn) in sites.iter().zip(chosen).zip(burns).filter(|((_, (_, f)), _)| f.traffic_known) {
         let entry = spent.entry(&site.target.component).or_default();
-        entry.0 += burn;
+        entry.0 += burn.all;
         entry.1 = entry.1.max(site.rate().unwrap_or_default());
     }
     let mut greatest = None;
@@ -407,7 +429,7 @@ fn extra_cost(sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Option<Mon
     total.or_else(|| sites.iter().find_map(|site| Some(site.target.replica_hour.as_ref()?.times(0.0))))
 }
 
-fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], traffic_known: bool) {
+fn risk(prediction: &mut Prediction, policy: &RiskPolicy, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], traffic_known: bool) {
     let mut level = RiskLevel::Low;
     let mut reasons = Vec::new();
     let mut raise = |to: RiskLevel, reason: String| {
@@ -415,10 +437,10 @@ fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &F
         reasons.push(reason);
     };
     match prediction.budget_share {
-        Some(share) if share > BUDGET_HIGH => {
+        Some(share) if share > policy.budget_high.as_f64() => {
             raise(RiskLevel::High, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
         }
-        Some(share) if share > BUDGET_LOW => {
+        Some(share) if share > policy.budget_medium.as_f64() => {
             raise(RiskLevel::Medium, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
         }
         Some(_) | None => {}
@@ -426,7 +448,7 @@ fn risk(prediction: &mut Prediction, sites: &[Site<'_>], chosen: &[(&Outline, &F
     if !traffic_known {
         raise(RiskLevel::Medium, "no traffic figures: the cost of a failure is not known for every target".to_owned());
     }
-    if prediction.failure.mean > FAILURE_MEDIUM {
+    if prediction.failure.mean > policy.failure_medium.as_f64() {
         raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));
     }
     for (site, (outline, figures)) in sites.iter().zip(chosen) {

@@ -1,12 +1,13 @@
 //! Candidates: one strategy per site, ranked.
 
+use crate::codes;
 use crate::notes::Notes;
 use crate::outline::Outline;
-use crate::predict::{Figures, failure, prediction};
+use crate::predict::{Figures, prediction, stages};
+use crate::risk::Risks;
 use crate::site::Site;
 use crate::strategy::Extra;
 use crate::timetable::Timetable;
-use crate::{body, codes};
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
@@ -32,18 +33,18 @@ pub(crate) struct Ranking {
 }
 
 /// Ranks the candidates; `None` where none keeps within the change's limits, which is said.
+#[allow(clippy::too_many_arguments, reason = "candidates with everything they are judged by")]
 pub(crate) fn rank(
     change: &Change,
     facts: &Facts,
     sites: &[Site<'_>],
     options: &[Options],
     levels: &[Vec<u32>],
-    now: Timestamp,
+    risks: &Risks,
+    timetable: &Timetable<'_>,
     notes: &mut Notes,
 ) -> Option<Ranking> {
     let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
-    let failing = failure(sites, facts);
-    let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(sites), now);
     let left = budget_left(change, facts, sites, notes);
     if notes.is_stuck() {
         return None;
@@ -52,7 +53,7 @@ pub(crate) fn rank(
     let mut broken: Vec<Broken> = Vec::new();
     for assignment in assignments(options, preference) {
         let chosen = chosen(options, &assignment);
-        let mut predicted = prediction(change, facts, sites, &chosen, levels, &failing);
+        let mut predicted = prediction(change, facts, sites, &chosen, levels, risks);
         predicted.schedule = timetable.schedule(&predicted.duration);
         let burn = chosen.iter().map(|(_, f)| f.burn).sum();
         let late = change.constraints.finish_before.and_then(|deadline| timetable.late(&predicted, deadline));
@@ -64,7 +65,7 @@ pub(crate) fn rank(
         }
     }
     if feasible.is_empty() {
-        say_what_is_broken(&timetable, sites, options, &broken, change.constraints.finish_before, notes);
+        say_what_is_broken(timetable, sites, options, &broken, change.constraints.finish_before, notes);
         return None;
     }
     if feasible.len() < CANDIDATES_FEW {
@@ -95,7 +96,11 @@ pub(crate) fn rank(
             format!("Dropped: {}.", one.why()),
         ));
     }
-    Some(Ranking { winner: best.0.clone(), prediction: best.1.clone(), summaries })
+    let mut prediction = best.1.clone();
+    // Told of the winner alone: the reasons are the same for all, and a plan lists dozens of candidates.
+    prediction.stages = stages(change, facts, sites, &chosen(options, &best.0));
+    prediction.reasons.clone_from(&risks.components);
+    Some(Ranking { winner: best.0.clone(), prediction, summaries })
 }
 
 /// The outlines and figures an assignment picks.

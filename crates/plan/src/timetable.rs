@@ -87,6 +87,11 @@ impl<'a> Timetable<'a> {
         Some((opening.from.plus(left), held))
     }
 
+    /// When it may take off at the earliest, and the time zone of its calendar, where it has one.
+    pub(crate) fn takes_off(&self) -> Option<(Timestamp, &str)> {
+        Some((self.first()?.from, self.time_zone.as_deref()?))
+    }
+
     /// The first opening.
     pub(crate) fn first(&self) -> Option<&Opening> {
         self.openings.first()

@@ -9,7 +9,7 @@ use glidepath_model::plan::{Comparison, Estimate, Plan, Step, Test, Undo, Work};
 use glidepath_model::{ComponentName, Millis, RegionName, StepId, TargetName};
 use glidepath_plan::assumed::{self, Traffic};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How long it takes until somebody who is paged has looked and decided: median and 95 % quantile. Stated, until your own record says better.
 pub const PEOPLE_ANSWER: DurationEstimate = DurationEstimate { p50_ms: 10 * 60_000, p95_ms: 30 * 60_000 };
@@ -77,7 +77,7 @@ impl<'p> Model<'p> {
         let mut of_target: BTreeMap<&TargetName, usize> = BTreeMap::new();
         for assignment in &body.assignments {
             let number = components.iter().position(|known| known.name == assignment.component).unwrap_or_else(|| {
-                let failure = assumed::item_failure(&assignment.component, facts);
+                let failure = failure_of(plan, &assignment.component);
                 components.push(ComponentModel { name: assignment.component.clone(), failure, breaks_at: Vec::new() });
                 components.len() - 1
             });
@@ -185,6 +185,14 @@ impl<'p> Model<'p> {
         let at = self.index(id)?;
         Some((self.steps.get(at)?, self.plan.body.steps.get(at)?))
     }
+}
+
+/// Probability that a component's change fails, as the plan has it; plans made before that was told share the whole's evenly.
+fn failure_of(plan: &Plan, component: &ComponentName) -> f64 {
+    let told = plan.prediction.reasons.iter().find(|risk| risk.component == *component);
+    let components: BTreeSet<&ComponentName> = plan.body.assignments.iter().map(|assignment| &assignment.component).collect();
+    let share = || 1.0 - libm::pow(1.0 - plan.prediction.failure.mean, 1.0 / components.len().max(1) as f64);
+    told.map_or_else(share, |risk| risk.probability)
 }
 
 /// Several regions as one.

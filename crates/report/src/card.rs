@@ -5,6 +5,7 @@ use crate::figures::{count, minute, moment, percent, plural};
 use crate::flight::{Room, one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung};
+use crate::waterfall::strongest;
 use glidepath_engine::RunState;
 use glidepath_model::{Facts, Plan, Share, Timestamp};
 
@@ -182,8 +183,10 @@ fn pieces(command: &str) -> Vec<String> {
 
 fn before(plan: &Plan) -> String {
     let p = &plan.prediction;
+    let because = p.reasons.first().map(|risk| (risk, strongest(risk, 2))).filter(|(_, reasons)| !reasons.is_empty());
+    let because = because.map_or_else(String::new, |(risk, reasons)| format!("; mostly {}: {}", risk.component, reasons.join(", ")));
     format!(
-        "not flown; expects {} bad requests, fails with {} ({} to {}; {})",
+        "not flown; expects {} bad requests, fails with {} ({} to {}; {}){because}",
         count(p.bad_requests),
         percent(p.failure.mean),
         percent(p.failure.low),

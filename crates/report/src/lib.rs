@@ -10,6 +10,7 @@ mod calibration;
 mod calls;
 mod candidates;
 mod card;
+mod clearance;
 mod diff;
 mod directory;
 mod document;
@@ -29,9 +30,11 @@ mod svg;
 mod terminal;
 mod timeline;
 mod variants;
+mod waterfall;
 
 pub use calibration::{LeftOut, calibration, calibration_markdown, calibration_svg};
 pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
+pub use clearance::without_plan;
 pub use diff::{About, Compared, Difference, PlanDiff, diff_markdown, diff_terminal, plan_diff};
 pub use document::{
     Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Figure, Highlight, Section, Span, StepBlock, Text, Tone, to_json,

@@ -5,10 +5,13 @@ use crate::candidates::names;
 use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, fold, minute, percent, plural, standstills};
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
+use crate::waterfall::strongest;
 use glidepath_model::Plan;
 use glidepath_model::diagnostic::{Diagnostic, Severity};
 use glidepath_model::plan::{RiskLevel, RuledOut, Undo};
 
+/// Reasons of a probability at most.
+const REASONS_MAX: usize = 3;
 /// Columns of the summary at most.
 const COLUMNS_MAX: usize = 100;
 /// Lines of one figure at most.
@@ -205,10 +208,19 @@ fn predictions(plan: &Plan) -> Vec<Line> {
         None => row("takes off", NO_TAKE_OFF.to_owned()),
     }
     row("duration", format!("{}, {}", estimate(&p.duration), p.duration.source));
+    if let Some(clearance) = &plan.clearance {
+        row("ceremony", crate::clearance::line(clearance));
+    }
     row(
         "does not land",
         format!("{} (90 %: {} to {}), {}", percent(p.failure.mean), percent(p.failure.low), percent(p.failure.high), p.failure.label),
     );
+    if let Some(first) = p.reasons.first() {
+        let because = strongest(first, REASONS_MAX);
+        if !because.is_empty() {
+            row("because", format!("{}: {}", first.component, because.join("; ")));
+        }
+    }
     row(
         "bad requests",
         format!(

@@ -39,7 +39,13 @@ pub const MADE_AT: Timestamp = Timestamp::from_micros(1_796_083_200_000_000);
 pub fn whole_plan(body: PlanBody) -> Plan {
     let estimate = Estimate { p50_ms: Millis(10), p95_ms: Millis(20), source: "stated".to_owned() };
     let prediction = Prediction {
-        failure: ProbabilityEstimate { mean: 0.05, low: 0.01, high: 0.125, label: "prior only, 0 of your runs".to_owned() },
+        failure: ProbabilityEstimate {
+            mean: 0.05,
+            low: 0.01,
+            high: 0.125,
+            label: "prior only, 0 of your runs".to_owned(),
+            uncorrected: None,
+        },
         bad_requests: 12.5,
         bad_requests_if_failing: 40.0,
         bad_requests_straight: 900.0,
@@ -51,6 +57,9 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         time_to_rollback: Some(estimate),
         risk: RiskLevel::Low,
         risk_reasons: vec![],
+        bad_requests_between: None,
+        reasons: vec![],
+        stages: vec![],
     };
     Plan::new(body, prediction, vec![], vec![], vec![], vec!["assumed 1 region".to_owned()])
 }

@@ -22,13 +22,14 @@ struct Row {
 }
 
 /// What is generated, beside a JSON Schema per kind of file. Add a row for one more file.
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     Row { path: "docs/errors/README.md", source: Source::Here(error_index) },
     Row { path: "docs/reference/commands.md", source: Source::Glidepath(&["__reference", "commands"]) },
     Row { path: "docs/reference/actions.md", source: Source::Glidepath(&["__reference", "actions"]) },
     Row { path: "docs/reference/exit-codes.md", source: Source::Glidepath(&["__reference", "exit-codes"]) },
     Row { path: "docs/reference/formats.md", source: Source::Glidepath(&["__reference", "formats"]) },
     Row { path: "docs/reference/rules.md", source: Source::Glidepath(&["__reference", "rules"]) },
+    Row { path: "docs/reference/risk-weights.md", source: Source::Glidepath(&["__reference", "risk-weights"]) },
     Row { path: "docs/strategies/README.md", source: Source::Glidepath(&["__reference", "strategies"]) },
 ];
 

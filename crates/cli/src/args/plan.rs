@@ -128,6 +128,9 @@ pub(crate) struct PlanArgs {
     /// Show every candidate with its figures, and of every finding why it matters and what to do.
     #[arg(long)]
     pub(crate) all: bool,
+    /// Show the plan also where the project's rules say that none is needed.
+    #[arg(long)]
+    pub(crate) full: bool,
     #[command(flatten)]
     pub(crate) deny: DenyArgs,
     /// Form of the answer.

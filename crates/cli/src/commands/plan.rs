@@ -9,7 +9,8 @@ use crate::project::Wanted;
 use crate::world::World;
 use crate::{deny, output, parentage, project, sarif};
 use glidepath_files::{Fill, Loaded, Variant};
-use glidepath_model::{ChangeName, Code, Diagnostic};
+use glidepath_model::plan::Ceremony;
+use glidepath_model::{ChangeName, Code, Diagnostic, Plan};
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -35,6 +36,13 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
         }
     };
     let planned = &made.planned;
+    let is_shown = args.format == PlanForm::Human && args.out.is_none();
+    if is_shown && !args.full && needs_no_plan(&planned.plan) {
+        output::drawn(&glidepath_report::without_plan(&planned.plan));
+        output::say(&format!("\n`--full` shows the plan all the same; `glidepath run {}` flies it.", planned.plan.id.short()));
+        deny::refuse(&args.deny.deny, &made.findings)?;
+        return Ok(Exit::Done);
+    }
     let text = render(root, &made, args);
     if let Some(file) = write(&text, args)? {
         output::say(&format!("plan {}: {}", planned.plan.id.short(), file.display()));
@@ -42,7 +50,7 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     if let Some(verdict) = &made.verdict {
         output::say(&format!("\n{verdict}"));
     }
-    if args.format == PlanForm::Human && args.out.is_none() {
+    if is_shown {
         if !planned.plan.findings.is_empty() && !args.all {
             output::say("\n`--all` says of each finding why it matters and what to do.");
         }
@@ -57,6 +65,10 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     }
     deny::refuse(&args.deny.deny, &made.findings)?;
     Ok(Exit::Done)
+}
+
+fn needs_no_plan(plan: &Plan) -> bool {
+    plan.clearance.as_ref().is_some_and(|clearance| clearance.ceremony == Ceremony::NoPlan)
 }
 
 /// A plan with all that was found on the way.

@@ -21,8 +21,12 @@ pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
         "formats" => output::data(&formats()),
         "strategies" => output::data(&strategies()),
         "rules" => output::data(&rules()),
+        "risk-weights" => output::data(&risk_weights()),
         other => {
-            return Err(Failure::usage(format!("there is no page `{other}`"), "commands, exit-codes, actions, formats, strategies, rules"));
+            return Err(Failure::usage(
+                format!("there is no page `{other}`"),
+                "commands, exit-codes, actions, formats, strategies, rules, risk-weights",
+            ));
         }
     }
     Ok(Exit::Done)
@@ -77,6 +81,17 @@ fn exit_codes() -> String {
     );
     for (exit, meaning) in Exit::ALL {
         text += &format!("| {} | {meaning} |\n", exit as u8);
+    }
+    text
+}
+
+fn risk_weights() -> String {
+    let mut text = String::from(
+        "# Weights of the risk model\n\nWhat moves the probability that a component's change fails, as log-odds: each weight times how much of it there is, added up. Ten times likelier is about 2.3, twice as likely about 0.7. \
+         How they are used: [risk](../concepts/risk.md).\n\n| about | weight | for each | why |\n|---|---|---|---|\n",
+    );
+    for weight in glidepath_plan::risk::WEIGHTS {
+        text += &format!("| {} | {:+} | {} | {} |\n", weight.about, weight.log_odds, weight.counts, weight.why);
     }
     text
 }

@@ -49,6 +49,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         _ => just_planned(&facts),
     };
     cleared(&plan, present, now, overridden, world.shared.is_some())?;
+    cleared_by_a_person(&plan, args)?;
     world.someone_flies().await?;
     if !args.wait {
         claims_are_free(&world, &plan).await?;
@@ -61,7 +62,10 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Aborted);
     }
     let run = new_run_id();
-    let starter = starter(args.override_gates.as_deref());
+    let mut starter = starter(args.override_gates.as_deref());
+    if let Some(reason) = &args.cleared_by {
+        starter.known_by = format!("{}; cleared it because: {reason}", starter.known_by);
+    }
     output::say(&format!("{run} flies plan {} ({}).", plan.id.short(), plan.body.change.title));
     output::say(&format!("  from another terminal: glidepath watch {run} | pause | stop | abort | promote"));
     let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter, at: world.clock.now(), waits: args.wait };
@@ -75,6 +79,31 @@ pub(super) fn starter(overridden: Option<&str>) -> Who {
         starter.known_by = format!("{}; passed the take-off gates because: {reason}", starter.known_by);
     }
     starter
+}
+
+/// Refuses a plan that needs a person where there is none: nobody at the terminal, and no reason given.
+fn cleared_by_a_person(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
+    if let Some(reason) = &args.cleared_by {
+        if !reason.trim().is_empty() {
+            return Ok(());
+        }
+        let diagnostic = Diagnostic::error(Code(686), "`--cleared-by` gives no reason")
+            .because("whoever asks later why the plan was allowed to fly finds it in the journal")
+            .hint("say why in a few words, such as `--cleared-by \"CHG-1204, agreed with the payments team\"`");
+        return Err(Failure::new(Exit::BadInput, diagnostic));
+    }
+    let needed = plan.clearance.iter().flat_map(|clearance| &clearance.needs_person);
+    if !args.yes || std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let diagnostics: Vec<Diagnostic> = needed
+        .map(|why| {
+            Diagnostic::error(Code(680), format!("a person must clear plan {}: {why}", plan.id.short()))
+                .because("`policy.automatic` of the project does not let it fly by itself, and nobody is at the terminal")
+                .hint("run it at a terminal, or say why it may fly with `--cleared-by REASON`, which is journaled with who said so")
+        })
+        .collect();
+    if diagnostics.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Refused, diagnostics }) }
 }
 
 fn style() -> glidepath_report::Style {

@@ -5,6 +5,7 @@ mod airspace;
 mod badinput;
 mod beside;
 mod calibrating;
+mod clearance;
 mod clocks;
 mod crash;
 mod database;

@@ -81,20 +81,11 @@ fn in_order(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Ve
 }
 
 pub(super) fn class(spec: &Node) -> ChangeClass {
-    match spec.text_of("class") {
-        Some("standard") => ChangeClass::Standard,
-        Some("emergency") => ChangeClass::Emergency,
-        _ => ChangeClass::Normal,
-    }
+    spec.text_of("class").and_then(ChangeClass::named).unwrap_or_default()
 }
 
 fn intent(spec: &Node) -> Intent {
-    match spec.text_of("intent") {
-        Some("fix") => Intent::Fix,
-        Some("reliability") => Intent::Reliability,
-        Some("security") => Intent::Security,
-        _ => Intent::Feature,
-    }
+    spec.text_of("intent").and_then(Intent::named).unwrap_or_default()
 }
 
 pub(super) fn owner(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog) -> Option<OwnerRef> {

@@ -1,4 +1,4 @@
-//! Checked documents into the model, with references resolved. Order: settings, entities, targets, objectives,
+//! Checked documents into the model, with references resolved. Order: settings, entities, rules, targets, objectives,
 //! calendars, changes, runbooks, rehearsals, templates; each may refer to those before it.
 
 mod actions;
@@ -11,6 +11,7 @@ mod graph;
 mod locks;
 mod merge;
 mod objectives;
+mod policy;
 mod rehearsals;
 mod runbooks;
 mod sides;
@@ -135,6 +136,7 @@ pub(crate) fn all(context: &mut Context<'_, '_>, sources: &[Source]) -> Converte
     let mut catalog = Catalog::default();
     config::read(context, &mut catalog);
     entities::read(context, &mut catalog);
+    policy::read(context, &mut catalog);
     targets::read(context, &mut catalog);
     graph::check_cycles(context, &catalog);
     objectives::read(context, &mut catalog);

@@ -13,6 +13,7 @@ const FAILURE_RULES: &[&str] = &["rollbackChange", "rollbackItem", "hold"];
 pub(crate) const DAYS: &[&str] = &["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 pub(super) const CLASSES: &[&str] = &["standard", "normal", "emergency"];
+const INTENTS: &[&str] = &["feature", "fix", "reliability", "security"];
 
 pub(super) const CONFIG: Shape = Shape::closed(
     "Config",
@@ -36,7 +37,68 @@ pub(super) const CONFIG: Shape = Shape::closed(
         Field::optional("telemetry", Form::Object(&TELEMETRY), "Where figures come from."),
         Field::optional("defaults", Form::Object(&DEFAULTS), "What holds when a change does not say."),
         Field::optional("verification", Form::Object(&VERIFICATION), "What the judge is to find, with which certainty."),
+        Field::optional("policy", Form::Object(&POLICY), "Rules: what is risky, what flies without a person, who may claim what."),
         Field::optional("notify", Form::MaybeEmptyList(&Form::Object(&NOTIFY)), "Commands that tell people when a run needs one."),
+    ],
+);
+
+const POLICY: Shape = Shape::closed(
+    "Policy",
+    "Rules of the project.",
+    &[
+        Field::optional("risk", Form::Object(&RISK), "Where risk begins to be medium and high."),
+        Field::optional(
+            "automatic",
+            Form::MaybeEmptyList(&Form::Object(&AUTOMATIC)),
+            "Plans that may fly without a person: one rule must let them through in each environment. An empty list lets none; left out, no such line is drawn.",
+        ),
+        Field::optional("claims", Form::Object(&CLAIMS), "Who may claim a class or an intent; anybody where one is left out."),
+        Field::optional("plain", Form::Object(&PLAIN), "Changes that need no plan when everything in them can be undone."),
+    ],
+);
+
+const AUTOMATIC: Shape = Shape::closed(
+    "Automatic",
+    "Plans that may fly without a person. What is left out stays open.",
+    &[
+        Field::optional("classes", Form::List(&Form::Choice(CLASSES)), "Of these classes."),
+        Field::optional("intents", Form::List(&Form::Choice(INTENTS)), "Of these intents."),
+        Field::optional("environments", Form::List(&Form::Name), "In these environments."),
+        Field::optional("riskMax", Form::Choice(&["low", "medium", "high"]), "Of this risk at most; low when left out."),
+        Field::optional("oneWay", Form::Boolean, "Even where a step cannot be undone; false when left out."),
+    ],
+);
+
+const CLAIMS: Shape = Shape::closed(
+    "Claims",
+    "Groups or users that may own a change of a class or an intent; members of a group may, too.",
+    &[
+        Field::optional("standard", Form::List(&Form::Text), "Well known and pre-approved."),
+        Field::optional("normal", Form::List(&Form::Text), "The usual."),
+        Field::optional("emergency", Form::List(&Form::Text), "Cannot wait."),
+        Field::optional("feature", Form::List(&Form::Text), "Something new."),
+        Field::optional("fix", Form::List(&Form::Text), "Something repaired."),
+        Field::optional("reliability", Form::List(&Form::Text), "Makes the service hold better."),
+        Field::optional("security", Form::List(&Form::Text), "Closes a hole."),
+    ],
+);
+
+const PLAIN: Shape = Shape::closed(
+    "Plain",
+    "Changes that need no plan.",
+    &[
+        Field::required("environments", Form::List(&Form::Name), "Environments that no user meets."),
+        Field::optional("itemsMax", Form::Integer(1, 100), "Items at most; 1 when left out."),
+    ],
+);
+
+const RISK: Shape = Shape::closed(
+    "RiskPolicy",
+    "Limits of the risk levels.",
+    &[
+        Field::optional("budgetMedium", Form::Share, "Expected share of an error budget above which the risk is medium; 1% when left out."),
+        Field::optional("budgetHigh", Form::Share, "Expected share of an error budget above which the risk is high; 10% when left out."),
+        Field::optional("failureMedium", Form::Share, "Probability of failure above which the risk is medium; 10% when left out."),
     ],
 );
 
@@ -164,7 +226,7 @@ pub(super) const CHANGE: Shape = Shape::closed(
         Field::required("title", Form::Prose, "Title for people."),
         Field::optional("reason", Form::Prose, "Problem solved or feature added."),
         Field::optional("class", Form::Choice(CLASSES), "How much ceremony it needs."),
-        Field::optional("intent", Form::Choice(&["feature", "fix", "reliability", "security"]), "What it is for."),
+        Field::optional("intent", Form::Choice(INTENTS), "What it is for."),
         Field::optional("environments", Form::List(&Form::Name), "Environments to reach; all in their order when left out."),
         Field::optional("owner", Form::Text, "Who answers for it, such as `group:default/payments-team`."),
         Field::optional("ticket", Form::Either(&Form::Text, &Form::Object(&TICKET)), "Where it is tracked."),

@@ -1,5 +1,6 @@
 //! What holds for the whole project, and for each environment.
 
+use super::Policy;
 use crate::ids::*;
 use crate::time::Millis;
 use crate::units::Share;
@@ -32,6 +33,9 @@ pub struct Settings {
     /// What becomes of a change in flight when a newer plan of it is to fly.
     #[serde(default, skip_serializing_if = "Supersede::is_default")]
     pub supersede: Supersede,
+    /// Rules of the project.
+    #[serde(default, skip_serializing_if = "crate::plan::is_default")]
+    pub policy: Policy,
 }
 
 /// What becomes of a change in flight when a newer plan of it is to fly.

@@ -51,6 +51,75 @@ pub struct Prediction {
     pub risk: RiskLevel,
     /// Why that level.
     pub risk_reasons: Vec<String>,
+    /// Where the expected bad requests lie by the interval of `failure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_requests_between: Option<Between>,
+    /// What each component adds to the probability of failure and why, likeliest first; of the chosen candidate only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<ComponentRisk>,
+    /// Expected bad requests stage by stage; of the chosen candidate only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageBurn>,
+}
+
+/// Both ends of an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Between {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// How likely a component's change fails, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentRisk {
+    /// The component.
+    pub component: ComponentName,
+    /// Probability that its change fails, corrected where that of the plan is.
+    pub probability: f64,
+    /// 5 % quantile.
+    pub low: f64,
+    /// 95 % quantile.
+    pub high: f64,
+    /// Probability before anything is known of it.
+    pub base: f64,
+    /// What moves it from there, before any correction.
+    pub reasons: Vec<RiskReason>,
+}
+
+/// One thing that makes a failure likelier or less likely.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RiskReason {
+    /// Which of the published weights.
+    pub about: String,
+    /// What is known, for people: `tier 1`, `2 of its 14 runs did not land`.
+    pub what: String,
+    /// Added to the log-odds.
+    pub log_odds: f64,
+}
+
+/// Expected bad requests of one stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageBurn {
+    /// Where: `production/payments`.
+    pub place: String,
+    /// Region, where the stage is of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionName>,
+    /// Number of the stage in its region, from 1; `None` for what runs on after the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
+    /// Share that is exposed.
+    pub share: f64,
+    /// Expected bad requests.
+    pub bad_requests: f64,
+    /// Where they lie by the interval of the component's probability of failure.
+    pub between: Between,
 }
 
 /// When a plan takes off and lands, by the windows and freezes of all its environments.
@@ -93,6 +162,9 @@ pub struct ProbabilityEstimate {
     pub high: f64,
     /// `prior only, 0 of your runs`.
     pub label: String,
+    /// The mean before it was corrected by what came of earlier runs; `None` where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncorrected: Option<f64>,
 }
 
 /// Risk level.

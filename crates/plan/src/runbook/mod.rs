@@ -11,6 +11,7 @@ mod graph;
 mod lower;
 mod predict;
 
+use crate::clearance::clearance;
 use crate::notes::Notes;
 use crate::timetable::Timetable;
 use crate::{FORMAT, HOLD_DEFAULT, PlanOptions, Planning, TTL_DEFAULT, body, check, codes, non_zero, size};
@@ -98,6 +99,7 @@ fn work_out(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], 
             plan.findings.push(finding);
         }
     }
+    plan.clearance = clearance(&plan, facts);
     Some(plan)
 }
 

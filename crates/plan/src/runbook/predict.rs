@@ -1,7 +1,7 @@
 //! How long a runbook takes, and what it risks: stated defaults, until earlier runs have taught better.
 
 use super::graph::Graph;
-use crate::predict::unknown_failure;
+use crate::risk::unknown;
 use glidepath_judge::duration::{DurationEstimate, slowest, sum};
 use glidepath_model::plan::{Estimate, Prediction, RiskLevel, Step, Undo, Work};
 use glidepath_model::runbook::Runbook;
@@ -81,7 +81,7 @@ fn back(step: &Step) -> DurationEstimate {
 
 fn without_exposure(there: DurationEstimate, home: Option<DurationEstimate>, (risk, risk_reasons): (RiskLevel, Vec<String>)) -> Prediction {
     Prediction {
-        failure: unknown_failure(),
+        failure: unknown(),
         bad_requests: 0.0,
         bad_requests_if_failing: 0.0,
         bad_requests_straight: 0.0,
@@ -93,6 +93,9 @@ fn without_exposure(there: DurationEstimate, home: Option<DurationEstimate>, (ri
         time_to_rollback: home.map(|home| told(home, "undo of the steps on the longest path")),
         risk,
         risk_reasons,
+        bad_requests_between: None,
+        reasons: Vec::new(),
+        stages: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod beside;
+mod clearance;
 mod data;
 mod envelope;
 mod fixture;
@@ -11,6 +12,7 @@ mod promises;
 mod property;
 mod refusals;
 mod revalidate;
+mod risk;
 mod rotate;
 mod rules;
 mod runbook_flight;

@@ -9,6 +9,7 @@ use glidepath_model::plan::{RiskLevel, TakeoffGate};
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(2, "Prerequisites and approvals");
     approvers(of, &mut section);
+    crate::clearance::told(of.plan, &mut section);
     envelope(of, &mut section);
     resources(of, &mut section);
     backups(of, &mut section);

@@ -185,6 +185,7 @@ fn risk(of: &Sources<'_>, section: &mut Section) {
     section.heading("Risk");
     section.paragraph(Text::new().plain("Risk level: ").strong(of.plan.prediction.risk.to_string()).plain("."));
     section.list(of.plan.prediction.risk_reasons.iter().map(|r| r.as_str().into()).collect());
+    super::risk::reasons(of, section);
     let one_way = of.plan.body.steps.iter().filter_map(|s| match &s.undo {
         Undo::ForwardOnly { reason } => Some((s, reason)),
         Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,

@@ -9,6 +9,7 @@ mod criteria;
 mod executive;
 mod preflight;
 mod procedure;
+mod risk;
 mod rollback;
 mod windows;
 

@@ -6,12 +6,14 @@ mod gantt;
 mod graph;
 mod ladder;
 mod reliability;
+mod waterfall;
 
 pub(crate) use candidates::candidates;
 pub(crate) use gantt::gantt;
 pub(crate) use graph::graph;
 pub(crate) use ladder::ladder;
 pub(crate) use reliability::reliability;
+pub(crate) use waterfall::reasons;
 
 use crate::terminal::cut;
 use maud::{Markup, PreEscaped, html};

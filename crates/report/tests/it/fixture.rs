@@ -421,7 +421,13 @@ fn assignment(item: u32, component: &str, strategy: Strategy, from: &str, to: &s
 
 pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
     Prediction {
-        failure: ProbabilityEstimate { mean: 0.11, low: 0.03, high: 0.24, label: "prior only, 0 of your runs".to_owned() },
+        failure: ProbabilityEstimate {
+            mean: 0.11,
+            low: 0.03,
+            high: 0.24,
+            label: "prior only, 0 of your runs".to_owned(),
+            uncorrected: None,
+        },
         bad_requests: bad,
         bad_requests_if_failing: bad * 9.0,
         bad_requests_straight: 18_400.0,
@@ -439,6 +445,9 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
         time_to_rollback: Some(estimate(540, 800, "safety first, then 4 steps in a row")),
         risk: RiskLevel::Medium,
         risk_reasons: vec!["payments is tier 1".to_owned(), "a schema is expanded; nothing irreversible is in the plan".to_owned()],
+        bad_requests_between: None,
+        reasons: vec![],
+        stages: vec![],
     }
 }
 
