@@ -121,14 +121,21 @@ async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName]) -> Resu
     Ok(facts)
 }
 
-/// Targets of the change's items and of what these depend on, in the change's environments.
+/// Targets of the change's items and of what these depend on, in the change's environments; of the items also those in the environment before the
+/// first of these, which shows whether it has met the change.
 pub(crate) fn scope(catalog: &Catalog, change: &Change) -> Vec<TargetName> {
     let mut components = BTreeSet::new();
     for item in &change.items {
         components.extend(item.components());
         components.extend(catalog.components.get(&item.component).into_iter().flat_map(|c| c.depends_on.iter().map(|d| &d.to)));
     }
-    let wanted = |t: &&glidepath_model::catalog::Target| components.contains(&t.component) && change.environments.contains(&t.environment);
+    let changed: BTreeSet<_> = change.items.iter().map(|item| &item.component).collect();
+    let before =
+        catalog.environments.iter().map(|environment| &environment.name).take_while(|name| !change.environments.contains(name)).last();
+    let wanted = |t: &&glidepath_model::catalog::Target| {
+        (components.contains(&t.component) && change.environments.contains(&t.environment))
+            || (changed.contains(&t.component) && before == Some(&t.environment))
+    };
     catalog.targets.values().filter(wanted).map(|t| t.name.clone()).collect()
 }
 

@@ -70,6 +70,8 @@ pub const EVENTS_UNLIKE: Code = Code(281);
 pub const STATEMENT_UNFIT: Code = Code(282);
 /// The calendars leave no landing before the deadline.
 pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
+/// Limits that could each be kept alone cannot be kept together.
+pub const LIMITS_CONFLICT: Code = Code(286);
 /// What a data step does could not be read.
 pub const STATEMENT_UNREAD: Code = Code(288);
 
@@ -129,6 +131,10 @@ pub const FREEZE_IN_FLIGHT: Code = Code(323);
 pub const NOT_REPEATABLE: Code = Code(324);
 /// A statement locks a table for as long as the table is large, and how large it is is not known.
 pub const LOCK_UNKNOWN: Code = Code(325);
+/// An environment is unlike the next one.
+pub const ENVIRONMENTS_UNLIKE: Code = Code(327);
+/// An artifact goes into an environment and never ran in the one before.
+pub const NEVER_RAN_BEFORE: Code = Code(328);
 /// A start late in the week.
 pub const LATE_IN_WEEK: Code = Code(329);
 /// Gates look only after a step that cannot be undone.

@@ -126,6 +126,13 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
     Ladders { by_site, parts }
 }
 
+impl Ladders {
+    /// The ladder of a site, by its index, or why it has none.
+    pub(crate) fn of_site(&self, at: usize) -> Result<&Ladder, &Shortfall> {
+        self.by_site[at].as_ref()
+    }
+}
+
 /// What is asked of the judge.
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {

@@ -18,10 +18,12 @@ mod check;
 pub mod clearance;
 pub mod codes;
 mod command;
+mod conflict;
 mod durations;
 mod envelope;
 mod index;
 mod ladder;
+mod limits;
 mod lower;
 mod notes;
 mod order;
@@ -47,6 +49,7 @@ pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
 
+use crate::conflict::Tried;
 use crate::index::Index;
 use crate::ladder::Ladders;
 use crate::lower::Lowered;
@@ -129,7 +132,12 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     if notes.is_stuck() {
         return None;
     }
-    let mut ranking = rank::rank(change, facts, &sites, &usable, &levels, &risks, &timetable, notes)?;
+    let beyond_limits = || {
+        let ladders = sites.iter().enumerate().map(|(at, site)| (site, ladders.of_site(at)));
+        let ways = ladders.map(|(site, ladder)| conflict::beyond_limits(site, change, ladder).into_iter().map(move |way| (site, way)));
+        ways.map(|ways| ways.map(|(site, (outline, breaches))| (figures(site, &outline), outline, breaches)).collect()).collect()
+    };
+    let mut ranking = rank::rank(change, facts, &sites, &usable, beyond_limits, &levels, &risks, &timetable, notes)?;
     let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
     let Lowered { mut steps, follow_ups, groups } =
         lower::lower(change, facts, &index, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
@@ -199,8 +207,7 @@ fn usable(
     ruled_out: &mut Vec<RuledOut>,
     notes: &mut Notes,
 ) -> Options {
-    let unasked = Shortfall::new("no ladder was worked out");
-    let ladder = ladders.by_site.get(at).map_or(Err(&unasked), Result::as_ref);
+    let ladder = ladders.of_site(at);
     let mut options = Options::new();
     let mut against = Vec::new();
     let asked = site.change_item.strategy.as_deref();
@@ -216,7 +223,13 @@ fn usable(
         }
     }
     if options.is_empty() {
-        notes.wrong(no_option(site, asked, &against));
+        let ways = conflict::beyond_limits(site, change, ladder).into_iter();
+        let tried: Vec<Tried> =
+            ways.map(|(outline, breaches)| Tried { name: format!("{} {}", outline.strategy, site.target.component), breaches }).collect();
+        // One limit alone is said with the facts against each strategy.
+        let conflict = conflict::refusal(&tried).filter(|refusal| refusal.code == codes::LIMITS_CONFLICT);
+        let place = site.change_item.declared_at.clone().unwrap_or_default();
+        notes.wrong(conflict.map_or_else(|| no_option(site, asked, &against), |refusal| refusal.field(place)));
     }
     ruled_out.extend(against.into_iter().map(|(strategy, shortfall)| RuledOut {
         component: site.target.component.clone(),

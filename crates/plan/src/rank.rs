@@ -1,6 +1,7 @@
 //! Candidates: one strategy per site, ranked.
 
-use crate::codes;
+use crate::conflict::Tried;
+use crate::limits::{Breach, Limit, Limits};
 use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::predict::{Figures, prediction, stages};
@@ -8,10 +9,11 @@ use crate::risk::Risks;
 use crate::site::Site;
 use crate::strategy::Extra;
 use crate::timetable::Timetable;
+use crate::{conflict, limits};
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
-use glidepath_model::{Diagnostic, Millis, Timestamp};
+use glidepath_model::{Diagnostic, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Candidates worked out at most.
@@ -32,6 +34,9 @@ pub(crate) struct Ranking {
     pub(crate) summaries: Vec<CandidateSummary>,
 }
 
+/// A way that only limits rule out, with its figures and the limits.
+pub(crate) type Beyond = (Figures, Outline, Vec<Breach>);
+
 /// Ranks the candidates; `None` where none keeps within the change's limits, which is said.
 #[allow(clippy::too_many_arguments, reason = "candidates with everything they are judged by")]
 pub(crate) fn rank(
@@ -39,33 +44,43 @@ pub(crate) fn rank(
     facts: &Facts,
     sites: &[Site<'_>],
     options: &[Options],
+    beyond_limits: impl FnOnce() -> Vec<Vec<Beyond>>,
     levels: &[Vec<u32>],
     risks: &Risks,
     timetable: &Timetable<'_>,
     notes: &mut Notes,
 ) -> Option<Ranking> {
     let preference = change.prefer.unwrap_or(facts.catalog.settings.prefer);
-    let left = budget_left(change, facts, sites, notes);
+    let left = limits::budget_left(change, facts, sites, notes);
     if notes.is_stuck() {
         return None;
     }
+    let limits = Limits::of(change, left, timetable);
+    let predict = |chosen: &[(&Outline, &Figures)]| {
+        let mut predicted = prediction(change, facts, sites, chosen, levels, risks);
+        predicted.schedule = timetable.schedule(&predicted.duration);
+        predicted
+    };
     let mut feasible: Vec<Scored> = Vec::new();
     let mut broken: Vec<Broken> = Vec::new();
-    for assignment in assignments(options, preference) {
+    for assignment in assignments(options, options, preference) {
         let chosen = chosen(options, &assignment);
-        let mut predicted = prediction(change, facts, sites, &chosen, levels, risks);
-        predicted.schedule = timetable.schedule(&predicted.duration);
+        let predicted = predict(&chosen);
         let burn = chosen.iter().map(|(_, f)| f.burn).sum();
-        let late = change.constraints.finish_before.and_then(|deadline| timetable.late(&predicted, deadline));
-        let over = limit_broken(change, left, &chosen, &predicted);
-        if late.is_none() && over.is_none() {
+        let breaches = limits.broken(&chosen, &predicted);
+        if breaches.is_empty() {
             feasible.push((assignment, predicted, burn));
         } else {
-            broken.push(Broken { assignment, predicted, late, over });
+            broken.push(Broken { assignment, predicted, breaches });
         }
     }
     if feasible.is_empty() {
-        say_what_is_broken(timetable, sites, options, &broken, change.constraints.finish_before, notes);
+        let late = broken.iter().filter(|one| one.is_only_late());
+        let late: Vec<(String, &Prediction)> = late.map(|one| (name(sites, options, &one.assignment), &one.predicted)).collect();
+        match change.constraints.finish_before.and_then(|deadline| timetable.refusal(deadline, &late)) {
+            Some(refusal) => notes.refuse(refusal),
+            None => conflicting(sites, options, beyond_limits(), preference, &limits, predict).into_iter().for_each(|one| notes.wrong(one)),
+        }
         return None;
     }
     if feasible.len() < CANDIDATES_FEW {
@@ -108,8 +123,8 @@ pub(crate) fn chosen<'o>(options: &'o [Options], assignment: &[usize]) -> Vec<(&
     options.iter().zip(assignment).filter_map(|(list, at)| list.get(*at)).map(|(outline, figures)| (outline, figures)).collect()
 }
 
-/// The best of each preference at each site, then single swaps of the stated preference's.
-fn assignments(options: &[Options], preference: Preference) -> Vec<Assignment> {
+/// The best of each preference at each site, then single swaps of the stated preference's for others of `all`, which begins with the options.
+fn assignments(options: &[Options], all: &[Options], preference: Preference) -> Vec<Assignment> {
     let best = |preference: Preference| -> Assignment {
         options
             .iter()
@@ -121,10 +136,10 @@ fn assignments(options: &[Options], preference: Preference) -> Vec<Assignment> {
             .collect()
     };
     let base = best(preference);
-    let mut all = vec![base.clone()];
+    let mut found = vec![base.clone()];
     let mut seen = BTreeSet::from([base.clone()]);
     let others = [Preference::LeastRisk, Preference::Fastest, Preference::Cheapest].map(best);
-    let swaps = options.iter().enumerate().flat_map(|(site, list)| {
+    let swaps = all.iter().enumerate().flat_map(|(site, list)| {
         let base = &base;
         (0..list.len()).map(move |option| {
             let mut swapped = base.clone();
@@ -133,11 +148,11 @@ fn assignments(options: &[Options], preference: Preference) -> Vec<Assignment> {
         })
     });
     for assignment in others.into_iter().chain(swaps) {
-        if all.len() < CANDIDATES_MAX && seen.insert(assignment.clone()) {
-            all.push(assignment);
+        if found.len() < CANDIDATES_MAX && seen.insert(assignment.clone()) {
+            found.push(assignment);
         }
     }
-    all
+    found
 }
 
 fn key(preference: Preference, figures: &Figures) -> f64 {
@@ -177,93 +192,47 @@ fn compare(preference: Preference, a: &Scored, b: &Scored) -> std::cmp::Ordering
 struct Broken {
     assignment: Assignment,
     predicted: Prediction,
-    /// How it misses the deadline.
-    late: Option<String>,
-    /// How it breaks another limit of the change.
-    over: Option<String>,
+    breaches: Vec<Breach>,
 }
 
 impl Broken {
     fn why(&self) -> String {
-        self.late.iter().chain(&self.over).map(String::as_str).collect::<Vec<_>>().join("; and it ")
+        self.breaches.iter().map(|breach| breach.does.as_str()).collect::<Vec<_>>().join("; and it ")
+    }
+
+    /// Whether it breaks nothing but the deadline.
+    fn is_only_late(&self) -> bool {
+        self.breaches.iter().all(|breach| breach.limit == Limit::FinishBefore)
     }
 }
 
-/// Says why no candidate can be flown: once, where it is for the calendars; else of the first few each.
-fn say_what_is_broken(
-    timetable: &Timetable<'_>,
+/// The refusal of limits that no candidate keeps, those counted in that only limits rule out.
+fn conflicting(
     sites: &[Site<'_>],
     options: &[Options],
-    broken: &[Broken],
-    deadline: Option<Timestamp>,
-    notes: &mut Notes,
-) {
-    let only_late: Vec<(String, &Prediction)> =
-        broken.iter().filter(|one| one.over.is_none()).map(|one| (name(sites, options, &one.assignment), &one.predicted)).collect();
-    if let Some(refusal) = deadline.and_then(|deadline| timetable.refusal(deadline, &only_late)) {
-        notes.refuse(refusal);
-        return;
-    }
-    for one in broken.iter().take(CANDIDATES_FEW) {
-        notes.wrong(
-            Diagnostic::error(codes::LIMITS_BROKEN, format!("{}: {}.", name(sites, options, &one.assignment), one.why()))
-                .because("No candidate keeps within the change's limits.")
-                .hint("Loosen the constraint in the change, or split the change."),
-        );
-    }
-}
-
-/// The least that is left of the error budgets a change may spend a part of; all, where it touches none.
-fn budget_left(change: &Change, facts: &Facts, sites: &[Site<'_>], notes: &mut Notes) -> f64 {
-    let Some(most) = change.constraints.max_budget_share else { return 1.0 };
-    let mut left: f64 = 1.0;
-    for objective in facts.catalog.objectives.iter().filter(|o| sites.iter().any(|s| s.target.component == o.component)) {
-        match facts.budgets.get(&objective.name).map(|budget| budget.value.remaining).filter(|remaining| remaining.is_finite()) {
-            Some(remaining) => left = left.min(remaining),
-            None => notes.unsure(
-                Diagnostic::error(
-                    codes::FACT_MISSING,
-                    format!("What is left of the error budget of {} is not known, and the change may spend {most} of it.", objective.name),
-                )
-                .because("A part of what nobody knows cannot be kept.")
-                .hint("Make the telemetry answer and plan again; or take maxBudgetSpend out of the change, or plan with --accept-stale, which takes the budget for whole."),
-            ),
+    beyond: Vec<Vec<Beyond>>,
+    preference: Preference,
+    limits: &Limits<'_>,
+    predict: impl Fn(&[(&Outline, &Figures)]) -> Prediction,
+) -> Option<Diagnostic> {
+    let (mut all, mut own): (Vec<Options>, Vec<Vec<Vec<Breach>>>) = (options.to_vec(), Vec::new());
+    for (list, beyond) in all.iter_mut().zip(beyond) {
+        let mut breaches = vec![Vec::new(); list.len()];
+        for (figures, outline, broken) in beyond {
+            list.push((outline, figures));
+            breaches.push(broken);
         }
+        own.push(breaches);
     }
-    left
-}
-
-/// Why a candidate cannot be flown, by the change's limits of cost and budget.
-fn limit_broken(change: &Change, left: f64, chosen: &[(&Outline, &Figures)], predicted: &Prediction) -> Option<String> {
-    let limits = &change.constraints;
-    if let (Some(most), None) = (&limits.max_extra_cost, &predicted.extra_cost)
-        && chosen.iter().any(|(_, figures)| figures.extra != Extra::Nothing)
-    {
-        return Some(format!(
-            "costs nobody knows how much more, and at most {most} is allowed: state cost.replicaHour of each target, in one currency"
-        ));
-    }
-    if let (Some(most), Some(cost)) = (&limits.max_extra_cost, &predicted.extra_cost) {
-        if most.currency != cost.currency && cost.micros > 0 {
-            return Some(format!("costs {cost}, and the limit is in {}", most.currency));
+    let tried = assignments(options, &all, preference).into_iter().map(|assignment| {
+        let chosen = chosen(&all, &assignment);
+        let mut breaches = limits.broken(&chosen, &predict(&chosen));
+        for (at, option) in assignment.iter().enumerate() {
+            breaches.extend(own[at][*option].iter().cloned());
         }
-        if cost.micros > most.micros {
-            return Some(format!("costs {cost}, at most {most} allowed"));
-        }
-    }
-    if let (Some(most), Some(share)) = (limits.max_budget_share, predicted.budget_share) {
-        if left <= 0.0 {
-            return Some(format!("may spend {most} of what is left of an error budget, and nothing is left"));
-        }
-        if share > most.as_f64() * left {
-            return Some(format!(
-                "is expected to spend {:.1} % of an error budget, at most {most} of the remaining {:.0} % allowed",
-                share * 100.0,
-                left * 100.0
-            ));
-        }
-    }
-    None
+        Tried { name: name(sites, &all, &assignment), breaches }
+    });
+    conflict::refusal(&tried.collect::<Vec<_>>())
 }
 
 fn strategies(sites: &[Site<'_>], options: &[Options], assignment: &[usize]) -> BTreeMap<String, Strategy> {

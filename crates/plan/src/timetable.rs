@@ -131,6 +131,11 @@ impl<'a> Timetable<'a> {
         told.join("; ")
     }
 
+    /// The time of the plan.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// A time as people in the place of the calendars read it.
     pub(crate) fn words(&self, time: Timestamp) -> String {
         time.shown_in(self.time_zone.as_deref())
@@ -190,7 +195,7 @@ impl<'a> Timetable<'a> {
 }
 
 /// The next full minute.
-fn up_to_the_minute(time: Timestamp) -> Timestamp {
+pub(crate) fn up_to_the_minute(time: Timestamp) -> Timestamp {
     let rest = time.as_micros().rem_euclid(MINUTE_MICROS);
     if rest == 0 { time } else { Timestamp::from_micros(time.as_micros().saturating_add(MINUTE_MICROS - rest)) }
 }

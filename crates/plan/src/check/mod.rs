@@ -7,6 +7,7 @@ mod calls;
 mod catalog;
 mod change;
 mod data;
+mod parity;
 mod people;
 mod present;
 mod signals;
@@ -62,6 +63,8 @@ pub const RULES: &[Rule] = &[
     rule(codes::FREEZE_IN_FLIGHT, "freeze-in-flight", Severity::Warning, windows::freeze_in_flight),
     rule(codes::NOT_REPEATABLE, "not-repeatable", Severity::Warning, data::not_repeatable),
     rule(codes::LOCK_UNKNOWN, "lock-unknown", Severity::Warning, data::lock_unknown),
+    rule(codes::ENVIRONMENTS_UNLIKE, "environments-unlike", Severity::Warning, parity::environments_unlike),
+    rule(codes::NEVER_RAN_BEFORE, "never-ran-before", Severity::Warning, parity::never_ran_before),
     rule(codes::LATE_IN_WEEK, "late-in-week", Severity::Warning, windows::late_in_week),
     rule(codes::ONE_WAY_EARLY, "one-way-early", Severity::Warning, calls::one_way_early),
     rule(codes::SECRET_OPEN, "secret-open", Severity::Warning, calls::secret_open),

@@ -142,17 +142,23 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
 
 /// The strategies that exist for the item of a site, each usable or ruled out.
 pub(crate) fn choices(ask: &Ask<'_>) -> Vec<(Strategy, Result<Outline, Shortfall>)> {
-    let item_type = ask.site.change_item.kind.type_name();
-    let is_weighed = |strategy: Strategy| of(strategy).fits(ask.site) || ask.site.change_item.strategy.as_deref() == Some(strategy.name());
-    let fitting = IN_ORDER.into_iter().filter(|strategy| strategy.changes(item_type) && is_weighed(*strategy));
-    fitting
-        .map(|strategy| {
-            (strategy, allowed(ask.site, strategy).and_then(|()| able(ask.site, strategy)).and_then(|()| of(strategy).outline(ask)))
-        })
-        .collect()
+    fitting(ask.site).map(|strategy| (strategy, allowed(ask.site, strategy).and_then(|()| outlined(ask, strategy)))).collect()
 }
 
-fn allowed(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
+/// The strategies that exist for the item of a site and fit its target, and the one that is asked for.
+pub(crate) fn fitting<'s>(site: &'s Site<'_>) -> impl Iterator<Item = Strategy> + 's {
+    let item_type = site.change_item.kind.type_name();
+    let is_weighed = |strategy: Strategy| of(strategy).fits(site) || site.change_item.strategy.as_deref() == Some(strategy.name());
+    IN_ORDER.into_iter().filter(move |strategy| strategy.changes(item_type) && is_weighed(*strategy))
+}
+
+/// A strategy in outline, whatever the target allows.
+pub(crate) fn outlined(ask: &Ask<'_>, strategy: Strategy) -> Result<Outline, Shortfall> {
+    able(ask.site, strategy).and_then(|()| of(strategy).outline(ask))
+}
+
+/// Whether the target allows a strategy.
+pub(crate) fn allowed(site: &Site<'_>, strategy: Strategy) -> Result<(), Shortfall> {
     let list = &site.target.strategies_allowed;
     if list.is_empty() || list.iter().any(|name| name == strategy.name()) {
         return Ok(());

@@ -7,6 +7,7 @@ mod clearance;
 mod data;
 mod envelope;
 mod fixture;
+mod limits;
 mod plans;
 mod promises;
 mod property;

@@ -26,7 +26,7 @@ const WRONG: &[Case] = &[
     (257, "not a strategy", |c, _| c.items[0].strategy = Some("teleport".to_owned())),
     (257, "needs 3 standby hosts", |c, _| c.items[0].strategy = Some("blue-green".to_owned())),
     (258, "No strategy fits", |_, f| only_target(f).strategies_allowed = vec!["recreate".to_owned()]),
-    (259, "would land Tue 2026-11-17 10:20 UTC, after Tue 2026-11-17 10:00 UTC", |c, _| c.constraints.finish_before = Some(now())),
+    (259, "would land Tue 2026-11-17 10:15 UTC, after Tue 2026-11-17 10:00 UTC", |c, _| c.constraints.finish_before = Some(now())),
     (266, "environment mars is not declared", |c, _| c.environments = vec!["mars".into()]),
 ];
 

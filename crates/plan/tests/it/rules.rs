@@ -399,7 +399,43 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
             f.durations.insert("deploy/payments".to_owned(), Sourced::observed(took, "store", now()));
         }),
     ),
+    (
+        codes::ENVIRONMENTS_UNLIKE,
+        "staging is unlike production for payments: it has not a router; it ran 0.9.0, and production runs 1.0.0",
+        Spoil::Input(|c, f| {
+            staging(f);
+            c.environments.insert(0, "staging".into());
+            f.catalog.targets.get_mut(&"payments-staging".into()).unwrap().regions.iter_mut().for_each(|region| region.router = None);
+        }),
+    ),
+    (
+        codes::NEVER_RAN_BEFORE,
+        "payments 1.1.0 goes into production and never ran in staging, which runs 0.9.0",
+        Spoil::Input(|_, f| staging(f)),
+    ),
 ];
+
+/// `payments` also in staging, where 0.9.0 runs.
+fn staging(facts: &mut Facts) {
+    facts.catalog.environments.insert(0, environment("staging"));
+    let mut place = only_target(facts).clone();
+    (place.name, place.environment) = ("payments-staging".into(), "staging".into());
+    facts.catalog.targets.insert(place.name.clone(), place.clone());
+    let mut observed = facts.targets.values().next().unwrap().clone();
+    observed.versions.values_mut().for_each(|version| version.value = "0.9.0".into());
+    facts.targets.insert(place.name, observed);
+}
+
+#[test]
+fn environments_that_are_alike_and_have_met_the_version_are_no_finding() {
+    let (mut change, mut facts) = payments();
+    staging(&mut facts);
+    facts.targets.get_mut(&"payments-staging".into()).unwrap().versions.values_mut().for_each(|version| version.value = "1.1.0".into());
+    assert_eq!(plan_of(&change, &facts).findings, []);
+    facts.targets.get_mut(&"payments-staging".into()).unwrap().versions.values_mut().for_each(|version| version.value = "1.0.0".into());
+    change.environments.insert(0, "staging".into());
+    assert_eq!(plan_of(&change, &facts).findings, []);
+}
 
 fn findings(spoil: &Spoil) -> (Plan, Facts) {
     let (mut change, mut facts) = careful();
@@ -452,7 +488,7 @@ fn a_careful_plan_has_no_finding() {
 #[test]
 fn every_code_has_a_page() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    for code in (250..=282).chain([284, 288]).chain(300..=325).chain(329..=350) {
+    for code in (250..=282).chain([284, 286, 288]).chain(300..=325).chain(327..=350) {
         let page = std::fs::read_to_string(folder.join(format!("GP{code:04}.md"))).unwrap_or_default();
         assert!(page.starts_with(&format!("# GP{code:04}: ")), "GP{code:04}");
         assert!((6..=20).contains(&page.lines().count()), "GP{code:04} has {} lines", page.lines().count());

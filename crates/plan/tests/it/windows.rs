@@ -219,7 +219,9 @@ fn no_deadline_helps_where_no_window_is_long_enough() {
 fn where_the_flight_itself_is_too_long_the_limit_is_named_not_the_calendar() {
     let (change, facts) = under(OnWindowEnd::Finish, Some("2026-11-17T10:20:00Z"));
     let planning = planned_at("2026-11-17T10:00:00Z", calendar("08:00-16:00", FREEZE), &change, &facts);
-    assert_eq!(planning.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [codes::LIMITS_BROKEN]);
+    assert_eq!(planning.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [codes::LIMITS_CONFLICT]);
+    let message = &planning.diagnostics[0].message;
+    assert!(message.starts_with("`finishBefore` Tue 2026-11-17 11:20 CET and `strategy: "), "{message}");
     assert!(planning.refused.is_empty());
 }
 

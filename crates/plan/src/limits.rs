@@ -1,0 +1,193 @@
+//! The limits that a change and its targets set, what keeps a candidate outside them, and what would let it in.
+
+use crate::codes;
+use crate::notes::Notes;
+use crate::outline::Outline;
+use crate::predict::Figures;
+use crate::site::{Site, names};
+use crate::strategy::Extra;
+use crate::timetable::{Timetable, up_to_the_minute};
+use glidepath_model::change::{Change, Item};
+use glidepath_model::facts::Facts;
+use glidepath_model::ids::TargetName;
+use glidepath_model::plan::{Prediction, Strategy};
+use glidepath_model::{Diagnostic, Millis, Money, Share};
+
+/// Relative change that stands for a limit without a size, such as a strategy that is not allowed: as if a figure were doubled.
+const NO_SIZE: f64 = 1.0;
+
+/// A limit that somebody set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Limit {
+    /// The deadline.
+    FinishBefore,
+    /// The share of what is left of an error budget.
+    BudgetSpend,
+    /// The extra cost.
+    ExtraCost,
+    /// The downtime.
+    Downtime,
+    /// The strategy that an item asks for.
+    Strategy(u32),
+    /// The strategies that a target allows.
+    Allowed(TargetName),
+}
+
+/// A limit that a candidate does not keep.
+#[derive(Clone, Debug)]
+pub(crate) struct Breach {
+    pub(crate) limit: Limit,
+    /// The limit as it stands: `` `maxBudgetSpend` 10 % ``.
+    pub(crate) stands: String,
+    /// What the candidate does instead, after its name: `costs 3.00 EUR, at most 1.00 EUR allowed`.
+    pub(crate) does: String,
+    /// What would let it in; `None` where no value of the limit does.
+    pub(crate) relax: Option<Relax>,
+}
+
+/// A limit as it would have to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Relax {
+    /// What to write: `` `maxExtraCost: 3.00 EUR` ``.
+    pub(crate) write: String,
+    /// By how much it is more than what stands, as a part of that.
+    pub(crate) by: f64,
+}
+
+/// The limits on the figures of a candidate.
+pub(crate) struct Limits<'a> {
+    change: &'a Change,
+    timetable: &'a Timetable<'a>,
+    /// The least that is left of the error budgets of the changed components, of 1.
+    left: f64,
+}
+
+impl<'a> Limits<'a> {
+    pub(crate) fn of(change: &'a Change, left: f64, timetable: &'a Timetable<'a>) -> Self {
+        Self { change, timetable, left }
+    }
+
+    /// All limits that a candidate does not keep.
+    pub(crate) fn broken(&self, chosen: &[(&Outline, &Figures)], predicted: &Prediction) -> Vec<Breach> {
+        let costs_extra = chosen.iter().any(|(_, figures)| figures.extra != Extra::Nothing);
+        self.late(predicted).into_iter().chain(self.spends(predicted)).chain(self.costs(costs_extra, predicted)).collect()
+    }
+
+    fn late(&self, predicted: &Prediction) -> Option<Breach> {
+        let deadline = self.change.constraints.finish_before?;
+        let does = self.timetable.late(predicted, deadline)?;
+        let relax = predicted.schedule.as_ref().map(|schedule| {
+            let now = self.timetable.now();
+            let (given, needed) = (deadline.since(now).as_secs_f64(), schedule.lands_p95.since(now).as_secs_f64());
+            let write = format!("`finishBefore: {}`", self.timetable.written(up_to_the_minute(schedule.lands_p95)));
+            Relax { write, by: needed / given.max(1.0) - 1.0 }
+        });
+        Some(Breach { limit: Limit::FinishBefore, stands: format!("`finishBefore` {}", self.timetable.words(deadline)), does, relax })
+    }
+
+    fn spends(&self, predicted: &Prediction) -> Option<Breach> {
+        let (most, share) = (self.change.constraints.max_budget_share?, predicted.budget_share?);
+        let stands = format!("`maxBudgetSpend` {most}");
+        if self.left <= 0.0 {
+            let does = format!("may spend {most} of what is left of an error budget, and nothing is left");
+            return Some(Breach { limit: Limit::BudgetSpend, stands, does, relax: None });
+        }
+        if share <= most.as_f64() * self.left {
+            return None;
+        }
+        let does = format!(
+            "is expected to spend {:.1} % of an error budget, at most {most} of the remaining {:.0} % allowed",
+            share * 100.0,
+            self.left * 100.0
+        );
+        let relax = tenth_above(share / self.left).map(|share| Relax {
+            write: format!("`maxBudgetSpend: {{ share: {}, of: remaining }}`", share.to_string().replace(' ', "")),
+            by: share.as_f64() / most.as_f64().max(1e-9) - 1.0,
+        });
+        Some(Breach { limit: Limit::BudgetSpend, stands, does, relax })
+    }
+
+    fn costs(&self, costs_extra: bool, predicted: &Prediction) -> Option<Breach> {
+        let most = self.change.constraints.max_extra_cost.as_ref()?;
+        let stands = format!("`maxExtraCost` {most}");
+        let Some(cost) = &predicted.extra_cost else {
+            let does = format!(
+                "costs nobody knows how much more, and at most {most} is allowed: state cost.replicaHour of each target, in one currency"
+            );
+            return costs_extra.then_some(Breach { limit: Limit::ExtraCost, stands, does, relax: None });
+        };
+        let breach = |does: String, by: f64| {
+            let relax = Some(Relax { write: format!("`maxExtraCost: {}`", cent_above(cost)), by });
+            Some(Breach { limit: Limit::ExtraCost, stands: stands.clone(), does, relax })
+        };
+        if most.currency != cost.currency && cost.micros > 0 {
+            return breach(format!("costs {cost}, and the limit is in {}", most.currency), NO_SIZE);
+        }
+        let by = cost.micros as f64 / most.micros.max(1) as f64 - 1.0;
+        if cost.micros > most.micros { breach(format!("costs {cost}, at most {most} allowed"), by) } else { None }
+    }
+}
+
+/// The least that is left of the error budgets a change may spend a part of; all, where it touches none.
+pub(crate) fn budget_left(change: &Change, facts: &Facts, sites: &[Site<'_>], notes: &mut Notes) -> f64 {
+    let Some(most) = change.constraints.max_budget_share else { return 1.0 };
+    let mut left: f64 = 1.0;
+    for objective in facts.catalog.objectives.iter().filter(|o| sites.iter().any(|s| s.target.component == o.component)) {
+        match facts.budgets.get(&objective.name).map(|budget| budget.value.remaining).filter(|remaining| remaining.is_finite()) {
+            Some(remaining) => left = left.min(remaining),
+            None => notes.unsure(
+                Diagnostic::error(
+                    codes::FACT_MISSING,
+                    format!("What is left of the error budget of {} is not known, and the change may spend {most} of it.", objective.name),
+                )
+                .because("A part of what nobody knows cannot be kept.")
+                .hint("Make the telemetry answer and plan again; or take maxBudgetSpend out of the change, or plan with --accept-stale, which takes the budget for whole."),
+            ),
+        }
+    }
+    left
+}
+
+/// Of a strategy that needs downtime.
+pub(crate) fn downtime(change: &Change, needed: Millis) -> Breach {
+    let allowed = change.constraints.downtime_ms;
+    let stands = allowed.map_or_else(|| "`downtime` of none".to_owned(), |allowed| format!("`downtime` of {allowed}"));
+    let by = allowed.map_or(NO_SIZE, |allowed| needed.as_secs_f64() / allowed.as_secs_f64().max(1.0) - 1.0);
+    let write = format!("`downtime: {}s`", needed.0.div_ceil(1000));
+    Breach { limit: Limit::Downtime, stands, does: format!("needs {needed} of downtime"), relax: Some(Relax { write, by }) }
+}
+
+/// Of a strategy that the target does not allow.
+pub(crate) fn not_allowed(site: &Site<'_>, strategy: Strategy) -> Breach {
+    let name = &site.target.name;
+    Breach {
+        limit: Limit::Allowed(name.clone()),
+        stands: format!("the strategies of {name} (only {})", names(&site.target.strategies_allowed)),
+        does: "is not among them".to_owned(),
+        relax: Some(Relax { write: format!("{strategy} in the strategies of {name}"), by: NO_SIZE }),
+    }
+}
+
+/// Of a strategy that the change does not ask for.
+pub(crate) fn not_asked(item: u32, asked: &str, of: &Item, strategy: Strategy) -> Breach {
+    Breach {
+        limit: Limit::Strategy(item),
+        stands: format!("`strategy: {asked}` of {}", of.component),
+        does: "is another strategy".to_owned(),
+        relax: Some(Relax { write: format!("`strategy: {strategy}`"), by: NO_SIZE }),
+    }
+}
+
+/// The next tenth of a percent, which the file can say; `None` above everything.
+fn tenth_above(share: f64) -> Option<Share> {
+    let tenths = (share * 1000.0 + 1e-9).ceil();
+    (share.is_finite() && tenths <= 1000.0).then(|| Share::from_f64(tenths / 1000.0))
+}
+
+/// The next hundredth of the currency.
+fn cent_above(cost: &Money) -> Money {
+    const CENT_MICROS: i64 = 10_000;
+    let rest = cost.micros.rem_euclid(CENT_MICROS);
+    let micros = if rest == 0 { cost.micros } else { cost.micros.saturating_add(CENT_MICROS - rest) };
+    Money { micros, currency: cost.currency.clone() }
+}

@@ -1,0 +1,119 @@
+//! Limits that nothing keeps: the fewest that conflict are named, and each way out that is proposed gives a plan.
+
+use crate::fixture::*;
+use glidepath_model::catalog::{Indicator, Objective};
+use glidepath_model::facts::{BudgetFact, Sourced};
+use glidepath_model::plan::{CandidateSummary, Plan, Strategy};
+use glidepath_model::{Change, Diagnostic, Facts, Millis, Money, Share, Timestamp};
+use glidepath_plan::codes;
+
+/// `payments` with an objective, all of whose budget is left.
+fn with_budget() -> (Change, Facts) {
+    let (change, mut facts) = payments();
+    facts.catalog.objectives.push(Objective {
+        name: "availability".to_owned(),
+        component: "payments".into(),
+        target: Share::parse("99.9%").unwrap(),
+        period_ms: Millis::from_mins(30 * 24 * 60),
+        rolling: true,
+        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+    });
+    let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
+    facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
+    (change, facts)
+}
+
+fn refused(change: &Change, facts: &Facts) -> Diagnostic {
+    let planning = planned(change, facts);
+    assert!(planning.plan.is_none() && planning.refused.is_empty(), "{:?}", planning.refused);
+    let [only] = planning.diagnostics.as_slice() else { panic!("one refusal says it all: {:#?}", planning.diagnostics) };
+    only.clone()
+}
+
+/// What stands after a field in a hint: `` `finishBefore: VALUE` ``.
+fn proposed<'h>(hint: &'h str, field: &str) -> &'h str {
+    let value = hint.split(field).nth(1).and_then(|rest| rest.split(['`', ',']).next());
+    value.unwrap_or_else(|| panic!("no {field} in {hint}"))
+}
+
+fn candidate(plan: &Plan, strategy: Strategy) -> &CandidateSummary {
+    plan.candidates.iter().find(|one| one.strategies.values().all(|used| *used == strategy)).unwrap()
+}
+
+fn lands(candidate: &CandidateSummary) -> Timestamp {
+    candidate.prediction.schedule.as_ref().unwrap().lands_p95
+}
+
+#[test]
+fn no_downtime_and_a_strategy_that_needs_it_conflict() {
+    let (mut change, mut facts) = payments();
+    only_target(&mut facts).strategies_allowed = vec!["recreate".to_owned()];
+    only_target(&mut facts).restart_ms = Some(Millis::from_secs(20));
+    let refusal = refused(&change, &facts);
+    assert_eq!(refusal.code, codes::LIMITS_CONFLICT);
+    let says = "`downtime` of none and the strategies of payments-production (only recreate) cannot both hold: recreate payments needs 20 s of downtime;";
+    assert!(refusal.message.starts_with(says), "{}", refusal.message);
+    assert_eq!(proposed(&refusal.hint, "`downtime: "), "20s");
+    assert!(refusal.hint.contains(" in the strategies of payments-production"), "{}", refusal.hint);
+    change.constraints.downtime_ms = Some(Millis::from_secs(20));
+    assert_eq!(plan_of(&change, &facts).body.assignments[0].strategy, Strategy::Recreate);
+    // The same by the change itself.
+    change.constraints.downtime_ms = Some(Millis::from_secs(5));
+    change.items[0].strategy = Some("recreate".to_owned());
+    only_target(&mut facts).strategies_allowed.clear();
+    let refusal = refused(&change, &facts);
+    assert_eq!(refusal.code, codes::LIMITS_CONFLICT);
+    assert!(refusal.message.starts_with("`downtime` of 5 s and `strategy: recreate` of payments cannot both hold"), "{}", refusal.message);
+}
+
+#[test]
+fn a_budget_below_the_least_possible_burn_is_named_with_what_it_would_have_to_be() {
+    let (mut change, facts) = with_budget();
+    let free = plan_of(&change, &facts);
+    let least = free.candidates.iter().filter_map(|one| one.prediction.budget_share).fold(f64::INFINITY, f64::min);
+    change.constraints.max_budget_share = Some(Share::from_f64(least / 2.0));
+    let refusal = refused(&change, &facts);
+    assert_eq!(refusal.code, codes::LIMITS_BROKEN);
+    assert!(refusal.message.starts_with("`maxBudgetSpend` ") && refusal.message.contains("cannot be kept: "), "{}", refusal.message);
+    let share = Share::parse(proposed(&refusal.hint, "share: ")).unwrap();
+    assert!(share.as_f64() >= least && share.as_f64() < least + 0.002, "{share} {least}");
+    change.constraints.max_budget_share = Some(share);
+    plan_of(&change, &facts);
+}
+
+#[test]
+fn a_deadline_and_a_budget_that_only_different_candidates_keep_conflict() {
+    let (mut change, facts) = with_budget();
+    let free = plan_of(&change, &facts);
+    let (canary, rolling) = (candidate(&free, Strategy::Canary), candidate(&free, Strategy::Rolling));
+    let spends = |one: &CandidateSummary| one.prediction.budget_share.unwrap();
+    assert!(lands(rolling) < lands(canary) && spends(canary) < spends(rolling), "{:#?}", free.candidates);
+    change.constraints.finish_before = Some(lands(rolling));
+    change.constraints.max_budget_share = Some(Share::from_f64(spends(canary) * 1.01));
+    let refusal = refused(&change, &facts);
+    assert_eq!(refusal.code, codes::LIMITS_CONFLICT);
+    assert!(refusal.message.starts_with("`finishBefore` Tue 2026-11-17 "), "{}", refusal.message);
+    for part in [" and `maxBudgetSpend` ", " cannot both hold: ", "canary payments needs ", "; rolling payments is expected to spend "] {
+        assert!(refusal.message.contains(part), "{part}: {}", refusal.message);
+    }
+    let (mut later, mut dearer) = (change.clone(), change);
+    later.constraints.finish_before = Timestamp::parse(proposed(&refusal.hint, "`finishBefore: "));
+    assert_eq!(plan_of(&later, &facts).body.assignments[0].strategy, Strategy::Canary, "{}", refusal.hint);
+    dearer.constraints.max_budget_share = Share::parse(proposed(&refusal.hint, "share: "));
+    assert_eq!(plan_of(&dearer, &facts).body.assignments[0].strategy, Strategy::Rolling, "{}", refusal.hint);
+}
+
+#[test]
+fn a_cost_above_the_cap_is_named_with_what_it_would_have_to_be() {
+    let (mut change, mut facts) = payments();
+    for region in &mut only_target(&mut facts).regions {
+        region.standby = region.hosts.iter().map(|host| format!("standby-{host}").as_str().into()).collect();
+    }
+    change.items[0].strategy = Some("blue-green".to_owned());
+    change.constraints.max_extra_cost = Money::parse("0.01 EUR");
+    let refusal = refused(&change, &facts);
+    // Another strategy costs nothing: the strategy asked for and the cap conflict.
+    assert_eq!(refusal.code, codes::LIMITS_CONFLICT);
+    change.constraints.max_extra_cost = Money::parse(proposed(&refusal.hint, "`maxExtraCost: "));
+    assert_eq!(plan_of(&change, &facts).body.assignments[0].strategy, Strategy::BlueGreen, "{}", refusal.hint);
+}
