@@ -72,15 +72,16 @@ codes! {
     UNKNOWN_REHEARSED = 69, "A rehearsal of something unknown";
     COMPANION_UNREADABLE = 70, "A file that another one names cannot be read";
     ITEM_TWICE = 72, "A component stands twice in a change";
-    ITEM_NOT_YET = 73, "A type of item that this version does not plan";
     FIELD_OF_OTHER_TYPE = 74, "A field belongs to another type of item";
     SAME_VERSION = 75, "A change from a version to itself";
     BAD_ARTIFACT = 76, "Not an artifact digest";
     SHARE_UNSAID = 77, "A command of a second side does not say what it must";
     SIDE_UNSERVED = 78, "A second side that no router gives its share";
+    LOSS_TOO_LARGE = 79, "A failover may lose more than its Target allows";
     STRATEGY_NOT_ALLOWED = 80, "A strategy is not allowed here";
     UNKNOWN_INDICATOR = 81, "An unknown indicator";
     BAD_OBJECTIVE = 82, "An objective cannot be used";
+    SHARES_UNFIT = 83, "Shares of the traffic do not make up everything";
     UNKNOWN_TIME_ZONE = 84, "An unknown time zone";
     EMPTY_WINDOW = 85, "A window is empty";
     FREEZE_BACKWARDS = 86, "A freeze ends before it begins";

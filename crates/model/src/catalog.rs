@@ -16,7 +16,8 @@ pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Supersede, Verification, VerifyWindow};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
 pub use target::{
-    Database, Infrastructure, Region, Replacement, Rotation, Router, Scaling, SecondSide, ShareRouter, Target, TrafficSource,
+    Database, Failover, Infrastructure, Region, Replacement, Rotation, Router, Scaling, SecondSide, ShareRouter, Target, TrafficShares,
+    TrafficSource,
 };
 pub use template::{ActionTemplate, filled_text};
 

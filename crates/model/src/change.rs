@@ -5,7 +5,7 @@ use crate::plan::Claim;
 use crate::time::{Millis, Timestamp};
 use crate::units::{Money, Share};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A change as its file states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,6 +177,27 @@ pub enum ItemKind {
         /// Until when they are wanted, if stated.
         until: Option<Timestamp>,
     },
+    /// Another region that takes the writes.
+    #[serde(rename_all = "camelCase")]
+    Failover {
+        /// The region that is to take them.
+        to: RegionName,
+        /// The region that must take them now; the other one of two where it is not stated.
+        expect_from: Option<RegionName>,
+        /// Writes of at most so long may be lost; none where it is zero.
+        #[serde(default)]
+        loss_max_ms: Millis,
+        /// When it is to go back, if stated.
+        until: Option<Timestamp>,
+    },
+    /// Other shares of the traffic for the regions.
+    #[serde(rename_all = "camelCase")]
+    Traffic {
+        /// Shares to reach, which make up everything.
+        shares: BTreeMap<RegionName, Share>,
+        /// Shares that must hold now.
+        expect_shares: BTreeMap<RegionName, Share>,
+    },
 }
 
 impl Item {
@@ -184,7 +205,12 @@ impl Item {
     pub fn components(&self) -> impl Iterator<Item = &ComponentName> {
         let readers = match &self.kind {
             ItemKind::Secret { consumers, .. } => consumers.as_slice(),
-            ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } | ItemKind::Capacity { .. } => &[],
+            ItemKind::Version { .. }
+            | ItemKind::Schema { .. }
+            | ItemKind::Flag { .. }
+            | ItemKind::Capacity { .. }
+            | ItemKind::Failover { .. }
+            | ItemKind::Traffic { .. } => &[],
         };
         std::iter::once(&self.component).chain(readers.iter().filter(|reader| **reader != self.component))
     }
@@ -201,6 +227,8 @@ impl ItemKind {
             Self::Flag { .. } => "flag",
             Self::Secret { .. } => "secret",
             Self::Capacity { .. } => "capacity",
+            Self::Failover { .. } => "failover",
+            Self::Traffic { .. } => "traffic",
         }
     }
 }

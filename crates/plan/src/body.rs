@@ -45,7 +45,12 @@ fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut Seen
         to: site.to.clone(),
         artifact: match &site.change_item.kind {
             ItemKind::Version { artifact, .. } => artifact.clone(),
-            ItemKind::Schema { .. } | ItemKind::Flag { .. } | ItemKind::Secret { .. } | ItemKind::Capacity { .. } => None,
+            ItemKind::Schema { .. }
+            | ItemKind::Flag { .. }
+            | ItemKind::Secret { .. }
+            | ItemKind::Capacity { .. }
+            | ItemKind::Failover { .. }
+            | ItemKind::Traffic { .. } => None,
         },
         verification: outline.verification,
         blind_to,

@@ -74,6 +74,8 @@ pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
 pub const LIMITS_CONFLICT: Code = Code(286);
 /// What a data step does could not be read.
 pub const STATEMENT_UNREAD: Code = Code(288);
+/// A failover may lose writes.
+pub const WRITES_LOST: Code = Code(292);
 
 /// A class is claimed that is not the owner's to claim.
 pub const CLASS_NOT_THEIRS: Code = Code(297);

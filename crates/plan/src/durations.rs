@@ -29,6 +29,9 @@ pub(crate) enum Kind {
     Replace,
     Scale,
     Retire,
+    Stop,
+    Promote,
+    Demote,
 }
 
 impl Kind {
@@ -47,6 +50,9 @@ impl Kind {
             Self::Replace => "replace",
             Self::Scale => "scale",
             Self::Retire => "retire",
+            Self::Stop => "stop",
+            Self::Promote => "promote",
+            Self::Demote => "demote",
         }
     }
 
@@ -62,9 +68,10 @@ impl Kind {
             Self::Data => (10_000, 60_000),
             // No wider than sums of durations are good for.
             Self::Make | Self::Reload => (3_000, 9_000),
-            Self::Install | Self::Retire => (10_000, 30_000),
+            Self::Stop => (5_000, 15_000),
+            Self::Install | Self::Retire | Self::Promote => (10_000, 30_000),
             Self::Replace => (300_000, 900_000),
-            Self::Scale => (60_000, 180_000),
+            Self::Scale | Self::Demote => (60_000, 180_000),
         }
     }
 
@@ -101,6 +108,9 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         Kind::Replace => target.replace.as_ref().map(|replace| &replace.host),
         Kind::Scale => target.scale.as_ref().map(|scale| &scale.set),
         Kind::Retire => target.side.as_ref().and_then(|side| side.retire.as_ref()),
+        Kind::Stop => target.failover.as_ref().map(|failover| &failover.drain),
+        Kind::Promote => target.failover.as_ref().map(|failover| &failover.promote),
+        Kind::Demote => target.failover.as_ref().and_then(|failover| failover.demote.as_ref()),
         Kind::Drain | Kind::Shift | Kind::Check | Kind::Data => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));

@@ -91,6 +91,8 @@ fn wanted(kind: &ItemKind) -> ItemKind {
     match &mut kind {
         ItemKind::Version { expect_from, .. } => *expect_from = None,
         ItemKind::Capacity { expect_replicas, .. } => *expect_replicas = None,
+        ItemKind::Failover { expect_from, .. } => *expect_from = None,
+        ItemKind::Traffic { expect_shares, .. } => expect_shares.clear(),
         _ => {}
     }
     kind

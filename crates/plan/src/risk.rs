@@ -54,6 +54,18 @@ const CAPACITY: Weight = Weight {
     log_odds: -0.5,
     why: "Our judgement: what runs is not altered, only how much of it.",
 };
+const FAILOVER: Weight = Weight {
+    about: "kind: failover",
+    counts: "1 if it is one",
+    log_odds: 0.4,
+    why: "Our judgement: the way is walked seldom, and writes are refused meanwhile.",
+};
+const TRAFFIC: Weight = Weight {
+    about: "kind: traffic",
+    counts: "1 if it is one",
+    log_odds: -0.3,
+    why: "Our judgement: what runs is not altered, only who comes to it.",
+};
 const FLAG: Weight = Weight {
     about: "kind: flag",
     counts: "1 if it is one",
@@ -122,12 +134,14 @@ const OWNER: Weight = Weight {
 };
 
 /// All of them, in the order in which they are told.
-pub const WEIGHTS: [Weight; 16] = [
+pub const WEIGHTS: [Weight; 18] = [
     CONFIG,
     INFRASTRUCTURE,
     SCHEMA,
     SECRET,
     CAPACITY,
+    FAILOVER,
+    TRAFFIC,
     FLAG,
     ITEMS,
     HOSTS,
@@ -311,6 +325,8 @@ fn kind(item: &Item) -> Option<Weight> {
         ItemKind::Flag { .. } => Some(FLAG),
         ItemKind::Secret { .. } => Some(SECRET),
         ItemKind::Capacity { .. } => Some(CAPACITY),
+        ItemKind::Failover { .. } => Some(FAILOVER),
+        ItemKind::Traffic { .. } => Some(TRAFFIC),
     }
 }
 
@@ -330,7 +346,12 @@ fn evidence(facts: &Facts, around: &Around<'_>, sites: &[&Site<'_>]) -> Option<S
         .iter()
         .filter_map(|site| match &site.change_item.kind {
             ItemKind::Version { to, .. } => Some(to.as_str()),
-            ItemKind::Schema { .. } | ItemKind::Flag { .. } | ItemKind::Secret { .. } | ItemKind::Capacity { .. } => None,
+            ItemKind::Schema { .. }
+            | ItemKind::Flag { .. }
+            | ItemKind::Secret { .. }
+            | ItemKind::Capacity { .. }
+            | ItemKind::Failover { .. }
+            | ItemKind::Traffic { .. } => None,
         })
         .collect();
     let name = &sites.first()?.target.component;

@@ -53,6 +53,8 @@ impl Site<'_> {
         match &self.change_item.kind {
             ItemKind::Secret { secret, .. } => format!("{place}/{secret}"),
             ItemKind::Capacity { .. } => format!("{place}/capacity"),
+            ItemKind::Failover { .. } => format!("{place}/failover"),
+            ItemKind::Traffic { .. } => format!("{place}/traffic"),
             ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => place,
         }
     }
@@ -67,7 +69,11 @@ impl Site<'_> {
         match &self.change_item.kind {
             ItemKind::Version { .. } => true,
             ItemKind::Secret { consumers, .. } => consumers.contains(&self.target.component) || (consumers.is_empty() && self.is_own()),
-            ItemKind::Schema { .. } | ItemKind::Flag { .. } | ItemKind::Capacity { .. } => false,
+            ItemKind::Schema { .. }
+            | ItemKind::Flag { .. }
+            | ItemKind::Capacity { .. }
+            | ItemKind::Failover { .. }
+            | ItemKind::Traffic { .. } => false,
         }
     }
 
@@ -76,10 +82,25 @@ impl Site<'_> {
         matches!(self.change_item.kind, ItemKind::Version { .. }) && self.target.is_steered_by_share()
     }
 
+    /// Regions that serve when it is done, by index: what is left without traffic, or lost, says nothing about the change.
+    pub(crate) fn serving_regions(&self) -> Vec<usize> {
+        let serves = |region: &RegionName| match &self.change_item.kind {
+            ItemKind::Failover { to, .. } => region == to,
+            ItemKind::Traffic { shares, .. } => shares.get(region).is_some_and(|share| *share > Share::ZERO),
+            ItemKind::Version { .. }
+            | ItemKind::Schema { .. }
+            | ItemKind::Flag { .. }
+            | ItemKind::Secret { .. }
+            | ItemKind::Capacity { .. } => true,
+        };
+        (0..self.regions.len()).filter(|at| serves(&self.regions[*at].region.name)).collect()
+    }
+
     /// The new side for people: `payments 4.12.0`.
     pub(crate) fn new_side(&self) -> String {
         match &self.change_item.kind {
             ItemKind::Secret { secret, .. } => format!("{} with the new {secret}", self.target.component),
+            ItemKind::Failover { to, .. } => format!("{} in {to}", self.target.component),
             _ => format!("{} {}", self.target.component, self.to),
         }
     }
@@ -224,6 +245,12 @@ fn site<'a>(
                 return None;
             }
         }
+        ItemKind::Failover { to, expect_from, .. } => {
+            let others: Vec<&RegionName> = target.regions.iter().map(|region| &region.name).filter(|name| *name != to).collect();
+            let other = if let [only] = others.as_slice() { Some((*only).clone()) } else { None };
+            (site.from, site.to) = (expect_from.clone().or(other).map(|name| name.to_string()), to.to_string());
+        }
+        ItemKind::Traffic { shares, expect_shares } => (site.from, site.to) = (Some(shares_text(expect_shares)), shares_text(shares)),
         ItemKind::Secret { secret, .. } => {
             (site.from, site.to) = (Some(format!("the present {secret}")), format!("a new {secret}"));
             reachability(target, observed, facts, now, notes);
@@ -270,6 +297,11 @@ fn named_twice(target: &Target, notes: &mut Notes) {
 /// `1 replica`, `6 replicas`.
 pub(crate) fn replicas_text(count: u32) -> String {
     if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
+}
+
+/// `eu-north 20 %, eu-west 80 %`.
+pub(crate) fn shares_text(shares: &BTreeMap<RegionName, Share>) -> String {
+    shares.iter().map(|(region, share)| format!("{region} {share}")).collect::<Vec<_>>().join(", ")
 }
 
 fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, expected: Option<&Version>, notes: &mut Notes) {

@@ -1,6 +1,6 @@
 //! New projects and the examples: each really flies.
 
-use crate::harness::Project;
+use crate::harness::{Project, wait_for};
 
 #[test]
 fn a_new_project_validates_plans_and_lands() {
@@ -58,4 +58,76 @@ fn every_problem_of_every_file_is_told_at_once() {
     }
     let json: serde_json::Value = serde_json::from_str(&project.ok(&["validate", "--format", "json"], 2).out).unwrap();
     assert!(json["diagnostics"].as_array().unwrap().len() >= 3);
+}
+
+/// The example of two regions, before anything has moved.
+fn two_regions() -> Project {
+    let project = Project::example("failover");
+    ledger(&project, &["write", "eu-west", "opening"]);
+    project
+}
+
+fn ledger(project: &Project, words: &[&str]) -> String {
+    let mut command = std::process::Command::new("./scripts/ledger.sh");
+    let output = command.args(words).current_dir(project.path()).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn clients(project: &Project) -> String {
+    project.read("state/clients").trim().to_owned()
+}
+
+#[test]
+fn a_failover_comes_back_with_what_was_written_meanwhile() {
+    let project = two_regions();
+    project.ok(&["run", "lead-north", "--yes"], 0);
+    assert_eq!((ledger(&project, &["leader"]), clients(&project)), ("eu-north".to_owned(), "eu-north".to_owned()));
+    ledger(&project, &["write", "eu-north", "a payment"]);
+    project.say(&["rollback", "--reason", "the machines are back"]);
+    wait_for("the rollback to end", || project.runs()[0]["status"] == serde_json::json!({ "ended": "rolledBack" }));
+    assert_eq!((ledger(&project, &["leader"]), clients(&project)), ("eu-west".to_owned(), "eu-west".to_owned()));
+    assert_eq!(project.read("state/eu-west/log"), "opening\na payment\n");
+    ledger(&project, &["write", "eu-west", "another"]);
+    ledger(&project, &["verify", "eu-north", "eu-west"]);
+}
+
+#[test]
+fn a_lag_that_grows_after_the_first_look_promotes_nothing() {
+    let project = two_regions();
+    ledger(&project, &["lag", "eu-west", "eu-north", "0"]);
+    project.write("state/stuck-eu-north", "");
+    // Near enough to begin, and never caught up.
+    ledger(&project, &["write", "eu-west", "late"]);
+    project.ok(&["run", "lead-north", "--yes"], 1);
+    assert_eq!((ledger(&project, &["leader"]), clients(&project)), ("eu-west".to_owned(), "eu-west".to_owned()));
+    assert_eq!(project.read("state/eu-west/log"), "opening\nlate\n");
+}
+
+#[test]
+fn two_regions_that_take_writes_are_left_alone() {
+    let project = two_regions();
+    project.write("state/eu-north/takes-writes", "");
+    let said = project.ok(&["run", "lead-north", "--yes"], 1);
+    assert!(said.out.contains("leader") || said.err.contains("leader"), "{}{}", said.out, said.err);
+    assert_eq!((ledger(&project, &["leader"]), clients(&project)), ("eu-north eu-west".to_owned(), "eu-west".to_owned()));
+}
+
+#[test]
+fn an_old_leader_that_cannot_follow_leads_again() {
+    let project = two_regions();
+    project.write("state/broken-eu-west", "");
+    project.ok(&["run", "lead-north", "--yes"], 1);
+    assert_eq!((ledger(&project, &["leader"]), clients(&project)), ("eu-west".to_owned(), "eu-west".to_owned()));
+}
+
+#[test]
+fn traffic_stops_before_the_step_for_which_there_is_no_room() {
+    let project = two_regions();
+    project.write("state/room-eu-north", "250\n");
+    project.ok(&["run", "leave-west", "--yes"], 1);
+    assert_eq!(project.read("state/shares").trim(), "eu-north=50,eu-west=50");
+    project.write("state/room-eu-north", "320\n");
+    project.ok(&["run", "leave-west", "--yes"], 0);
+    assert_eq!(project.read("state/shares").trim(), "eu-north=80,eu-west=20");
 }

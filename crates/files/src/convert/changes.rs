@@ -1,6 +1,7 @@
 //! Changes, checked against the catalog.
 
 use super::config::preference;
+use super::moves::{self, FAILOVER_FIELDS, TRAFFIC_FIELDS};
 use super::variants::Variant;
 use super::{Context, boolean, duration, names, owner_reference, share, text, time};
 use crate::codes;
@@ -108,9 +109,9 @@ pub(super) fn constraints(node: &Node) -> Constraints {
 }
 
 /// What an item needs of the table of types.
-struct ItemAt<'n> {
-    node: &'n Node,
-    field: String,
+pub(super) struct ItemAt<'n> {
+    pub(super) node: &'n Node,
+    pub(super) field: String,
     kind: &'n str,
 }
 
@@ -170,6 +171,8 @@ const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
 const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
 const SECRET_FIELDS: &[&str] = &["secret", "consumers", "retireAfter"];
 const CAPACITY_FIELDS: &[&str] = &["replicas", "expectReplicas", "until"];
+const ALL_FIELDS: [&[&str]; 7] =
+    [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS, SECRET_FIELDS, CAPACITY_FIELDS, FAILOVER_FIELDS, TRAFFIC_FIELDS];
 const COMMON_FIELDS: &[&str] = &["component", "type", "strategy"];
 
 fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> Option<ItemKind> {
@@ -179,11 +182,12 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> 
         "flag" => (FLAG_FIELDS, "flag"),
         "secret" => (SECRET_FIELDS, "secret"),
         "capacity" => (CAPACITY_FIELDS, "replicas"),
-        "traffic" | "failover" => return not_yet(context, item),
+        "failover" => (FAILOVER_FIELDS, "to"),
+        "traffic" => (TRAFFIC_FIELDS, "shares"),
         _ => return None,
     };
     for entry in item.node.entries().iter().filter(|e| !COMMON_FIELDS.contains(&e.key.as_str()) && !fields.contains(&e.key.as_str())) {
-        if [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS, SECRET_FIELDS, CAPACITY_FIELDS].iter().any(|f| f.contains(&entry.key.as_str())) {
+        if ALL_FIELDS.iter().any(|f| f.contains(&entry.key.as_str())) {
             let message = format!("an item of type {} has no `{}`", item.kind, entry.key);
             let hint = format!("Its fields are {}.", crate::findings::quoted(fields));
             context.findings.error(
@@ -196,8 +200,10 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> 
             );
         }
     }
-    if item.node.get(needed).is_none() {
-        missing(context, item, needed);
+    let all_needed = [needed].into_iter().chain((item.kind == "traffic").then_some("expectShares"));
+    let lacking: Vec<&str> = all_needed.filter(|field| item.node.get(field).is_none()).collect();
+    lacking.iter().for_each(|field| missing(context, item, field));
+    if !lacking.is_empty() {
         return None;
     }
     match item.kind {
@@ -205,23 +211,10 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> 
         "flag" => flag(context, item),
         "secret" => secret(context, item, catalog),
         "capacity" => capacity(item),
+        "failover" => moves::failover(context, item),
+        "traffic" => moves::traffic(context, item),
         _ => version(context, item),
     }
-}
-
-fn not_yet(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
-    let at = item.node.get("type").map_or(item.node.at, |n| n.at);
-    let message = format!("this version does not plan items of type {}", item.kind);
-    let hint = "Planned are code, config, infrastructure, schema, data, flag, secret and capacity.";
-    context.findings.error(
-        at,
-        &format!("{}.type", item.field),
-        codes::ITEM_NOT_YET,
-        message,
-        "A plan without it would not be the change that was asked for.",
-        hint,
-    );
-    None
 }
 
 fn missing(context: &mut Context<'_, '_>, item: &ItemAt<'_>, needed: &str) {
@@ -430,6 +423,8 @@ fn lacks(made: &Item, target: &Target) -> Vec<&'static str> {
         ItemKind::Schema { .. } => Vec::new(),
         ItemKind::Flag { .. } => vec![("flag", target.flag.is_some())],
         ItemKind::Capacity { .. } => vec![("scale", target.scale.is_some())],
+        ItemKind::Failover { .. } => vec![("failover", target.failover.is_some())],
+        ItemKind::Traffic { .. } => vec![("shares", target.shares.is_some())],
         ItemKind::Secret { consumers, .. } => {
             let reads = consumers.contains(&target.component) || (consumers.is_empty() && target.component == made.component);
             let of_store = [("rotate.make", rotation.make.is_some())].into_iter().filter(|_| target.component == made.component);
@@ -452,6 +447,7 @@ fn check_target(context: &mut Context<'_, '_>, item: &ItemAt<'_>, component: &No
         let hint = format!("Add `{lacks}:` to the Target in {}.", target.declared_at.as_deref().unwrap_or("the catalog"));
         context.findings.error(component.at, &item.field, codes::TARGET_LACKS, message, "The change could not be carried out.", hint);
     }
+    moves::check_target(context, item, &made.kind, target);
     let wanted = item.node.get("strategy");
     let Some(name) = wanted.and_then(Node::text).filter(|name| strategy_fits(item.kind, name)) else { return };
     if !target.strategies_allowed.is_empty() && !target.strategies_allowed.iter().any(|s| s == name) {

@@ -10,6 +10,7 @@ mod entities;
 mod graph;
 mod locks;
 mod merge;
+mod moves;
 mod objectives;
 mod policy;
 mod rehearsals;

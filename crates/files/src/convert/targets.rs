@@ -2,7 +2,7 @@
 
 use super::actions::template;
 use super::sides;
-use super::{Context, duration, locks, longer_than_nothing, merge, names, text};
+use super::{Context, duration, locks, longer_than_nothing, merge, moves, names, text};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -161,6 +161,8 @@ fn target(
         Some(Scaling { read: action("read"), set: action("set")?, warm_up_ms: duration(node, "warmUp").unwrap_or_default() })
     });
     let side = spec.get("side").map(|node| sides::side(context, node, database.as_ref()));
+    let failover = moves::declared_failover(context, spec, database.as_ref());
+    let shares = moves::declared_shares(context, spec, database.as_ref());
     let rotate = spec.get("rotate").map(|node| {
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.rotate.{field}"), database.as_ref());
         Rotation {
@@ -191,6 +193,8 @@ fn target(
         replace,
         scale,
         side,
+        failover,
+        shares,
         rotate,
         database,
         traffic: traffic(spec),

@@ -1,6 +1,7 @@
 //! The tables of all kinds.
 
 mod backstage;
+mod moves;
 mod own;
 mod rehearsal;
 mod runbook;

@@ -267,8 +267,12 @@ const ITEM: Shape = Shape::closed(
     &[
         Field::required("component", Form::Name, "The component."),
         Field::optional("type", Form::Choice(ITEM_TYPES), "What kind of alteration; `code` when left out."),
-        Field::optional("to", Form::Text, "The version to reach; for a flag the share of users."),
-        Field::optional("expectFrom", Form::Text, "The version that must run now."),
+        Field::optional(
+            "to",
+            Form::Text,
+            "The version to reach; for a flag the share of users, for a failover the region that is to take the writes.",
+        ),
+        Field::optional("expectFrom", Form::Text, "The version that must run now; for a failover the region that must take the writes."),
         Field::optional("artifact", Form::Text, "Digest of the artifact, `sha256:` and hexadecimal digits."),
         Field::optional("removes", Form::Boolean, "Whether an interface is removed: consumers then go first."),
         Field::optional("strategy", Form::Choice(Strategy::NAMES), "Strategy asked for."),
@@ -283,7 +287,14 @@ const ITEM: Shape = Shape::closed(
             Form::Integer(1, 100_000),
             "Replicas that must run now; as many as hosts are declared when left out.",
         ),
-        Field::optional("until", Form::Time, "Until when these replicas are wanted."),
+        Field::optional("until", Form::Time, "Until when these replicas, or this region, are wanted."),
+        Field::optional(
+            "lossMax",
+            Form::Duration,
+            "Writes of at most so long that may be lost, where the old region cannot hand them over; none when left out.",
+        ),
+        Field::optional("shares", Form::Map(&Form::Share), "Shares of the traffic to reach, by region, in whole percents of everything."),
+        Field::optional("expectShares", Form::Map(&Form::Share), "Shares that must hold now."),
         Field::optional("secret", Form::Name, "Name of the secret to renew."),
         Field::optional(
             "consumers",

@@ -1,5 +1,6 @@
 //! Target, TargetClass and the actions declared on them.
 
+use super::moves::{FAILOVER, SHARES};
 use super::runbook::LOCKS;
 use crate::shape::{Field, Form, Shape};
 use glidepath_model::plan::{Strategy, THROTTLE_COUNT_MAX};
@@ -37,6 +38,8 @@ macro_rules! target_fields {
             Field::optional("replace", Form::Object(&REPLACEMENT), "How a machine is replaced."),
             Field::optional("scale", Form::Object(&SCALING), "How the number of replicas is set."),
             Field::optional("side", Form::Object(&SIDE), "How a second side stands beside the one that serves, where the router gives each its share."),
+            Field::optional("failover", Form::Object(&FAILOVER), "How another region comes to take the writes."),
+            Field::optional("shares", Form::Object(&SHARES), "How the regions get their shares of the traffic."),
             Field::optional("rotate", Form::Object(&ROTATION), "How a secret is renewed here."),
             Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
@@ -211,7 +214,7 @@ const VERSION: Shape = Shape::closed(
     &[Field::required("probe", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "An action whose answer is the version.")],
 );
 
-const ACTION: Shape = Shape::closed(
+pub(super) const ACTION: Shape = Shape::closed(
     "Action",
     "An action with its limits.",
     &[

@@ -48,6 +48,12 @@ pub struct Target {
     /// How a second side stands beside the one that serves, where a router gives each its share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub side: Option<SecondSide>,
+    /// How another region comes to take the writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<Failover>,
+    /// How the regions get their shares of the traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<TrafficShares>,
     /// How a secret is renewed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<Rotation>,
@@ -133,6 +139,40 @@ pub struct SecondSide {
     pub health: Option<ActionTemplate>,
     /// How the side of `{version}` is taken away once it serves nobody. What is away already stays so.
     pub retire: Option<ActionTemplate>,
+}
+
+/// How another region comes to take the writes. Placeholders `{from}`, `{to}` everywhere, told anew for the way back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failover {
+    /// How far `{to}` may be behind when a failover begins.
+    pub rpo_ms: Millis,
+    /// How to read which regions take writes: their names, or `none`.
+    pub leader: ActionTemplate,
+    /// Passes where `{to}` is at most `{seconds}` s behind `{from}`.
+    pub lag: ActionTemplate,
+    /// How `{from}` ceases to take writes.
+    pub drain: ActionTemplate,
+    /// How `{to}` comes to take writes, unless another region does.
+    pub promote: ActionTemplate,
+    /// How `{from}` becomes a replica of `{to}`.
+    pub demote: Option<ActionTemplate>,
+    /// Passes where both hold the same.
+    pub verify: Option<ActionTemplate>,
+    /// How clients come to `{to}`.
+    pub route: ActionTemplate,
+}
+
+/// How the regions get their shares of the traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrafficShares {
+    /// How they come to be `{shares}`, all at once.
+    pub set: ActionTemplate,
+    /// How to read them, in the same form.
+    pub read: Option<ActionTemplate>,
+    /// Passes where `{region}` has room for `{share}` percent of the traffic, which are `{rate}` requests per second.
+    pub headroom: Option<ActionTemplate>,
 }
 
 /// How a secret is renewed: `make`, `discard` and `retire` where it is kept, the others where it is read. Placeholder `{secret}` everywhere.

@@ -62,6 +62,10 @@ pub enum Strategy {
     Capacity,
     /// A new version of a function beside the old one, and the alias moved to it share by share.
     AliasShift,
+    /// Another region that takes the writes.
+    Failover,
+    /// Traffic moved from region to region, behind checks that there is room.
+    Traffic,
 }
 
 /// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
@@ -97,6 +101,8 @@ impl Strategy {
         Self::DrainAndReplace,
         Self::Capacity,
         Self::AliasShift,
+        Self::Failover,
+        Self::Traffic,
     ];
 
     /// Names of all of them, in the same order.
@@ -126,6 +132,8 @@ impl Strategy {
             Self::DrainAndReplace => "drain-and-replace",
             Self::Capacity => "capacity",
             Self::AliasShift => "alias-shift",
+            Self::Failover => "failover",
+            Self::Traffic => "traffic",
         }
     }
 
@@ -238,6 +246,24 @@ impl Strategy {
                 rollback: "alias back to the old version",
                 speed: "seconds; as long as a deployment once the old version was taken away",
                 costs: "two versions side by side, of which each costs what it serves",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::Failover => Traits {
+                items: &["failover"],
+                needs: "a replica in the other region, and commands that read who leads, stop writes, promote, demote and route",
+                rollback: "the same way in the other direction",
+                speed: "as long as the way there",
+                costs: "writes are refused between the drain and the new route",
+                no_return: "the promotion, where writes may be lost or the old region cannot follow the new one",
+                takes_down: false,
+            },
+            Self::Traffic => Traits {
+                items: &["traffic"],
+                needs: "a command that sets the shares of all regions, and a known or checked capacity where they rise",
+                rollback: "the old shares again",
+                speed: "one call",
+                costs: "less room in the regions that take more",
                 no_return: NONE,
                 takes_down: false,
             },

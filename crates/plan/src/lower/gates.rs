@@ -49,7 +49,7 @@ impl Lowering<'_> {
         if gate.judged.is_some() {
             checks.extend(self.proportions(site, at));
         }
-        let regions: Vec<usize> = spot.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
+        let regions: Vec<usize> = spot.region.map_or_else(|| site.serving_regions(), |at| vec![at]);
         checks.extend(self.thresholds(site, &regions));
         checks.extend(self.probes(site, &regions, new, gate.watches));
         if checks.is_empty() {
@@ -100,7 +100,7 @@ impl Lowering<'_> {
             let owner = self.change.owner.clone().or_else(|| first.owner.clone());
             let mut checks = Vec::new();
             for (site, outline) in here {
-                let regions: Vec<usize> = (0..site.regions.len()).collect();
+                let regions = site.serving_regions();
                 checks.extend(self.ceilings(site));
                 checks.extend(self.thresholds(site, &regions));
                 let watches = if outline.stands_beside() { Watches::Beside } else { Watches::Regular };
@@ -194,7 +194,7 @@ impl Lowering<'_> {
             format!("(sum(rate({bad}[1m])) or vector(0)) / sum(rate({total}[1m]))")
         };
         let mut regions_by_query: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for at in 0..site.regions.len() {
+        for at in site.serving_regions() {
             regions_by_query.entry(query(at)).or_default().push(at);
         }
         let mut checks: Vec<(usize, GateCheck)> = Vec::new();

@@ -291,7 +291,7 @@ impl Lowering<'_> {
     }
 
     /// A step that only looks: the first call is the work, the others must hold as well.
-    fn look(&mut self, site: &Site<'_>, spot: &Spot, name: &str, title: String, calls: Vec<ActionCall>, needs: &[StepId]) {
+    pub(crate) fn look(&mut self, site: &Site<'_>, spot: &Spot, name: &str, title: String, calls: Vec<ActionCall>, needs: &[StepId]) {
         let mut calls = calls.into_iter();
         let Some(first) = calls.next() else { return };
         let mut step = self.draft(site, spot, name, title, Work::Call(first), Kind::Check);

@@ -130,8 +130,9 @@ impl<'a> Graph<'a> {
         match &self.change.items[item].kind {
             ItemKind::Schema { .. } => 0,
             ItemKind::Secret { .. } | ItemKind::Capacity { .. } => 1,
-            ItemKind::Version { .. } => 2,
-            ItemKind::Flag { .. } => 3,
+            ItemKind::Failover { .. } | ItemKind::Traffic { .. } => 2,
+            ItemKind::Version { .. } => 3,
+            ItemKind::Flag { .. } => 4,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! In which order the items of a change go, over the dependency graph.
 //!
 //! A provider goes before its consumers, because what it adds must be there before it is used; a provider that removes something
-//! goes after them. Items of one component go schema, secret and capacity, version, flag. `deploys-with` puts items into one group, which goes together. Components
+//! goes after them. Items of one component go schema, secret and capacity, region and traffic, version, flag. `deploys-with` puts items into one group, which goes together. Components
 //! that do not change are looked through: in frontend -> auth -> payments the order of frontend and payments holds also when auth stays.
 
 mod circle;
@@ -77,6 +77,8 @@ fn has_distinct_items(change: &Change, notes: &mut Notes) -> bool {
             ItemKind::Flag { flag, .. } => format!("the flag {flag}"),
             ItemKind::Secret { secret, .. } => format!("the secret {secret}"),
             ItemKind::Capacity { .. } => "a number of replicas".to_owned(),
+            ItemKind::Failover { .. } => "the region that takes the writes".to_owned(),
+            ItemKind::Traffic { .. } => "the shares of its regions".to_owned(),
         };
         if !seen.insert((&item.component, what.clone())) {
             distinct = false;

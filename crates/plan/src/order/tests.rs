@@ -53,8 +53,9 @@ fn precedences(change: &Change, catalog: &Catalog) -> Vec<(usize, usize)> {
     let rank = |kind: &ItemKind| match kind {
         ItemKind::Schema { .. } => 0,
         ItemKind::Secret { .. } | ItemKind::Capacity { .. } => 1,
-        ItemKind::Version { .. } => 2,
-        ItemKind::Flag { .. } => 3,
+        ItemKind::Failover { .. } | ItemKind::Traffic { .. } => 2,
+        ItemKind::Version { .. } => 3,
+        ItemKind::Flag { .. } => 4,
     };
     let changed: BTreeSet<&ComponentName> = change.items.iter().map(|item| &item.component).collect();
     for (consumer, item) in change.items.iter().enumerate() {

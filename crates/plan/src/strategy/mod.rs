@@ -12,11 +12,13 @@ mod canary;
 mod capacity;
 mod drain_replace;
 mod expand_contract;
+mod failover;
 mod flag;
 mod in_place;
 mod recreate;
 mod rolling;
 mod rotate;
+mod traffic;
 
 pub(crate) use beside::too_coarse;
 
@@ -109,7 +111,7 @@ pub(crate) enum Extra {
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
-const IN_ORDER: [Strategy; 11] = [
+const IN_ORDER: [Strategy; 13] = [
     Strategy::Canary,
     Strategy::AliasShift,
     Strategy::BlueGreen,
@@ -121,6 +123,8 @@ const IN_ORDER: [Strategy; 11] = [
     Strategy::ExpandContract,
     Strategy::Rotate,
     Strategy::Capacity,
+    Strategy::Failover,
+    Strategy::Traffic,
 ];
 
 /// How a strategy is done.
@@ -137,6 +141,8 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
         Strategy::DrainAndReplace => &drain_replace::DrainAndReplace,
         Strategy::Capacity => &capacity::Capacity,
         Strategy::AliasShift => &alias_shift::AliasShift,
+        Strategy::Failover => &failover::Failover,
+        Strategy::Traffic => &traffic::Traffic,
     }
 }
 

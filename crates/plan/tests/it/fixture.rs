@@ -182,6 +182,8 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         replace: None,
         scale: None,
         side: None,
+        failover: None,
+        shares: None,
         rotate: None,
         database: None,
         traffic: Some(TrafficSource::Query("x".to_owned())),

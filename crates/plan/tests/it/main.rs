@@ -12,6 +12,7 @@ mod plans;
 mod promises;
 mod property;
 mod refusals;
+mod regions;
 mod revalidate;
 mod risk;
 mod rotate;

@@ -100,6 +100,8 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         replace: None,
         scale: None,
         side: None,
+        failover: None,
+        shares: None,
         rotate: None,
         database: None,
         traffic: None,

@@ -142,6 +142,8 @@ laws! {
     capacity "capacity/busy-week"
     checkout "checkout/checkout-3ds"
     config "config/cache-2"
+    lead_north "failover/lead-north"
+    leave_west "failover/leave-west"
     flag "flag/new-search"
     replace "replace/image-2"
     rotate "rotate/signing-key"

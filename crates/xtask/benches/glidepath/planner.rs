@@ -245,6 +245,8 @@ fn target(number: usize) -> Result<Target> {
         replace: None,
         scale: None,
         side: None,
+        failover: None,
+        shares: None,
         rotate: None,
         database: None,
         traffic: Some(TrafficSource::Query("rate".to_owned())),
