@@ -5,7 +5,7 @@ use crate::notes::Notes;
 use crate::outline::{Outline, Watches, rounded};
 use crate::site::Site;
 use crate::{HOLD_DEFAULT, codes, non_zero};
-use glidepath_model::catalog::{Catalog, Target};
+use glidepath_model::catalog::{Catalog, EdgeKind, Target};
 use glidepath_model::change::{Change, ItemKind, OnFailure};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, ResourceName, TargetName, Version};
@@ -190,6 +190,43 @@ pub(crate) fn matrices(change: &Change, sites: &[Site<'_>], levels: &[Vec<u32>])
         }
     }
     list
+}
+
+/// Refuses a failure rule that can leave a consumer where it is while its provider, which goes in the same wave, has removed what it calls. In all
+/// other waves the order prevents that: consumers go before a provider that removes something.
+pub(crate) fn refuse_lost_providers(change: &Change, sites: &[Site<'_>], levels: &[Vec<u32>], notes: &mut Notes) {
+    let rule = match change.on_failure {
+        OnFailure::RollbackChange => return,
+        OnFailure::RollbackItem => "rollbackItem",
+        OnFailure::Hold => "hold",
+    };
+    for level in levels {
+        for consumer in sites.iter().filter(|site| level.contains(&site.item)) {
+            let calls = consumer.component.map(|component| component.depends_on.as_slice()).unwrap_or_default();
+            let beside = sites.iter().filter(|site| level.contains(&site.item) && site.environment.name == consumer.environment.name);
+            for provider in beside.filter(|site| matches!(site.change_item.kind, ItemKind::Version { removes: true, .. })) {
+                let is_called = calls.iter().any(|edge| edge.to == provider.target.component && edge.kind != EdgeKind::DeploysWith);
+                if !is_called || consumer.item == provider.item {
+                    continue;
+                }
+                let (name, other) = (&consumer.target.component, &provider.target.component);
+                notes.wrong(
+                    Diagnostic::error(
+                        codes::LEFT_WITHOUT_PROVIDER,
+                        format!(
+                            "{} fails, {rule}: {name} {} would stay beside {other} {}, which has removed what {name} calls ({name} -> {other}).",
+                            consumer.path(),
+                            consumer.present(),
+                            provider.to
+                        ),
+                    )
+                    .because("Both go in one wave, so that the provider may be through when its consumer fails.")
+                    .hint(format!("Write `onFailure: rollbackChange`, or let {name} go in a change of its own before {other} removes anything."))
+                    .field(consumer.change_item.declared_at.clone().unwrap_or_default()),
+                );
+            }
+        }
+    }
 }
 
 fn matrix(

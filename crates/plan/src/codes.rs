@@ -74,6 +74,8 @@ pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
 pub const LIMITS_CONFLICT: Code = Code(286);
 /// What a data step does could not be read.
 pub const STATEMENT_UNREAD: Code = Code(288);
+/// A failure rule can leave a consumer on an interface that its provider has removed.
+pub const LEFT_WITHOUT_PROVIDER: Code = Code(285);
 /// A failover may lose writes.
 pub const WRITES_LOST: Code = Code(292);
 

@@ -118,6 +118,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         notes.wrong(refusal);
         return None;
     }
+    body::refuse_lost_providers(change, &sites, &levels, notes);
     let ladders = ladder::ladders(&sites, facts);
     let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(&sites), options.now);
     let risks = risk::risks(change, facts, &sites, timetable.takes_off());

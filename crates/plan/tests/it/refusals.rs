@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::Facts;
 use glidepath_model::Timestamp;
-use glidepath_model::catalog::EdgeKind;
+use glidepath_model::catalog::{Dependency, EdgeKind};
 use glidepath_model::change::*;
 use glidepath_model::facts::MissingFact;
 use glidepath_model::ids::RunId;
@@ -124,6 +124,31 @@ fn a_circle_is_named_with_its_path_and_broken_by_deploys_with() {
         plan.body.steps.iter().find(|s| s.id.as_str().starts_with(&format!("production/{component}/default/stage-1"))).unwrap().wave
     };
     assert_eq!(wave("a"), wave("b"));
+}
+
+#[test]
+fn a_failure_rule_that_leaves_a_consumer_without_its_provider_is_refused() {
+    let targets = ["web", "api"].map(|c| target(c, "production", vec![region("default", c, 2, false)])).to_vec();
+    let mut change = change(&["production"], vec![version("web", "2"), version("api", "2")]);
+    if let ItemKind::Version { removes, .. } = &mut change.items[1].kind {
+        *removes = true;
+    }
+    let apart = facts(vec![component("web", &["api"]), component("api", &[])], targets, &["production"]);
+    let mut tied = apart.clone();
+    let edges = &mut tied.catalog.components.get_mut(&"web".into()).unwrap().depends_on;
+    edges.push(Dependency { to: "api".into(), kind: EdgeKind::DeploysWith });
+    for (on_failure, name) in [(OnFailure::RollbackItem, "rollbackItem"), (OnFailure::Hold, "hold")] {
+        change.on_failure = on_failure;
+        // In two waves the consumer goes first, and its failure ends the flight before the provider removes anything.
+        assert!(!plan_of(&change, &apart).body.matrices.is_empty());
+        let said = &planned(&change, &tied).diagnostics[0];
+        assert_eq!(said.code, codes::LEFT_WITHOUT_PROVIDER);
+        let expected =
+            format!("production/web fails, {name}: web 1.0.0 would stay beside api 2, which has removed what web calls (web -> api).");
+        assert_eq!(said.message, expected);
+    }
+    change.on_failure = OnFailure::RollbackChange;
+    plan_of(&change, &tied);
 }
 
 #[test]
