@@ -4,7 +4,7 @@
 //! one per question. What cannot be had is listed as missing with the reason; deciding what that means is the planner's.
 
 use glidepath_model::action::HaproxyInput;
-use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, Selector, Target, TrafficSource, filled_text};
+use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, Selector, Target, TrafficSource, filled_text, version_in};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts};
 use glidepath_model::plan::CountSource;
@@ -133,6 +133,13 @@ impl Collector {
         let missing = |why: String| {
             vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() })]
         };
+        // Which version an answer holds is the question, so its form is only laid on it afterwards.
+        let form = template.expected_answer().filter(|_| kind == "version").map(|form| {
+            let mut values = values.clone();
+            values.insert("version", "{version}".to_owned());
+            filled_text(form, &values, &mut Vec::new())
+        });
+        let template = if form.is_some() { &template.without_expected_answer() } else { template };
         let call = match template.filled(values) {
             Ok(call) => call,
             Err(unknown) => return missing(format!("its probe uses {{{}}}, which has no value here", unknown.join("}, {"))),
@@ -141,9 +148,13 @@ impl Collector {
         let outcome = self.call(&call, template.timeout_ms.unwrap_or(PROBE_TIMEOUT_MS), &format!("{kind}-{target}-{host}")).await;
         let now = self.clock.now();
         match (kind, outcome) {
-            ("version", Outcome::Done { outputs }) => match outputs.get("text").and_then(|t| t.as_str()).map(str::trim) {
-                Some(text) if !text.is_empty() => vec![Answer::Version(target, host, Sourced::observed(Version::new(text), source, now))],
-                _ => missing(format!("{source} answered nothing")),
+            ("version", Outcome::Done { outputs }) => match (outputs.get("text").and_then(|t| t.as_str()).map(str::trim), &form) {
+                (None | Some(""), _) => missing(format!("{source} answered nothing")),
+                (Some(text), None) => vec![Answer::Version(target, host, Sourced::observed(Version::new(text), source, now))],
+                (Some(text), Some(form)) => match version_in(form, text) {
+                    Some(version) => vec![Answer::Version(target, host, Sourced::observed(Version::new(version), source, now))],
+                    None => missing(format!("{source} answered {text}, which is not of the form {form}")),
+                },
             },
             (_, Outcome::Done { .. }) => vec![Answer::Health(target, host, Sourced::observed(true, source, now))],
             ("health", Outcome::NotDone { reason, .. }) => {

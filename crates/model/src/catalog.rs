@@ -16,10 +16,10 @@ pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Supersede, Verification, VerifyWindow};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
 pub use target::{
-    Database, Failover, Infrastructure, Region, Replacement, Rotation, Router, Scaling, SecondSide, ShareRouter, Target, TrafficShares,
-    TrafficSource,
+    Database, Failover, Infrastructure, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter, Target,
+    TrafficShares, TrafficSource,
 };
-pub use template::{ActionTemplate, filled_text};
+pub use template::{ActionTemplate, filled_text, version_in};
 
 use crate::ids::*;
 use serde::{Deserialize, Serialize};

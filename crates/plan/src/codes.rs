@@ -76,6 +76,8 @@ pub const LIMITS_CONFLICT: Code = Code(286);
 pub const STATEMENT_UNREAD: Code = Code(288);
 /// A failure rule can leave a consumer on an interface that its provider has removed.
 pub const LEFT_WITHOUT_PROVIDER: Code = Code(285);
+/// A version is a tag, which can be pushed again.
+pub const TAG_MOVES: Code = Code(293);
 /// A failover may lose writes.
 pub const WRITES_LOST: Code = Code(292);
 

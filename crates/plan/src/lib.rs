@@ -154,6 +154,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         outline.derived.iter().for_each(|sentence| notes.derive(sentence.clone()));
     }
     say_what_watches(&sites, &chosen, &ladders, notes);
+    say_what_acts(&sites, notes);
     let assignments = assignments(&sites, &chosen, &ladders, facts, &ranking, change);
     let mut body = PlanBody {
         format: FORMAT,
@@ -291,6 +292,20 @@ fn assignments(
         };
     }
     list
+}
+
+/// Says where no adapter speaks to the infrastructure, so that its own commands are used.
+fn say_what_acts(sites: &[Site<'_>], notes: &mut Notes) {
+    for target in sites.iter().map(|site| site.target) {
+        if let Some(runway) = target.runway {
+            notes.derive(format!(
+                "{}: no adapter for {} yet, so exact {} commands are used.",
+                target.name,
+                runway.name(),
+                runway.program()
+            ));
+        }
+    }
 }
 
 /// Says where health checks are all there is, and why.

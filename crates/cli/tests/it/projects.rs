@@ -131,3 +131,50 @@ fn traffic_stops_before_the_step_for_which_there_is_no_room() {
     project.ok(&["run", "leave-west", "--yes"], 0);
     assert_eq!(project.read("state/shares").trim(), "eu-north=80,eu-west=20");
 }
+
+/// The example of two clusters, with the stand-in for `kubectl` before any real one.
+fn two_clusters() -> Project {
+    let project = Project::example("kubernetes");
+    let path = format!("{}:{}", project.path().join("bin").display(), std::env::var("PATH").unwrap());
+    project.with_variable("PATH", &path)
+}
+
+const IMAGE_BEFORE: &str = "registry.example.com/web:1.4.0@sha256:1f0e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+const IMAGE_AFTER: &str = "registry.example.com/web:1.5.0@sha256:8c3a5f1d7e9b2a4c6d8e0f1a3b5c7d9e1f2a4b6c8d0e2f4a6b8c0d2e4f6a8b0c";
+
+fn images(project: &Project) -> [String; 2] {
+    ["eu-west", "eu-north"].map(|region| project.read(&format!("state/shop-{region}/shop/web")).trim().to_owned())
+}
+
+#[test]
+fn a_deployment_is_changed_by_exact_commands_and_goes_back_to_the_digest_that_ran() {
+    let project = two_clusters();
+    let said = project.ok(&["plan", "web-1-5", "--format", "json"], 0);
+    assert!(said.out.contains("no adapter for kubernetes yet, so exact kubectl commands are used"), "{}", said.out);
+    project.ok(&["run", "web-1-5", "--yes"], 0);
+    assert_eq!(images(&project), [IMAGE_AFTER; 2]);
+    let calls = project.read("state/calls.log");
+    for region in ["eu-west", "eu-north"] {
+        let set = format!("--context shop-{region} --namespace shop set image deployment/web web={IMAGE_AFTER}");
+        assert_eq!(calls.lines().filter(|line| **line == set).count(), 1, "{set}\n{calls}");
+    }
+    project.say(&["rollback", "--reason", "sorting is slow"]);
+    wait_for("the rollback to end", || project.runs()[0]["status"] == serde_json::json!({ "ended": "rolledBack" }));
+    assert_eq!(images(&project), [IMAGE_BEFORE; 2]);
+}
+
+#[test]
+fn a_rollout_that_times_out_goes_back_in_every_cluster() {
+    let project = two_clusters();
+    project.write("state/never-ready-shop-eu-north", "1.5.0\n");
+    project.ok(&["run", "web-1-5", "--yes"], 1);
+    assert_eq!(images(&project), [IMAGE_BEFORE; 2]);
+}
+
+#[test]
+fn an_image_of_another_repository_is_no_version() {
+    let project = two_clusters();
+    project.write("state/shop-eu-west/shop/web", "registry.example.com/web-debug:1.4.0\n");
+    let said = project.ok(&["plan", "web-1-5"], 3);
+    assert!(said.err.contains("is not of the form registry.example.com/web:{version}"), "{}", said.err);
+}

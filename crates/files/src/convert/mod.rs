@@ -15,6 +15,7 @@ mod objectives;
 mod policy;
 mod rehearsals;
 mod runbooks;
+mod runways;
 mod sides;
 mod targets;
 mod templates;

@@ -2,7 +2,7 @@
 
 use super::actions::template;
 use super::sides;
-use super::{Context, duration, locks, longer_than_nothing, merge, moves, names, text};
+use super::{Context, duration, locks, longer_than_nothing, merge, moves, names, runways, text};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -47,7 +47,8 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
         }
         places.insert((component.clone(), environment.clone()), document);
         let spec = filled(spec, &[("{component}", component.as_str()), ("{environment}", environment.as_str())]);
-        let target = target(context, document, &spec, component, environment);
+        let (spec, runway) = runways::written_out(context, spec);
+        let target = Target { runway, ..target(context, document, &spec, component, environment) };
         check(context, document, &spec, &target);
         catalog.targets.insert(target.name.clone(), target);
     }
@@ -181,6 +182,7 @@ fn target(
         component,
         environment,
         infrastructure: infrastructure(spec),
+        runway: None,
         regions,
         regions_assumed,
         version_probe,

@@ -5,6 +5,7 @@ mod moves;
 mod own;
 mod rehearsal;
 mod runbook;
+mod runways;
 mod slo;
 mod target;
 mod template;

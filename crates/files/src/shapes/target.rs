@@ -2,12 +2,15 @@
 
 use super::moves::{FAILOVER, SHARES};
 use super::runbook::LOCKS;
+use super::runways::{CONTAINER, KUBERNETES, SERVERLESS};
 use crate::shape::{Field, Form, Shape};
 use glidepath_model::plan::{Strategy, THROTTLE_COUNT_MAX};
 
 /// Placeholders that stand for the target itself; filled when the file is read.
 const SELF_PLACES: &[&str] = &["component", "environment", "region"];
 const HOST_PLACES: &[&str] = &["host", "region", "component", "environment"];
+/// A probe may say what its answer looks like: `expectText: "shop:{version}"`.
+const PROBE_PLACES: &[&str] = &["host", "region", "component", "environment", "version"];
 const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "version", "from"];
 const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
 const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
@@ -25,6 +28,9 @@ macro_rules! target_fields {
         &[
             $($head,)*
             Field::optional("infrastructure", Form::Choice(&["vm", "container", "kubernetes", "serverless", "database", "edge"]), "Kind of runway; `vm` when left out."),
+            Field::optional("kubernetes", Form::Object(&KUBERNETES), "Short form of deploy, undo, health and version for a Deployment of Kubernetes."),
+            Field::optional("container", Form::Object(&CONTAINER), "The same for a service of Docker Compose."),
+            Field::optional("serverless", Form::Object(&SERVERLESS), "The same for an alias of a function."),
             Field::optional("regions", Form::List(&Form::Object(&REGION)), "Where it runs, region by region."),
             Field::optional("hosts", HOSTS, "Where it runs, when there is one region only."),
             Field::optional("router", Form::With(HOST_PLACES, &Form::Object(&ROUTER)), "Router of every region that names none; `{region}` is filled in."),
@@ -211,7 +217,11 @@ const HAPROXY: Shape = Shape::closed(
 const VERSION: Shape = Shape::closed(
     "VersionSource",
     "How to read the version that runs.",
-    &[Field::required("probe", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "An action whose answer is the version.")],
+    &[Field::required(
+        "probe",
+        Form::With(PROBE_PLACES, &Form::Object(&ACTION)),
+        "An action whose answer is the version; where it holds more, `expectText` says where the version stands, such as `shop:{version}`.",
+    )],
 );
 
 pub(super) const ACTION: Shape = Shape::closed(

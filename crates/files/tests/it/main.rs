@@ -4,5 +4,6 @@
 mod broken;
 mod good;
 mod mutated;
+mod runways;
 mod schemas;
 mod stores;

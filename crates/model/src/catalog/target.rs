@@ -20,6 +20,9 @@ pub struct Target {
     pub environment: EnvironmentName,
     /// Kind of runway.
     pub infrastructure: Infrastructure,
+    /// The short form that its actions were written out from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runway: Option<Runway>,
     /// Regions with their hosts. A target that declares none has one region named `default`.
     pub regions: Vec<Region>,
     /// Whether the single region was assumed.
@@ -209,6 +212,49 @@ pub enum Infrastructure {
     Database,
     /// Routers, caches, feature-flag services.
     Edge,
+}
+
+/// Infrastructure whose commands a short form stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Runway {
+    /// A Deployment of Kubernetes.
+    Kubernetes,
+    /// A service of Docker Compose.
+    Container,
+    /// An alias of an AWS Lambda function.
+    Serverless,
+}
+
+impl Runway {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Kubernetes, Self::Container, Self::Serverless];
+
+    /// Name of the short form, as in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Container => "container",
+            Self::Serverless => "serverless",
+        }
+    }
+
+    /// The program whose commands are used.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubectl",
+            Self::Container => "docker compose",
+            Self::Serverless => "aws lambda",
+        }
+    }
+
+    /// Whether a version is a tag of an image, which can be pushed again.
+    pub const fn deploys_images(self) -> bool {
+        match self {
+            Self::Kubernetes | Self::Container => true,
+            Self::Serverless => false,
+        }
+    }
 }
 
 /// Hosts of a target in one region.

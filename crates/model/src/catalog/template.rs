@@ -34,6 +34,32 @@ impl ActionTemplate {
     }
 }
 
+/// Where the version stands in the text that an answer must be.
+const VERSION_PLACE: &str = "{version}";
+
+impl ActionTemplate {
+    /// What its answer must be, where that is declared.
+    pub fn expected_answer(&self) -> Option<&str> {
+        self.input.get("expectText")?.as_str()
+    }
+
+    /// The same without what its answer must be.
+    #[must_use]
+    pub fn without_expected_answer(&self) -> Self {
+        let mut plain = self.clone();
+        if let Some(fields) = plain.input.as_object_mut() {
+            fields.remove("expectText");
+        }
+        plain
+    }
+}
+
+/// The version in an answer of the form `shop:{version}`; `None` where the answer is another one.
+pub fn version_in<'t>(form: &str, answer: &'t str) -> Option<&'t str> {
+    let (before, after) = form.split_once(VERSION_PLACE)?;
+    answer.strip_prefix(before)?.strip_suffix(after).filter(|version| !version.is_empty())
+}
+
 fn filled_value(value: &Value, values: &BTreeMap<&str, String>, unknown: &mut Vec<String>) -> Value {
     match value {
         Value::String(text) => Value::String(filled_text(text, values, unknown)),

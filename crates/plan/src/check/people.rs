@@ -2,6 +2,7 @@
 
 use super::{is_of_runbook, listed, places};
 use crate::codes;
+use glidepath_model::catalog::Runway;
 use glidepath_model::change::{ItemKind, VersionedKind};
 use glidepath_model::ids::{ComponentName, EnvironmentName, OwnerRef};
 use glidepath_model::plan::{Strategy, Undo};
@@ -10,6 +11,8 @@ use std::collections::BTreeSet;
 
 /// Components above which a change is large.
 const COMPONENTS_MAX: usize = 10;
+/// Beginning of the digest in a version that names its image for good.
+const PINNED: &str = "@sha256:";
 /// How long a rollback that once worked counts.
 const ROLLBACK_AGE_MAX: Millis = Millis::from_mins(90 * 24 * 60);
 
@@ -168,5 +171,31 @@ pub(super) fn artifact_mutable(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         }
     }
     findings.dedup();
+    findings
+}
+
+/// Images named by tags, where the commands deploy what a name stands for.
+pub(super) fn tag_moves(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts) {
+        let item = plan.body.change.items.get(assignment.item as usize);
+        let is_version = matches!(item.map(|item| &item.kind), Some(ItemKind::Version { .. }));
+        if !is_version || !target.runway.is_some_and(Runway::deploys_images) {
+            continue;
+        }
+        let tags: Vec<&str> = [&assignment.from, &assignment.to].into_iter().map(String::as_str).filter(|v| !v.contains(PINNED)).collect();
+        let (verb, noun) = if tags.len() == 1 { ("is", "a tag") } else { ("are", "tags") };
+        if !tags.is_empty() {
+            findings.push(
+                Diagnostic::new(
+                    codes::TAG_MOVES,
+                    Severity::Note,
+                    format!("{} of {} {verb} {noun}, which can be pushed again.", tags.join(" and "), target.name),
+                )
+                .because("Then the same name brings other bytes, on the way back too.")
+                .hint("Write versions with their digest, such as `to: 1.5.0@sha256:...`; what runs by its digest is gone back to by its digest."),
+            );
+        }
+    }
     findings
 }

@@ -170,6 +170,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         component: component.into(),
         environment: environment.into(),
         infrastructure: Infrastructure::Vm,
+        runway: None,
         regions,
         regions_assumed: false,
         version_probe: Some(template("http", json!({"url": "http://{host}:8080/version"}))),

@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze, Window};
-use glidepath_model::catalog::{Database, Indicator, Link, Objective, ThresholdSignal};
+use glidepath_model::catalog::{Database, Indicator, Link, Objective, Runway, ThresholdSignal};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
 use glidepath_model::plan::{Estimate, Undo, Work};
@@ -196,6 +196,16 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         Spoil::Input(|c, _| {
             if let ItemKind::Version { artifact, .. } = &mut c.items[0].kind {
                 *artifact = Some("payments:latest".to_owned());
+            }
+        }),
+    ),
+    (
+        codes::TAG_MOVES,
+        "1.0.0 of payments-production is a tag, which can be pushed again",
+        Spoil::Input(|c, f| {
+            only_target(f).runway = Some(Runway::Kubernetes);
+            if let ItemKind::Version { to, .. } = &mut c.items[0].kind {
+                *to = "1.1.0@sha256:8c3a".into();
             }
         }),
     ),

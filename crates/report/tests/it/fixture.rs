@@ -88,6 +88,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         component: component.into(),
         environment: environment.into(),
         infrastructure: Infrastructure::Vm,
+        runway: None,
         regions,
         regions_assumed: false,
         version_probe: None,

@@ -145,6 +145,7 @@ laws! {
     lead_north "failover/lead-north"
     leave_west "failover/leave-west"
     flag "flag/new-search"
+    kubernetes "kubernetes/web-1-5"
     replace "replace/image-2"
     rotate "rotate/signing-key"
     announce "runbook/announce"

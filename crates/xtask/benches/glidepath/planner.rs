@@ -227,6 +227,7 @@ fn target(number: usize) -> Result<Target> {
         component: name.as_str().into(),
         environment: "production".into(),
         infrastructure: Infrastructure::Vm,
+        runway: None,
         regions: vec![Region {
             name: "eu-west".into(),
             hosts: hosts(number),
