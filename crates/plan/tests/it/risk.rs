@@ -34,7 +34,7 @@ type Known = fn(&mut Change, &mut Facts);
 #[test]
 fn what_speaks_for_a_failure_makes_it_likelier_and_what_speaks_against_it_less_likely() {
     let likelier: [(&str, Known); 9] = [
-        ("a failed run", |_, facts| drop(facts.history.insert("cart".into(), History { failed: 1, ..History::default() }))),
+        ("a failed run", |_, facts| record(facts, 1, 0)),
         ("more items", |change, _| change.items.push(version("web", "2.0"))),
         ("configuration", |change, _| kind(change, VersionedKind::Config)),
         ("infrastructure", |change, _| kind(change, VersionedKind::Infrastructure)),
@@ -66,7 +66,7 @@ fn what_speaks_for_a_failure_makes_it_likelier_and_what_speaks_against_it_less_l
         assert!(fails(&change, &facts) > before, "{what}");
     }
     let less: [(&str, Known); 4] = [
-        ("landed runs", |_, facts| drop(facts.history.insert("cart".into(), History { landed: 30, ..History::default() }))),
+        ("landed runs", |_, facts| record(facts, 0, 30)),
         ("a lower tier", |_, facts| facts.catalog.components.get_mut(&ComponentName::new("cart")).unwrap().tier = Some(4)),
         ("seen in staging", |_, facts| {
             let staging = facts.targets.get_mut(&TargetName::new("cart-staging")).unwrap();
@@ -81,6 +81,10 @@ fn what_speaks_for_a_failure_makes_it_likelier_and_what_speaks_against_it_less_l
         known(&mut change, &mut facts);
         assert!(fails(&change, &facts) < before, "{what}");
     }
+}
+
+fn record(facts: &mut Facts, failed: u32, landed: u32) {
+    facts.history.insert("cart".into(), History { failed, landed, ..History::default() });
 }
 
 fn kind(change: &mut Change, to: VersionedKind) {
