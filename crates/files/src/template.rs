@@ -154,7 +154,7 @@ pub(crate) fn parameters(text: &str) -> Vec<Placed<'_>> {
             found.push(Placed { name, begin, end: inner + close + 2 });
             from = inner + close + 2;
         } else {
-            from = inner;
+            from = begin + 1;
         }
     }
     found
