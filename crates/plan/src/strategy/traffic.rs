@@ -291,9 +291,11 @@ impl Lowering<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glidepath_model::catalog::ActionTemplate;
     use proptest::collection::vec;
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
     use proptest::strategy::Strategy as Values;
+    use serde_json::Value;
 
     /// Whole percents of `regions` regions, which make up everything.
     fn percents(regions: usize) -> impl Values<Value = Percents> {
@@ -307,9 +309,8 @@ mod tests {
     proptest! {
         #[test]
         fn every_step_makes_up_everything_and_no_region_overshoots(from in percents(4), to in percents(4), first_max in 0_u32..=100) {
-            let how: TrafficShares = serde_json::from_str(
-                r#"{"set": {"kind": "exec", "input": {}, "timeoutMs": null, "onUnknown": null, "attemptsMax": null}, "read": null, "headroom": null}"#,
-            ).unwrap();
+            let set = ActionTemplate { kind: String::new(), input: Value::Null, timeout_ms: None, on_unknown: None, attempts_max: None };
+            let how = TrafficShares { set, read: None, headroom: None };
             let way = Way { how: &how, from: from.clone(), to: to.clone() };
             let stages = way.stages(first_max);
             let mut before = from.clone();
