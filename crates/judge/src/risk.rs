@@ -9,8 +9,10 @@ use crate::record::beta_quantile;
 
 /// Least probability that is said: what never failed yet may fail.
 pub const LEAST: f64 = 0.001;
-/// Greatest probability that is said.
-pub const GREATEST: f64 = 0.95;
+/// Greatest probability that is said of one: what always failed may land.
+pub const GREATEST: f64 = 0.995;
+/// Greatest probability that is said of several together.
+const GREATEST_OF_SEVERAL: f64 = 0.9999;
 /// Standard deviation of a weight, as a part of the weight.
 const WEIGHT_SPREAD: f64 = 0.5;
 /// Standard normal 95 % quantile.
@@ -66,10 +68,10 @@ pub fn risk(failed: u64, landed: u64, weights: &[f64]) -> Risk {
 pub fn of_several(risks: &[Risk]) -> Risk {
     let none = |of: fn(&Risk) -> f64| risks.iter().map(|risk| 1.0 - of(risk)).product::<f64>();
     Risk {
-        mean: 1.0 - none(|risk| risk.mean),
+        mean: (1.0 - none(|risk| risk.mean)).min(GREATEST_OF_SEVERAL),
         // At least the one of which most is known fails as often as that.
         low: risks.iter().map(|risk| risk.low).fold(0.0, f64::max),
-        high: 1.0 - none(|risk| risk.high),
+        high: (1.0 - none(|risk| risk.high)).min(GREATEST_OF_SEVERAL),
     }
 }
 

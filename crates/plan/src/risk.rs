@@ -373,7 +373,10 @@ fn budget(facts: &Facts, name: &ComponentName) -> Option<RiskReason> {
         left if left < BUDGET_LITTLE => 1.0,
         _ => 0.0,
     };
-    said(BUDGET, format!("{:.0} % of its error budget is left", left * 100.0), times)
+    // What is overspent may be so without end, and how far tells nobody anything.
+    let words =
+        if left > 0.0 { format!("{:.0} % of its error budget is left", left * 100.0) } else { "its error budget is spent".to_owned() };
+    said(BUDGET, words, times)
 }
 
 fn of_owner(facts: &Facts, owner: &OwnerRef, change: &Change) -> Option<RiskReason> {
