@@ -306,7 +306,7 @@ const ATTACKS: &[Attack] = &[
             c.items[0].strategy = Some("blue-green".to_owned());
             c.constraints.max_extra_cost = Money::parse("1 EUR");
         },
-        Refuse(259, "costs nobody knows how much more"),
+        Refuse(286, "costs nobody knows how much more"),
     ),
     (
         "cost without end",
@@ -315,7 +315,7 @@ const ATTACKS: &[Attack] = &[
             c.items[0].strategy = Some("blue-green".to_owned());
             c.constraints.max_extra_cost = Money::parse("1 EUR");
         },
-        Refuse(259, "at most 1.00 EUR allowed"),
+        Refuse(286, "at most 1.00 EUR allowed"),
     ),
     (
         "a part of a budget that nobody has seen",
