@@ -57,7 +57,7 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
             "would call something else than was approved",
         ],
     ),
-    ("another version runs", Otherwise::Input(|_, f| observe(f, "1.0.9")), &["would go back to 1.0.9, not to 1.0.0"]),
+    ("another version runs", Otherwise::Input(|_, f| observe(f, "1.0.9")), &["would go back to 1.0.9, not to 1.0.0", "preflight/version"]),
     (
         "another command",
         Otherwise::Input(|_, f| {

@@ -1,6 +1,7 @@
 //! The parts of a plan as rows of a place and a text.
 
 use super::{About, Difference, Row};
+use crate::calls::expectation;
 use crate::figures::{count, estimate, flight_times, fold, minute, percent, plain, plural};
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{DataStep, ItemKind};
@@ -174,7 +175,8 @@ pub(super) fn commands(from: &Plan, to: &Plan) -> Vec<Difference> {
             }
         }
         if old.validations != new.validations {
-            tell(format!("{}, validation", old.id), written(&old.validations), written(&new.validations));
+            let looks = |step: &Step| step.validations.iter().map(|call| expectation(call).words()).collect::<Vec<_>>().join("; ");
+            tell(format!("{}, validation", old.id), looks(old), looks(new));
         }
     }
     found
