@@ -2,6 +2,7 @@
 
 use crate::world::{Script, World};
 use glidepath_model::StepId;
+use glidepath_model::action::OnUnknown;
 use glidepath_model::change::OnFailure;
 use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{CompensateOn, PlanBody, Step, Undo, Work};
@@ -45,9 +46,12 @@ pub fn plan_cases(plan: &PlanBody) -> Vec<PlanCase> {
             cases.push(PlanCase { name: format!("{}: {name}", step.id), scripts, end, ..PlanCase::default() });
         };
         let (landed, failed) = (Some(RunEnd::Succeeded), end_of_failure(plan, step));
-        add("done, but nobody knows", vec![(Direction::Do, Script::unknown(true))], landed);
-        add("not done, but nobody knows", vec![(Direction::Do, Script::unknown(false))], landed);
-        add("fails once", vec![(Direction::Do, Script::fails(true))], if step.retry.attempts_max > 1 { landed } else { failed });
+        let again = if step.retry.attempts_max > 1 { landed } else { failed };
+        // A doubt that only another try could end.
+        let doubted = if step.on_unknown == OnUnknown::Rerun { again } else { landed };
+        add("done, but nobody knows", vec![(Direction::Do, Script::unknown(true))], doubted);
+        add("not done, but nobody knows", vec![(Direction::Do, Script::unknown(false))], doubted);
+        add("fails once", vec![(Direction::Do, Script::fails(true))], again);
         add("fails for good", vec![(Direction::Do, Script::fails(false))], failed);
         let is_undoable = matches!(step.undo, Undo::Call { .. });
         if is_undoable && step.compensate_on == CompensateOn::Attempt {
