@@ -161,7 +161,7 @@ fn traffic_moves_in_steps_and_each_waits_for_room() {
         ["eu-west=46,us-east=54", "eu-west=45,us-east=55", "eu-west=40,us-east=60", "eu-west=30,us-east=70", "eu-west=10,us-east=90"]
     );
     for (room, shift) in deploy.iter().filter(|s| s.id.as_str().ends_with("/room")).zip(deploy.iter().filter(|s| s.exposure.is_some())) {
-        assert_eq!(shift.needs, [room.id.clone()]);
+        assert_eq!(shift.needs, std::slice::from_ref(&room.id));
     }
     assert!(step(&plan, "stage-1/room").command.starts_with("./room.sh us-east 54 432\n"), "{}", step(&plan, "stage-1/room").command);
     assert!(step(&plan, "preflight/shares").command.contains("dns.sh"));
