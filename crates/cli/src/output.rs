@@ -14,6 +14,12 @@ pub(crate) fn stdout_is_styled() -> bool {
     std::io::stdout().is_terminal() && colour_wanted()
 }
 
+/// Columns of the terminal that reads standard output; where none does, as many as are good to read.
+pub(crate) fn columns() -> usize {
+    let terminal = std::io::stdout().is_terminal().then(crossterm::terminal::size).and_then(Result::ok);
+    terminal.map_or(glidepath_report::SUMMARY_COLUMNS_MAX, |(columns, _)| usize::from(columns))
+}
+
 /// Whether standard error is a terminal that takes colour.
 pub(crate) fn stderr_is_styled() -> bool {
     std::io::stderr().is_terminal() && colour_wanted()

@@ -25,10 +25,14 @@ pub(crate) struct Planned {
     pub(crate) facts_bytes: Vec<u8>,
 }
 
+/// Whether it reads like the id of a plan, or the beginning of one.
+pub(crate) fn may_be_id(what: &str) -> bool {
+    what.len() >= PLAN_ID_DIGITS_MIN && what.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 /// A stored plan by its id or the beginning of it; `None` where `what` is none.
 pub(crate) async fn stored(world: &World, what: &str) -> Result<Option<Planned>, Failure> {
-    let is_id = what.len() >= PLAN_ID_DIGITS_MIN && what.bytes().all(|b| b.is_ascii_hexdigit());
-    if !is_id {
+    if !may_be_id(what) {
         return Ok(None);
     }
     let Ok(stored) = world.store.load_plan(what).await else { return Ok(None) };

@@ -13,7 +13,7 @@ pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
 pub use objective::{Indicator, Objective};
 pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy};
 pub use selector::{MatchOperator, Matcher, Selector};
-pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Supersede, Verification, VerifyWindow};
+pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
 pub use target::{
     Database, Failover, Infrastructure, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter, Target,

@@ -12,6 +12,7 @@ pub mod action;
 pub mod calendar;
 pub mod catalog;
 pub mod change;
+pub mod command;
 pub mod diagnostic;
 pub mod event;
 pub mod facts;

@@ -220,7 +220,10 @@ fn usable(
                 let figures = figures(site, &outline);
                 options.push((outline, figures));
             }
-            Ok(_) => against.push((strategy, Shortfall::new(format!("the change asks for {}", asked.unwrap_or_default())))),
+            Ok(_) => {
+                let asks = Shortfall::new(format!("the change asks for {}", asked.unwrap_or_default()));
+                against.push((strategy, asks.unless(format!("`strategy: {strategy}` on the item, or none"))));
+            }
             Err(shortfall) => against.push((strategy, shortfall)),
         }
     }
@@ -317,7 +320,7 @@ fn say_what_watches(sites: &[Site<'_>], chosen: &[&Outline], ladders: &Ladders, 
                 Diagnostic::new(
                     codes::HEALTH_ONLY,
                     glidepath_model::Severity::Note,
-                    format!("{}: health checks only, because {fact}.", site.path()),
+                    format!("{}: health checks only: {fact}.", site.path()),
                 )
                 .because("A version that answers its health check and fails its users would pass.")
                 .hint("Declare traffic and signals on the target, so that stages can be judged."),

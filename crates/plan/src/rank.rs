@@ -66,7 +66,8 @@ pub(crate) fn rank(
     for assignment in assignments(options, options, preference) {
         let chosen = chosen(options, &assignment);
         let predicted = predict(&chosen);
-        let burn = chosen.iter().map(|(_, f)| f.burn).sum();
+        // What people are shown is what decides, so that the reasons agree with the figures beside them.
+        let burn = predicted.bad_requests;
         let breaches = limits.broken(&chosen, &predicted);
         if breaches.is_empty() {
             feasible.push((assignment, predicted, burn));
@@ -88,6 +89,7 @@ pub(crate) fn rank(
         notes.derive(format!("{} {noun} feasible.", feasible.len()));
     }
     let front: Vec<bool> = feasible.iter().map(|one| !feasible.iter().any(|other| dominates(other, one))).collect();
+    let better = |order: &[usize], one: &Scored| order.iter().position(|at| dominates(&feasible[*at], one));
     let mut order: Vec<usize> = (0..feasible.len()).collect();
     order.sort_by(|a, b| {
         (!front[*a])
@@ -98,18 +100,19 @@ pub(crate) fn rank(
     let best = &feasible[order[0]];
     let mut summaries = Vec::new();
     for (rank, at) in order.iter().enumerate() {
-        let reason = if rank == 0 { won(preference, &feasible, &order) } else { lost(preference, best, &feasible[*at]) };
-        summaries.push(summary(sites, options, &feasible[*at].0, feasible[*at].1.clone(), rank, reason));
+        let one = &feasible[*at];
+        let by = better(&order, one);
+        let reason = match by {
+            _ if rank == 0 => won(preference, &feasible, &order),
+            Some(by) => beaten(by + 1, &feasible[order[by]], one),
+            None => lost(preference, best, one),
+        };
+        let known = summary(sites, options, &one.0, one.1.clone(), rank, reason);
+        summaries.push(CandidateSummary { on_front: front[*at], dominated_by: by.map(|by| by as u32 + 1), ..known });
     }
     for one in &broken {
-        summaries.push(summary(
-            sites,
-            options,
-            &one.assignment,
-            one.predicted.clone(),
-            summaries.len(),
-            format!("Dropped: {}.", one.why()),
-        ));
+        let reason = format!("Dropped: {}.", one.why());
+        summaries.push(summary(sites, options, &one.assignment, one.predicted.clone(), summaries.len(), reason));
     }
     let mut prediction = best.1.clone();
     // Told of the winner alone: the reasons are the same for all, and a plan lists dozens of candidates.
@@ -278,6 +281,8 @@ fn summary(
         strategies: strategies(sites, options, assignment),
         prediction,
         reason,
+        on_front: false,
+        dominated_by: None,
     }
 }
 
@@ -306,6 +311,23 @@ fn figure(preference: Preference, one: &Scored) -> String {
 /// Bad requests, with no more digits than are known.
 fn bad(requests: f64) -> String {
     if requests < 10.0 { format!("{requests:.2}") } else { format!("{requests:.0}") }
+}
+
+/// Why nobody would take it, whatever they prefer: another one is as good by every figure and better by these.
+fn beaten(by: usize, better: &Scored, one: &Scored) -> String {
+    let money = |one: &Scored| one.1.extra_cost.as_ref().map_or_else(|| "nothing extra".to_owned(), ToString::to_string);
+    let parts = [
+        (better.2 < one.2 && bad(better.2) != bad(one.2)).then(|| format!("expects {} bad requests against {}", bad(better.2), bad(one.2))),
+        (better.1.duration.p50_ms < one.1.duration.p50_ms)
+            .then(|| format!("takes {} against {}", better.1.duration.p50_ms, one.1.duration.p50_ms)),
+        (cost(better) < cost(one)).then(|| format!("costs {} against {}", money(better), money(one))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.split_last() {
+        None => format!("Lost: candidate {by} is a little better and in nothing worse."),
+        Some((only, [])) => format!("Lost: candidate {by} {only}, and is in nothing worse."),
+        Some((last, first)) => format!("Lost: candidate {by} {} and {last}, and is in nothing worse.", first.join(", ")),
+    }
 }
 
 fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {

@@ -92,14 +92,14 @@ mod tests {
     #[test]
     fn what_holds_for_several_places_is_told_once_with_the_places() {
         let alike = [
-            "staging/web: health checks only, because web-staging declares no signal to compare.",
-            "staging/api: health checks only, because api-staging declares no signal to compare.",
-            "staging/web: health checks only, because web-staging declares no signal to compare.",
-            "staging/db: health checks only, because db-staging declares no signal to compare.",
+            "staging/web: health checks only: web-staging declares no signal to compare.",
+            "staging/api: health checks only: api-staging declares no signal to compare.",
+            "staging/web: health checks only: web-staging declares no signal to compare.",
+            "staging/db: health checks only: db-staging declares no signal to compare.",
         ];
         assert_eq!(
             words(&alike),
-            ["staging/web: health checks only, because web-staging declares no signal to compare. Likewise: staging/api, staging/db."]
+            ["staging/web: health checks only: web-staging declares no signal to compare. Likewise: staging/api, staging/db."]
         );
         let two_ways = [
             "recreate for web in staging: 20 s of downtime",

@@ -3,6 +3,7 @@
 use crate::document::Text;
 use glidepath_model::ActionCall;
 use glidepath_model::action::{ExecInput, HaproxyInput, HttpInput, SqlInput};
+use glidepath_model::command::quoted;
 use serde::de::DeserializeOwned;
 
 /// What a call asks and what it expects.
@@ -15,6 +16,35 @@ pub(crate) fn expectation(call: &ActionCall) -> Text {
         _ => None,
     }
     .unwrap_or_else(|| Text::new().plain(format!("{} answers well to ", call.kind)).code(call.input.to_string()))
+}
+
+/// What a call that is typed by hand must bring back.
+pub(crate) fn answer(call: &ActionCall) -> Text {
+    match call.kind.as_str() {
+        "exec" => read::<ExecInput>(call).map(|i| printed(i.expect_text.as_deref())),
+        "http" => read::<HttpInput>(call).map(|i| match (&i.expect_text, &i.pointer) {
+            (Some(expected), Some(pointer)) => Text::new().code(expected.as_str()).plain(" at ").code(pointer.as_str()),
+            (Some(expected), None) => Text::new().code(expected.as_str()),
+            (None, _) => Text::from("it ends in ").code(i.expect.to_string()),
+        }),
+        "sql" => read::<SqlInput>(call).map(|i| match &i.expect_text {
+            Some(expected) => Text::new().code(expected.as_str()),
+            None => "no ERROR".into(),
+        }),
+        "haproxy" => read::<HaproxyInput>(call).map(|i| match i.weights.is_empty() {
+            true => format!("a line for each of {}", crate::figures::listed(&i.expect_servers)).into(),
+            false => "an empty line for each, and no error".into(),
+        }),
+        _ => None,
+    }
+    .unwrap_or_else(|| "it says that it was done".into())
+}
+
+fn printed(expected: Option<&str>) -> Text {
+    match expected {
+        Some(expected) => Text::new().code(expected).plain(", and status 0"),
+        None => Text::from("status 0"),
+    }
 }
 
 fn read<T: DeserializeOwned>(call: &ActionCall) -> Option<T> {
@@ -54,10 +84,4 @@ fn haproxy(input: &HaproxyInput) -> Text {
     }
     let weights: Vec<String> = input.weights.iter().map(|(server, weight)| format!("{server}={weight}")).collect();
     backend.plain(" the weights ").code(weights.join(" "))
-}
-
-/// A word as a shell would need it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@%+,-{}".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

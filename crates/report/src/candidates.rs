@@ -23,6 +23,14 @@ pub(crate) fn names(candidates: &[CandidateSummary]) -> Vec<String> {
     candidates.iter().map(name).collect()
 }
 
+/// How a candidate stands to the front: `on the front`, `beaten by 2`; `None` where it cannot be flown, or the plan does not say.
+pub(crate) fn standing(candidate: &CandidateSummary) -> Option<String> {
+    match candidate.dominated_by {
+        _ if candidate.on_front => Some("on the front".to_owned()),
+        by => by.map(|rank| format!("beaten by {rank}")),
+    }
+}
+
 fn differing(first: &BTreeMap<String, Strategy>, other: &BTreeMap<String, Strategy>) -> BTreeMap<String, Strategy> {
     other
         .iter()

@@ -1,8 +1,8 @@
 //! The flight card: one screen of plain text that is useful when everything else is gone.
 
 use crate::directory::{Reach, lead, name, reach};
-use crate::figures::{count, minute, moment, percent, plural};
-use crate::flight::{Room, one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
+use crate::figures::{count, knows_traffic, minute, moment, percent, plural};
+use crate::flight::{Room, Serving, one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung};
 use crate::waterfall::strongest;
@@ -75,7 +75,9 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
     }
     // Nothing is more urgent than what is exposed, so that stands first when the screen is too small for all.
     let mut ordered: Vec<_> = all.iter().collect();
-    ordered.sort_by_key(|s| s.share == Some(Share::ZERO) || s.share == Some(Share::ALL));
+    // Where nothing is exposed, the last environment stands first: that is where users are.
+    let order = |s: &Serving| plan.body.change.environments.iter().position(|e| s.place.split(' ').next() == Some(e.as_str())).unwrap_or(0);
+    ordered.sort_by_key(|s| (s.share == Some(Share::ZERO) || s.share == Some(Share::ALL), std::cmp::Reverse(order(s))));
     for serving in ordered.iter().take(SERVING_LINES_MAX) {
         let shares = match serving.share {
             Some(Share::ZERO) => format!("{} 100 %", serving.from),
@@ -94,7 +96,10 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
     if all.len() > SERVING_LINES_MAX {
         lines.push(Line::of(
             Ink::Plain,
-            format!("  and {} more, none of them between two versions or see `glidepath status`", all.len() - SERVING_LINES_MAX),
+            match ordered.iter().skip(SERVING_LINES_MAX).any(|s| s.share != Some(Share::ZERO) && s.share != Some(Share::ALL)) {
+                true => format!("  and {} more, some of them between two versions", all.len() - SERVING_LINES_MAX),
+                false => format!("  and {} more, none of them between two versions", all.len() - SERVING_LINES_MAX),
+            },
         ));
     }
     lines
@@ -186,8 +191,8 @@ fn before(plan: &Plan) -> String {
     let because = p.reasons.first().map(|risk| (risk, strongest(risk, 2))).filter(|(_, reasons)| !reasons.is_empty());
     let because = because.map_or_else(String::new, |(risk, reasons)| format!("; mostly {}: {}", risk.component, reasons.join(", ")));
     format!(
-        "not flown; expects {} bad requests, fails with {} ({} to {}; {}){because}",
-        count(p.bad_requests),
+        "not flown; {}, {} of such flights do not land ({} to {}; {}){because}",
+        if knows_traffic(plan) { format!("expects {} bad requests", count(p.bad_requests)) } else { "no traffic figures".to_owned() },
         percent(p.failure.mean),
         percent(p.failure.low),
         percent(p.failure.high),

@@ -14,6 +14,8 @@ pub enum DocumentKind {
     RolloutPlan,
     /// What was done.
     RunRecord,
+    /// What is done by hand, on paper.
+    RunSheet,
 }
 
 /// How a figure in the header is to be felt.
@@ -158,8 +160,15 @@ pub enum Block {
         /// The text.
         text: String,
     },
+    /// What leads to what.
+    Tree {
+        /// The first branches.
+        branches: Vec<Branch>,
+    },
     /// One step of the procedure.
     Step(Box<StepBlock>),
+    /// One step on a run sheet.
+    Sheet(Box<SheetBox>),
     /// A picture.
     Figure(Box<Figure>),
 }
@@ -176,7 +185,7 @@ pub struct StepBlock {
     pub title: String,
     /// Expected duration with its source.
     pub expected: String,
-    /// The exact command.
+    /// The exact command; for what is only watched, what shows the same; empty where nothing is typed.
     pub command: String,
     /// What must hold afterwards.
     pub validation: Vec<Text>,
@@ -184,6 +193,56 @@ pub struct StepBlock {
     pub undo: Text,
     /// Whether there is no way back across it.
     pub one_way: bool,
+}
+
+/// A branch of a tree: what happens, and what follows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Branch {
+    /// What happens.
+    pub text: Text,
+    /// What follows, one of these.
+    pub then: Vec<Branch>,
+}
+
+/// One step on a run sheet, or one command of the way back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SheetBox {
+    /// Position in the plan, from 1; 0 on the way back.
+    pub number: u32,
+    /// When it begins: time of day, and time from take-off.
+    pub time: String,
+    /// One line for people.
+    pub title: String,
+    /// How long it takes.
+    pub takes: String,
+    /// What to type, exactly.
+    pub commands: String,
+    /// What must be so afterwards.
+    pub expect: Vec<Text>,
+    /// What to do when it is not.
+    pub otherwise: Text,
+    /// What is decided here, where something is.
+    pub decision: Option<Decision>,
+    /// The way back of this step.
+    pub back: Text,
+    /// Whether there is no way back across it.
+    pub one_way: bool,
+}
+
+/// A point on a run sheet where somebody decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// What is looked at, how often and how long.
+    pub question: String,
+    /// On when all of these hold.
+    pub go: Vec<Text>,
+    /// Back when one of these does.
+    pub back: Vec<Text>,
+    /// What to do when neither is clear.
+    pub unsure: String,
 }
 
 /// A picture with its description and a text form for readers without pictures.
@@ -271,13 +330,23 @@ impl Text {
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self::new().plain(text)
+        text.as_str().into()
     }
 }
 
+/// What stands between backticks is shown as it is typed. One that has no partner is itself.
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::new().plain(text)
+        let parts: Vec<&str> = text.split('`').collect();
+        let is_paired = parts.len() % 2 == 1 && parts.iter().skip(1).step_by(2).all(|code| !code.is_empty());
+        if !is_paired {
+            return Self::new().plain(text);
+        }
+        let spans = parts.into_iter().enumerate().map(|(at, part)| {
+            let part = part.to_owned();
+            if at % 2 == 1 { Span::Code(part) } else { Span::Plain(part) }
+        });
+        Self(spans.filter(|span| *span != Span::Plain(String::new())).collect())
     }
 }
 
@@ -304,6 +373,12 @@ impl Section {
     pub(crate) fn numbered(&mut self, items: Vec<Text>) {
         if !items.is_empty() {
             self.blocks.push(Block::List { ordered: true, items });
+        }
+    }
+
+    pub(crate) fn tree(&mut self, branches: Vec<Branch>) {
+        if !branches.is_empty() {
+            self.blocks.push(Block::Tree { branches });
         }
     }
 

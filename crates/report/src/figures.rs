@@ -1,7 +1,7 @@
 //! Numbers and times as people read them: units always, no more digits than are known.
 
-use glidepath_model::plan::{Estimate, Schedule};
-use glidepath_model::{Millis, Timestamp};
+use glidepath_model::plan::{Estimate, Schedule, Strategy};
+use glidepath_model::{Millis, Money, Plan, Timestamp};
 
 /// A fraction as percent: `12 %`, `1.5 %`, `0.04 %`.
 pub(crate) fn percent(fraction: f64) -> String {
@@ -52,6 +52,29 @@ pub(crate) fn plain(value: f64) -> String {
     }
     let decimals = (DIGITS - 1 - value.abs().log10().floor() as i32).clamp(0, 12);
     trim(format!("{value:.*}", usize::try_from(decimals).unwrap_or_default()))
+}
+
+/// Whether the traffic is known that a failure would meet: a straight deploy that fails for minutes always costs some.
+pub(crate) fn knows_traffic(plan: &Plan) -> bool {
+    plan.prediction.bad_requests_straight > 0.0
+}
+
+/// What a plan costs beside the usual. Without a price it is nothing all the same, where no strategy has anything work beside the usual.
+pub(crate) fn extra_cost(cost: Option<&Money>, strategies: impl IntoIterator<Item = Strategy>) -> String {
+    let is_free = |strategy: Strategy| {
+        use Strategy::{DrainAndReplace, ExpandContract, Flag, InPlace, Recreate, Rolling, Rotate};
+        matches!(strategy, Rolling | Recreate | Flag | ExpandContract | Rotate | InPlace | DrainAndReplace)
+    };
+    match cost {
+        Some(cost) => cost.to_string(),
+        None if strategies.into_iter().all(is_free) => "none".to_owned(),
+        None => "not known".to_owned(),
+    }
+}
+
+/// The share of an error budget that is expected to be spent. What is spent is never told as nothing.
+pub(crate) fn spent(share: f64, requests: f64) -> String {
+    if share == 0.0 && requests > 0.0 { "less than 0.001 %".to_owned() } else { percent(share) }
 }
 
 /// A rate: `21 requests/s`.

@@ -6,7 +6,7 @@ use crate::timeline::component_of;
 use glidepath_engine::{Look, Mode, Progress, RunState, StepStatus};
 use glidepath_model::event::{Event, Outcome, RunEnd};
 use glidepath_model::plan::{Assignment, Phase, Undo, Work};
-use glidepath_model::{Facts, Plan, Recorded, Share, Step, StepId, Timestamp};
+use glidepath_model::{Facts, Plan, Recorded, RegionName, Share, Step, StepId, Timestamp};
 use serde_json::Value;
 
 /// Lines that one event takes at most.
@@ -30,7 +30,7 @@ pub(crate) fn serving(plan: &Plan, facts: Option<&Facts>, state: Option<&RunStat
         for region in regions(plan, facts, assignment) {
             let share = state.map_or(Some(Share::ZERO), |s| share_now(plan, s, assignment, &region));
             let mut place = assignment.environment.to_string();
-            if !region.is_empty() {
+            if !region.is_empty() && region != ONLY_REGION {
                 place = format!("{place} {region}");
             }
             found.push(Serving {
@@ -142,6 +142,8 @@ pub(crate) fn one_way_behind<'a>(plan: &'a Plan, state: &RunState) -> Vec<&'a St
 pub(crate) struct WayBack {
     pub(crate) command: String,
     pub(crate) reaches: String,
+    /// What is done with it.
+    pub(crate) what: String,
     /// Where: `payments in production, eu-west`.
     pub(crate) place: String,
     /// Whether it brings traffic to safety, before anything is undone.
@@ -161,11 +163,13 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
         }
         if let Some(command) = &exposure.safety_command {
             let name = component_of(plan, step).unwrap_or_else(|| exposure.target.to_string());
-            let place = exposure.region.as_ref().map_or(String::new(), |r| format!(" in {r}"));
+            let place = region_of(step).map_or(String::new(), |r| format!(" in {r}"));
             let old = plan.body.assignments.iter().find(|a| a.target == exposure.target).map_or("the old side", |a| a.from.as_str());
+            let reaches = format!("{name}{place} serves {old} only");
             found.push(WayBack {
                 command: command.clone(),
-                reaches: format!("{name}{place} serves {old} only"),
+                what: format!("Traffic of {name}{place} to safety"),
+                reaches,
                 place: place_of(plan, step),
                 safety: true,
             });
@@ -173,21 +177,30 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
         }
     }
     for step in plan.body.steps.iter().rev() {
-        if let Undo::Call { command, validations, .. } = &step.undo
+        if let Undo::Call { call, command, validations, .. } = &step.undo
             && state.is_none_or(|s| s.step(&step.id).may_be_in_place())
         {
-            let expected = validations.first().map_or_else(|| "ends with status 0".to_owned(), |v| crate::calls::expectation(v).words());
-            found.push(WayBack { command: command.clone(), reaches: expected, place: place_of(plan, step), safety: false });
+            let expected = validations.first().map_or_else(|| crate::calls::answer(call).words(), |v| crate::calls::expectation(v).words());
+            let what = format!("Take back: {}", step.title);
+            found.push(WayBack { command: command.clone(), reaches: expected, what, place: place_of(plan, step), safety: false });
         }
     }
     found
+}
+
+/// The name of the region of a target that declares none.
+pub(crate) const ONLY_REGION: &str = "default";
+
+/// The region of a step, where it says something.
+pub(crate) fn region_of(step: &Step) -> Option<&RegionName> {
+    step.region.as_ref().filter(|region| region.as_str() != ONLY_REGION)
 }
 
 /// `payments in production, eu-west`; for steps of the whole change what they do.
 pub(crate) fn place_of(plan: &Plan, step: &Step) -> String {
     let Some(component) = component_of(plan, step) else { return step.title.clone() };
     let environment = step.environment.as_ref().map_or_else(String::new, |environment| format!(" in {environment}"));
-    let region = step.region.as_ref().map_or_else(String::new, |region| format!(", {region}"));
+    let region = region_of(step).map_or_else(String::new, |region| format!(", {region}"));
     format!("{component}{environment}{region}")
 }
 

@@ -1,6 +1,6 @@
 //! Documents as one self-contained page: no script, no request to anywhere, light and dark, and fit for paper.
 
-use crate::document::{Badge, Block, Document, DocumentKind, Highlight, Section, Span, StepBlock, Text, Tone};
+use crate::document::{Badge, Block, Branch, Document, DocumentKind, Highlight, Section, SheetBox, Span, StepBlock, Text, Tone};
 use glidepath_model::text::is_hidden;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -11,6 +11,7 @@ pub fn to_html(document: &Document) -> String {
     let kind = match document.kind {
         DocumentKind::RolloutPlan => "Rollout plan",
         DocumentKind::RunRecord => "Run record",
+        DocumentKind::RunSheet => "Run sheet",
     };
     html! {
         (DOCTYPE)
@@ -23,9 +24,9 @@ pub fn to_html(document: &Document) -> String {
                 style { (PreEscaped(CSS)) }
             }
             body {
-                div class="page" {
+                div class=(if document.kind == DocumentKind::RunSheet { "page sheet" } else { "page" }) {
                     (header(document, kind))
-                    (card(&document.card))
+                    @if !document.card.is_empty() { (card(&document.card)) }
                     div class="body" {
                         (contents(document))
                         main { @for section in &document.sections { (section_markup(section)) } }
@@ -46,7 +47,9 @@ fn header(document: &Document, kind: &str) -> Markup {
             h1 { (document.title) }
             p class="subtitle" { (document.subtitle) }
             p class="badges" { @for badge in &document.badges { (badge_markup(badge)) } }
-            div class="highlights" { @for highlight in &document.highlights { (highlight_markup(highlight)) } }
+            @if !document.highlights.is_empty() {
+                div class="highlights" { @for highlight in &document.highlights { (highlight_markup(highlight)) } }
+            }
             dl class="identity" {
                 @for entry in &document.identity { div { dt { (entry.name) } dd { (inline(&entry.value)) } } }
             }
@@ -136,7 +139,9 @@ fn block_markup(block: &Block) -> Markup {
                 pre { (text) }
             }
         },
+        Block::Tree { branches } => html! { div class="trees" { @for branch in branches { (tree_markup(branch)) } } },
         Block::Step(step) => step_markup(step),
+        Block::Sheet(sheet) => sheet_markup(sheet),
         Block::Figure(figure) => html! {
             figure class="picture" {
                 figcaption { (figure.title) }
@@ -154,12 +159,54 @@ fn step_markup(step: &StepBlock) -> Markup {
                 div { h4 { (step.title) } p class="id" { (step.id) } }
                 p class="expected" { (step.expected) }
             }
-            pre { code { (step.command) } }
+            @if !step.command.is_empty() { pre { code { (step.command) } } }
             dl {
                 @if !step.validation.is_empty() {
                     div { dt { "Validation" } dd { @for line in &step.validation { p { (inline(line)) } } } }
                 }
                 div { dt { "Undo" } dd { (inline(&step.undo)) } }
+            }
+        }
+    }
+}
+
+/// A tree that can be folded; its branches cannot, so that what is open is open whole.
+fn tree_markup(root: &Branch) -> Markup {
+    html! { details class="tree" open { summary { (inline(&root.text)) } (branches(&root.then)) } }
+}
+
+fn branches(then: &[Branch]) -> Markup {
+    html! { @if !then.is_empty() { ul { @for branch in then { li { (inline(&branch.text)) (branches(&branch.then)) } } } } }
+}
+
+fn sheet_markup(sheet: &SheetBox) -> Markup {
+    let class = match sheet {
+        SheetBox { one_way: true, .. } => "sheetbox oneway",
+        SheetBox { decision: Some(_), .. } => "sheetbox decide",
+        _ => "sheetbox",
+    };
+    html! {
+        article class=(class) {
+            header {
+                span class="tick" aria-hidden="true" {}
+                h4 { @if sheet.number > 0 { span class="n" { (sheet.number) } } (sheet.title) }
+                p class="time" { (sheet.time) @if !sheet.takes.is_empty() { br; (sheet.takes) } }
+                p class="done" { "done at" span {} "by" span {} }
+            }
+            @if sheet.one_way { p class="warn" { "No way back across this step. Look twice." } }
+            @if let Some(decision) = &sheet.decision { p class="question" { strong { "Decide. " } (decision.question) } }
+            @if !sheet.commands.is_empty() { pre { code { (sheet.commands) } } }
+            @if let Some(decision) = &sheet.decision {
+                div class="ways" {
+                    div class="go" { p class="way" { "ON, if all of this" } ul { @for text in &decision.go { li { (inline(text)) } } } }
+                    div class="back" { p class="way" { "BACK, if one of this" } ul { @for text in &decision.back { li { (inline(text)) } } } }
+                    div class="unsure" { p class="way" { "NOT CLEAR" } p { (decision.unsure) } }
+                }
+            }
+            dl {
+                @if !sheet.expect.is_empty() { div { dt { "Expect" } dd { @for text in &sheet.expect { p { (inline(text)) } } } } }
+                @if !sheet.otherwise.is_empty() { div { dt { "Else" } dd { (inline(&sheet.otherwise)) } } }
+                @if !sheet.back.is_empty() { div { dt { "Way back" } dd { (inline(&sheet.back)) } } }
             }
         }
     }

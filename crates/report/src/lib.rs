@@ -11,6 +11,8 @@ mod calls;
 mod candidates;
 mod card;
 mod clearance;
+mod clock;
+mod depth;
 mod diff;
 mod directory;
 mod document;
@@ -19,16 +21,19 @@ mod flight;
 mod html;
 mod live;
 mod markdown;
+mod messages;
 mod places;
 mod promise;
 mod record;
 mod rehearsal;
+mod runsheet;
 mod sarif;
 mod sections;
 mod summary;
 mod svg;
 mod terminal;
 mod timeline;
+mod tree;
 mod variants;
 mod waterfall;
 
@@ -37,16 +42,19 @@ pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
 pub use clearance::without_plan;
 pub use diff::{About, Compared, Difference, PlanDiff, diff_markdown, diff_terminal, plan_diff};
 pub use document::{
-    Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Figure, Highlight, Section, Span, StepBlock, Text, Tone, to_json,
+    Badge, Block, Branch, DOCUMENT_FORMAT, Decision, Document, DocumentKind, Entry, Figure, Highlight, Section, SheetBox, Span, StepBlock,
+    Text, Tone, to_json,
 };
 pub use flight::event_line;
 pub use html::to_html;
 pub use live::live;
 pub use markdown::to_markdown;
+pub use messages::{Audience, Message, messages};
 pub use record::run_record;
 pub use rehearsal::{Rehearsed, rehearsal};
+pub use runsheet::run_sheet;
 pub use sarif::{SarifPlaces, SarifTool, sarif};
 pub use sections::document;
-pub use summary::{Detail, summary};
+pub use summary::{Detail, SUMMARY_COLUMNS_MAX, summary};
 pub use terminal::Style;
 pub use variants::{Way, variants};

@@ -1,6 +1,6 @@
 //! Documents as CommonMark with GitHub tables. Text from outside is escaped, so that it cannot become markup.
 
-use crate::document::{Block, Document, Span, StepBlock, Text};
+use crate::document::{Block, Branch, Document, SheetBox, Span, StepBlock, Text};
 use glidepath_model::text::is_unfit_to_show;
 
 /// The document as Markdown. Sections are headed `## N. Title`. Control characters become spaces.
@@ -18,7 +18,9 @@ pub fn to_markdown(document: &Document) -> String {
         let note = if highlight.note.is_empty() { String::new() } else { format!(" ({})", escape(&highlight.note)) };
         out.push_str(&format!("| {} | **{}**{note} |\n", escape(&highlight.name), escape(&highlight.value)));
     }
-    out.push_str(&format!("\nFlight card:\n\n{}\n", fenced(&document.card, "text")));
+    if !document.card.is_empty() {
+        out.push_str(&format!("\nFlight card:\n\n{}\n", fenced(&document.card, "text")));
+    }
     for section in &document.sections {
         out.push_str(&format!("\n## {}. {}\n", section.number, escape(&section.title)));
         for block in &section.blocks {
@@ -49,9 +51,12 @@ fn block_text(block: &Block) -> String {
         Block::Notice { when, to, subject, text } => {
             format!("**{}**, to {}. Subject: {}\n\n{}", escape(when), escape(to), escape(subject), fenced(text, "text"))
         }
+        Block::Tree { branches } => tree(branches, 0),
         Block::Step(step) => step_text(step),
+        Block::Sheet(sheet) => sheet_text(sheet),
         Block::Figure(figure) => {
-            format!("**{}.** {}\n\n{}", escape(&figure.title), escape(&figure.description), fenced(&figure.text, "text"))
+            // The text says the same as the description, in lines.
+            format!("**{}**\n\n{}", escape(&figure.title), fenced(&figure.text, "text"))
         }
     }
 }
@@ -59,12 +64,56 @@ fn block_text(block: &Block) -> String {
 fn step_text(step: &StepBlock) -> String {
     let one_way = if step.one_way { " **No way back across this step.**" } else { "" };
     let mut out = format!("**{}. {}** ({}){one_way}\n\n", step.number, escape(&step.title), escape(&step.expected));
-    out.push_str(&fenced(&step.command, "sh"));
+    if !step.command.is_empty() {
+        out.push_str(&fenced(&step.command, "sh"));
+    }
     out.push_str(&format!("\n- Step: {}\n", code(&step.id)));
     for validation in &step.validation {
         out.push_str(&format!("- Validation: {}\n", inline(validation)));
     }
     out.push_str(&format!("- Undo: {}\n", inline(&step.undo)));
+    out
+}
+
+/// Branches as nested lists.
+fn tree(branches: &[Branch], level: usize) -> String {
+    let branch = |branch: &Branch| format!("{}- {}\n{}", "  ".repeat(level), inline(&branch.text), tree(&branch.then, level + 1));
+    branches.iter().map(branch).collect()
+}
+
+fn sheet_text(sheet: &SheetBox) -> String {
+    let mut head: Vec<String> = Vec::new();
+    if sheet.number > 0 {
+        head.push(format!("**{}. {}**", sheet.number, escape(&sheet.title)));
+    } else {
+        head.push(format!("**{}**", escape(&sheet.title)));
+    }
+    head.extend([&sheet.time, &sheet.takes].into_iter().filter(|text| !text.is_empty()).map(|text| escape(text)));
+    let mut out = format!("- [ ] {}\n", head.join(" · "));
+    let mut told = |name: &str, text: String| out.push_str(&format!("  - {name}: {text}\n"));
+    if sheet.one_way {
+        told("**No way back across this step**", "look twice".to_owned());
+    }
+    if let Some(decision) = &sheet.decision {
+        told("**Decide**", escape(&decision.question));
+    }
+    for expected in &sheet.expect {
+        told("Expect", inline(expected));
+    }
+    if let Some(decision) = &sheet.decision {
+        decision.go.iter().for_each(|text| told("On, if", inline(text)));
+        decision.back.iter().for_each(|text| told("Back, if", inline(text)));
+        told("Not clear", escape(&decision.unsure));
+    }
+    if !sheet.otherwise.is_empty() {
+        told("Else", inline(&sheet.otherwise));
+    }
+    if !sheet.back.is_empty() {
+        told("Way back", inline(&sheet.back));
+    }
+    if !sheet.commands.is_empty() {
+        out.push_str(&format!("\n{}", fenced(&sheet.commands, "sh")));
+    }
     out
 }
 

@@ -5,6 +5,7 @@
 //! matter. Across a step that cannot be undone nothing is promised; the step is named instead.
 
 use crate::figures::{estimate, plural};
+use crate::flight::region_of;
 use glidepath_model::plan::{Estimate, Exposure, Step, Undo};
 use glidepath_model::{Plan, Share, StepId, TargetName};
 use std::collections::BTreeMap;
@@ -85,6 +86,24 @@ pub(crate) fn all_undone(plan: &Plan, form: Form) -> String {
         (Some(step), _) => format!("not all can be undone: '{}' stays{}", step.title, more(plan)),
         (None, None) => "no time is promised until all is undone".to_owned(),
     }
+}
+
+/// Where users meet the new side first, in the last environment: `Users meet it first in us-east, 5 % of requests to payments.`
+pub(crate) fn first_met(plan: &Plan) -> Option<String> {
+    let last = plan.body.change.environments.last();
+    let (step, exposure) =
+        exposures(plan).find(|(step, _)| last.is_none_or(|environment| step.environment.as_ref() == Some(environment)))?;
+    let component = plan
+        .body
+        .assignments
+        .iter()
+        .find(|a| a.target == exposure.target)
+        .map_or_else(|| exposure.target.to_string(), |a| a.component.to_string());
+    let place = region_of(step).map_or_else(String::new, |region| format!(" in {region}"));
+    Some(match exposure.share {
+        Share::ALL => format!("Users meet it all at once: {component}{place}."),
+        share => format!("Users meet it first with {share} of {component}{place}."),
+    })
 }
 
 /// Where the figure comes from, or that there is none.

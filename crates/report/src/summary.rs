@@ -1,8 +1,11 @@
 //! A plan for the terminal: why it won, what it does, what it expects, what lost.
 
 use crate::alike::told_once;
-use crate::candidates::names;
-use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, fold, minute, percent, plural, standstills};
+use crate::candidates::{names, standing};
+use crate::figures::{
+    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, fold, knows_traffic, minute, percent, plural, spent, standstills,
+};
+use crate::places::joined;
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
 use crate::waterfall::strongest;
@@ -12,8 +15,10 @@ use glidepath_model::plan::{RiskLevel, RuledOut, Undo};
 
 /// Reasons of a probability at most.
 const REASONS_MAX: usize = 3;
-/// Columns of the summary at most.
-const COLUMNS_MAX: usize = 100;
+/// Columns of the summary at most: longer lines are hard to read.
+pub const SUMMARY_COLUMNS_MAX: usize = 100;
+/// Columns below which a summary is no narrower.
+const COLUMNS_MIN: usize = 60;
 /// Lines of one figure at most.
 const FIGURE_LINES_MAX: usize = 3;
 /// Entries of a list shown at most in a short summary; the full one and the document have them all.
@@ -37,21 +42,29 @@ impl Detail {
     }
 }
 
-/// The plan in at most 100 columns. What the planner says of several places in the same words is told once, with the places.
-pub fn summary(plan: &Plan, style: Style, detail: Detail) -> String {
-    let mut lines = header(plan);
-    lines.extend(candidates(plan, detail));
-    lines.extend(items(plan, detail));
-    lines.extend(stages(plan));
-    lines.extend(predictions(plan));
-    lines.extend(way_back(plan, detail));
-    lines.extend(ruled_out(plan, detail));
-    lines.extend(findings(plan, detail));
-    lines.extend(sentences("Derived and assumed", Ink::Plain, &plan.derived, detail));
-    lines.iter().map(|l| l.render(COLUMNS_MAX, style) + "\n").collect()
+/// What all parts of a summary need to know.
+#[derive(Clone, Copy)]
+struct Shown {
+    detail: Detail,
+    columns: usize,
 }
 
-fn header(plan: &Plan) -> Vec<Line> {
+/// The plan in at most that many columns, and never more than [`SUMMARY_COLUMNS_MAX`]. What the planner says of several places in the same words is told once, with the places.
+pub fn summary(plan: &Plan, style: Style, detail: Detail, columns: usize) -> String {
+    let shown = Shown { detail, columns: columns.clamp(COLUMNS_MIN, SUMMARY_COLUMNS_MAX) };
+    let mut lines = header(plan, shown);
+    lines.extend(candidates(plan, shown));
+    lines.extend(items(plan, shown));
+    lines.extend(stages(plan));
+    lines.extend(predictions(plan, shown));
+    lines.extend(way_back(plan, shown));
+    lines.extend(ruled_out(plan, shown));
+    lines.extend(findings(plan, shown));
+    lines.extend(sentences("Derived and assumed", Ink::Plain, &plan.derived, shown));
+    lines.iter().map(|l| l.render(shown.columns, style) + "\n").collect()
+}
+
+fn header(plan: &Plan, shown: Shown) -> Vec<Line> {
     let change = &plan.body.change;
     let risk = match plan.prediction.risk {
         RiskLevel::Low => Ink::Good,
@@ -59,22 +72,18 @@ fn header(plan: &Plan) -> Vec<Line> {
         RiskLevel::High => Ink::Bad,
     };
     let environments: Vec<&str> = change.environments.iter().map(|e| e.as_str()).collect();
-    let mut lines = vec![
-        Line::of(Ink::Strong, &change.title).right(COLUMNS_MAX, risk, &format!("{} risk", plan.prediction.risk)),
-        Line::of(
-            Ink::Dim,
-            format!(
-                "{} · plan {} · {} · {} · expires {}",
-                change.name,
-                plan.id.short(),
-                environments.join(" then "),
-                plural(plan.body.steps.len(), "step", "steps"),
-                minute(plan.body.expires_at)
-            ),
-        ),
-    ];
+    let identity = format!(
+        "{} · plan {} · {} · {} · expires {}",
+        change.name,
+        plan.id.short(),
+        environments.join(" then "),
+        plural(plan.body.steps.len(), "step", "steps"),
+        minute(plan.body.expires_at)
+    );
+    let mut lines = vec![Line::of(Ink::Strong, &change.title).right(shown.columns, risk, &format!("{} risk", plan.prediction.risk))];
+    lines.extend(wrapped(&identity, shown.columns).into_iter().map(|line| Line::of(Ink::Dim, line)));
     if let Some(reason) = &change.reason {
-        lines.extend(wrapped(reason, COLUMNS_MAX).into_iter().map(|l| Line::of(Ink::Plain, l)));
+        lines.extend(wrapped(reason, shown.columns).into_iter().map(|l| Line::of(Ink::Plain, l)));
     }
     lines
 }
@@ -83,63 +92,62 @@ fn head(text: &str) -> [Line; 2] {
     [Line::new(), Line::of(Ink::Strong, text)]
 }
 
-fn candidates(plan: &Plan, detail: Detail) -> Vec<Line> {
+fn candidates(plan: &Plan, shown: Shown) -> Vec<Line> {
     if plan.candidates.is_empty() {
         return Vec::new();
     }
     let mut lines = head("Candidates, best first").to_vec();
-    let cells = plan
-        .candidates
+    let known = &plan.candidates[..plan.candidates.len().min(shown.detail.entries_max())];
+    let cells = known
         .iter()
-        .zip(names(&plan.candidates))
-        .take(detail.entries_max())
-        .map(|(c, name)| {
+        .map(|c| {
             let p = &c.prediction;
-            let cost = p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string);
+            let cost = extra_cost(p.extra_cost.as_ref(), c.strategies.values().copied());
             vec![
                 c.rank.to_string(),
-                count(p.bad_requests),
+                if knows_traffic(plan) { count(p.bad_requests) } else { "not known".to_owned() },
                 p.duration.p50_ms.to_string(),
                 p.duration.p95_ms.to_string(),
                 cost,
                 percent(p.failure.mean),
-                name,
+                standing(c).unwrap_or_else(|| "-".to_owned()),
             ]
         })
         .collect::<Vec<_>>();
-    lines.extend(table(&["", "bad requests", "median", "95 %", "extra cost", "fails", "candidate"], &cells));
-    if let Some(winner) = plan.candidates.first() {
-        lines.extend(paragraph(Ink::Good, &format!("Why this one: {}", winner.reason)));
-    }
-    for loser in plan.candidates.iter().skip(1).take(detail.entries_max().saturating_sub(1)) {
-        lines.extend(paragraph(Ink::Dim, &format!("{}: {}", loser.rank, loser.reason)));
+    let mut rows = table(&["", "bad requests", "median", "95 %", "extra cost", "fails", ""], &cells).into_iter();
+    lines.extend(rows.next());
+    for ((candidate, name), row) in known.iter().zip(names(&plan.candidates)).zip(rows) {
+        let ink = if candidate.rank == 1 { Ink::Good } else { Ink::Dim };
+        lines.push(row);
+        lines.extend(indented(shown, 5, Ink::Plain, &name));
+        lines.extend(indented(shown, 5, ink, &candidate.reason));
     }
     lines
 }
 
 /// What is done, where no version goes from one to another.
-fn deeds(plan: &Plan, detail: Detail) -> Vec<Line> {
+fn deeds(plan: &Plan, shown: Shown) -> Vec<Line> {
     let cells = |step: &glidepath_model::Step| {
         let when = step.when.as_ref().map(|condition| format!("only when {condition}")).unwrap_or_default();
         vec![step.title.clone(), when]
     };
     let steps = &plan.body.steps;
-    let shown: Vec<Vec<String>> = steps.iter().take(detail.entries_max()).map(cells).collect();
+    let rows: Vec<Vec<String>> = steps.iter().take(shown.detail.entries_max()).map(cells).collect();
     let mut lines = head("What is done").to_vec();
-    lines.extend(table(&["step", ""], &shown));
-    if steps.len() > shown.len() {
-        lines.push(Line::of(Ink::Dim, format!("  and {} more", steps.len() - shown.len())));
+    lines.extend(table(&["step", ""], &rows));
+    if steps.len() > rows.len() {
+        lines.push(Line::of(Ink::Dim, format!("  and {} more", steps.len() - rows.len())));
     }
     let locks: Vec<String> = plan.body.claims.iter().map(ToString::to_string).collect();
     if !locks.is_empty() {
-        lines.extend(paragraph(Ink::Plain, &format!("holds until its end: {}", locks.join(", "))));
+        lines.extend(paragraph(shown, Ink::Plain, &format!("holds until its end: {}", locks.join(", "))));
     }
     lines
 }
 
-fn items(plan: &Plan, detail: Detail) -> Vec<Line> {
+fn items(plan: &Plan, shown: Shown) -> Vec<Line> {
     if plan.body.assignments.is_empty() {
-        return deeds(plan, detail);
+        return deeds(plan, shown);
     }
     let mut lines = head("What changes").to_vec();
     let cells: Vec<Vec<String>> = plan
@@ -150,19 +158,30 @@ fn items(plan: &Plan, detail: Detail) -> Vec<Line> {
             vec![
                 a.environment.to_string(),
                 a.component.to_string(),
-                format!("{} → {}", a.from, a.to),
                 a.strategy.to_string(),
                 a.verification.to_string(),
+                format!("{} → {}", file_name(&a.from), file_name(&a.to)),
             ]
         })
         .collect();
-    lines.extend(table(&["environment", "component", "from → to", "strategy", "verification"], &cells));
-    for assignment in &plan.body.assignments {
-        if let Some(blind) = &assignment.blind_to {
-            lines.extend(paragraph(Ink::Caution, &format!("{} in {}: {blind}", assignment.component, assignment.environment)));
+    lines.extend(table(&["environment", "component", "strategy", "verification", "from → to"], &cells));
+    let mut blind: Vec<(&str, Vec<String>)> = Vec::new();
+    for (assignment, words) in plan.body.assignments.iter().filter_map(|a| Some((a, a.blind_to.as_deref()?))) {
+        let place = format!("{} in {}", assignment.component, assignment.environment);
+        match blind.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, places)) => places.push(place),
+            None => blind.push((words, vec![place])),
         }
     }
+    for (words, places) in blind {
+        lines.extend(paragraph(shown, Ink::Caution, &format!("{}: {words}", joined(&places))));
+    }
     lines
+}
+
+/// A file's name without its folders; what is no path stays.
+fn file_name(state: &str) -> &str {
+    if state.contains(' ') { state } else { state.rsplit('/').next().unwrap_or(state) }
 }
 
 fn stages(plan: &Plan) -> Vec<Line> {
@@ -179,7 +198,7 @@ fn stages(plan: &Plan) -> Vec<Line> {
                 stage.share.to_string(),
                 format!("{}/s", count(stage.canary_rate)),
                 stage.bake_ms.to_string(),
-                stage.detects.map_or_else(|| "nothing counted".to_owned(), |d| format!("{} rise", fold(d))),
+                stage.detects.map_or_else(|| "-".to_owned(), |d| format!("{} rise", fold(d))),
                 stage.power.map_or_else(|| "-".to_owned(), percent),
             ]
         })
@@ -192,12 +211,12 @@ fn stages(plan: &Plan) -> Vec<Line> {
     lines
 }
 
-fn predictions(plan: &Plan) -> Vec<Line> {
+fn predictions(plan: &Plan, shown: Shown) -> Vec<Line> {
     let p = &plan.prediction;
     let mut lines = head("Expected").to_vec();
     let mut row = |name: &str, value: String| {
         let prefix = Line::of(Ink::Plain, format!("  {name}")).padded_to(24);
-        lines.extend(hung(prefix, Ink::Plain, &value, COLUMNS_MAX, FIGURE_LINES_MAX));
+        lines.extend(hung(prefix, Ink::Plain, &value, shown.columns, FIGURE_LINES_MAX));
     };
     match p.schedule.as_ref().map(|schedule| (flight_times(schedule), standstills(schedule))) {
         Some(((takes_off, lands), standstills)) => {
@@ -223,27 +242,31 @@ fn predictions(plan: &Plan) -> Vec<Line> {
     }
     row(
         "bad requests",
-        format!(
-            "{} expected; {} if it fails; {} by a straight deploy noticed after 5 min",
-            count(p.bad_requests),
-            count(p.bad_requests_if_failing),
-            count(p.bad_requests_straight)
-        ),
+        match knows_traffic(plan) {
+            true => format!(
+                "{} expected; {} if it fails; {} by a straight deploy noticed after 5 min",
+                count(p.bad_requests),
+                count(p.bad_requests_if_failing),
+                count(p.bad_requests_straight)
+            ),
+            false => "not known: there are no traffic figures".to_owned(),
+        },
     );
     row(
         "error budget",
-        p.budget_share.map_or_else(|| "no objective is declared".to_owned(), |s| format!("{} of the period's budget", percent(s))),
+        p.budget_share
+            .map_or_else(|| "no objective is declared".to_owned(), |s| format!("{} of the period's budget", spent(s, p.bad_requests))),
     );
-    row("extra cost", p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string));
+    row("extra cost", extra_cost(p.extra_cost.as_ref(), plan.body.assignments.iter().map(|a| a.strategy)));
     row("time to safe traffic", promise::safety(plan, promise::BOTH));
     row("time to all undone", format!("{}, {}", promise::undone(plan, promise::BOTH), promise::source(p.time_to_rollback.as_ref())));
     for reason in &p.risk_reasons {
-        lines.extend(paragraph(Ink::Dim, &format!("{} risk: {reason}", p.risk)));
+        lines.extend(paragraph(shown, Ink::Dim, &format!("{} risk: {reason}", p.risk)));
     }
     lines
 }
 
-fn way_back(plan: &Plan, detail: Detail) -> Vec<Line> {
+fn way_back(plan: &Plan, shown: Shown) -> Vec<Line> {
     let one_way: Vec<String> = plan
         .body
         .steps
@@ -253,28 +276,28 @@ fn way_back(plan: &Plan, detail: Detail) -> Vec<Line> {
             Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
         })
         .collect();
-    sentences("No way back across", Ink::Bad, &one_way, detail)
+    sentences("No way back across", Ink::Bad, &one_way, shown)
 }
 
-fn ruled_out(plan: &Plan, detail: Detail) -> Vec<Line> {
+fn ruled_out(plan: &Plan, shown: Shown) -> Vec<Line> {
     let sentence = |r: &RuledOut| {
         let would_do = r.would_do.as_ref().map_or_else(String::new, |would_do| format!("; possible with {would_do}"));
         format!("{} for {} in {}: {}{would_do}", r.strategy, r.component, r.environment, r.fact)
     };
     let all: Vec<String> = plan.ruled_out.iter().map(sentence).collect();
-    sentences("Ruled out", Ink::Dim, &all, detail)
+    sentences("Ruled out", Ink::Dim, &all, shown)
 }
 
 /// Findings of one code and reason are one entry.
-fn findings(plan: &Plan, detail: Detail) -> Vec<Line> {
-    let Some(first) = plan.candidates.first() else { return finding_entries(plan, "Findings", detail) };
+fn findings(plan: &Plan, shown: Shown) -> Vec<Line> {
+    let Some(first) = plan.candidates.first() else { return finding_entries(plan, "Findings", shown) };
     if plan.candidates.len() == 1 {
-        return finding_entries(plan, "Findings", detail);
+        return finding_entries(plan, "Findings", shown);
     }
-    finding_entries(plan, &format!("Findings on candidate {}; the others were weighed, not worked out into steps", first.rank), detail)
+    finding_entries(plan, &format!("Findings on candidate {}; the others were weighed, not worked out into steps", first.rank), shown)
 }
 
-fn finding_entries(plan: &Plan, title: &str, detail: Detail) -> Vec<Line> {
+fn finding_entries(plan: &Plan, title: &str, shown: Shown) -> Vec<Line> {
     if plan.findings.is_empty() {
         return Vec::new();
     }
@@ -290,11 +313,11 @@ fn finding_entries(plan: &Plan, title: &str, detail: Detail) -> Vec<Line> {
         }
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.first().map(|d| d.severity)));
-    lines.extend(entries.iter().flat_map(|entry| finding_lines(entry, detail)));
+    lines.extend(entries.iter().flat_map(|entry| finding_lines(entry, shown)));
     lines
 }
 
-fn finding_lines(entry: &[&Diagnostic], detail: Detail) -> Vec<Line> {
+fn finding_lines(entry: &[&Diagnostic], shown: Shown) -> Vec<Line> {
     let Some(first) = entry.first() else { return Vec::new() };
     let (ink, word) = match first.severity {
         Severity::Error => (Ink::Bad, "error"),
@@ -305,41 +328,41 @@ fn finding_lines(entry: &[&Diagnostic], detail: Detail) -> Vec<Line> {
     for (at, told) in told_once(entry.iter().map(|d| d.message.as_str())).iter().enumerate() {
         let name = if at == 0 { format!("{} {word}: ", first.code) } else { "and ".to_owned() };
         let below = at > 0;
-        lines.extend(indented(if below { 4 } else { 2 }, ink, &format!("{name}{}", told.words())));
+        lines.extend(indented(shown, if below { 4 } else { 2 }, ink, &format!("{name}{}", told.words())));
     }
-    if detail == Detail::Full && !first.reason.is_empty() {
-        lines.extend(indented(4, Ink::Dim, &format!("why: {}", first.reason)));
+    if shown.detail == Detail::Full && !first.reason.is_empty() {
+        lines.extend(indented(shown, 4, Ink::Dim, &format!("why: {}", first.reason)));
     }
-    if detail == Detail::Full || first.severity > Severity::Note {
+    if shown.detail == Detail::Full || first.severity > Severity::Note {
         for told in told_once(entry.iter().map(|d| d.hint.as_str()).filter(|hint| !hint.is_empty())) {
-            lines.extend(indented(4, Ink::Plain, &format!("hint: {}", told.words())));
+            lines.extend(indented(shown, 4, Ink::Plain, &format!("hint: {}", told.words())));
         }
     }
     lines
 }
 
-fn sentences(title: &str, ink: Ink, all: &[String], detail: Detail) -> Vec<Line> {
+fn sentences(title: &str, ink: Ink, all: &[String], shown: Shown) -> Vec<Line> {
     if all.is_empty() {
         return Vec::new();
     }
     let mut lines = head(title).to_vec();
     let told = told_once(all.iter().map(String::as_str));
-    for one in told.iter().take(detail.entries_max()) {
-        lines.extend(paragraph(ink, &one.words()));
+    for one in told.iter().take(shown.detail.entries_max()) {
+        lines.extend(paragraph(shown, ink, &one.words()));
     }
-    if told.len() > detail.entries_max() {
-        lines.push(Line::of(Ink::Dim, format!("  and {} more; `glidepath plan --all` has them", told.len() - detail.entries_max())));
+    if told.len() > shown.detail.entries_max() {
+        lines.push(Line::of(Ink::Dim, format!("  and {} more; `glidepath plan --all` has them", told.len() - shown.detail.entries_max())));
     }
     lines
 }
 
-fn paragraph(ink: Ink, text: &str) -> Vec<Line> {
-    indented(2, ink, text)
+fn paragraph(shown: Shown, ink: Ink, text: &str) -> Vec<Line> {
+    indented(shown, 2, ink, text)
 }
 
 /// Text from a column on, its further lines two columns deeper.
-fn indented(column: usize, ink: Ink, text: &str) -> Vec<Line> {
-    wrapped(text, COLUMNS_MAX - column - 2)
+fn indented(shown: Shown, column: usize, ink: Ink, text: &str) -> Vec<Line> {
+    wrapped(text, shown.columns - column - 2)
         .into_iter()
         .enumerate()
         .map(|(at, l)| Line::of(Ink::Plain, " ".repeat(if at == 0 { column } else { column + 2 })).with(ink, l))

@@ -122,7 +122,9 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match words.last_mut() {
-            Some(number) if word.starts_with('%') => *number = format!("{number} {word}"),
+            Some(number) if word.starts_with('%') || is_unit(word) && number.ends_with(|c: char| c.is_ascii_digit()) => {
+                *number = format!("{number} {word}")
+            }
             Some(_) | None => words.push(word.to_owned()),
         }
     }
@@ -161,6 +163,11 @@ pub(crate) fn hung(prefix: Line, ink: Ink, text: &str, width: usize, lines_max: 
     }
     let below = Line::of(Ink::Plain, " ".repeat(column));
     parts.iter().enumerate().map(|(at, part)| if at == 0 { prefix.clone() } else { below.clone() }.with(ink, part)).collect()
+}
+
+/// Whether a word is the unit of the number before it.
+fn is_unit(word: &str) -> bool {
+    matches!(word.trim_end_matches(['.', ',', ';', ':', ')']), "ms" | "s" | "min" | "h" | "d")
 }
 
 /// Rows under a header; each column as wide as its widest cell, the last one takes what is left.

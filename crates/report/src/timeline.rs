@@ -1,5 +1,6 @@
 //! When each step is expected to begin and end, counted from take-off: each begins when all it needs have ended.
 
+use crate::flight::region_of;
 use glidepath_model::plan::{Phase, Work};
 use glidepath_model::{Millis, Plan, Step, StepId};
 use std::collections::BTreeMap;
@@ -118,7 +119,7 @@ fn label(plan: &Plan, row: &Row<'_>) -> String {
     let mut what: Vec<String> = Vec::new();
     for placed in &row.steps {
         let mut word = component_of(plan, placed.step).unwrap_or_default();
-        if let Some(region) = &placed.step.region {
+        if let Some(region) = region_of(placed.step) {
             word = format!("{word} {region}").trim().to_owned();
         }
         if !word.is_empty() && !what.contains(&word) {
@@ -139,11 +140,10 @@ fn label(plan: &Plan, row: &Row<'_>) -> String {
 
 /// Component a step is about.
 pub(crate) fn component_of(plan: &Plan, step: &Step) -> Option<String> {
-    let by_item = step.item.and_then(|at| plan.body.change.items.get(at as usize)).map(|i| i.component.to_string());
-    by_item.or_else(|| {
-        let target = step.target.as_ref()?;
-        plan.body.assignments.iter().find(|a| a.target == *target).map(|a| a.component.to_string())
-    })
+    // An item may touch targets of other components: those that read its secret.
+    let by_target = step.target.as_ref().and_then(|target| plan.body.assignments.iter().find(|a| a.target == *target));
+    let by_item = || step.item.and_then(|at| plan.body.change.items.get(at as usize)).map(|i| i.component.to_string());
+    by_target.map(|a| a.component.to_string()).or_else(by_item)
 }
 
 /// Marks for a time axis from 0 to `end`: at most `most` of them, at round distances.

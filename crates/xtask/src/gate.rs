@@ -1,6 +1,6 @@
 //! The one gate: every check and every test, in order.
 
-use crate::{codegen, demo, programs, sim, tidy, workspace};
+use crate::{codegen, demo, documents, programs, sim, tidy, workspace};
 use anyhow::{Context as _, Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -44,6 +44,11 @@ fn steps() -> Vec<Step> {
             name: "simulations",
             work: Work::Here(sim::gate),
             mend: "run the command that shows the failure again, with `--trace` for all of it",
+        },
+        Step {
+            name: "documents",
+            work: Work::Here(documents::run),
+            mend: "run `cargo xtask documents`, and look at the page in a browser (`glidepath plan CHANGE --format html --out page.html`)",
         },
         Step { name: "demo", work: Work::Here(demo::run), mend: "run `cargo run --release -- demo --fast` and look at what it says" },
         Step { name: "tests", work: Work::Here(tests), mend: "run the named test alone: `cargo test -p PACKAGE NAME`" },

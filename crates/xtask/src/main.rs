@@ -1,4 +1,4 @@
-//! Development tasks of Glidepath: `cargo xtask test`, `tidy`, `codegen`, `bench`, `sim`.
+//! Development tasks of Glidepath: `cargo xtask test`, `tidy`, `codegen`, `bench`, `sim`, `documents`.
 //!
 //! `test` is the one gate: what it passes may be merged, and continuous integration runs nothing else.
 
@@ -7,6 +7,7 @@
 mod bench;
 mod codegen;
 mod demo;
+mod documents;
 mod gate;
 mod programs;
 mod sim;
@@ -37,6 +38,8 @@ enum Task {
     },
     /// Measure
     Bench(bench::Arguments),
+    /// Print the documents of the examples by a browser, and read what stands on the paper
+    Documents,
     /// Simulate nodes, store and world in virtual time, from a seed
     Sim(sim::Arguments),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Codegen { check } => codegen::run(check),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Documents => programs::install_missing().and_then(|()| documents::run()),
         Task::Sim(arguments) => sim::run(&arguments),
     };
     match outcome {

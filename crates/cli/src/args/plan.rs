@@ -17,6 +17,10 @@ pub(crate) enum PlanForm {
     Markdown,
     /// The rollout document as one self-contained page.
     Html,
+    /// The run sheet as a page for print: for flying by hand when everything else is down.
+    Runsheet,
+    /// The run sheet as Markdown.
+    RunsheetMarkdown,
     /// The findings, for tools that show them beside the lines they are about: SARIF 2.1.0.
     Sarif,
 }
@@ -102,7 +106,7 @@ pub(crate) struct PlanArgs {
     /// What to do with plans that there are.
     #[command(subcommand)]
     pub(crate) command: Option<PlanCommand>,
-    /// The change or runbook: its name, or a file.
+    /// The change or runbook: its name, or a file; or the id of a stored plan (its first six digits or more), which is shown as it is.
     #[arg(required_unless_present = "template")]
     pub(crate) change: Option<String>,
     /// Plan what comes of this template of `templates/`.
@@ -139,6 +143,9 @@ pub(crate) struct PlanArgs {
     /// Write the answer to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Write the messages of section 7 of the document to a folder, one file for each.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) messages: Option<PathBuf>,
 }
 
 /// What to do with plans that there are.

@@ -1,4 +1,4 @@
-//! `plan CHANGE|RUNBOOK`: candidates, ranked and explained; the winner as summary, document or data.
+//! `plan CHANGE|RUNBOOK|PLAN`: candidates, ranked and explained; the winner as summary, document, run sheet, messages or data.
 
 use crate::args::{PlanArgs, PlanCommand, PlanForm};
 use crate::commands::{plan_diff, plan_variants};
@@ -11,6 +11,7 @@ use crate::{deny, output, parentage, project, sarif};
 use glidepath_files::{Fill, Loaded, Variant};
 use glidepath_model::plan::Ceremony;
 use glidepath_model::{ChangeName, Code, Diagnostic, Plan};
+use std::io::Write as _;
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
@@ -43,6 +44,9 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
         deny::refuse(&args.deny.deny, &made.findings)?;
         return Ok(Exit::Done);
     }
+    if let Some(folder) = &args.messages {
+        write_messages(planned, folder)?;
+    }
     let text = render(root, &made, args);
     if let Some(file) = write(&text, args)? {
         output::say(&format!("plan {}: {}", planned.plan.id.short(), file.display()));
@@ -54,10 +58,9 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
         if !planned.plan.findings.is_empty() && !args.all {
             output::say("\n`--all` says of each finding why it matters and what to do.");
         }
+        let id = planned.plan.id.short();
         output::say(&format!(
-            "\nNext: `glidepath run {}`, or the document: `glidepath plan {} --format html --out plan.html`.",
-            planned.plan.id.short(),
-            args.change.as_deref().unwrap_or("...")
+            "\nNext: `glidepath run {id}`; to read it: `glidepath plan {id} --format html --out plan.html`; on paper: `--format runsheet`."
         ));
         if !made.variants.is_empty() {
             output::say(&format!("In other ways: {}; `--variants` sets them side by side.", made.variants.join(", ")));
@@ -119,7 +122,10 @@ pub(super) fn variants<'a>(loaded: &'a Loaded, wanted: &Wanted) -> &'a [Variant]
 }
 
 async fn make(root: &Path, args: &PlanArgs) -> Result<Made, Failure> {
-    let (loaded, mut wanted) = wanted(root, args)?;
+    let (loaded, mut wanted) = match wanted(root, args) {
+        Ok(found) => found,
+        Err(unknown) => return stored(root, args).await?.ok_or(unknown),
+    };
     if let Some(name) = &args.variant {
         wanted = varied(&loaded, wanted, name)?;
     }
@@ -145,12 +151,50 @@ async fn make(root: &Path, args: &PlanArgs) -> Result<Made, Failure> {
     Ok(Made { planned, findings, file, verdict, variants })
 }
 
+/// A stored plan, as it was made.
+async fn stored(root: &Path, args: &PlanArgs) -> Result<Option<Made>, Failure> {
+    let Some(id) = args.change.as_deref().filter(|what| planning::may_be_id(what)) else { return Ok(None) };
+    let Some(planned) = planning::stored(&World::open(root).await?, id).await? else { return Ok(None) };
+    if args.planning.at.is_some() || args.planning.facts.is_some() || args.parent.is_some() || args.variant.is_some() {
+        return Err(Failure::usage(
+            format!("{id} is a stored plan: it has its time, its facts and its place already"),
+            "leave `--at`, `--facts`, `--parent` and `--variant` out, or name the change to plan it anew",
+        ));
+    }
+    let findings = planned.plan.findings.clone();
+    Ok(Some(Made { planned, findings, file: None, verdict: None, variants: Vec::new() }))
+}
+
+/// Writes each message to a file of its own: `01-planned-team.txt`. Files that are there are not of this plan, so they stay, and that is refused.
+fn write_messages(planned: &Planned, folder: &Path) -> Result<(), Failure> {
+    let failed = |file: &Path, error: &std::io::Error| {
+        let finding = Diagnostic::error(Code(687), format!("the message {} cannot be written: {error}", file.display()));
+        Failure::new(
+            Exit::BadInput,
+            finding
+                .because("Messages are for one plan; one that is left of another would tell people wrong times.")
+                .hint("Name a folder that is new or empty, and that you may write to."),
+        )
+    };
+    let messages = glidepath_report::messages(&planned.plan, &planned.facts);
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    for (at, message) in messages.iter().enumerate() {
+        let file = folder.join(format!("{:02}-{}-{}.txt", at + 1, message.occasion, message.audience.word()));
+        let mut written = std::fs::File::create_new(&file).map_err(|error| failed(&file, &error))?;
+        written.write_all(message.to_text().as_bytes()).map_err(|error| failed(&file, &error))?;
+    }
+    output::say(&format!("messages: {} in {}", messages.len(), folder.display()));
+    Ok(())
+}
+
 /// Writes the answer to where it is wanted; the file, if it is one.
 fn write<'a>(text: &str, args: &'a PlanArgs) -> Result<Option<&'a Path>, Failure> {
     let Some(file) = &args.out else {
         match args.format {
             PlanForm::Human => output::drawn(text),
-            PlanForm::Json | PlanForm::Markdown | PlanForm::Html | PlanForm::Sarif => output::data(text),
+            PlanForm::Json | PlanForm::Markdown | PlanForm::Html | PlanForm::Runsheet | PlanForm::RunsheetMarkdown | PlanForm::Sarif => {
+                output::data(text)
+            }
         }
         return Ok(None);
     };
@@ -175,10 +219,12 @@ fn render(root: &Path, made: &Made, args: &PlanArgs) -> String {
                 glidepath_report::Style::Plain
             };
             let detail = if args.all { glidepath_report::Detail::Full } else { glidepath_report::Detail::Short };
-            glidepath_report::summary(&planned.plan, style, detail)
+            glidepath_report::summary(&planned.plan, style, detail, output::columns())
         }
         PlanForm::Json => serde_json::to_string_pretty(&planned.plan).unwrap_or_default(),
         PlanForm::Markdown => glidepath_report::to_markdown(&document()),
         PlanForm::Html => glidepath_report::to_html(&document()),
+        PlanForm::Runsheet => glidepath_report::to_html(&glidepath_report::run_sheet(&planned.plan, &planned.facts)),
+        PlanForm::RunsheetMarkdown => glidepath_report::to_markdown(&glidepath_report::run_sheet(&planned.plan, &planned.facts)),
     }
 }

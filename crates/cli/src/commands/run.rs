@@ -32,7 +32,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let Planned { plan, facts, .. } = meant.planned(&world, args).await?;
     let now = args.planning.at.filter(|_| args.dry_run).unwrap_or_else(|| world.clock.now());
     if args.dry_run {
-        output::drawn(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
+        output::drawn(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short, output::columns()));
         dry_run(&plan);
         return Ok(Exit::Done);
     }
@@ -55,7 +55,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         claims_are_free(&world, &plan).await?;
     }
     if args.format == Form::Human && !args.yes {
-        output::drawn(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short));
+        output::drawn(&glidepath_report::summary(&plan, style(), glidepath_report::Detail::Short, output::columns()));
     }
     if !args.yes && !asked(&plan)? {
         output::say("Nothing was started.");

@@ -23,7 +23,7 @@ fn checkout(form: &str) -> (Project, Vec<String>) {
 
 #[test]
 fn the_checkout_example_plans_in_every_form_and_twice_alike() {
-    for form in ["human", "json", "markdown", "html"] {
+    for form in ["human", "json", "markdown", "html", "runsheet", "runsheet-markdown"] {
         let (project, words) = checkout(form);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (first, second) = (project.ok(&words, 0).out, project.ok(&words, 0).out);
@@ -43,6 +43,36 @@ fn the_markdown_document_has_the_ten_sections_in_order() {
     for leak in ["{host}", "{version}", "undefined", "None,", "Some("] {
         assert!(!text.contains(leak), "`{leak}` leaked into the document");
     }
+}
+
+/// What was approved is what is printed, whatever would be planned now.
+#[test]
+fn a_stored_plan_is_shown_in_every_form_as_it_was_made() {
+    let (project, words) = checkout("json");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let made = project.ok(&words, 0).out;
+    let plan: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let id = &plan["id"].as_str().unwrap()[..12];
+    assert_eq!(project.ok(&["plan", id, "--format", "json"], 0).out, made);
+    let sheet = project.ok(&["plan", id, "--format", "runsheet-markdown"], 0).out;
+    assert!(sheet.contains("The way back") && sheet.contains("./deploy.sh payments pay-1.us 4.12.0"), "{sheet}");
+    let refused = project.ok(&["plan", id, "--at", AT], 2);
+    assert!(refused.err.contains("stored plan"), "{}", refused.err);
+    assert!(project.ok(&["plan", "0123456789ab"], 2).err.contains("checkout-3ds"), "one that is not stored is taken for a name");
+}
+
+#[test]
+fn messages_are_written_one_file_each_and_never_over_others() {
+    let (project, words) = checkout("json");
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--messages", "messages"]).collect();
+    project.ok(&words, 0);
+    let written = |name: &str| project.read(&format!("messages/{name}"));
+    let first = written("01-planned-team.txt");
+    assert!(first.starts_with("Send: ") && first.contains("\nSubject: Planned for Tue 2026-11-24 10:00 CET: "), "{first}");
+    assert!(written("06-landed-business.txt").contains("It is done."));
+    let again = project.ok(&words, 2);
+    assert!(again.err.contains("GP0687") && again.err.contains("01-planned-team.txt"), "{}", again.err);
+    assert_eq!(written("01-planned-team.txt"), first);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::codes;
 use crate::node::{At, Node};
 use crate::scalar;
 use crate::shapes::Kind;
-use glidepath_model::catalog::{Environment, NotifyCommand, PrometheusSource, Supersede, Verification, VerifyWindow};
+use glidepath_model::catalog::{Environment, NotifyCommand, PrometheusSource, Stage, Supersede, Verification, VerifyWindow};
 use glidepath_model::change::Preference;
 use glidepath_model::{Catalog, Diagnostic, Millis, Share};
 use std::collections::BTreeMap;
@@ -162,11 +162,21 @@ fn environment(name: &str, node: &Node) -> Environment {
         name: name.into(),
         local: boolean(node, "local").unwrap_or(false),
         gated: boolean(node, "gated").unwrap_or(false),
+        stage: node.text_of("stage").and_then(stage),
         min_bake_ms,
         max_bake_ms: duration(node, "maxBake").unwrap_or(MAX_BAKE_DEFAULT).max(min_bake_ms),
         first_stage_max: share(node, "firstStageMax").unwrap_or(FIRST_STAGE_MAX_DEFAULT),
         hold_limit_ms: duration(node, "holdLimit").unwrap_or(HOLD_LIMIT_DEFAULT),
         verify,
+    }
+}
+
+fn stage(text: &str) -> Option<Stage> {
+    match text {
+        "development" => Some(Stage::Development),
+        "staging" => Some(Stage::Staging),
+        "production" => Some(Stage::Production),
+        _ => None,
     }
 }
 

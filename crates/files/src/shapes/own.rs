@@ -102,6 +102,8 @@ const RISK: Shape = Shape::closed(
     ],
 );
 
+const STAGES: &[&str] = &["development", "staging", "production"];
+
 const NOTIFY: Shape = Shape::closed(
     "Notify",
     "A command that tells people; the run and the message are added as its last two words.",
@@ -124,6 +126,11 @@ const ENVIRONMENT: Shape = Shape::closed(
         Field::required("name", Form::Name, "Its name."),
         Field::optional("local", Form::Boolean, "Whether one machine's own store suffices."),
         Field::optional("gated", Form::Boolean, "Whether only a stored plan may fly here."),
+        Field::optional(
+            "stage",
+            Form::Choice(STAGES),
+            "How much depends on it, and so how much documents say of it; production when it is gated or the last, development when it is the first of three or more, else staging.",
+        ),
         Field::optional("minBake", Form::Duration, "Least time any exposed stage is watched."),
         Field::optional("maxBake", Form::Duration, "Longest planned bake of one stage."),
         Field::optional("firstStageMax", Form::Share, "Greatest share of the first canary stage."),

@@ -123,6 +123,9 @@ pub struct Environment {
     pub local: bool,
     /// Whether only a stored plan may fly here, not a change directly.
     pub gated: bool,
+    /// How much depends on it, when the project says so; else see [`Stage::of`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
     /// Least time any exposed stage is watched; never waived by evidence.
     pub min_bake_ms: Millis,
     /// Longest planned bake of one stage; a stage that needs longer cannot detect.
@@ -133,6 +136,36 @@ pub struct Environment {
     pub hold_limit_ms: Millis,
     /// Verification windows after deployment: name and length. The last one observes after landing when `observe` is set.
     pub verify: Vec<VerifyWindow>,
+}
+
+/// How much depends on an environment, and so how much is written about a change of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    /// Those who write the change.
+    Development,
+    /// Those who try it before others meet it.
+    Staging,
+    /// Users.
+    Production,
+}
+
+impl Stage {
+    /// Environments from which on the first is one of development.
+    const BEFORE_STAGING_FROM: usize = 3;
+
+    /// The stage of an environment of the project. One that does not say is production when it is gated or the last, development when it is the first of
+    /// three or more, else staging. One that nobody declares is taken for production.
+    pub fn of(environments: &[Environment], name: &EnvironmentName) -> Self {
+        let Some(at) = environments.iter().position(|environment| environment.name == *name) else { return Self::Production };
+        let environment = &environments[at];
+        match environment.stage {
+            Some(stage) => stage,
+            None if environment.gated || at + 1 == environments.len() => Self::Production,
+            None if at == 0 && environments.len() >= Self::BEFORE_STAGING_FROM => Self::Development,
+            None => Self::Staging,
+        }
+    }
 }
 
 /// One verification window after a deployment.

@@ -203,6 +203,13 @@ pub struct CandidateSummary {
     pub prediction: Prediction,
     /// One sentence: why it won or lost.
     pub reason: String,
+    /// Whether no other candidate that can be flown is at least as good in bad requests, duration and cost, and better in one. Plans without the mark do
+    /// not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_front: bool,
+    /// Rank of the best candidate that is at least as good in all three, and better in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dominated_by: Option<u32>,
 }
 
 /// A strategy that cannot be used here.

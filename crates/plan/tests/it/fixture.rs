@@ -122,6 +122,7 @@ pub(crate) fn environment(name: &str) -> Environment {
         name: name.into(),
         local: false,
         gated: false,
+        stage: None,
         min_bake_ms: Millis::from_mins(2),
         max_bake_ms: Millis::from_mins(30),
         first_stage_max: Share::percent(5),

@@ -4,7 +4,7 @@ use crate::fixture::*;
 use glidepath_model::catalog::Database;
 use glidepath_model::change::*;
 use glidepath_model::facts::{DurationFact, Facts, Sourced};
-use glidepath_model::plan::{GateCheck, Strategy, VerificationKind, Work};
+use glidepath_model::plan::{CandidateSummary, GateCheck, Strategy, VerificationKind, Work};
 use glidepath_model::{Millis, Share};
 use glidepath_plan::{codes, too_large};
 use serde_json::json;
@@ -163,6 +163,25 @@ fn losers_are_kept_with_the_reason() {
     assert_eq!(plan.candidates[0].strategies["production/payments"], Strategy::Canary);
     assert!(plan.candidates[0].reason.starts_with("Chosen for least expected bad requests"));
     assert!(plan.candidates[1..].iter().all(|c| c.reason.starts_with("Lost: ")), "{:?}", plan.candidates);
+    // Who is on the front, and who is behind whom, follows from the figures shown.
+    let figures = |c: &CandidateSummary| {
+        (c.prediction.bad_requests, c.prediction.duration.p50_ms, c.prediction.extra_cost.as_ref().map_or(0, |m| m.micros))
+    };
+    let beats = |a: &CandidateSummary, b: &CandidateSummary| {
+        let (a, b) = (figures(a), figures(b));
+        a.0 <= b.0 && a.1 <= b.1 && a.2 <= b.2 && a != b
+    };
+    for one in &plan.candidates {
+        let by = plan.candidates.iter().find(|other| beats(other, one)).map(|other| other.rank);
+        assert_eq!((one.on_front, one.dominated_by), (by.is_none(), by), "{one:?}");
+        assert!(by.is_none_or(|by| one.reason.contains(&format!("candidate {by} "))), "{one:?}");
+        assert_eq!(one.reason.matches(". ").count(), 0, "one sentence: {}", one.reason);
+    }
+    assert!(
+        plan.candidates.iter().any(|c| !c.on_front) && plan.candidates.iter().filter(|c| c.on_front).count() > 1,
+        "{:?}",
+        plan.candidates
+    );
     let mut hurried = change.clone();
     hurried.prefer = Some(Preference::Fastest);
     assert_eq!(plan_of(&hurried, &facts).body.assignments[0].strategy, Strategy::Rolling);

@@ -1,9 +1,13 @@
 //! Section 2: what must be there and who must agree before take-off.
 
 use super::Sources;
+use crate::depth::Depth;
 use crate::directory::{Reach, entity, lead, name, owner_of, owners, reach};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{listed, percent, plural};
+use crate::places::rows_told_once;
+use crate::promise;
+use glidepath_model::catalog::Target;
 use glidepath_model::plan::{RiskLevel, TakeoffGate};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
@@ -14,7 +18,43 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     resources(of, &mut section);
     backups(of, &mut section);
     takeoff(of, &mut section);
+    if of.plan.prediction.risk == RiskLevel::High && of.depth >= Depth::Full {
+        more_gates(of, &mut section);
+    }
     section
+}
+
+/// Gates that people keep, because the run does not: only for a change of high risk.
+fn more_gates(of: &Sources<'_>, section: &mut Section) {
+    section.heading("More gates, because the risk is high");
+    section.paragraph("The run does not ask for these; people keep them before they type `run`.");
+    let plan = of.plan.id.short();
+    let mut items = vec![
+        Text::from("Rehearsed, and read where it goes wrong: ").code(format!("glidepath rehearse {plan}")),
+        Text::from("A second person has read sections 4 and 6, and not only this one."),
+    ];
+    items.extend(of.plan.prediction.risk_reasons.iter().map(|reason| Text::from(format!("Said yes to in so many words: {reason}."))));
+    let undone = promise::one_way(of.plan);
+    items.extend(
+        undone
+            .iter()
+            .map(|step| format!("Written down how to repair it, if '{}' was wrong: there is no way back across it.", step.title).into()),
+    );
+    let callers: Vec<String> = of.blast.dependants().into_iter().map(|(component, _)| component.to_string()).collect();
+    if !callers.is_empty() {
+        items.push(format!("Those on call for {} know the time and can be reached.", listed(&callers)).into());
+    }
+    items.push(
+        Text::from("Somebody is at the screen from take-off to landing: ")
+            .code("glidepath watch RUN")
+            .plain(", with the run sheet printed."),
+    );
+    if let Some(words) = promise::first_met(of.plan) {
+        items.push(
+            Text::from(format!("{words} A person looks there before it goes on: ")).code("glidepath pause RUN").plain(" as it begins."),
+        );
+    }
+    section.checklist(items);
 }
 
 fn approvers(of: &Sources<'_>, section: &mut Section) {
@@ -35,7 +75,10 @@ fn approvers(of: &Sources<'_>, section: &mut Section) {
             "".into(),
         ]);
     }
-    rows.push(vec!["security".into(), emergency(of, "security"), security_words(of).into()]);
+    let is_secret = of.plan.body.change.intent == glidepath_model::change::Intent::Security;
+    if of.depth >= Depth::Full || is_secret {
+        rows.push(vec!["security".into(), emergency(of, "security"), security_words(of).into()]);
+    }
     for regime in &change.constraints.compliance {
         rows.push(vec![
             format!("compliance: {regime}").into(),
@@ -47,17 +90,15 @@ fn approvers(of: &Sources<'_>, section: &mut Section) {
         || Text::from("no owner: add ").code("spec.owner").plain(" to the change"),
         |o| reach(Some(of.catalog), o, Reach::Escalation),
     );
-    rows.push(vec![
-        "business".into(),
-        business,
-        if of.plan.prediction.risk == RiskLevel::Low { "to be told; low risk".into() } else { "to agree; see section 1".into() },
-    ]);
+    if of.depth >= Depth::Full {
+        rows.push(vec!["business".into(), business, "to agree; see section 1".into()]);
+    }
     section.table(&["Approves", "Who", "How, or why"], rows);
 }
 
 fn security_words(of: &Sources<'_>) -> &'static str {
     match of.plan.body.change.intent {
-        glidepath_model::change::Intent::Security => "the change closes a hole: must agree to its timing",
+        glidepath_model::change::Intent::Security => "the change is made for security: must agree to its timing",
         _ if of.plan.body.change.constraints.compliance.is_empty() => "no regime is declared for this change: to be told",
         _ => "the change falls under a regime: must agree",
     }
@@ -77,7 +118,7 @@ fn emergency(of: &Sources<'_>, field: &str) -> Text {
 fn envelope(of: &Sources<'_>, section: &mut Section) {
     let envelope = &of.plan.body.envelope;
     section.heading("What the approval covers");
-    section.list(envelope.items.iter().map(|i| i.as_str().into()).collect());
+    section.list(envelope.items.iter().map(|i| i.replace(" -> ", " → ").into()).collect());
     section.table(
         &["Limit", "Value"],
         vec![
@@ -96,33 +137,39 @@ fn envelope(of: &Sources<'_>, section: &mut Section) {
     section.paragraph("A plan inside these limits needs no new approval; outside them it does.");
 }
 
+/// Hosts and their capacity, then what watches them.
+fn of_target(target: &Target) -> Text {
+    let hosts = target.hosts().count();
+    let standby: usize = target.regions.iter().map(|r| r.standby.len()).sum();
+    let signals = match target.signals {
+        Some(_) => Text::from("; its signals are watched."),
+        None => Text::from("; only its health is watched: add `spec.signals` for more."),
+    };
+    let mut text = match (hosts, target.replica_capacity) {
+        (0, _) => Text::from("no hosts of its own"),
+        (hosts, Some(capacity)) => {
+            format!("{} and {standby} standby, each carries {}", plural(hosts, "host", "hosts"), crate::figures::rate(capacity)).into()
+        }
+        (hosts, None) => {
+            format!("{} and {standby} standby; what each carries is not known: add `spec.capacity.replica`", plural(hosts, "host", "hosts"))
+                .into()
+        }
+    };
+    text.0.extend(signals.0);
+    text
+}
+
 fn resources(of: &Sources<'_>, section: &mut Section) {
     section.heading("Resources");
-    let mut items = Vec::new();
-    for assignment in &of.plan.body.assignments {
-        let Some(target) = of.catalog.targets.get(&assignment.target) else { continue };
-        let hosts = target.hosts().count();
-        let standby: usize = target.regions.iter().map(|r| r.standby.len()).sum();
-        let capacity = target.replica_capacity.map_or_else(
-            || {
-                Text::from("capacity per host is not known: add ")
-                    .code("spec.capacity.replica")
-                    .plain(format!(" to target {}", target.name))
-            },
-            |c| format!("each host carries {}", crate::figures::rate(c)).into(),
-        );
-        let mut text = Text::new()
-            .strong(format!("{} in {}:", assignment.component, assignment.environment))
-            .plain(" ")
-            .plain(format!("{}, {standby} standby; ", plural(hosts, "host", "hosts")));
-        text.0.extend(capacity.0);
-        let signals = target.signals.is_some();
-        items.push(text.plain(if signals { "; monitoring is declared." } else { "; no monitoring is declared: add " }));
-        if !signals && let Some(last) = items.last_mut() {
-            *last = std::mem::take(last).code("spec.signals").plain(format!(" to target {}.", target.name));
-        }
-    }
-    section.list(items);
+    let targets = of.plan.body.assignments.iter().filter_map(|a| Some((a, of.catalog.targets.get(&a.target)?)));
+    let rows = targets.map(|(a, target)| vec![format!("{} in {}", a.component, a.environment).into(), of_target(target)]).collect();
+    let items = rows_told_once(rows, 0).into_iter().map(|row| {
+        let mut cells = row.into_iter();
+        let mut text = Text::new().strong(format!("{}:", cells.next().unwrap_or_default().words())).plain(" ");
+        text.0.extend(cells.next().unwrap_or_default().0);
+        text
+    });
+    section.list(items.collect());
     let automated = of.plan.body.steps.iter().filter(|s| matches!(s.undo, glidepath_model::plan::Undo::Call { .. })).count();
     section
         .paragraph(format!("Rollback automation: {} by command; see section 6.", plural(automated, "step is undone", "steps are undone")));
@@ -152,27 +199,43 @@ fn backups(of: &Sources<'_>, section: &mut Section) {
 
 fn takeoff(of: &Sources<'_>, section: &mut Section) {
     section.heading("Checked at take-off");
-    let items = of
-        .plan
-        .body
-        .takeoff
+    let gates = &of.plan.body.takeoff;
+    let mut items: Vec<Text> = gates
         .iter()
-        .map(|gate| match gate {
+        .filter_map(|gate| match gate {
             TakeoffGate::Calendar { environment, calendars } => {
                 let names: Vec<&str> = calendars.iter().map(|c| c.name.as_str()).collect();
-                format!("Windows and freezes of {} allow a start in {environment}.", listed(&names)).into()
+                Some(format!("Windows and freezes of {} allow a start in {environment}.", listed(&names)).into())
             }
             TakeoffGate::Fresh => {
-                format!("The plan has not expired (it does at {}).", crate::figures::minute(of.plan.body.expires_at)).into()
+                Some(format!("The plan has not expired (it does at {}).", crate::figures::minute(of.plan.body.expires_at)).into())
             }
-            TakeoffGate::StillRuns { target, version } => {
-                Text::from("Every host of ").code(target.as_str()).plain(" still runs ").code(version.as_str()).plain(".")
-            }
-            TakeoffGate::Budget { objective, remaining } => {
-                format!("Budget of {objective} is not exhausted: {} remains at plan time.", percent(*remaining)).into()
-            }
+            TakeoffGate::StillRuns { .. } | TakeoffGate::Budget { .. } => None,
         })
         .collect();
+    let runs = gates.iter().filter_map(|gate| match gate {
+        TakeoffGate::StillRuns { target, version } => Some(vec![target.as_str().into(), Text::new().code(version.as_str())]),
+        TakeoffGate::Calendar { .. } | TakeoffGate::Fresh | TakeoffGate::Budget { .. } => None,
+    });
+    items.extend(rows_told_once(runs.collect(), 0).into_iter().map(|row| {
+        let mut cells = row.into_iter();
+        let mut text = Text::from(format!("Every host of {} still runs ", cells.next().unwrap_or_default().words()));
+        text.0.extend(cells.next().unwrap_or_default().0);
+        text.plain(".")
+    }));
+    let budgets = gates.iter().filter_map(|gate| match gate {
+        TakeoffGate::Budget { objective, remaining } => Some(vec![objective.as_str().into(), percent(*remaining).into()]),
+        TakeoffGate::Calendar { .. } | TakeoffGate::Fresh | TakeoffGate::StillRuns { .. } => None,
+    });
+    items.extend(rows_told_once(budgets.collect(), 0).iter().map(|row| {
+        let words: Vec<String> = row.iter().map(Text::words).collect();
+        format!(
+            "There is still a budget: of {}, {} remained when this was planned.",
+            words.first().cloned().unwrap_or_default(),
+            words.last().cloned().unwrap_or_default()
+        )
+        .into()
+    }));
     section.checklist(items);
     if of.environments().iter().any(|(_, e)| e.is_some_and(|e| e.gated)) {
         section.callout(Tone::Neutral, "Gated", "A gated environment takes this stored plan only, never a change directly.");

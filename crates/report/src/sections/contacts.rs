@@ -38,24 +38,24 @@ fn contact(of: &Sources<'_>, owner: &OwnerRef) -> Vec<Text> {
 
 fn emergency(of: &Sources<'_>, own: &[&OwnerRef], section: &mut Section) {
     section.heading("Emergency");
-    let rows = EMERGENCY
-        .into_iter()
-        .map(|field| {
-            let known: Vec<String> = own
-                .iter()
-                .filter_map(|o| Some(format!("{} ({})", of.catalog.owners.get(*o)?.emergency.get(field)?, name(Some(of.catalog), o))))
-                .collect();
-            let contact = match (known.is_empty(), own.first()) {
-                (false, _) => listed(&known).into(),
-                (true, Some(owner)) => Text::from("none: add ")
-                    .code(format!("glidepath.dev/emergency-{field}"))
-                    .plain(format!(" to {} in catalog/", entity(owner))),
-                (true, None) => Text::from("none: add an owner to the change first"),
-            };
-            vec![field.into(), contact]
-        })
-        .collect();
+    let known = |field: &str| -> Vec<String> {
+        let of_owner =
+            |o: &&OwnerRef| Some(format!("{} ({})", of.catalog.owners.get(*o)?.emergency.get(field)?, name(Some(of.catalog), o)));
+        own.iter().filter_map(of_owner).collect()
+    };
+    let (missing, there): (Vec<&str>, Vec<&str>) = EMERGENCY.into_iter().partition(|field| known(field).is_empty());
+    let rows = there.into_iter().map(|field| vec![field.into(), listed(&known(field)).into()]).collect();
     section.table(&["Field", "Contact"], rows);
+    if !missing.is_empty() {
+        section.paragraph(own.first().map_or_else(
+            || Text::from(format!("Nobody is known for {}: add an owner to the change first.", listed(&missing))),
+            |owner| {
+                Text::from(format!("Nobody is known for {}: add ", listed(&missing)))
+                    .code("glidepath.dev/emergency-FIELD")
+                    .plain(format!(" to {} in catalog/.", entity(owner)))
+            },
+        ));
+    }
 }
 
 fn dependants(of: &Sources<'_>, own: &[&OwnerRef], section: &mut Section) {

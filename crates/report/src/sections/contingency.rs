@@ -1,28 +1,57 @@
 //! Section 9: what can go wrong in this plan, how it shows, what is done, and how long that takes.
 
-use super::{Sources, criteria};
+use super::{Sources, criteria, premortem};
 use crate::blast::Standing;
+use crate::depth::Depth;
 use crate::directory::{best, owner_of};
 use crate::document::{Section, Text};
 use crate::figures::{listed, plural};
 use crate::places::rows_told_once;
 use crate::promise;
-use glidepath_model::action::OnUnknown;
+use crate::tree;
 use glidepath_model::change::OnFailure;
-use glidepath_model::plan::{Assignment, GateSpec, Phase, Step, Strategy, Work};
+use glidepath_model::plan::{Assignment, GateSpec, Step, Strategy, Work};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(9, "Contingency");
+    if of.depth >= Depth::Full {
+        let (day, stories) = premortem::stories(of);
+        if !stories.is_empty() {
+            section.heading(format!("Pre-mortem: {day}, and this change has failed"));
+            section.paragraph(
+                "What may be told then. Stories that nothing in the plan would end stand first, then those that only people end.",
+            );
+            section.table(&["What happened", "What showed it", "What ends it"], stories);
+        }
+    }
     section.heading("Partial failure");
-    partial(of, &mut section);
+    section.paragraph(Text::from("What the run does by itself, and what it asks. RUN is what ").code("glidepath status").plain(" shows."));
+    let mut trees = vec![tree::for_good(of.plan)];
+    trees.extend(tree::of_commands(of.plan));
+    trees.extend(tree::of_waits(of.plan));
+    section.tree(trees);
     section.heading("Performance degradation");
     degradation(of, &mut section);
     section.heading("Data inconsistency");
     section.table(HEADER, rows_told_once(data(of), 0));
+    if data(of).is_empty() {
+        section.paragraph(format!(
+            "No item of this change alters data or its form. Should old and new side write what the other cannot read, that is a reason to go back: {}; then compare what both have written.",
+            promise::safe_within(of.plan)
+        ));
+    }
     section.heading("Dependency failure");
-    section.table(HEADER, dependency(of));
-    section.heading("The tool or its telemetry fails");
-    section.table(HEADER, tool(of));
+    let rows = dependency(of);
+    if rows.is_empty() {
+        section.paragraph(
+            "The changed components need nothing outside this change, and nothing outside it depends on them, as far as the catalog says (`spec.dependsOn`).",
+        );
+    }
+    section.table(HEADER, rows);
+    section.heading("The tool, its telemetry or its window fails");
+    let mut trees = vec![tree::of_runner(of.plan)];
+    trees.extend(tree::of_window(of.plan));
+    section.tree(trees);
     section
 }
 
@@ -44,38 +73,14 @@ fn then(of: &Sources<'_>, step: Option<&Step>) -> String {
     }
 }
 
-/// Changing steps of each target, with how their failure is met.
-fn partial(of: &Sources<'_>, section: &mut Section) {
-    let rows = of.plan.body.assignments.iter().filter_map(|a| {
-        let is_change = |s: &&Step| s.target.as_ref() == Some(&a.target) && s.phase == Phase::Deploy && matches!(s.work, Work::Call(_));
-        let steps: Vec<&Step> = of.plan.body.steps.iter().filter(is_change).collect();
-        let first = steps.first()?;
-        let unknown = match first.on_unknown {
-            OnUnknown::Rerun => "run again",
-            OnUnknown::Probe => "probed",
-            OnUnknown::Ask => "put to a person",
-        };
-        let tries = format!("{}, each of at most {}", plural(first.retry.attempts_max as usize, "try", "tries"), first.timeout_ms);
-        Some(vec![
-            format!("{} in {}: {}", a.component, a.environment, plural(steps.len(), "step", "steps")).into(),
-            Text::new().code(first_line(&first.command)),
-            tries.into(),
-            unknown.into(),
-        ])
-    });
-    let rows: Vec<Vec<Text>> = rows.collect();
-    if rows.is_empty() {
-        section.paragraph("No step of this plan deploys anything.");
-        return;
-    }
-    section.paragraph(format!("When one of these commands fails for good, {}.", then(of, None)));
-    section.table(&["Where", "Such as", "Before that", "An outcome that is not known is"], rows);
-}
-
 /// What gates see by themselves, then what they are blind to.
 fn degradation(of: &Sources<'_>, section: &mut Section) {
     let found_within = |gate: &GateSpec| gate.bake_ms.max(gate.min_bake_ms).to_string();
+    // Of an environment that is told in short the tree says enough.
+    let is_told =
+        |step: &Step| step.environment.as_ref().is_none_or(|e| Depth::of(of.plan, of.catalog, e) >= Depth::Standard.min(of.depth));
     let on_the_way = criteria::gates(of.plan, false)
+        .filter(|(step, _)| is_told(step))
         .map(|(step, gate)| vec![criteria::place(of.plan, step, gate).into(), found_within(gate).into(), safety_of(of, step).into()]);
     let after = criteria::gates(of.plan, true).map(|(step, gate)| {
         vec![
@@ -87,7 +92,7 @@ fn degradation(of: &Sources<'_>, section: &mut Section) {
     let seen: Vec<Vec<Text>> = on_the_way.chain(after).collect();
     let is_watched = !seen.is_empty();
     if is_watched {
-        section.paragraph(format!("When a gate sees what section 6 lists, {}.", then(of, None)));
+        section.tree(tree::of_gates(of.plan).into_iter().collect());
         section.table(&["Where", "Seen at the latest after", "Then"], rows_told_once(seen, 0));
     }
     let blind: Vec<Vec<Text>> = of
@@ -98,17 +103,14 @@ fn degradation(of: &Sources<'_>, section: &mut Section) {
         .filter_map(|a| Some((a, a.blind_to.as_ref()?)))
         .map(|(a, blind)| {
             let place = format!("{} in {}", a.component, a.environment);
-            vec![
-                place.into(),
-                blind.as_str().into(),
-                by_hand(of, a),
-                "abort with `glidepath abort RUN`, once landed `glidepath rollback RUN`".into(),
-            ]
+            vec![place.into(), unseen(blind).into(), by_hand(of, a)]
         })
         .collect();
     if !blind.is_empty() {
-        section.paragraph("What no gate sees is for people to watch until the last window is over:");
-        section.table(&["Where", "Gates are blind", "Watch", "If it is bad"], rows_told_once(blind, 0));
+        section.paragraph(
+            "What no gate sees is for people to watch until the last window is over. If it is bad: `glidepath abort RUN`, and once it has landed `glidepath rollback RUN`.",
+        );
+        section.table(&["Where", "Gates do not see", "Watch"], rows_told_once(blind, 0));
     }
     if !is_watched && blind_is_all(of) {
         section.paragraph(
@@ -129,15 +131,18 @@ fn safety_of(of: &Sources<'_>, step: &Step) -> String {
     }
 }
 
+/// What gates do not see, from what they are said to be blind to.
+fn unseen(blind: &str) -> String {
+    match (blind.strip_prefix("blind to "), blind.strip_prefix("blind below ")) {
+        (Some(what), _) => what.to_owned(),
+        (None, Some(what)) => format!("less than {what}"),
+        (None, None) => blind.to_owned(),
+    }
+}
+
 /// Whether no place of the change is known to be blind: then the plan says nothing of what it cannot see.
 fn blind_is_all(of: &Sources<'_>) -> bool {
     of.plan.body.assignments.iter().all(|a| a.blind_to.is_none())
-}
-
-/// The first command of several.
-fn first_line(command: &str) -> &str {
-    let line = command.lines().next().unwrap_or_default();
-    line.split(" && ").next().unwrap_or(line)
 }
 
 /// What a person can look at, where gates do not.
@@ -174,7 +179,7 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
                 .body
                 .steps
                 .iter()
-                .filter(|s| s.target.as_ref() == Some(&a.target) && matches!(s.work, Work::Call(_)))
+                .filter(|s| s.target.as_ref() == Some(&a.target) && matches!(s.work, Work::Call(_)) && !s.saves_data)
                 .map(|s| s.title.clone())
                 .collect();
             row(
@@ -185,14 +190,10 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
             )
         })
         .collect();
-    if rows.is_empty() {
-        let mixes = of.plan.body.matrices.len();
-        let words = if mixes == 0 {
-            "old and new versions write side by side during the rollout".to_owned()
-        } else {
-            format!("one of the {} of section 6 is in place and writes differ", plural(mixes, "mix", "mixes"))
-        };
-        rows.push(row("no data or schema item is in this change", words, then(of, None), promise::safe_within(of.plan)));
+    let mixes = of.plan.body.matrices.len();
+    if mixes > 0 {
+        let words = format!("one of the {} of section 6 is in place and writes differ", plural(mixes, "mix", "mixes"));
+        rows.push(row("versions that were never together", words, then(of, None), promise::safe_within(of.plan)));
     }
     rows
 }
@@ -223,36 +224,6 @@ fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
             format!("alerts of {}", listed(&dependants)),
             "abort; section 6",
             promise::safe_within(of.plan),
-        ));
-    }
-    if rows.is_empty() {
-        rows.push(row(
-            "none is declared",
-            "the catalog knows no dependency of the changed components",
-            Text::from("add ").code("spec.dependsOn").plain(" to the components in catalog/"),
-            "-",
-        ));
-    }
-    rows
-}
-
-fn tool(of: &Sources<'_>) -> Vec<Vec<Text>> {
-    let patience = {
-        let on_the_way = of.plan.body.steps.iter().filter(|s| !s.after_landing);
-        on_the_way.filter_map(|s| if let Work::Gate(g) = &s.work { Some(g.patience_ms) } else { None }).max()
-    };
-    let mut rows = vec![row(
-        "the process or its machine dies",
-        "`glidepath status` shows no owner",
-        "the guard takes the run over, or brings traffic to safety; by hand: the way back on the flight card",
-        format!("safe within the hold limit of {}", of.plan.body.hold_limit_ms),
-    )];
-    if let Some(patience) = patience {
-        rows.push(row(
-            "telemetry is silent or there is no traffic",
-            "the gate stays undecided, which never passes",
-            "the stage is held and a person is asked",
-            format!("after {patience} at the latest"),
         ));
     }
     rows

@@ -15,7 +15,7 @@ pub(super) struct Criterion {
 }
 
 /// Gates of the plan that hold the way up, or those that watch after it.
-pub(super) fn gates(plan: &Plan, after_landing: bool) -> impl Iterator<Item = (&Step, &GateSpec)> {
+pub(crate) fn gates(plan: &Plan, after_landing: bool) -> impl Iterator<Item = (&Step, &GateSpec)> {
     plan.body.steps.iter().filter(move |step| step.after_landing == after_landing).filter_map(|step| match &step.work {
         Work::Gate(gate) => Some((step, &**gate)),
         Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
@@ -32,7 +32,7 @@ pub(super) fn place(plan: &Plan, step: &Step, gate: &GateSpec) -> String {
 }
 
 /// The planner's name of the share of requests that take too long.
-const SLOW: &str = "slow";
+pub(crate) const SLOW: &str = "slow";
 
 /// How the planner's names of shares begin; other figures have units of their own.
 const SHARE: &str = "error share";

@@ -1,33 +1,43 @@
 //! Section 1: what, why, when, how risky, who is touched, and why in this way.
 
-use super::{Sources, regions_words, sourced};
+use super::{Sources, regions_words};
 use crate::alike::{Told, told_once};
-use crate::candidates::names;
+use crate::candidates::{names, standing};
+use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
-use crate::figures::{NO_TAKE_OFF, count, estimate, flight_times, listed, percent, plural, standstills};
+use crate::figures::{NO_TAKE_OFF, count, estimate, extra_cost, flight_times, knows_traffic, listed, percent, plural, spent, standstills};
 use crate::places::{joined, rows_told_once};
 use crate::promise;
 use crate::svg;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{Strategy, Undo};
-use glidepath_model::{Severity, TargetName};
+use glidepath_model::{Millis, Severity, TargetName};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(1, "Executive summary");
     let change = &of.plan.body.change;
+    if !of.depth.words().is_empty() {
+        section.paragraph(of.depth.words());
+    }
     if let Some(reason) = &change.reason {
         section.paragraph(Text::new().strong("Why. ").plain(reason.as_str()));
     }
     figures(of, &mut section);
     items(of, &mut section);
-    section.figure(svg::graph(of.plan, of.catalog, of.blast));
-    dependants(of, &mut section);
-    risk(of, &mut section);
-    strategy(of, &mut section);
-    section.figure(svg::gantt(of.plan));
-    if let Some(figure) = svg::ladder(of.plan) {
-        section.figure(figure);
+    if of.depth > Depth::Minimal {
+        if !of.plan.body.assignments.is_empty() {
+            section.figure(svg::graph(of.plan, of.catalog, of.blast));
+        }
+        dependants(of, &mut section);
+        risk(of, &mut section);
+        strategy(of, &mut section);
+    }
+    if of.depth >= Depth::Standard {
+        section.figure(svg::gantt(of.plan));
+        if let Some(figure) = svg::ladder(of.plan) {
+            section.figure(figure);
+        }
     }
     if !of.plan.derived.is_empty() {
         section.heading("Derived and assumed");
@@ -41,18 +51,34 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
     let p = &of.plan.prediction;
     let budget = p.budget_share.map_or_else(
         || "no objective is declared: add an OpenSLO file to slo/".to_owned(),
-        |s| format!("{} of the period's error budget", percent(s)),
+        |s| format!("{} of the period's error budget", spent(s, p.bad_requests)),
     );
-    let cost = p.extra_cost.as_ref().map_or_else(
-        || "not known: add spec.cost.replicaHour to the targets, and `until` to items of capacity".to_owned(),
-        ToString::to_string,
-    );
+    let strategies = of.plan.body.assignments.iter().map(|a| a.strategy);
+    let cost = match extra_cost(p.extra_cost.as_ref(), strategies.clone()) {
+        unknown if unknown != "not known" => unknown,
+        unknown if strategies.clone().any(|strategy| strategy == Strategy::Capacity) => {
+            format!("{unknown}: add `spec.cost.replicaHour` to the targets, and `until` to items of capacity")
+        }
+        unknown => format!("{unknown}: add `spec.cost.replicaHour` to the targets"),
+    };
     let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy.traits().takes_down) {
         format!("yes: {} stops and starts", listed(&recreated(of)))
     } else {
         "none expected: the old side serves until the new one is ready".to_owned()
     };
-    let allowed = of.plan.body.change.constraints.downtime_ms.map_or(String::new(), |d| format!(" (allowed: {d})"));
+    let allowed = match of.plan.body.change.constraints.downtime_ms {
+        Some(Millis::ZERO) => "; none is allowed".to_owned(),
+        Some(allowed) => format!("; {allowed} are allowed"),
+        None => String::new(),
+    };
+    let (expected, if_failing) = if knows_traffic(of.plan) {
+        let straight = count(p.bad_requests_straight);
+        let if_failing =
+            format!("{}, against {straight} by a straight deploy that is noticed after 5 min", count(p.bad_requests_if_failing));
+        (count(p.bad_requests), if_failing)
+    } else {
+        ("not known: there are no traffic figures".to_owned(), "not known".to_owned())
+    };
     section.table(
         &["What", "Figure", "Source or label"],
         vec![
@@ -63,16 +89,8 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
                 format!("{} (90 %: {} to {})", percent(p.failure.mean), percent(p.failure.low), percent(p.failure.high)),
                 &p.failure.label,
             ),
-            row("Expected bad requests", count(p.bad_requests), "exposure x rate x time to see it and turn back"),
-            row(
-                "Bad requests if it fails",
-                format!(
-                    "{}, against {} by a straight deploy that is noticed after 5 min",
-                    count(p.bad_requests_if_failing),
-                    count(p.bad_requests_straight)
-                ),
-                "same model",
-            ),
+            row("Expected bad requests", expected, "exposure x rate x time to see it and turn back"),
+            row("Bad requests if it fails", if_failing, "same model"),
             row("Error budget", budget, "same model"),
             row("Time to safe traffic", promise::safety(of.plan, promise::BOTH), &promise::source(p.time_to_safety.as_ref())),
             row("Time until all is undone", promise::undone(of.plan, promise::BOTH), &promise::source(p.time_to_rollback.as_ref())),
@@ -126,6 +144,10 @@ fn row(what: &str, figure: impl Into<Text>, source: &str) -> Vec<Text> {
 }
 
 fn items(of: &Sources<'_>, section: &mut Section) {
+    // A runbook says itself what it does.
+    if of.plan.body.assignments.is_empty() {
+        return;
+    }
     section.heading("What changes");
     section.table(
         &["Environment", "Component", "From", "To", "Strategy", "Where", "Verified by"],
@@ -174,11 +196,14 @@ fn dependants(of: &Sources<'_>, section: &mut Section) {
         ));
         section.table(&["Component", "Distance", "Tier", "Owner"], rows);
     }
-    let exposure = of.plan.body.envelope.greatest_exposure;
-    section.paragraph(format!(
-        "Before the last gate at most {exposure} of a region's traffic is on a new side. If it fails at the first stage that can see it, about {} requests are bad.",
-        count(of.plan.prediction.bad_requests_if_failing)
-    ));
+    if let Some(words) = promise::first_met(of.plan) {
+        let bad = if knows_traffic(of.plan) {
+            format!(" If it fails there, about {} requests are bad until it is back.", count(of.plan.prediction.bad_requests_if_failing))
+        } else {
+            String::new()
+        };
+        section.paragraph(format!("{words}{bad}"));
+    }
 }
 
 fn risk(of: &Sources<'_>, section: &mut Section) {
@@ -200,7 +225,7 @@ fn risk(of: &Sources<'_>, section: &mut Section) {
 }
 
 fn strategy(of: &Sources<'_>, section: &mut Section) {
-    section.heading("Why in this way");
+    section.heading(if of.plan.body.assignments.is_empty() { "When it fails" } else { "Why in this way" });
     chosen(of, section);
     let names = names(&of.plan.candidates);
     let rows = of
@@ -218,19 +243,16 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
                 count(p.bad_requests).into(),
                 estimate(&p.duration).into(),
                 p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), estimate).into(),
-                p.extra_cost.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string).into(),
+                extra_cost(p.extra_cost.as_ref(), c.strategies.values().copied()).into(),
+                standing(c).unwrap_or_else(|| "-".to_owned()).into(),
                 c.reason.as_str().into(),
             ]
         })
         .collect();
-    section.table(&["Rank", "Candidate", "Risk", "Fails", "Bad requests", "Duration", "Safe in", "Extra cost", "Why"], rows);
-    if of.plan.candidates.len() < 3 {
-        section.paragraph(format!(
-            "{} feasible; the list is not padded.",
-            plural(of.plan.candidates.len(), "candidate was", "candidates were")
-        ));
-    }
-    if let Some(figure) = svg::candidates(of.plan) {
+    let is_choice = of.plan.candidates.len() > 1;
+    let rows = if is_choice { rows } else { Vec::new() };
+    section.table(&["Rank", "Candidate", "Risk", "Fails", "Bad requests", "Duration", "Safe in", "Extra cost", "Front", "Why"], rows);
+    if let Some(figure) = svg::candidates(of.plan).filter(|_| of.depth >= Depth::Standard) {
         section.figure(figure);
     }
     let ruled_out = of
@@ -244,7 +266,9 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
         })
         .collect();
     section.table(&["Ruled out", "For", "The fact that decided", "Possible with"], rows_told_once(ruled_out, 1));
-    trade_offs(of, section);
+    if of.depth >= Depth::Standard {
+        trade_offs(of, section);
+    }
     let on_failure = match of.plan.body.on_failure {
         OnFailure::RollbackChange => "everything goes back",
         OnFailure::RollbackItem => "the failed item goes back, earlier ones stay",
@@ -312,7 +336,10 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
             Some(vec![strategy.name().into(), traits.rollback.into(), traits.speed.into(), traits.costs.into(), here.into()])
         })
         .collect();
-    section.heading("Strategies weighed");
+    let rows: Vec<Vec<Text>> = rows;
+    if !rows.is_empty() {
+        section.heading("Strategies weighed");
+    }
     section.table(&["Strategy", "Kind of rollback", "Speed of it", "What it costs", "Here"], rows);
 }
 
@@ -337,7 +364,6 @@ fn findings(of: &Sources<'_>, section: &mut Section) {
     });
     let rows = rows.collect();
     section.table(&["Code", "Severity", "What and why", "What to do"], rows);
-    section.paragraph(format!("Duration of the whole: {}.", sourced(&of.plan.prediction.duration)));
 }
 
 const fn severity_word(severity: Severity) -> &'static str {

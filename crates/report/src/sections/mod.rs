@@ -1,32 +1,37 @@
-//! The rollout document: the flight card, then ten sections in a fixed order, all from the plan and its facts.
+//! The rollout document: the flight card, then ten sections in a fixed order, all from the plan and its facts. How much they say follows from where the
+//! change goes and from its risk; a section that is left out keeps its number.
 
 mod afterwards;
 mod approvals;
 mod communication;
 mod contacts;
 mod contingency;
-mod criteria;
+pub(crate) mod criteria;
 mod executive;
 mod preflight;
+mod premortem;
 mod procedure;
 mod risk;
 mod rollback;
+mod runways;
 mod windows;
 
 use crate::blast::{self, Blast};
 use crate::card::card;
+use crate::depth::Depth;
 use crate::directory::{lead, name};
 use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Text, Tone};
-use crate::figures::{count, estimate, listed, minute, percent};
+use crate::figures::{count, estimate, knows_traffic, listed, minute, percent};
+use crate::flight::ONLY_REGION;
 use crate::promise;
-use glidepath_model::catalog::{Catalog, Environment};
+use glidepath_model::catalog::{Catalog, Environment, Region};
 use glidepath_model::plan::RiskLevel;
 use glidepath_model::{EnvironmentName, Facts, Plan};
 
 /// The rollout document of a plan.
 pub fn document(plan: &Plan, facts: &Facts) -> Document {
     let blast = blast::of(plan, &facts.catalog);
-    let of = Sources { plan, facts, catalog: &facts.catalog, blast: &blast };
+    let of = Sources { plan, facts, catalog: &facts.catalog, blast: &blast, depth: Depth::of_plan(plan, &facts.catalog) };
     let change = &plan.body.change;
     Document {
         format: DOCUMENT_FORMAT,
@@ -37,18 +42,21 @@ pub fn document(plan: &Plan, facts: &Facts) -> Document {
         identity: identity(&of),
         highlights: highlights(plan),
         card: card(plan, Some(facts), None, plan.body.created_at),
-        sections: vec![
-            executive::section(&of),
-            approvals::section(&of),
-            preflight::section(&of),
-            procedure::section(&of),
-            windows::section(&of),
-            rollback::section(&of),
-            communication::section(&of),
-            afterwards::section(&of),
-            contingency::section(&of),
-            contacts::section(&of),
-        ],
+        sections: match of.depth {
+            Depth::Minimal => vec![executive::section(&of), procedure::section(&of), rollback::section(&of)],
+            Depth::Simplified | Depth::Standard | Depth::Full => vec![
+                executive::section(&of),
+                approvals::section(&of),
+                preflight::section(&of),
+                procedure::section(&of),
+                windows::section(&of),
+                rollback::section(&of),
+                communication::section(&of),
+                afterwards::section(&of),
+                contingency::section(&of),
+                contacts::section(&of),
+            ],
+        },
     }
 }
 
@@ -60,6 +68,8 @@ struct Sources<'a> {
     catalog: &'a Catalog,
     /// Who is touched by the change.
     blast: &'a Blast,
+    /// How much the document says as a whole; a section about one environment asks for that of its own.
+    depth: Depth,
 }
 
 impl<'a> Sources<'a> {
@@ -150,15 +160,18 @@ fn highlights(plan: &Plan) -> Vec<Highlight> {
             percent(p.failure.mean),
             format!("90 %: {} to {}; {}", percent(p.failure.low), percent(p.failure.high), p.failure.label),
         ),
-        highlight(
-            "Bad requests expected",
-            count(p.bad_requests),
-            format!(
-                "{} if it fails; {} by a straight deploy that is noticed after 5 min",
-                count(p.bad_requests_if_failing),
-                count(p.bad_requests_straight)
+        match knows_traffic(plan) {
+            true => highlight(
+                "Bad requests expected",
+                count(p.bad_requests),
+                format!(
+                    "{} if it fails; {} by a straight deploy that is noticed after 5 min",
+                    count(p.bad_requests_if_failing),
+                    count(p.bad_requests_straight)
+                ),
             ),
-        ),
+            false => highlight("Bad requests expected", "not known".to_owned(), "there are no traffic figures".to_owned()),
+        },
         highlight(
             "Time to safe traffic",
             p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), |time| time.p50_ms.to_string()),
@@ -175,11 +188,12 @@ fn sourced(e: &glidepath_model::plan::Estimate) -> String {
 }
 
 fn regions_words(of: &Sources<'_>, target: &glidepath_model::TargetName) -> String {
-    let regions: Vec<String> = of
-        .catalog
-        .targets
-        .get(target)
-        .map(|t| t.regions.iter().map(|r| format!("{} ({})", r.name, crate::figures::plural(r.hosts.len(), "host", "hosts"))).collect())
-        .unwrap_or_default();
+    let Some(target) = of.catalog.targets.get(target).filter(|target| target.hosts().next().is_some()) else {
+        return "as a whole".to_owned();
+    };
+    let hosts = |region: &Region| crate::figures::plural(region.hosts.len(), "host", "hosts");
+    let name =
+        |region: &Region| if region.name.as_str() == ONLY_REGION { hosts(region) } else { format!("{} ({})", region.name, hosts(region)) };
+    let regions: Vec<String> = target.regions.iter().map(name).collect();
     listed(&regions)
 }

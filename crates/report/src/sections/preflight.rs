@@ -2,8 +2,7 @@
 
 use super::Sources;
 use crate::document::{Section, Text, Tone};
-use crate::figures::{listed, minute, percent, rate};
-use crate::flight::place_of;
+use crate::figures::{listed, minute, percent, plural, rate};
 use crate::places::rows_told_once;
 use crate::promise;
 use glidepath_model::plan::{Assignment, Phase};
@@ -106,27 +105,41 @@ const fn words(kind: glidepath_model::catalog::EdgeKind) -> &'static str {
     }
 }
 
-/// The preflight steps by place; their commands stand in the procedure.
+/// The preflight steps, those that look at the same thing in other places together; their commands stand in the procedure.
 fn checks(of: &Sources<'_>, section: &mut Section) {
     let steps = of.plan.body.steps.iter().enumerate().filter(|(_, s)| s.phase == Phase::Preflight);
-    let mut places: Vec<(String, Vec<(usize, &str)>)> = Vec::new();
+    let mut kinds: Vec<(String, &str, Vec<usize>)> = Vec::new();
     for (at, step) in steps {
-        let place = place_of(of.plan, step);
-        match places.last_mut() {
-            Some((known, checks)) if *known == place => checks.push((at + 1, &step.title)),
-            Some(_) | None => places.push((place, vec![(at + 1, &step.title)])),
+        let environment = step.environment.as_ref().map_or_else(String::new, ToString::to_string);
+        let looks = |title: &str| kinds_of(of, title) == kinds_of(of, &step.title);
+        match kinds.iter_mut().find(|(known, first, _)| *known == environment && looks(first)) {
+            Some((_, _, numbers)) => numbers.push(at + 1),
+            None => kinds.push((environment, &step.title, vec![at + 1])),
         }
     }
-    if places.is_empty() {
+    if kinds.is_empty() {
         return;
     }
     section.heading("Checks that the run makes itself");
     section.paragraph("Their exact commands stand in section 4, under the numbers given here.");
-    let items = places.into_iter().map(|(place, checks)| {
-        let titles: Vec<String> = checks.iter().map(|(number, title)| format!("{title} ({number})")).collect();
-        Text::new().strong(place).plain(format!(": {}", titles.join("; ")))
+    let items = kinds.into_iter().map(|(environment, first, numbers)| {
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let likewise = if numbers.len() > 1 {
+            format!(", and so in {}", plural(numbers.len() - 1, "other place", "other places"))
+        } else {
+            String::new()
+        };
+        let head = if environment.is_empty() { Text::new() } else { Text::new().strong(format!("{environment}:")).plain(" ") };
+        head.plain(format!("{first}{likewise} ({})", numbers.join(", ")))
     });
     section.checklist(items.collect());
+}
+
+/// A title without the names of places, hosts and versions: what is left says what is looked at.
+fn kinds_of(of: &Sources<'_>, title: &str) -> String {
+    let names: Vec<&str> = of.plan.body.assignments.iter().flat_map(|a| [a.component.as_str(), a.from.as_str(), a.to.as_str()]).collect();
+    let regions: Vec<&str> = of.plan.body.steps.iter().filter_map(|step| step.region.as_ref()).map(|region| region.as_str()).collect();
+    title.split_whitespace().filter(|word| !names.contains(word) && !regions.contains(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn go(of: &Sources<'_>, section: &mut Section) {
@@ -141,9 +154,9 @@ fn go(of: &Sources<'_>, section: &mut Section) {
         let mut text = Text::new();
         for (at, cell) in row.into_iter().enumerate() {
             text.0.extend(cell.0);
-            text = if at == 0 { text.plain(" runs ") } else { text };
+            text = if at == 0 { text.plain(": ") } else { text };
         }
-        text.plain(" on every host and every host is healthy")
+        text.plain(" on every host, and every host is healthy")
     });
     let mut items: Vec<Text> = runs.collect();
     let budgets = of.facts.budgets.iter().map(|(name, budget)| {
@@ -155,10 +168,12 @@ fn go(of: &Sources<'_>, section: &mut Section) {
         format!("Budget of {}", words.join(": ")).into()
     }));
     let errors = of.plan.findings.iter().filter(|f| f.severity == glidepath_model::Severity::Error).count();
-    items.push(format!("No finding of the linter is an error ({errors} are)").into());
+    if errors > 0 {
+        items.push(format!("No-go as it stands: {} of section 1", plural(errors, "finding is an error", "findings are errors")).into());
+    }
     let busy: Vec<String> = of.facts.active.iter().map(|(target, run)| format!("{target} by {run}")).collect();
     items.push(if busy.is_empty() {
-        "No other run holds a target of this change".into()
+        Text::from("No other run holds a target of this change: ").code("glidepath claims")
     } else {
         format!("Targets held by other runs: {}", listed(&busy)).into()
     });

@@ -1,9 +1,11 @@
 //! Section 4: every step with its exact command, its duration, what must hold afterwards and how it is undone.
 
-use super::{Sources, sourced};
+use super::{Sources, runways, sourced};
 use crate::calls::expectation;
+use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
 use crate::figures::{estimate, fold, percent, plural};
+use crate::runsheet::measures;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Undo, Work};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
@@ -12,18 +14,45 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
         Text::new()
             .plain(format!("{} in order. The run does them all: ", plural(of.plan.body.steps.len(), "step", "steps")))
             .code(format!("glidepath run {}", of.plan.id.short()))
-            .plain(". Commands are given as they can be typed by hand."),
+            .plain(". Commands are given as they can be typed by hand; under a gate stand those that show what it looks at. To fly by hand, print the run sheet: ")
+            .code(format!("glidepath plan {} --format runsheet", of.plan.body.change.name))
+            .plain("."),
     );
-    let mut heading = String::new();
-    for (at, step) in of.plan.body.steps.iter().enumerate() {
-        let current = heading_of(step);
-        if current != heading {
-            section.heading(current.clone());
-            heading = current;
+    runways::paragraphs(of, &mut section);
+    let numbered: Vec<(usize, &Step)> = of.plan.body.steps.iter().enumerate().map(|(at, step)| (at + 1, step)).collect();
+    for together in numbered.chunk_by(|(_, one), (_, next)| heading_of(one) == heading_of(next)) {
+        let Some((_, first)) = together.first() else { continue };
+        section.heading(heading_of(first));
+        let depth = first.environment.as_ref().map_or(of.depth, |environment| Depth::of(of.plan, of.catalog, environment));
+        match depth {
+            Depth::Standard | Depth::Full => {
+                section.blocks.extend(together.iter().map(|(number, step)| Block::Step(Box::new(block(*number, step)))));
+            }
+            Depth::Minimal | Depth::Simplified => section.code("", folded(together, depth)),
         }
-        section.blocks.push(Block::Step(Box::new(block(at + 1, step))));
     }
     section
+}
+
+/// The steps of a stage as one text to be read from top to bottom: what is no command is a comment.
+fn folded(steps: &[(usize, &Step)], depth: Depth) -> String {
+    let one = |(number, step): &(usize, &Step)| {
+        let block = block(*number, step);
+        let mut lines = vec![format!("# {number}. {} ({})", block.title, estimate(&step.expected))];
+        if depth >= Depth::Simplified {
+            lines.push(format!("#    {}", block.id));
+        }
+        if matches!(step.work, Work::Call(_)) {
+            lines.push(block.command);
+        }
+        // A command that is no check of itself is followed by what must hold.
+        let is_checked = !step.validations.is_empty() || !matches!(step.work, Work::Call(_));
+        lines.extend(
+            block.validation.iter().filter(|_| is_checked && depth >= Depth::Simplified).map(|text| format!("#    then: {}", text.words())),
+        );
+        lines.join("\n")
+    };
+    steps.iter().map(one).collect::<Vec<_>>().join("\n\n")
 }
 
 fn heading_of(step: &Step) -> String {
@@ -51,7 +80,8 @@ fn block(number: usize, step: &Step) -> StepBlock {
             let brings = if brings.is_empty() { String::new() } else { format!(", which brings {}", brings.join(", ")) };
             validation.push(format!("somebody tells {event} within {deadline_ms}{brings}").into());
         }
-        Work::Call(call) if validation.is_empty() => validation.push(expectation(call)),
+        // A check is itself what must hold.
+        Work::Call(call) if validation.is_empty() || step.phase == Phase::Preflight => validation.insert(0, expectation(call)),
         Work::Wait(length) => validation.push(format!("{length} pass").into()),
         Work::Call(_) => {}
     }
@@ -64,7 +94,11 @@ fn block(number: usize, step: &Step) -> StepBlock {
         Undo::LeaveInPlace { reason } => (format!("stays in place: {reason}").into(), false),
         Undo::ForwardOnly { reason } => (format!("cannot be undone: {reason}").into(), true),
     };
-    let command = if step.command.trim().is_empty() { step.title.clone() } else { step.command.clone() };
+    let command = match &step.work {
+        Work::Call(_) => step.command.clone(),
+        Work::Gate(gate) => measures(gate).join("\n"),
+        Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => String::new(),
+    };
     StepBlock {
         number: u32::try_from(number).unwrap_or(u32::MAX),
         id: step.id.to_string(),

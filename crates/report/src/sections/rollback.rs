@@ -3,12 +3,14 @@
 use super::Sources;
 use super::criteria;
 use crate::calls::expectation;
+use crate::depth::Depth;
 use crate::document::{Section, Text, Tone};
-use crate::figures::{listed, plural};
 use crate::flight::{WayBack, way_back};
+use crate::places::{joined, rows_told_once};
 use crate::promise;
+use glidepath_model::Step;
 use glidepath_model::change::{OnFailure, OnWindowEnd};
-use glidepath_model::plan::Undo;
+use glidepath_model::plan::{TakeoffGate, Undo};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(6, "Rollback");
@@ -35,16 +37,18 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
         OnFailure::Hold => "A step that fails for good: exposure stays where it is and a person is asked.".into(),
     });
     items.push(format!("Nobody answers a hold: traffic goes to safety after {}.", of.plan.body.hold_limit_ms).into());
-    items.push(
-        match of.plan.body.change.on_window_end {
-            OnWindowEnd::Finish => "The window closes in mid-flight: what began is finished.",
-            OnWindowEnd::Hold => {
-                "The window closes in mid-flight: nothing more begins until it opens again or a person goes on; the limit of holds applies."
+    if of.plan.body.takeoff.iter().any(|gate| matches!(gate, TakeoffGate::Calendar { .. })) {
+        items.push(
+            match of.plan.body.change.on_window_end {
+                OnWindowEnd::Finish => "The window closes in mid-flight: what began is finished.",
+                OnWindowEnd::Hold => {
+                    "The window closes in mid-flight: nothing more begins until it opens again or a person goes on; the limit of holds applies."
+                }
+                OnWindowEnd::Rollback => "The window closes in mid-flight: everything goes back, unless all of it is confirmed already.",
             }
-            OnWindowEnd::Rollback => "The window closes in mid-flight: everything goes back, unless all of it is confirmed already.",
-        }
-        .into(),
-    );
+            .into(),
+        );
+    }
     if of.plan.body.steps.iter().any(|step| step.after_landing) {
         items.push("Found after landing: people are told, nothing goes back by itself.".into());
     }
@@ -53,7 +57,9 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
             .code("glidepath abort RUN")
             .plain(" or ")
             .code("glidepath rollback RUN")
-            .plain(" (RUN is what `glidepath status` shows)."),
+            .plain(" (RUN is what ")
+            .code("glidepath status")
+            .plain(" shows)."),
     );
     section.list(items);
 }
@@ -80,17 +86,12 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
         section.paragraph("By hand, one command at a time: go on when what is expected of it is so.");
     }
     commands_by_place(&undo, section);
-    let stays: Vec<Text> = of
-        .plan
-        .body
-        .steps
-        .iter()
-        .filter_map(|s| match &s.undo {
-            Undo::LeaveInPlace { reason } => Some(format!("{}: stays in place: {reason}", s.title).into()),
-            Undo::Call { .. } | Undo::Nothing | Undo::ForwardOnly { .. } => None,
-        })
-        .collect();
-    section.list(stays);
+    let stays = of.plan.body.steps.iter().filter_map(|s| match &s.undo {
+        Undo::LeaveInPlace { reason } => Some(vec![titled(s).into(), format!("stays in place: {reason}").into()]),
+        Undo::Call { .. } | Undo::Nothing | Undo::ForwardOnly { .. } => None,
+    });
+    let stays = rows_told_once(stays.collect(), 0);
+    section.list(stays.iter().map(|row| row.iter().map(Text::words).collect::<Vec<_>>().join(": ").into()).collect());
     restore(of, section);
 }
 
@@ -104,7 +105,7 @@ fn commands_by_place(way: &[WayBack], section: &mut Section) {
 
 fn restore(of: &Sources<'_>, section: &mut Section) {
     section.heading("Full restore");
-    let backups: Vec<&str> = of.plan.body.steps.iter().filter(|s| s.saves_data).map(|s| s.title.as_str()).collect();
+    let backups: Vec<String> = of.plan.body.steps.iter().filter(|s| s.saves_data).map(titled).collect();
     if backups.is_empty() {
         section.paragraph(
             Text::from("The plan makes no backup, so there is nothing to restore from. Where data can be lost, add ")
@@ -112,8 +113,13 @@ fn restore(of: &Sources<'_>, section: &mut Section) {
                 .plain(" to the target."),
         );
     } else {
-        section.paragraph(format!("If undo does not help, restore from what the plan saved: {}. Restoring loses what was written since, so its owner decides (section 10).", listed(&backups)));
+        section.paragraph(format!("If undo does not help, restore from what the plan saved: {}. Restoring loses what was written since, so its owner decides (section 10).", joined(&backups)));
     }
+}
+
+/// The step with its environment, which its title leaves out.
+fn titled(step: &Step) -> String {
+    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} in {environment}", step.title))
 }
 
 fn no_return(of: &Sources<'_>, section: &mut Section) {
@@ -180,6 +186,7 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
         items.push(text);
     }
     section.checklist(items);
-    let told = plural(of.blast.dependants().len(), "dependant", "dependants");
-    section.paragraph(format!("Then send the rollback notice of section 7 to the owners of the change and of its {told}."));
+    if of.depth > Depth::Minimal {
+        section.paragraph("Then send the messages of section 7 that begin with \"Going back\".");
+    }
 }

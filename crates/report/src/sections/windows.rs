@@ -2,6 +2,7 @@
 
 use super::Sources;
 use super::criteria;
+use crate::depth::Depth;
 use crate::document::{Section, Text};
 use crate::figures::{listed, minute, percent, stopwatch};
 use crate::places::{joined, rows_told_once};
@@ -19,6 +20,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
         let last = at + 1 == of.plan.body.change.environments.len();
         section.heading(name.as_str());
         match environment {
+            Some(environment) if Depth::of(of.plan, of.catalog, name) < Depth::Standard => in_short(environment, &mut section),
             Some(environment) if !environment.verify.is_empty() => declared(of, environment, last, &mut section),
             Some(_) | None => usual(of, name, last, &mut section),
         }
@@ -27,6 +29,20 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     gates(of, &mut section, true, "Watched after landing: it holds nothing back, and nothing goes back by itself", "People are told of");
     queries(of, &mut section);
     section
+}
+
+/// How long it is watched before and after landing.
+fn in_short(environment: &Environment, section: &mut Section) {
+    let sum = |observe: bool| {
+        environment.verify.iter().filter(|window| window.observe == observe).fold(Millis::ZERO, |sum, window| sum.plus(window.length_ms))
+    };
+    let (holding, observing) = (sum(false), sum(true));
+    let after = if observing > Millis::ZERO {
+        format!(", and for {observing} more after landing, when people are told of what is found")
+    } else {
+        String::new()
+    };
+    section.paragraph(format!("Watched by the gates below for {holding} after the deployment{after}."));
 }
 
 fn declared(of: &Sources<'_>, environment: &Environment, full: bool, section: &mut Section) {
@@ -61,11 +77,12 @@ fn what(of: &Sources<'_>, environment: &EnvironmentName, begins: Millis, full: b
     let minutes = begins.0 / 60_000;
     if minutes < 2 {
         let hosts: usize = here.iter().filter_map(|a| of.catalog.targets.get(&a.target)).map(|t| t.hosts().count()).sum();
-        return format!(
-            "the deploy commands of {} ended well, {hosts} hosts report the new version and pass their health checks",
-            listed(&names)
-        )
-        .into();
+        let hosts = match hosts {
+            0 => String::new(),
+            1 => ", and its host answers its health check".to_owned(),
+            hosts => format!(", and all {hosts} hosts answer their health checks"),
+        };
+        return format!("every command for {} ended well{hosts}", listed(&names)).into();
     }
     let signals: Vec<String> = here.iter().flat_map(|a| signal_words(of, a)).collect();
     let signals = if signals.is_empty() {
@@ -139,17 +156,25 @@ fn usual(of: &Sources<'_>, name: &EnvironmentName, full: bool, section: &mut Sec
     section.table(&["Window", "From deployment", "Looked at", "If it is not so"], rows);
 }
 
-fn gates(of: &Sources<'_>, section: &mut Section, after_landing: bool, heading: &str, last: &str) {
-    let rows: Vec<Vec<Text>> = criteria::gates(of.plan, after_landing)
-        .map(|(step, gate)| {
-            let bake = if gate.early_promotion { format!("{} to {}", gate.min_bake_ms, gate.bake_ms) } else { gate.bake_ms.to_string() };
-            let criteria = criteria::line(of.plan, step, gate);
-            vec![criteria::place(of.plan, step, gate).into(), bake.into(), gate.look_every_ms.to_string().into(), criteria.into()]
-        })
-        .collect();
-    if !rows.is_empty() {
-        section.heading(heading);
-        section.table(&["Gate", "Bake", "Looks every", last], rows_told_once(rows, 0));
+/// Gates that turn back at the same are told together, so that what they look at is read once.
+fn gates(of: &Sources<'_>, section: &mut Section, after_landing: bool, heading: &str, then: &str) {
+    let mut groups: Vec<(String, Vec<Vec<Text>>)> = Vec::new();
+    for (step, gate) in criteria::gates(of.plan, after_landing) {
+        let bake = if gate.early_promotion { format!("{} to {}", gate.min_bake_ms, gate.bake_ms) } else { gate.bake_ms.to_string() };
+        let row = vec![criteria::place(of.plan, step, gate).into(), bake.into(), gate.look_every_ms.to_string().into()];
+        let criteria = criteria::line(of.plan, step, gate);
+        match groups.iter_mut().find(|(known, _)| *known == criteria) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((criteria, vec![row])),
+        }
+    }
+    if groups.is_empty() {
+        return;
+    }
+    section.heading(heading);
+    for (criteria, rows) in groups {
+        section.paragraph(Text::new().strong(then).plain(format!(": {criteria}.")));
+        section.table(&["Gate", "Bake", "Looks every"], rows_told_once(rows, 0));
     }
 }
 

@@ -29,6 +29,7 @@ const STYLE: &str = ".gp text{font:12px ui-sans-serif,system-ui,'Segoe UI',Robot
 .gp .band{fill:var(--soft,#f4f6f9)}\
 .gp .area{fill:var(--blue,#0072b2);fill-opacity:.16}.gp .step{stroke:var(--blue,#0072b2);stroke-width:2;fill:none}\
 .gp .mark{fill:var(--blue,#0072b2)}.gp .onmark{fill:var(--onblue,#fff);font-weight:600;font-size:11px}\
+.gp .front{stroke:var(--green,#009e73);stroke-width:1.6;stroke-dasharray:6 4;fill:none}\
 .gp .win{fill:var(--green,#009e73)}.gp .lose{fill:var(--dim,#5b6876)}\
 .gp .node{fill:var(--paper,#fff);stroke:var(--line2,#c3ccd6);stroke-width:1.2}\
 .gp .changed{fill:var(--redsoft,#fdeee4);stroke:var(--red,#d55e00);stroke-width:2.2}\

@@ -130,6 +130,7 @@ pub(crate) fn facts() -> Facts {
         name: "production".into(),
         local: false,
         gated: true,
+        stage: None,
         min_bake_ms: Millis::from_mins(2),
         max_bake_ms: Millis::from_mins(60),
         first_stage_max: Share::percent(5),
@@ -553,6 +554,8 @@ pub(crate) fn plan_titled(title: &str) -> Plan {
         )]),
         prediction: prediction(bad, minutes),
         reason: reason.to_owned(),
+        on_front: true,
+        dominated_by: None,
     };
     Plan::new(
         body,

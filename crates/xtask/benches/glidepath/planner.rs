@@ -190,6 +190,7 @@ fn environment() -> Environment {
         name: "production".into(),
         local: false,
         gated: false,
+        stage: None,
         min_bake_ms: Millis::from_mins(2),
         max_bake_ms: Millis::from_mins(30),
         first_stage_max: Share::percent(5),
