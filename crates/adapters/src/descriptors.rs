@@ -90,6 +90,12 @@ pub fn sql() -> ActionDescriptor {
                 "Whether everything is one transaction; true when left out. Without one, a step asks when its outcome is unknown, unless it says otherwise.",
             ),
             field("expectText", "text", false, "First value of the first row of the last statement must be this."),
+            field(
+                "batches",
+                "object",
+                false,
+                "Applies the text batch by batch: `table`, `by`, `size`, `pauseMs`, `lagMaxMs`, `lagQuery`; `:first` and `:last` stand for the bounds of each.",
+            ),
         ],
         on_unknown: OnUnknown::Rerun,
         timeout_ms: Millis::from_mins(30),
@@ -179,7 +185,8 @@ mod tests {
     fn every_descriptor_names_exactly_the_fields_of_its_typed_input() {
         let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>();
         let sql_input: SqlInput = serde_json::from_value(
-            json!({"engine": "sqlite", "connection": "path:x", "text": "", "lockTimeoutMs": 1, "statementTimeoutMs": 1}),
+            json!({"engine": "sqlite", "connection": "path:x", "text": "", "lockTimeoutMs": 1, "statementTimeoutMs": 1,
+                "batches": {"table": "t", "by": "id", "size": 1, "pauseMs": 1}}),
         )
         .unwrap();
         let http_input: HttpInput = serde_json::from_value(json!({"url": "http://x"})).unwrap();

@@ -11,12 +11,15 @@
 //! Text outside a transaction (`transaction: false`, for `CREATE INDEX CONCURRENTLY` and the like) is sent statement by
 //! statement and has no such promise: what ran before a failure stays, and the outcome says so.
 //!
+//! Text that is applied in batches is applied exactly once for each batch of a step, whatever dies between them: see `batches`.
+//!
 //! # What an ending means
 //!
 //! In a transaction everything before the commit is certainly not done when it fails: lock timeout, deadlock, lost
 //! connection and cancelled attempt are worth a retry; an error in a statement is not. Only a commit without an answer is
 //! unknown.
 
+mod batches;
 mod postgres;
 mod sqlite;
 mod statements;
@@ -36,6 +39,8 @@ const TIMEOUT_MAX: Millis = Millis(i32::MAX as u64);
 
 /// Table of the keys of what was applied.
 pub const APPLIED_TABLE: &str = "glidepath_applied";
+
+pub use batches::PROGRESS_TABLE;
 
 /// Runs SQL.
 #[derive(Default)]
@@ -91,6 +96,9 @@ fn check(input: &Value) -> Result<(Dialect, SqlInput), Outcome> {
             quoted(control.text)
         );
         return Err(never(Code(578), text));
+    }
+    if let Some(each) = &input.batches {
+        batches::check(each, &input, dialect)?;
     }
     Ok((dialect, input))
 }

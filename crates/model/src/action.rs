@@ -202,6 +202,45 @@ pub struct SqlInput {
     /// First value of the first row of the last statement must be this text.
     #[serde(default)]
     pub expect_text: Option<String>,
+    /// Applies the text batch by batch instead of once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batches: Option<SqlBatches>,
+}
+
+/// How a text goes through a table, batch by batch: each is a transaction of its own, in which `:first` and `:last` stand for the least and the greatest
+/// key of the batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SqlBatches {
+    /// The table.
+    pub table: String,
+    /// Column by whose values it is gone through, from the least to the greatest. No row may lack one.
+    pub by: String,
+    /// Rows of a batch, but for rows that share the last key.
+    pub size: u32,
+    /// Pause between two batches.
+    pub pause_ms: Millis,
+    /// How far replicas may be behind when a batch begins; not asked when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_max_ms: Option<Millis>,
+    /// Query whose first value says in seconds how far they are; what PostgreSQL knows of its replicas when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_query: Option<String>,
+}
+
+impl SqlBatches {
+    /// What stands for the least key of a batch.
+    pub const FIRST: &str = ":first";
+    /// What stands for the greatest.
+    pub const LAST: &str = ":last";
+
+    /// Whether a name of a table or column can be put into a statement as it is: letters, digits and underscores, with dots between its parts.
+    pub fn is_name(text: &str) -> bool {
+        text.split('.').all(|part| {
+            let starts_well = part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+            starts_well && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        })
+    }
 }
 
 fn yes() -> bool {

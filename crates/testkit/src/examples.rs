@@ -126,7 +126,7 @@ pub fn descriptors() -> Vec<ActionDescriptor> {
     );
     let sql = of(
         "sql",
-        &["engine", "connection", "text", "path", "lockTimeoutMs", "statementTimeoutMs", "transaction", "expectText"],
+        &["engine", "connection", "text", "path", "lockTimeoutMs", "statementTimeoutMs", "transaction", "expectText", "batches"],
         &[text, ("alreadyApplied", OutputType::Boolean)],
     );
     let haproxy = of(

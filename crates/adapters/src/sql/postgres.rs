@@ -1,11 +1,12 @@
 //! The PostgreSQL side of `sql`.
 
+use super::batches::{self, Batch, PROGRESS_TABLE, Place, with_place};
 use super::statements::{Dialect, Statement, split};
 use super::{APPLIED_TABLE, done, failed_outside, is_probe, mismatch, mismatch_outside, place};
 use crate::input::{chain, never, not_yet, quoted, time_left, unknown};
 use futures_util::StreamExt;
 use glidepath_model::Code;
-use glidepath_model::action::SqlInput;
+use glidepath_model::action::{SqlBatches, SqlInput};
 use glidepath_model::event::Outcome;
 use glidepath_ports::ActionContext;
 use std::pin::pin;
@@ -28,10 +29,17 @@ const OWN_TRANSACTION: [&str; 16] = [
     "REFRESH", "ANALYZE",
 ];
 
+/// Columns of the table of keys.
+const APPLIED_COLUMNS: &str = "(key text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())";
+
+/// Columns of the table of how far steps have come.
+const PROGRESS_COLUMNS: &str = "(key text PRIMARY KEY, last_key text, batches bigint NOT NULL DEFAULT 0, changed bigint NOT NULL DEFAULT 0, at timestamptz NOT NULL DEFAULT now())";
+
 /// How far an attempt has come, for whoever has to break it off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// Nothing that lasts was sent.
+    #[default]
     Harmless,
     /// The commit was sent.
     Committing,
@@ -40,9 +48,12 @@ enum Stage {
 }
 
 /// What breaking off needs.
+#[derive(Default)]
 struct Progress {
     stage: Mutex<Stage>,
     cancel: Mutex<Option<CancelToken>>,
+    /// How far the batches have come, and how far replicas are behind while they are waited for.
+    batches: Mutex<Option<(Place, Option<f64>)>>,
 }
 
 impl Progress {
@@ -53,6 +64,10 @@ impl Progress {
     fn stage(&self) -> Stage {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn come(&self, place: &Place, behind: Option<f64>) {
+        *self.batches.lock().unwrap_or_else(PoisonError::into_inner) = Some((place.clone(), behind));
+    }
 }
 
 pub(crate) async fn run(context: &ActionContext, input: &SqlInput) -> Outcome {
@@ -60,7 +75,7 @@ pub(crate) async fn run(context: &ActionContext, input: &SqlInput) -> Outcome {
         Ok(config) => config,
         Err(outcome) => return outcome,
     };
-    let progress = Progress { stage: Mutex::new(Stage::Harmless), cancel: Mutex::default() };
+    let progress = Progress::default();
     let why = tokio::select! {
         outcome = attempt(context, input, &config, &progress) => return outcome,
         () = context.cancel.cancelled() => "was stopped",
@@ -77,7 +92,12 @@ pub(crate) async fn run(context: &ActionContext, input: &SqlInput) -> Outcome {
         let _ = tokio::time::timeout(CANCEL_MAX, cancelled).await;
     }
     let file = place(input, None);
+    let come = progress.batches.lock().unwrap_or_else(PoisonError::into_inner).take();
     match progress.stage() {
+        Stage::Harmless if let Some((place, behind)) = come => match (behind, batches::limit(input)) {
+            (Some(seconds), Some(limit)) => batches::lagging(seconds, limit, why, &place),
+            _ => not_yet(Code(577), format!("{file} {why} between two commits; {}", place.kept())),
+        },
         Stage::Harmless => not_yet(Code(577), format!("{file} {why} before its commit was sent; the server rolls it back")),
         Stage::Committing => unknown(
             Code(575),
@@ -128,7 +148,11 @@ async fn attempt(context: &ActionContext, input: &SqlInput, config: &Config, pro
     if let Err(error) = client.batch_execute(&limits).await {
         return fault(input, &error, 0);
     }
-    if input.transaction { inside(context, input, &client, progress).await } else { outside(context, input, &client, progress).await }
+    match &input.batches {
+        Some(each) => in_batches(context, input, each, &client, progress).await,
+        None if input.transaction => inside(context, input, &client, progress).await,
+        None => outside(context, input, &client, progress).await,
+    }
 }
 
 async fn connect(config: &Config, input: &SqlInput) -> Result<Client, Outcome> {
@@ -187,7 +211,7 @@ async fn transact(context: &ActionContext, input: &SqlInput, client: &Client) ->
     let probe = is_probe(context);
     let mut table = None;
     if !probe {
-        let (name, there) = applied_table(client).await.map_err(ours)?;
+        let (name, there) = own_table(client, APPLIED_TABLE).await.map_err(ours)?;
         if there && first_value(client, &format!("SELECT 1 FROM {name} WHERE key = {key}")).await.map_err(ours)?.is_some() {
             return Ok(Prepared::Over(done(None, true)));
         }
@@ -202,42 +226,34 @@ async fn transact(context: &ActionContext, input: &SqlInput, client: &Client) ->
     if let Some((name, there)) = table
         && first_value(client, "SELECT txid_current_if_assigned()").await.map_err(ours)?.is_some()
     {
-        let create = if there {
-            String::new()
-        } else {
-            format!("CREATE TABLE IF NOT EXISTS {name} (key text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());")
-        };
+        let create = if there { String::new() } else { format!("CREATE TABLE IF NOT EXISTS {name} {APPLIED_COLUMNS};") };
         match client.batch_execute(&format!("{create} INSERT INTO {name} (key) VALUES ({key})")).await {
             Ok(()) => {}
             // Another try of the same step committed in the meantime; ours is rolled back with its connection.
             Err(error) if there && error.code() == Some(&SqlState::UNIQUE_VIOLATION) => return Ok(Prepared::Over(done(None, true))),
-            Err(error) => return Ok(Prepared::Over(key_fault(&error))),
+            Err(error) => return Ok(Prepared::Over(table_fault(APPLIED_TABLE, &error))),
         }
     }
     Ok(Prepared::ToCommit(value))
 }
 
-/// The table of keys: its full name, and whether it is there.
-async fn applied_table(client: &Client) -> Result<(String, bool), Error> {
+/// A table of our own: its full name, and whether it is there.
+async fn own_table(client: &Client, table: &str) -> Result<(String, bool), Error> {
     let there = "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass";
-    if let Some(name) = first_value(client, &format!("{there}('{APPLIED_TABLE}')")).await? {
+    if let Some(name) = first_value(client, &format!("{there}('{table}')")).await? {
         return Ok((name, true));
     }
     let schema = first_value(client, "SELECT quote_ident(coalesce(current_schema(), 'public'))").await?;
-    Ok((format!("{}.{APPLIED_TABLE}", schema.unwrap_or_else(|| "public".to_owned())), false))
+    Ok((format!("{}.{table}", schema.unwrap_or_else(|| "public".to_owned())), false))
 }
 
-/// The key could not be written; everything is rolled back with the connection.
-fn key_fault(error: &Error) -> Outcome {
+/// The table that keeps steps from being applied twice could not be used; everything is rolled back with the connection.
+fn table_fault(table: &str, error: &Error) -> Outcome {
     let text = chain_of(error);
     if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
-        let hint = format!(
-            "grant it, or make the table by hand: `CREATE TABLE {APPLIED_TABLE} (key text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`"
-        );
-        return never(
-            Code(579),
-            format!("the table {APPLIED_TABLE} that keeps a step from being applied twice may not be used: {text}; {hint}"),
-        );
+        let columns = if table == PROGRESS_TABLE { PROGRESS_COLUMNS } else { APPLIED_COLUMNS };
+        let hint = format!("grant it, or make the table by hand: `CREATE TABLE {table} {columns}`");
+        return never(Code(579), format!("the table {table} that keeps a step from being applied twice may not be used: {text}; {hint}"));
     }
     not_yet(
         Code(579),
@@ -279,26 +295,139 @@ fn leaves_nothing(statement: &Statement<'_>, error: &Error) -> bool {
     is_own_transaction || (was_not_begun && !commits)
 }
 
-/// First value of the first row of the last statement of `text`. Rows beyond the first are read and forgotten.
-async fn first_value(client: &Client, text: &str) -> Result<Option<String>, Error> {
+/// What a text answers.
+#[derive(Default)]
+struct Answer {
+    /// First row of its last statement.
+    row: Vec<Option<String>>,
+    /// Rows that the statement changed or gave that did so with most.
+    rows: u64,
+}
+
+/// The answer to `text`. Rows beyond the first are read and forgotten.
+async fn answer(client: &Client, text: &str) -> Result<Answer, Error> {
     let mut messages = pin!(client.simple_query_raw(text).await?);
-    let (mut rows, mut value, mut last) = (0_u64, None, None);
+    let (mut row_now, mut told) = (None, Answer::default());
     while let Some(message) = messages.next().await {
         match message? {
-            SimpleQueryMessage::Row(row) => {
-                if rows == 0 && !row.is_empty() {
-                    value = row.get(0).map(str::to_owned);
-                }
-                rows += 1;
+            SimpleQueryMessage::Row(row) if row_now.is_none() => {
+                row_now = Some((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect());
             }
-            SimpleQueryMessage::CommandComplete(_) => {
-                last = value.take();
-                rows = 0;
+            SimpleQueryMessage::CommandComplete(rows) => {
+                told = Answer { row: row_now.take().unwrap_or_default(), rows: told.rows.max(rows) };
             }
             _ => {}
         }
     }
-    Ok(last)
+    Ok(told)
+}
+
+/// First value of the first row of the last statement of `text`.
+async fn first_value(client: &Client, text: &str) -> Result<Option<String>, Error> {
+    Ok(answer(client, text).await?.row.into_iter().next().flatten())
+}
+
+/// The text batch by batch, from where the step has come to.
+async fn in_batches(context: &ActionContext, input: &SqlInput, each: &SqlBatches, client: &Client, progress: &Progress) -> Outcome {
+    let table = match progress_table(client).await {
+        Ok(table) => table,
+        Err(error) => return table_fault(PROGRESS_TABLE, &error),
+    };
+    let mut place = Place::default();
+    loop {
+        if let Err(outcome) = replicas(each, input, client, &place, progress).await {
+            return outcome;
+        }
+        progress.set(Stage::Harmless);
+        let next = match batch(context, input, each, client, &table, &mut place).await {
+            Ok(Batch::Applied(next)) => next,
+            Ok(Batch::Nothing) => return done(Some(&place.told()), false),
+            Ok(Batch::Over(outcome)) => return outcome,
+            Err((error, line)) => return with_place(fault(input, &error, line), &place),
+        };
+        progress.set(Stage::Committing);
+        if let Err(error) = client.batch_execute("COMMIT").await {
+            return match error.as_db_error() {
+                Some(db) if !db.code().code().starts_with("57P") => with_place(fault(input, &error, 0), &place),
+                _ => {
+                    let text = format!(
+                        "the connection was lost while a batch of {} was being committed: {}",
+                        super::place(input, None),
+                        chain(&error)
+                    );
+                    unknown(Code(575), format!("{text}; running it again is safe, {PROGRESS_TABLE} tells whether it was applied"))
+                }
+            };
+        }
+        place = next;
+        progress.set(Stage::Harmless);
+        progress.come(&place, None);
+        context.progress.line(&context.attempt, &place.told());
+        tokio::time::sleep(each.pause_ms.to_std()).await;
+    }
+}
+
+/// A batch up to its commit, from the place that is read into `place`. A failure carries the line at which the text sent begins, 0 for our own statements.
+async fn batch(
+    context: &ActionContext,
+    input: &SqlInput,
+    each: &SqlBatches,
+    client: &Client,
+    table: &str,
+    place: &mut Place,
+) -> Result<Batch, (Error, usize)> {
+    let ours = |error| (error, 0);
+    let key = literal(&batches::key(context));
+    let lock = format!(
+        "BEGIN; INSERT INTO {table} (key) VALUES ({key}) ON CONFLICT DO NOTHING; SELECT last_key, batches, changed FROM {table} WHERE key = {key} FOR UPDATE"
+    );
+    let kept = answer(client, &lock).await.map_err(ours)?.row;
+    let number = |at: usize| kept.get(at).cloned().flatten().and_then(|text| text.parse().ok()).unwrap_or(0);
+    *place = Place { last: kept.first().cloned().flatten(), batches: number(1), rows: number(2) };
+    if place.last.is_none() && first_value(client, &batches::keyless(each)).await.map_err(ours)?.as_deref() != Some("0") {
+        return Ok(Batch::Over(batches::has_keyless(each)));
+    }
+    // The columns are named with their table: by its name alone an output column goes first, and as text 10 is less than 9.
+    let end = |order: &str| format!("quote_literal((SELECT batch.k::text FROM batch ORDER BY batch.k {order} LIMIT 1))");
+    let bounds = format!("{} SELECT {}, {}", batches::next_keys(each, place), end("ASC"), end("DESC"));
+    let bounds = answer(client, &bounds).await.map_err(ours)?.row;
+    let [Some(first), Some(last)] = bounds.as_slice() else {
+        client.batch_execute("ROLLBACK").await.map_err(ours)?;
+        return Ok(Batch::Nothing);
+    };
+    let rows = answer(client, &batches::bounded(input, Dialect::Postgres, first, last)).await.map_err(|error| (error, 1))?.rows;
+    let next = place.after(last, rows);
+    let keep = format!(
+        "UPDATE {table} SET last_key = {}, batches = {}, changed = {}, at = now() WHERE key = {key}",
+        literal(last),
+        next.batches,
+        next.rows
+    );
+    client.batch_execute(&keep).await.map_err(ours)?;
+    Ok(Batch::Applied(next))
+}
+
+/// Waits until replicas are near enough. The attempt's deadline ends the wait.
+async fn replicas(each: &SqlBatches, input: &SqlInput, client: &Client, place: &Place, progress: &Progress) -> Result<(), Outcome> {
+    let Some((query, limit)) = batches::lag(each) else { return Ok(()) };
+    loop {
+        let answered = first_value(client, query).await.map_err(|error| with_place(fault(input, &error, 0), place))?;
+        let seconds = batches::read_lag(answered.as_deref())?;
+        if seconds <= limit {
+            return Ok(());
+        }
+        progress.come(place, Some(seconds));
+        tokio::time::sleep(batches::LAG_LOOK).await;
+    }
+}
+
+/// The table of how far steps have come, made where it is missing.
+async fn progress_table(client: &Client) -> Result<String, Error> {
+    let (name, there) = own_table(client, PROGRESS_TABLE).await?;
+    if !there {
+        client.batch_execute(&format!("CREATE TABLE IF NOT EXISTS {name} {PROGRESS_COLUMNS}")).await?;
+    }
+    Ok(name)
 }
 
 /// What an error before the commit means. `line` is where the failing text begins, 0 for our own statements.

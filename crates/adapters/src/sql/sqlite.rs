@@ -3,11 +3,12 @@
 //! SQLite works in the calling thread, so an attempt has a thread of its own; a watcher interrupts it when a statement
 //! runs too long, at the deadline, and when the attempt is cancelled.
 
+use super::batches::{self, Batch, LAG_LOOK, PROGRESS_TABLE, Place, with_place};
 use super::statements::{Dialect, split};
 use super::{APPLIED_TABLE, done, failed_outside, is_probe, mismatch, mismatch_outside, place};
 use crate::input::{never, not_yet, time_left, unknown};
 use glidepath_model::Code;
-use glidepath_model::action::SqlInput;
+use glidepath_model::action::{SqlBatches, SqlInput};
 use glidepath_model::event::Outcome;
 use glidepath_ports::ActionContext;
 use rusqlite::types::ValueRef;
@@ -15,6 +16,9 @@ use rusqlite::{Connection, Error, ErrorCode, InterruptHandle, OpenFlags, Transac
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Columns of the table of how far steps have come.
+const PROGRESS_COLUMNS: &str = "(key TEXT PRIMARY KEY, last_key TEXT, batches INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL DEFAULT 0, at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
 /// Between two looks of the watcher.
 const LOOK: Duration = Duration::from_millis(20);
@@ -54,13 +58,19 @@ pub(crate) async fn run(context: &ActionContext, input: &SqlInput) -> Outcome {
     }
 }
 
+/// Why an attempt must end now.
+fn broken_off(context: &ActionContext) -> Option<&'static str> {
+    if context.cancel.is_cancelled() {
+        return Some("was stopped");
+    }
+    time_left(context).is_zero().then_some("reached its deadline")
+}
+
 /// Interrupts what runs too long.
 fn look(context: &ActionContext, input: &SqlInput, shared: &Mutex<Shared>) {
     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let why = if context.cancel.is_cancelled() {
-        "was stopped"
-    } else if time_left(context).is_zero() {
-        "reached its deadline"
+    let why = if let Some(why) = broken_off(context) {
+        why
     } else if shared.statement_began.is_some_and(|began| began.elapsed() > input.statement_timeout_ms.to_std()) {
         "ran longer than its statement timeout"
     } else {
@@ -88,7 +98,108 @@ impl Job {
             return self.fault(&error, None);
         }
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).handle = Some(connection.get_interrupt_handle());
-        if self.input.transaction { self.inside(&mut connection) } else { self.outside(&connection) }
+        match &self.input.batches {
+            Some(each) => self.in_batches(&mut connection, each),
+            None if self.input.transaction => self.inside(&mut connection),
+            None => self.outside(&connection),
+        }
+    }
+
+    /// The text batch by batch, from where the step has come to.
+    fn in_batches(&self, connection: &mut Connection, each: &SqlBatches) -> Outcome {
+        let mut place = Place::default();
+        loop {
+            if let Err(outcome) = self.replicas(connection, each, &place) {
+                return outcome;
+            }
+            match self.batch(connection, each, &mut place) {
+                Ok(Batch::Applied(next)) => place = next,
+                Ok(Batch::Nothing) => return done(Some(&place.told()), false),
+                Ok(Batch::Over(outcome)) => return outcome,
+                Err((error, line)) => return with_place(self.fault(&error, line), &place),
+            }
+            self.context.progress.line(&self.context.attempt, &place.told());
+            if let Some(why) = self.rest(each.pause_ms.to_std()) {
+                return not_yet(Code(577), format!("{} {why} between two commits; {}", super::place(&self.input, None), place.kept()));
+            }
+        }
+    }
+
+    /// A batch with its place, in one transaction, from the place that is read into `place`.
+    fn batch(&self, connection: &mut Connection, each: &SqlBatches, place: &mut Place) -> Result<Batch, (Error, Option<usize>)> {
+        let ours = |error| (error, None);
+        let key = batches::key(&self.context);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(ours)?;
+        transaction.execute_batch(&format!("CREATE TABLE IF NOT EXISTS {PROGRESS_TABLE} {PROGRESS_COLUMNS}")).map_err(ours)?;
+        transaction.execute(&format!("INSERT OR IGNORE INTO {PROGRESS_TABLE} (key) VALUES (?1)"), [&key]).map_err(ours)?;
+        let kept = format!("SELECT last_key, batches, changed FROM {PROGRESS_TABLE} WHERE key = ?1");
+        let number = |count: i64| u64::try_from(count).unwrap_or_default();
+        *place = transaction
+            .query_row(&kept, [&key], |row| Ok(Place { last: row.get(0)?, batches: number(row.get(1)?), rows: number(row.get(2)?) }))
+            .map_err(ours)?;
+        let has_keyless = |place: &Place| -> Result<bool, Error> {
+            Ok(place.last.is_none() && transaction.query_row(&batches::keyless(each), [], |row| row.get::<_, i64>(0))? > 0)
+        };
+        if has_keyless(place).map_err(ours)? {
+            return Ok(Batch::Over(batches::has_keyless(each)));
+        }
+        let bounds = format!("{} SELECT quote(min(k)), quote(max(k)), count(*) FROM batch", batches::next_keys(each, place));
+        let (first, last, rows): (String, String, i64) =
+            transaction.query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).map_err(ours)?;
+        if rows == 0 {
+            return Ok(Batch::Nothing);
+        }
+        let mut changed = 0;
+        let text = batches::bounded(&self.input, Dialect::Sqlite, &first, &last);
+        for statement in split(&text, Dialect::Sqlite) {
+            let (_, writes) = self.statement(&transaction, statement.text).map_err(|error| (error, Some(statement.line)))?;
+            if writes {
+                changed = transaction.changes().max(changed);
+            }
+        }
+        let next = place.after(&last, changed);
+        let keep = format!("UPDATE {PROGRESS_TABLE} SET last_key = ?1, batches = ?2, changed = ?3, at = CURRENT_TIMESTAMP WHERE key = ?4");
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        transaction.execute(&keep, (&last, number(next.batches), number(next.rows), &key)).map_err(ours)?;
+        match transaction.commit() {
+            Ok(()) => Ok(Batch::Applied(next)),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => {
+                let text = format!("a batch of {} failed while it was being committed: {error}", super::place(&self.input, None));
+                let safe = format!("running it again is safe, {PROGRESS_TABLE} tells whether it was applied");
+                Ok(Batch::Over(unknown(Code(575), format!("{text}; {safe}"))))
+            }
+            Err(error) => Err(ours(error)),
+        }
+    }
+
+    /// Waits until replicas are near enough.
+    fn replicas(&self, connection: &Connection, each: &SqlBatches, place: &Place) -> Result<(), Outcome> {
+        let Some((query, limit)) = batches::lag(each) else { return Ok(()) };
+        loop {
+            let (answered, _) = self.statement(connection, query).map_err(|error| with_place(self.fault(&error, None), place))?;
+            let seconds = batches::read_lag(answered.as_deref())?;
+            if seconds <= limit {
+                return Ok(());
+            }
+            if let Some(why) = self.rest(LAG_LOOK) {
+                return Err(batches::lagging(seconds, limit, why, place));
+            }
+        }
+    }
+
+    /// Lets time pass, and says why not all of it did.
+    fn rest(&self, length: Duration) -> Option<&'static str> {
+        let end = Instant::now() + length;
+        loop {
+            if let Some(why) = broken_off(&self.context) {
+                return Some(why);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
     }
 
     /// One transaction, with its key.

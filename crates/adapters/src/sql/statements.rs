@@ -93,6 +93,35 @@ pub(crate) fn split(text: &str, dialect: Dialect) -> Vec<Statement<'_>> {
         .collect()
 }
 
+/// `text` with each of these names replaced by its value, where it is a word of its own and not in a string, a quoted name or a comment.
+pub(crate) fn replaced(text: &str, dialect: Dialect, names: &[(&str, &str)]) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let is_cast = bytes[at] == b':' && at > 0 && bytes[at - 1] == b':';
+        let name = names.iter().find(|(name, _)| {
+            let end = at + name.len();
+            !is_cast && bytes[at..].starts_with(name.as_bytes()) && !bytes.get(end).is_some_and(|byte| is_word(*byte))
+        });
+        let end = match name {
+            Some((name, value)) => {
+                out.push_str(value);
+                at + name.len()
+            }
+            None => {
+                let end = skip(bytes, at, dialect);
+                // `skip` goes byte by byte through what it does not pass over, and a character may have several.
+                let end = (end..=bytes.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(bytes.len());
+                out.push_str(&text[at..end]);
+                end
+            }
+        };
+        at = end;
+    }
+    out
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -189,6 +218,21 @@ mod tests {
         }
         for text in ["select [a;b]", "select `a;b`"] {
             assert_eq!(texts(&format!("{text}; select 2"), Dialect::Sqlite), [text, "select 2"]);
+        }
+    }
+
+    #[test]
+    fn bounds_are_put_in_where_they_are_words_of_the_statement() {
+        for (text, expected) in [
+            ("id between :first and :last", "id between 1 and 'b'"),
+            ("id>=:first and id<=:last;", "id>=1 and id<='b';"),
+            ("':first' || \":first\" -- :first\n || :first", "':first' || \":first\" -- :first\n || 1"),
+            ("/* :last */ :last::text, :lastly, x::first", "/* :last */ 'b'::text, :lastly, x::first"),
+            ("'ü' = :first and ü", "'ü' = 1 and ü"),
+        ] {
+            for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+                assert_eq!(replaced(text, dialect, &[(":first", "1"), (":last", "'b'")]), expected, "{dialect:?}");
+            }
         }
     }
 

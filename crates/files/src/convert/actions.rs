@@ -115,6 +115,7 @@ pub(super) fn statements(context: &mut Context<'_, '_>, node: &Node, field: &str
         None => text(node, "text")?,
     };
     let input = SqlInput {
+        batches: None,
         engine: database.engine.clone(),
         connection: database.connection.clone(),
         text: statements,

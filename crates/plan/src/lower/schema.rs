@@ -193,6 +193,7 @@ fn sql_call(database: &Database, path: &str, text: &str, script: &Script) -> Act
         statement_timeout_ms: database.statement_timeout_ms,
         transaction: !script.needs_no_transaction,
         expect_text: None,
+        batches: None,
     };
     ActionCall { kind: "sql".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or(Value::Null) }
 }
