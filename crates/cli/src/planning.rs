@@ -7,9 +7,11 @@ use crate::past;
 use crate::project::Wanted;
 use crate::world::World;
 use glidepath_files::Loaded;
-use glidepath_model::change::Change;
-use glidepath_model::facts::Facts;
-use glidepath_model::{Catalog, Code, Diagnostic, Digest, Plan, PlanId, Runbook, TargetName};
+use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::event::RunEnd;
+use glidepath_model::facts::{Facts, Sourced};
+use glidepath_model::projection::RunStatus;
+use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Digest, Plan, PlanId, RunId, Runbook, TargetName, Timestamp};
 use glidepath_plan::{PlanOptions, Planning};
 use glidepath_ports::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,7 +62,7 @@ pub(crate) async fn facts_of(world: &World, loaded: &Loaded, wanted: &Wanted, ar
         // A runbook says itself what it does: no host has to be asked.
         Wanted::Runbook(_) => Vec::new(),
     };
-    facts_about(world, &loaded.catalog, &scope, args).await
+    facts_about(world, &loaded.catalog, wanted.change(), &scope, args).await
 }
 
 /// Plans on facts that are known already.
@@ -104,15 +106,25 @@ async fn child_plans(world: &World, runbook: &Runbook) -> Result<BTreeMap<String
 
 /// What is so now of everything that a planned change touches. A runbook touches no target that could be asked.
 pub(crate) async fn present_facts(world: &World, catalog: &Catalog, change: &Change, args: &PlanningArgs) -> Result<Facts, Failure> {
-    facts_about(world, catalog, &scope(catalog, change), args).await
+    facts_about(world, catalog, Some(change), &scope(catalog, change), args).await
 }
 
 /// From the file that was named, or observed.
-async fn facts_about(world: &World, catalog: &Catalog, scope: &[TargetName], args: &PlanningArgs) -> Result<Facts, Failure> {
-    match &args.facts {
-        Some(file) => read_facts(file),
-        None => collect(world, catalog, scope).await,
+async fn facts_about(
+    world: &World,
+    catalog: &Catalog,
+    change: Option<&Change>,
+    scope: &[TargetName],
+    args: &PlanningArgs,
+) -> Result<Facts, Failure> {
+    if let Some(file) = &args.facts {
+        return read_facts(file);
     }
+    let mut facts = collect(world, catalog, scope).await?;
+    if let Some(change) = change {
+        facts.landings = landings(world, change).await?;
+    }
+    Ok(facts)
 }
 
 /// Observes everything the change touches, and its direct dependencies.
@@ -125,12 +137,46 @@ async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName]) -> Resu
     Ok(facts)
 }
 
+/// When the changes that contracts complete landed, by target: each by its newest flight there, if that did land.
+async fn landings(world: &World, change: &Change) -> Result<BTreeMap<ChangeName, BTreeMap<TargetName, Sourced<Timestamp>>>, Failure> {
+    let completed: BTreeSet<&ChangeName> = change
+        .items
+        .iter()
+        .filter_map(|item| match &item.kind {
+            ItemKind::Contract { of, .. } => Some(of),
+            _ => None,
+        })
+        .collect();
+    if completed.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut newest: BTreeMap<(ChangeName, TargetName), (RunId, Option<Timestamp>)> = BTreeMap::new();
+    // Newest first: what a later flight took back has not landed.
+    for run in world.store.runs(false, usize::MAX).await?.read {
+        if !completed.contains(&run.change) || matches!(run.status, RunStatus::Ended(RunEnd::Superseded)) {
+            continue;
+        }
+        let landed = run.ended_at.filter(|_| run.status == RunStatus::Ended(RunEnd::Succeeded));
+        for target in run.targets {
+            newest.entry((run.change.clone(), target)).or_insert_with(|| (run.run.clone(), landed));
+        }
+    }
+    let mut found: BTreeMap<ChangeName, BTreeMap<TargetName, Sourced<Timestamp>>> = BTreeMap::new();
+    for ((change, target), (run, landed)) in newest {
+        if let Some(at) = landed {
+            found.entry(change).or_default().insert(target, Sourced::observed(at, run.to_string(), world.clock.now()));
+        }
+    }
+    Ok(found)
+}
+
 /// Targets of the change's items and of what these depend on, in the change's environments; of the items also those in the environment before the
 /// first of these, which shows whether it has met the change.
 pub(crate) fn scope(catalog: &Catalog, change: &Change) -> Vec<TargetName> {
     let mut components = BTreeSet::new();
     for item in &change.items {
         components.extend(item.components());
+        components.extend(glidepath_plan::users(item, catalog));
         components.extend(catalog.components.get(&item.component).into_iter().flat_map(|c| c.depends_on.iter().map(|d| &d.to)));
     }
     let changed: BTreeSet<_> = change.items.iter().map(|item| &item.component).collect();

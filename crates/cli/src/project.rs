@@ -73,6 +73,14 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
+    /// The change, where it is one.
+    pub(crate) fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Change(change) => Some(change),
+            Self::Runbook(_) => None,
+        }
+    }
+
     /// Environments in which something is altered.
     pub(crate) fn environments(&self) -> Vec<&EnvironmentName> {
         match self {

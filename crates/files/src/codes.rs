@@ -86,6 +86,7 @@ codes! {
     EMPTY_WINDOW = 85, "A window is empty";
     FREEZE_BACKWARDS = 86, "A freeze ends before it begins";
     FILE_IGNORED = 87, "A file is not read";
+    BATCHES_UNFIT = 88, "A backfill cannot be cut into batches";
     RISK_LIMITS_CROSSED = 89, "Limits of risk in the wrong order";
     PLAIN_AND_GATED = 91, "A gated environment that would need no plan";
     TOO_MANY_FINDINGS = 90, "Too many findings";

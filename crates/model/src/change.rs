@@ -1,5 +1,6 @@
 //! What a team wants to alter.
 
+use crate::action::SqlBatches;
 use crate::ids::*;
 use crate::plan::Claim;
 use crate::time::{Millis, Timestamp};
@@ -144,8 +145,26 @@ pub enum ItemKind {
         expand: DataStep,
         /// Data movement, if any.
         backfill: Option<DataStep>,
+        /// How the data movement goes through its table; at once when `None`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batches: Option<Batches>,
+        /// What must hold once the data is moved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verify: Option<DataCheck>,
         /// The one irreversible step, which becomes a follow-up change.
         contract: Option<ContractStep>,
+    },
+    /// The contract half of a schema change that has landed: what the old code needed goes, and nothing brings it back.
+    #[serde(rename_all = "camelCase")]
+    Contract {
+        /// What to do, and how long after that landing at the earliest.
+        contract: ContractStep,
+        /// The change whose expansion it completes.
+        of: ChangeName,
+        /// For each component that uses the data, the first version that does without what goes.
+        readers: BTreeMap<ComponentName, Version>,
+        /// When that change landed, where it is stated because no record of it is kept here.
+        landed_at: Option<Timestamp>,
     },
     /// A feature flag.
     #[serde(rename_all = "camelCase")]
@@ -207,6 +226,7 @@ impl Item {
             ItemKind::Secret { consumers, .. } => consumers.as_slice(),
             ItemKind::Version { .. }
             | ItemKind::Schema { .. }
+            | ItemKind::Contract { .. }
             | ItemKind::Flag { .. }
             | ItemKind::Capacity { .. }
             | ItemKind::Failover { .. }
@@ -224,6 +244,7 @@ impl ItemKind {
             Self::Version { what: VersionedKind::Config, .. } => "config",
             Self::Version { what: VersionedKind::Infrastructure, .. } => "infrastructure",
             Self::Schema { .. } => "schema",
+            Self::Contract { .. } => "contract",
             Self::Flag { .. } => "flag",
             Self::Secret { .. } => "secret",
             Self::Capacity { .. } => "capacity",
@@ -263,6 +284,28 @@ pub enum DataStep {
         /// Words.
         argv: Vec<String>,
     },
+}
+
+/// How a backfill goes through its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batches {
+    /// Table, key, size, pause and limit of lag.
+    pub each: SqlBatches,
+    /// How long all of them together may take.
+    pub within_ms: Millis,
+}
+
+/// A question about the data, and the answer that it must have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataCheck {
+    /// Path as declared.
+    pub path: String,
+    /// The file's text, which only reads.
+    pub text: String,
+    /// First value of the first row of its last statement.
+    pub expect_text: String,
 }
 
 /// The contract half of a data change.

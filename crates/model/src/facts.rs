@@ -57,6 +57,9 @@ pub struct Facts {
     pub budgets: BTreeMap<String, Sourced<BudgetFact>>,
     /// Targets that a live run holds, with the run.
     pub active: BTreeMap<TargetName, RunId>,
+    /// When each change that a contract completes landed on each target, where its newest flight there did.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub landings: BTreeMap<ChangeName, BTreeMap<TargetName, Sourced<Timestamp>>>,
     /// What could not be observed.
     pub missing: Vec<MissingFact>,
     /// Outcomes of earlier runs, by the owner of their change and by component.
@@ -79,6 +82,7 @@ impl Facts {
             durations: BTreeMap::new(),
             budgets: BTreeMap::new(),
             active: BTreeMap::new(),
+            landings: BTreeMap::new(),
             missing: Vec::new(),
             owners: BTreeMap::new(),
             correction: None,

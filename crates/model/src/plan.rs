@@ -223,4 +223,17 @@ pub struct FollowUp {
     pub command: String,
     /// Who.
     pub owner: Option<OwnerRef>,
+    /// The file that plans it, where the plan can write one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FollowUpFile>,
+}
+
+/// A change that follows, as a file of the project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowUpFile {
+    /// Name of the file, without folders.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }

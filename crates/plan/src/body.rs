@@ -46,6 +46,7 @@ fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut Seen
         artifact: match &site.change_item.kind {
             ItemKind::Version { artifact, .. } => artifact.clone(),
             ItemKind::Schema { .. }
+            | ItemKind::Contract { .. }
             | ItemKind::Flag { .. }
             | ItemKind::Secret { .. }
             | ItemKind::Capacity { .. }

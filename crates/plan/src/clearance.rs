@@ -74,7 +74,7 @@ impl View<'_> {
     }
 
     fn changes_data(&self) -> bool {
-        self.plan.body.change.items.iter().any(|item| matches!(item.kind, ItemKind::Schema { .. }))
+        self.plan.body.change.items.iter().any(|item| matches!(item.kind, ItemKind::Schema { .. } | ItemKind::Contract { .. }))
     }
 
     fn is_plain(&self) -> bool {

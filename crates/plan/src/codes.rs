@@ -68,6 +68,8 @@ pub const UNKNOWN_TARGET: Code = Code(280);
 pub const EVENTS_UNLIKE: Code = Code(281);
 /// A statement does not belong into its half of a schema change.
 pub const STATEMENT_UNFIT: Code = Code(282);
+/// Whoever uses the data of a contract may still need what it takes away.
+pub const READER_OLD: Code = Code(283);
 /// The calendars leave no landing before the deadline.
 pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
 /// Limits that could each be kept alone cannot be kept together.
@@ -80,6 +82,8 @@ pub const LEFT_WITHOUT_PROVIDER: Code = Code(285);
 pub const TAG_MOVES: Code = Code(293);
 /// A failover may lose writes.
 pub const WRITES_LOST: Code = Code(292);
+/// The change that a contract completes has not landed, or not long enough ago.
+pub const CONTRACT_EARLY: Code = Code(294);
 
 /// A class is claimed that is not the owner's to claim.
 pub const CLASS_NOT_THEIRS: Code = Code(297);
@@ -137,6 +141,8 @@ pub const FREEZE_IN_FLIGHT: Code = Code(323);
 pub const NOT_REPEATABLE: Code = Code(324);
 /// A statement locks a table for as long as the table is large, and how large it is is not known.
 pub const LOCK_UNKNOWN: Code = Code(325);
+/// A one-way step rests on a backup that was never restored in a test.
+pub const RESTORE_UNTESTED: Code = Code(326);
 /// An environment is unlike the next one.
 pub const ENVIRONMENTS_UNLIKE: Code = Code(327);
 /// An artifact goes into an environment and never ran in the one before.

@@ -9,8 +9,8 @@ use crate::outline::Outline;
 use crate::site::Site;
 use crate::strategy::{self, Ask};
 use crate::{ladder::Ladder, limits, strategy::Shortfall};
-use glidepath_model::Diagnostic;
 use glidepath_model::change::Change;
+use glidepath_model::{Diagnostic, Facts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Limits of which every combination is looked at; of more, those that most candidates break.
@@ -108,7 +108,12 @@ fn ways_out(tried: &[Tried]) -> Vec<String> {
 }
 
 /// The ways at a site that nothing but limits rules out, each with those that do.
-pub(crate) fn beyond_limits(site: &Site<'_>, change: &Change, ladder: Result<&Ladder, &Shortfall>) -> Vec<(Outline, Vec<Breach>)> {
+pub(crate) fn beyond_limits(
+    site: &Site<'_>,
+    change: &Change,
+    facts: &Facts,
+    ladder: Result<&Ladder, &Shortfall>,
+) -> Vec<(Outline, Vec<Breach>)> {
     let asked = site.change_item.strategy.as_deref();
     let restart = site.target.restart_ms;
     let mut with_downtime = change.clone();
@@ -122,11 +127,11 @@ pub(crate) fn beyond_limits(site: &Site<'_>, change: &Change, ladder: Result<&La
         if strategy::allowed(site, strategy).is_err() {
             breaches.push(limits::not_allowed(site, strategy));
         }
-        let within = strategy::outlined(&Ask { site, change, ladder }, strategy);
+        let within = strategy::outlined(&Ask { site, change, facts, ladder }, strategy);
         let outline = match (within, restart) {
             (Ok(outline), _) => outline,
             (Err(_), Some(restart)) => {
-                let Ok(outline) = strategy::outlined(&Ask { site, change: &with_downtime, ladder }, strategy) else { continue };
+                let Ok(outline) = strategy::outlined(&Ask { site, change: &with_downtime, facts, ladder }, strategy) else { continue };
                 breaches.push(limits::downtime(change, restart));
                 outline
             }

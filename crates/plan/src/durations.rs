@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Stop,
     Promote,
     Demote,
+    RestoreTest,
+    Approval,
 }
 
 impl Kind {
@@ -53,6 +55,8 @@ impl Kind {
             Self::Stop => "stop",
             Self::Promote => "promote",
             Self::Demote => "demote",
+            Self::RestoreTest => "restore-test",
+            Self::Approval => "approval",
         }
     }
 
@@ -70,8 +74,9 @@ impl Kind {
             Self::Make | Self::Reload => (3_000, 9_000),
             Self::Stop => (5_000, 15_000),
             Self::Install | Self::Retire | Self::Promote => (10_000, 30_000),
-            Self::Replace => (300_000, 900_000),
+            Self::Replace | Self::RestoreTest => (300_000, 900_000),
             Self::Scale | Self::Demote => (60_000, 180_000),
+            Self::Approval => (900_000, 3_600_000),
         }
     }
 
@@ -111,7 +116,8 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         Kind::Stop => target.failover.as_ref().map(|failover| &failover.drain),
         Kind::Promote => target.failover.as_ref().map(|failover| &failover.promote),
         Kind::Demote => target.failover.as_ref().and_then(|failover| failover.demote.as_ref()),
-        Kind::Drain | Kind::Shift | Kind::Check | Kind::Data => None,
+        Kind::RestoreTest => target.restore_test.as_ref(),
+        Kind::Drain | Kind::Shift | Kind::Check | Kind::Data | Kind::Approval => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
     Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }

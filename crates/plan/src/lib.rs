@@ -6,7 +6,7 @@
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `strategy` draws each way in outline or names the fact that
 //! rules it out; `risk` says how likely each component's change fails and why, `predict` gives each way figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
-//! database is read by `sql`, never assumed. Whether a later plan keeps within what people approved of an earlier one, `envelope` says. A runbook, whose steps a
+//! database is read by `sql`, never assumed; whether its contract half may fly says `contract`. Whether a later plan keeps within what people approved of an earlier one, `envelope` says. A runbook, whose steps a
 //! person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and that is done again: `again`. At take-off `revalidate` holds what
 //! is so then against what a plan was made from.
 
@@ -19,6 +19,7 @@ pub mod clearance;
 pub mod codes;
 mod command;
 mod conflict;
+mod contract;
 mod durations;
 mod envelope;
 mod index;
@@ -44,6 +45,7 @@ mod way_back;
 
 pub use again::plan_again;
 pub use check::{RULES, Rule, check};
+pub use contract::users;
 pub use envelope::{child, outside};
 pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
@@ -129,13 +131,14 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     };
     let mut ruled_out = Vec::new();
     let usable: Vec<Options> =
-        sites.iter().enumerate().map(|(at, site)| usable(site, at, change, &figures, &ladders, &mut ruled_out, notes)).collect();
+        sites.iter().enumerate().map(|(at, site)| usable(site, at, change, facts, &figures, &ladders, &mut ruled_out, notes)).collect();
     if notes.is_stuck() {
         return None;
     }
     let beyond_limits = || {
         let ladders = sites.iter().enumerate().map(|(at, site)| (site, ladders.of_site(at)));
-        let ways = ladders.map(|(site, ladder)| conflict::beyond_limits(site, change, ladder).into_iter().map(move |way| (site, way)));
+        let ways =
+            ladders.map(|(site, ladder)| conflict::beyond_limits(site, change, facts, ladder).into_iter().map(move |way| (site, way)));
         ways.map(|ways| ways.map(|(site, (outline, breaches))| (figures(site, &outline), outline, breaches)).collect()).collect()
     };
     let mut ranking = rank::rank(change, facts, &sites, &usable, beyond_limits, &levels, &risks, &timetable, notes)?;
@@ -200,10 +203,12 @@ fn non_zero(length: Millis, default: Millis) -> Millis {
 }
 
 /// The strategies that can be used at a site; the others go to `ruled_out`.
+#[allow(clippy::too_many_arguments, reason = "one place asks every strategy with everything it may want to know")]
 fn usable(
     site: &Site<'_>,
     at: usize,
     change: &Change,
+    facts: &Facts,
     figures: &dyn Fn(&Site<'_>, &Outline) -> Figures,
     ladders: &Ladders,
     ruled_out: &mut Vec<RuledOut>,
@@ -213,7 +218,7 @@ fn usable(
     let mut options = Options::new();
     let mut against = Vec::new();
     let asked = site.change_item.strategy.as_deref();
-    for (strategy, choice) in choices(&Ask { site, change, ladder }) {
+    for (strategy, choice) in choices(&Ask { site, change, facts, ladder }) {
         let is_asked = asked.is_none_or(|name| name == strategy.name());
         match choice {
             Ok(outline) if is_asked => {
@@ -228,7 +233,7 @@ fn usable(
         }
     }
     if options.is_empty() {
-        let ways = conflict::beyond_limits(site, change, ladder).into_iter();
+        let ways = conflict::beyond_limits(site, change, facts, ladder).into_iter();
         let tried: Vec<Tried> =
             ways.map(|(outline, breaches)| Tried { name: format!("{} {}", outline.strategy, site.target.component), breaches }).collect();
         // One limit alone is said with the facts against each strategy.

@@ -321,7 +321,7 @@ fn kind(item: &Item) -> Option<Weight> {
         ItemKind::Version { what: VersionedKind::Code, .. } => None,
         ItemKind::Version { what: VersionedKind::Config, .. } => Some(CONFIG),
         ItemKind::Version { what: VersionedKind::Infrastructure, .. } => Some(INFRASTRUCTURE),
-        ItemKind::Schema { .. } => Some(SCHEMA),
+        ItemKind::Schema { .. } | ItemKind::Contract { .. } => Some(SCHEMA),
         ItemKind::Flag { .. } => Some(FLAG),
         ItemKind::Secret { .. } => Some(SECRET),
         ItemKind::Capacity { .. } => Some(CAPACITY),
@@ -335,6 +335,9 @@ fn one_way(sites: &[&Site<'_>]) -> Option<&'static str> {
     if sites.iter().any(moves_data) {
         return Some("it moves data");
     }
+    if sites.iter().any(|site| matches!(&site.change_item.kind, ItemKind::Contract { .. })) {
+        return Some("nothing brings back what it takes away");
+    }
     sites.iter().any(|site| site.from.is_none()).then_some("what runs now is not known")
 }
 
@@ -347,6 +350,7 @@ fn evidence(facts: &Facts, around: &Around<'_>, sites: &[&Site<'_>]) -> Option<S
         .filter_map(|site| match &site.change_item.kind {
             ItemKind::Version { to, .. } => Some(to.as_str()),
             ItemKind::Schema { .. }
+            | ItemKind::Contract { .. }
             | ItemKind::Flag { .. }
             | ItemKind::Secret { .. }
             | ItemKind::Capacity { .. }

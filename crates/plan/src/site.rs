@@ -1,10 +1,10 @@
 //! One item in one environment, with what the facts say about the place.
 
-use crate::codes;
 use crate::index::Index;
 use crate::notes::Notes;
+use crate::{codes, contract};
 use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Router, Target, TrafficSource};
-use glidepath_model::change::{Change, Item, ItemKind};
+use glidepath_model::change::{Change, DataStep, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
@@ -55,7 +55,7 @@ impl Site<'_> {
             ItemKind::Capacity { .. } => format!("{place}/capacity"),
             ItemKind::Failover { .. } => format!("{place}/failover"),
             ItemKind::Traffic { .. } => format!("{place}/traffic"),
-            ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Flag { .. } => place,
+            ItemKind::Version { .. } | ItemKind::Schema { .. } | ItemKind::Contract { .. } | ItemKind::Flag { .. } => place,
         }
     }
 
@@ -70,6 +70,7 @@ impl Site<'_> {
             ItemKind::Version { .. } => true,
             ItemKind::Secret { consumers, .. } => consumers.contains(&self.target.component) || (consumers.is_empty() && self.is_own()),
             ItemKind::Schema { .. }
+            | ItemKind::Contract { .. }
             | ItemKind::Flag { .. }
             | ItemKind::Capacity { .. }
             | ItemKind::Failover { .. }
@@ -89,6 +90,7 @@ impl Site<'_> {
             ItemKind::Traffic { shares, .. } => shares.get(region).is_some_and(|share| *share > Share::ZERO),
             ItemKind::Version { .. }
             | ItemKind::Schema { .. }
+            | ItemKind::Contract { .. }
             | ItemKind::Flag { .. }
             | ItemKind::Secret { .. }
             | ItemKind::Capacity { .. } => true,
@@ -257,10 +259,12 @@ fn site<'a>(
         }
         ItemKind::Schema { expand, .. } => {
             site.from = Some("before the expansion".to_owned());
-            site.to = match expand {
-                glidepath_model::change::DataStep::Sql { path, .. } => path.clone(),
-                glidepath_model::change::DataStep::Exec { argv } => argv.join(" "),
-            };
+            site.to = data_text(expand);
+        }
+        ItemKind::Contract { contract, of, .. } => {
+            site.from = Some(format!("expanded by {of}"));
+            site.to = data_text(&contract.step);
+            contract::check(item, target, facts, now, notes);
         }
     }
     if let Some(run) = facts.active.get(&target.name) {
@@ -271,6 +275,13 @@ fn site<'a>(
         );
     }
     Some(site)
+}
+
+fn data_text(data: &DataStep) -> String {
+    match data {
+        DataStep::Sql { path, .. } => path.clone(),
+        DataStep::Exec { argv } => argv.join(" "),
+    }
 }
 
 /// Hosts and regions are told apart by their names: one that stands twice would be changed twice, and counted twice where there is one.

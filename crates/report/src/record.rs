@@ -321,13 +321,12 @@ fn leftovers(plan: &Plan, state: &RunState) -> Section {
     }
     section.list(left);
     if matches!(state.status(), RunStatus::Ended(RunEnd::Succeeded)) {
-        section.blocks.extend(plan.body.follow_ups.iter().map(|f| {
-            Block::Paragraph {
-                text: Text::new()
-                    .strong(f.title.as_str())
-                    .plain(format!(", at the earliest {} after landing: ", f.not_before_ms))
-                    .code(f.command.as_str()),
-            }
+        section.blocks.extend(plan.body.follow_ups.iter().map(|f| Block::Paragraph {
+            text: crate::sections::how(
+                Text::new().strong(f.title.as_str()).plain(format!(", at the earliest {} after landing: ", f.not_before_ms)),
+                f,
+                &plan.body.change,
+            ),
         }));
     }
     section

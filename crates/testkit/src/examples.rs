@@ -5,7 +5,7 @@
 
 use glidepath_files::{Loaded, Project};
 use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown, OutputType};
-use glidepath_model::change::ItemKind;
+use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::{Sourced, TargetFacts};
 use glidepath_model::{Digest, Facts, Millis, Plan, Timestamp};
 use glidepath_plan::{PlanOptions, Planning, plan, plan_runbook};
@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// Tuesday 10:00 in Berlin, when the facts of `checkout` are a minute old.
 pub const PLANNED_AT: Timestamp = Timestamp::from_micros(1_795_510_800_000_000);
+
+/// How long ago the change landed that a contract completes.
+const LANDED_AGO: Millis = Millis::from_mins(60 * 24 * 60);
 
 /// Version that the hosts are found to run.
 const VERSION_BEFORE: &str = "1.0.0";
@@ -60,7 +63,10 @@ fn plans_of(root: &Path) -> Result<Vec<Example>, String> {
     }
     let facts = facts_of(root, &loaded)?;
     let options = PlanOptions { now: PLANNED_AT, seed: 7, accept_stale: false, facts_digest: Digest::of(b"facts") };
-    let changes = loaded.changes.values().map(|change| (change.name.to_string(), plan(change, &facts, &descriptors(), &options)));
+    let changes = loaded.changes.values().map(|change| {
+        let facts = facts_for(change, &facts);
+        (change.name.to_string(), plan(change, &facts, &descriptors(), &options))
+    });
     let runbooks =
         loaded.runbooks.values().map(|runbook| (runbook.name.to_string(), plan_runbook(runbook, &facts, &descriptors(), &options)));
     let planned = changes.chain(runbooks).map(|(name, planning)| planned(format!("{project}/{name}"), planning, &facts));
@@ -74,6 +80,24 @@ fn planned(name: String, planning: Planning, facts: &Facts) -> Result<Example, S
         Some(plan) => Ok(Example { name, plan, facts: facts.clone(), outputs }),
         None => Err(format!("{name} cannot be planned: {refused:?} {diagnostics:?}")),
     }
+}
+
+/// For a contract: what it completes landed long ago, and whoever uses the data runs the version that does without.
+fn facts_for(change: &Change, facts: &Facts) -> Facts {
+    let mut facts = facts.clone();
+    for item in &change.items {
+        let ItemKind::Contract { of, readers, .. } = &item.kind else { continue };
+        let targets = facts.catalog.targets.values();
+        let (own, of_readers): (Vec<_>, Vec<_>) = targets.cloned().partition(|target| target.component == item.component);
+        let landing = Sourced::observed(PLANNED_AT.minus(LANDED_AGO), "run", PLANNED_AT);
+        facts.landings.entry(of.clone()).or_default().extend(own.into_iter().map(|target| (target.name, landing.clone())));
+        for target in of_readers {
+            let (Some(version), Some(observed)) = (readers.get(&target.component), facts.targets.get_mut(&target.name)) else { continue };
+            let seen = Sourced::observed(version.clone(), "probe", PLANNED_AT);
+            observed.versions.values_mut().for_each(|fact| fact.clone_from(&seen));
+        }
+    }
+    facts
 }
 
 /// The facts that an example brings along, or what healthy hosts would answer.

@@ -129,6 +129,9 @@ pub(crate) struct PlanArgs {
     /// Save the facts to a file, for `--facts`.
     #[arg(long, value_name = "FILE")]
     pub(crate) save_facts: Option<PathBuf>,
+    /// Write the changes that follow from this one, such as a contract, to this folder; files that are there stay as they are.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) follow_ups: Option<PathBuf>,
     /// Show every candidate with its figures, and of every finding why it matters and what to do.
     #[arg(long)]
     pub(crate) all: bool,

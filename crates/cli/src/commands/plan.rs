@@ -142,6 +142,9 @@ async fn make(root: &Path, args: &PlanArgs) -> Result<Made, Failure> {
         std::fs::write(file, &planned.facts_bytes)?;
         output::say(&format!("facts: {}", file.display()));
     }
+    if let Some(folder) = &args.follow_ups {
+        write_follow_ups(&planned, folder)?;
+    }
     let file = match &wanted {
         Wanted::Change(change) => loaded.change_files.get(&change.name).cloned(),
         Wanted::Runbook(runbook) => loaded.runbook_files.get(&runbook.name).cloned(),
@@ -184,6 +187,33 @@ fn write_messages(planned: &Planned, folder: &Path) -> Result<(), Failure> {
         written.write_all(message.to_text().as_bytes()).map_err(|error| failed(&file, &error))?;
     }
     output::say(&format!("messages: {} in {}", messages.len(), folder.display()));
+    Ok(())
+}
+
+/// Writes the files of the changes that follow. What somebody has edited since is never written over.
+fn write_follow_ups(planned: &Planned, folder: &Path) -> Result<(), Failure> {
+    let unwritable = |path: &Path, error: &std::io::Error| {
+        Failure::usage(format!("{} cannot be written: {error}", path.display()), "name a folder that exists and that you may write to")
+    };
+    let files = planned.plan.body.follow_ups.iter().filter_map(|follow_up| follow_up.file.as_ref());
+    let mut any = false;
+    for file in files {
+        any = true;
+        let path = folder.join(&file.name);
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut made) => {
+                std::io::Write::write_all(&mut made, file.text.as_bytes()).map_err(|error| unwritable(&path, &error))?;
+                output::say(&format!("follow-up: {}", path.display()));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                output::say(&format!("follow-up: {} is there already and stays as it is", path.display()));
+            }
+            Err(error) => return Err(unwritable(&path, &error)),
+        }
+    }
+    if !any {
+        output::say("follow-up: nothing of this change follows as a file");
+    }
     Ok(())
 }
 

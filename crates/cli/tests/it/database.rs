@@ -1,6 +1,6 @@
 //! Expand, backfill, contract: flown by the program on a real PostgreSQL, together with the code that needs the new column.
 
-use crate::harness::{Project, Said};
+use crate::harness::{Project, Said, wait_for};
 use glidepath_testkit::servers::Postgres;
 use serde_json::Value;
 
@@ -117,7 +117,7 @@ fn reasons_of(events: &[Value], step: &str) -> Vec<String> {
 fn the_schema_is_expanded_and_filled_before_the_code_and_the_contract_waits_for_its_day() {
     let shop = Shop::new();
     let plan: Value = serde_json::from_str(&shop.project.ok(&["plan", "upgrade", "--format", "json"], 0).out).unwrap();
-    let contract = plan["body"]["followUps"].as_array().unwrap().iter().find(|f| f["command"].as_str().unwrap().contains("contract.sql"));
+    let contract = plan["body"]["followUps"].as_array().unwrap().iter().find(|f| f["command"] == "glidepath plan upgrade-contract");
     assert_eq!(contract.unwrap()["notBeforeMs"], 7 * 24 * 3600 * 1000, "{contract:?}");
     let document = shop.project.ok(&["plan", "upgrade", "--format", "markdown"], 0).out;
     assert!(document.contains("Contract the schema of ledger") && document.contains("7 d"), "{document}");
@@ -173,6 +173,35 @@ fn a_lock_that_somebody_holds_ends_the_flight_in_bounded_time_with_nothing_half_
     // The same change flies once the lock is gone.
     shop.fly(0);
     assert_eq!(shop.columns(), "cents currency id");
+}
+
+#[test]
+fn a_backfill_that_is_killed_between_its_batches_goes_on_and_doubles_none() {
+    let shop = Shop::new();
+    shop.server.ask("insert into payments select n, n::text from generate_series(4, 400) n");
+    shop.project.write("migrations/expand.sql", &format!("{EXPAND}alter table payments add column seen int not null default 0;\n"));
+    let counted = "update payments set currency = 'EUR', seen = seen + 1 where id between :first and :last;\n";
+    shop.project.write("migrations/backfill.sql", counted);
+    shop.project.write("migrations/verify.sql", "select count(*) from payments where currency is null;\n");
+    let in_batches = "{ sql: migrations/backfill.sql, batches: { table: payments, by: id, size: 20, pause: 100ms }, verify: { sql: migrations/verify.sql, expectText: \"0\" } }";
+    shop.project.write("changes/upgrade.yaml", &CHANGE.replace("backfill: migrations/backfill.sql", &format!("backfill: {in_batches}")));
+    let batches = || {
+        let there = shop.server.ask("select to_regclass('glidepath_progress') is not null") == "t";
+        if there { shop.server.ask("select coalesce(max(batches), 0) from glidepath_progress").parse::<u32>().unwrap() } else { 0 }
+    };
+    let mut run = shop.project.start(&["run", "upgrade", "--yes"]);
+    for kills in 1..=3 {
+        wait_for("a few more batches", || batches() >= kills * 4);
+        // The runner, its guard and whatever else works for it, all at once.
+        shop.project.end_processes();
+        let _ = run.wait();
+        run = shop.project.start(&["resume"]);
+    }
+    assert_eq!(run.wait().unwrap().code(), Some(0), "{}", shop.project.read("run.log"));
+    assert_eq!(shop.server.ask("select min(seen) || ' ' || max(seen) || ' ' || count(currency) from payments"), "1 1 400");
+    assert_eq!(shop.server.ask("select batches || ' ' || changed from glidepath_progress"), "20 400");
+    assert!(shop.project.read("saw.log").contains("payments-1 2.0.0 saw 400 of 400\n"), "{}", shop.project.read("saw.log"));
+    assert!(shop.project.events().iter().any(|e| e.to_string().contains("20 batches, 400 rows changed")));
 }
 
 #[test]

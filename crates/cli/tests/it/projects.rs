@@ -38,6 +38,64 @@ fn the_flag_example_raises_the_flag_in_stages() {
     assert!(shifts >= 2, "the flag was not raised in stages");
 }
 
+#[test]
+fn the_schema_example_flies_over_its_releases() {
+    let project = Project::example("schema");
+    project.write("state/shop.db", "");
+    project.ok(&["validate"], 0);
+    // Nothing has landed yet that the contract could complete.
+    let early = project.ok(&["plan", "cents-contract"], 3);
+    assert!(early.err.contains("GP0294") && early.err.contains("cents has not landed on shop-db-production"), "{}", early.err);
+    assert!(
+        early.err.contains("GP0283") && early.err.contains("shop runs 1.0.0 on shop-1, shop-2, and 2.0.0 is asked for"),
+        "{}",
+        early.err
+    );
+    project.ok(&["run", "orders", "--yes"], 0);
+    project.ok(&["rehearse", "cents", "--runs", "50"], 0);
+    project.ok(&["run", "cents", "--yes"], 0);
+    assert!(project.events().iter().any(|e| e.to_string().contains("10 batches, 1000 rows changed")));
+
+    let early = project.ok(&["plan", "cents-contract"], 3);
+    assert!(early.err.contains("is not due for another 6 d 23 h"), "{}", early.err);
+    let contract = project.read("changes/cents-contract.yaml");
+    project.write("changes/cents-contract.yaml", &contract.replace("notBefore: 7d", "notBefore: 1ms"));
+    project.ok(&["rehearse", "cents-contract", "--runs", "50"], 0);
+    project.write("state/no-backup", "");
+    let refused = project.ok(&["run", "cents-contract", "--yes"], 1);
+    assert!(
+        refused.out.contains("the backup is no database") || refused.err.contains("the backup is no database"),
+        "{}{}",
+        refused.out,
+        refused.err
+    );
+    std::fs::remove_file(project.path().join("state/no-backup")).unwrap();
+    let mut run = project.start(&["run", "cents-contract", "--yes"]);
+    wait_for("the question whether it may", || project.ok(&["status"], 0).out.contains("alter table orders drop column amount"));
+    project.ok(&["promote", "--reason", "the backup is good"], 0);
+    assert_eq!(run.wait().unwrap().code(), Some(0), "{}", project.read("run.log"));
+    let file = std::fs::read(project.path().join("state/shop.db")).unwrap();
+    let text = String::from_utf8_lossy(&file).into_owned();
+    assert!(text.contains("cents integer") && !text.contains("amount text"), "the old column is still there");
+}
+
+#[test]
+fn what_follows_is_written_once_and_never_over_what_is_there() {
+    let project = Project::example("schema");
+    project.write("state/shop.db", "");
+    let written = "changes/cents-contract.yaml";
+    let said = project.ok(&["plan", "cents", "--follow-ups", "changes"], 0);
+    assert!(said.err.contains("is there already and stays as it is"), "{}", said.err);
+    let answered = project.read(written);
+    std::fs::remove_file(project.path().join(written)).unwrap();
+    project.ok(&["plan", "cents", "--follow-ups", "changes"], 0);
+    let made = project.read(written);
+    // The example has the open question answered.
+    assert_eq!(made.replace("        # reports: VERSION\n", "        reports: \"1.0.0\"\n"), answered);
+    let open = project.ok(&["plan", "cents-contract"], 3);
+    assert!(open.err.contains("reports uses shop-db, and the change does not say from which version on"), "{}", open.err);
+}
+
 fn only_change(project: &Project) -> String {
     let mut names: Vec<String> =
         std::fs::read_dir(project.path().join("changes")).unwrap().flatten().map(|e| e.path().display().to_string()).collect();

@@ -9,12 +9,19 @@ use crate::document::Document;
 use crate::findings::Source;
 use crate::node::Node;
 use crate::shapes::Kind;
+use glidepath_model::action::SqlBatches;
 use glidepath_model::catalog::Target;
 use glidepath_model::change::*;
 use glidepath_model::plan::Strategy;
 use glidepath_model::{Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Millis, Money, OwnerRef, Share};
 use std::collections::BTreeMap;
 
+/// Rows of a batch, where a backfill does not say.
+const BATCH_SIZE_DEFAULT: u32 = 1_000;
+/// Pause between two batches, where a backfill does not say.
+const BATCH_PAUSE_DEFAULT: Millis = Millis(200);
+/// How long all batches together may take, where a backfill does not say.
+const BATCHES_WITHIN_DEFAULT: Millis = Millis::from_mins(12 * 60);
 /// How long the old value of a secret stays valid at least, where the item does not say.
 const RETIRE_AFTER_DEFAULT: Millis = Millis::from_mins(24 * 60);
 
@@ -168,17 +175,19 @@ fn known_component(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node
 
 const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes"];
 const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
+const CONTRACT_FIELDS: &[&str] = &["contract", "of", "readers", "landed"];
 const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
 const SECRET_FIELDS: &[&str] = &["secret", "consumers", "retireAfter"];
 const CAPACITY_FIELDS: &[&str] = &["replicas", "expectReplicas", "until"];
-const ALL_FIELDS: [&[&str]; 7] =
-    [VERSION_FIELDS, SCHEMA_FIELDS, FLAG_FIELDS, SECRET_FIELDS, CAPACITY_FIELDS, FAILOVER_FIELDS, TRAFFIC_FIELDS];
+const ALL_FIELDS: [&[&str]; 8] =
+    [VERSION_FIELDS, SCHEMA_FIELDS, CONTRACT_FIELDS, FLAG_FIELDS, SECRET_FIELDS, CAPACITY_FIELDS, FAILOVER_FIELDS, TRAFFIC_FIELDS];
 const COMMON_FIELDS: &[&str] = &["component", "type", "strategy"];
 
 fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> Option<ItemKind> {
     let (fields, needed): (&[&str], &str) = match item.kind {
         "code" | "config" | "infrastructure" => (VERSION_FIELDS, "to"),
         "schema" | "data" => (SCHEMA_FIELDS, "expand"),
+        "contract" => (CONTRACT_FIELDS, "contract"),
         "flag" => (FLAG_FIELDS, "flag"),
         "secret" => (SECRET_FIELDS, "secret"),
         "capacity" => (CAPACITY_FIELDS, "replicas"),
@@ -208,6 +217,7 @@ fn kind(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> 
     }
     match item.kind {
         "schema" | "data" => schema(context, item),
+        "contract" => contract(context, item, catalog),
         "flag" => flag(context, item),
         "secret" => secret(context, item, catalog),
         "capacity" => capacity(item),
@@ -320,11 +330,92 @@ fn capacity(item: &ItemAt<'_>) -> Option<ItemKind> {
 fn schema(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     let expand = item.node.get("expand").and_then(|n| data_step(context, n, &format!("{}.expand", item.field)))?;
     let backfill = item.node.get("backfill").and_then(|n| data_step(context, n, &format!("{}.backfill", item.field)));
-    let contract = item.node.get("contract").and_then(|n| {
-        let step = data_step(context, n, &format!("{}.contract", item.field))?;
-        Some(ContractStep { step, not_before_ms: duration(n, "notBefore")? })
-    });
-    Some(ItemKind::Schema { expand, backfill, contract })
+    let node = item.node.get("backfill");
+    let batches = node.and_then(|node| batches(context, item, node.get("batches")?, backfill.as_ref()?));
+    let verify = node.and_then(|node| data_check(context, node.get("verify")?, &format!("{}.backfill.verify", item.field)));
+    let contract = contract_step(context, item);
+    Some(ItemKind::Schema { expand, backfill, batches, verify, contract })
+}
+
+fn batches(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node, backfill: &DataStep) -> Option<Batches> {
+    let field = format!("{}.backfill.batches", item.field);
+    let mut unfit = |at, what: String, hint: String| {
+        let reason = "Each batch is a transaction between two keys of the table, and goes on from where the one before ended.";
+        context.findings.error(at, &field, codes::BATCHES_UNFIT, what, reason, hint);
+    };
+    for name in ["table", "by"] {
+        let Some(named) = node.get(name) else { continue };
+        if !SqlBatches::is_name(named.text().unwrap_or_default()) {
+            let what = format!("`{}` is not a plain name of a table or column", crate::scalar::short(named.text().unwrap_or_default()));
+            unfit(named.at, what, "Write it as in SQL without quotes: letters, digits, underscores, a dot after the schema.".to_owned());
+        }
+    }
+    match backfill {
+        DataStep::Exec { .. } => {
+            unfit(node.at, "a command cannot be cut into batches".to_owned(), "Name the SQL file itself: `sql: FILE.sql`.".to_owned());
+        }
+        DataStep::Sql { path, text } => {
+            for name in [SqlBatches::FIRST, SqlBatches::LAST].into_iter().filter(|name| !text.contains(name)) {
+                let by = node.text_of("by").unwrap_or("id");
+                let hint = format!(
+                    "Bound the statement by the keys of a batch: `where {by} between {} and {}`.",
+                    SqlBatches::FIRST,
+                    SqlBatches::LAST
+                );
+                unfit(node.at, format!("`{path}` does not say `{name}`"), hint);
+            }
+        }
+    }
+    let lag = node.get("lag");
+    Some(Batches {
+        each: SqlBatches {
+            table: text(node, "table")?,
+            by: text(node, "by")?,
+            size: node.text_of("size").and_then(|size| size.parse().ok()).unwrap_or(BATCH_SIZE_DEFAULT),
+            pause_ms: duration(node, "pause").unwrap_or(BATCH_PAUSE_DEFAULT),
+            lag_max_ms: lag.and_then(|lag| duration(lag, "max")),
+            lag_query: lag.and_then(|lag| text(lag, "query")),
+        },
+        within_ms: duration(node, "within").unwrap_or(BATCHES_WITHIN_DEFAULT),
+    })
+}
+
+fn data_check(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<DataCheck> {
+    let path = node.get("sql")?;
+    let written = path.text()?;
+    let read = context.companion(path.at, field, written)?;
+    Some(DataCheck { path: written.to_owned(), text: read, expect_text: text(node, "expectText")? })
+}
+
+fn contract_step(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ContractStep> {
+    let node = item.node.get("contract")?;
+    let step = data_step(context, node, &format!("{}.contract", item.field))?;
+    Some(ContractStep { step, not_before_ms: duration(node, "notBefore")? })
+}
+
+fn contract(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog) -> Option<ItemKind> {
+    if item.node.get("of").is_none() {
+        missing(context, item, "of");
+    }
+    let mut readers = BTreeMap::new();
+    for entry in item.node.get("readers").map(Node::entries).unwrap_or_default() {
+        let name = ComponentName::from(entry.key.as_str());
+        if !catalog.components.contains_key(&name) {
+            context.findings.error(
+                entry.key_at,
+                &format!("{}.readers", item.field),
+                codes::UNKNOWN_COMPONENT,
+                format!("there is no component or resource `{name}`"),
+                "Nobody could ask it which version it runs.",
+                crate::findings::suggest(entry.key.as_str(), catalog.components.keys().map(ComponentName::as_str)),
+            );
+        }
+        if let Some(version) = entry.value.text() {
+            readers.insert(name, version.into());
+        }
+    }
+    let contract = contract_step(context, item)?;
+    Some(ItemKind::Contract { contract, of: text(item.node, "of")?.as_str().into(), readers, landed_at: time(item.node, "landed") })
 }
 
 fn data_step(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<DataStep> {
@@ -421,6 +512,10 @@ fn lacks(made: &Item, target: &Target) -> Vec<&'static str> {
         }
         ItemKind::Schema { expand: DataStep::Sql { .. }, .. } => vec![("database", target.database.is_some())],
         ItemKind::Schema { .. } => Vec::new(),
+        ItemKind::Contract { contract, .. } => {
+            let is_sql = matches!(contract.step, DataStep::Sql { .. });
+            vec![("backup", target.backup.is_some()), ("database", target.database.is_some() || !is_sql)]
+        }
         ItemKind::Flag { .. } => vec![("flag", target.flag.is_some())],
         ItemKind::Capacity { .. } => vec![("scale", target.scale.is_some())],
         ItemKind::Failover { .. } => vec![("failover", target.failover.is_some())],

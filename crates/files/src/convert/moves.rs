@@ -129,6 +129,7 @@ pub(super) fn check_target(context: &mut Context<'_, '_>, item: &ItemAt<'_>, kin
         }
         ItemKind::Version { .. }
         | ItemKind::Schema { .. }
+        | ItemKind::Contract { .. }
         | ItemKind::Flag { .. }
         | ItemKind::Secret { .. }
         | ItemKind::Capacity { .. } => {}

@@ -151,7 +151,7 @@ fn target(
     let database = spec.get("database").and_then(|node| database(context, node, "spec.database"));
     let mut action = |field: &str| template(context, spec.get(field), &format!("spec.{field}"), database.as_ref());
     let (deploy, undo, health, backup, flag) = (action("deploy"), action("undo"), action("health"), action("backup"), action("flag"));
-    let reload = action("reload");
+    let (reload, restore_test) = (action("reload"), action("restoreTest"));
     let replace = spec.get("replace").and_then(|node| {
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.replace.{field}"), database.as_ref());
         let warm_up_ms = duration(node, "warmUp").unwrap_or_default();
@@ -190,6 +190,7 @@ fn target(
         undo,
         health,
         backup,
+        restore_test,
         flag,
         reload,
         replace,

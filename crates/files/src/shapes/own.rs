@@ -266,7 +266,8 @@ const VARIANT: Shape = Shape::closed(
 
 const TICKET: Shape = Shape::closed("Ticket", "Where a change is tracked.", &[Field::required("url", Form::Url, "Address of the ticket.")]);
 
-const ITEM_TYPES: &[&str] = &["code", "config", "infrastructure", "schema", "data", "flag", "secret", "capacity", "traffic", "failover"];
+const ITEM_TYPES: &[&str] =
+    &["code", "config", "infrastructure", "schema", "data", "contract", "flag", "secret", "capacity", "traffic", "failover"];
 
 const ITEM: Shape = Shape::closed(
     "Item",
@@ -284,8 +285,19 @@ const ITEM: Shape = Shape::closed(
         Field::optional("removes", Form::Boolean, "Whether an interface is removed: consumers then go first."),
         Field::optional("strategy", Form::Choice(Strategy::NAMES), "Strategy asked for."),
         Field::optional("expand", Form::Either(&Form::Path, &Form::Object(&DATA_STEP)), "Additive step of a schema or data change."),
-        Field::optional("backfill", Form::Either(&Form::Path, &Form::Object(&DATA_STEP)), "Movement of data."),
-        Field::optional("contract", Form::Object(&CONTRACT), "The irreversible step, which becomes a follow-up change."),
+        Field::optional("backfill", Form::Either(&Form::Path, &Form::Object(&BACKFILL)), "Movement of data."),
+        Field::optional(
+            "contract",
+            Form::Object(&CONTRACT),
+            "The irreversible step: of type schema the one that follows as a change of its own, of type contract the one that is done.",
+        ),
+        Field::optional("of", Form::Name, "The change whose expansion a contract completes."),
+        Field::optional(
+            "readers",
+            Form::Map(&Form::Text),
+            "For each component that uses the data, the first version that does without what a contract takes away.",
+        ),
+        Field::optional("landed", Form::Time, "When that change landed, where no record of it is kept in this project's store."),
         Field::optional("flag", Form::Name, "Key of the flag."),
         Field::optional("removeBy", Form::Time, "When the flag is to be gone."),
         Field::optional("replicas", Form::Integer(1, 100_000), "Replicas to reach."),
@@ -324,6 +336,53 @@ const DATA_STEP: Shape = Shape::closed(
     ],
 )
 .one_of(&["sql", "exec"]);
+
+const BACKFILL: Shape = Shape::closed(
+    "Backfill",
+    "Movement of data.",
+    &[
+        Field::optional("sql", Form::Path, "File of statements."),
+        Field::optional("exec", Form::With(DATA_PLACES, &Form::Object(&DATA_EXEC)), "A command."),
+        Field::optional("batches", Form::Object(&BATCHES), "Goes through a table in batches instead of at once."),
+        Field::optional("verify", Form::Object(&DATA_CHECK), "What must hold once the data is moved."),
+    ],
+)
+.one_of(&["sql", "exec"]);
+
+const BATCHES: Shape = Shape::closed(
+    "Batches",
+    "How a backfill goes through its table. In its file `:first` and `:last` stand for the least and the greatest key of a batch.",
+    &[
+        Field::required("table", Form::Text, "The table, with its schema where it needs one."),
+        Field::required("by", Form::Text, "Column whose values bound the batches: indexed, never empty, and growing with new rows."),
+        Field::optional("size", Form::Integer(1, 1_000_000), "Rows of a batch; 1,000 when left out."),
+        Field::optional("pause", Form::Duration, "Pause between two batches; 200 ms when left out."),
+        Field::optional("lag", Form::Object(&LAG), "How far replicas may be behind when a batch begins; not asked when left out."),
+        Field::optional("within", Form::Duration, "How long one try of all of them may take; 12 h when left out."),
+    ],
+);
+
+const LAG: Shape = Shape::closed(
+    "Lag",
+    "How far replicas may be behind.",
+    &[
+        Field::required("max", Form::Duration, "At most so far."),
+        Field::optional(
+            "query",
+            Form::Text,
+            "Query whose first value is the lag in seconds; what PostgreSQL knows of its replicas when left out.",
+        ),
+    ],
+);
+
+const DATA_CHECK: Shape = Shape::closed(
+    "DataCheck",
+    "A question about the data.",
+    &[
+        Field::required("sql", Form::Path, "File of statements that only read."),
+        Field::required("expectText", Form::Text, "First value of the first row of the last statement must be this."),
+    ],
+);
 
 const CONTRACT: Shape = Shape::closed(
     "Contract",

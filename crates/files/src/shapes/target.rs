@@ -39,6 +39,7 @@ macro_rules! target_fields {
             Field::optional("undo", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How to bring the old version back; `deploy` of the old version when left out."),
             Field::optional("health", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "How to see that a host is healthy."),
             Field::optional("backup", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to save data before a risky step."),
+            Field::optional("restoreTest", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to prove, beside what serves, that the newest backup can be restored; done before a contract."),
             Field::optional("flag", Form::With(FLAG_PLACES, &Form::Object(&ACTION)), "How a flag is set: `{flag}`, `{share}` in whole percent, `{value}`."),
             Field::optional("reload", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How a host takes the settings of a version while it goes on serving."),
             Field::optional("replace", Form::Object(&REPLACEMENT), "How a machine is replaced."),

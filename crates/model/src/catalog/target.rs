@@ -37,6 +37,9 @@ pub struct Target {
     pub health: Option<ActionTemplate>,
     /// How to save data before a risky step.
     pub backup: Option<ActionTemplate>,
+    /// How to prove that the newest backup can be restored, beside what serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_test: Option<ActionTemplate>,
     /// How a flag is set: placeholders `{flag}`, `{share}` (whole percent), `{value}`.
     pub flag: Option<ActionTemplate>,
     /// How `{host}` takes the settings of `{version}` while it goes on serving.

@@ -196,7 +196,7 @@ impl Strategy {
                 takes_down: false,
             },
             Self::ExpandContract => Traits {
-                items: &["schema", "data"],
+                items: &["schema", "data", "contract"],
                 needs: "statements that leave the running version alone",
                 rollback: "additive part stays, contract part comes later",
                 speed: "nothing to undo before the contract",

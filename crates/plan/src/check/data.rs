@@ -5,11 +5,14 @@ use crate::codes;
 use crate::sql::{self, Again, Engine, Lock, News, Script};
 use glidepath_model::change::{DataStep, ItemKind};
 use glidepath_model::diagnostic::Severity;
+use glidepath_model::plan::{Step, Strategy, Undo};
 use glidepath_model::{Diagnostic, Facts, Plan};
 
 /// A text of a schema change, as its target's database reads it.
 struct Read<'a> {
     path: &'a str,
+    /// Whether no flight after it runs it once more, since there is nothing left to do.
+    is_last: bool,
     script: Script,
 }
 
@@ -18,15 +21,18 @@ fn texts<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<Read<'a>> {
     let mut found = Vec::new();
     for (assignment, target) in places(plan, facts) {
         let item = plan.body.change.items.get(assignment.item as usize);
-        let (Some(ItemKind::Schema { expand, backfill, .. }), Some(database)) = (item.map(|item| &item.kind), &target.database) else {
-            continue;
+        let Some(database) = &target.database else { continue };
+        let (is_last, parts) = match item.map(|item| &item.kind) {
+            Some(ItemKind::Schema { expand, backfill, .. }) => (false, [Some(expand), backfill.as_ref()]),
+            Some(ItemKind::Contract { contract, .. }) => (true, [Some(&contract.step), None]),
+            _ => continue,
         };
         let mut news = News::default();
-        for data in [Some(expand), backfill.as_ref()].into_iter().flatten() {
+        for data in parts.into_iter().flatten() {
             let DataStep::Sql { path, text } = data else { continue };
             let script = sql::read(&database.engine, text, &news);
             news.clone_from(&script.news);
-            found.push(Read { path, script });
+            found.push(Read { path, is_last, script });
         }
     }
     found
@@ -35,7 +41,7 @@ fn texts<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<Read<'a>> {
 /// Text that fails or does harm when the change is flown anew, after a rollback that left it in place.
 pub(super) fn not_repeatable(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for Read { path, script, .. } in texts(plan, facts) {
+    for Read { path, script, .. } in texts(plan, facts).into_iter().filter(|read| !read.is_last) {
         for statement in &script.statements {
             let line = statement.line;
             let (severity, what, hint) = match &statement.judged.again {
@@ -58,6 +64,32 @@ pub(super) fn not_repeatable(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     findings
 }
 
+/// A step that nothing takes back, on a target whose backup nobody knows to be good.
+pub(super) fn restore_untested(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let is_one_way = |step: &&Step| matches!(step.undo, Undo::ForwardOnly { .. });
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts) {
+        let mut of_target = plan.body.steps.iter().filter(|step| step.target.as_ref() == Some(&target.name));
+        let is_data = assignment.strategy == Strategy::ExpandContract;
+        if !is_data || target.backup.is_none() || target.restore_test.is_some() {
+            continue;
+        }
+        let Some(step) = of_target.find(is_one_way) else { continue };
+        findings.push(
+            Diagnostic::warning(
+                codes::RESTORE_UNTESTED,
+                format!("{} cannot be undone, and the backup of {} was never restored in a test.", step.id, target.name),
+            )
+            .because("A backup that was never restored may hold nothing, and this step leaves nothing else.")
+            .hint(format!(
+                "Declare spec.restoreTest on {}: a command that restores the newest backup beside what serves, and looks at it.",
+                target.name
+            )),
+        );
+    }
+    findings
+}
+
 /// A lock that lasts as long as a table is large.
 pub(super) fn lock_unknown(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let unknown = |message: String, hint: String| {
@@ -66,7 +98,7 @@ pub(super) fn lock_unknown(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
             .hint(hint)
     };
     let mut findings = Vec::new();
-    for Read { path, script } in texts(plan, facts) {
+    for Read { path, script, .. } in texts(plan, facts) {
         for statement in &script.statements {
             for hold in &statement.judged.holds {
                 let (who, what) = match hold.lock {

@@ -34,7 +34,13 @@ pub(super) fn one_way(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
         .into_iter()
         .map(|(reason, steps)| {
             let is_sql = !is_of_runbook(plan) && steps.iter().all(|step| matches!(&step.work, Work::Call(call) if call.kind == "sql"));
-            let hint = if is_sql {
+            let is_contract = |step: &&Step| {
+                let item = step.item.and_then(|at| plan.body.change.items.get(at as usize));
+                item.is_some_and(|item| matches!(item.kind, ItemKind::Contract { .. }))
+            };
+            let hint = if steps.iter().all(is_contract) {
+                "It is what the change is for: whoever approves it looks at the backup first."
+            } else if is_sql {
                 "Write values into new columns, by statements that can be read; then it may stay when the code goes back."
             } else {
                 "Declare an undo, or a version probe, so that there is a way back."

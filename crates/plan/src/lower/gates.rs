@@ -310,6 +310,7 @@ fn look_over(name: &EnvironmentName, window: &VerifyWindow, owner: Option<OwnerR
         not_before_ms: window.length_ms,
         command: "glidepath status".to_owned(),
         owner,
+        file: None,
     }
 }
 

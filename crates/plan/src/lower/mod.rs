@@ -12,7 +12,9 @@
 mod again;
 mod backup;
 pub(crate) mod calls;
+mod contract;
 pub(crate) mod fleet;
+mod follow_up;
 mod gates;
 pub(crate) mod host;
 mod schema;
@@ -31,6 +33,7 @@ use crate::strategy;
 use calls::{Kinds, LOOK_TIMEOUT};
 use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::catalog::Target;
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, StepId};
@@ -99,6 +102,7 @@ pub(crate) fn lower<'a>(
     if let Some(refusal) = size::too_many(lowering.steps.len()) {
         lowering.notes.wrong(refusal);
     }
+    lowering.follow_ups.extend(follow_up::contract(change, &facts.catalog, sites));
     Lowered { steps: lowering.steps, follow_ups: lowering.follow_ups, groups: lowering.groups }
 }
 
@@ -258,18 +262,7 @@ impl Lowering<'_> {
                 continue;
             }
             let Some(target) = index.target_of(&edge.to, &site.environment.name).filter(|target| target.health.is_some()) else { continue };
-            let neighbour = Site {
-                item: site.item,
-                change_item: site.change_item,
-                component: None,
-                target,
-                environment: site.environment,
-                from: None,
-                to: String::new(),
-                mixed: false,
-                owner: self.facts.catalog.components.get(&edge.to).and_then(|c| c.owner.clone()),
-                regions: Vec::new(),
-            };
+            let neighbour = self.neighbour(site, target);
             let kinds = self.kinds;
             let calls: Vec<ActionCall> =
                 target.hosts().filter_map(|(region, host)| calls::health(&neighbour, region, host, kinds, self.notes)).collect();
@@ -287,6 +280,22 @@ impl Lowering<'_> {
             if let Some(step) = self.steps.get_mut(count) {
                 (step.item, step.target) = (None, None);
             }
+        }
+    }
+
+    /// A target beside a site, to be asked and left as it is.
+    pub(crate) fn neighbour<'s>(&self, site: &Site<'s>, target: &'s Target) -> Site<'s> {
+        Site {
+            item: site.item,
+            change_item: site.change_item,
+            component: None,
+            target,
+            environment: site.environment,
+            from: None,
+            to: String::new(),
+            mixed: false,
+            owner: self.facts.catalog.components.get(&target.component).and_then(|c| c.owner.clone()),
+            regions: Vec::new(),
         }
     }
 

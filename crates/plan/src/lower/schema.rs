@@ -1,4 +1,5 @@
-//! Schema changes: expand and backfill as steps, each promised only what its text was read to do; contract as a follow-up.
+//! Schema changes: expand and backfill as steps, each promised only what its text was read to do. The contract is a change of its own (`contract`), which
+//! follows this one (`follow_up`).
 //!
 //! Text that takes something away from the running version is refused, with the way in parts. A step whose statements could not be read is one-way,
 //! so that no rollback is promised across it. A command cannot be read at all; it is left in place on the word of the change, and the plan says so.
@@ -11,13 +12,14 @@ use crate::durations::Kind;
 use crate::notes::Notes;
 use crate::site::Site;
 use crate::sql::{self, Effect, Engine, Lock, News, Script};
+use crate::template::expecting;
 use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, ExecInput, OnUnknown, SqlInput};
 use glidepath_model::catalog::Database;
-use glidepath_model::change::{ContractStep, DataStep};
+use glidepath_model::change::{Batches, ContractStep, DataCheck, DataStep, ItemKind};
 use glidepath_model::diagnostic::{Diagnostic, Place, Severity};
 use glidepath_model::ids::StepId;
-use glidepath_model::plan::{FollowUp, Phase, RetryPolicy, Step, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Phase, RetryPolicy, Step, Undo, Work};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,25 +32,28 @@ const STATEMENTS_MAX: usize = 50;
 /// Tries of a data step.
 const DATA_ATTEMPTS_MAX: u32 = 5;
 
-/// The halves that fly with the change.
+/// The parts of a schema change. The first two fly with it, the contract as a change of its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Half {
+pub(super) enum Half {
     Expand,
     Backfill,
+    Contract,
 }
 
 impl Half {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Expand => "expand",
             Self::Backfill => "backfill",
+            Self::Contract => "contract",
         }
     }
 
-    fn title(self, site: &Site<'_>) -> String {
+    pub(super) fn title(self, site: &Site<'_>) -> String {
         match self {
             Self::Expand => format!("Expand the schema of {}", site.target.component),
             Self::Backfill => format!("Fill the new columns of {}", site.target.component),
+            Self::Contract => format!("Contract the schema of {}", site.target.component),
         }
     }
 
@@ -58,6 +63,7 @@ impl Half {
                 "The running version meets the expansion before the new one does, and again after a rollback, which leaves it in place."
             }
             Self::Backfill => "The running version serves while the backfill runs, and again after a rollback, which leaves it in place.",
+            Self::Contract => "Nobody needs any more what goes.",
         }
     }
 
@@ -65,91 +71,180 @@ impl Half {
         match self {
             Self::Expand => "additive: the old version does not look at it",
             Self::Backfill => "additive: it fills only what the expansion added",
+            Self::Contract => "nobody needs any more what goes",
         }
     }
 }
 
+/// A part of a schema change with its call, read as far as it can be.
+pub(super) struct Ready {
+    pub(super) call: ActionCall,
+    /// What its text was read to do; `None` for commands.
+    pub(super) script: Option<Script>,
+    timeout_ms: Millis,
+}
+
+impl Ready {
+    /// Deadline, tries and meaning of an unknown outcome.
+    pub(super) fn apply_to(&self, step: &mut Step) {
+        step.timeout_ms = self.timeout_ms;
+        step.retry = RetryPolicy { attempts_max: DATA_ATTEMPTS_MAX, ..RetryPolicy::default() };
+        if self.script.as_ref().is_some_and(|script| script.needs_no_transaction) {
+            // What ran before a failure stays, and no key tells.
+            step.on_unknown = OnUnknown::Ask;
+        }
+    }
+
+    /// Its statements or its command, for people.
+    pub(super) fn shown(&self) -> Vec<String> {
+        let Some(script) = &self.script else { return vec![format!("`{}`", shell_line(&self.call))] };
+        let read = script.statements.iter().map(|statement| (statement.line, &statement.shown));
+        let unread = script.unread.iter().map(|statement| (statement.line, &statement.shown));
+        let by_line: BTreeMap<u32, &String> = read.chain(unread).collect();
+        by_line.into_values().map(|shown| format!("`{shown}`")).collect()
+    }
+}
+
 impl Lowering<'_> {
-    /// Expand, then backfill; the contract half becomes a follow-up.
-    pub(crate) fn schema(
-        &mut self,
-        site: &Site<'_>,
-        expand: &DataStep,
-        backfill: Option<&DataStep>,
-        contract: Option<&ContractStep>,
-        wave: u32,
-        needs: Vec<StepId>,
-    ) -> Vec<StepId> {
+    /// Expand, then backfill, then the look at what it came to.
+    pub(crate) fn schema(&mut self, site: &Site<'_>, wave: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        let ItemKind::Schema { expand, backfill, batches, verify, contract } = &site.change_item.kind else { return needs };
         let mut frontier = needs;
         let mut news = News::default();
-        for (half, data) in [(Half::Expand, Some(expand)), (Half::Backfill, backfill)] {
+        for (half, data) in [(Half::Expand, Some(expand)), (Half::Backfill, backfill.as_ref())] {
             let Some(data) = data else { continue };
-            let Some(step) = self.data_step(site, half, data, wave, frontier.clone(), &mut news) else { continue };
+            let Some(mut step) = self.data_step(site, half, data, wave, frontier.clone(), &mut news) else { continue };
+            if let (Half::Backfill, Some(batches)) = (half, batches) {
+                self.in_batches(site, data, batches, &mut step);
+            }
             frontier = vec![self.push(step)];
         }
+        if let Some(check) = verify {
+            frontier = self.data_check(site, check, wave, frontier);
+        }
         if let Some(contract) = contract {
-            self.contract(site, contract);
+            self.contract_is_fit(site, contract);
         }
         frontier
     }
 
-    /// The half that cannot be undone. It is no line to paste: whoever does it checks first, and asks.
-    fn contract(&mut self, site: &Site<'_>, contract: &ContractStep) {
-        let what = match &contract.step {
-            DataStep::Sql { path, .. } => {
-                if database(site, path, self.notes).is_none() {
-                    return;
-                }
-                path.clone()
-            }
-            DataStep::Exec { argv } => match self.command(site, argv) {
-                Some(call) => shell_line(&call),
-                None => return,
-            },
-        };
-        self.follow_ups.push(FollowUp {
-            title: format!(
-                "Contract the schema of {} in {}: one-way, as a change of its own with its own approval",
-                site.target.component, site.environment.name
-            ),
-            not_before_ms: contract.not_before_ms,
-            command: format!("plan {what} as a runbook of its own: look that no old version runs, back up, ask, then apply"),
-            owner: site.owner.clone(),
-        });
+    /// The text batch by batch instead of once.
+    fn in_batches(&mut self, site: &Site<'_>, data: &DataStep, batches: &Batches, step: &mut Step) {
+        let (Work::Call(call), DataStep::Sql { path, .. }) = (&mut step.work, data) else { return };
+        if call.input.get("transaction") == Some(&Value::Bool(false)) {
+            self.notes.wrong(
+                Diagnostic::error(
+                    codes::STATEMENT_UNFIT,
+                    format!("{path} holds a statement that refuses a transaction, and each batch is one."),
+                )
+                .because("Without a transaction nobody knows after a failure which batches were applied.")
+                .hint("Leave out `batches`, or put the statement into a file of its own."),
+            );
+        }
+        let each = &batches.each;
+        let is_sqlite = site.target.database.as_ref().is_some_and(|database| database.engine == "sqlite");
+        if is_sqlite && each.lag_max_ms.is_some() && each.lag_query.is_none() {
+            self.notes.wrong(
+                Diagnostic::error(codes::TARGET_CANNOT, format!("{} is SQLite, which knows of no replicas.", site.target.name))
+                    .because("Nobody could say how far they are behind.")
+                    .hint("Leave out `lag`, or say with `lag: { query: ... }` who knows."),
+            );
+        }
+        if let (Some(input), Ok(value)) = (call.input.as_object_mut(), serde_json::to_value(each)) {
+            input.insert("batches".to_owned(), value);
+        }
+        step.timeout_ms = batches.within_ms;
+        // Batches that were applied before a failure stay, and the record is to say so.
+        step.compensate_on = CompensateOn::Attempt;
+        let lag = each.lag_max_ms.map_or_else(String::new, |limit| format!(" and until replicas are at most {limit} behind"));
+        self.notes.derive(format!(
+            "{path} goes through {} on {} by {}, {} rows at a time, each batch a transaction of its own; between two of them it rests {}{lag}. After a failure it goes on where it was.",
+            each.table, site.target.name, each.by, each.size, each.pause_ms
+        ));
+    }
+
+    /// What must hold once the data is moved.
+    fn data_check(&mut self, site: &Site<'_>, check: &DataCheck, wave: u32, needs: Vec<StepId>) -> Vec<StepId> {
+        let DataCheck { path, text, expect_text } = check;
+        let Some(database) = database(site, path, self.notes) else { return needs };
+        let script = sql::read(&database.engine, text, &News::default());
+        // A function that is called for its answer is taken at its word: most of them only reckon.
+        let changes = |effect: &Effect| !matches!(effect, Effect::Unjudged(_));
+        for statement in script.statements.iter().filter(|statement| statement.judged.effects.iter().any(changes)) {
+            self.notes.wrong(
+                Diagnostic::error(
+                    codes::STATEMENT_UNFIT,
+                    format!("{path} line {} does more than look: `{}`.", statement.line, statement.shown),
+                )
+                .because("A check that changes what it looks at proves nothing.")
+                .hint("Move it into `backfill`, and leave a `select` here whose first value tells.")
+                .at(place(path, text, statement.line)),
+            );
+        }
+        for unread in &script.unread {
+            self.notes.wrong(
+                Diagnostic::error(
+                    codes::STATEMENT_UNFIT,
+                    format!("{path} line {} could not be read (`{}`): {}.", unread.line, unread.shown, unread.why.trim_end_matches('.')),
+                )
+                .because("Nobody can say that it only looks.")
+                .hint("Ask in one plain `select` whose first value tells.")
+                .at(place(path, text, unread.line)),
+            );
+        }
+        let spot = Spot { phase: Phase::Prepare, wave, stage: 0, region: None, prefix: site.path() };
+        let call = sql_call(database, path, text, &script);
+        let Some(call) = expecting(call, expect_text) else { return needs };
+        let title = format!("Check what was filled in {}", site.target.component);
+        let mut step = self.draft(site, &spot, "verify-data", title, Work::Call(call), Kind::Check);
+        step.timeout_ms = deadline(database, &script);
+        step.on_unknown = OnUnknown::Rerun;
+        step.duration_key = None;
+        step.needs = needs;
+        vec![self.push(step)]
+    }
+
+    /// The contract half flies later; what would keep it from flying is said now.
+    fn contract_is_fit(&mut self, site: &Site<'_>, contract: &ContractStep) {
+        match &contract.step {
+            DataStep::Sql { path, .. } => drop(database(site, path, self.notes)),
+            DataStep::Exec { argv } => drop(self.command(site, argv)),
+        }
     }
 
     fn data_step(&mut self, site: &Site<'_>, half: Half, data: &DataStep, wave: u32, needs: Vec<StepId>, news: &mut News) -> Option<Step> {
         let spot = Spot { phase: Phase::Prepare, wave, stage: 0, region: None, prefix: site.path() };
-        let (call, script) = match data {
+        let ready = self.made_ready(site, half, data, news)?;
+        let mut step = self.draft(site, &spot, half.name(), half.title(site), Work::Call(ready.call.clone()), Kind::Data);
+        step.undo = match &ready.script {
+            Some(script) => way_back(half, script),
+            None => Undo::LeaveInPlace { reason: "on the word of the change; what its command does was not read".to_owned() },
+        };
+        ready.apply_to(&mut step);
+        step.needs = needs;
+        Some(step)
+    }
+
+    /// Reads a half and makes its call; what does not belong into it refuses the plan.
+    pub(super) fn made_ready(&mut self, site: &Site<'_>, half: Half, data: &DataStep, news: &mut News) -> Option<Ready> {
+        match data {
             DataStep::Sql { path, text } => {
                 let database = database(site, path, self.notes)?;
                 let script = sql::read(&database.engine, text, news);
                 news.clone_from(&script.news);
                 judge(half, path, text, &script, self.notes);
                 self.notes.derive(locks(path, database, &script));
-                (sql_call(database, path, text, &script), Some((database, script)))
+                let (call, timeout_ms) = (sql_call(database, path, text, &script), deadline(database, &script));
+                Some(Ready { call, script: Some(script), timeout_ms })
             }
             DataStep::Exec { argv } => {
                 let call = self.command(site, argv)?;
-                self.notes.find(unread_command(half, site, &call));
-                (call, None)
+                if half != Half::Contract {
+                    self.notes.find(unread_command(half, site, &call));
+                }
+                Some(Ready { call, script: None, timeout_ms: DATA_EXEC_TIMEOUT })
             }
-        };
-        let mut step = self.draft(site, &spot, half.name(), half.title(site), Work::Call(call), Kind::Data);
-        (step.timeout_ms, step.undo) = match &script {
-            Some((database, script)) => (deadline(database, script), way_back(half, script)),
-            None => (
-                DATA_EXEC_TIMEOUT,
-                Undo::LeaveInPlace { reason: "on the word of the change; what its command does was not read".to_owned() },
-            ),
-        };
-        if script.is_some_and(|(_, script)| script.needs_no_transaction) {
-            // What ran before a failure stays, and no key tells.
-            step.on_unknown = OnUnknown::Ask;
         }
-        step.retry = RetryPolicy { attempts_max: DATA_ATTEMPTS_MAX, ..RetryPolicy::default() };
-        step.needs = needs;
-        Some(step)
     }
 
     fn command(&mut self, site: &Site<'_>, argv: &[String]) -> Option<ActionCall> {
@@ -212,6 +307,8 @@ fn judge(half: Half, path: &str, text: &str, script: &Script, notes: &mut Notes)
         let line = statement.line;
         for effect in &statement.judged.effects {
             match effect {
+                // The contract is one-way whatever it does, and says so.
+                Effect::Breaking { .. } | Effect::Unjudged(_) if half == Half::Contract => {}
                 Effect::Breaking { why, instead } => {
                     notes.wrong(unfit(line, why.clone()).because(half.why_nothing_may_break()).hint(instead.as_str()));
                 }
@@ -229,7 +326,7 @@ fn judge(half: Half, path: &str, text: &str, script: &Script, notes: &mut Notes)
             }
         }
     }
-    for statement in &script.unread {
+    for statement in script.unread.iter().filter(|_| half != Half::Contract) {
         notes.find(unread(
             path,
             text,

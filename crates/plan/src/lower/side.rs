@@ -166,6 +166,7 @@ impl Lowering<'_> {
                     not_before_ms,
                     command: commands.join(" && "),
                     owner: site.owner.clone(),
+                    file: None,
                 });
                 continue;
             }

@@ -76,7 +76,8 @@ impl<'a> Graph<'a> {
             }
             for provider in self.providers(consumer, ties).iter() {
                 for (one, other) in self.items[provider].iter().flat_map(|one| items.iter().map(move |other| (*one, *other))) {
-                    let removes = matches!(self.change.items[one].kind, ItemKind::Version { removes: true, .. });
+                    let removes =
+                        matches!(self.change.items[one].kind, ItemKind::Version { removes: true, .. } | ItemKind::Contract { .. });
                     if removes { put(other, one) } else { put(one, other) }
                 }
             }
@@ -133,6 +134,7 @@ impl<'a> Graph<'a> {
             ItemKind::Failover { .. } | ItemKind::Traffic { .. } => 2,
             ItemKind::Version { .. } => 3,
             ItemKind::Flag { .. } => 4,
+            ItemKind::Contract { .. } => 5,
         }
     }
 }

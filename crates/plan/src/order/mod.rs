@@ -74,6 +74,7 @@ fn has_distinct_items(change: &Change, notes: &mut Notes) -> bool {
         let what = match &item.kind {
             ItemKind::Version { .. } => "a version".to_owned(),
             ItemKind::Schema { .. } => "a schema".to_owned(),
+            ItemKind::Contract { of, .. } => format!("the contract of {of}"),
             ItemKind::Flag { flag, .. } => format!("the flag {flag}"),
             ItemKind::Secret { secret, .. } => format!("the secret {secret}"),
             ItemKind::Capacity { .. } => "a number of replicas".to_owned(),

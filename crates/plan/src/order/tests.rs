@@ -56,6 +56,7 @@ fn precedences(change: &Change, catalog: &Catalog) -> Vec<(usize, usize)> {
         ItemKind::Failover { .. } | ItemKind::Traffic { .. } => 2,
         ItemKind::Version { .. } => 3,
         ItemKind::Flag { .. } => 4,
+        ItemKind::Contract { .. } => 5,
     };
     let changed: BTreeSet<&ComponentName> = change.items.iter().map(|item| &item.component).collect();
     for (consumer, item) in change.items.iter().enumerate() {
@@ -69,7 +70,7 @@ fn precedences(change: &Change, catalog: &Catalog) -> Vec<(usize, usize)> {
                     pairs.push((provider, consumer));
                 }
             } else if providers.contains(&other.component) {
-                let removes = matches!(other.kind, ItemKind::Version { removes: true, .. });
+                let removes = matches!(other.kind, ItemKind::Version { removes: true, .. } | ItemKind::Contract { .. });
                 pairs.push(if removes { (consumer, provider) } else { (provider, consumer) });
             }
         }

@@ -184,6 +184,7 @@ impl Lowering<'_> {
             not_before_ms: until.since(self.options.now),
             command: format!("plan a change with an item of type capacity, or run `{}`", crate::command::shell_line(back)),
             owner: site.owner.clone(),
+            file: None,
         });
     }
 }

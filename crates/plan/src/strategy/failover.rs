@@ -312,6 +312,7 @@ impl Lowering<'_> {
                 not_before_ms: Millis::ZERO,
                 command: call,
                 owner: site.owner.clone(),
+                file: None,
             });
         }
         if let Some(until) = way.until {
@@ -320,6 +321,7 @@ impl Lowering<'_> {
                 not_before_ms: until.since(self.options.now),
                 command: format!("plan a change with an item of type failover and `to: {from}`"),
                 owner: site.owner.clone(),
+                file: None,
             });
         }
     }

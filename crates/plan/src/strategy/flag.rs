@@ -94,6 +94,7 @@ impl Lowering<'_> {
             not_before_ms: remove_by.map_or(FLAG_REVIEW, |by| by.since(self.options.now)),
             command: format!("remove {flag} from the code of {} and from the flag service", site.target.component),
             owner: site.owner.clone(),
+            file: None,
         });
         frontier
     }

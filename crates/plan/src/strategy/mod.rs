@@ -30,6 +30,7 @@ use crate::outline::{Outline, RegionPath, StagePath, plain_gate};
 use crate::site::{Site, SiteRegion, names, waves};
 use crate::traffic::{Batch, batches};
 use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::facts::Facts;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::Strategy;
 use glidepath_model::{Money, Timestamp};
@@ -72,6 +73,7 @@ pub(crate) trait Method {
 pub(crate) struct Ask<'a> {
     pub(crate) site: &'a Site<'a>,
     pub(crate) change: &'a Change,
+    pub(crate) facts: &'a Facts,
     /// Shares that show the effect in time, or why there are none.
     pub(crate) ladder: Result<&'a Ladder, &'a Shortfall>,
 }

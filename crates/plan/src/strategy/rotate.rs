@@ -118,6 +118,7 @@ impl Lowering<'_> {
             not_before_ms,
             command: format!("plan {how} as a runbook of its own: look that nothing uses the old value, ask, then do it"),
             owner: site.owner.clone(),
+            file: None,
         });
     }
 }

@@ -1,13 +1,14 @@
 //! What a plan promises of a schema change, and what it refuses to promise.
 
 use crate::fixture::*;
-use glidepath_model::action::OnUnknown;
+use glidepath_model::action::{OnUnknown, SqlBatches};
 use glidepath_model::catalog::Database;
 use glidepath_model::change::*;
 use glidepath_model::facts::Facts;
-use glidepath_model::plan::{Plan, Step, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Plan, Step, Undo, Work};
 use glidepath_model::{Diagnostic, Millis};
 use glidepath_plan::{Planning, codes};
+use serde_json::json;
 
 const LOCK_TIMEOUT: Millis = Millis::from_secs(2);
 const STATEMENT_TIMEOUT: Millis = Millis::from_secs(30);
@@ -24,7 +25,7 @@ pub(crate) fn schema(engine: &str, expand: DataStep, backfill: Option<DataStep>)
     let facts = facts(vec![component("orders-db", &[])], vec![db], &["production"]);
     let item = Item {
         component: "orders-db".into(),
-        kind: ItemKind::Schema { expand, backfill, contract: None },
+        kind: ItemKind::Schema { expand, backfill, batches: None, verify: None, contract: None },
         strategy: None,
         declared_at: None,
     };
@@ -228,16 +229,89 @@ fn a_short_lock_before_a_long_statement_is_a_long_lock() {
 }
 
 #[test]
-fn the_contract_half_is_no_line_to_paste() {
-    let (mut change, facts) = schema("postgres", sql("expand", "select 1"), None);
+fn the_contract_half_follows_as_a_change_that_says_what_is_known_and_asks_the_rest() {
+    let (mut change, mut facts) = schema("postgres", sql("expand", "select 1"), None);
     if let ItemKind::Schema { contract, .. } = &mut change.items[0].kind {
         *contract =
-            Some(ContractStep { step: sql("contract", "alter table payments drop column fee"), not_before_ms: Millis::from_mins(60) });
+            Some(ContractStep { step: sql("contract", "alter table payments drop column fee"), not_before_ms: Millis::from_mins(90) });
     }
+    for name in ["payments", "reports"] {
+        let mut user = component(name, &["orders-db"]);
+        user.name = name.into();
+        facts.catalog.components.insert(name.into(), user);
+    }
+    let hosts = target("payments", "production", vec![region("default", "pay", 2, false)]);
+    facts.catalog.targets.insert(hosts.name.clone(), hosts);
+    observe(&mut facts, "1.0.0");
+    change.items.push(version("payments", "1.1.0"));
     let plan = plan_of(&change, &facts);
     let follow_up = plan.body.follow_ups.iter().find(|f| f.title.starts_with("Contract")).unwrap();
+    assert_eq!(follow_up.command, "glidepath plan checkout-contract");
+    let file = follow_up.file.as_ref().unwrap();
+    assert_eq!(file.name, "checkout-contract.yaml");
     assert_eq!(
-        follow_up.command,
-        "plan migrations/contract.sql as a runbook of its own: look that no old version runs, back up, ask, then apply"
+        file.text,
+        "# What nobody needs any more once checkout has landed everywhere. One-way: look at `readers` before it is planned.
+apiVersion: glidepath.dev/v1
+kind: Change
+metadata: { name: checkout-contract }
+spec:
+  title: \"Contract after: Checkout\"
+  environments: [ production ]
+  owner: \"group:default/shop-team\"
+  items:
+    - component: orders-db
+      type: contract
+      of: checkout
+      contract: { sql: \"migrations/contract.sql\", notBefore: 90m }
+      # For each component that uses orders-db, the first version that does without what goes.
+      readers:
+        payments: \"1.1.0\"
+        # reports: VERSION
+"
     );
+}
+
+const BOUNDED: &str = "update payments set c = 'x' where c is null and id between :first and :last";
+
+/// A backfill in batches, checked by `verify`.
+fn in_batches(engine: &str, lag_max_ms: Option<Millis>, verify: &str) -> Planning {
+    let (mut change, facts) = schema(engine, sql("expand", "alter table payments add column c text"), Some(sql("backfill", BOUNDED)));
+    if let ItemKind::Schema { batches, verify: check, .. } = &mut change.items[0].kind {
+        let each =
+            SqlBatches { table: "payments".to_owned(), by: "id".to_owned(), size: 500, pause_ms: Millis(250), lag_max_ms, lag_query: None };
+        *batches = Some(Batches { each, within_ms: Millis::from_mins(120) });
+        *check = Some(DataCheck { path: "verify.sql".to_owned(), text: verify.to_owned(), expect_text: "0".to_owned() });
+    }
+    planned(&change, &facts)
+}
+
+#[test]
+fn a_backfill_in_batches_is_checked_before_the_code_goes_out() {
+    let planning = in_batches("postgres", Some(Millis::from_secs(5)), "select count(*) from payments where c is null");
+    let plan = planning.plan.unwrap_or_else(|| panic!("{:#?}", planning.diagnostics));
+    let backfill = step(&plan, "/backfill");
+    let Work::Call(call) = &backfill.work else { panic!() };
+    assert_eq!(call.input["batches"], json!({"table": "payments", "by": "id", "size": 500, "pauseMs": 250, "lagMaxMs": 5000}));
+    assert_eq!((backfill.timeout_ms, backfill.compensate_on), (Millis::from_mins(120), CompensateOn::Attempt));
+    assert_eq!(undo(backfill), "stays: additive: it fills only what the expansion added");
+    let check = step(&plan, "/verify-data");
+    assert_eq!(check.needs, [backfill.id.clone()]);
+    let Work::Call(call) = &check.work else { panic!() };
+    assert_eq!((call.input["expectText"].as_str(), call.input["path"].as_str()), (Some("0"), Some("verify.sql")));
+    let told = "migrations/backfill.sql goes through payments on orders-db-production by id, 500 rows at a time, each batch a transaction of its own; between two of them it rests 250 ms and until replicas are at most 5 s behind. After a failure it goes on where it was.";
+    assert!(plan.derived.iter().any(|sentence| sentence == told), "{:#?}", plan.derived);
+}
+
+#[test]
+fn batches_and_checks_that_cannot_do_what_they_are_for_are_refused() {
+    for (engine, lag, verify, expected) in [
+        ("sqlite", Some(Millis::from_secs(5)), "select 1", "orders-db-production is SQLite, which knows of no replicas."),
+        ("postgres", None, "select 1;\ndelete from payments", "verify.sql line 2 does more than look: `delete from payments`."),
+        ("postgres", None, "select 1;\nselct 2", "verify.sql line 2 could not be read (`selct 2`)"),
+    ] {
+        let planning = in_batches(engine, lag, verify);
+        let told: Vec<&String> = planning.diagnostics.iter().map(|d| &d.message).collect();
+        assert!(planning.plan.is_none() && told.len() == 1 && told[0].starts_with(expected), "{expected}\n{told:#?}");
+    }
 }

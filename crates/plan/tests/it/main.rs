@@ -4,6 +4,7 @@
 mod attacks;
 mod beside;
 mod clearance;
+mod contract;
 mod data;
 mod envelope;
 mod fixture;

@@ -50,6 +50,8 @@ fn a_schema_then_code_then_a_flag() {
         kind: ItemKind::Schema {
             expand: sql("expand", "ALTER TABLE orders ADD x int"),
             backfill: Some(sql("backfill", "UPDATE orders SET x = 0 WHERE x IS NULL")),
+            batches: None,
+            verify: None,
             contract: Some(ContractStep {
                 step: sql("contract", "ALTER TABLE orders DROP COLUMN y"),
                 not_before_ms: Millis::from_mins(7 * 24 * 60),

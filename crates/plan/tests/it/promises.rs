@@ -232,7 +232,13 @@ fn examples() -> Vec<Plan> {
         let loaded = Project::load(&root);
         let facts = facts_of(&root, &loaded);
         let accepted = glidepath_plan::PlanOptions { accept_stale: true, ..options() };
-        let changes = loaded.changes.values().map(|change| plan(change, &facts, &runbook_descriptors(), &accepted));
+        // A contract is refused without a record of what has landed; the tests of examples fly it.
+        let is_contract = |change: &&Change| change.items.iter().any(|item| matches!(item.kind, ItemKind::Contract { .. }));
+        let changes = loaded
+            .changes
+            .values()
+            .filter(|change| !is_contract(change))
+            .map(|change| plan(change, &facts, &runbook_descriptors(), &accepted));
         let runbooks = loaded.runbooks.values().map(|runbook| plan_runbook(runbook, &facts, &runbook_descriptors(), &accepted));
         for planning in changes.chain(runbooks) {
             let stands_in_the_way = format!("{}: {:?} {:?}", root.display(), planning.refused, planning.diagnostics);

@@ -42,7 +42,8 @@ pub(super) fn items(plan: &Plan) -> Vec<Row> {
         }
         match plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind) {
             Some(ItemKind::Version { removes: true, .. }) => text += ", removes an interface",
-            Some(ItemKind::Schema { expand, backfill, contract }) => {
+            Some(ItemKind::Contract { contract, of, .. }) => text += &format!(", contract of {of} {}", data_step(&contract.step)),
+            Some(ItemKind::Schema { expand, backfill, contract, .. }) => {
                 let contract_step = contract.as_ref().map(|contract| &contract.step);
                 let halves = [("expand", Some(expand)), ("backfill", backfill.as_ref()), ("contract", contract_step)];
                 text += &halves.into_iter().filter_map(|(name, step)| Some(format!(", {name} {}", data_step(step?)))).collect::<String>();

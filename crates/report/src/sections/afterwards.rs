@@ -8,8 +8,8 @@ use crate::document::{Section, Text};
 use crate::figures::{count, estimate, knows_traffic, listed, minute, percent};
 use crate::runsheet::measures;
 use glidepath_model::Millis;
-use glidepath_model::change::ItemKind;
-use glidepath_model::plan::{Assignment, Phase, Strategy, Work};
+use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::plan::{Assignment, FollowUp, Phase, Strategy, Work};
 
 const HOUR: Millis = Millis::from_mins(60);
 const DAY: Millis = Millis::from_mins(24 * 60);
@@ -142,6 +142,21 @@ fn commands(of: &Sources<'_>) -> Vec<String> {
     measures(gate).into_iter().take(MEASURES_MAX).collect()
 }
 
+/// The command of what follows and, where that is a change, the one that writes its file.
+pub(crate) fn how(text: Text, follow_up: &FollowUp, change: &Change) -> Text {
+    let mut text = text;
+    // Where it is a sentence, its own marks say what is to be typed.
+    let command = follow_up.command.as_str();
+    text.0.extend(if command.contains('`') { Text::from(command).0 } else { Text::new().code(command).0 });
+    match &follow_up.file {
+        None => text,
+        Some(file) => text
+            .plain(format!(", from the file {}, which is written by ", file.name))
+            .code(format!("glidepath plan {} --follow-ups changes", change.name))
+            .plain("; read it before"),
+    }
+}
+
 fn follow_ups(of: &Sources<'_>, owner: &str, clock: &Clock<'_>, section: &mut Section) {
     let mut items: Vec<Text> = of
         .plan
@@ -154,10 +169,7 @@ fn follow_ups(of: &Sources<'_>, owner: &str, clock: &Clock<'_>, section: &mut Se
                 Some(lands) => format!("not before {}", clock.shown(lands.plus(f.not_before_ms))),
                 None => format!("not before {} after landing", f.not_before_ms),
             };
-            let mut text = Text::new().strong(f.title.as_str()).plain(format!(", {at}, by {who}: "));
-            // Where it is a sentence, its own marks say what is to be typed.
-            text.0.extend(if f.command.contains('`') { Text::from(f.command.as_str()).0 } else { Text::new().code(f.command.as_str()).0 });
-            text
+            how(Text::new().strong(f.title.as_str()).plain(format!(", {at}, by {who}: ")), f, &of.plan.body.change)
         })
         .collect();
     for item in &of.plan.body.change.items {

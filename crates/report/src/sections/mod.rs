@@ -16,6 +16,8 @@ mod rollback;
 mod runways;
 mod windows;
 
+pub(crate) use afterwards::how;
+
 use crate::blast::{self, Blast};
 use crate::card::card;
 use crate::depth::Depth;

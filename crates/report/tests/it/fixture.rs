@@ -99,6 +99,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         flag: None,
         reload: None,
         replace: None,
+        restore_test: None,
         scale: None,
         side: None,
         failover: None,
@@ -476,7 +477,7 @@ fn change(title: &str) -> Change {
         items: vec![
             Item {
                 component: "payments-db".into(),
-                kind: ItemKind::Schema { expand, backfill: None, contract: None },
+                kind: ItemKind::Schema { expand, backfill: None, batches: None, verify: None, contract: None },
                 strategy: None,
                 declared_at: None,
             },
@@ -537,6 +538,7 @@ pub(crate) fn plan_titled(title: &str) -> Plan {
             not_before_ms: Millis::from_mins(10_080),
             command: "glidepath plan changes/checkout-3ds-contract.yaml".to_owned(),
             owner: None,
+            file: None,
         }],
     };
     let candidate = |rank: u32, name: &str, bad: f64, minutes: u64, reason: &str| CandidateSummary {

@@ -150,6 +150,9 @@ laws! {
     rotate "rotate/signing-key"
     announce "runbook/announce"
     rotate_keys "runbook/rotate-keys"
+    schema_cents "schema/cents"
+    schema_contract "schema/cents-contract"
+    schema_orders "schema/orders"
     serverless "serverless/resize-2"
     vm_fleet "vm-fleet/agent-2"
 }

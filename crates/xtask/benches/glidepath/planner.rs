@@ -250,6 +250,7 @@ fn target(number: usize) -> Result<Target> {
         failover: None,
         shares: None,
         rotate: None,
+        restore_test: None,
         database: None,
         traffic: Some(TrafficSource::Query("rate".to_owned())),
         signals: Some(Signals {

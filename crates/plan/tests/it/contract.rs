@@ -1,0 +1,190 @@
+//! The contract half of a schema change as a change of its own: when it may fly, and in which order it makes sure.
+
+use crate::fixture::*;
+use glidepath_model::catalog::{Component, Database, Dependency, EdgeKind};
+use glidepath_model::change::*;
+use glidepath_model::facts::{Facts, Sourced};
+use glidepath_model::plan::{Plan, Undo, Work};
+use glidepath_model::{ComponentName, Millis, Timestamp, Version};
+use glidepath_plan::codes;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+const WEEK: Millis = Millis::from_mins(7 * 24 * 60);
+
+/// `orders-db`, which `shop` and `reports` use; `currency` landed on it eight days ago, and both run 2.0.0.
+fn ready() -> (Change, Facts) {
+    let uses =
+        |name: &str| Component { depends_on: vec![Dependency { to: "orders-db".into(), kind: EdgeKind::Reads }], ..component(name, &[]) };
+    let mut db = target("orders-db", "production", Vec::new());
+    db.database = Some(Database {
+        engine: "postgres".to_owned(),
+        connection: "env:DB".to_owned(),
+        lock_timeout_ms: Millis::from_secs(2),
+        statement_timeout_ms: Millis::from_secs(30),
+    });
+    db.backup = Some(template("exec", json!({"argv": ["./backup.sh"]})));
+    db.restore_test = Some(template("exec", json!({"argv": ["./restore-test.sh"]})));
+    let hosts = |name: &str| target(name, "production", vec![region("default", name, 2, false)]);
+    let components = vec![component("orders-db", &[]), uses("shop"), uses("reports")];
+    let mut facts = facts(components, vec![db, hosts("shop"), hosts("reports")], &["production"]);
+    observe(&mut facts, "2.0.0");
+    landed(&mut facts, "2026-11-09T10:00:00Z");
+    let item = Item {
+        component: "orders-db".into(),
+        kind: ItemKind::Contract {
+            contract: ContractStep {
+                step: DataStep::Sql { path: "c.sql".to_owned(), text: "alter table orders drop column cents;".to_owned() },
+                not_before_ms: WEEK,
+            },
+            of: "currency".into(),
+            readers: [("shop", "2.0.0"), ("reports", "1.9")].map(|(name, version)| (name.into(), version.into())).into(),
+            landed_at: None,
+        },
+        strategy: None,
+        declared_at: None,
+    };
+    (change(&["production"], vec![item]), facts)
+}
+
+fn landed(facts: &mut Facts, at: &str) {
+    let fact = Sourced::observed(Timestamp::parse(at).unwrap(), "run-1", now());
+    facts.landings = BTreeMap::from([("currency".into(), BTreeMap::from([("orders-db-production".into(), fact)]))]);
+}
+
+fn contract(change: &mut Change) -> (&mut ContractStep, &mut BTreeMap<ComponentName, Version>, &mut Option<Timestamp>) {
+    match &mut change.items[0].kind {
+        ItemKind::Contract { contract, readers, landed_at, .. } => (contract, readers, landed_at),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    plan.body.steps.iter().map(|step| step.id.as_str()).collect()
+}
+
+#[test]
+fn all_that_can_be_made_sure_of_comes_before_the_one_way_step() {
+    let (change, facts) = ready();
+    let plan = plan_of(&change, &facts);
+    let base = "production/orders-db";
+    let expected = [
+        "backup",
+        "restore-test",
+        "approve",
+        "users/reports/runs",
+        "users/shop/runs",
+        "contract",
+        "users/reports/health",
+        "users/shop/health",
+    ];
+    assert_eq!(names(&plan)[..8], expected.map(|name| format!("{base}/{name}")));
+    for (step, needs) in [(1, vec![0]), (2, vec![1]), (3, vec![2]), (4, vec![2]), (5, vec![3, 4]), (6, vec![5]), (7, vec![5])] {
+        let needs: Vec<_> = needs.into_iter().map(|at: usize| plan.body.steps[at].id.clone()).collect();
+        assert_eq!(plan.body.steps[step].needs, needs, "{}", plan.body.steps[step].id);
+    }
+    let step = |name: &str| plan.body.steps.iter().find(|step| step.id.as_str().ends_with(name)).unwrap();
+    assert!(matches!(&step("/contract").undo, Undo::ForwardOnly { .. }));
+    assert_eq!(plan.body.envelope.one_way, [step("/contract").id.clone()]);
+    let Work::Manual { prompt, .. } = &step("/approve").work else { panic!() };
+    assert_eq!(
+        prompt,
+        "Apply to orders-db in production: c.sql: `alter table orders drop column cents`? Nothing brings back what goes. The backup was restored in a test."
+    );
+    // Every host is asked once more, for what it ran at planning, and none of them is held meanwhile.
+    let look = step("users/shop/runs");
+    assert_eq!((look.validations.len(), look.target.as_ref()), (1, None));
+    let Work::Call(call) = &look.work else { panic!() };
+    assert_eq!(call.input["expectText"], "2.0.0");
+    assert!(!plan.findings.iter().any(|finding| finding.code == codes::RESTORE_UNTESTED), "{:#?}", plan.findings);
+    assert!(plan.prediction.duration.p95_ms >= Millis::from_mins(60), "nobody approves at once: {:?}", plan.prediction.duration);
+}
+
+#[test]
+fn a_contract_is_refused_while_anybody_may_still_need_what_goes() {
+    type Spoil = fn(&mut Change, &mut Facts);
+    let cases: &[(Spoil, &str)] = &[
+        (|_, f| observe_one(f, "shop", "1.9.9"), "GP0283 shop runs 1.9.9 on shop-1.default, and 2.0.0 is asked for."),
+        (|_, f| observe_one(f, "shop", "abc123"), "GP0283 shop runs abc123 on shop-1.default, and 2.0.0 is asked for."),
+        (
+            |_, f| drop(f.targets.get_mut(&"shop-production".into()).unwrap().versions.remove(&"shop-1.default".into())),
+            "GP0283 Which version of shop on shop-1.default runs now is not known.",
+        ),
+        (
+            |c, _| drop(contract(c).1.remove(&"reports".into())),
+            "GP0283 reports uses orders-db, and the change does not say from which version on it does without what goes.",
+        ),
+        (
+            |_, f| {
+                f.catalog.settings.fact_age_max_ms = Millis::from_mins(5);
+                for fact in f.targets.get_mut(&"shop-production".into()).unwrap().versions.values_mut() {
+                    fact.observed_at = now().minus(Millis::from_mins(6));
+                }
+            },
+            "GP0283 Which version of shop on shop-1.default, shop-2.default runs now is not known.",
+        ),
+        (|_, f| f.landings.clear(), "GP0294 currency has not landed on orders-db-production."),
+        (|_, f| landed(f, "2026-11-10T16:00:00Z"), "GP0294 The contract of currency on orders-db-production is not due for another 6 h."),
+        (
+            |c, f| {
+                f.landings.clear();
+                *contract(c).2 = Some(now());
+            },
+            "GP0294 The contract of currency on orders-db-production is not due for another 7 d.",
+        ),
+        (
+            |c, _| {
+                contract(c).0.step = DataStep::Sql { path: "c.sql".to_owned(), text: "set lock_timeout = 0".to_owned() };
+            },
+            "GP0282 c.sql line 1 sets lock_timeout itself, past the limits of the target.",
+        ),
+    ];
+    for (spoil, expected) in cases {
+        let (mut change, mut facts) = ready();
+        spoil(&mut change, &mut facts);
+        let options = glidepath_plan::PlanOptions { accept_stale: true, ..options() };
+        let planning = glidepath_plan::plan(&change, &facts, &descriptors(), &options);
+        let told: Vec<String> = planning.refused.iter().chain(&planning.diagnostics).map(|d| format!("{} {}", d.code, d.message)).collect();
+        assert!(planning.plan.is_none() && told == [*expected], "expected {expected}\n{told:#?}");
+    }
+}
+
+fn observe_one(facts: &mut Facts, component: &str, version: &str) {
+    let target = facts.targets.get_mut(&format!("{component}-production").as_str().into()).unwrap();
+    target.versions.insert(format!("{component}-1.default").as_str().into(), Sourced::observed(version.into(), "probe", now()));
+}
+
+#[test]
+fn what_is_stated_instead_of_observed_is_said() {
+    let (mut change, mut facts) = ready();
+    facts.landings.clear();
+    *contract(&mut change).2 = Some(Timestamp::parse("2026-11-01T00:00:00Z").unwrap());
+    let plan = plan_of(&change, &facts);
+    let said = "currency is taken to have landed on orders-db-production at 2026-11-01T00:00:00Z, as the change states.";
+    assert!(plan.derived.iter().any(|sentence| sentence == said), "{:#?}", plan.derived);
+}
+
+#[test]
+fn a_database_that_nobody_is_known_to_use_is_found() {
+    let (mut change, mut facts) = ready();
+    facts.catalog.components.values_mut().for_each(|component| component.depends_on.clear());
+    contract(&mut change).1.clear();
+    let plan = plan_of(&change, &facts);
+    let finding = plan.findings.iter().find(|d| d.code == codes::READER_OLD).unwrap();
+    assert_eq!(finding.message, "Nobody is known to use the data of orders-db in production.");
+}
+
+#[test]
+fn a_contract_goes_after_everything_else_of_its_change() {
+    let (mut change, mut facts) = ready();
+    change.items.insert(0, version("shop", "2.1.0"));
+    facts.catalog.targets.get_mut(&"orders-db-production".into()).unwrap().restore_test = None;
+    let plan = plan_of(&change, &facts);
+    let place = |name: &str| plan.body.steps.iter().position(|step| step.id.as_str().contains(name)).unwrap();
+    assert!(place("deploy-shop-2.default") < place("orders-db/approve"), "{:#?}", names(&plan));
+    let finding = plan.findings.iter().find(|d| d.code == codes::RESTORE_UNTESTED).unwrap();
+    assert_eq!(
+        finding.message,
+        "production/orders-db/contract cannot be undone, and the backup of orders-db-production was never restored in a test."
+    );
+}

@@ -1,0 +1,2 @@
+-- Additive: version 1 never looks at this column.
+alter table orders add column cents integer;
