@@ -123,6 +123,7 @@ pub struct Item {
 /// The kinds of alteration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "type")]
+#[allow(clippy::large_enum_variant, reason = "a change has few items")]
 pub enum ItemKind {
     /// A new version of code or configuration.
     #[serde(rename_all = "camelCase")]

@@ -296,7 +296,7 @@ fn a_backfill_in_batches_is_checked_before_the_code_goes_out() {
     assert_eq!((backfill.timeout_ms, backfill.compensate_on), (Millis::from_mins(120), CompensateOn::Attempt));
     assert_eq!(undo(backfill), "stays: additive: it fills only what the expansion added");
     let check = step(&plan, "/verify-data");
-    assert_eq!(check.needs, [backfill.id.clone()]);
+    assert_eq!(check.needs, std::slice::from_ref(&backfill.id));
     let Work::Call(call) = &check.work else { panic!() };
     assert_eq!((call.input["expectText"].as_str(), call.input["path"].as_str()), (Some("0"), Some("verify.sql")));
     let told = "migrations/backfill.sql goes through payments on orders-db-production by id, 500 rows at a time, each batch a transaction of its own; between two of them it rests 250 ms and until replicas are at most 5 s behind. After a failure it goes on where it was.";

@@ -268,6 +268,12 @@ fn reader(of: &Sources<'_>) -> Option<Story> {
             format!("uses of the old {secret}, in the logs of its store"),
             format!("the {retire_after_ms} until the old one is retired: look for its uses before"),
         ),
+        ItemKind::Contract { of: expansion, .. } => story(
+            Ends::Unseen,
+            format!("A report or a job that no catalog names still read what {expansion} had replaced. It ran once a week, and failed when that was gone."),
+            format!("errors about a missing column or table at whatever reads {}, days later", item.component),
+            "the look before it: search for the old names in the queries that the database keeps, over the longest time between two runs of any job".to_owned(),
+        ),
         ItemKind::Version { .. }
         | ItemKind::Schema { .. }
         | ItemKind::Flag { .. }

@@ -104,6 +104,9 @@ fn kind(of: &Sources<'_>, assignment: &Assignment) -> Option<Text> {
             }
             .into(),
         ),
+        ItemKind::Contract { of: expansion, .. } => Some(
+            format!("The old form goes, and nothing but the backup brings it back. Whoever still needs what {expansion} replaced fails from then on.").into(),
+        ),
         ItemKind::Flag { flag, to, .. } => Some(
             Text::from("Nothing is deployed: ")
                 .code(flag.as_str())
