@@ -66,8 +66,10 @@ pub(crate) fn rank(
     for assignment in assignments(options, options, preference) {
         let chosen = chosen(options, &assignment);
         let predicted = predict(&chosen);
-        // What people are shown is what decides, so that the reasons agree with the figures beside them.
-        let burn = predicted.bad_requests;
+        // What people are shown is what decides, so that the reasons agree with the figures beside them. Where traffic is not known nobody can be
+        // shown a number of requests, and yet few users on the new side are better than many: each second of a share counts as much as anywhere.
+        let is_known = chosen.iter().all(|(_, figures)| figures.traffic_known);
+        let burn = if is_known { predicted.bad_requests } else { chosen.iter().map(|(_, figures)| figures.burn).sum() };
         let breaches = limits.broken(&chosen, &predicted);
         if breaches.is_empty() {
             feasible.push((assignment, predicted, burn));
@@ -297,6 +299,9 @@ fn preference_text(preference: Preference) -> &'static str {
 fn won(preference: Preference, feasible: &[Scored], order: &[usize]) -> String {
     let Some(second) = order.get(1).map(|at| &feasible[*at]) else { return "Chosen: the only feasible candidate.".to_owned() };
     let first = &feasible[order[0]];
+    if preference == Preference::LeastRisk && !knows_traffic(first) {
+        return "Chosen because the fewest users would meet a fault before it is seen; how many is not known.".to_owned();
+    }
     format!("Chosen for {}: {}, the next has {}.", preference_text(preference), figure(preference, first), figure(preference, second))
 }
 
@@ -308,6 +313,11 @@ fn figure(preference: Preference, one: &Scored) -> String {
     }
 }
 
+/// Whether the traffic is known that a failure would meet: a straight deploy that fails for minutes always costs some.
+fn knows_traffic(one: &Scored) -> bool {
+    one.1.bad_requests_straight > 0.0
+}
+
 /// Bad requests, with no more digits than are known.
 fn bad(requests: f64) -> String {
     if requests < 10.0 { format!("{requests:.2}") } else { format!("{requests:.0}") }
@@ -317,7 +327,10 @@ fn bad(requests: f64) -> String {
 fn beaten(by: usize, better: &Scored, one: &Scored) -> String {
     let money = |one: &Scored| one.1.extra_cost.as_ref().map_or_else(|| "nothing extra".to_owned(), ToString::to_string);
     let parts = [
-        (better.2 < one.2 && bad(better.2) != bad(one.2)).then(|| format!("expects {} bad requests against {}", bad(better.2), bad(one.2))),
+        (better.2 < one.2 && bad(better.2) != bad(one.2)).then(|| match knows_traffic(one) {
+            true => format!("expects {} bad requests against {}", bad(better.2), bad(one.2)),
+            false => "lets fewer users meet a fault before it is seen".to_owned(),
+        }),
         (better.1.duration.p50_ms < one.1.duration.p50_ms)
             .then(|| format!("takes {} against {}", better.1.duration.p50_ms, one.1.duration.p50_ms)),
         (cost(better) < cost(one)).then(|| format!("costs {} against {}", money(better), money(one))),
@@ -331,8 +344,8 @@ fn beaten(by: usize, better: &Scored, one: &Scored) -> String {
 }
 
 fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
-    let burn =
-        if best.2 > 0.0 && one.2 > best.2 * 1.005 { Some(format!("{:.1} times the expected bad requests", one.2 / best.2)) } else { None };
+    let what = if knows_traffic(one) { "the expected bad requests" } else { "the users would meet a fault before it is seen" };
+    let burn = if best.2 > 0.0 && one.2 > best.2 * 1.005 { Some(format!("{:.1} times {what}", one.2 / best.2)) } else { None };
     let slower = if one.1.duration.p50_ms > best.1.duration.p50_ms {
         Some(format!("takes {} against {}", one.1.duration.p50_ms, best.1.duration.p50_ms))
     } else {
@@ -354,7 +367,10 @@ fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
     // What it would be better by, so that who weighs things differently sees it.
     let is_faster = one.1.duration.p50_ms < best.1.duration.p50_ms;
     let faster = is_faster.then(|| format!("{} faster", Millis(best.1.duration.p50_ms.0.saturating_sub(one.1.duration.p50_ms.0))));
-    let safer = (one.2 * 1.005 < best.2).then(|| format!("with {} expected bad requests against {}", bad(one.2), bad(best.2)));
+    let safer = (one.2 * 1.005 < best.2).then(|| match knows_traffic(one) {
+        true => format!("with {} expected bad requests against {}", bad(one.2), bad(best.2)),
+        false => "fewer users would meet a fault before it is seen".to_owned(),
+    });
     let though = faster.or(safer).map_or_else(String::new, |better| format!(", though {better}"));
     match reasons.first() {
         Some(reason) => format!("Lost: {reason}{though}."),

@@ -424,10 +424,14 @@ async fn replicas(each: &SqlBatches, input: &SqlInput, client: &Client, place: &
 /// The table of how far steps have come, made where it is missing.
 async fn progress_table(client: &Client) -> Result<String, Error> {
     let (name, there) = own_table(client, PROGRESS_TABLE).await?;
-    if !there {
-        client.batch_execute(&format!("CREATE TABLE IF NOT EXISTS {name} {PROGRESS_COLUMNS}")).await?;
+    if there {
+        return Ok(name);
     }
-    Ok(name)
+    match client.batch_execute(&format!("CREATE TABLE IF NOT EXISTS {name} {PROGRESS_COLUMNS}")).await {
+        // Somebody else made it at the same moment, which `IF NOT EXISTS` does not see: the server says so once theirs is committed.
+        Err(error) if matches!(error.code(), Some(&(SqlState::UNIQUE_VIOLATION | SqlState::DUPLICATE_TABLE))) => Ok(name),
+        made => made.map(|()| name),
+    }
 }
 
 /// What an error before the commit means. `line` is where the failing text begins, 0 for our own statements.

@@ -128,7 +128,7 @@ fn the_schema_is_expanded_and_filled_before_the_code_and_the_contract_waits_for_
     assert_eq!(shop.server.ask("select count(*) from glidepath_applied"), "2");
     assert_eq!(shop.versions(), ["2.0.0", "2.0.0"]);
     let run = shop.project.run_id();
-    assert_eq!(shop.card_line(), "ledger production default migrations/expand.sql 100 %");
+    assert_eq!(shop.card_line(), "ledger production migrations/expand.sql 100 %");
     let record = shop.project.ok(&["history", &run, "--format", "markdown"], 0).out;
     assert!(record.contains("Contract the schema of ledger"), "{record}");
     shop.assert_secret_is_kept(DEPLOY_STEP);
@@ -142,7 +142,7 @@ fn code_that_is_sick_after_the_expansion_goes_back_and_the_expansion_stays_by_na
     assert_eq!(shop.versions(), ["1.0.0", "1.0.0"]);
     assert!(shop.project.read("saw.log").contains("payments-1 2.0.0 saw 3 of 3\n"), "{}", shop.project.read("saw.log"));
     assert_eq!(shop.columns(), "cents currency id");
-    assert_eq!(shop.card_line(), "ledger production default migrations/expand.sql 100 %");
+    assert_eq!(shop.card_line(), "ledger production migrations/expand.sql 100 %");
     let events = shop.project.events();
     let left = ends(&events)["leftovers"].to_string();
     assert!(left.contains("Expand the schema of ledger") && left.contains("Fill the new columns of ledger"), "{left}");
@@ -166,7 +166,7 @@ fn a_lock_that_somebody_holds_ends_the_flight_in_bounded_time_with_nothing_half_
     assert!(shop.project.read("run.log").contains("GP0573"), "{}", shop.project.read("run.log"));
     assert_eq!(shop.server.ask("select to_regclass('currencies') is null and to_regclass('glidepath_applied') is null"), "t");
     assert_eq!(shop.columns(), "cents id");
-    assert_eq!(shop.card_line(), "ledger production default before the expansion 100 %");
+    assert_eq!(shop.card_line(), "ledger production before the expansion 100 %");
     assert_eq!((shop.versions(), shop.project.read("saw.log")), (["1.0.0", "1.0.0"].map(str::to_owned), String::new()));
     shop.assert_secret_is_kept("production/ledger/expand");
 
