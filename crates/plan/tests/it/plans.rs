@@ -5,7 +5,7 @@ use glidepath_model::catalog::Database;
 use glidepath_model::change::*;
 use glidepath_model::facts::{DurationFact, Facts, Sourced};
 use glidepath_model::plan::{CandidateSummary, GateCheck, Strategy, VerificationKind, Work};
-use glidepath_model::{Millis, Share};
+use glidepath_model::{Millis, Plan, Share};
 use glidepath_plan::{codes, too_large};
 use serde_json::json;
 
@@ -165,7 +165,29 @@ fn losers_are_kept_with_the_reason() {
     assert_eq!(plan.candidates[0].strategies["production/payments"], Strategy::Canary);
     assert!(plan.candidates[0].reason.starts_with("Chosen for least expected bad requests"));
     assert!(plan.candidates[1..].iter().all(|c| c.reason.starts_with("Lost: ")), "{:?}", plan.candidates);
-    // Who is on the front, and who is behind whom, follows from the figures shown.
+    the_front_is_that_of_the_figures(&plan);
+    assert!(plan.candidates.iter().filter(|c| c.on_front).count() > 1, "slow and safe against fast: {:?}", plan.candidates);
+    let mut hurried = change.clone();
+    hurried.prefer = Some(Preference::Fastest);
+    assert_eq!(plan_of(&hurried, &facts).body.assignments[0].strategy, Strategy::Rolling);
+}
+
+#[test]
+fn a_hurry_that_saves_no_time_is_behind_the_front() {
+    // Both go side by side. To hurry the busy one costs more users than to hurry the quiet one, whose stages take longest: it gains nothing.
+    let place = |name: &str| target(name, "production", vec![region("eu", name, 4, true)]);
+    let mut facts = facts(vec![component("auth", &[]), component("web", &[])], vec![place("auth"), place("web")], &["production"]);
+    for rate in facts.targets.get_mut(&"web-production".into()).unwrap().request_rate.values_mut() {
+        rate.value *= 4.0;
+    }
+    let plan = plan_of(&change(&["production"], vec![version("auth", "2.0"), version("web", "2.0")]), &facts);
+    the_front_is_that_of_the_figures(&plan);
+    let behind: Vec<&CandidateSummary> = plan.candidates.iter().filter(|c| !c.on_front).collect();
+    assert!(!behind.is_empty() && behind.iter().all(|c| c.reason.ends_with("and is in nothing worse.")), "{:?}", plan.candidates);
+}
+
+/// Who is on the front, and who is behind whom, follows from the figures shown.
+fn the_front_is_that_of_the_figures(plan: &Plan) {
     let figures = |c: &CandidateSummary| {
         (c.prediction.bad_requests, c.prediction.duration.p50_ms, c.prediction.extra_cost.as_ref().map_or(0, |m| m.micros))
     };
@@ -179,10 +201,6 @@ fn losers_are_kept_with_the_reason() {
         assert!(by.is_none_or(|by| one.reason.contains(&format!("candidate {by} "))), "{one:?}");
         assert_eq!(one.reason.matches(". ").count(), 0, "one sentence: {}", one.reason);
     }
-    assert!(plan.candidates.iter().filter(|c| c.on_front).count() > 1, "slow and safe against fast: {:?}", plan.candidates);
-    let mut hurried = change.clone();
-    hurried.prefer = Some(Preference::Fastest);
-    assert_eq!(plan_of(&hurried, &facts).body.assignments[0].strategy, Strategy::Rolling);
 }
 
 #[test]
