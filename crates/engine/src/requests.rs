@@ -388,7 +388,7 @@ fn abandon(plan: &PlanBody, state: &RunState) -> Result<Grant, Refusal> {
 fn exposed(plan: &PlanBody, state: &RunState) -> Vec<(String, String)> {
     let place = |e: ExposureNow| {
         let region = e.region.map(|r| format!(" in {r}")).unwrap_or_default();
-        (format!("{}{region}", e.target), format!("{:.1} % on the new side", e.share.as_f64() * 100.0))
+        (format!("{}{region}", e.target), format!("{} on the new side", e.share))
     };
     state.exposures(plan).into_iter().map(place).collect()
 }

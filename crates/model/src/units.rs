@@ -89,7 +89,8 @@ impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.is_multiple_of(1_000) && (10_000_000..980_000_000).contains(&self.0) {
             let tenths = (self.0 + 500_000) / 1_000_000;
-            return f.pad(&format!("{}.{} %", tenths / 10, tenths % 10));
+            let text = if tenths.is_multiple_of(10) { format!("{} %", tenths / 10) } else { format!("{}.{} %", tenths / 10, tenths % 10) };
+            return f.pad(&text);
         }
         let whole = self.0 / 10_000_000;
         let fraction = self.0 % 10_000_000;

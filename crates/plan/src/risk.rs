@@ -72,12 +72,6 @@ const FLAG: Weight = Weight {
     log_odds: -0.4,
     why: "Our judgement: the code runs already, and was deployed without being used.",
 };
-const ITEMS: Weight = Weight {
-    about: "size: items",
-    counts: "doublings of the number of items that the change has",
-    log_odds: 0.25,
-    why: "Direction: changes that touch more parts induce more fixes (Kamei and others, \"A large-scale empirical study of just-in-time quality assurance\", 2013); size: our judgement.",
-};
 const HOSTS: Weight = Weight {
     about: "size: hosts",
     counts: "tenfolds of its hosts, in the environment that has most",
@@ -134,7 +128,7 @@ const OWNER: Weight = Weight {
 };
 
 /// All of them, in the order in which they are told.
-pub const WEIGHTS: [Weight; 18] = [
+pub const WEIGHTS: [Weight; 17] = [
     CONFIG,
     INFRASTRUCTURE,
     SCHEMA,
@@ -143,7 +137,6 @@ pub const WEIGHTS: [Weight; 18] = [
     FAILOVER,
     TRAFFIC,
     FLAG,
-    ITEMS,
     HOSTS,
     TIER,
     ONE_WAY,
@@ -291,7 +284,6 @@ fn reasons(
     let hosts = sites.iter().map(|site| site.regions.iter().map(|at| at.region.hosts.len()).sum::<usize>()).max().unwrap_or(0);
     let tier = component.and_then(|component| component.tier);
     let dependants = around.dependants.get(name).map_or(0, BTreeSet::len);
-    let items = change.items.len();
     let found = [
         sites
             .iter()
@@ -299,11 +291,17 @@ fn reasons(
             .filter_map(kind)
             .max_by(|a, b| a.log_odds.total_cmp(&b.log_odds))
             .and_then(|weight| said(weight, weight.about.trim_start_matches("kind: ").to_owned(), 1.0)),
-        said(ITEMS, format!("one of {items} items of the change"), (items.max(1) as f64).log2()),
         said(HOSTS, format!("{hosts} hosts"), (hosts.max(1) as f64).log10()),
         tier.and_then(|tier| said(TIER, format!("tier {tier}"), 3.0 - f64::from(tier.clamp(1, 4)))),
         one_way(sites).and_then(|why| said(ONE_WAY, why.to_owned(), 1.0)),
-        said(DEPENDANTS, format!("{dependants} components depend on it"), (1.0 + dependants as f64).log2()),
+        said(
+            DEPENDANTS,
+            match dependants {
+                1 => "1 component depends on it".to_owned(),
+                more => format!("{more} components depend on it"),
+            },
+            (1.0 + dependants as f64).log2(),
+        ),
         evidence(facts, around, sites).and_then(|words| said(EVIDENCE, words, 1.0)),
         budget(facts, name),
         takes_off

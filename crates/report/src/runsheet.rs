@@ -11,7 +11,7 @@ use crate::figures::{fold, minute, percent, plain, plural, stopwatch};
 use crate::flight::way_back;
 use crate::places::joined;
 use crate::promise;
-use crate::sections::{badges, criteria};
+use crate::sections::{badges, criteria, looks_alike};
 use glidepath_model::action::{ActionCall, ExecInput, HttpInput, SqlInput};
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
@@ -178,6 +178,7 @@ fn secrets(plan: &Plan) -> Vec<String> {
 fn waves(plan: &Plan, clock: &Clock<'_>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut current = String::new();
+    let same = looks_alike(&plan.body.steps);
     for (at, placed) in clock.steps.iter().enumerate().filter(|(_, placed)| !placed.step.after_landing) {
         let title = title_of(plan, placed.step);
         if title != current {
@@ -185,7 +186,7 @@ fn waves(plan: &Plan, clock: &Clock<'_>) -> Vec<Section> {
             current = title;
         }
         if let Some(section) = sections.last_mut() {
-            section.blocks.push(Block::Sheet(Box::new(sheet_box(plan, clock, at, placed.step))));
+            section.blocks.push(Block::Sheet(Box::new(sheet_box(plan, clock, at, placed.step, same.get(at).copied().flatten()))));
         }
     }
     sections
@@ -211,7 +212,7 @@ fn title_of(plan: &Plan, step: &Step) -> String {
     title.trim().to_owned()
 }
 
-fn sheet_box(plan: &Plan, clock: &Clock<'_>, at: usize, step: &Step) -> SheetBox {
+fn sheet_box(plan: &Plan, clock: &Clock<'_>, at: usize, step: &Step, looks_as: Option<usize>) -> SheetBox {
     let begins = clock.steps.get(at).map_or(0, |placed| placed.begins);
     let time = match clock.hour(begins) {
         Some(hour) => format!("{hour} · +{}", stopwatch(Millis(begins))),
@@ -219,7 +220,10 @@ fn sheet_box(plan: &Plan, clock: &Clock<'_>, at: usize, step: &Step) -> SheetBox
     };
     let (commands, expect, decision) = match &step.work {
         Work::Call(call) => (step.command.clone(), expected(step, call), None),
-        Work::Gate(gate) => (measures(gate).join("\n"), Vec::new(), Some(decision(plan, gate))),
+        Work::Gate(gate) => match looks_as {
+            None => (measures(gate).join("\n"), Vec::new(), Some(decision(plan, gate))),
+            Some(number) => (String::new(), Vec::new(), Some(as_in(number, decision(plan, gate)))),
+        },
         Work::Wait(length) => (String::new(), vec![format!("{length} have passed").into()], None),
         Work::Manual { prompt, deadline_ms } => (String::new(), Vec::new(), Some(asked(prompt, *deadline_ms))),
         Work::Event { event, deadline_ms, .. } => {
@@ -296,6 +300,15 @@ fn otherwise(plan: &Plan, step: &Step) -> Text {
             format!("{tries}; {then}").into()
         }
         (Work::Gate(_) | Work::Manual { .. } | Work::Wait(_) | Work::Event { .. }, _) => Text::new(),
+    }
+}
+
+/// The decision of a gate that looks at what the gate in another box looks at.
+fn as_in(number: usize, decision: Decision) -> Decision {
+    Decision {
+        go: vec![format!("what box {number} asks for is so, with its commands").into()],
+        back: vec![format!("what box {number} goes back for").into()],
+        ..decision
     }
 }
 

@@ -369,7 +369,7 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
     ),
     (
         codes::EXPOSED_WAIT,
-        "waits up to 2 h for an answer, with 5.0 % of the traffic on the new side",
+        "waits up to 2 h for an answer, with 5 % of the traffic on the new side",
         Spoil::Plan(|p| {
             let gate = p.body.steps.iter_mut().find(|s| s.id.as_str().ends_with("stage-1/gate")).unwrap();
             gate.work = Work::Manual { prompt: "Go on?".to_owned(), deadline_ms: Millis::from_mins(120) };

@@ -237,7 +237,15 @@ fn takeoff(of: &Sources<'_>, section: &mut Section) {
         .into()
     }));
     section.checklist(items);
-    if of.environments().iter().any(|(_, e)| e.is_some_and(|e| e.gated)) {
-        section.callout(Tone::Neutral, "Gated", "A gated environment takes this stored plan only, never a change directly.");
+    let gated: Vec<&str> = of.environments().iter().filter(|(_, e)| e.is_some_and(|e| e.gated)).map(|(name, _)| name.as_str()).collect();
+    if !gated.is_empty() {
+        let words = format!(
+            "{} by this stored plan only: what was approved is what flies.",
+            match gated.as_slice() {
+                [one] => format!("{one} is entered"),
+                several => format!("{} are entered", listed(several)),
+            }
+        );
+        section.callout(Tone::Neutral, "Gated", words);
     }
 }

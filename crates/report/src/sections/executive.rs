@@ -188,7 +188,7 @@ fn dependants(of: &Sources<'_>, section: &mut Section) {
         .collect();
     section.heading("Affected systems and user impact");
     if rows.is_empty() {
-        section.paragraph("No component of the catalog depends on what is changed.");
+        section.paragraph("Nothing outside this change depends on what is changed, as far as the catalog says.");
     } else {
         section.paragraph(format!(
             "{} on what is changed; their users see a failure of it too.",

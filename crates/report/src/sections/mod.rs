@@ -17,6 +17,7 @@ mod runways;
 mod windows;
 
 pub(crate) use afterwards::how;
+pub(crate) use procedure::looks_alike;
 
 use crate::blast::{self, Blast};
 use crate::card::card;

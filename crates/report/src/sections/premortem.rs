@@ -10,6 +10,7 @@ use crate::document::Text;
 use crate::figures::{count, knows_traffic, listed, percent, plural};
 use crate::places::joined;
 use crate::promise;
+use crate::timeline::component_of;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::{Item, ItemKind, OnFailure};
 use glidepath_model::plan::{GateSpec, LadderStage, Phase, Step, Undo, Work};
@@ -17,6 +18,8 @@ use glidepath_model::{ComponentName, Severity};
 
 /// Stories told.
 const STORIES_MAX: usize = 5;
+/// Reasons told of the component that is likeliest to fail.
+const REASONS_MAX: usize = 3;
 /// A way back from which on it counts as slow.
 const SLOW_BACK_S: u64 = 30;
 
@@ -67,6 +70,7 @@ pub(super) fn stories(of: &Sources<'_>) -> (String, Vec<Vec<Text>>) {
     .collect();
     all.sort_by_key(|story| story.ends);
     all.truncate(STORIES_MAX);
+    all.extend(likeliest(of));
     (day, all.into_iter().map(|story| vec![story.what, story.shows, story.saves]).collect())
 }
 
@@ -220,7 +224,7 @@ fn finding(of: &Sources<'_>) -> Option<Story> {
     story(
         Ends::ByPeople,
         Text::from("The plan had said it, and nobody acted: ").code(worst.code.to_string()).plain(format!(" {}{more}", worst.message)),
-        worst.reason.as_str(),
+        format!("what it warned of: {}", worst.reason),
         worst.hint.as_str(),
     )
 }
@@ -321,6 +325,26 @@ fn slow_back(of: &Sources<'_>) -> Option<Story> {
             }
         },
     )
+}
+
+/// What the figures say: the component that is likeliest to fail, and where that is seen first.
+fn likeliest(of: &Sources<'_>) -> Option<Story> {
+    let risk = of.plan.prediction.reasons.first()?;
+    let mut against: Vec<_> = risk.reasons.iter().filter(|reason| reason.log_odds > 0.0).collect();
+    against.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds));
+    let against: Vec<&str> = against.iter().take(REASONS_MAX).map(|reason| reason.what.as_str()).collect();
+    let because = if against.is_empty() { String::new() } else { format!(" What speaks against it: {}.", listed(&against)) };
+    let what =
+        format!("By the figures it was {}, whose change fails in {} of such flights.{because}", risk.component, percent(risk.probability));
+    let own = |step: &Step| component_of(of.plan, step).is_some_and(|name| name == risk.component.as_str());
+    if let Some((step, gate)) = criteria::gates(of.plan, false).find(|(step, _)| own(step)) {
+        let place = criteria::place(of.plan, step, gate);
+        let saves = format!("first the gate on {place}: {}", promise::safe_by(of.plan, Some(step), promise::MEDIAN));
+        return story(Ends::AtOnce, what, criteria::line(of.plan, step, gate), saves);
+    }
+    let first = of.plan.body.steps.iter().find(|step| step.phase == Phase::Deploy && own(step))?;
+    let shows = format!("'{}' does not end well; what is wrong without that shows at the gates that come after it", first.title);
+    story(Ends::AtOnce, what, shows, "the plan's failure rule (section 6)")
 }
 
 /// The usual way to fail.

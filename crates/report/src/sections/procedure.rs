@@ -4,9 +4,12 @@ use super::{Sources, runways, sourced};
 use crate::calls::expectation;
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
-use crate::figures::{estimate, fold, percent, plural};
+use crate::figures::{estimate, fold, percent, plain, plural};
 use crate::runsheet::measures;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Undo, Work};
+
+/// Commands of a gate from which on it refers to an earlier one instead of repeating them.
+const ALIKE_FROM: usize = 4;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(4, "Procedure");
@@ -19,14 +22,16 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
             .plain("."),
     );
     runways::paragraphs(of, &mut section);
-    let numbered: Vec<(usize, &Step)> = of.plan.body.steps.iter().enumerate().map(|(at, step)| (at + 1, step)).collect();
-    for together in numbered.chunk_by(|(_, one), (_, next)| heading_of(one) == heading_of(next)) {
-        let Some((_, first)) = together.first() else { continue };
+    let same = looks_alike(&of.plan.body.steps);
+    let numbered = of.plan.body.steps.iter().enumerate().zip(same);
+    let numbered: Vec<Numbered<'_>> = numbered.map(|((at, step), looks_as)| Numbered { number: at + 1, step, looks_as }).collect();
+    for together in numbered.chunk_by(|one, next| heading_of(one.step) == heading_of(next.step)) {
+        let Some(Numbered { step: first, .. }) = together.first() else { continue };
         section.heading(heading_of(first));
         let depth = first.environment.as_ref().map_or(of.depth, |environment| Depth::of(of.plan, of.catalog, environment));
         match depth {
             Depth::Standard | Depth::Full => {
-                section.blocks.extend(together.iter().map(|(number, step)| Block::Step(Box::new(block(*number, step)))));
+                section.blocks.extend(together.iter().map(|numbered| Block::Step(Box::new(block(numbered)))));
             }
             Depth::Minimal | Depth::Simplified => section.code("", folded(together, depth)),
         }
@@ -34,10 +39,36 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     section
 }
 
+/// A step with its number, and that of the gate before it that looks at the same.
+struct Numbered<'p> {
+    number: usize,
+    step: &'p Step,
+    looks_as: Option<usize>,
+}
+
+/// For each step the number of the first gate of an unbroken row of gates, if it looks at what that one looks at.
+pub(crate) fn looks_alike(steps: &[Step]) -> Vec<Option<usize>> {
+    let mut first: Option<(usize, &GateSpec)> = None;
+    let mut found = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        let gate = if let Work::Gate(gate) = &step.work { Some(&**gate) } else { None };
+        let is_alike = |known: &GateSpec, gate: &GateSpec| {
+            let commands = measures(gate);
+            commands.len() >= ALIKE_FROM && known.checks == gate.checks && measures(known) == commands
+        };
+        let known = first.filter(|(_, known)| gate.is_some_and(|gate| is_alike(known, gate)));
+        found.push(known.map(|(number, _)| number));
+        if known.is_none() {
+            first = gate.map(|gate| (at + 1, gate));
+        }
+    }
+    found
+}
+
 /// The steps of a stage as one text to be read from top to bottom: what is no command is a comment.
-fn folded(steps: &[(usize, &Step)], depth: Depth) -> String {
-    let one = |(number, step): &(usize, &Step)| {
-        let block = block(*number, step);
+fn folded(steps: &[Numbered<'_>], depth: Depth) -> String {
+    let one = |numbered: &Numbered<'_>| {
+        let (block, Numbered { number, step, .. }) = (block(numbered), numbered);
         let mut lines = vec![format!("# {number}. {} ({})", block.title, estimate(&step.expected))];
         if depth >= Depth::Simplified {
             lines.push(format!("#    {}", block.id));
@@ -70,10 +101,17 @@ fn heading_of(step: &Step) -> String {
     }
 }
 
-fn block(number: usize, step: &Step) -> StepBlock {
+fn block(numbered: &Numbered<'_>) -> StepBlock {
+    let Numbered { number, step, looks_as } = *numbered;
     let mut validation: Vec<Text> = step.validations.iter().map(expectation).collect();
     match &step.work {
-        Work::Gate(gate) => validation.extend(gate_words(step, gate)),
+        Work::Gate(gate) => match looks_as {
+            None => validation.extend(gate_words(step, gate)),
+            Some(number) => {
+                validation.push(watched(step, gate));
+                validation.push(format!("it looks at what step {number} looks at").into());
+            }
+        },
         Work::Manual { prompt, deadline_ms } => validation.push(format!("a person answers within {deadline_ms}: {prompt}").into()),
         Work::Event { event, deadline_ms, outputs } => {
             let brings: Vec<String> = outputs.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
@@ -96,8 +134,8 @@ fn block(number: usize, step: &Step) -> StepBlock {
     };
     let command = match &step.work {
         Work::Call(_) => step.command.clone(),
-        Work::Gate(gate) => measures(gate).join("\n"),
-        Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => String::new(),
+        Work::Gate(gate) if looks_as.is_none() => measures(gate).join("\n"),
+        Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => String::new(),
     };
     StepBlock {
         number: u32::try_from(number).unwrap_or(u32::MAX),
@@ -111,17 +149,20 @@ fn block(number: usize, step: &Step) -> StepBlock {
     }
 }
 
+/// How long a gate watches, how often it looks, and what comes of it.
+fn watched(step: &Step, gate: &GateSpec) -> Text {
+    let early = if gate.early_promotion { format!(", earlier by evidence but not before {}", gate.min_bake_ms) } else { String::new() };
+    let (when, then) = match step.after_landing {
+        true => (" after landing", "what it finds is told to people".to_owned()),
+        false => ("", format!("asks a person after {}", gate.patience_ms)),
+    };
+    format!("{}: watched for {}{when}{early}; looks every {}; {then}", gate.subject, gate.bake_ms, gate.look_every_ms).into()
+}
+
 /// What a gate wants to see, in numbers.
 pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
-    let early = if gate.early_promotion { format!(", earlier by evidence but not before {}", gate.min_bake_ms) } else { String::new() };
-    let (when, then, count) = match step.after_landing {
-        true => (" after landing", "what it finds is told to people".to_owned(), "are told"),
-        false => ("", format!("asks a person after {}", gate.patience_ms), "turn back"),
-    };
-    let mut found = vec![Text::from(format!(
-        "{}: watched for {}{when}{early}; looks every {}; {then}",
-        gate.subject, gate.bake_ms, gate.look_every_ms
-    ))];
+    let count = if step.after_landing { "are told" } else { "turn back" };
+    let mut found = vec![watched(step, gate)];
     found.extend(gate.checks.iter().map(|check| match check {
         GateCheck::Proportion { name, effect, alpha, ceiling, dispersion, .. } => {
             let ceiling = ceiling.map_or(String::new(), |c| format!(", never above {}", percent(c)));
@@ -134,8 +175,8 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
             .into()
         }
         GateCheck::Threshold { name, query, min, max, failures_max, .. } => {
-            let low = min.map_or(String::new(), |v| format!("at least {v}"));
-            let high = max.map_or(String::new(), |v| format!("at most {v}"));
+            let low = min.map_or(String::new(), |v| format!("at least {}", plain(v)));
+            let high = max.map_or(String::new(), |v| format!("at most {}", plain(v)));
             let both = if low.is_empty() || high.is_empty() { "" } else { ", " };
             Text::from(format!("{name}: "))
                 .code(query.as_str())

@@ -1,16 +1,20 @@
 //! Candidates: expected bad requests against duration, with the front of those that nothing beats; where costs differ, cost against duration too.
 
 use super::{cut, label, line, number, picture};
-use crate::candidates::{names, standing};
+use crate::candidates::names;
 use crate::document::Figure;
-use crate::figures::{count, estimate, percent, stopwatch};
+use crate::figures::{count, estimate, listed, percent, stopwatch};
 use crate::timeline::ticks;
 use glidepath_model::plan::CandidateSummary;
 use glidepath_model::{Millis, Money, Plan};
 use maud::{Markup, html};
+use std::collections::BTreeMap;
 
 /// Candidates drawn at most.
 const POINTS_MAX: usize = 12;
+/// Size of the picture in characters.
+const TEXT_ROWS: usize = 11;
+const TEXT_COLUMNS: usize = 64;
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 500.0;
 const KEY: f64 = 536.0;
@@ -141,7 +145,7 @@ pub(crate) fn candidates(plan: &Plan) -> Option<Figure> {
         title: title.to_owned(),
         svg: picture("candidates", height, title, &description, &shapes),
         description,
-        text: as_text(shown, &names),
+        text: as_text(shown, burn.most, longest),
     })
 }
 
@@ -207,10 +211,44 @@ fn words(candidate: &CandidateSummary, name: &str) -> String {
     format!("{}: {name}: {}{}.", candidate.rank, figures(candidate), if candidate.on_front { ", on the front" } else { "" })
 }
 
-fn as_text(candidates: &[CandidateSummary], names: &[String]) -> String {
-    let entry = |(candidate, name): (&CandidateSummary, &String)| {
-        let standing = standing(candidate).map_or_else(String::new, |words| format!("; {words}"));
-        format!("{}. {name}\n   {}{standing}", candidate.rank, figures(candidate))
-    };
-    candidates.iter().zip(names).map(entry).collect::<Vec<_>>().join("\n")
+/// The same picture in characters: bad requests upwards, duration to the right, each candidate as its rank.
+fn as_text(shown: &[CandidateSummary], most: f64, longest: u64) -> String {
+    let column = |candidate: &CandidateSummary| cell(candidate.prediction.duration.p50_ms.0 as f64 / longest as f64, TEXT_COLUMNS);
+    let row = |candidate: &CandidateSummary| TEXT_ROWS - 1 - cell(finite(candidate.prediction.bad_requests) / most, TEXT_ROWS);
+    let mut marks: BTreeMap<(usize, usize), Vec<String>> = BTreeMap::new();
+    for candidate in shown {
+        marks.entry((row(candidate), column(candidate))).or_default().push(candidate.rank.to_string());
+    }
+    let scale: Vec<String> = (0..TEXT_ROWS)
+        .map(|row| match row {
+            0 => count(most),
+            _ if row == TEXT_ROWS / 2 => count(most / 2.0),
+            _ if row == TEXT_ROWS - 1 => "0".to_owned(),
+            _ => String::new(),
+        })
+        .collect();
+    let wide = scale.iter().map(String::len).max().unwrap_or(0);
+    let mut lines = vec!["expected bad requests".to_owned()];
+    for (row, scale) in scale.iter().enumerate() {
+        let mut line = String::new();
+        for ((_, column), ranks) in marks.range((row, 0)..(row + 1, 0)) {
+            line = format!("{line:column$}");
+            line.push_str(&ranks.join(","));
+        }
+        lines.push(format!("{scale:>wide$} |{line}").trim_end().to_owned());
+    }
+    lines.push(format!("{:wide$} +{}", "", "-".repeat(TEXT_COLUMNS)));
+    let end = format!("{} duration", stopwatch(Millis(longest)));
+    lines.push(format!("{:wide$}  0{end:>rest$}", "", rest = TEXT_COLUMNS - 1));
+    let front: Vec<String> = shown.iter().filter(|c| c.on_front).map(|c| c.rank.to_string()).collect();
+    if !front.is_empty() {
+        let stand = if front.len() == 1 { "stands" } else { "stand" };
+        lines.push(format!("On the front {stand} {}.", listed(&front)));
+    }
+    lines.join("\n")
+}
+
+/// Which of so many cells a part of the whole falls into.
+fn cell(part: f64, cells: usize) -> usize {
+    ((part.clamp(0.0, 1.0) * (cells - 1) as f64).round() as usize).min(cells - 1)
 }

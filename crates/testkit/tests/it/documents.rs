@@ -31,6 +31,33 @@ fn prose(markdown: &str) -> Vec<&str> {
     found
 }
 
+/// What section 4 says beside its commands.
+fn procedure(markdown: &str) -> impl Iterator<Item = &str> {
+    let (_, from) = markdown.split_once("## 4.").unwrap_or_default();
+    from.lines().take_while(|line| !line.starts_with("## 5.")).filter(|line| line.starts_with("- ") || line.starts_with("#    then: "))
+}
+
+#[test]
+fn a_gate_that_refers_to_another_looks_at_the_same() {
+    let mut referring = 0;
+    for Example { name, plan, facts, .. } in examples().unwrap() {
+        let sheet = to_markdown(&run_sheet(&plan, &facts));
+        let markdown = to_markdown(&document(&plan, &facts));
+        let gates: Vec<_> = plan.body.steps.iter().map(|step| if let Work::Gate(gate) = &step.work { Some(gate) } else { None }).collect();
+        let told =
+            procedure(&markdown).filter_map(|line| line.split_once("it looks at what step ")?.1.split_once(' ')).map(|(number, _)| number);
+        let told: Vec<usize> = told.map(|number| number.parse().unwrap()).collect();
+        for number in &told {
+            let first = gates[number - 1].unwrap_or_else(|| panic!("{name}: {number} is no gate"));
+            assert!(gates[*number].is_some_and(|next| next.checks == first.checks), "{name}: {number}");
+            let asked = format!("what box {number} asks for is so");
+            assert!(plan.body.steps[*number].after_landing || sheet.contains(&asked), "{name}: {asked}");
+        }
+        referring += told.len();
+    }
+    assert!(referring > 0);
+}
+
 #[test]
 fn nothing_is_told_over_and_over() {
     for example in examples().unwrap() {
@@ -49,13 +76,17 @@ fn figures_have_no_false_digits_and_stress_is_well_formed() {
     for example in examples().unwrap() {
         let document = document(&example.plan, &example.facts);
         let markdown = to_markdown(&document);
-        for line in prose(&markdown) {
-            let false_digits = line.split(|c: char| !c.is_ascii_digit() && c != '.').find(|number| {
+        for line in prose(&markdown).into_iter().chain(procedure(&markdown)) {
+            // What is typed is as the machine wants it.
+            let words: String = line.split('`').step_by(2).collect();
+            let false_digits = words.split(|c: char| !c.is_ascii_digit() && c != '.').find(|number| {
                 number
                     .split_once('.')
                     .is_some_and(|(whole, part)| !whole.is_empty() && part.len() > 4 && part.chars().all(|c| c.is_ascii_digit()))
             });
             assert_eq!(false_digits, None, "{}: {line}", example.name);
+        }
+        for line in prose(&markdown) {
             // Between two marks there is text that touches both.
             let marks: Vec<&str> = line.split("**").collect();
             assert_eq!(marks.len() % 2, 1, "{}: {line}", example.name);
