@@ -62,6 +62,19 @@ name!(/** A plan: the SHA-256 of its body's bytes, 64 hexadecimal digits. */ Pla
 name!(/** A run: one execution of a plan, `run-` and 12 characters. */ RunId);
 name!(/** SHA-256 of some bytes, 64 hexadecimal digits. */ Digest);
 
+/// Hexadecimal digits of a digest that people are shown.
+const DIGEST_SHOWN: usize = 12;
+
+/// A version as people read it: a digest in it is cut to its first digits, `1.4.0@sha256:1f0e2d3c4b5a…`. Commands take it whole.
+pub fn version_shown(version: &str) -> std::borrow::Cow<'_, str> {
+    let Some(from) = version.find("sha256:").map(|at| at + "sha256:".len()) else { return version.into() };
+    let digits = version[from..].bytes().take_while(u8::is_ascii_hexdigit).count();
+    if digits <= DIGEST_SHOWN {
+        return version.into();
+    }
+    format!("{}…{}", &version[..from + DIGEST_SHOWN], &version[from + digits..]).into()
+}
+
 impl ResourceName {
     /// The resource that is a target.
     pub fn of_target(target: &TargetName) -> Self {
@@ -92,4 +105,23 @@ pub fn is_valid_name(text: &str) -> bool {
         && edge(bytes.first())
         && edge(bytes.last())
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_shown;
+
+    #[test]
+    fn a_digest_is_cut_for_people_and_nothing_else_is() {
+        let digest = "0123456789abcdef".repeat(4);
+        for (version, shown) in [
+            ("1.4.0".to_owned(), "1.4.0".to_owned()),
+            (format!("1.4.0@sha256:{digest}"), "1.4.0@sha256:0123456789ab…".to_owned()),
+            (format!("sha256:{digest} (old)"), "sha256:0123456789ab… (old)".to_owned()),
+            ("sha256:0123".to_owned(), "sha256:0123".to_owned()),
+            ("sha256:é".to_owned(), "sha256:é".to_owned()),
+        ] {
+            assert_eq!(version_shown(&version), shown);
+        }
+    }
 }

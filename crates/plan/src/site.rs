@@ -7,6 +7,7 @@ use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, 
 use glidepath_model::change::{Change, DataStep, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
+use glidepath_model::version_shown;
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -103,7 +104,7 @@ impl Site<'_> {
         match &self.change_item.kind {
             ItemKind::Secret { secret, .. } => format!("{} with the new {secret}", self.target.component),
             ItemKind::Failover { to, .. } => format!("{} in {to}", self.target.component),
-            _ => format!("{} {}", self.target.component, self.to),
+            _ => format!("{} {}", self.target.component, version_shown(&self.to)),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung};
 use crate::waterfall::strongest;
 use glidepath_engine::RunState;
-use glidepath_model::{Facts, Plan, Share, Timestamp};
+use glidepath_model::{Facts, Plan, Share, Timestamp, version_shown};
 
 /// Columns of the card at most.
 pub const CARD_COLUMNS_MAX: usize = 100;
@@ -80,10 +80,10 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
     ordered.sort_by_key(|s| (s.share == Some(Share::ZERO) || s.share == Some(Share::ALL), std::cmp::Reverse(order(s))));
     for serving in ordered.iter().take(SERVING_LINES_MAX) {
         let shares = match serving.share {
-            Some(Share::ZERO) => format!("{} 100 %", serving.from),
-            Some(Share::ALL) => format!("{} 100 %", serving.to),
-            Some(share) => format!("{} {}, {} {share}", serving.from, share.rest(), serving.to),
-            None => format!("{} and {} side by side, hosts half done", serving.from, serving.to),
+            Some(Share::ZERO) => format!("{} 100 %", version_shown(&serving.from)),
+            Some(Share::ALL) => format!("{} 100 %", version_shown(&serving.to)),
+            Some(share) => format!("{} {}, {} {share}", version_shown(&serving.from), share.rest(), version_shown(&serving.to)),
+            None => format!("{} and {} side by side, hosts half done", version_shown(&serving.from), version_shown(&serving.to)),
         };
         lines.push(
             Line::of(Ink::Plain, format!("  {}", serving.component))

@@ -9,7 +9,7 @@ use glidepath_model::event::RunEnd;
 use glidepath_model::plan::Work;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{Facts, Millis, Plan, Share, Timestamp};
+use glidepath_model::{Facts, Millis, Plan, Share, Timestamp, version_shown};
 
 /// Smallest frame that is drawn; a smaller terminal cuts it.
 const WIDTH_MIN: usize = 40;
@@ -146,7 +146,7 @@ fn traffic(plan: &Plan, state: &RunState, facts: Option<&Facts>, width: usize, l
                 .with(ink, bar(share, bar_width))
                 .with(Ink::Plain, format!(" {words:>6}"));
             if width >= WIDE {
-                line.with(Ink::Dim, format!("  {} → {}", s.from, s.to))
+                line.with(Ink::Dim, format!("  {} → {}", version_shown(&s.from), version_shown(&s.to)))
             } else {
                 line.with(Ink::Dim, format!(" {}", s.to))
             }

@@ -10,7 +10,7 @@ use crate::figures::{count, estimate, knows_traffic, listed, percent, spent};
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
 use glidepath_model::plan::Assignment;
-use glidepath_model::{Catalog, EnvironmentName, Facts, Millis, OwnerRef, Plan, Timestamp};
+use glidepath_model::{Catalog, EnvironmentName, Facts, Millis, OwnerRef, Plan, Timestamp, version_shown};
 
 /// How long before take-off people are told first.
 const AHEAD: Millis = Millis::from_mins(24 * 60);
@@ -213,7 +213,7 @@ impl<'a> Writer<'a> {
     fn changed(assignments: &[&Assignment], environment: bool) -> String {
         let line = |a: &&Assignment| {
             let place = if environment { format!("{} in {}", a.component, a.environment) } else { a.component.to_string() };
-            format!("- {place}: {} to {} ({})", a.from, a.to, a.strategy)
+            format!("- {place}: {} to {} ({})", version_shown(&a.from), version_shown(&a.to), a.strategy)
         };
         assignments.iter().map(line).collect::<Vec<_>>().join("\n")
     }

@@ -12,6 +12,7 @@ use crate::waterfall::strongest;
 use glidepath_model::Plan;
 use glidepath_model::diagnostic::{Diagnostic, Severity};
 use glidepath_model::plan::{RiskLevel, RuledOut, Undo};
+use glidepath_model::version_shown;
 
 /// Reasons of a probability at most.
 const REASONS_MAX: usize = 3;
@@ -160,7 +161,7 @@ fn items(plan: &Plan, shown: Shown) -> Vec<Line> {
                 a.component.to_string(),
                 a.strategy.to_string(),
                 a.verification.to_string(),
-                format!("{} → {}", file_name(&a.from), file_name(&a.to)),
+                format!("{} → {}", version_shown(file_name(&a.from)), version_shown(file_name(&a.to))),
             ]
         })
         .collect();
@@ -196,7 +197,7 @@ fn stages(plan: &Plan) -> Vec<Line> {
                 a.component.to_string(),
                 stage.region.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string),
                 stage.share.to_string(),
-                format!("{}/s", count(stage.canary_rate)),
+                if stage.canary_rate > 0.0 { format!("{}/s", count(stage.canary_rate)) } else { "-".to_owned() },
                 stage.bake_ms.to_string(),
                 stage.detects.map_or_else(|| "-".to_owned(), |d| format!("{} rise", fold(d))),
                 stage.power.map_or_else(|| "-".to_owned(), percent),

@@ -10,6 +10,7 @@ use glidepath_model::action::ActionCall;
 use glidepath_model::catalog::{ActionTemplate, Target};
 use glidepath_model::ids::{HostName, StepId};
 use glidepath_model::plan::{CompensateOn, Step, Undo, Work};
+use glidepath_model::version_shown;
 use glidepath_model::{Diagnostic, Millis};
 
 /// How long a person may take to do a step by hand.
@@ -38,7 +39,7 @@ pub(crate) struct Doing {
 pub(crate) const DEPLOY: Doing = Doing {
     verb: "deploy",
     kind: Kind::Deploy,
-    title: |site, host| format!("Deploy {} {} to {host}", site.target.component, site.to),
+    title: |site, host| format!("Deploy {} {} to {host}", site.target.component, version_shown(&site.to)),
     forward: |target| target.deploy.as_ref(),
     back: |target| target.undo.as_ref(),
     goes_back_itself: true,

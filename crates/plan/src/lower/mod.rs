@@ -36,7 +36,7 @@ use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::Target;
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::{ComponentName, EnvironmentName, StepId};
+use glidepath_model::ids::{ComponentName, EnvironmentName, StepId, version_shown};
 use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Group, Phase, RetryPolicy, Step, Undo, Work};
 use std::collections::BTreeSet;
 
@@ -243,7 +243,7 @@ impl Lowering<'_> {
         if let (ItemKind::Version { .. }, Some(from), false) = (&site.change_item.kind, &site.from, site.mixed) {
             let versions: Vec<ActionCall> =
                 region.hosts.iter().filter_map(|h| calls::runs(site, region, h, from, kinds, self.notes)).collect();
-            let title = format!("All hosts of {} in {} still run {from}", site.target.component, region.name);
+            let title = format!("All hosts of {} in {} still run {}", site.target.component, region.name, version_shown(from.as_str()));
             self.look(site, spot, "version", title, versions, before);
         }
     }

@@ -10,6 +10,7 @@ use crate::runsheet::measures;
 use glidepath_model::Millis;
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::plan::{Assignment, FollowUp, Phase, Strategy, Work};
+use glidepath_model::version_shown;
 
 const HOUR: Millis = Millis::from_mins(60);
 const DAY: Millis = Millis::from_mins(24 * 60);
@@ -61,7 +62,7 @@ fn after_an_hour(of: &Sources<'_>) -> Vec<Text> {
             None => in_place.push((&assignment.to, vec![assignment.component.as_str()])),
         }
     }
-    let states: Vec<String> = in_place.iter().map(|(to, components)| format!("{to} ({})", listed(components))).collect();
+    let states: Vec<String> = in_place.iter().map(|(to, components)| format!("{} ({})", version_shown(to), listed(components))).collect();
     if !states.is_empty() {
         items.push(format!("What was meant to be in place is: {}.", listed(&states)).into());
     }

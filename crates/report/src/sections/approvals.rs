@@ -9,6 +9,7 @@ use crate::places::rows_told_once;
 use crate::promise;
 use glidepath_model::catalog::Target;
 use glidepath_model::plan::{RiskLevel, TakeoffGate};
+use glidepath_model::version_shown;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(2, "Prerequisites and approvals");
@@ -214,7 +215,7 @@ fn takeoff(of: &Sources<'_>, section: &mut Section) {
         })
         .collect();
     let runs = gates.iter().filter_map(|gate| match gate {
-        TakeoffGate::StillRuns { target, version } => Some(vec![target.as_str().into(), Text::new().code(version.as_str())]),
+        TakeoffGate::StillRuns { target, version } => Some(vec![target.as_str().into(), Text::new().code(version_shown(version.as_str()))]),
         TakeoffGate::Calendar { .. } | TakeoffGate::Fresh | TakeoffGate::Budget { .. } => None,
     });
     items.extend(rows_told_once(runs.collect(), 0).into_iter().map(|row| {

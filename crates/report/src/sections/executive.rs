@@ -12,7 +12,7 @@ use crate::promise;
 use crate::svg;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{Strategy, Undo};
-use glidepath_model::{Millis, Severity, TargetName};
+use glidepath_model::{Millis, Severity, TargetName, version_shown};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(1, "Executive summary");
@@ -161,8 +161,8 @@ fn items(of: &Sources<'_>, section: &mut Section) {
                 vec![
                     a.environment.as_str().into(),
                     a.component.as_str().into(),
-                    Text::new().code(a.from.as_str()),
-                    Text::new().code(a.to.as_str()),
+                    Text::new().code(version_shown(&a.from)),
+                    Text::new().code(version_shown(&a.to)),
                     a.strategy.name().into(),
                     regions_words(of, &a.target).into(),
                     verified.into(),

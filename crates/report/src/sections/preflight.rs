@@ -6,6 +6,7 @@ use crate::figures::{listed, minute, percent, plural, rate};
 use crate::places::rows_told_once;
 use crate::promise;
 use glidepath_model::plan::{Assignment, Phase};
+use glidepath_model::version_shown;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(3, "Preflight");
@@ -66,9 +67,9 @@ fn rows(of: &Sources<'_>, assignment: &Assignment) -> Vec<Vec<Text>> {
                 region.name.as_str().into(),
                 if known.is_empty() { "not observed".into() } else { healthy.into() },
                 if versions.is_empty() {
-                    Text::new().code(assignment.from.as_str()).plain(" (not observed per host)")
+                    Text::new().code(version_shown(&assignment.from)).plain(" (not observed per host)")
                 } else {
-                    Text::new().code(versions.join(" "))
+                    Text::new().code(versions.iter().map(|version| version_shown(version)).collect::<Vec<_>>().join(" "))
                 },
                 figure(facts.request_rate.get(&region.name), rate).into(),
                 figure(facts.error_ratio.get(&region.name), percent).into(),
@@ -149,7 +150,7 @@ fn go(of: &Sources<'_>, section: &mut Section) {
         .body
         .assignments
         .iter()
-        .map(|a| vec![format!("{} in {}", a.component, a.environment).into(), Text::new().code(a.from.as_str())]);
+        .map(|a| vec![format!("{} in {}", a.component, a.environment).into(), Text::new().code(version_shown(&a.from))]);
     let runs = rows_told_once(runs.collect(), 0).into_iter().map(|row| {
         let mut text = Text::new();
         for (at, cell) in row.into_iter().enumerate() {

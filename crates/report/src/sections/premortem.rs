@@ -329,7 +329,8 @@ fn slow_back(of: &Sources<'_>) -> Option<Story> {
 
 /// What the figures say: the component that is likeliest to fail, and where that is seen first.
 fn likeliest(of: &Sources<'_>) -> Option<Story> {
-    let risk = of.plan.prediction.reasons.first()?;
+    // Of a single component the usual failure says as much.
+    let [risk, _, ..] = of.plan.prediction.reasons.as_slice() else { return None };
     let mut against: Vec<_> = risk.reasons.iter().filter(|reason| reason.log_odds > 0.0).collect();
     against.sort_by(|a, b| b.log_odds.total_cmp(&a.log_odds));
     let against: Vec<&str> = against.iter().take(REASONS_MAX).map(|reason| reason.what.as_str()).collect();

@@ -11,6 +11,7 @@ use crate::promise;
 use glidepath_model::Step;
 use glidepath_model::change::{OnFailure, OnWindowEnd};
 use glidepath_model::plan::{TakeoffGate, Undo};
+use glidepath_model::version_shown;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(6, "Rollback");
@@ -178,7 +179,7 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
         let mut text = Text::new()
             .strong(format!("{} in {}: ", assignment.component, assignment.environment))
             .plain("runs ")
-            .code(assignment.from.as_str());
+            .code(version_shown(&assignment.from));
         if let Some(call) = check {
             text = text.plain("; ");
             text.0.extend(expectation(call).0);

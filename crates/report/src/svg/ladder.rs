@@ -139,7 +139,9 @@ fn stage_words(stage: &LadderStage) -> String {
         (None, None) if stage.share == Share::ALL => "no old side to compare with".to_owned(),
         (None, None) => "nothing is counted".to_owned(),
     };
-    format!("{}, {}/s for {}, {sees}", stage.share, count(stage.canary_rate), stage.bake_ms)
+    // No figure is not a figure of nothing.
+    let rate = if stage.canary_rate > 0.0 { format!(", {}/s", count(stage.canary_rate)) } else { String::new() };
+    format!("{}{rate} for {}, {sees}", stage.share, stage.bake_ms)
 }
 
 fn as_text(panels: &[Panel<'_>]) -> String {
