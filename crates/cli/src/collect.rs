@@ -224,9 +224,7 @@ impl Collector {
         let pairs = [
             signals.errors.as_ref().map(|e| ("errors", fill(&e.bad), fill(&e.total), None)),
             signals.slow.as_ref().map(|s| {
-                let base = fill(&s.histogram);
-                let total = Selector { metric: format!("{}_count", base.metric), ..base.clone() };
-                let good = Selector { metric: format!("{}_bucket", base.metric), ..base }.with("le", &bound_text(s.limit_ms));
+                let (good, total) = fill(&s.histogram).histogram_parts(s.limit_ms);
                 ("slow", good, total, Some(()))
             }),
         ];
@@ -267,6 +265,14 @@ impl Collector {
         }
         if all_sum <= 0.0 || !all_sum.is_finite() || !some_sum.is_finite() {
             answers.push(missing(format!("{total} counts no request")));
+            return answers;
+        }
+        if part_is_good && some.series.len() < all.series.len() {
+            answers.push(missing(format!(
+                "{} of {} series have no bucket {part}; the limit of spec.signals.slow must be a bound of the histogram",
+                all.series.len() - some.series.len(),
+                all.series.len()
+            )));
             return answers;
         }
         let ratio = if part_is_good { 1.0 - some_sum / all_sum } else { some_sum / all_sum };
@@ -502,10 +508,6 @@ fn host_values(target: &Target, region: &Region, host: &HostName) -> BTreeMap<&'
 }
 
 /// Bucket bound as Prometheus clients write it, in seconds.
-fn bound_text(limit: Millis) -> String {
-    format!("{}", limit.0 as f64 / 1000.0)
-}
-
 fn source_of(call: &ActionCall) -> String {
     let field = |name: &str| call.input.get(name).and_then(|v| v.as_str()).map(str::to_owned);
     match call.kind.as_str() {

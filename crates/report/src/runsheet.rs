@@ -352,21 +352,10 @@ fn share_of(side: &CountSelectors, window: &str) -> String {
     match side {
         CountSelectors::BadOfTotal { bad, total } => format!("sum(increase({bad}[{window}])) / sum(increase({total}[{window}]))"),
         CountSelectors::AboveLimit { histogram, limit_ms } => {
-            let (count, mut bucket) = (suffixed(histogram, "_count"), suffixed(histogram, "_bucket"));
-            let limit = plain(limit_ms.as_secs_f64());
-            bucket = match bucket.strip_suffix('}') {
-                Some(open) => format!("{open},le=\"{limit}\"}}"),
-                None => format!("{bucket}{{le=\"{limit}\"}}"),
-            };
+            let (bucket, count) = histogram.histogram_parts(*limit_ms);
             format!("1 - sum(increase({bucket}[{window}])) / sum(increase({count}[{window}]))")
         }
     }
-}
-
-fn suffixed(selector: &glidepath_model::catalog::Selector, suffix: &str) -> String {
-    let mut named = selector.clone();
-    named.metric.push_str(suffix);
-    named.to_string()
 }
 
 fn decision(plan: &Plan, gate: &GateSpec) -> Decision {

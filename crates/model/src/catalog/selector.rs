@@ -1,5 +1,6 @@
 //! Metrics with label matchers, in the notation of PromQL.
 
+use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 
 /// A metric with label matchers, in PromQL's notation. Placeholders may stand in values.
@@ -39,6 +40,16 @@ pub enum MatchOperator {
 }
 
 impl Selector {
+    /// Counters of a histogram: its bucket that ends at a limit, and all that it saw. The limit is taken in the unit that the metric's name states.
+    pub fn histogram_parts(&self, limit: Millis) -> (Self, Self) {
+        let suffixed = |suffix: &str| Self { metric: format!("{}{suffix}", self.metric), matchers: self.matchers.clone() };
+        let in_millis = self.metric.ends_with("_milliseconds") || self.metric.ends_with("_ms");
+        let bound = if in_millis { limit.0 as f64 } else { limit.as_secs_f64() };
+        let mut bucket = suffixed("_bucket");
+        bucket.matchers.push(Matcher { label: "le".to_owned(), operator: MatchOperator::Matches, value: bound_pattern(bound) });
+        (bucket, suffixed("_count"))
+    }
+
     /// Reads `name{label="value",other=~"a|b"}`.
     ///
     /// # Errors
@@ -144,9 +155,32 @@ impl std::fmt::Display for Selector {
     }
 }
 
+/// A regular expression for the ways a bucket bound is written: `0.3`, `0.30`; `1`, `1.0`.
+fn bound_pattern(bound: f64) -> String {
+    let text = bound.to_string();
+    match text.split_once('.') {
+        Some((whole, fraction)) => format!("{whole}[.]{fraction}0*"),
+        None => format!("{text}([.]0+)?"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_histogram_is_read_at_the_bucket_of_its_limit_in_the_unit_of_its_name() {
+        for (histogram, limit, bucket) in [
+            (r#"took_seconds{app="a"}"#, 300, r#"took_seconds_bucket{app="a",le=~"0[.]30*"}"#),
+            ("took_seconds", 1000, r#"took_seconds_bucket{le=~"1([.]0+)?"}"#),
+            ("took_milliseconds", 300, r#"took_milliseconds_bucket{le=~"300([.]0+)?"}"#),
+            ("took_ms", 2500, r#"took_ms_bucket{le=~"2500([.]0+)?"}"#),
+        ] {
+            let (good, all) = Selector::parse(histogram).unwrap().histogram_parts(Millis(limit));
+            assert_eq!(good.to_string(), bucket);
+            assert_eq!(all.metric, format!("{}_count", Selector::parse(histogram).unwrap().metric));
+        }
+    }
 
     #[test]
     fn selectors_are_read_and_written_as_prometheus_does() {

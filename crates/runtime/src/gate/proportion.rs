@@ -2,7 +2,7 @@
 
 use super::counters::{ArmTrack, CounterTrack, PartMeaning};
 use glidepath_judge::{ASSUMED_DISPERSION, Counts, Dispersion, JUDGE_VERSION, SequentialConfig, SequentialState};
-use glidepath_model::catalog::{MatchOperator, Matcher, Selector};
+use glidepath_model::catalog::Selector;
 use glidepath_model::plan::{CountSelectors, CountSource};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Millis, Timestamp};
@@ -79,6 +79,9 @@ impl ProportionState {
         };
         if !readings.are_countable() {
             return self.without_counts(spec, Some(readings.observed_at), "a counter has a value that is no count");
+        }
+        if let Some(why) = readings.without_bucket(spec) {
+            return self.without_counts(spec, Some(readings.observed_at), &why);
         }
         let Some(opened_at) = self.opened_at else {
             self.canary.open(&readings.canary_part, &readings.canary_total);
@@ -192,6 +195,23 @@ impl Readings {
         [&self.canary_part, &self.canary_total, &self.baseline_part, &self.baseline_total].into_iter().all(CounterTrack::is_countable)
     }
 
+    /// Why a histogram cannot be read: without a bucket at the limit every request would count as slow, on both sides alike.
+    fn without_bucket(&self, spec: &ProportionSpec<'_>) -> Option<String> {
+        let sides = [
+            (spec.canary, &self.canary_part, &self.canary_total, "new"),
+            (spec.baseline, &self.baseline_part, &self.baseline_total, "old"),
+        ];
+        sides.into_iter().find_map(|(selectors, part, total, side)| match selectors {
+            CountSelectors::AboveLimit { histogram, limit_ms } if part.series.len() < total.series.len() => Some(format!(
+                "{} of {} series of {} on the {side} side have no bucket that ends at {limit_ms}; the limit must be a bound of the histogram",
+                total.series.len() - part.series.len(),
+                total.series.len(),
+                histogram.metric
+            )),
+            CountSelectors::AboveLimit { .. } | CountSelectors::BadOfTotal { .. } => None,
+        })
+    }
+
     fn absent_side(&self) -> Option<&'static str> {
         match (self.canary_total.series.is_empty(), self.baseline_total.series.is_empty()) {
             (true, true) => Some("new and the old side"),
@@ -213,23 +233,6 @@ fn meaning(selectors: &CountSelectors) -> PartMeaning {
 fn selectors(selectors: &CountSelectors) -> (Selector, Selector) {
     match selectors {
         CountSelectors::BadOfTotal { bad, total } => (bad.clone(), total.clone()),
-        CountSelectors::AboveLimit { histogram, limit_ms } => {
-            let suffixed =
-                |suffix: &str| Selector { metric: format!("{}{suffix}", histogram.metric), matchers: histogram.matchers.clone() };
-            let mut bucket = suffixed("_bucket");
-            let in_millis = histogram.metric.ends_with("_milliseconds") || histogram.metric.ends_with("_ms");
-            let bound = if in_millis { limit_ms.0 as f64 } else { limit_ms.as_secs_f64() };
-            bucket.matchers.push(Matcher { label: "le".to_owned(), operator: MatchOperator::Matches, value: bound_pattern(bound) });
-            (bucket, suffixed("_count"))
-        }
-    }
-}
-
-/// A regular expression for the ways a bucket bound is written: `0.3`, `0.30`; `1`, `1.0`.
-fn bound_pattern(bound: f64) -> String {
-    let text = bound.to_string();
-    match text.split_once('.') {
-        Some((whole, fraction)) => format!("{whole}[.]{fraction}0*"),
-        None => format!("{text}([.]0+)?"),
+        CountSelectors::AboveLimit { histogram, limit_ms } => histogram.histogram_parts(*limit_ms),
     }
 }

@@ -109,6 +109,23 @@ async fn an_even_canary_lands_and_a_worse_one_turns_back_early() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_limit_that_is_no_bucket_never_passes_though_both_sides_look_alike() {
+    for (lacking, side) in [("new", "new"), ("old", "old"), ("", "new")] {
+        let sky = Sky::new();
+        sky.telemetry.set_counters(move |selector, seconds| match selector.metric.as_str() {
+            "duration_seconds_bucket" if selector.to_string().contains(lacking) => Ok(BTreeMap::new()),
+            _ => Ok(BTreeMap::from([("only".to_owned(), (seconds * 50.0).floor())])),
+        });
+        let (status, looks) = fly(&sky, &canary(vec![slow_requests()])).await;
+        assert_eq!(status, Some(RunStatus::Ended(RunEnd::RolledBack)), "{looks:#?}");
+        let (verdict, line) = looks.last().unwrap();
+        assert_eq!(*verdict, VerdictKind::Undecided, "{lacking}: {line}");
+        let words = format!("1 of 1 series of duration_seconds on the {side} side have no bucket that ends at 300 ms");
+        assert!(line.contains(&words), "{lacking}: {line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_traffic_no_series_rubbish_and_a_dead_source_never_pass() {
     type Reading = fn(&Selector, f64) -> Result<BTreeMap<String, f64>, TelemetryError>;
     let cases: [(&str, Reading); 4] = [
