@@ -6,13 +6,15 @@ use std::fmt::Write as _;
 
 /// The action that speaks to a router.
 pub const HAPROXY: &str = "haproxy";
+/// The kind of a call that applies SQL.
+pub const SQL: &str = "sql";
 
 /// The call as one shell line.
 pub fn shell_line(call: &ActionCall) -> String {
     let typed = match call.kind.as_str() {
         "exec" => serde_json::from_value(call.input.clone()).ok().map(|input| exec(&input)),
         "http" => serde_json::from_value(call.input.clone()).ok().map(|input| http(&input)),
-        "sql" => serde_json::from_value(call.input.clone()).ok().map(|input| sql(&input)),
+        SQL => serde_json::from_value(call.input.clone()).ok().map(|input| sql(&input)),
         HAPROXY => serde_json::from_value(call.input.clone()).ok().map(|input| haproxy(&input)),
         "run" => call.input.get("plan").and_then(Value::as_str).map(|plan| format!("glidepath run {}", quoted(plan))),
         _ => None,

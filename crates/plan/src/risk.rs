@@ -237,7 +237,11 @@ fn counts(history: &History) -> (u64, u64) {
 }
 
 fn record_words(failed: u64, landed: u64) -> String {
-    format!("{failed} of its {} runs did not land", failed + landed)
+    match (failed, landed) {
+        (0, 1) => "its one run landed".to_owned(),
+        (0, landed) => format!("all of its {landed} runs landed"),
+        (failed, landed) => format!("{failed} of its {} runs did not land", failed + landed),
+    }
 }
 
 /// Figures to six digits, so that they read well.
@@ -385,7 +389,11 @@ fn of_owner(facts: &Facts, owner: &OwnerRef, change: &Change) -> Option<RiskReas
     let changed: BTreeSet<&ComponentName> = change.items.iter().flat_map(Item::components).collect();
     let others = facts.owners.get(owner)?.iter().filter(|(component, _)| !changed.contains(component));
     let (failed, landed) = others.map(|(_, history)| counts(history)).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    said(OWNER, format!("{failed} of {} runs of {owner} on other components did not land", failed + landed), of_record(failed, landed))
+    let words = match failed {
+        0 => format!("all {landed} runs of {owner} on other components landed"),
+        failed => format!("{failed} of {} runs of {owner} on other components did not land", failed + landed),
+    };
+    said(OWNER, words, of_record(failed, landed))
 }
 
 /// Whether few people are at work then; `None` where the time zone is not known.

@@ -2,10 +2,11 @@
 
 use crate::directory::{Reach, lead, name, reach};
 use crate::figures::{count, knows_traffic, minute, moment, percent, plural};
-use crate::flight::{Room, Serving, one_way_behind, serving, status_words, timed_lines, verdict, watching, way_back};
+use crate::flight::{Room, Serving, one_way_behind, serving, status_words, timed_lines, verdict, watching};
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung};
 use crate::waterfall::strongest;
+use crate::way_back::{WayBack, way_back};
 use glidepath_engine::RunState;
 use glidepath_model::{Facts, Plan, Share, Timestamp, version_shown};
 
@@ -117,10 +118,13 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Lin
         },
     };
     let mut lines = vec![Line::of(Ink::Plain, "WAY BACK (raw commands; they need nothing of this program)")];
-    let safe = promise::safe(plan, promise::BOTH);
-    let times = format!("{safe}; {}; {one_way}", promise::all_undone(plan, promise::BOTH));
+    let times = format!("{}; {one_way}", promise::back(plan, promise::BOTH));
     lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Plain, &times, CARD_COLUMNS_MAX, TIMES_LINES_MAX));
-    let commands = way_back(plan, state);
+    let mut commands = way_back(plan, state);
+    if state.is_none() {
+        // Before take-off the card shows the calls that come first; what must go back before them later is for section 6.
+        commands.retain(|command| !command.safety || command.undoes.is_none());
+    }
     if commands.is_empty() {
         lines.push(Line::of(Ink::Plain, "  nothing is exposed and nothing is in place that would have to go back"));
     }
@@ -137,7 +141,7 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Lin
             break;
         }
         lines.extend(typed.iter().map(|part| Line::of(Ink::Plain, part)));
-        lines.push(Line::of(Ink::Plain, format!("    expect: {}", command.reaches)));
+        lines.push(Line::of(Ink::Plain, format!("    expect: {}{}", command.reaches, later(command, state))));
         shown += 1;
     }
     if commands.len() > shown {
@@ -147,6 +151,14 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Lin
         ));
     }
     lines
+}
+
+/// Until when a call is enough by itself, where that is not known to be so now.
+fn later(command: &WayBack, state: Option<&RunState>) -> String {
+    match (command.enough_until, state) {
+        (Some(step), None) => format!("; enough until step {step} begins (section 6)"),
+        (Some(_) | None, _) => String::new(),
+    }
 }
 
 /// A command is never cut, since half a command is worse than a long line; it is continued at a space outside quotes where it has one.

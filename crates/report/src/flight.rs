@@ -137,57 +137,6 @@ pub(crate) fn one_way_behind<'a>(plan: &'a Plan, state: &RunState) -> Vec<&'a St
     plan.body.steps.iter().filter(|s| matches!(s.undo, Undo::ForwardOnly { .. }) && state.step(&s.id).may_be_in_place()).collect()
 }
 
-/// A command of the way back, with what it reaches.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct WayBack {
-    pub(crate) command: String,
-    pub(crate) reaches: String,
-    /// What is done with it.
-    pub(crate) what: String,
-    /// Where: `payments in production, eu-west`.
-    pub(crate) place: String,
-    /// Whether it brings traffic to safety, before anything is undone.
-    pub(crate) safety: bool,
-}
-
-/// Commands of the way back in order: traffic to safety first, then undo in reverse. Without a state: from the end of the plan.
-pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
-    let mut found: Vec<WayBack> = Vec::new();
-    let mut seen = Vec::new();
-    for step in plan.body.steps.iter().rev() {
-        let Some(exposure) = &step.exposure else { continue };
-        let key = (&exposure.target, &exposure.region);
-        let live = state.is_none_or(|s| s.exposures(&plan.body).iter().any(|e| e.target == exposure.target && e.region == exposure.region));
-        if seen.contains(&key) || !live {
-            continue;
-        }
-        if let Some(command) = &exposure.safety_command {
-            let name = component_of(plan, step).unwrap_or_else(|| exposure.target.to_string());
-            let place = region_of(step).map_or(String::new(), |r| format!(" in {r}"));
-            let old = plan.body.assignments.iter().find(|a| a.target == exposure.target).map_or("the old side", |a| a.from.as_str());
-            let reaches = format!("{name}{place} serves {old} only");
-            found.push(WayBack {
-                command: command.clone(),
-                what: format!("Traffic of {name}{place} to safety"),
-                reaches,
-                place: place_of(plan, step),
-                safety: true,
-            });
-            seen.push(key);
-        }
-    }
-    for step in plan.body.steps.iter().rev() {
-        if let Undo::Call { call, command, validations, .. } = &step.undo
-            && state.is_none_or(|s| s.step(&step.id).may_be_in_place())
-        {
-            let expected = validations.first().map_or_else(|| crate::calls::answer(call).words(), |v| crate::calls::expectation(v).words());
-            let what = format!("Take back: {}", step.title);
-            found.push(WayBack { command: command.clone(), reaches: expected, what, place: place_of(plan, step), safety: false });
-        }
-    }
-    found
-}
-
 /// The name of the region of a target that declares none.
 pub(crate) const ONLY_REGION: &str = "default";
 

@@ -36,6 +36,7 @@ mod timeline;
 mod tree;
 mod variants;
 mod waterfall;
+mod way_back;
 
 pub use calibration::{LeftOut, calibration, calibration_markdown, calibration_svg};
 pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};

@@ -8,6 +8,7 @@ use crate::depth::Depth;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
 use crate::figures::{count, estimate, knows_traffic, listed, percent, spent};
 use crate::promise;
+use crate::sections::WAITS;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
 use glidepath_model::plan::Assignment;
 use glidepath_model::{Catalog, EnvironmentName, Facts, Millis, OwnerRef, Plan, Timestamp, version_shown};
@@ -125,7 +126,8 @@ impl<'a> Writer<'a> {
         let (to, by) = self.address(audience);
         let title = &self.plan.body.change.title;
         let message = |order: u32, occasion: &'static str, (when, at): (String, Option<Timestamp>), subject: String, text: Vec<String>| {
-            let text = text.iter().map(|paragraph| laid_out(paragraph)).collect::<Vec<_>>().join("\n\n");
+            let text =
+                text.iter().filter(|paragraph| !paragraph.is_empty()).map(|paragraph| laid_out(paragraph)).collect::<Vec<_>>().join("\n\n");
             (order, Message { occasion, audience, when, at, to: to.clone(), by: by.clone(), subject: format!("{subject}: {title}"), text })
         };
         let takes_off = self.clock.told(0);
@@ -139,7 +141,7 @@ impl<'a> Writer<'a> {
             let when = self.at(begins, if begins == 0 { "at take-off" } else { "when production begins" });
             all.push(message(1, "started", when, "Started".to_owned(), self.started(audience, &takes_off)));
         }
-        if audience == Audience::Team && depth >= Depth::Standard {
+        if audience == Audience::Team && depth >= Depth::Standard && self.clock.length() > PROGRESS_MIN.0 {
             all.push(message(2, "progress", (self.progress_times(), None), "In progress".to_owned(), self.progress()));
         }
         all.push(message(3, "landed", self.at(self.clock.length(), "on landing"), "Landed".to_owned(), self.landed(audience)));
@@ -228,8 +230,9 @@ impl<'a> Writer<'a> {
         Self::changed(all, true)
     }
 
+    /// Why it is done; nothing where the change does not say.
     fn reason(&self) -> String {
-        ended(self.plan.body.change.reason.as_deref().unwrap_or("No reason is stated in the change."))
+        self.plan.body.change.reason.as_deref().map(ended).unwrap_or_default()
     }
 
     fn flight(&self) -> String {
@@ -254,7 +257,7 @@ impl<'a> Writer<'a> {
                 self.flight(),
                 format!("What changes:\n{}", self.changed_or_done(&all)),
                 format!(
-                    "Risk is {}: {} of flights like it do not land ({}){}. If it turns back: {}; {}.",
+                    "Risk is {}: {} of flights like it do not land ({}){}. If it turns back: {}.",
                     p.risk,
                     percent(p.failure.mean),
                     p.failure.label,
@@ -263,10 +266,17 @@ impl<'a> Writer<'a> {
                     } else {
                         String::new()
                     },
-                    promise::safe(self.plan, promise::P95),
-                    promise::all_undone(self.plan, promise::P95)
+                    promise::back(self.plan, promise::P95)
                 ),
-                format!("Say no before take-off. After it, `glidepath abort` stops it at any time. Questions: {}.", self.contact),
+                match promise::one_way(self.plan).first() {
+                    None => {
+                        format!("Say no before take-off. After it, `glidepath abort` stops it at any time. Questions: {}.", self.contact)
+                    }
+                    Some(step) => format!(
+                        "Say no before take-off. After it, `glidepath abort` stops it until '{}', which nothing takes back. Questions: {}.",
+                        step.title, self.contact
+                    ),
+                },
             ],
             Audience::Dependants => vec![
                 self.reason(),
@@ -284,7 +294,7 @@ impl<'a> Writer<'a> {
                 self.flight(),
                 format!("Users: {}", self.for_the_business()),
                 format!(
-                    "We agree to it if we hear nothing against it before take-off. Deadline: {}. Questions: {}.",
+                    "Please say before take-off whether you agree. Deadline: {}. Questions: {}.",
                     body.change.constraints.finish_before.map_or_else(|| "none".to_owned(), |deadline| self.clock.shown(deadline)),
                     self.contact
                 ),
@@ -312,7 +322,13 @@ impl<'a> Writer<'a> {
         let p = &self.plan.prediction;
         let down: Vec<String> =
             self.for_users().iter().filter(|a| a.strategy.traits().takes_down).map(|a| a.component.to_string()).collect();
-        let downtime = if down.is_empty() { "no downtime is expected".to_owned() } else { format!("{} stops and starts", listed(&down)) };
+        let downtime = match down.as_slice() {
+            [] if self.plan.findings.iter().any(|finding| WAITS.contains(&finding.code.to_string().as_str())) => {
+                "requests wait while the database changes its tables, for nobody knows how long".to_owned()
+            }
+            [] => "no downtime is expected".to_owned(),
+            down => format!("{} stops and starts", listed(down)),
+        };
         if !knows_traffic(self.plan) {
             return format!("{downtime}. How many requests would go wrong is not known. The risk is {}.", p.risk);
         }
@@ -330,8 +346,12 @@ impl<'a> Writer<'a> {
         match audience {
             Audience::Team => vec![
                 format!(
-                    "We have taken off ({takes_off} was planned) and land about {lands}. The next message comes within {}.",
-                    self.progress_every()
+                    "We have taken off ({takes_off} was planned) and land about {lands}.{}",
+                    if self.clock.length() > PROGRESS_MIN.0 {
+                        format!(" The next message comes within {}.", self.progress_every())
+                    } else {
+                        String::new()
+                    }
                 ),
                 format!("`glidepath status` shows what is in the air. To stop it: `glidepath abort`, or call {}.", self.contact),
             ],
@@ -372,7 +392,7 @@ impl<'a> Writer<'a> {
             ],
             Audience::Business => vec![
                 format!("It is done. {watch}Nothing is asked of you.").trim().to_owned(),
-                format!("What it was for: {}", self.reason()),
+                self.plan.body.change.reason.as_deref().map_or_else(String::new, |reason| format!("What it was for: {}", ended(reason))),
             ],
         }
     }
@@ -382,8 +402,8 @@ impl<'a> Writer<'a> {
         match audience {
             Audience::Team => vec![
                 format!(
-                    "We turn back, because (the cause: `glidepath card RUN`). From the decision on, {back}; {}.",
-                    promise::all_undone(self.plan, promise::P95)
+                    "We turn back, because (the cause: `glidepath card RUN`). What that promises, from the decision on: {}.",
+                    promise::back(self.plan, promise::P95)
                 ),
                 format!("Nobody changes anything by hand until `glidepath status` says that it has gone back. Contact: {}.", self.contact),
             ],

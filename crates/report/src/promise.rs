@@ -28,7 +28,7 @@ pub(crate) const P95: Form = |time| time.p95_ms.to_string();
 
 /// `1 s per region until 25 %, up to 3 min after`; where there is no way to safety, the step that takes it away.
 pub(crate) fn safety(plan: &Plan, form: Form) -> String {
-    if exposures(plan).next().is_none() {
+    if !moves_traffic(plan) {
         return NOTHING_MOVES.to_owned();
     }
     let longest = plan.prediction.time_to_safety.as_ref();
@@ -42,11 +42,24 @@ pub(crate) fn safety(plan: &Plan, form: Form) -> String {
     }
 }
 
-/// `safe in 1 s per region until 25 %, up to 3 min after`.
+/// Whether any step moves traffic, so that there is something to bring to safety.
+pub(crate) fn moves_traffic(plan: &Plan) -> bool {
+    exposures(plan).next().is_some()
+}
+
+/// `safe in 1 s per region until 25 %, up to 3 min after`; of a plan that moves no traffic, what is promised of undoing it.
 pub(crate) fn safe(plan: &Plan, form: Form) -> String {
+    if !moves_traffic(plan) {
+        return all_undone(plan, form);
+    }
     let figure = safety(plan, form);
-    let is_time = figure != NOTHING_MOVES && (plan.prediction.time_to_safety.is_some() || apart(plan).is_some());
+    let is_time = plan.prediction.time_to_safety.is_some() || apart(plan).is_some();
     if is_time { format!("safe in {figure}") } else { figure }
+}
+
+/// `safe in 1 s; all undone in 5 min`.
+pub(crate) fn back(plan: &Plan, form: Form) -> String {
+    if moves_traffic(plan) { format!("{}; {}", safe(plan, form), all_undone(plan, form)) } else { all_undone(plan, form) }
 }
 
 /// `the traffic here is safe in 1 s` when the gate of a stage turns back, by what its place is exposed to then; else as for the whole plan.
@@ -64,7 +77,7 @@ pub(crate) fn safe_by(plan: &Plan, gate: Option<&Step>, form: Form) -> String {
 /// `traffic is safe within 3 min`, for those who only need the longest.
 pub(crate) fn safe_within(plan: &Plan) -> String {
     match &plan.prediction.time_to_safety {
-        _ if exposures(plan).next().is_none() => NOTHING_MOVES.to_owned(),
+        _ if !moves_traffic(plan) => all_undone(plan, P95),
         Some(time) => format!("traffic is safe within {}", time.p95_ms),
         None => no_way(plan),
     }

@@ -7,17 +7,17 @@ use crate::calls::{answer, expectation};
 use crate::clock::Clock;
 use crate::directory::{Reach, lead, name, reach};
 use crate::document::{Block, DOCUMENT_FORMAT, Decision, Document, DocumentKind, Section, SheetBox, Text, Tone};
-use crate::figures::{fold, minute, percent, plain, plural, stopwatch};
-use crate::flight::way_back;
+use crate::figures::{fold, listed, minute, percent, plain, plural, stopwatch};
 use crate::places::joined;
 use crate::promise;
 use crate::sections::{badges, criteria, looks_alike};
+use crate::way_back::{first_back, way_back};
 use glidepath_model::action::{ActionCall, ExecInput, HttpInput, SqlInput};
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
-use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec, Phase, Step, Undo, Work};
+use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec, Phase, Step, Strategy, Undo, Work};
 use glidepath_model::{Facts, Millis, Plan};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls of a check written out on the sheet at most; the rest is alike.
 const CALLS_MAX: usize = 12;
@@ -82,7 +82,7 @@ fn before(plan: &Plan, facts: &Facts) -> Section {
     items.push(
         format!(
             "Somebody beside you reads the sheet and writes down times. The way back stands on the page before the last: {}.",
-            promise::safe(plan, promise::P95)
+            promise::back(plan, promise::P95)
         )
         .into(),
     );
@@ -179,14 +179,22 @@ fn waves(plan: &Plan, clock: &Clock<'_>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     let mut current = String::new();
     let same = looks_alike(&plan.body.steps);
+    // Calls for traffic that the page has already, with their boxes.
+    let mut calls: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, placed) in clock.steps.iter().enumerate().filter(|(_, placed)| !placed.step.after_landing) {
         let title = title_of(plan, placed.step);
         if title != current {
             sections.push(Section::new(0, &title));
             current = title;
+            calls.clear();
+        }
+        let call = placed.step.exposure.as_ref().and_then(|exposure| exposure.safety_command.as_deref());
+        let given = call.and_then(|call| calls.get(call).copied());
+        if let Some(call) = call.filter(|_| given.is_none()) {
+            calls.insert(call, at + 1);
         }
         if let Some(section) = sections.last_mut() {
-            section.blocks.push(Block::Sheet(Box::new(sheet_box(plan, clock, at, placed.step, same.get(at).copied().flatten()))));
+            section.blocks.push(Block::Sheet(Box::new(sheet_box(plan, clock, at, placed.step, same.get(at).copied().flatten(), given))));
         }
     }
     sections
@@ -212,7 +220,8 @@ fn title_of(plan: &Plan, step: &Step) -> String {
     title.trim().to_owned()
 }
 
-fn sheet_box(plan: &Plan, clock: &Clock<'_>, at: usize, step: &Step, looks_as: Option<usize>) -> SheetBox {
+/// `looks_as`: the box of the gate that looks at the same; `given`: the box of the same page that has the call for this place's traffic.
+fn sheet_box(plan: &Plan, clock: &Clock<'_>, at: usize, step: &Step, looks_as: Option<usize>, given: Option<usize>) -> SheetBox {
     let begins = clock.steps.get(at).map_or(0, |placed| placed.begins);
     let time = match clock.hour(begins) {
         Some(hour) => format!("{hour} · +{}", stopwatch(Millis(begins))),
@@ -240,9 +249,20 @@ fn sheet_box(plan: &Plan, clock: &Clock<'_>, at: usize, step: &Step, looks_as: O
         Undo::LeaveInPlace { reason } => (format!("stays: {reason}").into(), false),
         Undo::ForwardOnly { reason } => (format!("none: {reason}").into(), true),
     };
-    // Traffic goes back by a command of its own, which is quicker than undoing the step.
+    // Traffic goes back by a command of its own, which is quicker than undoing the step; later behind hosts that go back before it.
     let back = match step.exposure.as_ref().and_then(|exposure| exposure.safety_command.as_ref()) {
-        Some(command) => Text::from("traffic first: ").code(command.as_str()),
+        Some(command) => {
+            let boxes: Vec<String> = first_back(plan, step).iter().map(ToString::to_string).collect();
+            let begun = if boxes.is_empty() {
+                "traffic first: ".to_owned()
+            } else {
+                format!("first the ways back of {}, in this order; then the traffic: ", boxes_words(&boxes))
+            };
+            match given {
+                Some(number) => Text::from(format!("{begun}the call of box {number}")),
+                None => Text::from(begun).code(command.as_str()),
+            }
+        }
         None => back,
     };
     SheetBox {
@@ -257,6 +277,10 @@ fn sheet_box(plan: &Plan, clock: &Clock<'_>, at: usize, step: &Step, looks_as: O
         back,
         one_way,
     }
+}
+
+fn boxes_words(numbers: &[String]) -> String {
+    if numbers.len() == 1 { format!("box {}", listed(numbers)) } else { format!("boxes {}", listed(numbers)) }
 }
 
 fn decision_only(step: &Step) -> bool {
@@ -411,23 +435,22 @@ fn looks(failures_max: u32) -> String {
 
 fn back(plan: &Plan) -> Section {
     let mut section = Section::new(0, "The way back");
-    section.callout(
-        Tone::Bad,
-        "Traffic first",
-        format!("{}; {}. Leave out what was not done yet.", promise::safe(plan, promise::BOTH), promise::all_undone(plan, promise::BOTH)),
-    );
+    section.callout(Tone::Bad, "Traffic first", format!("{}. Leave out what was not done yet.", promise::back(plan, promise::BOTH)));
     let commands = way_back(plan, None);
     let (safety, undo): (Vec<_>, Vec<_>) = commands.iter().partition(|command| command.safety);
-    for (heading, commands) in [("Traffic to safety, all at once", safety), ("Then undo, one after the other", undo)] {
+    for (heading, commands) in [("Traffic to safety, each place by itself, from the top", safety), ("Then undo, one after the other", undo)]
+    {
         if commands.is_empty() {
             continue;
         }
         section.heading(heading);
         for command in commands {
+            let only =
+                command.undoes.map(|number| Text::new().strong(format!("Only if box {number} was begun.")).plain(" Else leave it out."));
             section.blocks.push(Block::Sheet(Box::new(SheetBox {
-                title: if command.safety { command.what.clone() } else { format!("{} ({})", command.what, command.place) },
+                title: if command.undoes.is_none() { command.what.clone() } else { format!("{} ({})", command.what, command.place) },
                 commands: command.command.clone(),
-                expect: vec![command.reaches.as_str().into()],
+                expect: only.into_iter().chain([command.reaches.as_str().into()]).collect(),
                 ..SheetBox::default()
             })));
         }
@@ -456,10 +479,11 @@ fn after(plan: &Plan, clock: &Clock<'_>) -> Section {
         .assignments
         .iter()
         .map(|a| {
-            Text::from(format!("{} in {} runs ", a.component, a.environment))
-                .code(a.to.as_str())
-                .plain(", or after going back ")
-                .code(a.from.as_str())
+            let runs = Text::from(format!("{} in {} runs ", a.component, a.environment)).code(a.to.as_str());
+            if a.strategy == Strategy::ExpandContract {
+                return runs.plain(", also after going back: what it brought stays");
+            }
+            runs.plain(", or after going back ").code(a.from.as_str())
         })
         .collect();
     for placed in clock.steps.iter().filter(|placed| placed.step.after_landing) {

@@ -10,7 +10,7 @@ use crate::places::joined;
 use crate::promise;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::{OnFailure, OnWindowEnd};
-use glidepath_model::command::HAPROXY;
+use glidepath_model::command::{HAPROXY, SQL};
 use glidepath_model::plan::{GateSpec, Phase, Step, TakeoffGate, Undo, Work};
 use glidepath_model::{Millis, Plan};
 
@@ -37,9 +37,13 @@ fn ends_in(before: &str) -> Text {
 /// What a failure for good leads to.
 pub(crate) fn for_good(plan: &Plan) -> Branch {
     let back = || {
-        let mut then = vec![leaf(format!("first its traffic, everywhere at once: {}", promise::safe(plan, promise::BOTH)))];
+        let mut then = Vec::new();
+        if promise::moves_traffic(plan) {
+            then.push(leaf(format!("first its traffic, everywhere at once: {}", promise::safe(plan, promise::BOTH))));
+        }
+        let next = if then.is_empty() { "" } else { "then " };
         then.push(fork(
-            format!("then what was done, in reverse order: {}", promise::all_undone(plan, promise::BOTH)),
+            format!("{next}what was done, in reverse order: {}", promise::all_undone(plan, promise::BOTH)),
             vec![fork(
                 "an undo fails: it is repeated, and then a person is asked",
                 vec![
@@ -114,7 +118,7 @@ fn alike<'a, T: PartialEq>(steps: &[&'a Step], of: impl Fn(&Step) -> T) -> Vec<(
 }
 
 /// What commands are for, in the order in which they are told.
-const ROLES: [(&str, &str); 7] = [
+const ROLES: [(&str, &str); 9] = [
     ("check before take-off", "checks before take-off"),
     ("backup", "backups"),
     ("preparation", "preparations"),
@@ -122,15 +126,22 @@ const ROLES: [(&str, &str); 7] = [
     ("shift of traffic", "shifts of traffic"),
     ("check at the end", "checks at the end"),
     ("command that cleans up", "commands that clean up"),
+    ("statement on data", "statements on data"),
+    ("look before a wave", "looks before a wave"),
 ];
+
+/// The part of an id by which looks before a wave are known.
+const AGAIN: &str = "/again/";
 
 fn role(step: &Step) -> (&'static str, &'static str) {
     let shifts = matches!(&step.work, Work::Call(call) if call.kind == HAPROXY);
     match step.phase {
         Phase::Preflight => ROLES[0],
         Phase::Prepare if step.saves_data => ROLES[1],
+        Phase::Prepare | Phase::Deploy if matches!(&step.work, Work::Call(call) if call.kind == SQL) => ROLES[7],
         Phase::Prepare => ROLES[2],
         Phase::Deploy if shifts => ROLES[4],
+        Phase::Deploy if step.id.as_str().contains(AGAIN) => ROLES[8],
         Phase::Deploy => ROLES[3],
         Phase::Verify => ROLES[5],
         Phase::Finish => ROLES[6],
@@ -165,7 +176,7 @@ fn of_cut_off(who: &str, meeting: OnUnknown) -> Branch {
         ]
     };
     match meeting {
-        OnUnknown::Rerun => leaf(format!("{who}: run again, which does no harm")),
+        OnUnknown::Rerun => leaf(format!("{who}: run again, which the plan takes to do no harm")),
         OnUnknown::Probe => fork(
             format!("{who}: what is there is asked, for 30 s"),
             vec![

@@ -31,7 +31,11 @@ pub(crate) fn waterfall(prediction: &Prediction) -> Vec<Fall> {
     let others = prediction.reasons.len() - 1;
     let before = prediction.failure.uncorrected.unwrap_or(prediction.failure.mean);
     if others > 0 {
-        let what = format!("or one of {}", plural(others, "other component", "other components"));
+        let what = if others == 1 {
+            "or the other component".to_owned()
+        } else {
+            format!("or one of {}", plural(others, "other component", "other components"))
+        };
         falls.push(Fall { what, from: own, to: before, is_sum: false });
     }
     if prediction.failure.uncorrected.is_some() {

@@ -179,10 +179,12 @@ pub(super) fn headroom_thin(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
                     Diagnostic::warning(
                         codes::HEADROOM_THIN,
                         format!(
-                            "With one host of {} in {} out, the other {left} carry {:.0} % of what they can.",
+                            "With one host of {} in {} out, {} {:.0} % of what {} can.",
                             assignment.component,
                             region.name,
-                            load * 100.0
+                            if left == 1 { "the other carries".to_owned() } else { format!("the other {left} carry") },
+                            load * 100.0,
+                            if left == 1 { "it" } else { "they" }
                         ),
                     )
                     .because(format!("Above {:.0} % a little more traffic, or one host less, is felt by users.", LOAD_MAX * 100.0))

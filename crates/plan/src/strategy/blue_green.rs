@@ -1,6 +1,6 @@
 //! Blue-green: a full copy on the standby hosts, a switch, then the regular hosts and the way home.
 
-use super::{Ask, Extra, Method, Shortfall, at_once, beside, by_region, in_waves, more};
+use super::{Ask, Extra, Method, Shortfall, at_once, beside, by_region, counted, in_waves, more};
 use crate::command::{haproxy_call, shell_line};
 use crate::durations::Kind;
 use crate::lower::calls::{self, LOOK_TIMEOUT};
@@ -30,7 +30,7 @@ impl Method for BlueGreen {
         for region in &site.regions {
             let (hosts, standby, place) = (region.region.hosts.len(), region.region.standby.len(), &region.region.name);
             if standby < hosts {
-                return Err(Shortfall::new(format!("needs {hosts} standby hosts in {place}, {standby} declared"))
+                return Err(Shortfall::new(format!("needs {} in {place}, {standby} declared", counted(hosts, "standby host")))
                     .unless(format!("{} in {place} while both copies run", more(hosts - standby, "standby host"))));
             }
             if region.region.router.is_none() {

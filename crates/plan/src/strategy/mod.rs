@@ -247,6 +247,11 @@ fn more(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 more {noun}") } else { format!("{count} more {noun}s") }
 }
 
+/// `1 standby host`, `3 standby hosts`.
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// Batches of one host each, the first of all watched before the rest; `None` where not a single host may be missing.
 fn one_by_one(site: &Site<'_>, region: &SiteRegion<'_>, is_first: bool) -> Option<Vec<StagePath>> {
     let hosts = region.region.hosts.len();

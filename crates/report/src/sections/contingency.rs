@@ -9,7 +9,8 @@ use crate::figures::{listed, plural};
 use crate::places::rows_told_once;
 use crate::promise;
 use crate::tree;
-use glidepath_model::change::OnFailure;
+use glidepath_model::change::{ItemKind, OnFailure};
+use glidepath_model::command::SQL;
 use glidepath_model::plan::{Assignment, GateSpec, Step, Strategy, Work};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
@@ -179,11 +180,20 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
                 .body
                 .steps
                 .iter()
-                .filter(|s| s.target.as_ref() == Some(&a.target) && matches!(s.work, Work::Call(_)) && !s.saves_data)
+                .filter(|s| s.target.as_ref() == Some(&a.target) && matches!(&s.work, Work::Call(call) if call.kind == SQL))
                 .map(|s| s.title.clone())
                 .collect();
+            let place = format!("{} in {}", a.component, a.environment);
+            if let Some(ItemKind::Contract { of, .. }) = of_item(of, a) {
+                return row(
+                    place,
+                    format!("errors that name what {of} had replaced, at whatever still reads it; or a statement ended half-way: {}", listed(&commands)),
+                    "nothing brings the old form back but the backup: whoever owns the data decides between restoring it and writing the old form anew from the new one",
+                    "each write from then on is lost to a restore",
+                );
+            }
             row(
-                format!("{} in {}", a.component, a.environment),
+                place,
                 format!("a statement fails half-way or the old and the new form differ after: {}", listed(&commands)),
                 "both forms stay, so both versions go on working; the contract part is not made until they agree",
                 "no hurry while the old form is kept",
@@ -196,6 +206,10 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
         rows.push(row("versions that were never together", words, then(of, None), promise::safe_within(of.plan)));
     }
     rows
+}
+
+fn of_item<'a>(of: &Sources<'a>, assignment: &Assignment) -> Option<&'a ItemKind> {
+    of.plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind)
 }
 
 fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {

@@ -1,6 +1,6 @@
 //! Section 1: what, why, when, how risky, who is touched, and why in this way.
 
-use super::{Sources, regions_words};
+use super::{Sources, WAITS, regions_words};
 use crate::alike::{Told, told_once};
 use crate::candidates::{names, standing};
 use crate::depth::Depth;
@@ -12,7 +12,7 @@ use crate::promise;
 use crate::svg;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{Strategy, Undo};
-use glidepath_model::{Millis, Severity, TargetName, version_shown};
+use glidepath_model::{Diagnostic, Millis, Severity, TargetName, version_shown};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(1, "Executive summary");
@@ -47,6 +47,9 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     section
 }
 
+/// Rows that stand after the time to safe traffic.
+const AFTER_SAFETY: usize = 3;
+
 fn figures(of: &Sources<'_>, section: &mut Section) {
     let p = &of.plan.prediction;
     let budget = p.budget_share.map_or_else(
@@ -64,7 +67,11 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
     let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy.traits().takes_down) {
         format!("yes: {} stops and starts", listed(&recreated(of)))
     } else {
-        "none expected: the old side serves until the new one is ready".to_owned()
+        let waits = of.plan.findings.iter().find(|finding| WAITS.contains(&finding.code.to_string().as_str()));
+        waits.map_or_else(
+            || "none expected: the old side serves until the new one is ready".to_owned(),
+            |finding| format!("not known: requests wait while the database changes its tables (`{}`)", finding.code),
+        )
     };
     let allowed = match of.plan.body.change.constraints.downtime_ms {
         Some(Millis::ZERO) => "; none is allowed".to_owned(),
@@ -79,25 +86,26 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
     } else {
         ("not known: there are no traffic figures".to_owned(), "not known".to_owned())
     };
-    section.table(
-        &["What", "Figure", "Source or label"],
-        vec![
-            row("Duration", estimate(&p.duration), &p.duration.source),
-            row("When", when(of), "calendars and duration; change"),
-            row(
-                "Does not land",
-                format!("{} (90 %: {} to {})", percent(p.failure.mean), percent(p.failure.low), percent(p.failure.high)),
-                &p.failure.label,
-            ),
-            row("Expected bad requests", expected, "exposure x rate x time to see it and turn back"),
-            row("Bad requests if it fails", if_failing, "same model"),
-            row("Error budget", budget, "same model"),
-            row("Time to safe traffic", promise::safety(of.plan, promise::BOTH), &promise::source(p.time_to_safety.as_ref())),
-            row("Time until all is undone", promise::undone(of.plan, promise::BOTH), &promise::source(p.time_to_rollback.as_ref())),
-            row("Downtime", format!("{downtime}{allowed}"), "strategies"),
-            row("Extra cost", cost, "replica hours x declared unit cost"),
-        ],
-    );
+    let mut rows = vec![
+        row("Duration", estimate(&p.duration), &p.duration.source),
+        row("When", when(of), "calendars and duration; change"),
+        row(
+            "Does not land",
+            format!("{} (90 %: {} to {})", percent(p.failure.mean), percent(p.failure.low), percent(p.failure.high)),
+            &p.failure.label,
+        ),
+        row("Expected bad requests", expected, "exposure x rate x time to see it and turn back"),
+        row("Bad requests if it fails", if_failing, "same model"),
+        row("Error budget", budget, "same model"),
+        row("Time until all is undone", promise::undone(of.plan, promise::BOTH), &promise::source(p.time_to_rollback.as_ref())),
+        row("Downtime", format!("{downtime}{allowed}"), "strategies"),
+        row("Extra cost", cost, "replica hours x declared unit cost"),
+    ];
+    if promise::moves_traffic(of.plan) {
+        let at = rows.len() - AFTER_SAFETY;
+        rows.insert(at, row("Time to safe traffic", promise::safety(of.plan, promise::BOTH), &promise::source(p.time_to_safety.as_ref())));
+    }
+    section.table(&["What", "Figure", "Source or label"], rows);
 }
 
 /// Take-off, landing, standstills between, and the bounds of both.
@@ -270,6 +278,7 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
         trade_offs(of, section);
     }
     let on_failure = match of.plan.body.on_failure {
+        OnFailure::RollbackChange if !promise::one_way(of.plan).is_empty() => "all goes back that can; what has no way back stays",
         OnFailure::RollbackChange => "everything goes back",
         OnFailure::RollbackItem => "the failed item goes back, earlier ones stay",
         OnFailure::Hold => "exposure stays where it is and a person is asked",
@@ -355,12 +364,19 @@ fn findings(of: &Sources<'_>, section: &mut Section) {
     }
     section.heading("Findings");
     let rows = of.plan.findings.chunk_by(|one, next| (one.code, one.severity, &one.hint) == (next.code, next.severity, &next.hint));
-    let rows = rows.flat_map(|alike| {
-        let sentences: Vec<String> = alike.iter().map(|f| format!("{} {}", f.message, f.reason).trim().to_owned()).collect();
-        let told: Vec<String> = told_once(sentences.iter().map(String::as_str)).iter().map(Told::words).collect();
-        let (code, severity, hint) =
-            alike.first().map_or_else(Default::default, |f| (f.code.to_string(), severity_word(f.severity), f.hint.clone()));
-        told.into_iter().map(move |words| vec![Text::new().code(code.clone()), severity.into(), words.into(), hint.as_str().into()])
+    let rows = rows.filter_map(|alike| {
+        let first = alike.first()?;
+        // The reason is told once where it is the same of all.
+        let is_one_reason = alike.iter().all(|finding| finding.reason == first.reason);
+        let sentence =
+            |f: &Diagnostic| if is_one_reason { f.message.clone() } else { format!("{} {}", f.message, f.reason).trim().to_owned() };
+        let sentences: Vec<String> = alike.iter().map(sentence).collect();
+        let mut told: Vec<String> = told_once(sentences.iter().map(String::as_str)).iter().map(Told::words).collect();
+        if is_one_reason && !first.reason.is_empty() {
+            told.push(first.reason.clone());
+        }
+        let code = Text::new().code(first.code.to_string());
+        Some(vec![code, severity_word(first.severity).into(), told.join(" ").into(), first.hint.as_str().into()])
     });
     let rows = rows.collect();
     section.table(&["Code", "Severity", "What and why", "What to do"], rows);

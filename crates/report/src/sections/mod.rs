@@ -19,6 +19,9 @@ mod windows;
 pub(crate) use afterwards::how;
 pub(crate) use procedure::looks_alike;
 
+/// Findings that say that requests wait for statements of the database, for a time that the plan does not know.
+pub(crate) const WAITS: [&str; 2] = ["GP0324", "GP0325"];
+
 use crate::blast::{self, Blast};
 use crate::card::card;
 use crate::depth::Depth;
@@ -175,13 +178,10 @@ fn highlights(plan: &Plan) -> Vec<Highlight> {
             ),
             false => highlight("Bad requests expected", "not known".to_owned(), "there are no traffic figures".to_owned()),
         },
-        highlight(
-            "Time to safe traffic",
-            p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), |time| time.p50_ms.to_string()),
-            p.time_to_safety
-                .as_ref()
-                .map_or_else(|| promise::safe(plan, promise::BOTH), |time| format!("95 %: {}; {}", time.p95_ms, time.source)),
-        ),
+        match promise::moves_traffic(plan) {
+            true => highlight("Time to safe traffic", promise::safety(plan, promise::MEDIAN), promise::source(p.time_to_safety.as_ref())),
+            false => highlight("Until all is undone", promise::undone(plan, promise::BOTH), promise::source(p.time_to_rollback.as_ref())),
+        },
     ]
 }
 

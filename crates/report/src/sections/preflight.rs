@@ -145,19 +145,18 @@ fn kinds_of(of: &Sources<'_>, title: &str) -> String {
 
 fn go(of: &Sources<'_>, section: &mut Section) {
     section.heading("Go or no-go");
-    let runs = of
-        .plan
-        .body
-        .assignments
-        .iter()
-        .map(|a| vec![format!("{} in {}", a.component, a.environment).into(), Text::new().code(version_shown(&a.from))]);
+    let runs = of.plan.body.assignments.iter().map(|a| {
+        let has_hosts = of.catalog.targets.get(&a.target).is_some_and(|target| target.hosts().next().is_some());
+        let is_so = if has_hosts { " on every host, and every host is healthy" } else { ", and it answers" };
+        vec![format!("{} in {}", a.component, a.environment).into(), Text::new().code(version_shown(&a.from)).plain(is_so)]
+    });
     let runs = rows_told_once(runs.collect(), 0).into_iter().map(|row| {
         let mut text = Text::new();
         for (at, cell) in row.into_iter().enumerate() {
             text.0.extend(cell.0);
             text = if at == 0 { text.plain(": ") } else { text };
         }
-        text.plain(" on every host, and every host is healthy")
+        text
     });
     let mut items: Vec<Text> = runs.collect();
     let budgets = of.facts.budgets.iter().map(|(name, budget)| {

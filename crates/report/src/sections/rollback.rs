@@ -5,11 +5,12 @@ use super::criteria;
 use crate::calls::expectation;
 use crate::depth::Depth;
 use crate::document::{Section, Text, Tone};
-use crate::flight::{WayBack, way_back};
+
 use crate::places::{joined, rows_told_once};
 use crate::promise;
+use crate::way_back::{WayBack, way_back};
 use glidepath_model::Step;
-use glidepath_model::change::{OnFailure, OnWindowEnd};
+use glidepath_model::change::{ItemKind, OnFailure, OnWindowEnd};
 use glidepath_model::plan::{TakeoffGate, Undo};
 use glidepath_model::version_shown;
 
@@ -33,6 +34,9 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
     }
     let mut items: Vec<Text> = Vec::new();
     items.push(match of.plan.body.on_failure {
+        OnFailure::RollbackChange if !promise::one_way(of.plan).is_empty() => {
+            "A step that fails for good: all goes back that can; what has no way back stays (points of no return, below).".into()
+        }
         OnFailure::RollbackChange => "A step that fails for good: everything goes back.".into(),
         OnFailure::RollbackItem => "A step that fails for good: its item goes back, the others stay (see the matrices below).".into(),
         OnFailure::Hold => "A step that fails for good: exposure stays where it is and a person is asked.".into(),
@@ -69,22 +73,26 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     let p = &of.plan.prediction;
     let commands = way_back(of.plan, None);
     let (safety, undo): (Vec<_>, Vec<_>) = commands.into_iter().partition(|c| c.safety);
-    section.heading("Traffic to safety, first and in parallel");
-    section.paragraph(format!("Expected: {}; {}.", promise::safety(of.plan, promise::BOTH), promise::source(p.time_to_safety.as_ref())));
-    if safety.is_empty() {
-        section.paragraph("No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back.");
+    if promise::moves_traffic(of.plan) {
+        section.heading("Traffic to safety, first and in parallel");
+        section.paragraph(format!(
+            "Expected: {}; {}.",
+            promise::safety(of.plan, promise::BOTH),
+            promise::source(p.time_to_safety.as_ref())
+        ));
+        if safety.is_empty() {
+            section.paragraph("No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back.");
+        }
+        traffic_by_place(&safety, section);
     }
-    commands_by_place(&safety, section);
     section.heading("Undo, in reverse order");
-    section.paragraph(format!(
-        "Expected for everything: {}; {}.",
-        promise::undone(of.plan, promise::BOTH),
-        promise::source(p.time_to_rollback.as_ref())
-    ));
+    let source = p.time_to_rollback.as_ref().filter(|_| promise::one_way(of.plan).is_empty());
+    let source = source.map_or_else(String::new, |time| format!("; {}", time.source));
+    section.paragraph(format!("Expected for everything: {}{source}.", promise::undone(of.plan, promise::BOTH)));
     if undo.is_empty() {
-        section.paragraph("No step has anything to undo by a command.");
+        section.paragraph("No step is undone by a command.");
     } else {
-        section.paragraph("By hand, one command at a time: go on when what is expected of it is so.");
+        section.paragraph("By hand, one command at a time from the top: leave out what takes back a step that was not begun, or that has been taken back already; go on when what is expected is so.");
     }
     commands_by_place(&undo, section);
     let stays = of.plan.body.steps.iter().filter_map(|s| match &s.undo {
@@ -96,12 +104,38 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     restore(of, section);
 }
 
+/// The call of each place, behind what must go back before it.
+fn traffic_by_place(way: &[WayBack], section: &mut Section) {
+    for together in way.chunk_by(|one, next| one.place == next.place) {
+        let mut lines: Vec<String> = Vec::new();
+        let first = together.iter().filter_map(|command| command.undoes).min();
+        if let Some(first) = first {
+            lines.push(format!(
+                "# Was step {first} begun, or a later one of these? Then they first, from the top, without those that were not begun:"
+            ));
+        }
+        for command in together {
+            if first.is_some() && command.undoes.is_none() {
+                lines.push("# Then, or at once where none of them was begun:".to_owned());
+            }
+            lines.push(typed(command));
+        }
+        section.code(together.first().map(|c| c.place.clone()).unwrap_or_default(), lines.join("\n"));
+    }
+}
+
 /// Only neighbours are put together: the order is that of the way back.
 fn commands_by_place(way: &[WayBack], section: &mut Section) {
     for together in way.chunk_by(|one, next| one.place == next.place) {
-        let commands: Vec<String> = together.iter().map(|c| format!("{}\n# expect: {}", c.command, c.reaches)).collect();
+        let commands: Vec<String> = together.iter().map(typed).collect();
         section.code(together.first().map(|c| c.place.clone()).unwrap_or_default(), commands.join("\n"));
     }
+}
+
+/// A command with the step that it takes back and what is expected of it.
+fn typed(command: &WayBack) -> String {
+    let of = command.undoes.map_or_else(String::new, |number| format!("# takes back step {number}:\n"));
+    format!("{of}{}\n# expect: {}", command.command, command.reaches)
 }
 
 fn restore(of: &Sources<'_>, section: &mut Section) {
@@ -176,10 +210,13 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
             Undo::Call { validations, .. } => validations.first(),
             Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
         });
-        let mut text = Text::new()
-            .strong(format!("{} in {}: ", assignment.component, assignment.environment))
-            .plain("runs ")
-            .code(version_shown(&assignment.from));
+        let mut text = Text::new().strong(format!("{} in {}: ", assignment.component, assignment.environment));
+        let item = of.plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind);
+        text = match item {
+            Some(ItemKind::Schema { .. }) => text.plain("what was added stays, and nothing of the old version looks at it"),
+            Some(ItemKind::Contract { .. }) => text.plain("stays as it is by then; what it took away is in the backup alone"),
+            _ => text.plain("runs ").code(version_shown(&assignment.from)),
+        };
         if let Some(call) = check {
             text = text.plain("; ");
             text.0.extend(expectation(call).0);

@@ -31,6 +31,57 @@ fn prose(markdown: &str) -> Vec<&str> {
     found
 }
 
+#[test]
+fn a_call_for_traffic_stands_behind_the_hosts_that_must_go_back_before_it() {
+    let mut behind = 0;
+    for Example { name, plan, facts, .. } in examples().unwrap() {
+        let markdown = to_markdown(&document(&plan, &facts));
+        let (_, rollback) = markdown.split_once("## 6. Rollback").unwrap();
+        let (traffic, _) = rollback.split_once("### Undo").unwrap();
+        let sheet = to_markdown(&run_sheet(&plan, &facts));
+        let number = |id| plan.body.steps.iter().position(|step| step.id == id).unwrap() + 1;
+        for (at, step) in plan.body.steps.iter().enumerate() {
+            let Some((exposure, call)) = step.exposure.as_ref().and_then(|e| Some((e, e.safety_command.as_ref()?))) else { continue };
+            let block = traffic.split("```").find(|block| block.contains(call.as_str())).unwrap_or_else(|| panic!("{name}: {call}"));
+            let call_at = block.find(call.as_str()).unwrap();
+            for need in &exposure.safety_needs {
+                let undone = block.find(&format!("# takes back step {}:", number(need.clone())));
+                let has_undo = matches!(plan.body.step(need).unwrap().undo, Undo::Call { .. });
+                assert!(!has_undo || undone.is_some_and(|at| at < call_at), "{name}: {need} before {call}");
+            }
+            let first: Vec<String> =
+                exposure.safety_needs.iter().map(|id| number(id.clone())).filter(|n| *n <= at).map(|n| n.to_string()).collect();
+            if let Some((last, rest)) = first.split_last().filter(|(_, rest)| !rest.is_empty()) {
+                let words = format!("first the ways back of boxes {} and {last}, in this order; then the traffic: ", rest.join(", "));
+                assert!(sheet.contains(&words), "{name}: {words}");
+                behind += 1;
+            }
+        }
+    }
+    assert!(behind > 0);
+}
+
+#[test]
+fn a_contract_promises_neither_what_it_takes_away_nor_traffic_that_it_does_not_move() {
+    let Example { plan, facts, .. } = example("schema/cents-contract");
+    let mut all = to_markdown(&document(&plan, &facts));
+    all.push_str(&to_markdown(&run_sheet(&plan, &facts)));
+    all.extend(messages(&plan, &facts).iter().map(|message| message.text.replace('\n', " ")));
+    assert!(all.contains("GP0325"), "the example rewrites a table");
+    for promise in [
+        "both forms stay",
+        "no step moves traffic",
+        "no downtime is expected",
+        "none expected",
+        "stops it at any time",
+        "everything goes back.",
+        "runs `expanded",
+    ] {
+        assert!(!all.contains(promise), "{promise}");
+    }
+    assert!(all.contains("nothing brings the old form back but the backup"));
+}
+
 /// What section 4 says beside its commands.
 fn procedure(markdown: &str) -> impl Iterator<Item = &str> {
     let (_, from) = markdown.split_once("## 4.").unwrap_or_default();
