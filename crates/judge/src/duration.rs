@@ -7,6 +7,7 @@
 //! distribution functions. Durations that share a cause (a slow registry slows all steps) spread more than this says.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Standard normal 95 % quantile.
 const NORMAL_95: f64 = 1.644_853_626_951_472_2;
@@ -41,12 +42,56 @@ impl DurationEstimate {
         Self { p50_ms, p95_ms: self.p95_ms.max(p50_ms) }
     }
 
-    fn probability_below(self, ms: f64) -> f64 {
-        let sigma = self.spread();
-        if sigma <= 0.0 {
-            return if ms >= self.p50_ms as f64 { 1.0 } else { 0.0 };
+}
+
+/// A duration whose distribution is asked for many times.
+struct Path {
+    median: f64,
+    sigma: f64,
+}
+
+impl Path {
+    fn probability_below(&self, ms: f64) -> f64 {
+        if self.sigma <= 0.0 {
+            return if ms >= self.median { 1.0 } else { 0.0 };
         }
-        0.5 * libm::erfc(-libm::log(ms / self.p50_ms as f64) / sigma * std::f64::consts::FRAC_1_SQRT_2)
+        0.5 * libm::erfc(-libm::log(ms / self.median) / self.sigma * std::f64::consts::FRAC_1_SQRT_2)
+    }
+}
+
+/// The product of the distributions of many paths, of which most are like others: hosts and services share their defaults.
+struct Slowest {
+    kinds: Vec<Path>,
+    /// Of each path, which of the kinds it is.
+    paths: Vec<usize>,
+}
+
+impl Slowest {
+    fn of(paths: &[DurationEstimate]) -> Self {
+        let mut numbers = BTreeMap::new();
+        let mut kinds = Vec::new();
+        let number = |path: &DurationEstimate| {
+            *numbers.entry((path.p50_ms, path.p95_ms)).or_insert_with(|| {
+                kinds.push(Path { median: path.p50_ms as f64, sigma: path.spread() });
+                kinds.len() - 1
+            })
+        };
+        let paths = paths.iter().map(number).collect();
+        Self { kinds, paths }
+    }
+
+    /// Whether all paths are behind after that time with at least that probability.
+    fn is_within(&self, ms: f64, probability: f64) -> bool {
+        let mut known = vec![None; self.kinds.len()];
+        let mut below = 1.0;
+        for kind in &self.paths {
+            below *= *known[*kind].get_or_insert_with(|| self.kinds[*kind].probability_below(ms));
+            // No factor is above 1, so it only falls from here.
+            if below < probability {
+                return false;
+            }
+        }
+        below >= probability
     }
 }
 
@@ -79,22 +124,22 @@ pub fn sum(steps: &[DurationEstimate]) -> DurationEstimate {
 /// Paths side by side, waiting for the slowest. No paths take no time.
 pub fn slowest(paths: &[DurationEstimate]) -> DurationEstimate {
     let paths: Vec<DurationEstimate> = paths.iter().map(|path| path.repaired()).collect();
+    let all = Slowest::of(&paths);
     let quantile = |probability: f64| {
         let mut low = 0.0;
         let mut high = paths.iter().map(|path| path.p95_ms as f64).fold(0.0, f64::max);
-        let below = |ms: f64| paths.iter().map(|path| path.probability_below(ms)).product::<f64>();
         for _ in 0..64 {
-            if below(high) >= probability {
+            if all.is_within(high, probability) {
                 break;
             }
             high *= 2.0;
         }
         while high - low > 0.5 && high - low > 1e-9 * high {
             let middle = 0.5 * (low + high);
-            if below(middle) < probability {
-                low = middle;
-            } else {
+            if all.is_within(middle, probability) {
                 high = middle;
+            } else {
+                low = middle;
             }
         }
         to_ms(high)

@@ -1,6 +1,7 @@
 //! What a team has: components, owners, targets, objectives, environments.
 
 mod entity;
+mod index;
 mod objective;
 mod policy;
 mod selector;
@@ -10,6 +11,7 @@ mod target;
 mod template;
 
 pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
+pub use index::TargetIndex;
 pub use objective::{Indicator, Objective};
 pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy};
 pub use selector::{MatchOperator, Matcher, Selector};
@@ -46,11 +48,6 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The target of a component in an environment.
-    pub fn target_of(&self, component: &ComponentName, environment: &EnvironmentName) -> Option<&Target> {
-        self.targets.values().find(|t| t.component == *component && t.environment == *environment)
-    }
-
     /// The environment of that name.
     pub fn environment(&self, name: &EnvironmentName) -> Option<&Environment> {
         self.environments.iter().find(|e| e.name == *name)

@@ -1,7 +1,7 @@
 //! Names and ids. Each is its own type, so that a region is never taken for a component.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, io};
 
 /// Longest name or id accepted anywhere, in bytes.
 pub const NAME_BYTES_MAX: usize = 253;
@@ -94,6 +94,33 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
         Self(hex::encode(sha2::Sha256::digest(bytes)))
+    }
+
+    /// The digest of `value` as compact JSON, of which only a part is in memory at a time: plans of thousands of steps have tens of megabytes.
+    ///
+    /// # Errors
+    /// The value has no JSON.
+    pub fn of_json<T: Serialize>(value: &T) -> io::Result<Self> {
+        use sha2::Digest as _;
+        let mut writer = io::BufWriter::new(Hashing::default());
+        serde_json::to_writer(&mut writer, value)?;
+        let Hashing(hash) = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok(Self(hex::encode(hash.finalize())))
+    }
+}
+
+/// Takes bytes into a digest.
+#[derive(Default)]
+struct Hashing(sha2::Sha256);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        sha2::Digest::update(&mut self.0, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

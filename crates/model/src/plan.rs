@@ -65,8 +65,7 @@ impl Plan {
         findings: Vec<Diagnostic>,
         derived: Vec<String>,
     ) -> Self {
-        let id = PlanId::new(Digest::of(&body.to_bytes()).as_str());
-        Self { id, body, prediction, candidates, ruled_out, findings, derived, clearance: None }
+        Self { id: body.id(), body, prediction, candidates, ruled_out, findings, derived, clearance: None }
     }
 }
 
@@ -125,6 +124,12 @@ pub struct PlanBody {
 }
 
 impl PlanBody {
+    /// The name of the plan: the digest of its bytes.
+    pub fn id(&self) -> PlanId {
+        let digest = Digest::of_json(self).unwrap_or_else(|_| Digest::of(&self.to_bytes()));
+        PlanId::new(digest.as_str())
+    }
+
     /// The bytes that are stored and hashed: compact JSON with fields in the order of declaration.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()

@@ -9,7 +9,7 @@
 use crate::codes;
 use crate::notes::Notes;
 use crate::site::names;
-use glidepath_model::catalog::{Catalog, Component, EdgeKind, Target};
+use glidepath_model::catalog::{Catalog, Component, EdgeKind, Target, TargetIndex};
 use glidepath_model::change::{ContractStep, Item, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ChangeName, ComponentName, EnvironmentName, HostName, Version};
@@ -41,7 +41,8 @@ pub(crate) fn using<'a>(component: &'a ComponentName, catalog: &'a Catalog) -> i
 /// Those of them that run in an environment.
 pub(crate) fn readers<'a>(item: &'a Item, environment: &EnvironmentName, catalog: &'a Catalog) -> Vec<Reader<'a>> {
     let ItemKind::Contract { readers: stated, .. } = &item.kind else { return Vec::new() };
-    let here = users(item, catalog).into_iter().filter_map(|user| Some((user, catalog.target_of(user, environment)?)));
+    let targets = TargetIndex::of(catalog, std::slice::from_ref(environment));
+    let here = users(item, catalog).into_iter().filter_map(|user| Some((user, targets.target_of(user, environment)?)));
     here.map(|(user, target)| Reader { target, first: stated.get(user) }).collect()
 }
 

@@ -22,7 +22,6 @@ mod conflict;
 mod contract;
 mod durations;
 mod envelope;
-mod index;
 mod ladder;
 mod limits;
 mod lower;
@@ -52,7 +51,6 @@ pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
 
 use crate::conflict::Tried;
-use crate::index::Index;
 use crate::ladder::Ladders;
 use crate::lower::Lowered;
 use crate::notes::Notes;
@@ -63,6 +61,7 @@ use crate::site::{Site, names};
 use crate::strategy::{Ask, Shortfall, choices};
 use crate::timetable::Timetable;
 use glidepath_model::action::ActionDescriptor;
+use glidepath_model::catalog::TargetIndex;
 use glidepath_model::change::ItemKind;
 use glidepath_model::diagnostic::Diagnostic;
 use glidepath_model::ids::Digest;
@@ -109,7 +108,7 @@ pub fn plan(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
 
 fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions, notes: &mut Notes) -> Option<Plan> {
     let levels = order::levels(change, &facts.catalog, notes);
-    let index = Index::of(&facts.catalog, &change.environments);
+    let index = TargetIndex::of(&facts.catalog, &change.environments);
     let sites = site::resolve(change, facts, &index, options.now, notes);
     clearance::not_theirs_to_claim(change, &facts.catalog).into_iter().for_each(|refusal| notes.refuse(refusal));
     let levels = levels?;

@@ -276,17 +276,19 @@ pub(crate) fn prediction(
     let mut rows = Vec::new();
     let (mut safe, mut rest) = (Vec::new(), Vec::new());
     for environment in &change.environments {
-        let here = sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment);
-        rows.push(side_by_side(&here.map(|(_, (_, figures))| figures.looks).collect::<Vec<_>>()));
+        let here: Vec<(&Site<'_>, &Figures)> = sites
+            .iter()
+            .zip(chosen)
+            .filter(|(site, _)| site.environment.name == *environment)
+            .map(|(site, (_, figures))| (site, *figures))
+            .collect();
+        let mut of_item: BTreeMap<u32, Vec<&Figures>> = BTreeMap::new();
+        here.iter().for_each(|(site, figures)| of_item.entry(site.item).or_default().push(figures));
+        rows.push(side_by_side(&here.iter().map(|(_, figures)| figures.looks).collect::<Vec<_>>()));
         let mut is_first = true;
         for level in levels {
-            let together: Vec<Vec<&Figures>> = level
-                .iter()
-                .map(|item| {
-                    let parts = sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment && site.item == *item);
-                    parts.map(|(_, (_, figures))| *figures).collect()
-                })
-                .collect();
+            let together: Vec<&[&Figures]> =
+                level.iter().map(|item| of_item.get(item).map(Vec::as_slice).unwrap_or_default()).collect();
             // The parts of an item go one after the other, items of a level side by side.
             let row = |time: fn(&Figures) -> Option<DurationEstimate>| {
                 let items = together.iter().map(|parts| in_a_row(&parts.iter().filter_map(|f| time(f)).collect::<Vec<_>>()));
@@ -295,18 +297,15 @@ pub(crate) fn prediction(
             if !is_first {
                 rows.push(row(|f| Some(f.looks)));
             }
-            is_first &= together.iter().all(Vec::is_empty);
+            is_first &= together.iter().all(|parts| parts.is_empty());
             rows.push(row(|f| Some(f.duration)));
             // What goes back in one level rests on what goes back in the next, so the way back is as long a row as the way forward.
             safe.push(row(|f| f.ways_back.to_safety()));
             rest.push(row(|f| f.ways_back.rest()));
         }
-        let here = sites.iter().find(|site| site.environment.name == *environment);
-        rows.extend(
-            here.iter().flat_map(|s| &s.environment.verify).filter(|w| !w.observe).map(|w| DurationEstimate::certain(w.length_ms.0)),
-        );
-        let here = sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment);
-        rows.push(side_by_side(&here.map(|(_, (_, figures))| figures.cleans_up).collect::<Vec<_>>()));
+        let windows = here.first().map(|(site, _)| site.environment.verify.iter().filter(|window| !window.observe));
+        rows.extend(windows.into_iter().flatten().map(|window| DurationEstimate::certain(window.length_ms.0)));
+        rows.push(side_by_side(&here.iter().map(|(_, figures)| figures.cleans_up).collect::<Vec<_>>()));
     }
     let total = sum(&rows);
     let known = chosen.iter().all(|(_, f)| f.traffic_known);
@@ -452,18 +451,17 @@ fn risk(prediction: &mut Prediction, policy: &RiskPolicy, sites: &[Site<'_>], ch
         raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));
     }
     for (site, (outline, figures)) in sites.iter().zip(chosen) {
-        let path = site.path();
         if site.from.is_none() {
-            raise(RiskLevel::High, format!("{path} cannot go back: the version that runs now is not known"));
+            raise(RiskLevel::High, format!("{} cannot go back: the version that runs now is not known", site.path()));
         } else if let Some(reason) = &figures.one_way {
-            raise(RiskLevel::High, format!("{path} cannot go back: {reason}"));
+            raise(RiskLevel::High, format!("{} cannot go back: {reason}", site.path()));
         }
         if outline.strategy.traits().takes_down {
-            raise(RiskLevel::Medium, format!("{path} is down while it is recreated"));
+            raise(RiskLevel::Medium, format!("{} is down while it is recreated", site.path()));
         }
         let important = site.component.and_then(|c| c.tier).is_some_and(|tier| tier <= 1);
         if important && outline.verification == VerificationKind::Probe && strategy::of(outline.strategy).meets_users() {
-            raise(RiskLevel::Medium, format!("{path} is of tier 1 and only health checks watch it"));
+            raise(RiskLevel::Medium, format!("{} is of tier 1 and only health checks watch it", site.path()));
         }
     }
     if reasons.is_empty() {

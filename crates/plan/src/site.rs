@@ -1,9 +1,8 @@
 //! One item in one environment, with what the facts say about the place.
 
-use crate::index::Index;
 use crate::notes::Notes;
 use crate::{codes, contract};
-use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Router, Target, TrafficSource};
+use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Router, Target, TargetIndex, TrafficSource};
 use glidepath_model::change::{Change, DataStep, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
@@ -127,7 +126,7 @@ impl SiteRegion<'_> {
 }
 
 /// All sites in the order of environments, then items.
-pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, index: &Index<'a>, now: Timestamp, notes: &mut Notes) -> Vec<Site<'a>> {
+pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, index: &TargetIndex<'a>, now: Timestamp, notes: &mut Notes) -> Vec<Site<'a>> {
     let mut sites = Vec::new();
     let mut already = 0_usize;
     for name in &change.environments {

@@ -4,9 +4,8 @@
 //! steps. The exact number is known only once the steps are made, which takes seconds for tens of thousands of hosts.
 
 use crate::codes;
-use crate::index::Index;
 use crate::site::Site;
-use glidepath_model::catalog::Target;
+use glidepath_model::catalog::{Target, TargetIndex};
 use glidepath_model::change::{Item, ItemKind};
 use glidepath_model::{Catalog, Change, Diagnostic};
 
@@ -16,7 +15,7 @@ pub(crate) const STEPS_MAX: usize = 5_000;
 /// Refuses a change of a target that no plan can have steps for, from the declarations alone: a caller need not observe thousands of hosts
 /// to be told so.
 pub fn too_large(change: &Change, catalog: &Catalog) -> Option<Diagnostic> {
-    let index = Index::of(catalog, &change.environments);
+    let index = TargetIndex::of(catalog, &change.environments);
     let by_host = change.items.iter().filter(|item| matches!(item.kind, ItemKind::Version { .. } | ItemKind::Secret { .. }));
     let targets = by_host
         .flat_map(Item::components)

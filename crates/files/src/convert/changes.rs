@@ -3,14 +3,14 @@
 use super::config::preference;
 use super::moves::{self, FAILOVER_FIELDS, TRAFFIC_FIELDS};
 use super::variants::Variant;
-use super::{Context, boolean, duration, names, owner_reference, share, text, time};
+use super::{Context, boolean, duration, owner_reference, share, text, time};
 use crate::codes;
 use crate::document::Document;
 use crate::findings::Source;
 use crate::node::Node;
 use crate::shapes::Kind;
 use glidepath_model::action::SqlBatches;
-use glidepath_model::catalog::Target;
+use glidepath_model::catalog::{Target, TargetIndex};
 use glidepath_model::change::*;
 use glidepath_model::plan::Strategy;
 use glidepath_model::{Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Millis, Money, OwnerRef, Share};
@@ -34,10 +34,11 @@ pub(super) struct Changes {
 
 pub(super) fn read(context: &mut Context<'_, '_>, catalog: &Catalog, sources: &[Source]) -> Changes {
     let (mut changes, mut files, mut variants) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let targets = TargetIndex::all(catalog);
     for document in super::runbooks::flown(context, Kind::Change) {
         let name = ChangeName::from(document.name.as_str());
         files.insert(name.clone(), context.findings.file(document.root.at).to_owned());
-        let mut change = change(context, document, catalog);
+        let mut change = change(context, document, catalog, &targets);
         change.source = sources.get(document.root.at.file as usize).map(|s| Digest::of(s.text.as_bytes()).to_string());
         let ways = super::variants::read(context, &document.spec, &change);
         if !ways.is_empty() {
@@ -48,13 +49,13 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &Catalog, sources: &[
     Changes { changes, files, variants }
 }
 
-fn change(context: &mut Context<'_, '_>, document: &Document, catalog: &Catalog) -> Change {
+fn change(context: &mut Context<'_, '_>, document: &Document, catalog: &Catalog, targets: &TargetIndex<'_>) -> Change {
     let spec = &document.spec;
     let environments = match spec.get("environments") {
         Some(_) => in_order(context, spec, catalog),
         None => catalog.environments.iter().map(|e| e.name.clone()).collect(),
     };
-    let items = items(context, spec, catalog, &environments);
+    let items = items(context, spec, catalog, targets, &environments);
     Change {
         name: document.name.as_str().into(),
         title: text(spec, "title").unwrap_or_else(|| document.name.clone()),
@@ -122,7 +123,13 @@ pub(super) struct ItemAt<'n> {
     kind: &'n str,
 }
 
-fn items(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog, environments: &[EnvironmentName]) -> Vec<Item> {
+fn items(
+    context: &mut Context<'_, '_>,
+    spec: &Node,
+    catalog: &Catalog,
+    targets: &TargetIndex<'_>,
+    environments: &[EnvironmentName],
+) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for (index, node) in spec.items_of("items").iter().enumerate() {
@@ -151,7 +158,7 @@ fn items(context: &mut Context<'_, '_>, spec: &Node, catalog: &Catalog, environm
             declared_at: Some(format!("{}:{}", context.findings.file(node.at), component_node.at.line)),
         };
         if known {
-            check_targets(context, &item, component_node, &made, catalog, environments);
+            check_targets(context, &item, component_node, &made, catalog, targets, environments);
         }
         items.push(made);
     }
@@ -455,17 +462,22 @@ fn check_targets(
     component: &Node,
     made: &Item,
     catalog: &Catalog,
+    targets: &TargetIndex<'_>,
     environments: &[EnvironmentName],
 ) {
     let readers = item.node.items_of("consumers");
+    let have = |name: &ComponentName| -> Vec<&str> {
+        let environments = catalog.environments.iter().map(|environment| &environment.name);
+        environments.filter(|environment| targets.target_of(name, environment).is_some()).map(EnvironmentName::as_str).collect()
+    };
     for name in made.components().filter(|name| catalog.components.contains_key(name)) {
         let place = readers.iter().find(|reader| *name != made.component && reader.text() == Some(name.as_str()));
         let (place, field) = place.map_or((component, "component"), |place| (place, "consumers"));
         for environment in environments {
-            match catalog.target_of(name, environment) {
+            match targets.target_of(name, environment) {
                 Some(target) => check_target(context, item, place, made, target),
                 None if declared(context, name.as_str(), environment) => {}
-                None => no_target(context, place, &format!("{}.{field}", item.field), name, environment, catalog),
+                None => no_target(context, place, &format!("{}.{field}", item.field), name, environment, &have(name)),
             }
         }
     }
@@ -477,13 +489,12 @@ fn no_target(
     field: &str,
     name: &ComponentName,
     environment: &EnvironmentName,
-    catalog: &Catalog,
+    have: &[&str],
 ) {
     let message = format!("`{name}` has no Target in `{environment}`");
-    let have: Vec<&str> = names(catalog).into_iter().filter(|e| catalog.target_of(name, &(*e).into()).is_some()).collect();
     let hint = match have.is_empty() {
         true => format!("Add a Target with `component: {name}` and `environment: {environment}`."),
-        false => format!("It has one in {}. Add one for `{environment}`, or list other `environments`.", crate::findings::quoted(&have)),
+        false => format!("It has one in {}. Add one for `{environment}`, or list other `environments`.", crate::findings::quoted(have)),
     };
     let reason = "A Target says where it runs and how it is changed.";
     context.findings.error(place.at, field, codes::MISSING_TARGET, message, reason, hint);

@@ -3,7 +3,7 @@
 use super::places;
 use crate::codes;
 use crate::site::names;
-use glidepath_model::catalog::{Infrastructure, Target};
+use glidepath_model::catalog::{Infrastructure, Target, TargetIndex};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName};
 use glidepath_model::{Diagnostic, Facts, Plan};
@@ -85,6 +85,8 @@ fn only_version<'f>(target: &Target, facts: &'f Facts) -> Option<&'f str> {
 pub(super) fn never_ran_before(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let order: Vec<&EnvironmentName> = facts.catalog.environments.iter().map(|environment| &environment.name).collect();
     let changed = &plan.body.change.environments;
+    let components: BTreeSet<&ComponentName> = plan.body.assignments.iter().map(|assignment| &assignment.component).collect();
+    let targets = TargetIndex::of_those(&facts.catalog, |target| components.contains(&target.component));
     let mut findings = Vec::new();
     for (assignment, target) in places(plan, facts) {
         let Some(ItemKind::Version { to, .. }) = plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind) else {
@@ -92,7 +94,7 @@ pub(super) fn never_ran_before(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         };
         let before = order.iter().take_while(|name| **name != &target.environment);
         // The nearest environment before it in which the component runs at all.
-        let nearest = before.filter_map(|name| facts.catalog.target_of(&assignment.component, name)).last();
+        let nearest = before.filter_map(|name| targets.target_of(&assignment.component, name)).last();
         let Some(nearest) = nearest.filter(|nearest| !changed.contains(&nearest.environment)) else { continue };
         let Some(observed) = facts.targets.get(&nearest.name) else { continue };
         let others: BTreeSet<&str> =

@@ -2,12 +2,12 @@
 
 use super::{listed, places};
 use crate::codes;
-use glidepath_model::catalog::{Indicator, Objective, Target};
+use glidepath_model::catalog::{Indicator, Objective, TargetIndex};
 use glidepath_model::change::Intent;
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName};
 use glidepath_model::plan::Strategy;
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Share};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Runs from which on a record is evidence.
 const RUNS_FEW: u32 = 5;
@@ -113,15 +113,15 @@ pub(super) fn fails_already(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 /// A dependency that does not answer its health check.
 pub(super) fn dependency_ill(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let changed = components(plan);
-    let by_place: BTreeMap<(&ComponentName, &EnvironmentName), &Target> =
-        facts.catalog.targets.values().map(|target| ((&target.component, &target.environment), target)).collect();
+    let edges = |name: &ComponentName| facts.catalog.components.get(name).map(|c| c.depends_on.as_slice()).unwrap_or_default();
+    let beneath: BTreeSet<&ComponentName> = changed.iter().flat_map(|name| edges(name)).map(|edge| &edge.to).collect();
+    let targets = TargetIndex::of_those(&facts.catalog, |target| beneath.contains(&target.component));
     let places: BTreeSet<(&ComponentName, &EnvironmentName)> =
         plan.body.assignments.iter().map(|a| (&a.component, &a.environment)).collect();
     let mut findings = Vec::new();
     for (name, environment) in places {
-        let edges = facts.catalog.components.get(name).map(|component| component.depends_on.as_slice()).unwrap_or_default();
-        for edge in edges.iter().filter(|edge| !changed.contains(&edge.to)) {
-            let observed = by_place.get(&(&edge.to, environment)).and_then(|target| facts.targets.get(&target.name));
+        for edge in edges(name).iter().filter(|edge| !changed.contains(&edge.to)) {
+            let observed = targets.target_of(&edge.to, environment).and_then(|target| facts.targets.get(&target.name));
             let ill: Vec<&HostName> =
                 observed.into_iter().flat_map(|o| &o.healthy).filter(|(_, healthy)| !healthy.value).map(|(host, _)| host).collect();
             if !ill.is_empty() {

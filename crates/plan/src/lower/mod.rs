@@ -23,7 +23,6 @@ mod side;
 use crate::PlanOptions;
 use crate::command::shell_line;
 use crate::durations::{self, Kind};
-use crate::index::Index;
 use crate::ladder::{Judge, Ladders};
 use crate::notes::Notes;
 use crate::outline::Outline;
@@ -33,7 +32,7 @@ use crate::strategy;
 use calls::{Kinds, LOOK_TIMEOUT};
 use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, OnUnknown};
-use glidepath_model::catalog::Target;
+use glidepath_model::catalog::{Target, TargetIndex};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, StepId, version_shown};
@@ -81,7 +80,7 @@ pub(crate) struct Spot {
 pub(crate) fn lower<'a>(
     change: &'a Change,
     facts: &'a Facts,
-    index: &Index<'_>,
+    index: &TargetIndex<'_>,
     options: &'a PlanOptions,
     kinds: &'a Kinds<'a>,
     ladders: &Ladders,
@@ -147,7 +146,7 @@ impl Lowering<'_> {
         &mut self,
         name: &EnvironmentName,
         here: &[(&Site<'_>, &Outline)],
-        index: &Index<'_>,
+        index: &TargetIndex<'_>,
         levels: &[Vec<u32>],
         before: Vec<StepId>,
     ) -> Vec<StepId> {
@@ -200,7 +199,7 @@ impl Lowering<'_> {
     }
 
     /// Looks at everything before anything is changed: health and version of all hosts, the routers, what is depended on, telemetry.
-    fn preflight(&mut self, here: &[(&Site<'_>, &Outline)], index: &Index<'_>, before: &[StepId]) -> Vec<StepId> {
+    fn preflight(&mut self, here: &[(&Site<'_>, &Outline)], index: &TargetIndex<'_>, before: &[StepId]) -> Vec<StepId> {
         let start = self.steps.len();
         let mut seen: BTreeSet<&ComponentName> = here.iter().map(|(site, _)| &site.target.component).collect();
         for (site, outline) in here {
@@ -253,7 +252,7 @@ impl Lowering<'_> {
         &mut self,
         site: &Site<'s>,
         seen: &mut BTreeSet<&'s ComponentName>,
-        index: &Index<'_>,
+        index: &TargetIndex<'_>,
         before: &[StepId],
     ) {
         let Some(component) = site.component else { return };
