@@ -1,6 +1,7 @@
 //! Calls as a person would type them, usable without this program.
 
 use crate::action::{ActionCall, ExecInput, HaproxyInput, HttpInput, SqlInput};
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -12,10 +13,10 @@ pub const SQL: &str = "sql";
 /// The call as one shell line.
 pub fn shell_line(call: &ActionCall) -> String {
     let typed = match call.kind.as_str() {
-        "exec" => serde_json::from_value(call.input.clone()).ok().map(|input| exec(&input)),
-        "http" => serde_json::from_value(call.input.clone()).ok().map(|input| http(&input)),
-        SQL => serde_json::from_value(call.input.clone()).ok().map(|input| sql(&input)),
-        HAPROXY => serde_json::from_value(call.input.clone()).ok().map(|input| haproxy(&input)),
+        "exec" => ExecInput::deserialize(&call.input).ok().map(|input| exec(&input)),
+        "http" => HttpInput::deserialize(&call.input).ok().map(|input| http(&input)),
+        SQL => SqlInput::deserialize(&call.input).ok().map(|input| sql(&input)),
+        HAPROXY => HaproxyInput::deserialize(&call.input).ok().map(|input| haproxy(&input)),
         "run" => call.input.get("plan").and_then(Value::as_str).map(|plan| format!("glidepath run {}", quoted(plan))),
         _ => None,
     };

@@ -8,7 +8,7 @@ use crate::units::{Money, Share};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A component in an environment: where it runs, how it is changed, checked and undone.
+/// A component in an environment: where it runs, how it is changed, checked and undone. What few targets have is boxed: a catalog holds thousands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
@@ -47,22 +47,22 @@ pub struct Target {
     pub reload: Option<ActionTemplate>,
     /// How the machine of `{host}` is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replace: Option<Replacement>,
+    pub replace: Option<Box<Replacement>>,
     /// How the number of replicas is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale: Option<Scaling>,
+    pub scale: Option<Box<Scaling>>,
     /// How a second side stands beside the one that serves, where a router gives each its share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub side: Option<SecondSide>,
+    pub side: Option<Box<SecondSide>>,
     /// How another region comes to take the writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failover: Option<Failover>,
+    pub failover: Option<Box<Failover>>,
     /// How the regions get their shares of the traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shares: Option<TrafficShares>,
+    pub shares: Option<Box<TrafficShares>>,
     /// How a secret is renewed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotate: Option<Rotation>,
+    pub rotate: Option<Box<Rotation>>,
     /// Database connection for `sql` steps.
     pub database: Option<Database>,
     /// Requests per second arriving, as a PromQL query or a literal.

@@ -16,8 +16,10 @@ mod windows;
 
 use crate::codes;
 use glidepath_model::catalog::Target;
-use glidepath_model::plan::Assignment;
+use glidepath_model::ids::TargetName;
+use glidepath_model::plan::{Assignment, Step};
 use glidepath_model::{Code, Diagnostic, Facts, Plan, Severity};
+use std::collections::BTreeMap;
 
 /// A rule of the linter.
 #[derive(Clone, Copy, Debug)]
@@ -110,6 +112,17 @@ fn is_of_runbook(plan: &Plan) -> bool {
 /// The assignments with their targets.
 fn places<'a>(plan: &'a Plan, facts: &'a Facts) -> impl Iterator<Item = (&'a Assignment, &'a Target)> {
     plan.body.assignments.iter().filter_map(|a| facts.catalog.targets.get(&a.target).map(|target| (a, target)))
+}
+
+/// The steps of each target, in the order of the plan: a change of hundreds of targets has thousands of steps.
+fn steps_by_target(plan: &Plan) -> BTreeMap<&TargetName, Vec<&Step>> {
+    let mut steps: BTreeMap<&TargetName, Vec<&Step>> = BTreeMap::new();
+    for step in &plan.body.steps {
+        if let Some(target) = &step.target {
+            steps.entry(target).or_default().push(step);
+        }
+    }
+    steps
 }
 
 /// `auth`, `auth and web`, `auth, shop and web`; of more than `NAMES_MAX` the rest as a number.

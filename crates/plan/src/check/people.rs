@@ -83,12 +83,10 @@ pub(super) fn nobody_told(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 
 /// Many components at once, with a suggested split along the order of the plan.
 pub(super) fn too_large(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
-    let mut ordered: Vec<&ComponentName> = Vec::new();
+    let (mut ordered, mut seen): (Vec<&ComponentName>, BTreeSet<&ComponentName>) = (Vec::new(), BTreeSet::new());
     for step in plan.body.steps.iter().filter(|s| s.wave > 0) {
         let item = step.item.and_then(|item| plan.body.change.items.get(item as usize));
-        if let Some(item) = item.filter(|item| !ordered.contains(&&item.component)) {
-            ordered.push(&item.component);
-        }
+        ordered.extend(item.map(|item| &item.component).filter(|component| seen.insert(component)));
     }
     if ordered.len() <= COMPONENTS_MAX {
         return Vec::new();
@@ -131,9 +129,10 @@ pub(super) fn flag_stays(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
 /// A way back that no run has walked lately.
 pub(super) fn undo_untried(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
+    let has_undo = plan.body.steps.iter().any(|s| matches!(s.undo, Undo::Call { .. }));
     for component in components(plan) {
-        let goes_back = plan.body.assignments.iter().any(|a| a.component == *component && a.strategy != Strategy::ExpandContract)
-            && plan.body.steps.iter().any(|s| matches!(s.undo, Undo::Call { .. }));
+        let goes_back =
+            has_undo && plan.body.assignments.iter().any(|a| a.component == *component && a.strategy != Strategy::ExpandContract);
         let last = facts.history.get(component).and_then(|h| h.last_rollback_at);
         let is_recent = last.is_some_and(|at| plan.body.created_at.since(at) <= ROLLBACK_AGE_MAX);
         if goes_back && !is_recent {

@@ -1,6 +1,6 @@
 //! Rules about what is seen: signals, power, telemetry, budgets.
 
-use super::places;
+use super::{places, steps_by_target};
 use crate::codes;
 use glidepath_model::catalog::Target;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Strategy, Work};
@@ -21,10 +21,12 @@ fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
 pub(super) fn no_signal(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     // What only prepares, such as an expanded schema or a secret that is made, is met by nobody before something else is deployed.
-    let is_deployed = |target: &Target| plan.body.steps.iter().any(|s| s.phase == Phase::Deploy && s.target.as_ref() == Some(&target.name));
+    let steps = steps_by_target(plan);
+    let of_target = |target: &Target| steps.get(&target.name).map(Vec::as_slice).unwrap_or_default();
+    let is_deployed = |target: &Target| of_target(target).iter().any(|step| step.phase == Phase::Deploy);
     for (assignment, target) in places(plan, facts).filter(|(_, target)| is_deployed(target)) {
-        let is_watched = gates(plan).any(|(step, gate)| step.target.as_ref() == Some(&target.name) && !gate.checks.is_empty());
-        if !is_watched {
+        let watches = |step: &&Step| matches!(&step.work, Work::Gate(gate) if !gate.checks.is_empty());
+        if !of_target(target).iter().any(watches) {
             findings.push(
                 Diagnostic::warning(
                     codes::NO_SIGNAL,

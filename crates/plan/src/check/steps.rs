@@ -1,6 +1,6 @@
 //! Rules about the steps: their way back, their order, their time.
 
-use super::{is_of_runbook, places};
+use super::{is_of_runbook, places, steps_by_target};
 use crate::bits::Bits;
 use crate::codes;
 use crate::strategy;
@@ -56,10 +56,10 @@ pub(super) fn one_way(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
 /// A data change or a one-way step without a backup before it.
 pub(super) fn no_backup(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
+    let steps = steps_by_target(plan);
     for (assignment, target) in places(plan, facts) {
-        let of_target = |s: &&Step| s.target.as_ref() == Some(&target.name);
         let is_risky = assignment.strategy == Strategy::ExpandContract;
-        let has_backup = plan.body.steps.iter().filter(of_target).any(|s| s.saves_data);
+        let has_backup = steps.get(&target.name).into_iter().flatten().any(|s| s.saves_data);
         if is_risky && !has_backup {
             findings.push(
                 Diagnostic::warning(
@@ -151,12 +151,10 @@ pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     if is_of_runbook(plan) {
         findings.extend(unknown_asks_in_runbook(plan));
     }
+    let steps = steps_by_target(plan);
     for (assignment, target) in places(plan, facts) {
-        let mut asks = plan.body.steps.iter().filter(|s| {
-            s.target.as_ref() == Some(&target.name)
-                && s.phase != Phase::Preflight
-                && matches!(s.work, Work::Call(_))
-                && s.on_unknown == OnUnknown::Ask
+        let mut asks = steps.get(&target.name).into_iter().flatten().filter(|s| {
+            s.phase != Phase::Preflight && matches!(s.work, Work::Call(_)) && s.on_unknown == OnUnknown::Ask
         });
         if let Some(step) = asks.next() {
             let hint = match &step.work {
@@ -184,17 +182,14 @@ pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 /// Regions of one pair in the same wave.
 pub(super) fn pair_together(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
+    let steps = steps_by_target(plan);
     for (assignment, target) in places(plan, facts) {
         if !matches!(plan.body.change.items.get(assignment.item as usize).map(|i| &i.kind), Some(ItemKind::Version { .. })) {
             continue;
         }
         let waves = |region: &RegionName| -> BTreeSet<u32> {
-            let here = plan
-                .body
-                .steps
-                .iter()
-                .filter(|s| s.wave > 0 && s.target.as_ref() == Some(&target.name) && s.region.as_ref() == Some(region));
-            here.map(|s| s.wave).collect()
+            let own = steps.get(&target.name).into_iter().flatten();
+            own.filter(|s| s.wave > 0 && s.region.as_ref() == Some(region)).map(|s| s.wave).collect()
         };
         for region in &target.regions {
             let Some(pair) = region.pair.as_ref().filter(|pair| **pair != region.name) else { continue };

@@ -3,7 +3,7 @@
 use super::calls::{self, LOOK_TIMEOUT};
 use super::host::Doing;
 use super::{Lowering, Spot};
-use crate::command::{haproxy_call, shell_line};
+use crate::command::haproxy_call;
 use crate::durations::Kind;
 use crate::outline::{Outline, RegionPath, rounded};
 use crate::site::{Site, names};
@@ -36,6 +36,7 @@ struct Way<'s, 'a> {
     /// Server names in the router, where traffic is steered.
     servers: Option<Vec<String>>,
     legs: Vec<Leg>,
+    is_sketch: bool,
 }
 
 impl Way<'_, '_> {
@@ -51,8 +52,9 @@ impl Way<'_, '_> {
     fn set(&self, weight: impl Fn(usize) -> Option<u16>, drain: std::ops::Range<usize>) -> Option<ActionCall> {
         let Router::Haproxy { socket, backend, .. } = self.router()? else { return None };
         let servers = self.servers.as_ref()?;
+        let weighed = if self.is_sketch { &[] } else { servers.as_slice() };
         let weights: BTreeMap<String, u16> =
-            servers.iter().enumerate().filter_map(|(at, name)| weight(at).map(|w| (name.clone(), w))).collect();
+            weighed.iter().enumerate().filter_map(|(at, name)| weight(at).map(|w| (name.clone(), w))).collect();
         let drain: Vec<String> = servers.get(drain).unwrap_or_default().to_vec();
         let drain_max_ms = if drain.is_empty() { Millis::ZERO } else { DRAIN_MAX };
         Some(haproxy_call(&HaproxyInput {
@@ -100,7 +102,7 @@ impl Way<'_, '_> {
             target: site.target.name.clone(),
             region: site.regions.get(self.at).map(|r| r.region.name.clone()),
             share: Share::from_f64(share),
-            safety_command: safety.as_ref().map(shell_line),
+            safety_command: None,
             safety_needs: if safety.is_some() { safety_needs } else { Vec::new() },
             safety_takes: None,
             safety,
@@ -153,7 +155,7 @@ impl Lowering<'_> {
             .map(|router| region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect());
         // What must be taken back for a host to be whole.
         let verbs: &[&str] = if (doing.vacate)(site.target).is_some() { &["vacate", doing.verb] } else { &[doing.verb] };
-        let mut way = Way { site, at, doing, hosts: &region.hosts, servers, legs: Vec::new() };
+        let mut way = Way { site, at, doing, hosts: &region.hosts, servers, legs: Vec::new(), is_sketch: self.is_sketch };
         way.legs = path
             .stages
             .iter()
@@ -317,7 +319,7 @@ pub(crate) fn on_unknown(template: &ActionTemplate, has_probe: bool, default: On
     }
 }
 
-/// An undo by a call, with its command for people.
+/// An undo by a call; its command for people is written when all steps are made.
 pub(crate) fn undo_call(call: ActionCall, validations: Vec<ActionCall>, timeout_ms: Millis) -> Undo {
-    Undo::Call { command: shell_line(&call), call, validations, timeout_ms }
+    Undo::Call { command: String::new(), call, validations, timeout_ms }
 }

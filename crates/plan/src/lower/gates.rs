@@ -45,6 +45,11 @@ impl Lowering<'_> {
             (Some(region), _) => format!("{} in {} at {share}", site.target.component, region.region.name),
             (None, _) => format!("{} at {share}", site.target.component),
         };
+        if self.is_sketch {
+            let mut step = self.draft(site, spot, "gate", format!("Watch {subject}"), Work::Wait(gate.bake), Kind::Check);
+            step.needs = needs.to_vec();
+            return self.push(step);
+        }
         let mut checks = Vec::new();
         if gate.judged.is_some() {
             checks.extend(self.proportions(site, at));

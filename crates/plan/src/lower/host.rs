@@ -120,8 +120,10 @@ impl Lowering<'_> {
             (_, None) => Work::Wait(Millis::ZERO),
         };
         let mut step = self.draft(site, spot, &format!("{verb}-{host}"), title, work, doing.kind);
-        step.validations = calls::validations(site, region, host, Side::New, kinds, self.notes);
-        step.probe = calls::is_on(site, region, host, Side::New, kinds, self.notes);
+        if !self.is_sketch {
+            step.validations = calls::validations(site, region, host, Side::New, kinds, self.notes);
+            step.probe = calls::is_on(site, region, host, Side::New, kinds, self.notes);
+        }
         step.undo = self.host_undo(doing, site, at, host);
         step.compensate_on = CompensateOn::Attempt;
         if let Some(template) = template {
@@ -157,7 +159,8 @@ impl Lowering<'_> {
             None => return Undo::ForwardOnly { reason: format!("the version of {component} that runs now is not known") },
         };
         let Some(call) = calls::filled(template, &values, site, "undo command", kinds, self.notes) else { return Undo::Nothing };
-        let validations = calls::validations(site, region, host, Side::Old, kinds, self.notes);
+        let validations =
+            if self.is_sketch { Vec::new() } else { calls::validations(site, region, host, Side::Old, kinds, self.notes) };
         undo_call(call, validations, calls::timeout(template, kinds))
     }
 }

@@ -54,6 +54,9 @@ pub(crate) struct Lowering<'a> {
     /// What cleans up once nothing watches the environment any more. Steps that need nothing yet need all that came before.
     finishing: Vec<Step>,
     waves: u32,
+    /// Whether the steps are made for their order and their times only: of a way that may lose nobody reads what is called in it, what checks it, and
+    /// which server gets which weight.
+    pub(crate) is_sketch: bool,
 }
 
 /// What lowering comes to.
@@ -101,11 +104,12 @@ pub(crate) fn lower<'a>(
     if let Some(refusal) = size::too_many(lowering.steps.len()) {
         lowering.notes.wrong(refusal);
     }
+    lowering.steps.iter_mut().for_each(in_words);
     lowering.follow_ups.extend(follow_up::contract(change, &facts.catalog, sites));
     Lowered { steps: lowering.steps, follow_ups: lowering.follow_ups, groups: lowering.groups }
 }
 
-/// The steps of one site's strategy alone, to learn from them what the way back would take. What is wrong with them is said of the winner only.
+/// The steps of one site's strategy alone, in outline, to learn from them what the way back would take. What is wrong with them is said of the winner only.
 pub(crate) fn alone<'a>(
     change: &'a Change,
     facts: &'a Facts,
@@ -117,6 +121,7 @@ pub(crate) fn alone<'a>(
 ) -> Vec<Step> {
     let mut unsaid = Notes::default();
     let mut lowering = Lowering::new(change, facts, options, kinds, ladders, &mut unsaid);
+    lowering.is_sketch = true;
     for at in 0..site.regions.len() {
         lowering.preflight_region(site, at, outline, &[]);
     }
@@ -137,7 +142,7 @@ impl<'a> Lowering<'a> {
     ) -> Self {
         let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
         let (steps, follow_ups, groups, finishing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { change, facts, options, kinds, judge, notes, steps, follow_ups, groups, finishing, waves: 0 }
+        Self { change, facts, options, kinds, judge, notes, steps, follow_ups, groups, finishing, waves: 0, is_sketch: false }
     }
 }
 
@@ -303,8 +308,10 @@ impl Lowering<'_> {
         let mut calls = calls.into_iter();
         let Some(first) = calls.next() else { return };
         let mut step = self.draft(site, spot, name, title, Work::Call(first), Kind::Check);
-        step.validations = calls.collect();
-        step.command = step_command(&step);
+        if !self.is_sketch {
+            step.validations = calls.collect();
+            step.command = step_command(&step);
+        }
         step.on_unknown = OnUnknown::Rerun;
         step.timeout_ms = LOOK_TIMEOUT;
         step.duration_key = None;
@@ -312,14 +319,14 @@ impl Lowering<'_> {
         self.steps.push(step);
     }
 
-    /// A step with the defaults of its kind: no undo, asks when unknown.
+    /// A step with the defaults of its kind: no undo, asks when unknown. What people would type for a call is written when all steps are made.
     pub(crate) fn draft(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, work: Work, kind: Kind) -> Step {
         let expected = match &work {
             Work::Gate(gate) => gate_estimate(gate),
             Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => durations::estimate(kind, site, self.facts),
         };
         let (on_unknown, command) = match &work {
-            Work::Call(call) => (calls::on_unknown_default(&call.kind, &call.input, self.kinds), shell_line(call)),
+            Work::Call(call) => (calls::on_unknown_default(&call.kind, &call.input, self.kinds), String::new()),
             Work::Gate(gate) => (OnUnknown::Rerun, format!("watch {}", gate.subject)),
             Work::Wait(length) => (OnUnknown::Rerun, format!("sleep {}", length.0.div_ceil(1000))),
             Work::Manual { prompt, .. } => (OnUnknown::Rerun, prompt.clone()),
@@ -368,6 +375,21 @@ fn gate_estimate(gate: &glidepath_model::plan::GateSpec) -> Estimate {
     let p95_ms =
         if gate.early_promotion { Millis(gate.bake_ms.0.saturating_add(gate.bake_ms.0 / 2)).min(gate.patience_ms) } else { gate.bake_ms };
     Estimate { p50_ms: gate.bake_ms, p95_ms: p95_ms.max(gate.bake_ms), source: "planned bake".to_owned() }
+}
+
+/// Writes what people would type for a call, for its undo and for its safety call, where nothing else is said.
+fn in_words(step: &mut Step) {
+    if let (Work::Call(call), true) = (&step.work, step.command.is_empty()) {
+        step.command = shell_line(call);
+    }
+    if let Undo::Call { call, command, .. } = &mut step.undo
+        && command.is_empty()
+    {
+        *command = shell_line(call);
+    }
+    if let Some(exposure) = step.exposure.as_mut().filter(|exposure| exposure.safety_command.is_none()) {
+        exposure.safety_command = exposure.safety.as_ref().map(shell_line);
+    }
 }
 
 /// All calls of a step as one line each.

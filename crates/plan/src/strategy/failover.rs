@@ -53,7 +53,7 @@ struct Move<'a> {
 impl<'a> Way<'a> {
     fn of(site: &'a Site<'_>) -> Option<Self> {
         let ItemKind::Failover { to, loss_max_ms, until, .. } = &site.change_item.kind else { return None };
-        Some(Self { how: site.target.failover.as_ref()?, from: site.from.as_deref()?, to, loss_max: *loss_max_ms, until: *until })
+        Some(Self { how: site.target.failover.as_deref()?, from: site.from.as_deref()?, to, loss_max: *loss_max_ms, until: *until })
     }
 
     fn there(self) -> Move<'a> {

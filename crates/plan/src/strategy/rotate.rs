@@ -35,7 +35,7 @@ const INSTALL: Doing = Doing {
 };
 
 fn declared(target: &Target, field: fn(&Rotation) -> Option<&ActionTemplate>) -> Option<&ActionTemplate> {
-    target.rotate.as_ref().and_then(field)
+    target.rotate.as_deref().and_then(field)
 }
 
 impl Method for Rotate {

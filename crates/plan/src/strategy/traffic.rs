@@ -46,7 +46,7 @@ impl<'a> Way<'a> {
             let percent = |name: &RegionName| side.get(name).map_or(0, |share| share.ppb() / PERCENT_PPB);
             regions.iter().map(|name| ((*name).clone(), percent(name))).collect::<Percents>()
         };
-        Some(Self { how: site.target.shares.as_ref()?, from: of(expect_shares), to: of(shares) })
+        Some(Self { how: site.target.shares.as_deref()?, from: of(expect_shares), to: of(shares) })
     }
 
     /// How much of the way is behind with these shares, 0 to 1: a region that takes more than it bears fails all who come to it, not only those moved.

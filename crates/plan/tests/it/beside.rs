@@ -16,10 +16,10 @@ fn functions(strategy: &str) -> (Change, Facts) {
     let target = only_target(&mut facts);
     target.infrastructure = if strategy == "alias-shift" { Infrastructure::Serverless } else { Infrastructure::Kubernetes };
     target.deploy = Some(exec(&["./fn.sh", "publish", "{host}", "{version}"]));
-    target.side = Some(SecondSide {
+    target.side = Some(Box::new(SecondSide {
         health: Some(exec(&["./fn.sh", "invoke", "{host}", "{version}"])),
         retire: Some(exec(&["./fn.sh", "remove", "{host}", "{version}"])),
-    });
+    }));
     for region in &mut target.regions {
         region.hosts.truncate(1);
         region.router = Some(Router::Share(Box::new(ShareRouter {

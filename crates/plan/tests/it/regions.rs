@@ -29,7 +29,7 @@ fn failover(spoil: impl FnOnce(&mut Failover)) -> (Change, Facts) {
         route: run(&["route", "{to}"]),
     };
     spoil(&mut how);
-    only_target(&mut facts).failover = Some(how);
+    only_target(&mut facts).failover = Some(Box::new(how));
     (change, facts)
 }
 
@@ -141,11 +141,11 @@ fn shares(east: u32) -> (Change, Facts) {
     };
     change.items[0].kind = ItemKind::Traffic { shares: split(100 - east, east), expect_shares: split(50, 50) };
     let target = only_target(&mut facts);
-    target.shares = Some(TrafficShares {
+    target.shares = Some(Box::new(TrafficShares {
         set: template("exec", json!({"argv": ["./dns.sh", "{shares}"]})),
         read: Some(template("exec", json!({"argv": ["./dns.sh"]}))),
         headroom: Some(template("exec", json!({"argv": ["./room.sh", "{region}", "{share}", "{rate}"]}))),
-    });
+    }));
     target.replica_capacity = Some(250.0);
     (change, facts)
 }

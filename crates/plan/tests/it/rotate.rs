@@ -18,11 +18,11 @@ fn rotation() -> (Change, Facts) {
             verify: call("verify", "{host}"),
             ..Rotation::default()
         };
-        Target { rotate: Some(rotate), ..target(name, "production", vec![region("eu-west", name, hosts, has_router)]) }
+        Target { rotate: Some(Box::new(rotate)), ..target(name, "production", vec![region("eu-west", name, hosts, has_router)]) }
     };
     let keep = Rotation { make: call("make", "-"), discard: call("discard", "-"), retire: call("retire", "-"), ..Rotation::default() };
     let store = Target {
-        rotate: Some(keep),
+        rotate: Some(Box::new(keep)),
         health: None,
         version_probe: None,
         traffic: None,

@@ -81,23 +81,23 @@ const CASES: &[Case] = &[
         spoil: |c, _| set_what(c, VersionedKind::Infrastructure),
         fact: "payments-production does not say how a machine is replaced",
         would_do: "replace.host on payments-production",
-        mend: |_, f| only_target(f).replace = Some(replacement()),
+        mend: |_, f| only_target(f).replace = Some(Box::new(replacement())),
     },
     Case {
         strategy: Strategy::DrainAndReplace,
         spoil: |c, f| {
             set_what(c, VersionedKind::Infrastructure);
-            only_target(f).replace = Some(Replacement { admit: None, ..replacement() });
+            only_target(f).replace = Some(Box::new(Replacement { admit: None, ..replacement() }));
         },
         fact: "payments-production says how a host is drained, and not how it takes work again",
         would_do: "replace.admit on payments-production",
-        mend: |_, f| only_target(f).replace = Some(replacement()),
+        mend: |_, f| only_target(f).replace = Some(Box::new(replacement())),
     },
     Case {
         strategy: Strategy::DrainAndReplace,
         spoil: |c, f| {
             set_what(c, VersionedKind::Infrastructure);
-            only_target(f).replace = Some(replacement());
+            only_target(f).replace = Some(Box::new(replacement()));
             only_target(f).regions.iter_mut().for_each(|region| region.hosts.truncate(1));
         },
         fact: "needs at least 2 hosts in eu-west, so that one works while the other is replaced; 1 declared",
@@ -190,7 +190,7 @@ fn a_new_machine_is_warm_before_the_next_is_taken_out_and_a_drained_one_takes_wo
     let (mut change, mut facts) = payments();
     set_what(&mut change, VersionedKind::Infrastructure);
     change.items[0].strategy = Some("drain-and-replace".to_owned());
-    only_target(&mut facts).replace = Some(replacement());
+    only_target(&mut facts).replace = Some(Box::new(replacement()));
     let plan = plan_of(&change, &facts);
     let steps = |part: &str| plan.body.steps.iter().filter(|step| step.id.as_str().contains(part)).collect::<Vec<_>>();
     let (vacated, replaced, warm) = (steps("/vacate-"), steps("/replace-"), steps("/warm-up"));
@@ -212,7 +212,7 @@ fn scaled(replicas: u32) -> (Change, Facts) {
     let set = template("exec", json!({"argv": ["./replicas.sh", "set", "{replicas}"]}));
     let read = Some(template("exec", json!({"argv": ["./replicas.sh", "read"]})));
     let target = only_target(&mut facts);
-    target.scale = Some(Scaling { set, read, warm_up_ms: Millis::from_mins(5) });
+    target.scale = Some(Box::new(Scaling { set, read, warm_up_ms: Millis::from_mins(5) }));
     target.regions.truncate(1);
     observe(&mut facts, "1.0.0");
     (change, facts)
