@@ -104,13 +104,14 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
         .sum::<u32>()
         .max(1);
     let mut by_site: Vec<Result<Ladder, Shortfall>> = Vec::new();
+    let mut judge = Judge { verification: settings.verification.clone(), parts };
     for _ in 0..3 {
-        let verification = Judge { verification: settings.verification.clone(), parts };
+        judge.parts = parts;
         by_site = sites
             .iter()
             .map(|site| match blocked(site, settings, facts) {
                 Some(fact) => Err(fact),
-                None => ladder(site, &verification, &mut cache),
+                None => ladder(site, &judge, &mut cache),
             })
             .collect();
         let count = by_site
@@ -122,6 +123,11 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
             break;
         }
         parts = count;
+    }
+    for (ladder, site) in by_site.iter_mut().zip(sites) {
+        for (at, stage) in ladder.iter_mut().flatten().flat_map(|(at, stages)| stages.iter_mut().map(move |stage| (*at, stage))) {
+            timed(site, &site.regions[at], stage, &judge, &mut cache);
+        }
     }
     Ladders { by_site, parts }
 }
@@ -385,7 +391,8 @@ pub(crate) fn tenths(value: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
-/// The stage at a share, when some signal shows the effect within the longest bake.
+/// The stage at a share, when some signal shows the effect within the longest bake. How long it is likely to take is worked out once it is known which
+/// stages there are.
 fn judged(
     site: &Site<'_>,
     region: &SiteRegion<'_>,
@@ -396,22 +403,35 @@ fn judged(
     let environment = site.environment;
     let rate = region.rate.unwrap_or_default();
     let mut best: Option<JudgedStage> = None;
-    let mut passes = Vec::new();
     for signal in signals(site) {
         let (ratio, ratio_assumed) = bad_ratio(region, signal);
         let Some(detect) = time_to_see(judge, rate, share, ratio, environment.max_bake_ms, cache) else { continue };
-        let asked = Question::new(judge, rate, share, ratio, environment.max_bake_ms);
-        passes.push(asked.passes(environment.min_bake_ms, environment.hold_limit_ms, detect, cache));
         // The bake covers every signal that can be seen in time: the slowest of them decides.
         if best.as_ref().is_none_or(|b| detect > b.detect) {
             let bake = detect.max(environment.min_bake_ms);
-            let detect_half = asked.half(detect, cache);
             let passes = DurationEstimate::default();
-            best = Some(JudgedStage { share, hosts, bake, detect, detect_half, passes, signal, ratio_assumed });
+            best = Some(JudgedStage { share, hosts, bake, detect, detect_half: detect, passes, signal, ratio_assumed });
+        }
+    }
+    best
+}
+
+/// How long a stage is likely to take until it has seen what there is, and until it passes.
+fn timed(site: &Site<'_>, region: &SiteRegion<'_>, stage: &mut JudgedStage, judge: &Judge, cache: &mut Cache) {
+    let environment = site.environment;
+    let rate = region.rate.unwrap_or_default();
+    let mut passes = Vec::new();
+    for signal in signals(site) {
+        let (ratio, _) = bad_ratio(region, signal);
+        let Some(detect) = time_to_see(judge, rate, stage.share, ratio, environment.max_bake_ms, cache) else { continue };
+        let asked = Question::new(judge, rate, stage.share, ratio, environment.max_bake_ms);
+        passes.push(asked.passes(environment.min_bake_ms, environment.hold_limit_ms, detect, cache));
+        if signal == stage.signal {
+            stage.detect_half = asked.half(detect, cache);
         }
     }
     // All signals must pass.
-    best.map(|stage| JudgedStage { passes: side_by_side(&passes), ..stage })
+    stage.passes = side_by_side(&passes);
 }
 
 /// What the judge is asked about a stage.
