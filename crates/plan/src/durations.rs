@@ -105,18 +105,18 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
     });
     let template = match kind {
         Kind::Deploy => target.deploy.as_ref(),
-        Kind::Backup => target.backup.as_ref(),
-        Kind::Flag => target.flag.as_ref(),
+        Kind::Backup => target.backup.as_deref(),
+        Kind::Flag => target.flag.as_deref(),
         Kind::Make => target.rotate.as_ref().and_then(|rotate| rotate.make.as_ref()),
         Kind::Install => target.rotate.as_ref().and_then(|rotate| rotate.install.as_ref()),
-        Kind::Reload => target.reload.as_ref(),
+        Kind::Reload => target.reload.as_deref(),
         Kind::Replace => target.replace.as_ref().map(|replace| &replace.host),
         Kind::Scale => target.scale.as_ref().map(|scale| &scale.set),
         Kind::Retire => target.side.as_ref().and_then(|side| side.retire.as_ref()),
         Kind::Stop => target.failover.as_ref().map(|failover| &failover.drain),
         Kind::Promote => target.failover.as_ref().map(|failover| &failover.promote),
         Kind::Demote => target.failover.as_ref().and_then(|failover| failover.demote.as_ref()),
-        Kind::RestoreTest => target.restore_test.as_ref(),
+        Kind::RestoreTest => target.restore_test.as_deref(),
         Kind::Drain | Kind::Shift | Kind::Check | Kind::Data | Kind::Approval => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));

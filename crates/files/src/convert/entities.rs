@@ -25,6 +25,7 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let apis = Apis::new(context, &documents);
     let resources: BTreeSet<&str> = documents.iter().filter(|d| d.kind == Kind::Resource).map(|d| d.name.as_str()).collect();
     let names: Vec<&str> = documents.iter().map(|d| d.name.as_str()).collect();
+    let mut components = Vec::new();
     for document in &documents {
         let owner = owner(context, document, catalog);
         let system = system(context, document, &systems);
@@ -34,8 +35,9 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
                 depends_on.push(Dependency { to: called, kind: EdgeKind::Calls });
             }
         }
-        catalog.components.insert(document.name.as_str().into(), component(document, owner, system, depends_on));
+        components.push((document.name.as_str().into(), component(document, owner, system, depends_on)));
     }
+    catalog.components = components.into_iter().collect();
     reverse_edges(context, &documents, catalog);
     tiers(context, &documents);
 }

@@ -23,6 +23,7 @@ const REGION_DEFAULT: &str = "default";
 pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let mut classes = merge::classes(context);
     let assume_components = catalog.components.is_empty();
+    let mut targets = Vec::new();
     let mut places: BTreeMap<(ComponentName, EnvironmentName), &Document> = BTreeMap::new();
     for document in context.named(&[Kind::Target]) {
         let spec = merge::merged(context, document, &mut classes);
@@ -50,8 +51,10 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
         let (spec, runway) = runways::written_out(context, spec);
         let target = Target { runway, ..target(context, document, &spec, component, environment) };
         check(context, document, &spec, &target);
-        catalog.targets.insert(target.name.clone(), target);
+        targets.push((target.name.clone(), target));
     }
+    // Built at once, its nodes are full: one after the other, they would be half empty.
+    catalog.targets = targets.into_iter().collect();
     merge::report_unused(context, &classes);
 }
 
@@ -150,8 +153,8 @@ fn target(
 ) -> Target {
     let database = spec.get("database").and_then(|node| database(context, node, "spec.database"));
     let mut action = |field: &str| template(context, spec.get(field), &format!("spec.{field}"), database.as_ref());
-    let (deploy, undo, health, backup, flag) = (action("deploy"), action("undo"), action("health"), action("backup"), action("flag"));
-    let (reload, restore_test) = (action("reload"), action("restoreTest"));
+    let (deploy, undo, health) = (action("deploy"), action("undo"), action("health"));
+    let [backup, flag, reload, restore_test] = ["backup", "flag", "reload", "restoreTest"].map(|field| action(field).map(Box::new));
     let replace = spec.get("replace").and_then(|node| {
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.replace.{field}"), database.as_ref());
         let warm_up_ms = duration(node, "warmUp").unwrap_or_default();

@@ -113,6 +113,8 @@ impl Selector {
                 None => return Err(format!("a comma is missing before `{rest}`")),
             };
         }
+        // A catalog holds tens of thousands of them.
+        matchers.shrink_to_fit();
         Ok(Self { metric: metric.to_owned(), matchers })
     }
 

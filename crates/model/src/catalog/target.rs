@@ -36,15 +36,15 @@ pub struct Target {
     /// How to see that `{host}` is healthy.
     pub health: Option<ActionTemplate>,
     /// How to save data before a risky step.
-    pub backup: Option<ActionTemplate>,
+    pub backup: Option<Box<ActionTemplate>>,
     /// How to prove that the newest backup can be restored, beside what serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restore_test: Option<ActionTemplate>,
+    pub restore_test: Option<Box<ActionTemplate>>,
     /// How a flag is set: placeholders `{flag}`, `{share}` (whole percent), `{value}`.
-    pub flag: Option<ActionTemplate>,
+    pub flag: Option<Box<ActionTemplate>>,
     /// How `{host}` takes the settings of `{version}` while it goes on serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reload: Option<ActionTemplate>,
+    pub reload: Option<Box<ActionTemplate>>,
     /// How the machine of `{host}` is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace: Option<Box<Replacement>>,

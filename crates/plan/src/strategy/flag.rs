@@ -108,7 +108,7 @@ impl Lowering<'_> {
         spot: &Spot,
         needs: Vec<StepId>,
     ) -> Option<Step> {
-        let template = site.target.flag.as_ref()?;
+        let template = site.target.flag.as_deref()?;
         let share = rounded(Share::from_f64(stage.share));
         let call = self.flag_call(site, flag, share)?;
         let kinds = self.kinds;
@@ -135,7 +135,7 @@ impl Lowering<'_> {
     }
 
     fn flag_call(&mut self, site: &Site<'_>, flag: &str, share: Share) -> Option<ActionCall> {
-        let template = site.target.flag.as_ref()?;
+        let template = site.target.flag.as_deref()?;
         let percent = (share.ppb() + 5_000_000) / 10_000_000;
         let values: Placeholders = calls::site_values(site)
             .with("flag", flag)

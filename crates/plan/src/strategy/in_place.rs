@@ -20,7 +20,7 @@ const RELOAD: Doing = Doing {
     verb: "reload",
     kind: Kind::Reload,
     title: |site, host| format!("Let {host} take the settings {} of {}", site.to, site.target.component),
-    forward: |target| target.reload.as_ref(),
+    forward: |target| target.reload.as_deref(),
     back: |_| None,
     goes_back_itself: true,
     vacate: |_| None,

@@ -23,8 +23,8 @@ fn ready() -> (Change, Facts) {
         lock_timeout_ms: Millis::from_secs(2),
         statement_timeout_ms: Millis::from_secs(30),
     });
-    db.backup = Some(template("exec", json!({"argv": ["./backup.sh"]})));
-    db.restore_test = Some(template("exec", json!({"argv": ["./restore-test.sh"]})));
+    db.backup = Some(Box::new(template("exec", json!({"argv": ["./backup.sh"]}))));
+    db.restore_test = Some(Box::new(template("exec", json!({"argv": ["./restore-test.sh"]}))));
     let hosts = |name: &str| target(name, "production", vec![region("default", name, 2, false)]);
     let components = vec![component("orders-db", &[]), uses("shop"), uses("reports")];
     let mut facts = facts(components, vec![db, hosts("shop"), hosts("reports")], &["production"]);

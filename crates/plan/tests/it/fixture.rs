@@ -180,7 +180,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         undo: None,
         health: Some(template("http", json!({"url": "http://{host}:8080/healthz"}))),
         backup: None,
-        flag: Some(template("http", json!({"url": "http://flags/{flag}?share={share}", "method": "PUT"}))),
+        flag: Some(Box::new(template("http", json!({"url": "http://flags/{flag}?share={share}", "method": "PUT"})))),
         reload: None,
         replace: None,
         restore_test: None,

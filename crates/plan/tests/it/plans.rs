@@ -40,7 +40,7 @@ fn a_schema_then_code_then_a_flag() {
         lock_timeout_ms: Millis::from_secs(2),
         statement_timeout_ms: Millis::from_secs(30),
     });
-    db.backup = Some(template("exec", json!({"argv": ["./backup.sh", "{component}"]})));
+    db.backup = Some(Box::new(template("exec", json!({"argv": ["./backup.sh", "{component}"]}))));
     let components = vec![component("orders-db", &[]), component("orders", &["orders-db"])];
     let orders = target("orders", "production", vec![region("default", "orders", 2, false)]);
     let facts = facts(components, vec![db, orders], &["production"]);

@@ -342,7 +342,7 @@ fn what_costs_nothing_is_not_called_unknown() {
     let hour = Money::parse("0.12 EUR");
     let mut db = target("db", "production", Vec::new());
     db.replica_hour = None;
-    db.flag = Some(template("exec", json!({"argv": ["./flag.sh", "{flag}", "{share}"]})));
+    db.flag = Some(Box::new(template("exec", json!({"argv": ["./flag.sh", "{flag}", "{share}"]}))));
     let mut web = target("web", "production", vec![region("default", "web", 3, true)]);
     let mut flag = version("db", "on");
     flag.kind = ItemKind::Flag { flag: "f".to_owned(), to: Share::ALL, remove_by: None };

@@ -260,7 +260,7 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         "production/payments/backfill cannot be undone, and the backup of payments-production was never restored in a test.",
         Spoil::Input(|c, f| {
             schema(c, f);
-            only_target(f).backup = Some(template("exec", json!({"argv": ["./backup.sh"]})));
+            only_target(f).backup = Some(Box::new(template("exec", json!({"argv": ["./backup.sh"]}))));
         }),
     ),
     (

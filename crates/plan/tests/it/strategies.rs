@@ -63,13 +63,13 @@ const CASES: &[Case] = &[
         spoil: |c, _| set_what(c, VersionedKind::Config),
         fact: "payments-production does not say how a host takes new settings while it serves",
         would_do: "reload on payments-production",
-        mend: |_, f| only_target(f).reload = Some(by_script("reload")),
+        mend: |_, f| only_target(f).reload = Some(Box::new(by_script("reload"))),
     },
     Case {
         strategy: Strategy::InPlace,
         spoil: |c, f| {
             set_what(c, VersionedKind::Config);
-            only_target(f).reload = Some(by_script("reload"));
+            only_target(f).reload = Some(Box::new(by_script("reload")));
             only_target(f).replica_capacity = Some(100.0);
         },
         fact: "needs 3 of 3 hosts in eu-west to carry 400 requests/s, so none can be taken out",
@@ -108,7 +108,7 @@ const CASES: &[Case] = &[
         strategy: Strategy::Rolling,
         spoil: |c, f| {
             set_what(c, VersionedKind::Config);
-            only_target(f).reload = Some(by_script("reload"));
+            only_target(f).reload = Some(Box::new(by_script("reload")));
             only_target(f).deploy = None;
         },
         fact: "payments-production declares no deploy",
@@ -175,7 +175,7 @@ fn settings_meet_one_host_at_a_time() {
     let (mut change, mut facts) = payments();
     set_what(&mut change, VersionedKind::Config);
     change.items[0].strategy = Some("in-place".to_owned());
-    only_target(&mut facts).reload = Some(by_script("reload"));
+    only_target(&mut facts).reload = Some(Box::new(by_script("reload")));
     let plan = plan_of(&change, &facts);
     let reloads: Vec<_> = plan.body.steps.iter().filter(|step| step.command.contains("reload.sh")).collect();
     assert_eq!(reloads.len(), 6);

@@ -119,10 +119,11 @@ fn planned(change: &Change, facts: &Facts) -> Result<Plan> {
 }
 
 /// A catalog of that many components, each with some dependencies on earlier ones anywhere and a target, and a change of some of them, spread over all.
-fn fleet(components: usize, changed: usize) -> Result<(Change, Facts)> {
+fn fleet(count: usize, changed: usize) -> Result<(Change, Facts)> {
     let mut catalog = Catalog { environments: vec![environment()], settings: settings(), ..Catalog::default() };
     let mut random = 1_u64;
-    for number in 0..components {
+    let (mut components, mut targets) = (Vec::new(), Vec::new());
+    for number in 0..count {
         // Knuth's linear congruential generator: the same catalog each time.
         let mut below = |limit: usize| {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -131,11 +132,13 @@ fn fleet(components: usize, changed: usize) -> Result<(Change, Facts)> {
         let edges: BTreeSet<usize> = (0..EDGES.min(number)).map(|_| below(number)).collect();
         let component = component(number, edges);
         let target = target(number)?;
-        catalog.components.insert(component.name.clone(), component);
-        catalog.targets.insert(target.name.clone(), target);
+        components.push((component.name.clone(), component));
+        targets.push((target.name.clone(), target));
     }
+    // Built at once, as the files are read.
+    (catalog.components, catalog.targets) = (components.into_iter().collect(), targets.into_iter().collect());
     let mut facts = Facts::of_catalog(catalog, NOW);
-    let numbers: Vec<usize> = (0..changed).map(|at| at * components / changed).collect();
+    let numbers: Vec<usize> = (0..changed).map(|at| at * count / changed).collect();
     for number in &numbers {
         let mut observed = TargetFacts::default();
         for host in hosts(*number) {
