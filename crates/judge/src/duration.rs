@@ -41,7 +41,6 @@ impl DurationEstimate {
         let p50_ms = if self.p95_ms > 0 { self.p50_ms.max(1) } else { self.p50_ms };
         Self { p50_ms, p95_ms: self.p95_ms.max(p50_ms) }
     }
-
 }
 
 /// A duration whose distribution is asked for many times.

@@ -287,8 +287,7 @@ pub(crate) fn prediction(
         rows.push(side_by_side(&here.iter().map(|(_, figures)| figures.looks).collect::<Vec<_>>()));
         let mut is_first = true;
         for level in levels {
-            let together: Vec<&[&Figures]> =
-                level.iter().map(|item| of_item.get(item).map(Vec::as_slice).unwrap_or_default()).collect();
+            let together: Vec<&[&Figures]> = level.iter().map(|item| of_item.get(item).map(Vec::as_slice).unwrap_or_default()).collect();
             // The parts of an item go one after the other, items of a level side by side.
             let row = |time: fn(&Figures) -> Option<DurationEstimate>| {
                 let items = together.iter().map(|parts| in_a_row(&parts.iter().filter_map(|f| time(f)).collect::<Vec<_>>()));

@@ -126,7 +126,13 @@ impl SiteRegion<'_> {
 }
 
 /// All sites in the order of environments, then items.
-pub(crate) fn resolve<'a>(change: &'a Change, facts: &'a Facts, index: &TargetIndex<'a>, now: Timestamp, notes: &mut Notes) -> Vec<Site<'a>> {
+pub(crate) fn resolve<'a>(
+    change: &'a Change,
+    facts: &'a Facts,
+    index: &TargetIndex<'a>,
+    now: Timestamp,
+    notes: &mut Notes,
+) -> Vec<Site<'a>> {
     let mut sites = Vec::new();
     let mut already = 0_usize;
     for name in &change.environments {

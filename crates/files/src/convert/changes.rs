@@ -483,14 +483,7 @@ fn check_targets(
     }
 }
 
-fn no_target(
-    context: &mut Context<'_, '_>,
-    place: &Node,
-    field: &str,
-    name: &ComponentName,
-    environment: &EnvironmentName,
-    have: &[&str],
-) {
+fn no_target(context: &mut Context<'_, '_>, place: &Node, field: &str, name: &ComponentName, environment: &EnvironmentName, have: &[&str]) {
     let message = format!("`{name}` has no Target in `{environment}`");
     let hint = match have.is_empty() {
         true => format!("Add a Target with `component: {name}` and `environment: {environment}`."),

@@ -153,9 +153,11 @@ pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     }
     let steps = steps_by_target(plan);
     for (assignment, target) in places(plan, facts) {
-        let mut asks = steps.get(&target.name).into_iter().flatten().filter(|s| {
-            s.phase != Phase::Preflight && matches!(s.work, Work::Call(_)) && s.on_unknown == OnUnknown::Ask
-        });
+        let mut asks = steps
+            .get(&target.name)
+            .into_iter()
+            .flatten()
+            .filter(|s| s.phase != Phase::Preflight && matches!(s.work, Work::Call(_)) && s.on_unknown == OnUnknown::Ask);
         if let Some(step) = asks.next() {
             let hint = match &step.work {
                 Work::Call(call) if call.kind == "sql" => {

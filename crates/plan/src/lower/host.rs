@@ -159,8 +159,7 @@ impl Lowering<'_> {
             None => return Undo::ForwardOnly { reason: format!("the version of {component} that runs now is not known") },
         };
         let Some(call) = calls::filled(template, &values, site, "undo command", kinds, self.notes) else { return Undo::Nothing };
-        let validations =
-            if self.is_sketch { Vec::new() } else { calls::validations(site, region, host, Side::Old, kinds, self.notes) };
+        let validations = if self.is_sketch { Vec::new() } else { calls::validations(site, region, host, Side::Old, kinds, self.notes) };
         undo_call(call, validations, calls::timeout(template, kinds))
     }
 }
