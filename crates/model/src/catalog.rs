@@ -15,7 +15,7 @@ pub use index::TargetIndex;
 pub use objective::{Indicator, Objective};
 pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy};
 pub use selector::{MatchOperator, Matcher, Selector};
-pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow};
+pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow, WaveBound};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
 pub use target::{
     Database, Failover, Infrastructure, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter, Target,

@@ -14,6 +14,7 @@ mod again;
 pub mod assumed;
 mod bits;
 mod body;
+mod bound;
 mod check;
 pub mod clearance;
 pub mod codes;

@@ -1,6 +1,7 @@
 //! One item in one environment, with what the facts say about the place.
 
 use crate::notes::Notes;
+use crate::traffic::Fleet;
 use crate::{codes, contract};
 use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Router, Target, TargetIndex, TrafficSource};
 use glidepath_model::change::{Change, DataStep, Item, ItemKind};
@@ -44,6 +45,8 @@ pub(crate) struct SiteRegion<'a> {
     pub(crate) slow: Option<f64>,
     /// Hosts that must serve so that the traffic is carried.
     pub(crate) needed: usize,
+    /// How many hosts stand up to the end of each zone; one end where no zones are stated.
+    pub(crate) zone_ends: Vec<usize>,
 }
 
 impl Site<'_> {
@@ -119,6 +122,11 @@ impl Site<'_> {
 }
 
 impl SiteRegion<'_> {
+    /// Its hosts as batches are cut from them.
+    pub(crate) fn fleet(&self, weighted: bool) -> Fleet<'_> {
+        Fleet { hosts: self.region.hosts.len(), needed: self.needed, weighted, zone_ends: &self.zone_ends }
+    }
+
     /// Whether its router gives hosts weights.
     pub(crate) fn weighs_hosts(&self) -> bool {
         matches!(self.region.router, Some(Router::Haproxy { .. }))
@@ -526,9 +534,16 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
             errors: ratio(observed.map(|o| &o.error_ratio), &region.name),
             slow: ratio(observed.map(|o| &o.slow_ratio), &region.name),
             needed: needed(target, region, rate, notes),
+            zone_ends: zone_ends(region),
         });
     }
     regions
+}
+
+/// How many hosts stand up to the end of each zone.
+fn zone_ends(region: &Region) -> Vec<usize> {
+    let zone = |at: usize| region.hosts.get(at).and_then(|host| region.zones.get(host));
+    (1..=region.hosts.len()).filter(|end| *end == region.hosts.len() || zone(*end) != zone(end - 1)).collect()
 }
 
 /// Hosts that must serve. From the stated capacity where the rate is known, else a third of the fleet is taken to be spare, at least one host.

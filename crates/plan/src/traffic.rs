@@ -69,40 +69,48 @@ pub(crate) struct Batch {
     pub(crate) share_after: f64,
 }
 
-/// Batches that bring the new side from `from` to `to` of `hosts` hosts and from share `share_now` to `share_to`, never with fewer than
-/// `needed` hosts serving. Without a router, shares are whole hosts. `None` where not a single host can be spared.
-///
-/// While a batch is out the others share evenly, unless the new side has more already; both keep each host within `1/needed` of the traffic,
-/// and the new side at or below `share_to` (see the property test).
-pub(crate) fn batches(
-    hosts: usize,
-    needed: usize,
-    from: usize,
-    to: usize,
-    share_now: f64,
-    share_to: f64,
-    weighted: bool,
-) -> Option<Vec<Batch>> {
-    let spare = hosts.checked_sub(needed).filter(|spare| *spare > 0);
-    let mut list = Vec::new();
-    let (mut begin, mut share) = (from, share_now);
-    while begin < to {
-        let end = to.min(begin + spare?);
-        let serving = hosts - (end - begin);
-        let even = if serving == 0 { 1.0 } else { begin as f64 / serving as f64 };
-        let during = if begin == 0 { 0.0 } else { even.max(share).min(1.0) };
-        let whole = end as f64 / hosts as f64;
-        let after = if !weighted || end == hosts {
-            whole
-        } else if end == to {
-            share_to
-        } else {
-            share_to.min(whole).max(during)
-        };
-        list.push(Batch { begin, end, share_during: during, share_after: after });
-        (begin, share) = (end, after);
+/// The hosts of a region in a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fleet<'z> {
+    pub(crate) hosts: usize,
+    /// Hosts that must serve.
+    pub(crate) needed: usize,
+    /// Whether a router gives hosts weights; without one, shares are whole hosts.
+    pub(crate) weighted: bool,
+    /// How many hosts stand up to the end of each zone: a batch never goes over one.
+    pub(crate) zone_ends: &'z [usize],
+}
+
+impl Fleet<'_> {
+    /// Batches that bring the new side from `from` to `to` hosts and from share `share_now` to `share_to`, never with fewer than the needed hosts
+    /// serving, and never in two zones at once. `None` where not a single host can be spared.
+    ///
+    /// While a batch is out the others share evenly, unless the new side has more already; both keep each host within `1/needed` of the traffic,
+    /// and the new side at or below `share_to` (see the property test).
+    pub(crate) fn batches(&self, from: usize, to: usize, share_now: f64, share_to: f64) -> Option<Vec<Batch>> {
+        let Self { hosts, needed, weighted, .. } = *self;
+        let spare = hosts.checked_sub(needed).filter(|spare| *spare > 0);
+        let mut list = Vec::new();
+        let (mut begin, mut share) = (from, share_now);
+        while begin < to {
+            let zone_end = self.zone_ends.iter().copied().find(|end| *end > begin).unwrap_or(hosts);
+            let end = to.min(begin + spare?).min(zone_end);
+            let serving = hosts - (end - begin);
+            let even = if serving == 0 { 1.0 } else { begin as f64 / serving as f64 };
+            let during = if begin == 0 { 0.0 } else { even.max(share).min(1.0) };
+            let whole = end as f64 / hosts as f64;
+            let after = if !weighted || end == hosts {
+                whole
+            } else if end == to {
+                share_to
+            } else {
+                share_to.min(whole).max(during)
+            };
+            list.push(Batch { begin, end, share_during: during, share_after: after });
+            (begin, share) = (end, after);
+        }
+        Some(list)
     }
-    Some(list)
 }
 
 /// Hosts that carry a share of the traffic: `needed` carry all of it.
@@ -137,17 +145,25 @@ mod tests {
         }
 
         #[test]
-        fn no_host_ever_gets_more_than_it_can_carry(hosts in 2_usize..30, spare in 1_usize..10, percent in 1_u32..=100) {
+        fn no_host_ever_gets_more_than_it_can_carry(
+            hosts in 2_usize..30,
+            spare in 1_usize..10,
+            percent in 1_u32..=100,
+            zones in prop::collection::btree_set(1_usize..30, 0..4),
+        ) {
             let needed = hosts.saturating_sub(spare).max(1);
+            let zone_ends: Vec<usize> = zones.into_iter().filter(|end| *end < hosts).chain([hosts]).collect();
+            let fleet = Fleet { hosts, needed, weighted: true, zone_ends: &zone_ends };
             let share = Share::percent(percent);
             let to = hosts_for(share, needed).min(hosts);
-            let first = batches(hosts, needed, 0, to, 0.0, if to == hosts { 1.0 } else { share.as_f64() }, true).unwrap();
+            let first = fleet.batches(0, to, 0.0, if to == hosts { 1.0 } else { share.as_f64() }).unwrap();
             let stage_share = if to == hosts { 1.0 } else { share.as_f64() };
-            let rest = batches(hosts, needed, to, hosts, stage_share, 1.0, true).unwrap();
+            let rest = fleet.batches(to, hosts, stage_share, 1.0).unwrap();
             let limit = 1.0 / needed as f64 + 1e-9;
             for (list, most) in [(first, stage_share), (rest, 1.0)] {
                 for batch in list {
                     let out = batch.end - batch.begin;
+                    prop_assert!(zone_ends.iter().all(|end| *end <= batch.begin || *end >= batch.end), "two zones {batch:?}");
                     for (new, old, share) in [
                         (batch.begin, hosts - out - batch.begin, batch.share_during),
                         (batch.end, hosts - batch.end, batch.share_after),

@@ -5,7 +5,7 @@ use crate::codes;
 use crate::node::{At, Node};
 use crate::scalar;
 use crate::shapes::Kind;
-use glidepath_model::catalog::{Environment, NotifyCommand, PrometheusSource, Stage, Supersede, Verification, VerifyWindow};
+use glidepath_model::catalog::{Environment, NotifyCommand, PrometheusSource, Stage, Supersede, Verification, VerifyWindow, WaveBound};
 use glidepath_model::change::Preference;
 use glidepath_model::{Catalog, Diagnostic, Millis, Share};
 use std::collections::BTreeMap;
@@ -168,6 +168,9 @@ fn environment(name: &str, node: &Node) -> Environment {
         first_stage_max: share(node, "firstStageMax").unwrap_or(FIRST_STAGE_MAX_DEFAULT),
         hold_limit_ms: duration(node, "holdLimit").unwrap_or(HOLD_LIMIT_DEFAULT),
         verify,
+        max_wave: node
+            .get("maxWave")
+            .map(|bound| WaveBound { rate: bound.text_of("traffic").and_then(scalar::rate), budget: share(bound, "budget") }),
     }
 }
 

@@ -320,7 +320,14 @@ fn regions(context: &mut Context<'_, '_>, spec: &Node, database: Option<&Databas
     let declared = spec.items_of("regions");
     if declared.is_empty() {
         let hosts = hosts(context, spec.get("hosts"), "spec.hosts");
-        let region = Region { name: REGION_DEFAULT.into(), hosts, standby: Vec::new(), router: router_of_all(REGION_DEFAULT), pair: None };
+        let region = Region {
+            name: REGION_DEFAULT.into(),
+            hosts,
+            standby: Vec::new(),
+            router: router_of_all(REGION_DEFAULT),
+            pair: None,
+            zones: BTreeMap::new(),
+        };
         return (vec![region], true);
     }
     let mut regions: Vec<Region> = Vec::new();
@@ -340,17 +347,29 @@ fn regions(context: &mut Context<'_, '_>, spec: &Node, database: Option<&Databas
             );
             continue;
         }
+        let (in_zones, zones) = hosts_by_zone(node.get("zones"));
         let own = node.get("router");
         let own_share = own.and_then(|node| sides::share_router(context, node, &format!("{field}.router"), database));
         regions.push(Region {
             name: name.into(),
-            hosts: hosts(context, node.get("hosts"), &format!("{field}.hosts")),
+            hosts: in_zones.into_iter().chain(hosts(context, node.get("hosts"), &format!("{field}.hosts"))).collect(),
             standby: hosts(context, node.get("standby"), &format!("{field}.standby")),
             router: if own.is_some() { haproxy(own, name).or(own_share) } else { router_of_all(name) },
             pair: node.text_of("pair").map(Into::into),
+            zones,
         });
     }
     (regions, false)
+}
+
+/// Hosts in the order of their zones, and the zone of each.
+fn hosts_by_zone(node: Option<&Node>) -> (Vec<HostName>, BTreeMap<HostName, String>) {
+    let entries = node.map(Node::entries).unwrap_or_default();
+    let placed = entries
+        .iter()
+        .flat_map(|zone| zone.value.items().iter().filter_map(Node::text).map(|host| (HostName::from(host), zone.key.clone())));
+    let placed: Vec<(HostName, String)> = placed.collect();
+    (placed.iter().map(|(host, _)| host.clone()).collect(), placed.into_iter().collect())
 }
 
 fn haproxy(node: Option<&Node>, region: &str) -> Option<Router> {
@@ -392,7 +411,7 @@ fn check(context: &mut Context<'_, '_>, document: &Document, spec: &Node, target
     check_hosts(context, spec, target);
     sides::check(context, spec, target);
     if target.deploy.is_some() && target.hosts().next().is_none() {
-        let broken = spec.get("hosts").is_some() || spec.items_of("regions").iter().any(|r| r.get("hosts").is_some());
+        let broken = spec.get("hosts").is_some() || spec.items_of("regions").iter().any(|r| r.get("hosts").or(r.get("zones")).is_some());
         if !broken {
             let message = format!("target `{}` has no hosts", target.name);
             context.findings.error(

@@ -134,6 +134,7 @@ const ENVIRONMENT: Shape = Shape::closed(
         Field::optional("minBake", Form::Duration, "Least time any exposed stage is watched."),
         Field::optional("maxBake", Form::Duration, "Longest planned bake of one stage."),
         Field::optional("firstStageMax", Form::Share, "Greatest share of the first canary stage."),
+        Field::optional("maxWave", Form::Object(&WAVE_BOUND), "How far one wave may reach before anything has watched it."),
         Field::optional("holdLimit", Form::Duration, "How long partial exposure may last without progress."),
         Field::optional("verify", Form::MaybeEmptyList(&Form::Object(&VERIFY)), "Verification windows after a deployment, in order."),
     ],
@@ -407,6 +408,15 @@ const CONSTRAINTS: Shape = Shape::closed(
         Field::optional("maxBudgetSpend", Form::Object(&BUDGET_SPEND), "Error budget it may spend."),
         Field::optional("maxExtraCost", Form::Money, "Greatest extra cost."),
         Field::optional("compliance", Form::List(&Form::Text), "Regimes it falls under."),
+    ],
+);
+
+const WAVE_BOUND: Shape = Shape::closed(
+    "WaveBound",
+    "A bound on what a wave exposes before its first gate has passed.",
+    &[
+        Field::optional("traffic", Form::Rate, "Requests per second that reach the new side."),
+        Field::optional("budget", Form::Share, "Part of an error budget that a failure would spend until it is seen."),
     ],
 );
 

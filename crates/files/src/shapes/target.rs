@@ -171,6 +171,11 @@ const REGION: Shape = Shape::closed(
     &[
         Field::required("name", Form::Name, "Its name."),
         Field::optional("hosts", HOSTS, "Hosts that serve."),
+        Field::optional(
+            "zones",
+            Form::Map(&Form::List(&Form::Text)),
+            "Hosts that serve, zone by zone, beside those of `hosts`: a batch never reaches into two zones.",
+        ),
         Field::optional("standby", HOSTS, "Idle hosts that can take a second copy."),
         Field::optional("router", Form::With(HOST_PLACES, &Form::Object(&ROUTER)), "The router in front of the hosts."),
         Field::optional("pair", Form::Name, "The region that must not change at the same time."),

@@ -136,6 +136,21 @@ pub struct Environment {
     pub hold_limit_ms: Millis,
     /// Verification windows after deployment: name and length. The last one observes after landing when `observe` is set.
     pub verify: Vec<VerifyWindow>,
+    /// How far one wave may reach before anything has watched it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wave: Option<WaveBound>,
+}
+
+/// A bound on what a wave exposes before its first gate has passed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaveBound {
+    /// Requests per second that reach the new side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// Part of an error budget that a failure would spend until it is seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Share>,
 }
 
 /// How much depends on an environment, and so how much is written about a change of it.

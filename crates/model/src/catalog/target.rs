@@ -6,7 +6,7 @@ use crate::plan::{Breaker, Claim, Rate, Throttle};
 use crate::time::Millis;
 use crate::units::{Money, Share};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A component in an environment: where it runs, how it is changed, checked and undone. What few targets have is boxed: a catalog holds thousands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -274,6 +274,9 @@ pub struct Region {
     pub router: Option<Router>,
     /// The region that must not change at the same time.
     pub pair: Option<RegionName>,
+    /// The zone of each host, where stated. Hosts of one zone stand together in `hosts`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zones: BTreeMap<HostName, String>,
 }
 
 impl Region {

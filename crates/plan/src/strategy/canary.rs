@@ -7,7 +7,6 @@ use crate::ladder::JudgedStage;
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, rounded};
 use crate::site::{Site, SiteRegion, waves};
-use crate::traffic::batches;
 use glidepath_model::Timestamp;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::{Strategy, VerificationKind};
@@ -80,18 +79,17 @@ fn stages(site: &Site<'_>, region: &SiteRegion<'_>, judged: &[JudgedStage]) -> R
     if hosts < 2 {
         return Err(Shortfall::new(format!("needs at least 2 hosts in {place}, 1 declared")).unless(format!("1 more host in {place}")));
     }
-    let weighted = region.region.router.is_some();
+    let fleet = region.fleet(region.region.router.is_some());
     let mut stages = Vec::new();
     let (mut begin, mut share) = (0, 0.0);
     for stage in judged {
         let wanted = stage.share.as_f64();
-        let list =
-            batches(hosts, region.needed, begin, stage.hosts.max(begin), share, wanted, weighted).ok_or_else(|| no_spare(site, region))?;
+        let list = fleet.batches(begin, stage.hosts.max(begin), share, wanted).ok_or_else(|| no_spare(site, region))?;
         let gate = StageGate { bake: stage.bake, judged: Some(stage.clone()), watches: Watches::Regular };
         stages.push(StagePath::of_hosts(wanted, list, Some(gate)));
         (begin, share) = (stage.hosts.max(begin), wanted);
     }
-    let rest = batches(hosts, region.needed, begin, hosts, share, 1.0, weighted).ok_or_else(|| no_spare(site, region))?;
+    let rest = fleet.batches(begin, hosts, share, 1.0).ok_or_else(|| no_spare(site, region))?;
     stages.push(StagePath::of_hosts(1.0, rest, Some(plain_gate(site))));
     Ok(stages)
 }

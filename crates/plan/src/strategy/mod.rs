@@ -22,13 +22,14 @@ mod traffic;
 
 pub(crate) use beside::too_coarse;
 
+use crate::bound::within_bound;
 use crate::durations::Kind;
 use crate::ladder::Ladder;
 use crate::lower::Lowering;
 use crate::lower::host::{DEPLOY, Doing};
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate};
 use crate::site::{Site, SiteRegion, names, waves};
-use crate::traffic::{Batch, batches};
+use crate::traffic::{Batch, Fleet};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::StepId;
@@ -162,7 +163,7 @@ pub(crate) fn fitting<'s>(site: &'s Site<'_>) -> impl Iterator<Item = Strategy> 
 
 /// A strategy in outline, whatever the target allows.
 pub(crate) fn outlined(ask: &Ask<'_>, strategy: Strategy) -> Result<Outline, Shortfall> {
-    able(ask.site, strategy).and_then(|()| of(strategy).outline(ask))
+    able(ask.site, strategy).and_then(|()| of(strategy).outline(ask)).and_then(|outline| within_bound(ask, outline))
 }
 
 /// Whether the target allows a strategy.
@@ -256,7 +257,8 @@ fn counted(count: usize, noun: &str) -> String {
 fn one_by_one(site: &Site<'_>, region: &SiteRegion<'_>, is_first: bool) -> Option<Vec<StagePath>> {
     let hosts = region.region.hosts.len();
     let stage = |from: usize, to: usize| {
-        let batches = batches(hosts, hosts.checked_sub(1)?, from, to, from as f64 / hosts as f64, 1.0, false)?;
+        let fleet = Fleet { needed: hosts.checked_sub(1)?, ..region.fleet(false) };
+        let batches = fleet.batches(from, to, from as f64 / hosts as f64, 1.0)?;
         Some(StagePath::of_hosts(to as f64 / hosts as f64, batches, Some(plain_gate(site))))
     };
     if is_first && hosts > 1 { Some(vec![stage(0, 1)?, stage(1, hosts)?]) } else { Some(vec![stage(0, hosts)?]) }

@@ -7,7 +7,6 @@ use super::{Ask, Extra, Method, Shortfall, at_once, beside, by_region, no_spare}
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate, plain_verification};
 use crate::site::{Site, SiteRegion, waves};
-use crate::traffic::batches;
 use glidepath_model::change::Change;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::Strategy;
@@ -78,13 +77,18 @@ fn single_host(site: &Site<'_>, region: &SiteRegion<'_>, change: &Change) -> Res
     }
 }
 
-/// In the first wave one host goes first and is watched, then the rest.
+/// In the first wave one host goes first and is watched, then the rest of its zone where there are several, then the rest.
 fn stages(site: &Site<'_>, region: &SiteRegion<'_>, is_first: bool) -> Result<Vec<StagePath>, Shortfall> {
     let hosts = region.region.hosts.len();
     let stage = |from: usize, to: usize| {
-        let batches =
-            batches(hosts, region.needed, from, to, from as f64 / hosts as f64, 1.0, false).ok_or_else(|| no_spare(site, region))?;
+        let batches = region.fleet(false).batches(from, to, from as f64 / hosts as f64, 1.0).ok_or_else(|| no_spare(site, region))?;
         Ok(StagePath::of_hosts(to as f64 / hosts as f64, batches, Some(plain_gate(site))))
     };
-    if is_first { Ok(vec![stage(0, 1)?, stage(1, hosts)?]) } else { Ok(vec![stage(0, hosts)?]) }
+    if !is_first {
+        return Ok(vec![stage(0, hosts)?]);
+    }
+    // One host, its zone, its region; each is watched before the next.
+    let zone = region.zone_ends.iter().copied().find(|end| *end > 1).filter(|end| *end < hosts);
+    let ends: Vec<usize> = [0, 1].into_iter().chain(zone).chain([hosts]).collect();
+    ends.windows(2).map(|pair| stage(pair[0], pair[1])).collect()
 }

@@ -127,6 +127,7 @@ pub(crate) fn environment(name: &str) -> Environment {
         min_bake_ms: Millis::from_mins(2),
         max_bake_ms: Millis::from_mins(30),
         first_stage_max: Share::percent(5),
+        max_wave: None,
         hold_limit_ms: Millis::from_mins(60),
         verify: vec![
             VerifyWindow { name: "immediate".to_owned(), length_ms: Millis::from_mins(2), observe: false },
@@ -161,6 +162,7 @@ pub(crate) fn region(name: &str, component: &str, hosts: usize, weighted: bool) 
             server: "{host}".to_owned(),
         }),
         pair: None,
+        zones: std::collections::BTreeMap::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod clearance;
 mod contract;
 mod data;
 mod envelope;
+mod exposure;
 mod fixture;
 mod limits;
 mod plans;

@@ -77,6 +77,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
             standby: vec![],
             router: None,
             pair: None,
+            zones: std::collections::BTreeMap::new(),
         })
         .collect();
     let errors = ErrorRatio {
@@ -135,6 +136,7 @@ pub(crate) fn facts() -> Facts {
         min_bake_ms: Millis::from_mins(2),
         max_bake_ms: Millis::from_mins(60),
         first_stage_max: Share::percent(5),
+        max_wave: None,
         hold_limit_ms: Millis::from_mins(30),
         verify: vec![window("immediate", 2, false), window("short", 3, false), window("medium", 10, false), window("long", 60, true)],
     };

@@ -197,6 +197,7 @@ fn environment() -> Environment {
         min_bake_ms: Millis::from_mins(2),
         max_bake_ms: Millis::from_mins(30),
         first_stage_max: Share::percent(5),
+        max_wave: None,
         hold_limit_ms: Millis::from_mins(60),
         verify: vec![VerifyWindow { name: "immediate".to_owned(), length_ms: Millis::from_mins(2), observe: false }],
     }
@@ -238,6 +239,7 @@ fn target(number: usize) -> Result<Target> {
             standby: Vec::new(),
             router: Some(Router::Haproxy { socket: "/run/haproxy.sock".to_owned(), backend: name.clone(), server: "{host}".to_owned() }),
             pair: None,
+            zones: std::collections::BTreeMap::new(),
         }],
         regions_assumed: false,
         version_probe: template("http", json!({"url": "http://{host}:8080/version"})),
