@@ -15,6 +15,7 @@ mod past;
 mod planning;
 mod project;
 mod sarif;
+mod splitting;
 mod stores;
 mod view;
 mod world;

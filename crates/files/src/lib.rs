@@ -25,6 +25,7 @@ mod schema;
 mod shape;
 mod shapes;
 mod shared_store;
+mod split;
 mod template;
 mod yaml;
 
@@ -36,4 +37,5 @@ pub use project::{CONFIG_FILE, Project, find_root};
 pub use schema::schema;
 pub use shapes::Kind;
 pub use shared_store::{Doubt, SharedStore};
+pub use split::split_change;
 pub use template::{Fill, Parameter, Template};

@@ -15,7 +15,7 @@ pub use graph::{
 };
 pub use prediction::{
     Between, CandidateSummary, ComponentRisk, Estimate, Held, Prediction, ProbabilityEstimate, RiskLevel, RiskReason, RuledOut, Schedule,
-    StageBurn,
+    Split, SplitPart, SplitRisk, StageBurn,
 };
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
 pub use strategy::{Assignment, LadderStage, Strategy, Traits, VerificationKind};
@@ -53,6 +53,9 @@ pub struct Plan {
     /// What the project's rules make of it; `None` where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clearance: Option<Clearance>,
+    /// Smaller changes that it could be; `None` where it is of one part, or they would lower the risk by little.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
 }
 
 impl Plan {
@@ -65,7 +68,7 @@ impl Plan {
         findings: Vec<Diagnostic>,
         derived: Vec<String>,
     ) -> Self {
-        Self { id: body.id(), body, prediction, candidates, ruled_out, findings, derived, clearance: None }
+        Self { id: body.id(), body, prediction, candidates, ruled_out, findings, derived, clearance: None, split: None }
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn within_bound(ask: &Ask<'_>, mut outline: Outline) -> Result<Outlin
     if !strategy::of(outline.strategy).meets_users() {
         return Ok(outline);
     }
+    outline.derived.extend(not_held(site, bound, ask.facts));
     let before = outline.waves.len();
     let mut waves: Vec<Vec<RegionPath>> = Vec::new();
     for wave in outline.waves {
@@ -81,6 +82,18 @@ pub(crate) fn within_bound(ask: &Ask<'_>, mut outline: Outline) -> Result<Outlin
     }
     outline.waves = waves;
     Ok(outline)
+}
+
+/// Which part of the bound nothing is held against, and why.
+fn not_held(site: &Site<'_>, bound: &WaveBound, facts: &Facts) -> Option<String> {
+    let (part, why) = match (bound, site.rate()) {
+        (_, None) => ("maxWave", "its traffic is not known"),
+        (WaveBound { budget: Some(_), .. }, Some(_)) if events_allowed(site, facts).is_none() => {
+            ("maxWave.budget", "it has no objective that allows bad requests")
+        }
+        _ => return None,
+    };
+    Some(format!("{}: {part} of {} bounds none of its waves: {why}.", site.path(), site.environment.name))
 }
 
 /// What a region's way exposes up to its first gate; without traffic figures nothing that could be counted.

@@ -36,6 +36,7 @@ pub mod risk;
 mod runbook;
 mod site;
 mod size;
+mod split;
 mod sql;
 mod strategy;
 mod template;
@@ -123,7 +124,8 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     body::refuse_lost_providers(change, &sites, &levels, notes);
     let ladders = ladder::ladders(&sites, facts);
     let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(&sites), options.now);
-    let risks = risk::risks(change, facts, &sites, timetable.takes_off());
+    let around = risk::Around::of(&facts.catalog, sites.iter());
+    let risks = risk::risks(change, facts, &around, &sites.iter().collect::<Vec<_>>(), timetable.takes_off());
     let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
     let figures = |site: &Site<'_>, outline: &Outline| {
         let steps = lower::alone(change, facts, options, &kinds, &ladders, site, outline);
@@ -188,6 +190,8 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     body.engine_semantics = body.semantics_needed();
     let findings = std::mem::take(&mut notes.findings);
     let mut plan = Plan::new(body, ranking.prediction, ranking.summaries, ruled_out, findings, std::mem::take(&mut notes.derived));
+    let by_place = predict::by_place(change, facts, &sites, &rank::chosen(&usable, &ranking.winner));
+    plan.split = split::split(change, facts, &around, &sites, &risks, &by_place, timetable.takes_off());
     let linted = check(&plan, facts);
     for finding in linted {
         if !plan.findings.contains(&finding) {

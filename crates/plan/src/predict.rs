@@ -19,7 +19,7 @@ use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_model::catalog::RiskPolicy;
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::{ComponentName, RegionName};
+use glidepath_model::ids::{ComponentName, EnvironmentName, RegionName};
 use glidepath_model::plan::{Between, Estimate, Phase, Prediction, RiskLevel, StageBurn, Step, Undo, VerificationKind};
 use glidepath_model::{Millis, Money, Timestamp};
 use std::collections::BTreeMap;
@@ -348,6 +348,28 @@ pub(crate) fn prediction(
     };
     risk(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known);
     prediction
+}
+
+/// Expected bad requests of an item in a place, stages and what follows them together.
+pub(crate) struct BurnOf<'a> {
+    pub(crate) item: u32,
+    pub(crate) component: &'a ComponentName,
+    pub(crate) environment: &'a EnvironmentName,
+    /// `None` where the traffic is not known.
+    pub(crate) bad_requests: Option<f64>,
+}
+
+/// Expected bad requests place by place.
+pub(crate) fn by_place<'a>(change: &Change, facts: &Facts, sites: &'a [Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<BurnOf<'a>> {
+    let burns = burns(change, facts, sites, chosen);
+    let places = sites.iter().zip(chosen).zip(burns);
+    let place = |((site, (_, figures)), burn): ((&'a Site<'_>, &(&Outline, &Figures)), Burn)| BurnOf {
+        item: site.item,
+        component: &site.target.component,
+        environment: &site.environment.name,
+        bad_requests: figures.traffic_known.then_some(burn.all),
+    };
+    places.map(place).collect()
 }
 
 /// Expected bad requests stage by stage, where the traffic is known; stages that cost nothing are left out.

@@ -170,17 +170,22 @@ impl Risks {
 }
 
 /// The risks of a change that takes off at that time of a time zone, where one is known.
-pub(crate) fn risks(change: &Change, facts: &Facts, sites: &[Site<'_>], takes_off: Option<(Timestamp, &str)>) -> Risks {
+pub(crate) fn risks(
+    change: &Change,
+    facts: &Facts,
+    around: &Around<'_>,
+    sites: &[&Site<'_>],
+    takes_off: Option<(Timestamp, &str)>,
+) -> Risks {
     let names: BTreeSet<&ComponentName> = sites.iter().map(|site| &site.target.component).collect();
-    let around = Around::of(&facts.catalog, &names);
     let mut runs = 0;
     let mut found: Vec<(ComponentRisk, Risk)> = Vec::new();
     for name in names {
-        let here: Vec<&Site<'_>> = sites.iter().filter(|site| site.target.component == *name).collect();
+        let here: Vec<&Site<'_>> = sites.iter().copied().filter(|site| site.target.component == *name).collect();
         let history = facts.history.get(name);
         let (failed, landed) = history.map_or((0, 0), counts);
         runs += failed + landed;
-        let reasons = reasons(change, facts, &around, name, &here, takes_off);
+        let reasons = reasons(change, facts, around, name, &here, takes_off);
         let weights: Vec<f64> = reasons.iter().map(|reason| reason.log_odds).collect();
         let risk = risk::risk(failed, landed, &weights);
         let record = said(RECORD, record_words(failed, landed), of_record(failed, landed));
@@ -256,13 +261,14 @@ fn said(weight: Weight, words: String, times: f64) -> Option<RiskReason> {
 }
 
 /// What stands around the components of a change, looked up once: a catalog may be large.
-struct Around<'a> {
+pub(crate) struct Around<'a> {
     dependants: BTreeMap<&'a ComponentName, BTreeSet<&'a ComponentName>>,
     targets: BTreeMap<(&'a ComponentName, &'a EnvironmentName), &'a Target>,
 }
 
 impl<'a> Around<'a> {
-    fn of(catalog: &'a Catalog, names: &BTreeSet<&ComponentName>) -> Self {
+    pub(crate) fn of<'s>(catalog: &'a Catalog, sites: impl Iterator<Item = &'s Site<'s>>) -> Self {
+        let names: BTreeSet<&ComponentName> = sites.map(|site| &site.target.component).collect();
         let mut dependants: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for component in catalog.components.values() {
             for dependency in component.depends_on.iter().filter(|dependency| names.contains(&dependency.to)) {

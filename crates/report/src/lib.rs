@@ -22,6 +22,7 @@ mod html;
 mod live;
 mod markdown;
 mod messages;
+mod parts;
 mod places;
 mod promise;
 mod record;

@@ -5,6 +5,7 @@ use crate::candidates::{names, standing};
 use crate::figures::{
     NO_TAKE_OFF, count, estimate, extra_cost, flight_times, fold, knows_traffic, minute, percent, plural, spent, standstills,
 };
+use crate::parts::{part_components, split_words};
 use crate::places::joined;
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
@@ -60,6 +61,7 @@ pub fn summary(plan: &Plan, style: Style, detail: Detail, columns: usize) -> Str
     lines.extend(predictions(plan, shown));
     lines.extend(way_back(plan, shown));
     lines.extend(ruled_out(plan, shown));
+    lines.extend(parts(plan, shown));
     lines.extend(findings(plan, shown));
     lines.extend(sentences("Derived and assumed", Ink::Plain, &plan.derived, shown));
     lines.iter().map(|l| l.render(shown.columns, style) + "\n").collect()
@@ -287,6 +289,17 @@ fn ruled_out(plan: &Plan, shown: Shown) -> Vec<Line> {
     };
     let all: Vec<String> = plan.ruled_out.iter().map(sentence).collect();
     sentences("Ruled out", Ink::Dim, &all, shown)
+}
+
+/// The smaller changes that it could be.
+fn parts(plan: &Plan, shown: Shown) -> Vec<Line> {
+    let Some(split) = &plan.split else { return Vec::new() };
+    let mut lines = head("Could go in smaller changes").to_vec();
+    let cells: Vec<Vec<String>> =
+        split.parts.iter().map(|part| vec![part.name.to_string(), percent(part.failure), part_components(plan, part).join(", ")]).collect();
+    lines.extend(table(&["part", "fails", "components"], &cells));
+    lines.extend(paragraph(shown, Ink::Plain, &split_words(plan, split)));
+    lines
 }
 
 /// Findings of one code and reason are one entry.

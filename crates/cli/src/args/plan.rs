@@ -132,6 +132,9 @@ pub(crate) struct PlanArgs {
     /// Write the changes that follow from this one, such as a contract, to this folder; files that are there stay as they are.
     #[arg(long, value_name = "DIR")]
     pub(crate) follow_ups: Option<PathBuf>,
+    /// Write the smaller changes that it could be into a folder, where the plan offers some.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["variants", "template"])]
+    pub(crate) split: Option<PathBuf>,
     /// Show every candidate with its figures, and of every finding why it matters and what to do.
     #[arg(long)]
     pub(crate) all: bool,

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::planning::{self, Planned};
 use crate::project::Wanted;
 use crate::world::World;
-use crate::{deny, output, parentage, project, sarif};
+use crate::{deny, output, parentage, project, sarif, splitting};
 use glidepath_files::{Fill, Loaded, Variant};
 use glidepath_model::plan::Ceremony;
 use glidepath_model::{ChangeName, Code, Diagnostic, Plan};
@@ -144,6 +144,9 @@ async fn make(root: &Path, args: &PlanArgs) -> Result<Made, Failure> {
     }
     if let Some(folder) = &args.follow_ups {
         write_follow_ups(&planned, folder)?;
+    }
+    if let Some(folder) = &args.split {
+        splitting::write(root, &loaded, &planned, folder)?;
     }
     let file = match &wanted {
         Wanted::Change(change) => loaded.change_files.get(&change.name).cloned(),

@@ -314,3 +314,22 @@ fn variants_stand_side_by_side_on_the_same_facts() {
     assert!(one.contains("(stopped)") && one.contains("recreate"), "{one}");
     assert!(project.ok(&["plan", "upgrade", "--variant", "fast"], 2).err.contains("it has stopped, impossible"));
 }
+
+#[test]
+fn a_change_of_independent_services_is_written_as_smaller_ones_that_can_be_planned() {
+    let project = Project::fleet(&["front", "back"], 1, 10);
+    // As it stands the front needs the back: one part.
+    let refused = project.ok(&["plan", "upgrade", "--split", "parts"], 2);
+    assert!(refused.err.contains("GP0688") && !project.path().join("parts").exists(), "{}", refused.err);
+    let catalog = project.read("catalog/services.yaml").replace("  dependsOn: [ \"component:back\" ]\n", "");
+    project.write("catalog/services.yaml", &catalog);
+    let said = project.ok(&["plan", "upgrade", "--split", "changes"], 0);
+    assert!(said.out.contains("Could go in smaller changes") && said.err.contains("upgrade-2.yaml"), "{}\n{}", said.out, said.err);
+    for (name, kept, left_out) in [("upgrade-1", "front", "back"), ("upgrade-2", "back", "front")] {
+        let text = project.read(&format!("changes/{name}.yaml"));
+        assert!(text.contains(&format!("component: {kept}")) && !text.contains(&format!("component: {left_out}")), "{text}");
+        project.ok(&["plan", name], 0);
+    }
+    // What stands there is not overwritten.
+    project.ok(&["plan", "upgrade", "--split", "changes"], 2);
+}

@@ -228,3 +228,40 @@ pub struct RuledOut {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_do: Option<String>,
 }
+
+/// Smaller changes in place of one, of parts that nothing orders or ties to each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Split {
+    /// What is expected where all fly as one change.
+    pub together: SplitRisk,
+    /// What is expected where each part flies as a change of its own.
+    pub apart: SplitRisk,
+    /// The parts.
+    pub parts: Vec<SplitPart>,
+}
+
+/// What may come of a change, whole or in parts, by the model of risk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SplitRisk {
+    /// Probability that something fails, 0 to 1.
+    pub failure: f64,
+    /// Items that are expected to be taken back.
+    pub back: f64,
+    /// Expected bad requests; `None` where the traffic of a target is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_requests: Option<f64>,
+}
+
+/// A part of a change that could fly alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SplitPart {
+    /// Name of the smaller change.
+    pub name: ChangeName,
+    /// Its items, by their index in the change.
+    pub items: Vec<u32>,
+    /// Probability that something of it fails, 0 to 1.
+    pub failure: f64,
+}

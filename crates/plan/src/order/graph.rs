@@ -102,6 +102,11 @@ impl<'a> Graph<'a> {
         self.items[component].iter().copied().find(|item| matches!(self.change.items[*item].kind, ItemKind::Version { .. }))
     }
 
+    /// The first item of the component of an item.
+    pub(super) fn first_of_component(&self, item: usize) -> usize {
+        self.items.iter().find(|items| items.contains(&item)).and_then(|items| items.first()).copied().unwrap_or(item)
+    }
+
     /// The changed component of an item.
     pub(super) fn component_of(&self, item: usize) -> usize {
         self.items.iter().position(|items| items.contains(&item)).unwrap_or_default()

@@ -17,7 +17,7 @@ use glidepath_model::Diagnostic;
 use glidepath_model::catalog::Catalog;
 use glidepath_model::change::{Change, ItemKind};
 use graph::{Before, Graph, Ties};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Items by level: all of one level may go together, each level after the one before. `None` when they go in a circle, which is said.
 pub(crate) fn levels(change: &Change, catalog: &Catalog, notes: &mut Notes) -> Option<Vec<Vec<u32>>> {
@@ -30,6 +30,28 @@ pub(crate) fn levels(change: &Change, catalog: &Catalog, notes: &mut Notes) -> O
         notes.wrong(circle::refusal(&graph));
     }
     levels
+}
+
+/// The parts of a change that nothing orders or ties to each other, each with its items; together they are all.
+pub(crate) fn parts(change: &Change, catalog: &Catalog) -> Vec<Vec<u32>> {
+    let graph = Graph::of(change, catalog);
+    let before = graph.before(&Ties::new());
+    // The least item that each is joined to.
+    let mut part_of: Vec<usize> = (0..change.items.len()).collect();
+    let mut join = |one: usize, other: usize| {
+        let (keep, drop) = (part_of[one].min(part_of[other]), part_of[one].max(part_of[other]));
+        part_of.iter_mut().filter(|part| **part == drop).for_each(|part| *part = keep);
+    };
+    for (item, group) in before.group_of.iter().enumerate() {
+        join(item, *group);
+        before.needs[*group].iter().for_each(|need| join(*group, need));
+        join(item, graph.first_of_component(item));
+    }
+    let mut parts: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    for (item, part) in part_of.into_iter().enumerate() {
+        parts.entry(part).or_default().push(item as u32);
+    }
+    parts.into_values().collect()
 }
 
 /// Groups by level, as soon as everything before them is behind; `None` where that is never so for some.

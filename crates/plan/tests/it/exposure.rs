@@ -37,7 +37,7 @@ fn a_batch_never_reaches_into_two_zones() {
     for strategy in ["rolling", "canary"] {
         let (change, mut facts) = one_region(in_zones("eu"), strategy);
         // Two hosts may be missing, and three make a zone.
-        only_target(&mut facts).replica_capacity = Some(400.0 / 7.0);
+        only_target(&mut facts).replica_capacity = Some(58.0);
         let plan = plan_of(&change, &facts);
         let zones = &only_target(&mut facts).regions[0].zones;
         let batches = batches(&plan);
@@ -117,4 +117,17 @@ fn a_bound_on_the_budget_splits_waves() {
     assert_eq!(together(&plan_of(&change, &facts)), 3);
     facts.catalog.environments[0].max_wave = Some(WaveBound { rate: None, budget: Share::parse("0.024%") });
     assert_eq!(together(&plan_of(&change, &facts)), 2);
+}
+
+#[test]
+fn a_bound_that_nothing_is_held_against_is_said() {
+    let (change, mut facts) = four_regions(WaveBound { rate: None, budget: Some(Share::percent(1)) });
+    let said = |facts: &Facts, words: &str| plan_of(&change, facts).derived.iter().any(|sentence| sentence == words);
+    let no_objective =
+        "production/payments: maxWave.budget of production bounds none of its waves: it has no objective that allows bad requests.";
+    assert!(said(&facts, no_objective));
+    for target in facts.targets.values_mut() {
+        target.request_rate.clear();
+    }
+    assert!(said(&facts, "production/payments: maxWave of production bounds none of its waves: its traffic is not known."));
 }

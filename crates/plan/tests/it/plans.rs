@@ -224,3 +224,39 @@ fn too_many_hosts_are_refused_by_counting_before_anything_is_built() {
     assert_eq!(too_large(&change, &small.catalog), None);
     assert!(refused(&small).iter().all(|(code, _)| *code == codes::TARGET_CANNOT));
 }
+
+#[test]
+fn parts_that_do_not_depend_on_each_other_are_offered_as_smaller_changes() {
+    let names = ["a", "b", "c", "d"];
+    let targets = names.map(|name| target(name, "production", vec![region("eu", name, 3, true)])).to_vec();
+    let components = vec![component("a", &[]), component("b", &["a"]), component("c", &[]), component("d", &["c"])];
+    let facts = facts(components, targets, &["production"]);
+    let mut change = change(&["production"], ["a", "b", "c", "d"].map(|name| version(name, "2")).to_vec());
+    let split = plan_of(&change, &facts).split.unwrap();
+    let parts: Vec<(&str, &[u32])> = split.parts.iter().map(|part| (part.name.as_str(), part.items.as_slice())).collect();
+    assert_eq!(parts, [("checkout-1", [0, 1].as_slice()), ("checkout-2", [2, 3].as_slice())]);
+    // The figures are those of the parts, planned as changes of their own.
+    let (mut back, mut bad) = (0.0, 0.0);
+    for part in &split.parts {
+        let items = part.items.iter().map(|item| change.items[*item as usize].clone()).collect();
+        let alone = plan_of(&Change { items, ..change.clone() }, &facts).prediction;
+        assert!((part.failure - alone.failure.mean).abs() < 1e-6, "{part:?} {:?}", alone.failure);
+        back += part.failure * part.items.len() as f64;
+        bad += alone.bad_requests;
+    }
+    let whole = plan_of(&change, &facts).prediction;
+    let (together, apart) = (&split.together, &split.apart);
+    assert!((together.failure - whole.failure.mean).abs() < 1e-6 && (together.back - 4.0 * together.failure).abs() < 1e-5, "{split:?}");
+    assert!((together.bad_requests.unwrap() - whole.bad_requests).abs() < 1e-3, "{split:?} {}", whole.bad_requests);
+    assert!((apart.back - back).abs() < 1e-5 && (apart.bad_requests.unwrap() - bad).abs() < 1e-3, "{split:?} {bad}");
+    // What fails is as likely to, and takes back no more than its own part.
+    assert!((apart.failure - together.failure).abs() < 1e-5 && apart.back < together.back * 0.55, "{split:?}");
+    // What goes back item by item gains nothing, and what is ordered stays together.
+    change.on_failure = OnFailure::RollbackItem;
+    assert_eq!(plan_of(&change, &facts).split, None);
+    change.on_failure = OnFailure::RollbackChange;
+    change.items.truncate(2);
+    let whole = plan_of(&change, &facts);
+    assert_eq!(whole.split, None);
+    assert!(!String::from_utf8(serde_json::to_vec(&whole).unwrap()).unwrap().contains("\"split\":null"));
+}

@@ -7,6 +7,7 @@ use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{NO_TAKE_OFF, count, estimate, extra_cost, flight_times, knows_traffic, listed, percent, plural, spent, standstills};
+use crate::parts::{part_components, split_words};
 use crate::places::{joined, rows_told_once};
 use crate::promise;
 use crate::svg;
@@ -277,6 +278,7 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
     if of.depth >= Depth::Standard {
         trade_offs(of, section);
     }
+    parts(of, section);
     let on_failure = match of.plan.body.on_failure {
         OnFailure::RollbackChange if !promise::one_way(of.plan).is_empty() => "all goes back that can; what has no way back stays",
         OnFailure::RollbackChange => "everything goes back",
@@ -287,6 +289,16 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
         "When a step or gate fails for good, {on_failure}. Partial exposure is held for at most {}.",
         of.plan.body.hold_limit_ms
     ));
+}
+
+/// The smaller changes that it could be.
+fn parts(of: &Sources<'_>, section: &mut Section) {
+    let Some(split) = &of.plan.split else { return };
+    let rows = split.parts.iter().map(|part| {
+        vec![Text::new().code(part.name.as_str()), percent(part.failure).into(), part_components(of.plan, part).join(", ").into()]
+    });
+    section.table(&["Could go as a change of its own", "Fails", "Components"], rows.collect());
+    section.paragraph(split_words(of.plan, split));
 }
 
 /// Which strategy is chosen where, and the reasons, each once.

@@ -1,0 +1,79 @@
+//! A change of parts that nothing orders or ties to each other, offered as smaller changes where that lowers the risk.
+//!
+//! Each part is held against the model of risk as a change of its own. What fails is as likely to fail, but takes back its own part alone. The strategies
+//! stay as they are, so bad requests follow the probability of failure of each component.
+
+use crate::order;
+use crate::predict::BurnOf;
+use crate::risk::{self, Around, Risks};
+use crate::site::Site;
+use glidepath_model::Timestamp;
+use glidepath_model::change::{Change, OnFailure};
+use glidepath_model::facts::Facts;
+use glidepath_model::ids::ChangeName;
+use glidepath_model::plan::{Split, SplitPart, SplitRisk};
+
+/// Part by which the items that are expected to be taken back must fall, so that a split is worth its further runs.
+const GAIN_MIN: f64 = 0.25;
+
+/// The smaller changes that a change could be; `None` where it is of one part, or there is little to gain.
+pub(crate) fn split(
+    change: &Change,
+    facts: &Facts,
+    around: &Around<'_>,
+    sites: &[Site<'_>],
+    whole: &Risks,
+    burns: &[BurnOf<'_>],
+    takes_off: Option<(Timestamp, &str)>,
+) -> Option<Split> {
+    let parts = order::parts(change, &facts.catalog).into_iter();
+    let parts = parts.map(|items| (sites.iter().filter(|site| items.contains(&site.item)).collect(), items));
+    let parts: Vec<(Vec<&Site<'_>>, Vec<u32>)> = parts.filter(|(sites, _): &(Vec<_>, _)| !sites.is_empty()).collect();
+    if parts.len() < 2 {
+        return None;
+    }
+    let rest = Change { items: Vec::new(), ..change.clone() };
+    let mut apart = SplitRisk { failure: 0.0, back: 0.0, bad_requests: Some(0.0) };
+    let mut lands = 1.0;
+    let mut offered = Vec::new();
+    for (number, (sites, items)) in parts.iter().enumerate() {
+        let own = items.iter().filter_map(|item| change.items.get(*item as usize)).cloned().collect();
+        let part = Change { items: own, ..rest.clone() };
+        let risks = risk::risks(&part, facts, around, sites, takes_off);
+        let alone = expected(&part, sites, &risks, whole, burns);
+        lands *= 1.0 - alone.failure;
+        apart.back += alone.back;
+        apart.bad_requests = apart.bad_requests.zip(alone.bad_requests).map(|(so_far, more)| so_far + more);
+        offered.push(SplitPart {
+            name: ChangeName::from(format!("{}-{}", change.name, number + 1).as_str()),
+            items: items.clone(),
+            failure: alone.failure,
+        });
+    }
+    apart.failure = 1.0 - lands;
+    let together = expected(change, &sites.iter().collect::<Vec<_>>(), whole, whole, burns);
+    (apart.back <= together.back * (1.0 - GAIN_MIN)).then(|| Split { together: tidy(together), apart: tidy(apart), parts: offered })
+}
+
+/// What may come of a change with these risks, where the bad requests are known for those of the `whole`.
+fn expected(change: &Change, sites: &[&Site<'_>], risks: &Risks, whole: &Risks, burns: &[BurnOf<'_>]) -> SplitRisk {
+    let failure = risks.whole.mean;
+    let items = change.items.len() as f64;
+    let probability = |risks: &Risks, site: &&Site<'_>| risks.of(&site.target.component).map_or(0.0, |one| one.probability);
+    let failing = change.items.iter().map(|item| risks.of(&item.component).map_or(0.0, |one| one.probability)).sum();
+    let of_site = |site: &&Site<'_>| {
+        let (before, now) = (probability(whole, site), probability(risks, site));
+        let burn = burns
+            .iter()
+            .find(|of| of.item == site.item && of.component == &site.target.component && of.environment == &site.environment.name)?;
+        Some(burn.bad_requests? * if before > 0.0 { now / before } else { 1.0 })
+    };
+    let back = if change.on_failure == OnFailure::RollbackChange { failure * items } else { failing };
+    SplitRisk { failure, back, bad_requests: sites.iter().map(of_site).sum() }
+}
+
+/// Figures to six digits, so that they read well.
+fn tidy(risk: SplitRisk) -> SplitRisk {
+    let six = |value: f64| (value * 1e6).round() / 1e6;
+    SplitRisk { failure: six(risk.failure), back: six(risk.back), bad_requests: risk.bad_requests.map(six) }
+}
