@@ -66,6 +66,15 @@ pub(super) fn of_plan(plan: &Plan) -> String {
     for sentence in &plan.derived {
         let _ = writeln!(out, "derived {sentence}");
     }
+    if let Some(clearance) = &plan.clearance {
+        let _ = writeln!(out, "clearance: {} ceremony, because {}", clearance.ceremony, clearance.because);
+        let who = if clearance.needs_person.is_empty() { "flies without a person".to_owned() } else { clearance.needs_person.join("; ") };
+        let _ = writeln!(out, "  {who}");
+        clearance.passes.iter().for_each(|passes| out.push_str(&format!("  passes: {passes}\n")));
+    }
+    for part in plan.split.iter().flat_map(|split| &split.parts) {
+        let _ = writeln!(out, "could go alone: {} with the items {:?}", part.name, part.items);
+    }
     write_prediction(&mut out, plan);
     out
 }
