@@ -5,6 +5,7 @@
 //!
 //! - [`proportion`]: the sequential judge, canary against concurrent baseline; may be read after every scrape.
 //! - [`threshold`]: limits on a series of values.
+//! - [`kayenta`]: the judge of Kayenta, for projects that move over.
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
 //! - [`budget`]: objectives, error budgets, burn.
 //! - [`record`]: the probability of failure, from a prior and the record.
@@ -26,6 +27,8 @@ mod explanation;
 #[cfg(test)]
 mod figures;
 mod grid;
+pub mod kayenta;
+mod normal;
 pub mod power;
 #[cfg(test)]
 mod power_tests;
