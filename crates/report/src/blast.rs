@@ -2,7 +2,8 @@
 
 use glidepath_model::catalog::EdgeKind;
 use glidepath_model::{Catalog, ComponentName, Plan};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How a component stands to the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,62 +18,70 @@ pub(crate) enum Standing {
 
 /// The neighbourhood of a change.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Blast {
-    pub(crate) standing: BTreeMap<ComponentName, Standing>,
+pub(crate) struct Blast<'a> {
+    pub(crate) standing: BTreeMap<&'a ComponentName, Standing>,
     /// From, to, kind: `from` depends on `to`.
-    pub(crate) edges: Vec<(ComponentName, ComponentName, EdgeKind)>,
+    pub(crate) edges: Vec<(&'a ComponentName, &'a ComponentName, EdgeKind)>,
 }
 
-impl Blast {
+impl<'a> Blast<'a> {
     /// Components that depend on changed ones, nearest first.
-    pub(crate) fn dependants(&self) -> Vec<(&ComponentName, u32)> {
+    pub(crate) fn dependants(&self) -> Vec<(&'a ComponentName, u32)> {
         let mut found: Vec<_> = self
             .standing
             .iter()
             .filter_map(|(name, standing)| match standing {
-                Standing::Dependant(distance) => Some((name, *distance)),
+                Standing::Dependant(distance) => Some((*name, *distance)),
                 Standing::Changed | Standing::Needed => None,
             })
             .collect();
-        found.sort_by_key(|(name, distance)| (*distance, name.as_str()));
+        // They come by name, and stay so within a distance.
+        found.sort_by_key(|(_, distance)| *distance);
         found
+    }
+
+    /// What the changed components need, each with those of the neighbourhood that depend on it.
+    pub(crate) fn needed(&self) -> BTreeMap<&'a ComponentName, Vec<&'a str>> {
+        let needed = self.standing.iter().filter(|(_, standing)| **standing == Standing::Needed);
+        let mut callers: BTreeMap<&ComponentName, Vec<&str>> = needed.map(|(name, _)| (*name, Vec::new())).collect();
+        for (from, to, _) in &self.edges {
+            if let Some(callers) = callers.get_mut(to) {
+                callers.push(from.as_str());
+            }
+        }
+        callers
     }
 }
 
 /// Finds the neighbourhood. Goes through the catalog once, so a document finds it once.
-pub(crate) fn of(plan: &Plan, catalog: &Catalog) -> Blast {
-    let mut dependants: BTreeMap<&ComponentName, Vec<&ComponentName>> = BTreeMap::new();
+pub(crate) fn of<'a>(plan: &'a Plan, catalog: &'a Catalog) -> Blast<'a> {
+    let mut dependants: HashMap<&ComponentName, Vec<&ComponentName>> = HashMap::new();
     for component in catalog.components.values() {
         component.depends_on.iter().for_each(|edge| dependants.entry(&edge.to).or_default().push(&component.name));
     }
-    let mut standing: BTreeMap<ComponentName, Standing> =
-        plan.body.change.items.iter().map(|item| (item.component.clone(), Standing::Changed)).collect();
-    let changed: Vec<ComponentName> = standing.keys().cloned().collect();
-    let mut front: BTreeSet<ComponentName> = changed.iter().cloned().collect();
+    // Looked up by name tens of thousands of times, and put in order once.
+    let mut standing: HashMap<&ComponentName, Standing> =
+        plan.body.change.items.iter().map(|item| (&item.component, Standing::Changed)).collect();
+    let changed: BTreeSet<&ComponentName> = standing.keys().copied().collect();
+    let mut front: Vec<&ComponentName> = changed.iter().copied().collect();
     let mut distance = 0;
     while !front.is_empty() {
         distance += 1;
-        let mut next = BTreeSet::new();
-        for name in &front {
-            for dependant in dependants.get(name).into_iter().flatten() {
-                if !standing.contains_key(*dependant) {
-                    standing.insert((*dependant).clone(), Standing::Dependant(distance));
-                    next.insert((*dependant).clone());
-                }
+        let beyond = front.iter().filter_map(|name| dependants.get(name)).flatten().copied();
+        let next = beyond.filter(|dependant| match standing.entry(dependant) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(Standing::Dependant(distance));
+                true
             }
-        }
-        front = next;
+        });
+        front = next.collect();
     }
-    for name in &changed {
-        for dependency in catalog.components.get(name).into_iter().flat_map(|c| &c.depends_on) {
-            standing.entry(dependency.to.clone()).or_insert(Standing::Needed);
-        }
+    for dependency in changed.iter().filter_map(|name| catalog.components.get(*name)).flat_map(|component| &component.depends_on) {
+        standing.entry(&dependency.to).or_insert(Standing::Needed);
     }
-    let edges = standing
-        .keys()
-        .filter_map(|name| catalog.components.get(name))
-        .flat_map(|c| c.depends_on.iter().map(move |d| (c.name.clone(), d.to.clone(), d.kind)))
-        .filter(|(_, to, _)| standing.contains_key(to))
-        .collect();
-    Blast { standing, edges }
+    let known = catalog.components.values().filter(|component| standing.contains_key(&component.name));
+    let edges = known.flat_map(|component| component.depends_on.iter().map(|edge| (&component.name, &edge.to, edge.kind)));
+    let edges = edges.filter(|(_, to, _)| standing.contains_key(to)).collect();
+    Blast { edges, standing: standing.into_iter().collect() }
 }

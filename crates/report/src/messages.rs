@@ -81,7 +81,7 @@ pub fn messages(plan: &Plan, facts: &Facts) -> Vec<Message> {
 }
 
 /// The same for those who know already who is touched.
-pub(crate) fn written(plan: &Plan, catalog: &Catalog, blast: &Blast) -> Vec<Message> {
+pub(crate) fn written(plan: &Plan, catalog: &Catalog, blast: &Blast<'_>) -> Vec<Message> {
     let writer = Writer::of(plan, catalog, blast);
     let depth = Depth::of_plan(plan, catalog);
     let mut all = Vec::new();
@@ -112,7 +112,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn of(plan: &'a Plan, catalog: &'a Catalog, blast: &Blast) -> Self {
+    fn of(plan: &'a Plan, catalog: &'a Catalog, blast: &Blast<'_>) -> Self {
         let known = Some(catalog);
         let contact = lead(plan, known).map_or_else(
             || "nobody is declared; add spec.owner to the change".to_owned(),
@@ -429,7 +429,7 @@ impl<'a> Writer<'a> {
 }
 
 /// Owners of dependants that do not own a changed component, with what they own.
-pub(crate) fn dependants(plan: &Plan, catalog: &Catalog, blast: &Blast) -> Vec<(OwnerRef, Vec<String>)> {
+pub(crate) fn dependants(plan: &Plan, catalog: &Catalog, blast: &Blast<'_>) -> Vec<(OwnerRef, Vec<String>)> {
     let own = owners(plan, Some(catalog));
     let mut found: Vec<(OwnerRef, Vec<String>)> = Vec::new();
     for (component, _) in blast.dependants() {

@@ -92,11 +92,12 @@ fn after_a_day(of: &Sources<'_>) -> Vec<Text> {
     } else {
         format!("The busiest hour has passed, and errors are no higher than before take-off: {}.", listed(&before)).into()
     });
+    let changed = of.components();
     let objectives: Vec<String> = of
         .catalog
         .objectives
         .iter()
-        .filter(|o| of.components().contains(&&o.component))
+        .filter(|o| changed.contains(&&o.component))
         .map(|o| {
             let left = of.facts.budgets.get(&o.name).map_or_else(String::new, |b| format!(" (it was at {})", percent(b.value.remaining)));
             format!("{}{left}", o.name)

@@ -1,7 +1,6 @@
 //! Section 9: what can go wrong in this plan, how it shows, what is done, and how long that takes.
 
 use super::{Sources, criteria, premortem};
-use crate::blast::Standing;
 use crate::depth::Depth;
 use crate::directory::{best, owner_of};
 use crate::document::{Section, Text};
@@ -215,11 +214,9 @@ fn of_item<'a>(of: &Sources<'a>, assignment: &Assignment) -> Option<&'a ItemKind
 fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
     let mut rows: Vec<Vec<Text>> = of
         .blast
-        .standing
-        .iter()
-        .filter(|(_, s)| **s == Standing::Needed)
-        .map(|(name, _)| {
-            let callers: Vec<&str> = of.blast.edges.iter().filter(|(_, to, _)| to == name).map(|(from, _, _)| from.as_str()).collect();
+        .needed()
+        .into_iter()
+        .map(|(name, callers)| {
             let call = owner_of(Some(of.catalog), name)
                 .and_then(|o| best(Some(of.catalog), o))
                 .map_or_else(|| format!("nobody is known for {name}: add its owner to catalog/"), |c| format!("call {c}"));

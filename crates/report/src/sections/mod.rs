@@ -33,6 +33,7 @@ use crate::promise;
 use glidepath_model::catalog::{Catalog, Environment, Region};
 use glidepath_model::plan::RiskLevel;
 use glidepath_model::{EnvironmentName, Facts, Plan};
+use std::collections::BTreeSet;
 
 /// The rollout document of a plan.
 pub fn document(plan: &Plan, facts: &Facts) -> Document {
@@ -73,7 +74,7 @@ struct Sources<'a> {
     facts: &'a Facts,
     catalog: &'a Catalog,
     /// Who is touched by the change.
-    blast: &'a Blast,
+    blast: &'a Blast<'a>,
     /// How much the document says as a whole; a section about one environment asks for that of its own.
     depth: Depth,
 }
@@ -86,13 +87,8 @@ impl<'a> Sources<'a> {
 
     /// Components of the change, each once, in order.
     fn components(&self) -> Vec<&'a glidepath_model::ComponentName> {
-        let mut found = Vec::new();
-        for item in &self.plan.body.change.items {
-            if !found.contains(&&item.component) {
-                found.push(&item.component);
-            }
-        }
-        found
+        let mut seen = BTreeSet::new();
+        self.plan.body.change.items.iter().map(|item| &item.component).filter(|component| seen.insert(*component)).collect()
     }
 }
 

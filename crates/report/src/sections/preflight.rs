@@ -6,7 +6,8 @@ use crate::figures::{listed, minute, percent, plural, rate};
 use crate::places::rows_told_once;
 use crate::promise;
 use glidepath_model::plan::{Assignment, Phase};
-use glidepath_model::version_shown;
+use glidepath_model::{ComponentName, version_shown};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(3, "Preflight");
@@ -82,11 +83,12 @@ fn rows(of: &Sources<'_>, assignment: &Assignment) -> Vec<Vec<Text>> {
 
 fn dependencies(of: &Sources<'_>, section: &mut Section) {
     section.heading("Dependencies that must be available");
+    let changed: BTreeSet<&ComponentName> = of.components().into_iter().collect();
     let needed: Vec<Text> = of
         .blast
         .edges
         .iter()
-        .filter(|(from, to, _)| of.components().contains(&from) && !of.components().contains(&to))
+        .filter(|(from, to, _)| changed.contains(from) && !changed.contains(to))
         .map(|(from, to, kind)| Text::new().strong(to.as_str()).plain(format!(" must answer: {from} {} it", words(*kind))))
         .collect();
     if needed.is_empty() {
@@ -109,14 +111,16 @@ const fn words(kind: glidepath_model::catalog::EdgeKind) -> &'static str {
 /// The preflight steps, those that look at the same thing in other places together; their commands stand in the procedure.
 fn checks(of: &Sources<'_>, section: &mut Section) {
     let steps = of.plan.body.steps.iter().enumerate().filter(|(_, s)| s.phase == Phase::Preflight);
-    let mut kinds: Vec<(String, &str, Vec<usize>)> = Vec::new();
+    let names = names(of);
+    let mut kinds: Vec<(&str, &str, Vec<usize>)> = Vec::new();
+    let mut number_of: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for (at, step) in steps {
-        let environment = step.environment.as_ref().map_or_else(String::new, ToString::to_string);
-        let looks = |title: &str| kinds_of(of, title) == kinds_of(of, &step.title);
-        match kinds.iter_mut().find(|(known, first, _)| *known == environment && looks(first)) {
-            Some((_, _, numbers)) => numbers.push(at + 1),
-            None => kinds.push((environment, &step.title, vec![at + 1])),
-        }
+        let environment = step.environment.as_ref().map_or("", |environment| environment.as_str());
+        let number = *number_of.entry((environment, kind_of(&names, &step.title))).or_insert_with(|| {
+            kinds.push((environment, &step.title, Vec::new()));
+            kinds.len() - 1
+        });
+        kinds[number].2.push(at + 1);
     }
     if kinds.is_empty() {
         return;
@@ -136,11 +140,16 @@ fn checks(of: &Sources<'_>, section: &mut Section) {
     section.checklist(items.collect());
 }
 
-/// A title without the names of places, hosts and versions: what is left says what is looked at.
-fn kinds_of(of: &Sources<'_>, title: &str) -> String {
-    let names: Vec<&str> = of.plan.body.assignments.iter().flat_map(|a| [a.component.as_str(), a.from.as_str(), a.to.as_str()]).collect();
-    let regions: Vec<&str> = of.plan.body.steps.iter().filter_map(|step| step.region.as_ref()).map(|region| region.as_str()).collect();
-    title.split_whitespace().filter(|word| !names.contains(word) && !regions.contains(word)).collect::<Vec<_>>().join(" ")
+/// Names of components, versions and regions of the plan.
+fn names<'a>(of: &Sources<'a>) -> BTreeSet<&'a str> {
+    let changed = of.plan.body.assignments.iter().flat_map(|a| [a.component.as_str(), a.from.as_str(), a.to.as_str()]);
+    let regions = of.plan.body.steps.iter().filter_map(|step| step.region.as_ref()).map(|region| region.as_str());
+    changed.chain(regions).collect()
+}
+
+/// A title without names: what is left says what is looked at.
+fn kind_of(names: &BTreeSet<&str>, title: &str) -> String {
+    title.split_whitespace().filter(|word| !names.contains(word)).collect::<Vec<_>>().join(" ")
 }
 
 fn go(of: &Sources<'_>, section: &mut Section) {

@@ -3,7 +3,6 @@
 //! What no gate would see stands first, then what only people can end, then what a gate ends but late; what a gate ends at once stands last.
 
 use super::{Sources, criteria};
-use crate::blast::Standing;
 use crate::clock::Clock;
 use crate::directory::{Reach, lead, owner_of, owners, reach};
 use crate::document::Text;
@@ -106,8 +105,8 @@ fn below_the_gates(of: &Sources<'_>) -> Option<Story> {
         .flat_map(|a| a.ladder.iter().filter(|s| s.detects.is_some()).map(move |stage| (a, stage)))
         .min_by(|a, b| detects(b.1).total_cmp(&detects(a.1)))
         .unzip();
-    let objectives: Vec<&str> =
-        of.catalog.objectives.iter().filter(|o| of.components().contains(&&o.component)).map(|o| o.name.as_str()).collect();
+    let changed = of.components();
+    let objectives: Vec<&str> = of.catalog.objectives.iter().filter(|o| changed.contains(&&o.component)).map(|o| o.name.as_str()).collect();
     let shows = match objectives.as_slice() {
         [] => Text::from("nothing that is declared: what users say, and the logs"),
         names => format!("the budget of {}, over hours", joined(names)).into(),
@@ -163,9 +162,7 @@ fn no_way_back(of: &Sources<'_>) -> Option<Story> {
 
 /// Both sides suffer at once, so that a comparison sees nothing.
 fn dependency(of: &Sources<'_>) -> Option<Story> {
-    let blast = of.blast;
-    let (needed, _) = blast.standing.iter().find(|(_, standing)| **standing == Standing::Needed)?;
-    let callers: Vec<&str> = blast.edges.iter().filter(|(_, to, _)| to == needed).map(|(from, _, _)| from.as_str()).collect();
+    let (needed, callers) = of.blast.needed().into_iter().next()?;
     let team = owner_of(Some(of.catalog), needed).map_or_else(
         || format!("its owner, whom the catalog does not know (add spec.owner to {needed})"),
         |owner| reach(Some(of.catalog), owner, Reach::Primary).words(),

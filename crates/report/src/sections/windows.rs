@@ -120,7 +120,8 @@ fn dependants(of: &Sources<'_>) -> Vec<String> {
 }
 
 fn objectives(of: &Sources<'_>) -> String {
-    let of_change = of.catalog.objectives.iter().filter(|o| of.components().contains(&&o.component));
+    let changed = of.components();
+    let of_change = of.catalog.objectives.iter().filter(|o| changed.contains(&&o.component));
     let rows: Vec<Vec<Text>> = of_change
         .map(|o| {
             let now = of.facts.budgets.get(&o.name).map_or_else(String::new, |b| {

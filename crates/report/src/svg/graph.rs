@@ -7,7 +7,7 @@ use crate::figures::{listed, plural};
 use glidepath_model::catalog::EdgeKind;
 use glidepath_model::{Catalog, ComponentName, Plan};
 use maud::{Markup, html};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Components drawn at most, the nearest first.
 const NODES_MAX: usize = 40;
@@ -15,9 +15,8 @@ const NODE_HEIGHT: f64 = 46.0;
 const GAP: f64 = 22.0;
 const TOP: f64 = 14.0;
 
-pub(crate) fn graph(plan: &Plan, catalog: &Catalog, blast: &Blast) -> Figure {
-    let mut blast = blast.clone();
-    let left_out = bound(&mut blast);
+pub(crate) fn graph(plan: &Plan, catalog: &Catalog, blast: &Blast<'_>) -> Figure {
+    let (blast, left_out) = bound(blast);
     let columns = arrange(&blast);
     let title = "What is changed, and who depends on it";
     let description = describe(&blast, left_out);
@@ -38,21 +37,19 @@ pub(crate) fn graph(plan: &Plan, catalog: &Catalog, blast: &Blast) -> Figure {
     Figure { title: title.to_owned(), svg: picture("graph", height, title, &description, &shapes), description, text }
 }
 
-/// Keeps the nearest components; returns how many were left out.
-fn bound(blast: &mut Blast) -> usize {
-    let mut names: Vec<(Standing, ComponentName)> = blast.standing.iter().map(|(n, s)| (*s, n.clone())).collect();
-    names.sort();
-    let out: BTreeSet<ComponentName> = names.into_iter().skip(NODES_MAX).map(|(_, n)| n).collect();
-    for name in &out {
-        blast.standing.remove(name);
-    }
-    blast.edges.retain(|(from, to, _)| !out.contains(from) && !out.contains(to));
-    out.len()
+/// The nearest components, and how many are left out.
+fn bound<'a>(blast: &Blast<'a>) -> (Blast<'a>, usize) {
+    let mut names: Vec<(Standing, &ComponentName)> = blast.standing.iter().map(|(name, standing)| (*standing, *name)).collect();
+    names.sort_unstable();
+    let standing: BTreeMap<&ComponentName, Standing> = names.iter().take(NODES_MAX).map(|(standing, name)| (*name, *standing)).collect();
+    let is_kept = |(from, to, _): &&(&ComponentName, &ComponentName, EdgeKind)| standing.contains_key(from) && standing.contains_key(to);
+    let edges = blast.edges.iter().filter(is_kept).copied().collect();
+    (Blast { standing, edges }, names.len().saturating_sub(NODES_MAX))
 }
 
 /// Columns from left to right. A cycle is cut by bounding the number of passes.
-fn arrange(blast: &Blast) -> Vec<Vec<ComponentName>> {
-    let mut layer: BTreeMap<&ComponentName, usize> = blast.standing.keys().map(|n| (n, 0)).collect();
+fn arrange(blast: &Blast<'_>) -> Vec<Vec<ComponentName>> {
+    let mut layer: BTreeMap<&ComponentName, usize> = blast.standing.keys().map(|n| (*n, 0)).collect();
     let passes = blast.standing.len().min(12);
     for _ in 0..passes {
         for (from, to, _) in blast.edges.iter().filter(|(from, to, _)| from != to) {
@@ -81,7 +78,7 @@ fn arrange(blast: &Blast) -> Vec<Vec<ComponentName>> {
 }
 
 /// Orders each column by the mean position of its neighbours in the others.
-fn untangle(columns: &mut [Vec<ComponentName>], edges: &[(ComponentName, ComponentName, EdgeKind)]) {
+fn untangle(columns: &mut [Vec<ComponentName>], edges: &[(&ComponentName, &ComponentName, EdgeKind)]) {
     for at in 0..columns.len() {
         let position: BTreeMap<ComponentName, f64> =
             columns.iter().flat_map(|c| c.iter().enumerate().map(|(i, n)| (n.clone(), (i as f64 + 0.5) / c.len() as f64))).collect();
@@ -89,10 +86,10 @@ fn untangle(columns: &mut [Vec<ComponentName>], edges: &[(ComponentName, Compone
             let near: Vec<f64> = edges
                 .iter()
                 .filter_map(|(from, to, _)| {
-                    if from == name {
-                        position.get(to)
-                    } else if to == name {
-                        position.get(from)
+                    if *from == name {
+                        position.get(*to)
+                    } else if *to == name {
+                        position.get(*from)
                     } else {
                         None
                     }
@@ -215,7 +212,7 @@ fn describe(blast: &Blast, left_out: usize) -> String {
     format!("Changed: {}. Depending on them: {}.{more}", listed(&changed), listed(&dependants))
 }
 
-fn as_text(blast: &Blast) -> String {
+fn as_text(blast: &Blast<'_>) -> String {
     let mark = |name: &ComponentName| match blast.standing.get(name) {
         Some(Standing::Changed) => format!("{name} [changed]"),
         Some(Standing::Dependant(distance)) => format!("{name} [distance {distance}]"),
