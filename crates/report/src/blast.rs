@@ -2,7 +2,6 @@
 
 use glidepath_model::catalog::EdgeKind;
 use glidepath_model::{Catalog, ComponentName, Plan};
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How a component stands to the change.
@@ -55,33 +54,54 @@ impl<'a> Blast<'a> {
 
 /// Finds the neighbourhood. Goes through the catalog once, so a document finds it once.
 pub(crate) fn of<'a>(plan: &'a Plan, catalog: &'a Catalog) -> Blast<'a> {
-    let mut dependants: HashMap<&ComponentName, Vec<&ComponentName>> = HashMap::new();
-    for component in catalog.components.values() {
-        component.depends_on.iter().for_each(|edge| dependants.entry(&edge.to).or_default().push(&component.name));
+    let mut numbers = Numbers::default();
+    catalog.components.keys().for_each(|name| drop(numbers.number(name)));
+    let depends_on: Vec<Vec<usize>> =
+        catalog.components.values().map(|component| component.depends_on.iter().map(|edge| numbers.number(&edge.to)).collect()).collect();
+    let changed: BTreeSet<usize> = plan.body.change.items.iter().map(|item| numbers.number(&item.component)).collect();
+    let mut dependants: Vec<Vec<usize>> = vec![Vec::new(); numbers.names.len()];
+    for (from, to) in depends_on.iter().enumerate().flat_map(|(from, list)| list.iter().map(move |to| (from, *to))) {
+        dependants[to].push(from);
     }
-    // Looked up by name tens of thousands of times, and put in order once.
-    let mut standing: HashMap<&ComponentName, Standing> =
-        plan.body.change.items.iter().map(|item| (&item.component, Standing::Changed)).collect();
-    let changed: BTreeSet<&ComponentName> = standing.keys().copied().collect();
-    let mut front: Vec<&ComponentName> = changed.iter().copied().collect();
+    let mut standing: Vec<Option<Standing>> = vec![None; numbers.names.len()];
+    changed.iter().for_each(|at| standing[*at] = Some(Standing::Changed));
+    let mut front: Vec<usize> = changed.iter().copied().collect();
     let mut distance = 0;
     while !front.is_empty() {
         distance += 1;
-        let beyond = front.iter().filter_map(|name| dependants.get(name)).flatten().copied();
-        let next = beyond.filter(|dependant| match standing.entry(dependant) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                place.insert(Standing::Dependant(distance));
-                true
+        let mut next = Vec::new();
+        for dependant in front.iter().flat_map(|at| &dependants[*at]) {
+            if standing[*dependant].is_none() {
+                standing[*dependant] = Some(Standing::Dependant(distance));
+                next.push(*dependant);
             }
-        });
-        front = next.collect();
+        }
+        front = next;
     }
-    for dependency in changed.iter().filter_map(|name| catalog.components.get(*name)).flat_map(|component| &component.depends_on) {
-        standing.entry(&dependency.to).or_insert(Standing::Needed);
+    for needed in changed.iter().filter_map(|at| depends_on.get(*at)).flatten() {
+        standing[*needed].get_or_insert(Standing::Needed);
     }
-    let known = catalog.components.values().filter(|component| standing.contains_key(&component.name));
-    let edges = known.flat_map(|component| component.depends_on.iter().map(|edge| (&component.name, &edge.to, edge.kind)));
-    let edges = edges.filter(|(_, to, _)| standing.contains_key(to)).collect();
-    Blast { edges, standing: standing.into_iter().collect() }
+    let mut edges = Vec::new();
+    for ((component, numbers), _) in catalog.components.values().zip(&depends_on).zip(&standing).filter(|(_, own)| own.is_some()) {
+        let inside = component.depends_on.iter().zip(numbers).filter(|(_, to)| standing[**to].is_some());
+        edges.extend(inside.map(|(edge, _)| (&component.name, &edge.to, edge.kind)));
+    }
+    let standing = numbers.names.iter().zip(&standing).filter_map(|(name, standing)| Some((*name, (*standing)?)));
+    Blast { standing: standing.collect(), edges }
+}
+
+/// Numbers for names, as they come up: those of the catalog come first, in its order.
+#[derive(Default)]
+struct Numbers<'a> {
+    names: Vec<&'a ComponentName>,
+    of: HashMap<&'a ComponentName, usize>,
+}
+
+impl<'a> Numbers<'a> {
+    fn number(&mut self, name: &'a ComponentName) -> usize {
+        *self.of.entry(name).or_insert_with(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        })
+    }
 }
