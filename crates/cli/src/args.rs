@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// Check every file of the project; every problem at once.
     Validate(ValidateArgs),
     /// Work out candidate plans for a change, ranked and explained.
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     /// Fly a plan many times in virtual time, with failures and faults: how it ends, how long it takes, what saves it.
     Rehearse(RehearseArgs),
     /// Fly a plan (or a change): show it, ask, fly it live.
