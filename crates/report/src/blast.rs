@@ -55,7 +55,9 @@ impl<'a> Blast<'a> {
 /// Finds the neighbourhood. Goes through the catalog once, so a document finds it once.
 pub(crate) fn of<'a>(plan: &'a Plan, catalog: &'a Catalog) -> Blast<'a> {
     let mut numbers = Numbers::default();
-    catalog.components.keys().for_each(|name| drop(numbers.number(name)));
+    for name in catalog.components.keys() {
+        numbers.number(name);
+    }
     let depends_on: Vec<Vec<usize>> =
         catalog.components.values().map(|component| component.depends_on.iter().map(|edge| numbers.number(&edge.to)).collect()).collect();
     let changed: BTreeSet<usize> = plan.body.change.items.iter().map(|item| numbers.number(&item.component)).collect();
