@@ -164,6 +164,9 @@ pub enum ItemKind {
         of: ChangeName,
         /// For each component that uses the data, the first version that does without what goes.
         readers: BTreeMap<ComponentName, Version>,
+        /// Why components need the data no longer that use it by the catalog and that nobody can ask.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        done: BTreeMap<ComponentName, String>,
         /// When that change landed, where it is stated because no record of it is kept here.
         landed_at: Option<Timestamp>,
     },

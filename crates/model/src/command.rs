@@ -1,6 +1,6 @@
 //! Calls as a person would type them, usable without this program.
 
-use crate::action::{ActionCall, ExecInput, HaproxyInput, HttpInput, SqlInput};
+use crate::action::{ActionCall, ExecInput, HaproxyInput, HttpInput, SqlBatches, SqlInput};
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -84,10 +84,22 @@ fn sql(input: &SqlInput) -> String {
         ),
     };
     let psql = |address: String| {
+        if let (Some(each), Some(path)) = (&input.batches, &input.path) {
+            let ask = |query: &str| format!("psql {address} -v ON_ERROR_STOP=1 -tA -c {}", double_quoted_but(query));
+            let apply =
+                format!("{before}psql {address} -v ON_ERROR_STOP=1{flags} -v first=\"$first\" -v last=\"$last\" -f {}", quoted(path));
+            return batches(each, ("quote_literal", "chr(10)", "t"), ask, &apply);
+        }
         let statements = input.path.as_deref().map_or_else(|| format!("-c {}", quoted(&input.text)), |path| format!("-f {}", quoted(path)));
         format!("{before}psql {address} -v ON_ERROR_STOP=1{flags} {statements}")
     };
     let sqlite = |path: &str| {
+        if let (Some(each), Some(file)) = (&input.batches, &input.path) {
+            let ask = |query: &str| format!("sqlite3 -bail {} {}", quoted(path), double_quoted_but(query));
+            let set = |name: &str| format!("-cmd \".parameter set :{name} \\\"${name}\\\"\"");
+            let apply = format!("sqlite3 -bail {} {} {} < {}", quoted(path), set("first"), set("last"), quoted(file));
+            return batches(each, ("quote", "char(10)", "1"), ask, &apply);
+        }
         let statements = input.path.as_deref().map_or_else(|| quoted(&input.text), |path| format!("< {}", quoted(path)));
         format!("sqlite3 -bail {} {statements}", quoted(path))
     };
@@ -98,6 +110,31 @@ fn sql(input: &SqlInput) -> String {
         (_, Some(("file", path))) => psql(format!("\"$(cat {})\"", quoted(path))),
         _ => psql(quoted(&input.connection)),
     }
+}
+
+/// The batches of a step one after the other, each between the keys that are next, until there is no row left. What fails ends it with a status that says so; whoever
+/// types it again begins anew, which does no harm to text that may run twice.
+fn batches(each: &SqlBatches, (quote, newline, yes): (&str, &str, &str), ask: impl Fn(&str) -> String, apply: &str) -> String {
+    let SqlBatches { table, by, size, pause_ms, lag_max_ms, lag_query } = each;
+    let keys = ask(&format!(
+        "select case when count(*) > 0 then {quote}(min(k)) || {newline} || {quote}(max(k)) end from (select {by} as k from {table} $beyond order by {by} limit {size}) as batch"
+    ));
+    let lag = lag_max_ms.map(|limit| {
+        let query =
+            lag_query.as_deref().map_or("select extract(epoch from max(replay_lag)) from pg_stat_replication", |query| query.trim());
+        let behind = ask(&format!("select coalesce(({}), 0) > {}", query.trim_end_matches(';'), limit.as_secs_f64()));
+        format!(" while [ \"$({behind})\" = {yes} ]; do sleep 1; done;")
+    });
+    format!(
+        "( beyond=; while :; do{} keys=$({keys}) || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); {apply} || exit 1; beyond=\"where {by} > $last\"; sleep {}; done )",
+        lag.unwrap_or_default(),
+        pause_ms.as_secs_f64()
+    )
+}
+
+/// A text in double quotes, in which the shell puts in `$beyond` and nothing else.
+fn double_quoted_but(text: &str) -> String {
+    double_quoted(text).replace("\\$beyond", "$beyond")
 }
 
 fn haproxy(input: &HaproxyInput) -> String {
@@ -158,6 +195,18 @@ mod tests {
                 "sql",
                 json!({"engine": "sqlite", "connection": "path:app.db", "text": "x", "path": "m/1.sql", "lockTimeoutMs": 1, "statementTimeoutMs": 1}),
                 "sqlite3 -bail app.db < m/1.sql",
+            ),
+            (
+                "sql",
+                json!({"engine": "sqlite", "connection": "path:app.db", "text": "x", "path": "m/1.sql", "lockTimeoutMs": 1, "statementTimeoutMs": 1,
+                       "batches": {"table": "t", "by": "id", "size": 500, "pauseMs": 100}}),
+                "( beyond=; while :; do keys=$(sqlite3 -bail app.db \"select case when count(*) > 0 then quote(min(k)) || char(10) || quote(max(k)) end from (select id as k from t $beyond order by id limit 500) as batch\") || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); sqlite3 -bail app.db -cmd \".parameter set :first \\\"$first\\\"\" -cmd \".parameter set :last \\\"$last\\\"\" < m/1.sql || exit 1; beyond=\"where id > $last\"; sleep 0.1; done )",
+            ),
+            (
+                "sql",
+                json!({"engine": "postgres", "connection": "env:DB", "text": "x", "path": "m/1.sql", "lockTimeoutMs": 1, "statementTimeoutMs": 2,
+                       "batches": {"table": "t", "by": "id", "size": 500, "pauseMs": 1000, "lagMaxMs": 5000}}),
+                "( beyond=; while :; do while [ \"$(psql \"$DB\" -v ON_ERROR_STOP=1 -tA -c \"select coalesce((select extract(epoch from max(replay_lag)) from pg_stat_replication), 0) > 5\")\" = t ]; do sleep 1; done; keys=$(psql \"$DB\" -v ON_ERROR_STOP=1 -tA -c \"select case when count(*) > 0 then quote_literal(min(k)) || chr(10) || quote_literal(max(k)) end from (select id as k from t $beyond order by id limit 500) as batch\") || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); PGOPTIONS='-c lock_timeout=1 -c statement_timeout=2' psql \"$DB\" -v ON_ERROR_STOP=1 --single-transaction -v first=\"$first\" -v last=\"$last\" -f m/1.sql || exit 1; beyond=\"where id > $last\"; sleep 1; done )",
             ),
             ("pigeon", json!({"to": 1}), "pigeon {\"to\":1}"),
         ] {

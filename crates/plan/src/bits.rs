@@ -41,6 +41,13 @@ impl Bits {
         grew
     }
 
+    /// Takes out all numbers that are not in a set of the same size.
+    pub(crate) fn intersect(&mut self, other: &Self) {
+        for (word, kept) in self.0.iter_mut().zip(&other.0) {
+            *word &= kept;
+        }
+    }
+
     /// The numbers in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         let of_word = |(at, word): (usize, &u64)| {

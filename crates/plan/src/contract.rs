@@ -3,7 +3,7 @@
 //!
 //! Nothing brings back what a contract takes away, so nothing is taken on trust and nothing here can be waved through with `--accept-stale`. Who uses
 //! the data says the catalog, by the edges that lead to the component. Which version does without says the change, reader by reader. Which version
-//! runs says each host. A version suffices that is the one stated, or a later one where both are numbers with dots; what cannot be compared does
+//! runs says each host. Of a reader that nobody can ask, since it has no target there, the change must say why it needs the data no longer, and that is recorded. A version suffices that is the one stated, or a later one where both are numbers with dots; what cannot be compared does
 //! not suffice. The plan looks at the hosts once more between the approval and the contract (`lower::contract`).
 
 use crate::codes;
@@ -27,7 +27,7 @@ pub(crate) struct Reader<'a> {
 /// of other types.
 pub fn users<'a>(item: &'a Item, catalog: &'a Catalog) -> BTreeSet<&'a ComponentName> {
     match &item.kind {
-        ItemKind::Contract { readers, .. } => using(&item.component, catalog).chain(readers.keys()).collect(),
+        ItemKind::Contract { readers, done, .. } => using(&item.component, catalog).chain(readers.keys()).chain(done.keys()).collect(),
         _ => BTreeSet::new(),
     }
 }
@@ -38,12 +38,61 @@ pub(crate) fn using<'a>(component: &'a ComponentName, catalog: &'a Catalog) -> i
     catalog.components.values().filter(uses).map(|user| &user.name)
 }
 
-/// Those of them that run in an environment.
+/// Those of them that can be asked in an environment, or that the change says a version of.
 pub(crate) fn readers<'a>(item: &'a Item, environment: &EnvironmentName, catalog: &'a Catalog) -> Vec<Reader<'a>> {
-    let ItemKind::Contract { readers: stated, .. } = &item.kind else { return Vec::new() };
+    let ItemKind::Contract { readers: stated, done, .. } = &item.kind else { return Vec::new() };
     let targets = TargetIndex::of(catalog, std::slice::from_ref(environment));
     let here = users(item, catalog).into_iter().filter_map(|user| Some((user, targets.target_of(user, environment)?)));
-    here.map(|(user, target)| Reader { target, first: stated.get(user) }).collect()
+    here.filter(|(user, target)| can_be_asked(target) || !done.contains_key(*user))
+        .map(|(user, target)| Reader { target, first: stated.get(user) })
+        .collect()
+}
+
+/// Whether the hosts of a target can be asked which version they run.
+fn can_be_asked(target: &Target) -> bool {
+    target.version_probe.is_some() && target.hosts().next().is_some()
+}
+
+/// Readers that nobody can ask in the environment: the catalog knows that they use the data, and not where they run. Each needs a reason to be left alone.
+fn unseen(item: &Item, environment: &EnvironmentName, catalog: &Catalog, notes: &mut Notes) -> bool {
+    let ItemKind::Contract { done, .. } = &item.kind else { return false };
+    let component = &item.component;
+    let targets = TargetIndex::of(catalog, std::slice::from_ref(environment));
+    let mut is_any = false;
+    for user in users(item, catalog) {
+        let target = targets.target_of(user, environment);
+        if target.is_some_and(can_be_asked) {
+            if done.contains_key(user) {
+                notes.wrong(
+                    Diagnostic::error(
+                        codes::READER_OLD,
+                        format!("{user} can be asked in {environment}, so that no reason stands for its answer."),
+                    )
+                    .because("Whoever still needs the old half fails as soon as it is gone, and nothing brings it back.")
+                    .hint(format!("Take {user} out of `done`, and state the version that does without: `readers: {{ {user}: VERSION }}`."))
+                    .field(item.declared_at.clone().unwrap_or_default()),
+                );
+            }
+            continue;
+        }
+        is_any = true;
+        match (done.get(user), target) {
+            (Some(why), _) => notes.derive(format!("{user} is taken to need the data of {component} in {environment} no longer: {why}.")),
+            (None, Some(_)) => {}
+            (None, None) => notes.wrong(
+                Diagnostic::error(
+                    codes::READER_OLD,
+                    format!("{user} uses {component}, and has no target in {environment} that could be asked which version it runs."),
+                )
+                .because("Whoever still needs the old half fails as soon as it is gone, and nothing brings it back.")
+                .hint(format!(
+                    "Declare its Target; or, if it needs the data no longer, say why, and that is recorded: `done: {{ {user}: REASON }}`."
+                ))
+                .field(item.declared_at.clone().unwrap_or_default()),
+            ),
+        }
+    }
+    is_any
 }
 
 /// Refuses a contract that is not due, and one that somebody may still need the old half for.
@@ -52,7 +101,8 @@ pub(crate) fn check(item: &Item, target: &Target, facts: &Facts, now: Timestamp,
     let component = &item.component;
     due(of, contract, *landed_at, target, facts, now, notes);
     let readers = readers(item, &target.environment, &facts.catalog);
-    if readers.is_empty() {
+    let has_unseen = unseen(item, &target.environment, &facts.catalog, notes);
+    if readers.is_empty() && !has_unseen {
         notes.find(
             Diagnostic::warning(codes::READER_OLD, format!("Nobody is known to use the data of {component} in {}.", target.environment))
                 .because("The contract looks only at components that the catalog or the change names, and takes its data away from all others, too.")

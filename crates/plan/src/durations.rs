@@ -22,7 +22,9 @@ pub(crate) enum Kind {
     Check,
     Flag,
     Backup,
-    Data,
+    Expand,
+    Backfill,
+    Contract,
     Make,
     Install,
     Reload,
@@ -45,7 +47,9 @@ impl Kind {
             Self::Check => "check",
             Self::Flag => "flag",
             Self::Backup => "backup",
-            Self::Data => "data",
+            Self::Expand => "expand",
+            Self::Backfill => "backfill",
+            Self::Contract => "contract",
             Self::Make => "make",
             Self::Install => "install",
             Self::Reload => "reload",
@@ -69,7 +73,7 @@ impl Kind {
             Self::Check => (1_000, 5_000),
             Self::Flag => (2_000, 5_000),
             Self::Backup => (60_000, 300_000),
-            Self::Data => (10_000, 60_000),
+            Self::Expand | Self::Backfill | Self::Contract => (10_000, 60_000),
             // No wider than sums of durations are good for.
             Self::Make | Self::Reload => (3_000, 9_000),
             Self::Stop => (5_000, 15_000),
@@ -117,7 +121,7 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         Kind::Promote => target.failover.as_ref().map(|failover| &failover.promote),
         Kind::Demote => target.failover.as_ref().and_then(|failover| failover.demote.as_ref()),
         Kind::RestoreTest => target.restore_test.as_deref(),
-        Kind::Drain | Kind::Shift | Kind::Check | Kind::Data | Kind::Approval => None,
+        Kind::Drain | Kind::Shift | Kind::Check | Kind::Expand | Kind::Backfill | Kind::Contract | Kind::Approval => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
     Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }

@@ -113,15 +113,19 @@ enum Edge {
     End,
 }
 
-/// A moment with its zone, or a civil time in the calendar's: where the clock jumps, the freeze is widened.
+/// A moment with its zone, or a civil time in the calendar's: where the clock jumps, the freeze is widened. A day without a time is its beginning, so that the
+/// day a freeze ends on is not part of it, as in iCalendar (RFC 5545, 3.6.1). Whoever writes a time that no clock here reaches, such as the last day of the
+/// year 9999, means until further notice: the freeze lasts as long as any time that can be told.
 fn moment(written: &str, zone: &TimeZone, edge: Edge) -> Option<Timestamp> {
     if let Some(exact) = Timestamp::parse(written) {
         return Some(exact);
     }
-    let ambiguous = zone.to_ambiguous_timestamp(scalar::civil(written)?);
+    let civil = scalar::civil(written)?;
+    let ambiguous = zone.to_ambiguous_timestamp(civil);
     let moment = match edge {
         Edge::Begin => ambiguous.earlier(),
         Edge::End => ambiguous.later(),
     };
-    moment.ok().map(|m| Timestamp::from_micros(m.as_microsecond()))
+    let beyond = if civil.year() > 0 { jiff::Timestamp::MAX } else { jiff::Timestamp::MIN };
+    Some(Timestamp::from_micros(moment.unwrap_or(beyond).as_microsecond()))
 }

@@ -182,7 +182,7 @@ fn known_component(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node
 
 const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes"];
 const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
-const CONTRACT_FIELDS: &[&str] = &["contract", "of", "readers", "landed"];
+const CONTRACT_FIELDS: &[&str] = &["contract", "of", "readers", "done", "landed"];
 const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
 const SECRET_FIELDS: &[&str] = &["secret", "consumers", "retireAfter"];
 const CAPACITY_FIELDS: &[&str] = &["replicas", "expectReplicas", "until"];
@@ -404,25 +404,38 @@ fn contract(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog)
     if item.node.get("of").is_none() {
         missing(context, item, "of");
     }
-    let mut readers = BTreeMap::new();
-    for entry in item.node.get("readers").map(Node::entries).unwrap_or_default() {
+    let readers = by_component(context, item, "readers", catalog);
+    let done = by_component(context, item, "done", catalog);
+    let contract = contract_step(context, item)?;
+    Some(ItemKind::Contract {
+        contract,
+        of: text(item.node, "of")?.as_str().into(),
+        readers: readers.into_iter().map(|(name, version)| (name, version.into())).collect(),
+        done: done.into_iter().map(|(name, why)| (name, why.to_owned())).collect(),
+        landed_at: time(item.node, "landed"),
+    })
+}
+
+/// What a field says of each component that uses the data.
+fn by_component<'n>(context: &mut Context<'_, '_>, item: &ItemAt<'n>, field: &str, catalog: &Catalog) -> BTreeMap<ComponentName, &'n str> {
+    let mut said = BTreeMap::new();
+    for entry in item.node.get(field).map(Node::entries).unwrap_or_default() {
         let name = ComponentName::from(entry.key.as_str());
         if !catalog.components.contains_key(&name) {
             context.findings.error(
                 entry.key_at,
-                &format!("{}.readers", item.field),
+                &format!("{}.{field}", item.field),
                 codes::UNKNOWN_COMPONENT,
                 format!("there is no component or resource `{name}`"),
                 "Nobody could ask it which version it runs.",
                 crate::findings::suggest(entry.key.as_str(), catalog.components.keys().map(ComponentName::as_str)),
             );
         }
-        if let Some(version) = entry.value.text() {
-            readers.insert(name, version.into());
+        if let Some(text) = entry.value.text() {
+            said.insert(name, text);
         }
     }
-    let contract = contract_step(context, item)?;
-    Some(ItemKind::Contract { contract, of: text(item.node, "of")?.as_str().into(), readers, landed_at: time(item.node, "landed") })
+    said
 }
 
 fn data_step(context: &mut Context<'_, '_>, node: &Node, field: &str) -> Option<DataStep> {

@@ -220,8 +220,12 @@ const FREEZE: Shape = Shape::closed(
     "A freeze.",
     &[
         Field::required("name", Form::Text, "Its name."),
-        Field::required("from", Form::CivilTime, "When it begins."),
-        Field::required("to", Form::CivilTime, "When it is over."),
+        Field::required("from", Form::CivilTime, "When it begins; a day without a time is its beginning."),
+        Field::required(
+            "to",
+            Form::CivilTime,
+            "When it is over; a day without a time is its beginning, so that the freeze holds up to the day before. `9999-12-31` is until further notice.",
+        ),
         Field::optional("reason", Form::Prose, "Why."),
         Field::optional("except", Form::List(&Form::Choice(CLASSES)), "Classes of change that may pass."),
     ],
@@ -297,6 +301,11 @@ const ITEM: Shape = Shape::closed(
             "readers",
             Form::Map(&Form::Text),
             "For each component that uses the data, the first version that does without what a contract takes away.",
+        ),
+        Field::optional(
+            "done",
+            Form::Map(&Form::Prose),
+            "For each component that uses the data and that nobody can ask, because it has no target there, why it needs the data no longer.",
         ),
         Field::optional("landed", Form::Time, "When that change landed, where no record of it is kept in this project's store."),
         Field::optional("flag", Form::Name, "Key of the flag."),

@@ -82,6 +82,33 @@ fn checkout_is_read_as_written() {
 }
 
 #[test]
+fn a_freeze_lasts_up_to_the_day_that_it_names_and_one_without_an_end_is_kept() {
+    for (from, to, expected) in [
+        ("2026-12-19", "2027-01-04", Some(("2026-12-18T23:00:00Z", "2027-01-03T23:00:00Z"))),
+        ("2026-12-19T18:00", "2026-12-20T06:00", Some(("2026-12-19T17:00:00Z", "2026-12-20T05:00:00Z"))),
+        ("2026-12-01", "9999-12-30", Some(("2026-11-30T23:00:00Z", "9999-12-29T23:00:00Z"))),
+        ("2026-12-01", "9999-12-31", Some(("2026-11-30T23:00:00Z", "9999-12-30T22:00:00.999999Z"))),
+        ("2026-12-01", "9999-12-31T23:59:59", Some(("2026-11-30T23:00:00Z", "9999-12-30T22:00:00.999999Z"))),
+        ("-9999-01-01", "2026-12-01", None),
+    ] {
+        let text = format!(
+            "apiVersion: glidepath.dev/v1\nkind: Calendar\nmetadata: {{ name: c }}\nspec:\n  timeZone: Europe/Berlin\n  freezes: [ {{ name: f, from: \"{from}\", to: \"{to}\" }} ]\n"
+        );
+        let loaded = parse(&[SourceFile { path: "calendar.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
+        let freezes = loaded.catalog.calendars.first().map(|calendar| calendar.freezes.as_slice()).unwrap_or_default();
+        let edges = freezes.first().map(|freeze| (freeze.from.to_string(), freeze.to.to_string()));
+        let expected = expected.map(|(from, to)| (from.to_owned(), to.to_owned()));
+        assert_eq!(edges, expected, "{from} to {to}: {:#?}", loaded.diagnostics);
+        assert_eq!(
+            edges.is_none(),
+            loaded.has_errors(),
+            "a freeze is kept or refused, never dropped: {from} to {to}: {:#?}",
+            loaded.diagnostics
+        );
+    }
+}
+
+#[test]
 fn inventories_are_expanded() {
     let loaded = Project::load(&example("vm-fleet"));
     let hosts: Vec<String> = loaded.catalog.targets[&"agent-production".into()].hosts().map(|(_, h)| h.to_string()).collect();

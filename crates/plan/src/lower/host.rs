@@ -47,6 +47,9 @@ pub(crate) const DEPLOY: Doing = Doing {
     settle: |_| Millis::ZERO,
 };
 
+/// Beginnings of the names of steps that are for one host: `deploy-pay-1`.
+pub(crate) const HOST_VERBS: [&str; 6] = ["deploy", "reload", "replace", "install", "vacate", "retire"];
+
 /// Time that a wait may take beyond its length.
 const SETTLE_GRACE: Millis = Millis::from_mins(1);
 

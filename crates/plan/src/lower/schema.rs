@@ -11,7 +11,7 @@ use crate::command::shell_line;
 use crate::durations::Kind;
 use crate::notes::Notes;
 use crate::site::Site;
-use crate::sql::{self, Effect, Engine, Lock, News, Script};
+use crate::sql::{self, Effect, Engine, Lock, News, Script, Statement};
 use crate::template::expecting;
 use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, ExecInput, OnUnknown, SqlInput};
@@ -46,6 +46,15 @@ impl Half {
             Self::Expand => "expand",
             Self::Backfill => "backfill",
             Self::Contract => "contract",
+        }
+    }
+
+    /// Each is learnt by itself: how long a column takes to be added tells nothing of the rows that are to be filled.
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::Expand => Kind::Expand,
+            Self::Backfill => Kind::Backfill,
+            Self::Contract => Kind::Contract,
         }
     }
 
@@ -153,6 +162,7 @@ impl Lowering<'_> {
         if let (Some(input), Ok(value)) = (call.input.as_object_mut(), serde_json::to_value(each)) {
             input.insert("batches".to_owned(), value);
         }
+        step.command = shell_line(call);
         step.timeout_ms = batches.within_ms;
         // Batches that were applied before a failure stay, and the record is to say so.
         step.compensate_on = CompensateOn::Attempt;
@@ -215,7 +225,7 @@ impl Lowering<'_> {
     fn data_step(&mut self, site: &Site<'_>, half: Half, data: &DataStep, wave: u32, needs: Vec<StepId>, news: &mut News) -> Option<Step> {
         let spot = Spot { phase: Phase::Prepare, wave, stage: 0, region: None, prefix: site.path() };
         let ready = self.made_ready(site, half, data, news)?;
-        let mut step = self.draft(site, &spot, half.name(), half.title(site), Work::Call(ready.call.clone()), Kind::Data);
+        let mut step = self.draft(site, &spot, half.name(), half.title(site), Work::Call(ready.call.clone()), half.kind());
         step.undo = match &ready.script {
             Some(script) => way_back(half, script),
             None => Undo::LeaveInPlace { reason: "on the word of the change; what its command does was not read".to_owned() },
@@ -322,7 +332,7 @@ fn judge(half: Half, path: &str, text: &str, script: &Script, notes: &mut Notes)
                     notes.wrong(rows_in_expand(unfit(line, format!("overwrites {what}"))));
                 }
                 Effect::Unjudged(why) => notes.find(unread(path, text, line, why)),
-                Effect::Additive | Effect::Widens(_) | Effect::Overwrites(_) => {}
+                Effect::Additive | Effect::Widens(_) | Effect::Overwrites(_) | Effect::Replaces(_) => {}
             }
         }
     }
@@ -370,6 +380,18 @@ fn way_back(half: Half, script: &Script) -> Undo {
     if !script.unread.is_empty() || effects().any(|effect| matches!(effect, Effect::Unjudged(_))) {
         return Undo::ForwardOnly { reason: "what it does could not be read".to_owned() };
     }
+    let replaced: BTreeSet<&str> = effects()
+        .filter_map(|effect| match effect {
+            Effect::Replaces(what) => Some(what.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !replaced.is_empty() {
+        let listed = replaced.into_iter().collect::<Vec<_>>().join(", and ");
+        return Undo::ForwardOnly {
+            reason: format!("it replaces {listed}; nothing keeps the old definition, which going back would need"),
+        };
+    }
     let overwritten: BTreeSet<&str> = effects()
         .filter_map(|effect| match effect {
             Effect::Overwrites(what) => Some(what.as_str()),
@@ -414,8 +436,14 @@ fn locks(path: &str, database: &Database, script: &Script) -> String {
             parts.push(waiting(lock, &tables.join(", "), script.engine));
         }
     }
+    let is_unknown = |statement: &Statement| {
+        statement.judged.holds.is_empty() && statement.judged.effects.iter().any(|effect| matches!(effect, Effect::Unjudged(_)))
+    };
     if !script.unread.is_empty() {
         parts.push("what statements lock that could not be read is not known".to_owned());
+    }
+    if script.statements.iter().any(is_unknown) {
+        parts.push("what statements lock that do more than their text says is not known".to_owned());
     }
     if parts.is_empty() {
         return format!("{path} locks nothing that is in use.");

@@ -278,7 +278,7 @@ impl Reader {
                 (Lock::Brief, Effect::Widens(format!("lets {table}.{column} be empty, which the running version may not expect")))
             }
             AlterColumnOperation::SetDefault { .. } => {
-                (Lock::Brief, Effect::Widens(format!("gives {table}.{column} another default, also in rows of the running version")))
+                (Lock::Brief, Effect::Replaces(format!("the default of {table}.{column}, also for rows of the running version")))
             }
             AlterColumnOperation::AddGenerated { .. } | AlterColumnOperation::GenericOptions { .. } => {
                 (Lock::Brief, Effect::Unjudged(format!("changes how {table}.{column} gets its value")))

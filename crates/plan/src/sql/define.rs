@@ -3,8 +3,8 @@
 use super::expression::{calls, columns_in, key};
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
-    AlterTypeOperation, ColumnOption, CreateIndex, CreateTable, CreateView, ObjectName, ObjectType, Set, Statement, TableConstraint,
-    Truncate, Visit,
+    AlterTypeOperation, ColumnOption, CopySource, CreateIndex, CreateTable, CreateView, ObjectName, ObjectType, Set, Statement,
+    TableConstraint, Truncate, Visit,
 };
 
 /// Where names without a schema are looked up.
@@ -29,10 +29,45 @@ impl Reader {
     /// Judges a statement, and remembers what it adds.
     pub(super) fn judge(&mut self, statement: &Statement) -> Judged {
         let mut judged = self.judge_itself(statement);
+        self.lock_itself(statement, &mut judged);
         if matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_)) {
             judged.effects.extend(what_it_calls(statement));
         }
         judged
+    }
+
+    /// Locks of statements whose effect is judged without looking at what they hold. PostgreSQL only: SQLite knows none of them, but for triggers, for which it
+    /// locks no table.
+    fn lock_itself(&self, statement: &Statement, judged: &mut Judged) {
+        if self.engine != Engine::Postgres {
+            return;
+        }
+        let (name, lock, instead) = match statement {
+            Statement::CreateTrigger(trigger) => (&trigger.table_name, Lock::Brief, ""),
+            Statement::CreatePolicy(policy) => (&policy.table_name, Lock::Brief, ""),
+            Statement::CreateRule(rule) => (&rule.table_name, Lock::Brief, ""),
+            Statement::CreateView(view) if view.or_replace => (&view.name, Lock::Brief, ""),
+            Statement::RefreshMaterializedView(refresh) if !refresh.concurrently => {
+                (&refresh.name, Lock::Rewrite, "`refresh materialized view concurrently` lets reads go on, where a unique index is on it.")
+            }
+            Statement::Vacuum(vacuum) => {
+                let lock = if vacuum.full { Lock::Rewrite } else { Lock::Beside };
+                let instead = if vacuum.full { "`vacuum` without `full` lets reads and writes go on." } else { "" };
+                let table = vacuum.table_name.as_ref().map_or_else(|| "every table".to_owned(), ToString::to_string);
+                return judged.hold(table, lock, instead);
+            }
+            Statement::Lock(lock) => {
+                for table in &lock.tables {
+                    judged.hold(table.name.to_string(), Lock::Brief, "");
+                }
+                return;
+            }
+            Statement::Copy { source: CopySource::Table { table_name, .. }, to: false, .. } => (table_name, Lock::Rows, ""),
+            _ => return,
+        };
+        if !self.news.has_table(&key(name)) {
+            judged.hold(name.to_string(), lock, instead);
+        }
     }
 
     fn judge_itself(&mut self, statement: &Statement) -> Judged {
@@ -65,7 +100,10 @@ impl Reader {
             Statement::CreateType { .. } | Statement::CreateDomain(_) | Statement::CreateRole(_) | Statement::CreateCollation(_) => {
                 Judged::of(Effect::Additive)
             }
-            Statement::Comment { .. } | Statement::Grant(_) => Judged::of(Effect::Additive),
+            Statement::Comment { object_name, .. } => {
+                Judged::of(Effect::Widens(format!("gives {object_name} another comment, and nothing keeps the one that it had")))
+            }
+            Statement::Grant(_) => Judged::of(Effect::Widens("gives rights, which stay until somebody revokes them".to_owned())),
             Statement::Revoke(_) => Judged::of(Effect::Breaking {
                 why: "takes a right away that the running version may need".to_owned(),
                 instead: "Revoke it in `contract`, when the version that needed it is gone.".to_owned(),
@@ -80,6 +118,7 @@ impl Reader {
             Statement::Analyze(_) | Statement::ShowVariable { .. } | Statement::Savepoint { .. } | Statement::ReleaseSavepoint { .. } => {
                 Judged::default()
             }
+            Statement::Explain { analyze: true, statement, .. } => self.judge(statement),
             Statement::Explain { analyze: false, .. } | Statement::Rollback { savepoint: Some(_), .. } => Judged::default(),
             Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { savepoint: None, .. } => {
                 Judged::of(Effect::Meddles {
@@ -250,7 +289,7 @@ fn dropped(what: &str) -> Judged {
 /// PostgreSQL takes another query for a view only when the columns that were there stay as they are.
 fn create_view(view: &CreateView) -> Judged {
     match (view.or_replace, view.materialized) {
-        (true, _) => Judged::of(Effect::Widens(format!("lets {} show other rows", view.name))),
+        (true, _) => Judged::of(Effect::Replaces(format!("the view {}", view.name))),
         (false, true) => Judged::of(Effect::Additive).again(unless(view.if_not_exists, "IF NOT EXISTS")),
         (false, false) => Judged::of(Effect::Additive).again(unless(view.if_not_exists, "OR REPLACE, or IF NOT EXISTS on SQLite")),
     }

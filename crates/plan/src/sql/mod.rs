@@ -17,6 +17,7 @@
 //! Sources of what locks and what rewrites: PostgreSQL, "ALTER TABLE", <https://www.postgresql.org/docs/current/sql-altertable.html> (lock levels in
 //! the description, scans and rewrites in the notes), "Explicit Locking", <https://www.postgresql.org/docs/current/explicit-locking.html>, "CREATE
 //! INDEX", <https://www.postgresql.org/docs/current/sql-createindex.html>; SQLite, "ALTER TABLE", <https://www.sqlite.org/lang_altertable.html>.
+//! Locks of triggers, policies, rules, views and of what cleans up: "CREATE TRIGGER", "REFRESH MATERIALIZED VIEW" and "VACUUM" of the same manual, and "Explicit Locking".
 //! A column of a domain with constraints is scanned for by PostgreSQL; a domain cannot be told from an enumeration here and is told as brief.
 
 mod alter;
@@ -152,6 +153,8 @@ pub(crate) enum Effect {
     Widens(String),
     /// Values that are there are replaced: said which.
     Overwrites(String),
+    /// The running version works on, with another definition than before, and nothing keeps the old one: said what is replaced.
+    Replaces(String),
     /// Something is taken away from the running version, or asked of it.
     Breaking {
         /// As a predicate: "drops payments.amount, ...".

@@ -23,10 +23,10 @@ impl Method for ExpandContract {
         let (parts, blind_to) = match &item.kind {
             ItemKind::Contract { .. } => (contract_parts(ask), format!("{blind} and the health of those that use the data")),
             ItemKind::Schema { backfill, verify, .. } => {
-                let parts = [(true, Kind::Data), (backfill.is_some(), Kind::Data), (verify.is_some(), Kind::Check)];
+                let parts = [(true, Kind::Expand), (backfill.is_some(), Kind::Backfill), (verify.is_some(), Kind::Check)];
                 (parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, kind)| kind).collect(), blind.to_owned())
             }
-            _ => (vec![Kind::Data], blind.to_owned()),
+            _ => (vec![Kind::Expand], blind.to_owned()),
         };
         let stage = StagePath::of_calls(0.0, parts, None);
         Ok(Outline {
@@ -55,6 +55,7 @@ fn contract_parts(ask: &Ask<'_>) -> Vec<Kind> {
     let site = ask.site;
     let is_tested = site.target.restore_test.is_some();
     let looks = !readers(site.change_item, &site.environment.name, &ask.facts.catalog).is_empty();
-    let parts = [(is_tested, Kind::RestoreTest), (true, Kind::Approval), (looks, Kind::Check), (true, Kind::Data), (looks, Kind::Check)];
+    let parts =
+        [(is_tested, Kind::RestoreTest), (true, Kind::Approval), (looks, Kind::Check), (true, Kind::Contract), (looks, Kind::Check)];
     parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, kind)| kind).collect()
 }

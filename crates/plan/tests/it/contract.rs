@@ -39,6 +39,7 @@ fn ready() -> (Change, Facts) {
             },
             of: "currency".into(),
             readers: [("shop", "2.0.0"), ("reports", "1.9")].map(|(name, version)| (name.into(), version.into())).into(),
+            done: BTreeMap::new(),
             landed_at: None,
         },
         strategy: None,
@@ -57,6 +58,29 @@ fn contract(change: &mut Change) -> (&mut ContractStep, &mut BTreeMap<ComponentN
         ItemKind::Contract { contract, readers, landed_at, .. } => (contract, readers, landed_at),
         other => panic!("{other:?}"),
     }
+}
+
+/// A component that uses the data by the catalog, and that has no target.
+fn uses_it_unseen(facts: &mut Facts) {
+    let edges = vec![Dependency { to: "orders-db".into(), kind: EdgeKind::Reads }];
+    facts.catalog.components.insert("legacy".into(), Component { depends_on: edges, ..component("legacy", &[]) });
+}
+
+fn done(change: &mut Change, user: &str, why: &str) {
+    if let ItemKind::Contract { done, .. } = &mut change.items[0].kind {
+        done.insert(user.into(), why.to_owned());
+    }
+}
+
+#[test]
+fn a_reader_that_nobody_can_ask_is_left_alone_for_a_recorded_reason_only() {
+    let (mut change, mut facts) = ready();
+    uses_it_unseen(&mut facts);
+    done(&mut change, "legacy", "switched off on 2 November");
+    let plan = plan_of(&change, &facts);
+    let reason = "legacy is taken to need the data of orders-db in production no longer: switched off on 2 November.";
+    assert!(plan.derived.iter().any(|derived| derived == reason), "{:#?}", plan.derived);
+    assert!(String::from_utf8(plan.body.to_bytes()).unwrap().contains("switched off on 2 November"), "it is a part of what is approved");
 }
 
 fn names(plan: &Plan) -> Vec<&str> {
@@ -122,6 +146,14 @@ fn a_contract_is_refused_while_anybody_may_still_need_what_goes() {
                 }
             },
             "GP0283 Which version of shop on shop-1.default, shop-2.default runs now is not known.",
+        ),
+        (
+            |_, f| uses_it_unseen(f),
+            "GP0283 legacy uses orders-db, and has no target in production that could be asked which version it runs.",
+        ),
+        (
+            |c, _| done(c, "shop", "nobody buys any more"),
+            "GP0283 shop can be asked in production, so that no reason stands for its answer.",
         ),
         (|_, f| f.landings.clear(), "GP0294 currency has not landed on orders-db-production."),
         (|_, f| landed(f, "2026-11-10T16:00:00Z"), "GP0294 The contract of currency on orders-db-production is not due for another 6 h."),

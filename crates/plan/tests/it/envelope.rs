@@ -1,10 +1,12 @@
 //! What keeps within an approved plan, and what does not.
 
 use crate::fixture::*;
+use glidepath_files::{SourceFile, parse};
+use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{ChangeClass, ItemKind, OnFailure};
-use glidepath_model::plan::{GateCheck, PlanBody, Step, Undo, VerificationKind, Work};
+use glidepath_model::plan::{Exposure, GateCheck, PlanBody, Step, Undo, VerificationKind, Work};
 use glidepath_model::{Change, Facts, Millis, Share};
-use glidepath_plan::{child, outside};
+use glidepath_plan::{child, outside, plan_runbook};
 use serde_json::json;
 
 /// What is otherwise when the plan is made again.
@@ -55,9 +57,21 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         &[
             "code of payments in production would become something else than was approved (1.2.0",
             "would call something else than was approved",
+            "in eu-west would watch errors by other counters",
+            "in us-east would watch errors by other counters",
         ],
     ),
-    ("another version runs", Otherwise::Input(|_, f| observe(f, "1.0.9")), &["would go back to 1.0.9, not to 1.0.0", "preflight/version"]),
+    (
+        "another version runs",
+        Otherwise::Input(|_, f| observe(f, "1.0.9")),
+        &[
+            "would go back to 1.0.9, not to 1.0.0",
+            "preflight/version and 1 more would be checked otherwise",
+            "would not be undone as was approved",
+            "in eu-west would watch errors by other counters",
+            "in us-east would watch errors by other counters",
+        ],
+    ),
     (
         "another command",
         Otherwise::Input(|_, f| {
@@ -66,11 +80,44 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         &["would call something else than was approved", "would not be undone as was approved"],
     ),
     (
-        "a wider last stage",
-        Otherwise::Plan(|b| b.envelope.greatest_exposure = Share::ALL),
-        &["100 % would be exposed before the last gate"],
+        "another word in the command of one host",
+        Otherwise::Plan(|b| each_deploy(b, |step| step.work = call("./deploy.sh pay-1.eu-west 1.1.0"))),
+        &["would call something else than was approved"],
     ),
-    ("a shorter bake", Otherwise::Plan(|b| b.envelope.least_bake_ms = Millis::from_secs(1)), &["a gate would bake 1 s only, at least"]),
+    (
+        "one more region",
+        Otherwise::Input(|_, f| {
+            only_target(f).regions.push(region("ap-south", "pay", 3, true));
+            observe(f, "1.0.0");
+        }),
+        &[
+            "would be done besides, which no approved step does",
+            "verify/immediate would watch health of payments by calls that were not approved",
+        ],
+    ),
+    (
+        "a wider first stage",
+        Otherwise::Plan(|b| each_stage(b, 1, |exposure| exposure.share = Share::from_f64(0.5))),
+        &[
+            "50 % of payments-production in eu-west would be exposed before its first gate, at most 5 % were approved",
+            "in us-east would be exposed",
+        ],
+    ),
+    (
+        "a shorter bake",
+        Otherwise::Plan(|b| each_gate(b, |gate| gate.bake_ms = Millis::from_secs(1))),
+        &[
+            "in eu-west would bake 1 s only, at least",
+            "in us-east would bake 1 s only, at least",
+            "immediate would watch for 1 s only",
+            "long would watch for 1 s only",
+        ],
+    ),
+    (
+        "a bake beyond the hold limit",
+        Otherwise::Plan(|b| each_gate(b, |gate| gate.bake_ms = Millis::from_mins(61))),
+        &["in eu-west would bake 1 h 1 min, at most 1 h were approved", "in us-east would bake"],
+    ),
     (
         "a longer hold",
         Otherwise::Plan(|b| b.hold_limit_ms = Millis::from_mins(600)),
@@ -80,12 +127,55 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
     (
         "a check less",
         Otherwise::Plan(|b| each_gate(b, |gate| gate.checks.retain(|check| !matches!(check, GateCheck::Proportion { .. })))),
-        &["no gate of payments-production would watch errors any more"],
+        &[
+            "the gates of payments-production in eu-west would not watch errors any more",
+            "the gates of payments-production in us-east would not watch errors any more",
+        ],
+    ),
+    (
+        "a rise that is sought only when it is fiftyfold",
+        Otherwise::Input(|_, f| f.catalog.settings.verification.effect = 50.0),
+        &["in eu-west would watch errors for a greater rise only", "in us-east would watch errors for a greater rise only"],
     ),
     (
         "nothing watched afterwards",
         Otherwise::Plan(|b| b.steps.retain(|step| !step.id.as_str().contains("/verify/"))),
-        &["production would not be watched after the deployment"],
+        &["production would not be watched after the deployment", "production/verify/immediate, production/verify/long would be left out"],
+    ),
+    (
+        "a window that only observes",
+        Otherwise::Input(|_, f| f.catalog.environments[0].verify[0].observe = true),
+        &["production would not be watched after the deployment", "production/verify/immediate would only observe"],
+    ),
+    (
+        "a shorter window",
+        Otherwise::Input(|_, f| f.catalog.environments[0].verify[0].length_ms = Millis::from_mins(1)),
+        &["production/verify/immediate would watch for 1 min only, at least 2 min were approved"],
+    ),
+    (
+        "no health check",
+        Otherwise::Input(|_, f| only_target(f).health = None),
+        &[
+            "in eu-west would not watch health of payments any more",
+            "in us-east would not watch health of payments any more",
+            "immediate would not watch health of payments any more",
+            "long would not watch health of payments any more",
+            "would be checked otherwise than was approved",
+            "preflight/health and 2 more would be left out",
+        ],
+    ),
+    (
+        "more failed looks",
+        Otherwise::Plan(|b| {
+            each_gate(b, |gate| {
+                for check in &mut gate.checks {
+                    if let GateCheck::Probe { failures_max, .. } = check {
+                        *failures_max = 100;
+                    }
+                }
+            });
+        }),
+        &["in eu-west would watch health", "in us-east would watch health", "immediate would watch health", "long would watch health"],
     ),
     (
         "no way back",
@@ -93,6 +183,39 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         &["and 3 more would have no way back, which was not approved"],
     ),
     ("no undo", Otherwise::Plan(|b| each_deploy(b, |step| step.undo = Undo::Nothing)), &["and 3 more would not be undone as was approved"]),
+    (
+        "another undo by the same program",
+        Otherwise::Input(|_, f| only_target(f).undo = Some(template("exec", json!({"argv": ["./deploy.sh", "{host}", "wipe"]})))),
+        &["and 3 more would not be undone as was approved"],
+    ),
+    (
+        "a longer deadline",
+        Otherwise::Plan(|b| each_deploy(b, |step| step.timeout_ms = Millis::from_mins(600))),
+        &["other tries or time limits"],
+    ),
+    ("more tries", Otherwise::Plan(|b| each_deploy(b, |step| step.retry.attempts_max = 99)), &["other tries or time limits"]),
+    (
+        "an unknown outcome run again",
+        Otherwise::Plan(|b| each_deploy(b, |step| step.on_unknown = OnUnknown::Rerun)),
+        &["would take an unknown outcome otherwise"],
+    ),
+    ("another probe", Otherwise::Plan(|b| each_deploy(b, |step| step.probe = None)), &["would take an unknown outcome otherwise"]),
+    (
+        "traffic stays",
+        Otherwise::Plan(|b| each_stage(b, 1, |exposure| exposure.safety = None)),
+        &["would bring traffic to safety otherwise than was approved"],
+    ),
+    (
+        "nothing before the first deployment",
+        Otherwise::Plan(|b| each_deploy(b, |step| step.needs.clear())),
+        &["deploy- would no longer wait for"],
+    ),
+    (
+        "somebody else answers",
+        Otherwise::Input(|c, _| c.owner = Some("group:default/other".into())),
+        &["somebody else answers for the change"],
+    ),
+    ("nobody looks whether it is fresh", Otherwise::Plan(|b| b.takeoff.clear()), &["less would be looked at before take-off"]),
     ("an emergency", Otherwise::Input(|c, _| c.class = ChangeClass::Emergency), &["the change has another class or intent"]),
     ("held when it fails", Otherwise::Input(|c, _| c.on_failure = OnFailure::Hold), &["something else would happen when a step fails"]),
     (
@@ -102,30 +225,114 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
     ),
 ];
 
+fn call(line: &str) -> Work {
+    let argv: Vec<&str> = line.split(' ').collect();
+    Work::Call(ActionCall { kind: "exec".to_owned(), version: 1, input: json!({"argv": argv}) })
+}
+
+fn each_stage(body: &mut PlanBody, stage: u32, alter: impl Fn(&mut Exposure)) {
+    body.steps.iter_mut().filter(|step| step.stage == stage).filter_map(|step| step.exposure.as_mut()).for_each(alter);
+}
+
 #[test]
 fn what_is_outside_of_an_approved_plan_is_said_thing_by_thing() {
     let (change, facts) = payments();
-    // The whole is exposed before the last gate of this plan, so that nothing would be more.
-    let half = Share::from_f64(0.5);
-    let mut parent = plan_of(&change, &facts);
-    parent.body.envelope.greatest_exposure = half;
+    let parent = plan_of(&change, &facts);
+    let mut wrong = Vec::new();
     for (what, otherwise, expected) in ROWS {
         let (mut change, mut facts) = payments();
         if let Otherwise::Input(alter) = otherwise {
             alter(&mut change, &mut facts);
         }
         let mut body = plan_of(&change, &facts).body;
-        body.envelope.greatest_exposure = half;
         if let Otherwise::Plan(alter) = otherwise {
             alter(&mut body);
         }
         let found = outside(&parent.body, &body);
-        assert_eq!(found.len(), expected.len(), "{what}: {found:#?}");
-        for text in *expected {
-            assert!(found.iter().any(|sentence| sentence.contains(text)), "{what}: {found:#?}");
+        let is_said = |text: &&&str| found.iter().any(|sentence| sentence.contains(**text));
+        if found.len() != expected.len() || !expected.iter().all(|text| is_said(&text)) {
+            wrong.push(format!("{what}: {found:#?}"));
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A runbook whose steps somebody has approved.
+const RUNBOOK: &str = "apiVersion: glidepath.dev/v1
+kind: Runbook
+metadata: { name: keys }
+spec:
+  title: Rotate the keys
+  steps:
+    - { id: look, exec: { argv: [ ./keys.sh, look ] }, undo: none }
+    - { id: ask, ask: May the key go? }
+    - { id: settle, wait: 1s }
+    - id: rotate
+      exec: { argv: [ ./keys.sh, rotate ] }
+      undo: { exec: { argv: [ ./keys.sh, restore ] } }
+      check: { exec: { argv: [ ./keys.sh, check ], expectText: ok } }
+    - { id: drop, exec: { argv: [ ./keys.sh, drop ] }, undo: { forwardOnly: gone }, when: look.exitCode == 0 }
+";
+
+/// Each row: what of the runbook is replaced by what, and what is said of it.
+const RUNBOOK_ROWS: &[(&str, &str, &[&str])] = &[
+    ("Rotate the keys", "Rotate all keys", &[]),
+    ("    - { id: ask, ask: May the key go? }\n", "", &["ask would be left out", "settle would begin after other steps"]),
+    ("May the key go?", "Nothing to see", &["ask would ask, wait or watch otherwise"]),
+    ("wait: 1s", "wait: 10s", &["settle would ask, wait or watch otherwise"]),
+    (
+        "    - { id: look, exec: { argv: [ ./keys.sh, look ] }, undo: none }\n",
+        "    - { id: look, exec: { argv: [ ./keys.sh, glance ] }, undo: none }\n",
+        &["look would call something else"],
+    ),
+    ("      check: { exec: { argv: [ ./keys.sh, check ], expectText: ok } }\n", "", &["rotate would be checked otherwise"]),
+    ("./keys.sh, check ], expectText: ok", "./keys.sh, check ]", &["rotate would be checked otherwise"]),
+    ("./keys.sh, restore", "./keys.sh, wipe", &["rotate would not be undone as was approved"]),
+    ("{ id: drop,", "{ id: drop, needs: [ look ],", &["drop would begin after other steps"]),
+    ("when: look.exitCode == 0", "when: look.exitCode == 1", &["drop would be done under another condition"]),
+    (", when: look.exitCode == 0", "", &["drop would be done under another condition"]),
+    (
+        "    - { id: drop,",
+        "    - { id: wipe, exec: { argv: [ ./keys.sh, wipe ] }, undo: none }\n    - { id: drop,",
+        &["wipe would be done besides", "drop would begin after other steps"],
+    ),
+    (
+        "- id: rotate\n",
+        "- id: rotate\n      timeout: 9h\n",
+        &["rotate would have other tries or time limits", "rotate would not be undone"],
+    ),
+    ("  steps:", "  limits: { retriesMax: 9 }\n  steps:", &["the run or a target has other limits"]),
+    ("  steps:", "  locks: [ { resource: keys } ]\n  steps:", &["it would hold other locks"]),
+    ("name: keys }", "name: other }", &["it is a plan of another change"]),
+];
+
+#[test]
+fn a_runbook_is_flown_as_approved_or_approved_again() {
+    let plan = |text: &str| {
+        let file = SourceFile { path: "runbook.yaml".into(), bytes: format!("{PROJECT}---\n{text}").into_bytes() };
+        let loaded = parse(&[file], &|_| Err("no".into()));
+        let runbook = loaded.runbooks.values().next().unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics));
+        let facts = Facts::of_catalog(loaded.catalog.clone(), now());
+        let planning = plan_runbook(runbook, &facts, &runbook_descriptors(), &options());
+        planning.plan.unwrap_or_else(|| panic!("{:#?}", planning.diagnostics)).body
+    };
+    let approved = plan(RUNBOOK);
+    assert_eq!(outside(&approved, &plan(RUNBOOK)), Vec::<String>::new());
+    let mut wrong = Vec::new();
+    for (old, new, expected) in RUNBOOK_ROWS {
+        assert!(RUNBOOK.contains(old), "{old}");
+        let found = outside(&approved, &plan(&RUNBOOK.replace(old, new)));
+        let is_said = |text: &&&str| found.iter().any(|sentence| sentence.contains(**text));
+        if found.len() != expected.len() || !expected.iter().all(|text| is_said(&text)) {
+            wrong.push(format!("{new}: {found:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A project with nothing in it.
+const PROJECT: &str =
+    "apiVersion: glidepath.dev/v1\nkind: Config\nmetadata: { name: shop }\nspec: { environments: [ { name: production, local: true } ] }\n";
 
 #[test]
 fn what_goes_before_what_may_not_be_turned_round() {

@@ -8,8 +8,9 @@ use crate::figures::{listed, percent, plural};
 use crate::places::rows_told_once;
 use crate::promise;
 use glidepath_model::catalog::Target;
-use glidepath_model::plan::{RiskLevel, TakeoffGate};
-use glidepath_model::version_shown;
+use glidepath_model::plan::{Phase, RiskLevel, TakeoffGate, Work};
+use glidepath_model::{Millis, Share, version_shown};
+use std::collections::BTreeMap;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(2, "Prerequisites and approvals");
@@ -124,7 +125,6 @@ fn envelope(of: &Sources<'_>, section: &mut Section) {
         &["Limit", "Value"],
         vec![
             vec!["greatest exposure before the last gate".into(), envelope.greatest_exposure.to_string().into()],
-            vec!["least bake of any gate".into(), envelope.least_bake_ms.to_string().into()],
             vec![
                 "steps without a way back".into(),
                 if envelope.one_way.is_empty() {
@@ -135,7 +135,34 @@ fn envelope(of: &Sources<'_>, section: &mut Section) {
             ],
         ],
     );
-    section.paragraph("A plan inside these limits needs no new approval; outside them it does.");
+    let rows = ladders(of);
+    if !rows.is_empty() {
+        section.table(&["Ladder", "Exposed before its first gate", "Gates", "Least bake"], rows_told_once(rows, 0));
+    }
+    section.paragraph(
+        "A later plan flies on this approval if every step, check, command and undo in it was approved here, in this order, with no more exposed at any gate and no gate shorter; it may do less, and more slowly. Everything else needs a new approval.",
+    );
+}
+
+/// What of each region is exposed before its first gate, and how long its shortest gate watches.
+fn ladders(of: &Sources<'_>) -> Vec<Vec<Text>> {
+    let mut ladders: BTreeMap<(String, String), (Share, Vec<Millis>)> = BTreeMap::new();
+    for step in of.plan.body.steps.iter().filter(|step| step.phase == Phase::Deploy) {
+        let (Some(environment), Some(target)) = (&step.environment, &step.target) else { continue };
+        let region = step.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
+        let ladder = ladders.entry((environment.to_string(), format!("{target}{region}"))).or_insert((Share::ZERO, Vec::new()));
+        if let (Some(exposure), true) = (&step.exposure, ladder.1.is_empty()) {
+            ladder.0 = ladder.0.max(exposure.share);
+        }
+        if let Work::Gate(gate) = &step.work {
+            ladder.1.push(gate.bake_ms);
+        }
+    }
+    let rows = ladders.into_iter().filter_map(|((_, place), (first, bakes))| {
+        let least = bakes.iter().min()?;
+        Some(vec![place.into(), first.to_string().into(), bakes.len().to_string().into(), least.to_string().into()])
+    });
+    rows.collect()
 }
 
 /// Hosts and their capacity, then what watches them.

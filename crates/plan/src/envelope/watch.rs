@@ -1,0 +1,264 @@
+//! What gates and windows watch, and by which bounds: by target and region while it is changed, by window afterwards.
+
+use super::hosts::{Hosts, are_kept, are_known, text};
+use super::steps::path;
+use super::{is_whole, targets};
+use glidepath_model::ids::{RegionName, TargetName};
+use glidepath_model::plan::{CountSource, GateCheck, GateSpec, Phase, PlanBody, Step, Work};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Part of the false alarms that was approved, of which a smaller one is taken for stronger evidence wanted. How they are split follows from the ladder.
+const FALSE_ALARM_PART_MIN: f64 = 0.5;
+
+/// Where is watched.
+type Place<'a> = (Option<&'a TargetName>, Option<&'a RegionName>, String);
+
+/// What of a check would be looser than was approved; `None` where nothing is.
+type Looser = Option<&'static str>;
+
+fn gates(body: &PlanBody) -> BTreeMap<Place<'_>, Vec<(&Step, &GateSpec)>> {
+    let mut gates: BTreeMap<Place<'_>, Vec<(&Step, &GateSpec)>> = BTreeMap::new();
+    for step in &body.steps {
+        if let Work::Gate(gate) = &step.work {
+            gates.entry((step.target.as_ref(), step.region.as_ref(), path(step))).or_default().push((step, gate));
+        }
+    }
+    gates
+}
+
+const fn name(check: &GateCheck) -> &String {
+    match check {
+        GateCheck::Proportion { name, .. } | GateCheck::Threshold { name, .. } | GateCheck::Probe { name, .. } => name,
+    }
+}
+
+/// What a check is about. Thresholds of several regions have one name and different queries.
+fn about(check: &GateCheck) -> (&str, &str) {
+    match check {
+        GateCheck::Threshold { name, query, .. } => (name, query),
+        GateCheck::Proportion { name, .. } | GateCheck::Probe { name, .. } => (name, ""),
+    }
+}
+
+/// What would not be watched as was approved.
+pub(super) fn watched(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
+    let approved = gates(parent);
+    let (before, hosts) = (Hosts::of(parent), Hosts::of(child));
+    let mut found = BTreeSet::new();
+    for (place, now) in gates(child) {
+        let Some(known) = approved.get(&place) else { continue };
+        let (step, _) = now[0];
+        let who = match (place.0, place.1) {
+            (Some(target), Some(region)) => format!("the gates of {target} in {region}"),
+            (Some(target), None) => format!("the gates of {target}"),
+            (None, _) => step.id.to_string(),
+        };
+        let pair = Pair { before: before.of_step(step), hosts: hosts.of_step(step), is_window: place.0.is_none() };
+        let due = due(parent, child, &place, known);
+        for (step, gate) in &now {
+            for lost in due.iter().filter(|lost| !gate.checks.iter().any(|check| about(check) == **lost)) {
+                let is_there = gate.checks.iter().any(|check| name(check) == lost.0);
+                let how = if is_there { " as was approved" } else { "" };
+                found.insert(format!("{who} would not watch {}{how} any more", lost.0));
+            }
+            for check in &gate.checks {
+                let like: Vec<&GateCheck> =
+                    known.iter().flat_map(|(_, gate)| &gate.checks).filter(|known| about(known) == about(check)).collect();
+                if let Some(what) = pair.looser(&like, check) {
+                    found.insert(format!("{who} would watch {} {what}", name(check)));
+                }
+            }
+            if place.0.is_none() {
+                found.extend(window(&who, known, step, gate));
+            }
+        }
+    }
+    found.extend(unwatched(parent, child));
+    found.extend(false_alarms(parent, child));
+    found.into_iter().collect()
+}
+
+/// What each gate of a place must watch: what all approved ones there watch, and in windows of a smaller change what is of it.
+fn due<'a>(parent: &'a PlanBody, child: &PlanBody, place: &Place<'_>, known: &[(&Step, &'a GateSpec)]) -> BTreeSet<(&'a str, &'a str)> {
+    let mut sets = known.iter().map(|(_, gate)| gate.checks.iter().map(about).collect::<BTreeSet<_>>());
+    let mut due = sets.next().unwrap_or_default();
+    for set in sets {
+        due = due.intersection(&set).copied().collect();
+    }
+    let Some(environment) = known.first().and_then(|(step, _)| step.environment.as_ref()).filter(|_| place.0.is_none()) else { return due };
+    if is_whole(parent, child, environment) {
+        return due;
+    }
+    let here = targets(child);
+    let own: BTreeSet<(&str, &str)> = parent
+        .steps
+        .iter()
+        .filter(|step| step.target.as_ref().is_some_and(|target| here.contains(target)))
+        .filter_map(|step| match &step.work {
+            Work::Gate(gate) => Some(gate),
+            Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
+        })
+        .flat_map(|gate| gate.checks.iter().map(about))
+        .collect();
+    let is_of = |name: &str| {
+        let components = child.assignments.iter().filter(|assignment| assignment.environment == *environment).map(|a| a.component.as_str());
+        let mut about = ["health of ", "error share of "].iter().filter_map(|words| name.strip_prefix(words));
+        let of = about.next().and_then(|of| of.split(" in ").next());
+        of.is_some_and(|of| components.into_iter().any(|component| component == of))
+    };
+    due.retain(|about| own.contains(about) || is_of(about.0));
+    due
+}
+
+/// A window watches as long as was approved, and holds what it was to hold.
+fn window(who: &str, known: &[(&Step, &GateSpec)], step: &Step, gate: &GateSpec) -> Vec<String> {
+    let mut found = Vec::new();
+    let longest = known.iter().map(|(_, known)| known.bake_ms).min();
+    if let Some(length) = longest.filter(|length| gate.bake_ms < *length || gate.min_bake_ms < known[0].1.min_bake_ms) {
+        found.push(format!("{who} would watch for {} only, at least {length} were approved", gate.bake_ms.min(gate.min_bake_ms)));
+    }
+    if step.after_landing && known.iter().any(|(known, _)| !known.after_landing) {
+        found.push(format!("{who} would only observe, after landing, and hold nothing back"));
+    }
+    found
+}
+
+/// Environments of which nothing would be watched afterwards.
+fn unwatched(parent: &PlanBody, child: &PlanBody) -> BTreeSet<String> {
+    let watches = |body: &PlanBody, environment| {
+        body.steps.iter().any(|step| step.phase == Phase::Verify && step.environment.as_ref() == Some(environment) && !step.after_landing)
+    };
+    let environments = child.assignments.iter().map(|assignment| &assignment.environment);
+    environments
+        .filter(|environment| watches(parent, environment) && !watches(child, environment))
+        .map(|environment| format!("{environment} would not be watched after the deployment"))
+        .collect()
+}
+
+/// What all comparisons of a plan may spend on false alarms: the less, the stronger must be the evidence that holds a bad version.
+fn false_alarms(parent: &PlanBody, child: &PlanBody) -> Option<String> {
+    let spent = |body: &PlanBody| -> f64 {
+        let checks = body.steps.iter().filter_map(|step| match &step.work {
+            Work::Gate(gate) => Some(&gate.checks),
+            Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
+        });
+        let alpha = |check: &GateCheck| if let GateCheck::Proportion { alpha, .. } = check { *alpha } else { 0.0 };
+        checks.flatten().map(alpha).sum()
+    };
+    let (approved, now) = (spent(parent), spent(child));
+    let is_less = now > 0.0 && now < approved * FALSE_ALARM_PART_MIN && child.assignments.len() == parent.assignments.len();
+    is_less.then(|| "gates would want stronger evidence of a bad version than was approved".to_owned())
+}
+
+struct Pair<'a> {
+    before: BTreeSet<&'a str>,
+    hosts: BTreeSet<&'a str>,
+    is_window: bool,
+}
+
+impl Pair<'_> {
+    /// What of a check is looser than in any approved one. A check that nobody approved is one more to pass, but for one that calls something.
+    fn looser(&self, known: &[&GateCheck], now: &GateCheck) -> Looser {
+        if known.is_empty() {
+            return matches!(now, GateCheck::Probe { .. }).then_some("by calls that were not approved");
+        }
+        let mut worst = None;
+        for known in known {
+            match self.looser_than(known, now) {
+                None => return None,
+                Some(what) => worst = Some(what),
+            }
+        }
+        worst
+    }
+
+    fn looser_than(&self, known: &GateCheck, now: &GateCheck) -> Looser {
+        match (known, now) {
+            (
+                GateCheck::Threshold { source: from, min: least, max: most, failures_max: bad, .. },
+                GateCheck::Threshold { source, min, max, failures_max, .. },
+            ) => {
+                let is_bounded = !is_below(*min, *least) && !is_above(*max, *most);
+                if !self.same_source(from, source) {
+                    Some("from another source")
+                } else if !is_bounded {
+                    Some("by a looser bound")
+                } else {
+                    (failures_max > bad).then_some("with more bad looks in a row")
+                }
+            }
+            (GateCheck::Probe { calls: asked, failures_max: bad, .. }, GateCheck::Probe { calls, failures_max, .. }) => {
+                if !self.same_calls(asked, calls) {
+                    Some("by calls that were not approved")
+                } else {
+                    (failures_max > bad).then_some("with more failed looks in a row")
+                }
+            }
+            (GateCheck::Proportion { .. }, GateCheck::Proportion { .. }) => self.looser_share(known, now),
+            _ => Some("in another way than was approved"),
+        }
+    }
+
+    fn looser_share(&self, known: &GateCheck, now: &GateCheck) -> Looser {
+        let GateCheck::Proportion {
+            source: from,
+            canary: new,
+            baseline: old,
+            effect: rise,
+            dispersion: spread,
+            ceiling: cap,
+            tolerated: taken,
+            ..
+        } = known
+        else {
+            return None;
+        };
+        let GateCheck::Proportion { source, canary, baseline, effect, dispersion, ceiling, tolerated, .. } = now else { return None };
+        // What is tolerated follows from what fails at present. Up to here the side that runs now would itself have passed what was approved.
+        let tolerated_max = taken.map(|taken| taken * rise);
+        if !self.same_source(from, source) || new != canary || old != baseline {
+            Some("by other counters")
+        } else if effect > rise {
+            Some("for a greater rise only")
+        } else if is_above(*ceiling, *cap) {
+            Some("without the ceiling that was approved, or by a higher one")
+        } else if tolerated.is_some_and(|now| !tolerated_max.is_some_and(|most| now <= most)) {
+            Some("and tolerate more than was approved")
+        } else {
+            (dispersion != spread && !dispersion.zip(*spread).is_some_and(|(now, known)| now <= known)).then_some("with a wider spread")
+        }
+    }
+
+    fn same_source(&self, known: &CountSource, now: &CountSource) -> bool {
+        match (known, now) {
+            (CountSource::Scrape { urls: known, timeout_ms: time }, CountSource::Scrape { urls, timeout_ms }) => {
+                let (known, urls) = (known.iter().cloned().collect(), urls.iter().cloned().collect());
+                time == timeout_ms
+                    && are_known(&known, &urls, &self.before, &self.hosts)
+                    && are_kept(&known, &urls, &self.before, &self.hosts)
+            }
+            _ => known == now,
+        }
+    }
+
+    fn same_calls(&self, known: &[glidepath_model::ActionCall], now: &[glidepath_model::ActionCall]) -> bool {
+        let (known, now) = (known.iter().map(text).collect(), now.iter().map(text).collect());
+        // A gate of a stage asks the hosts that are new by then; a window asks all.
+        let is_whole = !self.is_window || are_kept(&known, &now, &self.before, &self.hosts);
+        are_known(&known, &now, &self.before, &self.hosts) && is_whole
+    }
+}
+
+/// Whether an upper bound lies above an approved one, or is gone.
+fn is_above(now: Option<f64>, approved: Option<f64>) -> bool {
+    match (now, approved) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(now), Some(approved)) => !(now <= approved),
+    }
+}
+
+/// Whether a lower bound lies below an approved one, or is gone.
+fn is_below(now: Option<f64>, approved: Option<f64>) -> bool {
+    is_above(now.map(|bound| -bound), approved.map(|bound| -bound))
+}
