@@ -37,7 +37,11 @@ pub(crate) async fn stored(world: &World, what: &str) -> Result<Option<Planned>,
     if !may_be_id(what) {
         return Ok(None);
     }
-    let Ok(stored) = world.store.load_plan(what).await else { return Ok(None) };
+    let stored = match world.store.load_plan(what).await {
+        Ok(stored) => stored,
+        Err(StoreError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let facts = serde_json::from_slice(&stored.facts)
         .map_err(|error| Failure::usage(format!("the facts of plan {what} cannot be read: {error}"), "plan the change again"))?;
     Ok(Some(Planned { plan: stored.plan, facts, facts_bytes: stored.facts }))
@@ -122,7 +126,7 @@ async fn facts_about(
     }
     let mut facts = collect(world, catalog, scope).await?;
     if let Some(change) = change {
-        facts.landings = landings(world, change).await?;
+        landings(world, change, &mut facts).await?;
     }
     Ok(facts)
 }
@@ -137,8 +141,8 @@ async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName]) -> Resu
     Ok(facts)
 }
 
-/// When the changes that contracts complete landed, by target: each by its newest flight there, if that did land.
-async fn landings(world: &World, change: &Change) -> Result<BTreeMap<ChangeName, BTreeMap<TargetName, Sourced<Timestamp>>>, Failure> {
+/// When the changes that contracts complete landed, by target: each by its newest flight there, or that this one did not land.
+async fn landings(world: &World, change: &Change, facts: &mut Facts) -> Result<(), Failure> {
     let completed: BTreeSet<&ChangeName> = change
         .items
         .iter()
@@ -148,7 +152,7 @@ async fn landings(world: &World, change: &Change) -> Result<BTreeMap<ChangeName,
         })
         .collect();
     if completed.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(());
     }
     let mut newest: BTreeMap<(ChangeName, TargetName), (RunId, Option<Timestamp>)> = BTreeMap::new();
     // Newest first: what a later flight took back has not landed.
@@ -161,13 +165,14 @@ async fn landings(world: &World, change: &Change) -> Result<BTreeMap<ChangeName,
             newest.entry((run.change.clone(), target)).or_insert_with(|| (run.run.clone(), landed));
         }
     }
-    let mut found: BTreeMap<ChangeName, BTreeMap<TargetName, Sourced<Timestamp>>> = BTreeMap::new();
     for ((change, target), (run, landed)) in newest {
-        if let Some(at) = landed {
-            found.entry(change).or_default().insert(target, Sourced::observed(at, run.to_string(), world.clock.now()));
+        let (source, now) = (run.to_string(), world.clock.now());
+        match landed {
+            Some(at) => drop(facts.landings.entry(change).or_default().insert(target, Sourced::observed(at, source, now))),
+            None => drop(facts.not_landed.entry(change).or_default().insert(target, Sourced::observed(run, source, now))),
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Targets of the change's items and of what these depend on, in the change's environments; of the items also those in the environment before the

@@ -39,6 +39,29 @@ pub(crate) fn load(root: &Path) -> Result<Loaded, Failure> {
     Ok(loaded)
 }
 
+/// Reads the project for what is meant in it: errors of edges between other components are warnings then.
+pub(crate) fn load_for(root: &Path, wanted: &str) -> Result<(Loaded, Wanted), Failure> {
+    let mut loaded = Project::load(root);
+    let found = find(&loaded, root, wanted);
+    if let Ok(wanted) = &found {
+        loaded.leave_aside(wanted.change());
+    }
+    if loaded.has_errors() {
+        return Err(Failure { exit: Exit::BadInput, diagnostics: loaded.diagnostics });
+    }
+    Ok((loaded, found?))
+}
+
+/// The catalog for a change that was planned before.
+pub(crate) fn load_about(root: &Path, change: &Change) -> Result<Loaded, Failure> {
+    let mut loaded = Project::load(root);
+    loaded.leave_aside(Some(change));
+    if loaded.has_errors() {
+        return Err(Failure { exit: Exit::BadInput, diagnostics: loaded.diagnostics });
+    }
+    Ok(loaded)
+}
+
 /// Reads the project with one more change, which comes of a template; everything that is wrong with its values is said at once.
 pub(crate) fn load_filled(root: &Path, fill: &Fill) -> Result<Loaded, Failure> {
     let plain = load(root)?;

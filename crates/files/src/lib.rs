@@ -30,6 +30,7 @@ mod template;
 mod yaml;
 
 pub use convert::{AS_WRITTEN, Variant};
+pub use findings::Stray;
 pub use game_day::{Expectations, GameDay};
 pub use init::init_files;
 pub use parse::{Loaded, SourceFile, parse};

@@ -3,15 +3,15 @@
 use crate::codes;
 use crate::convert::{self, Context, Converted, Variant};
 use crate::document::{self, Document, NoKind};
-use crate::findings::{Findings, Source};
+use crate::findings::{Findings, Source, Stray};
 use crate::game_day::GameDay;
 use crate::limits::{FILE_BYTES_MAX, FILES_MAX};
 use crate::node::At;
 use crate::shared_store::{self, SharedStore};
 use crate::template::{self, Fill, Template};
 use crate::yaml;
-use glidepath_model::change::Change;
-use glidepath_model::{Catalog, ChangeName, Code, Diagnostic, Place, Runbook, RunbookName, Severity};
+use glidepath_model::change::{Change, ItemKind};
+use glidepath_model::{Catalog, ChangeName, Code, ComponentName, Diagnostic, Place, Runbook, RunbookName, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything a project's files say, and what is wrong with them.
@@ -37,6 +37,8 @@ pub struct Loaded {
     pub filled: Option<ChangeName>,
     /// All findings, in the order of file, line and column.
     pub diagnostics: Vec<Diagnostic>,
+    /// Those of them that are errors of edges, with the components that they are of.
+    pub strays: Vec<Stray>,
     /// Which store the project shares, as far as that can be told.
     pub shared_store: SharedStore,
     /// Files read.
@@ -44,10 +46,55 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Makes warnings of errors of edges that do not concern a change: neither what it changes, nor what depends on that or is depended on, whatever lies between.
+    /// `None` is for what has no graph of components, such as a runbook.
+    pub fn leave_aside(&mut self, change: Option<&Change>) {
+        // Whoever uses the data of a contract is found by these edges, and a wrong one may hide a user.
+        if change.is_some_and(|change| change.items.iter().any(|item| matches!(item.kind, ItemKind::Contract { .. }))) {
+            return;
+        }
+        let touched = change.map(|change| self.touched(change)).unwrap_or_default();
+        let aside: Vec<&Diagnostic> =
+            self.strays.iter().filter(|stray| stray.components.is_disjoint(&touched)).map(|stray| &stray.finding).collect();
+        for finding in &mut self.diagnostics {
+            if finding.severity == Severity::Error && aside.contains(&&*finding) {
+                finding.severity = Severity::Warning;
+            }
+        }
+    }
+
+    /// What a change alters, with all that depends on it and all that it depends on.
+    fn touched(&self, change: &Change) -> BTreeSet<ComponentName> {
+        let mut users: BTreeMap<&ComponentName, Vec<&ComponentName>> = BTreeMap::new();
+        for component in self.catalog.components.values() {
+            component.depends_on.iter().for_each(|edge| users.entry(&edge.to).or_default().push(&component.name));
+        }
+        let changed: Vec<&ComponentName> = change.items.iter().flat_map(|item| item.components()).collect();
+        let up = |name: &ComponentName| users.get(name).cloned().unwrap_or_default();
+        let down = |name: &ComponentName| {
+            self.catalog
+                .components
+                .get(name)
+                .map(|component| component.depends_on.iter().map(|edge| &edge.to).collect())
+                .unwrap_or_default()
+        };
+        reached(&changed, up).into_iter().chain(reached(&changed, down)).cloned().collect()
+    }
+
     /// Whether any finding is an error.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|d| d.severity == Severity::Error)
     }
+}
+
+/// All that a way leads to from some components, those included.
+fn reached<'c>(from: &[&'c ComponentName], next: impl Fn(&ComponentName) -> Vec<&'c ComponentName>) -> BTreeSet<&'c ComponentName> {
+    let mut reached: BTreeSet<&ComponentName> = from.iter().copied().collect();
+    let mut open: Vec<&ComponentName> = from.to_vec();
+    while let Some(name) = open.pop() {
+        open.extend(next(name).into_iter().filter(|name| reached.insert(name)));
+    }
+    reached
 }
 
 /// A file's path relative to the project's root, and its bytes.
@@ -90,6 +137,7 @@ pub(crate) fn parse_beside(
     let mut context = Context::new(&documents, companion, &mut findings);
     let Converted { catalog, changes, change_files, variants, runbooks, runbook_files, game_days, templates } =
         convert::all(&mut context, &sources);
+    let strays = findings.strays();
     let (diagnostics, files) = (findings.finish(), sources.len());
     Loaded {
         catalog,
@@ -102,6 +150,7 @@ pub(crate) fn parse_beside(
         templates,
         filled,
         diagnostics,
+        strays,
         shared_store,
         files,
     }

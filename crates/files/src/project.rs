@@ -110,6 +110,12 @@ impl Walk<'_> {
         match read(&self.root.join(path)) {
             Ok(bytes) => self.files.push(SourceFile { path: path.to_owned(), bytes }),
             Err(_) if path == CONFIG_FILE && !self.root.join(path).exists() => {}
+            Err((codes::FILE_TOO_LARGE, why)) => self.problem(
+                path,
+                Diagnostic::error(codes::FILE_TOO_LARGE, format!("the file is not read: {why}"))
+                    .because("What it says is missing from the project.")
+                    .hint("Split it into several files: each document of it may stand in a file of its own, and where files lie in their folder does not matter."),
+            ),
             Err((code, why)) => self.problem(path, Diagnostic::error(code, format!("the file cannot be read: {why}"))),
         }
     }

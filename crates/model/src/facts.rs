@@ -60,6 +60,9 @@ pub struct Facts {
     /// When each change that a contract completes landed on each target, where its newest flight there did.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub landings: BTreeMap<ChangeName, BTreeMap<TargetName, Sourced<Timestamp>>>,
+    /// Of the same changes, by target: the newest flight there, where that one did not land.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_landed: BTreeMap<ChangeName, BTreeMap<TargetName, Sourced<RunId>>>,
     /// What could not be observed.
     pub missing: Vec<MissingFact>,
     /// Outcomes of earlier runs, by the owner of their change and by component.
@@ -83,6 +86,7 @@ impl Facts {
             budgets: BTreeMap::new(),
             active: BTreeMap::new(),
             landings: BTreeMap::new(),
+            not_landed: BTreeMap::new(),
             missing: Vec::new(),
             owners: BTreeMap::new(),
             correction: None,

@@ -4,7 +4,7 @@
 //! the others of the set, since else it would not belong there, and that candidate shows what the limit would have to be.
 
 use crate::codes;
-use crate::limits::{Breach, Limit};
+use crate::limits::{Breach, Limit, Loosened};
 use crate::outline::Outline;
 use crate::site::Site;
 use crate::strategy::{self, Ask};
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Limits of which every combination is looked at; of more, those that most candidates break.
 const LIMITS_MAX: usize = 12;
 /// Ways out that are named.
-const WAYS_OUT_MAX: usize = 2;
+pub(crate) const WAYS_OUT_MAX: usize = 2;
 
 /// A candidate with all limits it breaks.
 #[derive(Clone, Debug)]
@@ -25,16 +25,49 @@ pub(crate) struct Tried {
     pub(crate) breaches: Vec<Breach>,
 }
 
+/// What would let a candidate in: in words, and so that it can be tried.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Way {
+    pub(crate) words: String,
+    pub(crate) to: Vec<Loosened>,
+}
+
+/// Limits that no candidate keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub(crate) diagnostic: Diagnostic,
+    /// What would let candidates in, as far as is known of each by itself; the cheapest first.
+    pub(crate) ways: Vec<Way>,
+}
+
+/// What to do where no value of a limit helps.
+pub(crate) fn no_way(limits: &BTreeSet<&Limit>) -> String {
+    let mut hint = "No value of these limits lets a candidate in: split the change, or start at another time.".to_owned();
+    if limits.contains(&Limit::BudgetSpend) {
+        hint.push_str(" Or wait until there is an error budget again, or leave `maxBudgetSpend` out of the change.");
+    }
+    if limits.contains(&Limit::ExtraCost) {
+        hint.push_str(" Or state `cost.replicaHour` of each target, so that the cost is known, or leave `maxExtraCost` out of the change.");
+    }
+    hint
+}
+
+/// The ways that were tried and let a candidate in.
+pub(crate) fn cheapest(ways: &[String]) -> String {
+    format!("Cheapest: {}.", ways.join(", or "))
+}
+
 /// Refuses limits that no candidate keeps. `None` where one does, or where there is no candidate at all.
-pub(crate) fn refusal(tried: &[Tried]) -> Option<Diagnostic> {
+pub(crate) fn refusal(tried: &[Tried]) -> Option<Refusal> {
     let conflict = smallest(tried)?;
     let stands: BTreeMap<&Limit, &str> = tried.iter().flat_map(|one| &one.breaches).map(|b| (&b.limit, b.stands.as_str())).collect();
     let named: Vec<&str> = conflict.iter().filter_map(|limit| stands.get(limit).copied()).collect();
     let shown: Vec<String> = conflict.iter().filter_map(|limit| nearest(tried, limit, &conflict)).collect();
-    let hint = match ways_out(tried).as_slice() {
-        [] => "No value of these limits lets a candidate in: split the change, or start at another time.".to_owned(),
-        ways => format!("Cheapest: {}.", ways.join(", or ")),
-    };
+    let ways = ways_out(tried);
+    let fewest = ways.first().map_or(0, |way| way.to.len());
+    // A way that needs more limits changed than the cheapest is no alternative to it.
+    let told: Vec<String> = ways.iter().take_while(|way| way.to.len() == fewest).take(WAYS_OUT_MAX).map(|way| way.words.clone()).collect();
+    let hint = if told.is_empty() { no_way(&conflict) } else { cheapest(&told) };
     let (code, message) = match named.as_slice() {
         [only] => (codes::LIMITS_BROKEN, format!("{only} cannot be kept: {}.", shown.join("; "))),
         [one, other] => (codes::LIMITS_CONFLICT, format!("{one} and {other} cannot both hold: {}.", shown.join("; "))),
@@ -46,7 +79,7 @@ pub(crate) fn refusal(tried: &[Tried]) -> Option<Diagnostic> {
         1 => format!("The only candidate breaks {what}."),
         count => format!("Each of the {count} candidates that were worked out breaks {what}."),
     };
-    Some(Diagnostic::error(code, message).because(reason).hint(hint))
+    Some(Refusal { diagnostic: Diagnostic::error(code, message).because(reason).hint(hint), ways })
 }
 
 /// The fewest limits of which every candidate breaks one.
@@ -87,24 +120,29 @@ fn nearest(tried: &[Tried], limit: &Limit, conflict: &BTreeSet<&Limit>) -> Optio
 }
 
 /// The candidates that need the fewest and the smallest changes of limits, one for each set of limits.
-fn ways_out(tried: &[Tried]) -> Vec<String> {
-    let mut best: BTreeMap<BTreeSet<&Limit>, (f64, String)> = BTreeMap::new();
+fn ways_out(tried: &[Tried]) -> Vec<Way> {
+    let mut best: BTreeMap<BTreeSet<&Limit>, (f64, Way)> = BTreeMap::new();
     for one in tried {
         let Some(relaxed) = one.breaches.iter().map(|breach| breach.relax.as_ref()).collect::<Option<Vec<_>>>() else { continue };
         let by: f64 = relaxed.iter().map(|relax| relax.by).sum();
         let writes: BTreeSet<&str> = relaxed.iter().map(|relax| relax.write.as_str()).collect();
         let words = format!("{} ({})", writes.into_iter().collect::<Vec<_>>().join(" and "), one.name);
+        let mut to: Vec<Loosened> = Vec::new();
+        for relax in &relaxed {
+            if !to.contains(&relax.to) {
+                to.push(relax.to.clone());
+            }
+        }
+        let way = Way { words, to };
         let limits: BTreeSet<&Limit> = one.breaches.iter().map(|breach| &breach.limit).collect();
         match best.get(&limits) {
             Some((least, _)) if *least <= by => {}
-            Some(_) | None => drop(best.insert(limits, (by, words))),
+            Some(_) | None => drop(best.insert(limits, (by, way))),
         }
     }
-    let mut ways: Vec<(usize, f64, String)> = best.into_iter().map(|(limits, (by, words))| (limits.len(), by, words)).collect();
+    let mut ways: Vec<(usize, f64, Way)> = best.into_iter().map(|(limits, (by, way))| (limits.len(), by, way)).collect();
     ways.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    // A way that needs more limits changed than the cheapest is no alternative to it.
-    let fewest = ways.first().map_or(0, |way| way.0);
-    ways.into_iter().take_while(|way| way.0 == fewest).take(WAYS_OUT_MAX).map(|(_, _, words)| words).collect()
+    ways.into_iter().map(|(_, _, way)| way).collect()
 }
 
 /// The ways at a site that nothing but limits rules out, each with those that do.
@@ -149,13 +187,18 @@ pub(crate) fn beyond_limits(
 mod tests {
     use super::*;
     use crate::limits::Relax;
+    use glidepath_model::Millis;
 
     fn tried(name: &str, breaches: &[(Limit, f64)]) -> Tried {
         let breach = |(limit, by): &(Limit, f64)| Breach {
             limit: limit.clone(),
             stands: format!("{limit:?}"),
             does: format!("needs {by} of {limit:?}"),
-            relax: (*by < 9.0).then(|| Relax { write: format!("{limit:?} + {by}"), by: *by }),
+            relax: (*by < 9.0).then(|| Relax {
+                write: format!("{limit:?} + {by}"),
+                by: *by,
+                to: Loosened::Downtime(Millis((by * 1000.0) as u64)),
+            }),
         };
         Tried { name: name.to_owned(), breaches: breaches.iter().map(breach).collect() }
     }
@@ -193,7 +236,7 @@ mod tests {
                 "No value of these limits lets a candidate in: split the change, or start at another time.",
             ),
         ] {
-            let refusal = refusal(&candidates).unwrap();
+            let refusal = refusal(&candidates).unwrap().diagnostic;
             assert_eq!((refusal.code, refusal.message.as_str(), refusal.hint.as_str()), (code, message, hint));
         }
         assert_eq!(refusal(&[tried("good", &[]), tried("late", &[(FinishBefore, 1.0)])]), None);

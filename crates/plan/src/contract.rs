@@ -136,6 +136,18 @@ fn due(
     notes: &mut Notes,
 ) {
     let known = facts.landings.get(of).and_then(|by_target| by_target.get(&target.name)).map(|fact| fact.value);
+    // What the record knows stands against any word of the change.
+    if let (None, Some(run)) = (known, facts.not_landed.get(of).and_then(|by_target| by_target.get(&target.name))) {
+        notes.refuse(
+            Diagnostic::error(
+                codes::CONTRACT_EARLY,
+                format!("{of} has not landed on {}: its newest flight there, {}, did not.", target.name, run.value),
+            )
+            .because("What is to go is what that change makes superfluous, and after that flight it is not known to be.")
+            .hint(format!("Land {of} first. `landed` in the item does not stand against a record that is kept here.")),
+        );
+        return;
+    }
     if let (None, Some(at)) = (known, stated) {
         notes.derive(format!("{of} is taken to have landed on {} at {}, as the change states.", target.name, at.to_second()));
     }

@@ -52,7 +52,7 @@ pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
 
-use crate::conflict::Tried;
+use crate::conflict::{Refusal, Tried};
 use crate::ladder::Ladders;
 use crate::lower::Lowered;
 use crate::notes::Notes;
@@ -105,8 +105,48 @@ pub struct Planning {
 pub fn plan(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions) -> Planning {
     let mut notes = Notes { accept_stale: options.accept_stale, ..Notes::default() };
     let plan = work_out(change, facts, descriptors, options, &mut notes);
+    if plan.is_none() {
+        try_ways_out(change, facts, descriptors, options, &mut notes);
+    }
     Planning { plan, refused: notes.refused, diagnostics: notes.diagnostics }
 }
+
+/// Names as ways out only what lets a plan be made: each is written into the change and the facts, and planned with. Where that alone does not do, its own
+/// cheapest way out is written beside it.
+fn try_ways_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions, notes: &mut Notes) {
+    let is_limit = |diagnostic: &Diagnostic| [codes::LIMITS_BROKEN, codes::LIMITS_CONFLICT].contains(&diagnostic.code);
+    let ways = std::mem::take(&mut notes.ways);
+    let [refusal] = notes.diagnostics.as_mut_slice() else { return };
+    if ways.is_empty() || !notes.refused.is_empty() || !is_limit(refusal) {
+        return;
+    }
+    let mut tries = WAYS_TRIED_MAX;
+    let mut open: Vec<String> = Vec::new();
+    for way in &ways {
+        if open.len() == conflict::WAYS_OUT_MAX {
+            break;
+        }
+        let (mut change, mut facts, mut way, mut words) = (change.clone(), facts.clone(), Some(way.clone()), Vec::new());
+        while let Some(step) = way.take().filter(|_| tries > 0) {
+            tries -= 1;
+            step.to.iter().for_each(|to| to.apply(&mut change, &mut facts));
+            words.push(step.words);
+            let mut tried = Notes { accept_stale: options.accept_stale, ..Notes::default() };
+            if work_out(&change, &facts, descriptors, options, &mut tried).is_some() {
+                open.push(words.join(", with "));
+            } else {
+                way = tried.ways.into_iter().next();
+            }
+        }
+    }
+    refusal.hint = if open.is_empty() { NO_WAY_OPEN.to_owned() } else { conflict::cheapest(&open) };
+}
+
+/// Plans made at most to see which way out is one.
+const WAYS_TRIED_MAX: usize = 6;
+/// What is left where none is.
+const NO_WAY_OPEN: &str =
+    "No change of these limits that was tried lets a plan be made: split the change, start at another time, or leave a limit out.";
 
 fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions, notes: &mut Notes) -> Option<Plan> {
     let levels = order::levels(change, &facts.catalog, notes);
@@ -241,9 +281,12 @@ fn usable(
         let tried: Vec<Tried> =
             ways.map(|(outline, breaches)| Tried { name: format!("{} {}", outline.strategy, site.target.component), breaches }).collect();
         // One limit alone is said with the facts against each strategy.
-        let conflict = conflict::refusal(&tried).filter(|refusal| refusal.code == codes::LIMITS_CONFLICT);
+        let conflict = conflict::refusal(&tried).filter(|refusal| refusal.diagnostic.code == codes::LIMITS_CONFLICT);
         let place = site.change_item.declared_at.clone().unwrap_or_default();
-        notes.wrong(conflict.map_or_else(|| no_option(site, asked, &against), |refusal| refusal.field(place)));
+        match conflict {
+            Some(refusal) => notes.beyond_limits(Refusal { diagnostic: refusal.diagnostic.field(place), ..refusal }),
+            None => notes.wrong(no_option(site, asked, &against)),
+        }
     }
     ruled_out.extend(against.into_iter().map(|(strategy, shortfall)| RuledOut {
         component: site.target.component.clone(),

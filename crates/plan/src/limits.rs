@@ -11,7 +11,7 @@ use glidepath_model::change::{Change, Item};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::TargetName;
 use glidepath_model::plan::{Prediction, Strategy};
-use glidepath_model::{Diagnostic, Millis, Money, Share};
+use glidepath_model::{Diagnostic, Millis, Money, Share, Timestamp};
 
 /// Relative change that stands for a limit without a size, such as a strategy that is not allowed: as if a figure were doubled.
 const NO_SIZE: f64 = 1.0;
@@ -52,6 +52,42 @@ pub(crate) struct Relax {
     pub(crate) write: String,
     /// By how much it is more than what stands, as a part of that.
     pub(crate) by: f64,
+    /// The same, so that it can be tried.
+    pub(crate) to: Loosened,
+}
+
+/// A limit with the value that it would have to have.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Loosened {
+    FinishBefore(Timestamp),
+    BudgetSpend(Share),
+    ExtraCost(Money),
+    Downtime(Millis),
+    Strategy(u32, Strategy),
+    Allowed(TargetName, Strategy),
+}
+
+impl Loosened {
+    /// Writes it where the limit stands.
+    pub(crate) fn apply(&self, change: &mut Change, facts: &mut Facts) {
+        let constraints = &mut change.constraints;
+        match self {
+            Self::FinishBefore(time) => constraints.finish_before = Some(*time),
+            Self::BudgetSpend(share) => constraints.max_budget_share = Some(*share),
+            Self::ExtraCost(cost) => constraints.max_extra_cost = Some(cost.clone()),
+            Self::Downtime(length) => constraints.downtime_ms = Some(*length),
+            Self::Strategy(item, strategy) => {
+                if let Some(item) = change.items.get_mut(*item as usize) {
+                    item.strategy = Some(strategy.name().to_owned());
+                }
+            }
+            Self::Allowed(target, strategy) => {
+                if let Some(target) = facts.catalog.targets.get_mut(target) {
+                    target.strategies_allowed.push(strategy.name().to_owned());
+                }
+            }
+        }
+    }
 }
 
 /// The limits on the figures of a candidate.
@@ -79,8 +115,9 @@ impl<'a> Limits<'a> {
         let relax = predicted.schedule.as_ref().map(|schedule| {
             let now = self.timetable.now();
             let (given, needed) = (deadline.since(now).as_secs_f64(), schedule.lands_p95.since(now).as_secs_f64());
-            let write = format!("`finishBefore: {}`", self.timetable.written(up_to_the_minute(schedule.lands_p95)));
-            Relax { write, by: needed / given.max(1.0) - 1.0 }
+            let until = up_to_the_minute(schedule.lands_p95);
+            let write = format!("`finishBefore: {}`", self.timetable.written(until));
+            Relax { write, by: needed / given.max(1.0) - 1.0, to: Loosened::FinishBefore(until) }
         });
         Some(Breach { limit: Limit::FinishBefore, stands: format!("`finishBefore` {}", self.timetable.words(deadline)), does, relax })
     }
@@ -103,6 +140,7 @@ impl<'a> Limits<'a> {
         let relax = tenth_above(share / self.left).map(|share| Relax {
             write: format!("`maxBudgetSpend: {{ share: {}, of: remaining }}`", share.to_string().replace(' ', "")),
             by: share.as_f64() / most.as_f64().max(1e-9) - 1.0,
+            to: Loosened::BudgetSpend(share),
         });
         Some(Breach { limit: Limit::BudgetSpend, stands, does, relax })
     }
@@ -117,7 +155,8 @@ impl<'a> Limits<'a> {
             return costs_extra.then_some(Breach { limit: Limit::ExtraCost, stands, does, relax: None });
         };
         let breach = |does: String, by: f64| {
-            let relax = Some(Relax { write: format!("`maxExtraCost: {}`", cent_above(cost)), by });
+            let to = cent_above(cost);
+            let relax = Some(Relax { write: format!("`maxExtraCost: {to}`"), by, to: Loosened::ExtraCost(to) });
             Some(Breach { limit: Limit::ExtraCost, stands: stands.clone(), does, relax })
         };
         if most.currency != cost.currency && cost.micros > 0 {
@@ -154,7 +193,17 @@ pub(crate) fn downtime(change: &Change, needed: Millis) -> Breach {
     let stands = allowed.map_or_else(|| "`downtime` of none".to_owned(), |allowed| format!("`downtime` of {allowed}"));
     let by = allowed.map_or(NO_SIZE, |allowed| needed.as_secs_f64() / allowed.as_secs_f64().max(1.0) - 1.0);
     let write = format!("`downtime: {}s`", needed.0.div_ceil(1000));
-    Breach { limit: Limit::Downtime, stands, does: format!("needs {needed} of downtime"), relax: Some(Relax { write, by }) }
+    Breach {
+        limit: Limit::Downtime,
+        stands,
+        does: format!("needs {needed} of downtime"),
+        relax: Some(Relax { write, by, to: Loosened::Downtime(up_to_the_second(needed)) }),
+    }
+}
+
+/// As files say it.
+const fn up_to_the_second(length: Millis) -> Millis {
+    Millis(length.0.div_ceil(1000).saturating_mul(1000))
 }
 
 /// Of a strategy that the target does not allow.
@@ -164,7 +213,11 @@ pub(crate) fn not_allowed(site: &Site<'_>, strategy: Strategy) -> Breach {
         limit: Limit::Allowed(name.clone()),
         stands: format!("the strategies of {name} (only {})", names(&site.target.strategies_allowed)),
         does: "is not among them".to_owned(),
-        relax: Some(Relax { write: format!("{strategy} in the strategies of {name}"), by: NO_SIZE }),
+        relax: Some(Relax {
+            write: format!("{strategy} in the strategies of {name}"),
+            by: NO_SIZE,
+            to: Loosened::Allowed(name.clone(), strategy),
+        }),
     }
 }
 
@@ -174,7 +227,7 @@ pub(crate) fn not_asked(item: u32, asked: &str, of: &Item, strategy: Strategy) -
         limit: Limit::Strategy(item),
         stands: format!("`strategy: {asked}` of {}", of.component),
         does: "is another strategy".to_owned(),
-        relax: Some(Relax { write: format!("`strategy: {strategy}`"), by: NO_SIZE }),
+        relax: Some(Relax { write: format!("`strategy: {strategy}`"), by: NO_SIZE, to: Loosened::Strategy(item, strategy) }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What planning has to say beside the plan.
 
+use crate::conflict::{Refusal, Way};
 use glidepath_model::diagnostic::{Diagnostic, Severity};
 
 /// Collected while planning; nothing hides anything else.
@@ -15,12 +16,20 @@ pub(crate) struct Notes {
     pub(crate) findings: Vec<Diagnostic>,
     /// What was derived or assumed.
     pub(crate) derived: Vec<String>,
+    /// What would let candidates in that only limits rule out, not yet tried; the cheapest first.
+    pub(crate) ways: Vec<Way>,
 }
 
 impl Notes {
     /// Input that cannot be planned.
     pub(crate) fn wrong(&mut self, diagnostic: Diagnostic) {
         push_new(&mut self.diagnostics, diagnostic);
+    }
+
+    /// Limits that no candidate keeps.
+    pub(crate) fn beyond_limits(&mut self, refusal: Refusal) {
+        self.ways.extend(refusal.ways);
+        self.wrong(refusal.diagnostic);
     }
 
     /// A fact the plan rests on is missing or stale: refuses the plan, unless that was accepted.

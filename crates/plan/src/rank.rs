@@ -10,10 +10,10 @@ use crate::site::Site;
 use crate::strategy::Extra;
 use crate::timetable::Timetable;
 use crate::{conflict, limits};
+use glidepath_model::Millis;
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
-use glidepath_model::{Diagnostic, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Candidates worked out at most.
@@ -82,7 +82,9 @@ pub(crate) fn rank(
         let late: Vec<(String, &Prediction)> = late.map(|one| (name(sites, options, &one.assignment), &one.predicted)).collect();
         match change.constraints.finish_before.and_then(|deadline| timetable.refusal(deadline, &late)) {
             Some(refusal) => notes.refuse(refusal),
-            None => conflicting(sites, options, beyond_limits(), preference, &limits, predict).into_iter().for_each(|one| notes.wrong(one)),
+            None => conflicting(sites, options, beyond_limits(), preference, &limits, predict)
+                .into_iter()
+                .for_each(|one| notes.beyond_limits(one)),
         }
         return None;
     }
@@ -219,7 +221,7 @@ fn conflicting(
     preference: Preference,
     limits: &Limits<'_>,
     predict: impl Fn(&[(&Outline, &Figures)]) -> Prediction,
-) -> Option<Diagnostic> {
+) -> Option<conflict::Refusal> {
     let (mut all, mut own): (Vec<Options>, Vec<Vec<Vec<Breach>>>) = (options.to_vec(), Vec::new());
     for (list, beyond) in all.iter_mut().zip(beyond) {
         let mut breaches = vec![Vec::new(); list.len()];

@@ -481,7 +481,11 @@ fn stale<K: Ord + AsRef<str>, V>(
             ),
         )
         .because("What runs may have changed since.")
-        .hint("Plan again without --facts so that it is observed anew, or plan with --accept-stale."),
+        .hint(if facts.collected_at < now && !oldest.is_stale(facts.collected_at, age_max) {
+            "It was observed just as the facts were gathered, and the plan is for a later time: plan again near to it, or plan with --accept-stale."
+        } else {
+            "Plan again without --facts so that it is observed anew, or plan with --accept-stale."
+        }),
     );
 }
 

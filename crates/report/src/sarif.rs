@@ -62,7 +62,8 @@ fn rule(code: &str, tool: SarifTool<'_>) -> Value {
 fn result(finding: &Diagnostic, codes: &[String], places: SarifPlaces<'_>) -> Value {
     let code = finding.code.to_string();
     let words = [&finding.message, &finding.reason, &finding.hint];
-    let text: Vec<&str> = words.into_iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    let stopped = |text: &String| if text.ends_with(['.', '?', '!', ':', ';']) { text.clone() } else { format!("{text}.") };
+    let text: Vec<String> = words.into_iter().filter(|text| !text.is_empty()).map(stopped).collect();
     let mut result = json!({
         "ruleId": code,
         "level": level(finding.severity),

@@ -31,7 +31,7 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
         Err(failure) => {
             // Who shows findings to others shows these too; the exit code stays what it is.
             if args.format == PlanForm::Sarif {
-                write(&sarif::log(root, &failure.diagnostics, None), args)?;
+                write(&sarif::log(root, &failure.diagnostics, Some(&file_of(root, args))), args)?;
             }
             return Err(failure);
         }
@@ -70,6 +70,15 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Where findings are shown that have no place of their own, although nothing could be planned: the file that was named or stands where changes do, else the
+/// project's own.
+fn file_of(root: &Path, args: &PlanArgs) -> String {
+    let named = args.change.as_deref().unwrap_or_default();
+    let known = [named.to_owned(), format!("changes/{named}.yaml"), format!("runbooks/{named}.yaml")];
+    let is_file = |file: &&String| !named.is_empty() && root.join(file).is_file();
+    known.iter().find(is_file).cloned().unwrap_or_else(|| "glidepath.yaml".to_owned())
+}
+
 fn needs_no_plan(plan: &Plan) -> bool {
     plan.clearance.as_ref().is_some_and(|clearance| clearance.ceremony == Ceremony::NoPlan)
 }
@@ -89,10 +98,10 @@ struct Made {
 
 /// The project, and what of it is to be planned.
 fn wanted(root: &Path, args: &PlanArgs) -> Result<(Loaded, Wanted), Failure> {
+    settings_fit(args)?;
     let Some(template) = &args.template else {
-        let loaded = project::load(root)?;
+        let (loaded, wanted) = project::load_for(root, args.change.as_deref().unwrap_or_default())?;
         output::findings(&loaded.diagnostics);
-        let wanted = project::find(&loaded, root, args.change.as_deref().unwrap_or_default())?;
         return Ok((loaded, wanted));
     };
     let loaded = project::load_filled(root, &Fill { template: template.clone(), values: args.settings.iter().cloned().collect() })?;
@@ -100,6 +109,23 @@ fn wanted(root: &Path, args: &PlanArgs) -> Result<(Loaded, Wanted), Failure> {
     let name = loaded.filled.clone().unwrap_or_else(|| ChangeName::new(template.as_str()));
     let wanted = project::find(&loaded, root, name.as_str())?;
     Ok((loaded, wanted))
+}
+
+/// Refuses values that nothing would take, and two of which one would be lost.
+fn settings_fit(args: &PlanArgs) -> Result<(), Failure> {
+    let names: Vec<&str> = args.settings.iter().map(|(name, _)| name.as_str()).collect();
+    if let (None, Some(name)) = (&args.template, names.first()) {
+        return Err(Failure::usage(
+            format!("`--set {name}=...` gives a parameter a value, and only a template has parameters"),
+            "name the template with `--template NAME` in place of the change; a change says itself what it alters",
+        ));
+    }
+    match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        Some((_, name)) => {
+            Err(Failure::usage(format!("`--set {name}=...` stands there twice, and the parameter has one value"), "leave one of them out"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The variant of that name in place of the change.

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::world::World;
 use crate::{output, planning};
-use glidepath_model::Plan;
+use glidepath_model::{Digest, Plan, PlanId};
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &DiffArgs) -> Result<Exit, Failure> {
@@ -29,5 +29,11 @@ async fn plan(world: &World, what: &str) -> Result<Plan, Failure> {
     }
     let hint = "give the id of a stored plan, its first six digits or more, or a file that `glidepath plan --format json --out FILE` wrote";
     let bytes = std::fs::read(what).map_err(|_| Failure::usage(format!("there is no stored plan and no file `{what}`"), hint))?;
-    serde_json::from_slice(&bytes).map_err(|error| Failure::usage(format!("{what} holds no plan: {error}"), hint))
+    let mut plan: Plan = serde_json::from_slice(&bytes).map_err(|error| Failure::usage(format!("{what} holds no plan: {error}"), hint))?;
+    // A plan is named by its body; the name in a file that somebody has edited is that of another plan.
+    let named = std::mem::replace(&mut plan.id, PlanId::new(Digest::of(&plan.body.to_bytes()).as_str()));
+    if named != plan.id {
+        output::say(&format!("{what} is not plan {} any more: it was edited, and is compared as {}.", named.short(), plan.id.short()));
+    }
+    Ok(plan)
 }

@@ -137,7 +137,7 @@ impl Meant {
             Self::Made(loaded, _) => Ok(loaded.catalog.settings.supersede),
             // The project may be broken where its gates are passed over anyhow.
             Self::Stored(_) if args.override_gates.is_some() => Ok(Supersede::Refuse),
-            Self::Stored(_) => Ok(project::load(root)?.catalog.settings.supersede),
+            Self::Stored(planned) => Ok(project::load_about(root, &planned.plan.body.change)?.catalog.settings.supersede),
         }
     }
 
@@ -167,9 +167,8 @@ async fn meant(world: &World, root: &Path, args: &RunArgs) -> Result<Meant, Fail
         }
         return Ok(Meant::Stored(Box::new(stored)));
     }
-    let loaded = project::load(root)?;
+    let (loaded, wanted) = project::load_for(root, &args.what)?;
     output::findings(&loaded.diagnostics);
-    let wanted = project::find(&loaded, root, &args.what)?;
     let altered = wanted.environments();
     let gated: Vec<_> =
         loaded.catalog.environments.iter().filter(|e| e.gated && altered.contains(&&e.name)).map(|e| e.name.as_str()).collect();

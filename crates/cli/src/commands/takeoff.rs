@@ -25,7 +25,7 @@ pub(super) fn just_planned(facts: &Facts) -> Present {
 
 /// Asks again what a stored plan rests on. A project that cannot be read says nothing about what is so.
 pub(super) async fn look_again(world: &World, root: &Path, plan: &Plan, then: &Facts, args: &PlanningArgs) -> Result<Present, Failure> {
-    let facts = planning::present_facts(world, &project::load(root)?.catalog, &plan.body.change, args).await?;
+    let facts = planning::present_facts(world, &project::load_about(root, &plan.body.change)?.catalog, &plan.body.change, args).await?;
     let against = glidepath_plan::revalidate(&plan.body, then, &facts);
     Ok(Present { facts, against })
 }

@@ -252,6 +252,11 @@ fn what_differs_between_two_plans_is_told_once_for_all_places() {
     assert_eq!(commands, 1, "three hosts, one new word: {json:#}");
     let markdown = project.ok(&["plan", "diff", &first, &second, "--format", "markdown"], 0).out;
     assert!(markdown.contains("## What is changed") && markdown.contains("  - is: `"), "{markdown}");
+    // A file that somebody has edited is not the plan that it still calls itself.
+    let edited = std::fs::read_to_string(&file).unwrap().replace("3.0.0", "4.0.0");
+    std::fs::write(&file, edited).unwrap();
+    let told = project.ok(&["plan", "diff", &second, file.to_str().unwrap()], 0);
+    assert!(told.err.contains("it was edited") && !told.out.contains("one and the same plan"), "{}{}", told.err, told.out);
     assert!(project.ok(&["plan", "diff", &first, "nothing"], 2).err.contains("no stored plan and no file `nothing`"));
 }
 
@@ -272,6 +277,15 @@ fn a_child_plan_flies_inside_of_its_parents_envelope_and_nowhere_else() {
     assert!(refused.err.contains("error[GP0681]") && refused.err.contains("plan diff"), "{}", refused.err);
     std::fs::write(&path, change).unwrap();
     project.ok(&["run", "upgrade", "--parent", &parent, "--yes"], 0);
+}
+
+#[test]
+fn a_value_that_nothing_would_take_is_refused() {
+    let project = Project::example("vm-fleet");
+    let stray = project.ok(&["plan", "agent-2", "--set", "version=1"], 2).err;
+    assert!(stray.contains("only a template has parameters"), "{stray}");
+    let twice = project.ok(&["plan", "--template", "agent-release", "--set", "version=2.1.0", "--set", "version=2.2.0"], 2).err;
+    assert!(twice.contains("stands there twice"), "{twice}");
 }
 
 #[test]

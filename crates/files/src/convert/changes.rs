@@ -250,6 +250,16 @@ fn missing(context: &mut Context<'_, '_>, item: &ItemAt<'_>, needed: &str) {
 fn version(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     let to = text(item.node, "to")?;
     let expect_from = text(item.node, "expectFrom");
+    if to.starts_with('-') {
+        context.findings.error(
+            item.node.get("to").map_or(item.node.at, |n| n.at),
+            &format!("{}.to", item.field),
+            codes::BAD_NAME,
+            format!("`{}` is not a version: it begins with a dash", crate::scalar::short(&to)),
+            "Commands get it as a word of their own and would take it for an option.",
+            "Write the version as it is released.",
+        );
+    }
     if expect_from.as_deref() == Some(to.as_str()) {
         let at = item.node.get("expectFrom").map_or(item.node.at, |n| n.at);
         let message = format!("`{to}` is both the version to reach and the one that must run now");

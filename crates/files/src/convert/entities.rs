@@ -3,11 +3,11 @@
 use super::{Context, entity_name, owner_reference, text};
 use crate::codes;
 use crate::document::Document;
-use crate::findings::suggest;
+use crate::findings::{nearest, suggest};
 use crate::node::Node;
 use crate::shapes::{EMERGENCY_PREFIX, Kind};
 use glidepath_model::catalog::{Component, Dependency, EdgeKind, Link, Owner};
-use glidepath_model::{Catalog, ComponentName, OwnerRef};
+use glidepath_model::{Catalog, ComponentName, Diagnostic, OwnerRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 const EDGE_KINDS: [(&str, EdgeKind); 5] = [
@@ -24,7 +24,7 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let systems: BTreeSet<&str> = context.named(&[Kind::System]).iter().map(|d| d.name.as_str()).collect();
     let apis = Apis::new(context, &documents);
     let resources: BTreeSet<&str> = documents.iter().filter(|d| d.kind == Kind::Resource).map(|d| d.name.as_str()).collect();
-    let names: Vec<&str> = documents.iter().map(|d| d.name.as_str()).collect();
+    let names: BTreeSet<&str> = documents.iter().map(|d| d.name.as_str()).collect();
     let mut components = Vec::new();
     for document in &documents {
         let owner = owner(context, document, catalog);
@@ -105,22 +105,24 @@ fn system(context: &mut Context<'_, '_>, document: &Document, systems: &BTreeSet
 }
 
 /// Edges of `dependsOn`, with the kinds of the annotation `glidepath.dev/edges: "payments-db=writes, auth=calls"`.
-fn edges(context: &mut Context<'_, '_>, document: &Document, names: &[&str], resources: &BTreeSet<&str>) -> Vec<Dependency> {
+fn edges(context: &mut Context<'_, '_>, document: &Document, names: &BTreeSet<&str>, resources: &BTreeSet<&str>) -> Vec<Dependency> {
     let kinds = edge_kinds(context, document);
     let mut edges: Vec<Dependency> = Vec::new();
     for (index, node) in document.spec.items_of("dependsOn").iter().enumerate() {
         let Some(name) = node.text().map(entity_name) else { continue };
-        if !names.contains(&name) {
+        if !names.contains(name) {
             let field = format!("spec.dependsOn[{index}]");
+            if context.findings.is_full() {
+                context.findings.leave_out();
+                continue;
+            }
             let hint = suggest(name, names.iter().copied());
-            context.findings.error(
-                node.at,
-                &field,
-                codes::UNKNOWN_COMPONENT,
-                format!("there is no component or resource `{name}`"),
-                "The order of a change follows these edges.",
-                hint,
-            );
+            let message = format!("there is no component or resource `{name}`");
+            let finding =
+                Diagnostic::error(codes::UNKNOWN_COMPONENT, message).because("The order of a change follows these edges.").hint(hint);
+            // It may have meant a component that is changed.
+            let meant = nearest(name, names.iter().copied());
+            context.findings.stray(node.at, &field, meant.into_iter().chain([document.name.as_str()]).map(Into::into), finding);
             continue;
         }
         // Without a word on it, a resource is taken to be written: the widest meaning is the careful one.

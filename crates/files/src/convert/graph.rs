@@ -5,8 +5,11 @@ use crate::codes;
 use crate::node::Node;
 use crate::shapes::Kind;
 use glidepath_model::catalog::EdgeKind;
-use glidepath_model::{Catalog, ComponentName};
+use glidepath_model::{Catalog, ComponentName, Diagnostic};
 use std::collections::BTreeMap;
+
+/// Components of a circle that are named.
+const CIRCLE_SHOWN_MAX: usize = 12;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mark {
@@ -62,16 +65,18 @@ fn report(context: &mut Context<'_, '_>, circle: &[&ComponentName]) {
     };
     let edge = document.spec.items_of("dependsOn").iter().find(|n| n.text().map(super::entity_name) == Some(first.as_str()));
     let at = edge.or_else(|| document.spec.get("consumesApis")).map_or(document.name_at, |n: &Node| n.at);
-    let shown: Vec<&str> = circle.iter().chain([first]).map(|n| n.as_str()).collect();
-    let message = format!("components depend on each other in a circle: {}", shown.join(" -> "));
+    let names: Vec<&str> = circle.iter().chain([first]).map(|n| n.as_str()).collect();
+    let shown = match names.as_slice() {
+        [begin @ .., end, last] if names.len() > CIRCLE_SHOWN_MAX => {
+            let begin = &begin[..CIRCLE_SHOWN_MAX - 2];
+            format!("{} -> ({} more) -> {end} -> {last}", begin.join(" -> "), names.len() - CIRCLE_SHOWN_MAX)
+        }
+        all => all.join(" -> "),
+    };
+    let message = format!("components depend on each other in a circle: {shown}");
     let hint =
         format!("If two of them must change together, say so: annotation `glidepath.dev/edges: \"{first}=deploys-with\"` on `{last}`.");
-    context.findings.error(
-        at,
-        "spec.dependsOn",
-        codes::DEPENDENCY_CYCLE,
-        message,
-        "No order of deployment puts each one after what it needs.",
-        hint,
-    );
+    let reason = "No order of deployment puts each one after what it needs.";
+    let finding = Diagnostic::error(codes::DEPENDENCY_CYCLE, message).because(reason).hint(hint);
+    context.findings.stray(at, "spec.dependsOn", circle.iter().map(|name| (*name).clone()), finding);
 }

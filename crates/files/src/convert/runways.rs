@@ -6,10 +6,11 @@
 use super::Context;
 use crate::codes;
 use crate::node::{At, Entry, Node, Value};
+use glidepath_model::Millis;
 use glidepath_model::catalog::Runway;
 
-/// How long one look at a rollout waits; the step repeats it until its own time is over.
-const LOOK_WAITS: &str = "--timeout=20s";
+/// How long one look at a rollout waits at most; the step repeats it until its own time is over.
+const LOOK_WAITS_MAX: Millis = Millis::from_secs(20);
 /// Deadline of such a look.
 const LOOK_TIMEOUT: &str = "30s";
 /// How long a rollout may take where nothing is said.
@@ -63,7 +64,10 @@ fn kubernetes(form: &Node) -> Option<Made> {
     let rollout = of("rollout").unwrap_or_else(|| ROLLOUT_DEFAULT.to_owned());
     let at = form.at;
     let deploy = |version: &str| action(exec(set(version), &[], None, at), &[("timeout", &rollout), ("onUnknown", "rerun")], at);
-    let status = exec(kubectl(&["rollout", "status", &resource, LOOK_WAITS]), &[], None, at);
+    // A look that waits as long as the step has would be ended with it, and nobody would know what it saw.
+    let waits = Millis::parse(&rollout).map_or(LOOK_WAITS_MAX, |rollout| LOOK_WAITS_MAX.min(Millis(rollout.0 / 2)));
+    let waits = format!("--timeout={}ms", waits.0).replace("000ms", "s");
+    let status = exec(kubectl(&["rollout", "status", &resource, &waits]), &[], None, at);
     let probe = exec(kubectl(&["get", &resource, "--output", &path]), &[], Some(format!("{image}:{{version}}")), at);
     let fields = vec![
         ("deploy", deploy("{version}")),

@@ -209,3 +209,67 @@ fn commands_that_tell_people_are_read_with_their_deadline() {
     let read: Vec<_> = loaded.catalog.settings.notify.iter().map(|n| (n.argv.join(" "), n.timeout_ms)).collect();
     assert_eq!(read, [("./page.sh --urgent".to_owned(), Millis::from_secs(10)), ("./chat.sh".to_owned(), Millis::from_secs(3))]);
 }
+
+#[test]
+fn a_wrong_edge_of_others_is_a_warning_for_a_change_that_it_does_not_concern() {
+    let text = "apiVersion: glidepath.dev/v1
+kind: Config
+metadata: { name: shop }
+spec: { environments: [ { name: production, local: true } ] }
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: { name: web }
+spec: { type: service, lifecycle: production, owner: team, dependsOn: [ component:auth ] }
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: { name: auth }
+spec: { type: service, lifecycle: production, owner: team }
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: { name: reports }
+spec: { type: service, lifecycle: production, owner: team, dependsOn: [ component:EDGE ] }
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: { name: ping }
+spec: { type: service, lifecycle: production, owner: team, dependsOn: [ component:pong ] }
+---
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: { name: pong }
+spec: { type: service, lifecycle: production, owner: team, dependsOn: [ component:ping ] }
+---
+apiVersion: backstage.io/v1alpha1
+kind: Group
+metadata: { name: team }
+spec: { type: team, children: [] }
+---
+apiVersion: glidepath.dev/v1
+kind: Target
+metadata: { name: CHANGED }
+spec: { component: CHANGED, environment: production, hosts: [ h1 ], deploy: { exec: { argv: [ ./d.sh, \"{host}\", \"{version}\" ] } } }
+---
+apiVersion: glidepath.dev/v1
+kind: Change
+metadata: { name: up }
+spec: { title: Up, environments: [ production ], items: [ { component: CHANGED, to: 2.0.0 } ] }
+";
+    for (changed, edge, expected) in [
+        ("web", "gone", false),
+        ("auth", "gone", false),
+        // It may have meant what is changed.
+        ("auth", "auht", true),
+        ("reports", "gone", true),
+        ("ping", "web", true),
+    ] {
+        let text = text.replace("CHANGED", changed).replace("EDGE", edge);
+        let mut loaded = parse(&[SourceFile { path: "glidepath.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
+        assert!(loaded.has_errors(), "validate says it whatever is changed");
+        let change = loaded.changes[&"up".into()].clone();
+        loaded.leave_aside(Some(&change));
+        assert_eq!(loaded.has_errors(), expected, "{changed} with {edge}: {}", shown(&loaded));
+    }
+}

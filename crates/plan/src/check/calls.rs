@@ -3,6 +3,7 @@
 use super::{is_of_runbook, places};
 use crate::codes;
 use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::{GateCheck, Phase, Step, Undo, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity, Share};
@@ -41,7 +42,12 @@ pub(super) fn one_way_early(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     vec![
         Diagnostic::warning(codes::ONE_WAY_EARLY, format!("{} cannot be undone, and {gates} only after it.", first.id))
             .because("What they find can no longer take it back.")
-            .hint("Declare how it is undone, or let it be a change of its own that follows when this one has landed."),
+            .hint(match first.item.and_then(|item| plan.body.change.items.get(item as usize)).map(|item| &item.kind) {
+                Some(ItemKind::Contract { .. }) => {
+                    "It is one-way by its nature: what speaks against it must be seen by the approval and the looks before it."
+                }
+                _ => "Declare how it is undone, or let it be a change of its own that follows when this one has landed.",
+            }),
     ]
 }
 
@@ -199,10 +205,36 @@ pub(super) fn exposed_wait(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     findings
 }
 
-/// A timeout under what earlier steps of the kind took.
+/// A timeout under what earlier steps of the kind took, or under what a command of the step waits by its own word.
 pub(super) fn timeout_short(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut told = BTreeSet::new();
     let mut findings = Vec::new();
+    let mut cut_short = BTreeSet::new();
+    for step in &plan.body.steps {
+        let work = match &step.work {
+            Work::Call(call) => Some(call),
+            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
+        };
+        let (undo, undo_timeout) = match &step.undo {
+            Undo::Call { call, validations, timeout_ms, .. } => (std::iter::once(call).chain(validations).collect(), *timeout_ms),
+            Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => (Vec::new(), Millis::ZERO),
+        };
+        let forward = work.into_iter().chain(&step.validations).map(|call| (call, step.timeout_ms, ""));
+        for (call, timeout, of) in forward.chain(undo.into_iter().map(|call| (call, undo_timeout, "the undo of "))) {
+            let Some(waits) = own_timeout(call).filter(|waits| *waits > timeout) else { continue };
+            if cut_short.insert((step.target.clone(), of, waits, timeout)) {
+                let message = format!(
+                    "An attempt of {of}{} may take {timeout}, and a command in it waits up to {waits} by its own `--timeout`.",
+                    step.id
+                );
+                findings.push(
+                    Diagnostic::warning(codes::TIMEOUT_SHORT, message)
+                        .because("An attempt that is ended in mid-work leaves an unknown outcome although nothing went wrong.")
+                        .hint("Raise `timeout` of the action on its target above it, or lower the command's own; on Kubernetes it is `rollout` of the runway."),
+                );
+            }
+        }
+    }
     for step in &plan.body.steps {
         let Some(key) = &step.duration_key else { continue };
         let Some(known) = facts.durations.get(key).map(|fact| fact.value) else { continue };
@@ -219,6 +251,23 @@ pub(super) fn timeout_short(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         );
     }
     findings
+}
+
+/// How long a command says that it waits: `--timeout=20s` or `--timeout 20s`, as `kubectl rollout status` has it.
+fn own_timeout(call: &ActionCall) -> Option<Millis> {
+    let argv = call.input.get("argv")?.as_array()?;
+    let mut words = argv.iter().filter_map(|word| word.as_str());
+    while let Some(word) = words.next() {
+        let given = match word.strip_prefix("--timeout") {
+            Some("") => words.next(),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        };
+        if let Some(length) = given {
+            return Millis::parse(length);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

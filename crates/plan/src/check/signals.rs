@@ -17,7 +17,14 @@ fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
     })
 }
 
-/// A target of which no gate sees anything.
+/// Whether a check of a window is about a component, by its name: `health of payments`, `error share of payments in eu-west`.
+fn is_about(check: &GateCheck, component: &str) -> bool {
+    let (GateCheck::Proportion { name, .. } | GateCheck::Threshold { name, .. } | GateCheck::Probe { name, .. }) = check;
+    name.split_once(" of ")
+        .is_some_and(|(_, of)| of == component || of.strip_prefix(component).is_some_and(|rest| rest.starts_with(" in ")))
+}
+
+/// A target of which neither a gate nor a window sees anything.
 pub(super) fn no_signal(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     // What only prepares, such as an expanded schema or a secret that is made, is met by nobody before something else is deployed.
@@ -26,7 +33,12 @@ pub(super) fn no_signal(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let is_deployed = |target: &Target| of_target(target).iter().any(|step| step.phase == Phase::Deploy);
     for (assignment, target) in places(plan, facts).filter(|(_, target)| is_deployed(target)) {
         let watches = |step: &&Step| matches!(&step.work, Work::Gate(gate) if !gate.checks.is_empty());
-        if !of_target(target).iter().any(watches) {
+        let is_seen_after = gates(plan).any(|(step, gate)| {
+            step.target.is_none()
+                && step.environment.as_ref() == Some(&assignment.environment)
+                && gate.checks.iter().any(|check| is_about(check, assignment.component.as_str()))
+        });
+        if !of_target(target).iter().any(watches) && !is_seen_after {
             findings.push(
                 Diagnostic::warning(
                     codes::NO_SIGNAL,

@@ -7,6 +7,8 @@ use glidepath_model::ids::{ComponentName, EnvironmentName, RegionName, StepId, T
 use glidepath_model::plan::{PlanBody, Step};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// Pairs of which is told which are the nearest; of more, all count.
+const LOST_COMPARED_MAX: usize = 2_000;
 /// Pairs that are named before the rest is counted.
 const PAIRS_NAMED_MAX: usize = 3;
 
@@ -123,12 +125,20 @@ fn before(body: &PlanBody) -> (BTreeMap<Kind<'_>, usize>, BTreeSet<(usize, usize
 fn steps(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
     let ((approved, pairs), (now, now_pairs)) = (before(parent), before(child));
     let by_number: BTreeMap<usize, &Kind<'_>> = approved.iter().map(|(kind, number)| (*number, kind)).collect();
-    let lost = pairs.iter().filter_map(|(first, second)| {
-        let (first, second) = (by_number.get(first)?, by_number.get(second)?);
-        let pair = (*now.get(*first)?, *now.get(*second)?);
-        (!now_pairs.contains(&pair)).then(|| format!("{} would no longer wait for {}", second.path, first.path))
+    let is_lost = |(first, second): &(usize, usize)| -> Option<bool> {
+        let pair = (*now.get(*by_number.get(first)?)?, *now.get(*by_number.get(second)?)?);
+        Some(!now_pairs.contains(&pair))
+    };
+    let lost: BTreeSet<(usize, usize)> = pairs.iter().filter(|pair| is_lost(pair) == Some(true)).copied().collect();
+    // What no longer waits for a step does not wait for what went before that step either: the nearest is enough to say.
+    let between = |(first, second): &(usize, usize)| {
+        lost.len() <= LOST_COMPARED_MAX
+            && lost.iter().any(|(middle, last)| last == second && middle != first && pairs.contains(&(*first, *middle)))
+    };
+    let nearest = lost.iter().filter(|pair| !between(pair)).filter_map(|(first, second)| {
+        Some(format!("{} would no longer wait for {}", by_number.get(second)?.path, by_number.get(first)?.path))
     });
-    let mut lost: Vec<String> = lost.collect();
+    let mut lost: Vec<String> = nearest.collect();
     let more = lost.len().saturating_sub(PAIRS_NAMED_MAX);
     lost.truncate(PAIRS_NAMED_MAX);
     if let (Some(last), true) = (lost.last_mut(), more > 0) {

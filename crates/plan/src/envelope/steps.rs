@@ -50,9 +50,9 @@ pub(super) fn path(step: &Step) -> String {
     let is_rung = |word: &&str| {
         ["stage-", "batch-"].iter().any(|rung| word.strip_prefix(rung).is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit())))
     };
-    let id = match host_of(step) {
-        Some(host) => step.id.as_str().strip_suffix(host).unwrap_or_default(),
-        None => step.id.as_str(),
+    let id = match host_of(step).and_then(|host| step.id.as_str().strip_suffix(host)) {
+        Some(verb) => format!("{verb}*"),
+        None => step.id.to_string(),
     };
     id.split('/').filter(|word| !is_rung(word)).collect::<Vec<_>>().join("/")
 }

@@ -55,6 +55,9 @@ pub(super) fn watched(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
         };
         let pair = Pair { before: before.of_step(step), hosts: hosts.of_step(step), is_window: place.0.is_none() };
         let due = due(parent, child, &place, known);
+        if place.0.is_some() {
+            found.extend(unseen(&who, known, &now));
+        }
         for (step, gate) in &now {
             for lost in due.iter().filter(|lost| !gate.checks.iter().any(|check| about(check) == **lost)) {
                 let is_there = gate.checks.iter().any(|check| name(check) == lost.0);
@@ -76,6 +79,19 @@ pub(super) fn watched(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
     found.extend(unwatched(parent, child));
     found.extend(false_alarms(parent, child));
     found.into_iter().collect()
+}
+
+/// What no gate of a place would watch any more, or not from the first on. Once nothing old is left there is nothing to compare with, so that not every gate watches all.
+fn unseen(who: &str, known: &[(&Step, &GateSpec)], now: &[(&Step, &GateSpec)]) -> Vec<String> {
+    let all = |gates: &[(&Step, &GateSpec)]| -> BTreeSet<String> {
+        gates.iter().flat_map(|(_, gate)| gate.checks.iter().map(|check| name(check).clone())).collect()
+    };
+    let gone = all(known).difference(&all(now)).map(|name| format!("{who} would not watch {name} any more")).collect::<Vec<_>>();
+    if !gone.is_empty() {
+        return gone;
+    }
+    let (first, first_now) = (all(&known[..1]), all(&now[..1]));
+    first.difference(&first_now).map(|name| format!("the first of {who} would not watch {name} any more")).collect()
 }
 
 /// What each gate of a place must watch: what all approved ones there watch, and in windows of a smaller change what is of it.

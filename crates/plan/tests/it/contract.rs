@@ -121,6 +121,7 @@ fn all_that_can_be_made_sure_of_comes_before_the_one_way_step() {
     let Work::Call(call) = &look.work else { panic!() };
     assert_eq!(call.input["expectText"], "2.0.0");
     assert!(!plan.findings.iter().any(|finding| finding.code == codes::RESTORE_UNTESTED), "{:#?}", plan.findings);
+    assert!(!plan.findings.iter().any(|finding| finding.code == codes::NO_SIGNAL), "its window asks: {:#?}", plan.findings);
     assert!(plan.prediction.duration.p95_ms >= Millis::from_mins(60), "nobody approves at once: {:?}", plan.prediction.duration);
 }
 
@@ -156,6 +157,17 @@ fn a_contract_is_refused_while_anybody_may_still_need_what_goes() {
             "GP0283 shop can be asked in production, so that no reason stands for its answer.",
         ),
         (|_, f| f.landings.clear(), "GP0294 currency has not landed on orders-db-production."),
+        (
+            |c, f| {
+                f.landings.clear();
+                f.not_landed = BTreeMap::from([(
+                    "currency".into(),
+                    BTreeMap::from([("orders-db-production".into(), Sourced::observed("run-7".into(), "run-7", now()))]),
+                )]);
+                *contract(c).2 = Some(Timestamp::parse("2026-11-01T00:00:00Z").unwrap());
+            },
+            "GP0294 currency has not landed on orders-db-production: its newest flight there, run-7, did not.",
+        ),
         (|_, f| landed(f, "2026-11-10T16:00:00Z"), "GP0294 The contract of currency on orders-db-production is not due for another 6 h."),
         (
             |c, f| {

@@ -57,6 +57,8 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         &[
             "code of payments in production would become something else than was approved (1.2.0",
             "would call something else than was approved",
+            "would be checked otherwise than was approved",
+            "would take an unknown outcome otherwise than was approved",
             "in eu-west would watch errors by other counters",
             "in us-east would watch errors by other counters",
         ],
@@ -66,7 +68,7 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         Otherwise::Input(|_, f| observe(f, "1.0.9")),
         &[
             "would go back to 1.0.9, not to 1.0.0",
-            "preflight/version and 1 more would be checked otherwise",
+            "us-east/again/version would be checked otherwise than was approved",
             "would not be undone as was approved",
             "in eu-west would watch errors by other counters",
             "in us-east would watch errors by other counters",
@@ -90,10 +92,7 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
             only_target(f).regions.push(region("ap-south", "pay", 3, true));
             observe(f, "1.0.0");
         }),
-        &[
-            "would be done besides, which no approved step does",
-            "verify/immediate would watch health of payments by calls that were not approved",
-        ],
+        &["would be done besides, which no approved step does"],
     ),
     (
         "a wider first stage",
@@ -145,7 +144,11 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
     (
         "a window that only observes",
         Otherwise::Input(|_, f| f.catalog.environments[0].verify[0].observe = true),
-        &["production would not be watched after the deployment", "production/verify/immediate would only observe"],
+        &[
+            "production would not be watched after the deployment",
+            "production/verify/immediate would only observe",
+            "production/verify/long would no longer wait for production/verify/immediate",
+        ],
     ),
     (
         "a shorter window",
@@ -158,9 +161,10 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         &[
             "in eu-west would not watch health of payments any more",
             "in us-east would not watch health of payments any more",
-            "immediate would not watch health of payments any more",
-            "long would not watch health of payments any more",
+            "production would not be watched after the deployment",
             "would be checked otherwise than was approved",
+            "would not be undone as was approved",
+            "would be done besides, which no approved step does",
             "preflight/health and 2 more would be left out",
         ],
     ),
@@ -208,7 +212,11 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
     (
         "nothing before the first deployment",
         Otherwise::Plan(|b| each_deploy(b, |step| step.needs.clear())),
-        &["deploy- would no longer wait for"],
+        &[
+            "eu-west/drain would no longer wait for production/payments/eu-west/preflight/health",
+            "eu-west/deploy-* would no longer wait for production/payments/eu-west/preflight/health",
+            "eu-west/ready would no longer wait for production/payments/eu-west/preflight/health, and so on",
+        ],
     ),
     (
         "somebody else answers",
@@ -296,12 +304,8 @@ const RUNBOOK_ROWS: &[(&str, &str, &[&str])] = &[
         "    - { id: wipe, exec: { argv: [ ./keys.sh, wipe ] }, undo: none }\n    - { id: drop,",
         &["wipe would be done besides", "drop would begin after other steps"],
     ),
-    (
-        "- id: rotate\n",
-        "- id: rotate\n      timeout: 9h\n",
-        &["rotate would have other tries or time limits", "rotate would not be undone"],
-    ),
-    ("  steps:", "  limits: { retriesMax: 9 }\n  steps:", &["the run or a target has other limits"]),
+    ("- id: rotate\n", "- id: rotate\n      timeout: 9h\n", &["rotate would have other tries or time limits"]),
+    ("  steps:", "  limits: { retries: 9 }\n  steps:", &["the run or a target has other limits"]),
     ("  steps:", "  locks: [ { resource: keys } ]\n  steps:", &["it would hold other locks"]),
     ("name: keys }", "name: other }", &["it is a plan of another change"]),
 ];

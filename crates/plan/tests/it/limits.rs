@@ -45,6 +45,22 @@ fn lands(candidate: &CandidateSummary) -> Timestamp {
 }
 
 #[test]
+fn a_way_out_is_named_only_where_a_plan_comes_of_it() {
+    let (mut change, mut facts) = payments();
+    only_target(&mut facts).strategies_allowed = vec!["recreate".to_owned()];
+    only_target(&mut facts).restart_ms = Some(Millis::from_secs(20));
+    change.constraints.finish_before = Some(now().plus(Millis::from_secs(30)));
+    let refusal = refused(&change, &facts);
+    // Another strategy, or the downtime, does not land in time by itself: the deadline has to move as well, and that is said with it.
+    assert!(refusal.hint.starts_with("Cheapest: ") && refusal.hint.contains("`finishBefore: "), "{}", refusal.hint);
+    let until = Timestamp::parse(proposed(&refusal.hint, "`finishBefore: ")).unwrap();
+    change.constraints.finish_before = Some(until);
+    change.constraints.downtime_ms = Some(Millis::from_secs(20));
+    only_target(&mut facts).strategies_allowed.push("rolling".to_owned());
+    plan_of(&change, &facts);
+}
+
+#[test]
 fn no_downtime_and_a_strategy_that_needs_it_conflict() {
     let (mut change, mut facts) = payments();
     only_target(&mut facts).strategies_allowed = vec!["recreate".to_owned()];

@@ -420,6 +420,15 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         }),
     ),
     (
+        codes::TIMEOUT_SHORT,
+        "may take 6 s, and a command in it waits up to 20 s by its own `--timeout`",
+        Spoil::Input(|_, f| {
+            let target = only_target(f);
+            target.health = Some(template("exec", json!({"argv": ["kubectl", "rollout", "status", "deployment/pay", "--timeout=20s"]})));
+            target.deploy.as_mut().unwrap().timeout_ms = Some(Millis::from_secs(6));
+        }),
+    ),
+    (
         codes::ENVIRONMENTS_UNLIKE,
         "staging is unlike production for payments: it has not a router; it ran 0.9.0, and production runs 1.0.0",
         Spoil::Input(|c, f| {
