@@ -270,7 +270,7 @@ fn is_above(now: Option<f64>, approved: Option<f64>) -> bool {
     match (now, approved) {
         (_, None) => false,
         (None, Some(_)) => true,
-        (Some(now), Some(approved)) => !(now <= approved),
+        (Some(now), Some(approved)) => now > approved || now.is_nan(),
     }
 }
 

@@ -121,8 +121,17 @@ fn all_that_can_be_made_sure_of_comes_before_the_one_way_step() {
     let Work::Call(call) = &look.work else { panic!() };
     assert_eq!(call.input["expectText"], "2.0.0");
     assert!(!plan.findings.iter().any(|finding| finding.code == codes::RESTORE_UNTESTED), "{:#?}", plan.findings);
-    assert!(!plan.findings.iter().any(|finding| finding.code == codes::NO_SIGNAL), "its window asks: {:#?}", plan.findings);
     assert!(plan.prediction.duration.p95_ms >= Millis::from_mins(60), "nobody approves at once: {:?}", plan.prediction.duration);
+}
+
+#[test]
+fn a_database_whose_health_a_window_asks_for_is_watched() {
+    let (change, mut facts) = ready();
+    let blind = |facts: &Facts| plan_of(&change, facts).findings.iter().any(|finding| finding.code == codes::NO_SIGNAL);
+    assert!(blind(&facts), "its health check asks for hosts, and it has none");
+    let db = facts.catalog.targets.get_mut(&"orders-db-production".into()).unwrap();
+    db.health = Some(template("exec", json!({"argv": ["./answers.sh"]})));
+    assert!(!blind(&facts));
 }
 
 #[test]
