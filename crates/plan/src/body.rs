@@ -2,7 +2,7 @@
 
 use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
 use crate::notes::Notes;
-use crate::outline::{Outline, Watches, rounded};
+use crate::outline::{Outline, Route, Watches, rounded};
 use crate::site::Site;
 use crate::{HOLD_DEFAULT, codes, non_zero};
 use glidepath_model::catalog::{Catalog, EdgeKind, Target};
@@ -69,8 +69,16 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
             let Some(gate) = &stage.gate else { continue };
             let share = rounded(Share::from_f64(stage.share));
             let canary_rate = rate * stage.share;
-            let (power, detects, explanation) = match (&gate.judged, region) {
-                (Some(judged), Some(region)) => {
+            let (power, detects, explanation) = match (&gate.judged, region, stage.route) {
+                (_, _, Route::Mirror(copied)) => {
+                    let text = format!(
+                        "{copied} of the reads are copied to the new side, which answers nobody; {} watch for {}",
+                        watchers(outline.verification),
+                        gate.bake
+                    );
+                    (None, None, text)
+                }
+                (Some(judged), Some(region), Route::Share) => {
                     let (ratio, _) = bad_ratio(region, judged.signal);
                     let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms, seen);
                     let assumed = if judged.ratio_assumed { format!(", taking {:.2} % as bad now", ratio * 100.0) } else { String::new() };

@@ -27,7 +27,7 @@ impl Outline {
 
     /// Whether the new version stands as a second side beside the old one.
     pub(crate) fn stands_beside(&self) -> bool {
-        self.gates().any(|gate| gate.watches == Watches::Beside)
+        self.gates().any(|gate| matches!(gate.watches, Watches::Beside | Watches::Mirror))
     }
 
     /// How its stages are watched, where they are.
@@ -57,17 +57,28 @@ pub(crate) struct StagePath {
     pub(crate) once: Vec<Kind>,
     /// How it is watched before the next stage; `None` where the next stage follows at once.
     pub(crate) gate: Option<StageGate>,
+    /// How a second side meets traffic, where there is one.
+    pub(crate) route: Route,
+}
+
+/// How a second side meets traffic at a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// By its share.
+    Share,
+    /// By a copy of that share of the reads, which nobody waits for; nothing ends it.
+    Mirror(Share),
 }
 
 impl StagePath {
     /// A stage without hosts.
     pub(crate) fn of_calls(share: f64, once: Vec<Kind>, gate: Option<StageGate>) -> Self {
-        Self { share, batches: Vec::new(), settle: Millis::ZERO, once, gate }
+        Self { share, batches: Vec::new(), settle: Millis::ZERO, once, gate, route: Route::Share }
     }
 
     /// A stage that changes hosts.
     pub(crate) fn of_hosts(share: f64, batches: Vec<Batch>, gate: Option<StageGate>) -> Self {
-        Self { share, batches, settle: Millis::ZERO, once: Vec::new(), gate }
+        Self { share, batches, settle: Millis::ZERO, once: Vec::new(), gate, route: Route::Share }
     }
 }
 
@@ -89,6 +100,8 @@ pub(crate) enum Watches {
     Standby,
     /// The second side, whatever share it has.
     Beside,
+    /// The second side, and how it answers what is mirrored to it.
+    Mirror,
 }
 
 /// Verification where no old side stands beside: thresholds if declared, else health checks, with what they cannot see.

@@ -39,3 +39,18 @@ fn a_function_that_fails_is_met_by_few_and_taken_away() {
         assert!(has(&project, &format!("state/{region}/versions/1.0.0")) && !has(&project, &format!("state/{region}/versions/2.0.0")));
     }
 }
+
+#[test]
+fn a_shadow_is_mirrored_then_met_and_one_that_answers_wrongly_is_met_by_nobody() {
+    let project = Project::example("shadow");
+    project.ok(&["run", "search-2", "--yes"], 0);
+    assert_eq!(project.read("state/split").trim(), "2.0.0 100");
+    assert!(!has(&project, "state/mirror") && !has(&project, "state/sides/1.0.0"));
+
+    let project = Project::example("shadow");
+    project.write("state/wrong-2.0.0", "");
+    project.ok(&["run", "search-2", "--yes"], 1);
+    let met = project.events().iter().any(|event| event.to_string().contains("/shift"));
+    assert!(!met && !has(&project, "state/mirror") && !has(&project, "state/sides/2.0.0"));
+    assert_eq!(project.read("state/split").trim(), "1.0.0 100");
+}

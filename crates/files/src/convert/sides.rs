@@ -5,7 +5,7 @@ use super::{Context, share};
 use crate::codes;
 use crate::node::Node;
 use glidepath_model::Share;
-use glidepath_model::catalog::{ActionTemplate, Database, Router, SecondSide, ShareRouter, Target};
+use glidepath_model::catalog::{ActionTemplate, Database, Mirror, Router, SecondSide, ShareRouter, Target};
 
 /// The smallest share that is set where nothing is said.
 const STEP_DEFAULT: Share = Share::percent(1);
@@ -20,6 +20,7 @@ pub(super) fn share_router(context: &mut Context<'_, '_>, node: &Node, field: &s
     let mut action = |name: &str| template(context, node.get(name), &format!("{field}.{name}"), database);
     let (set, read) = (action("set"), action("read"));
     must_say(context, node, &field, "set", set.as_ref(), SHARE_WORDS, "It would set the same share, whatever the plan asks for.");
+    let mirror = node.get("mirror").and_then(|inner| mirror(context, inner, &format!("{field}.mirror"), database));
     let step = share(node, "step").unwrap_or(STEP_DEFAULT);
     if let (Some(written), Share::ZERO) = (node.get("step"), step) {
         let message = "a router cannot set shares in steps of nothing";
@@ -32,7 +33,17 @@ pub(super) fn share_router(context: &mut Context<'_, '_>, node: &Node, field: &s
             "Write the smallest share that the router sets, such as `1%`.",
         );
     }
-    Some(Router::Share(Box::new(ShareRouter { set: set?, read, step })))
+    Some(Router::Share(Box::new(ShareRouter { set: set?, read, mirror, step })))
+}
+
+fn mirror(context: &mut Context<'_, '_>, node: &Node, field: &str, database: Option<&Database>) -> Option<Mirror> {
+    let mut action = |name: &str| template(context, node.get(name), &format!("{field}.{name}"), database);
+    let (set, read, check) = (action("set"), action("read"), action("check"));
+    must_say(context, node, field, "set", set.as_ref(), &["share", "fraction"], "It would mirror the same share, and could not be ended.");
+    let reason = "It would not know which reads may be mirrored, and what is mirrored happens twice.";
+    must_say(context, node, field, "set", set.as_ref(), &["methods"], reason);
+    must_say(context, node, field, "set", set.as_ref(), &["paths"], reason);
+    Some(Mirror { set: set?, read, check, methods: node.texts_of("methods"), paths: node.texts_of("paths") })
 }
 
 /// The `side` field of a target.

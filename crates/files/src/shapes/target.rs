@@ -18,6 +18,7 @@ const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environme
 /// What a router is told: the sides by their versions, and the share of the new one.
 const SHARE_PLACES: &[&str] = &["share", "rest", "fraction", "version", "from", "region", "component", "environment"];
 const SHARE_READ_PLACES: &[&str] = &["version", "from", "region", "component", "environment"];
+const MIRROR_PLACES: &[&str] = &["share", "rest", "fraction", "methods", "paths", "version", "from", "region", "component", "environment"];
 const SIDE_PLACES: &[&str] = &["version", "host", "region", "component", "environment"];
 const SCALE_PLACES: &[&str] = &["replicas", "component", "environment"];
 const STORE_PLACES: &[&str] = &["secret", "component", "environment"];
@@ -206,7 +207,36 @@ const SHARE: Shape = Shape::closed(
             Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
             "An action whose answer is the share of `{version}`, written as `{share}` is: `5` for 5 %.",
         ),
+        Field::optional("mirror", Form::Object(&MIRROR), "How the new side is sent a copy of reads before it answers anybody."),
         Field::optional("step", Form::Share, "The smallest share it can set; others are multiples of it. 1 % when left out."),
+    ],
+);
+
+const MIRROR: Shape = Shape::closed(
+    "Mirror",
+    "A copy of some reads for the new side, whose answers nobody waits for. What is mirrored happens twice.",
+    &[
+        Field::required(
+            "set",
+            Form::With(MIRROR_PLACES, &Form::Object(&ACTION)),
+            "How `{share}` percent of the reads are copied to the side of `{version}`, only those with `{methods}` and below `{paths}` (separated by commas). 0 ends it. Absolute.",
+        ),
+        Field::optional(
+            "read",
+            Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
+            "An action whose answer is the share that is copied to the side of `{version}`, written as `{share}` is.",
+        ),
+        Field::optional(
+            "check",
+            Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
+            "How to see that the side of `{version}` answers what is copied to it as it should.",
+        ),
+        Field::required("methods", Form::List(&Form::Choice(&["GET", "HEAD", "OPTIONS"])), "Methods that are copied: safe ones only."),
+        Field::required(
+            "paths",
+            Form::List(&Form::Text),
+            "Beginnings of the paths that are copied. You vouch for it that a read below them changes nothing, wherever it is answered.",
+        ),
     ],
 );
 

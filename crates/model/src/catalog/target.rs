@@ -315,8 +315,27 @@ pub struct ShareRouter {
     pub set: ActionTemplate,
     /// How to read the share that the side of `{version}` has, written as `{share}` is.
     pub read: Option<ActionTemplate>,
+    /// How the side of `{version}` is sent a copy of reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
     /// The smallest share it can set; every other one is a multiple of it.
     pub step: Share,
+}
+
+/// A mirror: the new side is sent a copy of some reads, and nobody waits for its answers. Placeholders as for the share, and `{methods}` and `{paths}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mirror {
+    /// How `{share}` of the reads are copied to the side of `{version}`; 0 ends the mirror. It is absolute.
+    pub set: ActionTemplate,
+    /// How to read which share is copied to the side of `{version}`.
+    pub read: Option<ActionTemplate>,
+    /// How to see that the side of `{version}` answers what is copied to it as it should.
+    pub check: Option<ActionTemplate>,
+    /// Safe methods that are copied.
+    pub methods: Vec<String>,
+    /// Beginnings of the paths that are copied: a read below them changes nothing, wherever it is answered.
+    pub paths: Vec<String>,
 }
 
 /// A database that `sql` steps talk to.

@@ -66,6 +66,8 @@ pub enum Strategy {
     Failover,
     /// Traffic moved from region to region, behind checks that there is room.
     Traffic,
+    /// The new side is sent a copy of the reads first, then it gets its share.
+    Shadow,
 }
 
 /// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
@@ -103,6 +105,7 @@ impl Strategy {
         Self::AliasShift,
         Self::Failover,
         Self::Traffic,
+        Self::Shadow,
     ];
 
     /// Names of all of them, in the same order.
@@ -134,6 +137,7 @@ impl Strategy {
             Self::AliasShift => "alias-shift",
             Self::Failover => "failover",
             Self::Traffic => "traffic",
+            Self::Shadow => "shadow",
         }
     }
 
@@ -264,6 +268,15 @@ impl Strategy {
                 rollback: "the old shares again",
                 speed: "one call",
                 costs: "less room in the regions that take more",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::Shadow => Traits {
+                items: &["code", "config"],
+                needs: "a router that gives two sides their share and can mirror, reads that change nothing, and something that looks at the new side",
+                rollback: "mirror off, afterwards traffic shift",
+                speed: "nobody is exposed under the mirror; seconds afterwards",
+                costs: "a second side, and the mirrored reads twice",
                 no_return: NONE,
                 takes_down: false,
             },

@@ -62,7 +62,7 @@ impl Lowering<'_> {
         let end = self.steps.len();
         self.looks_at_hosts(site, at, &spot, &before);
         if outline.stands_beside() {
-            self.share_check(site, at, &spot, &before);
+            self.share_check(site, at, outline, &spot, &before);
         }
         let looks = self.steps.split_off(end);
         if looks.is_empty() {

@@ -4,7 +4,7 @@ use super::calls;
 use super::{Lowering, Spot};
 use crate::durations::Kind;
 use crate::ladder::{Signal, bad_ratio, gate_patience, look_every, signals};
-use crate::outline::{Outline, StageGate, StagePath, Watches, rounded};
+use crate::outline::{Outline, Route, StageGate, StagePath, Watches, rounded};
 use crate::site::Site;
 use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target, VerifyWindow};
 use glidepath_model::change::ItemKind;
@@ -39,7 +39,10 @@ impl Lowering<'_> {
         spot: &Spot,
         needs: &[StepId],
     ) -> StepId {
-        let share = rounded(Share::from_f64(stage.share));
+        let share = match stage.route {
+            Route::Mirror(share) => format!("a mirror of {}", rounded(share)),
+            Route::Share => rounded(Share::from_f64(stage.share)).to_string(),
+        };
         let subject = match (spot.region.and_then(|at| site.regions.get(at)), &site.change_item.kind) {
             (_, ItemKind::Flag { flag, .. }) => format!("{flag} at {share} in {}", site.environment.name),
             (Some(region), _) => format!("{} in {} at {share}", site.target.component, region.region.name),
@@ -272,9 +275,14 @@ impl Lowering<'_> {
             let serving = if watches == Watches::Standby { &region.standby } else { &region.hosts };
             for host in serving.iter().take(new) {
                 list.extend(match watches {
-                    Watches::Beside => calls::side_health(site, region, host, kinds, self.notes),
+                    Watches::Beside | Watches::Mirror => calls::side_health(site, region, host, kinds, self.notes),
                     Watches::Regular | Watches::Standby => calls::health(site, region, host, kinds, self.notes),
                 });
+            }
+            let mirror = region.share_router().and_then(|router| router.mirror.as_ref()).filter(|_| watches == Watches::Mirror);
+            if let Some(check) = mirror.and_then(|mirror| mirror.check.as_ref()) {
+                let values = calls::site_values(site).with("region", region.name.as_str());
+                list.extend(calls::filled(check, &values, site, "check of a mirror", kinds, self.notes));
             }
         }
         // A target without hosts is asked once, unless its health check is about hosts.

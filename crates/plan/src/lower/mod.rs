@@ -231,7 +231,7 @@ impl Lowering<'_> {
         };
         self.looks_at_hosts(site, at, &spot, before);
         if outline.stands_beside() {
-            self.share_check(site, at, &spot, before);
+            self.share_check(site, at, outline, &spot, before);
         } else if region.router.is_some() && (region.hosts.len() > 1 || outline.uses_standby()) {
             self.router_check(site, at, outline, &spot, before);
         }

@@ -14,11 +14,11 @@ use super::{Lowering, Spot};
 use crate::codes;
 use crate::command::shell_line;
 use crate::durations::Kind;
-use crate::outline::{RegionPath, StagePath, rounded};
+use crate::outline::{Outline, RegionPath, Route, StagePath, Watches, rounded};
 use crate::site::Site;
 use crate::template::{Placeholders, expecting};
 use glidepath_model::action::{ActionCall, OnUnknown};
-use glidepath_model::catalog::{ActionTemplate, Region, ShareRouter};
+use glidepath_model::catalog::{ActionTemplate, Mirror, Region, ShareRouter};
 use glidepath_model::ids::{GroupName, HostName, StepId};
 use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Group, Phase, Step, Undo, Work};
 use glidepath_model::{Diagnostic, Millis, Share};
@@ -27,12 +27,16 @@ use glidepath_model::{Diagnostic, Millis, Share};
 const RETIRED_AT_ONCE: u32 = 8;
 
 impl Lowering<'_> {
-    /// Before anything is changed nobody may be given the new side: a share above nothing is left over from another hand.
-    pub(super) fn share_check(&mut self, site: &Site<'_>, at: usize, spot: &Spot, needs: &[StepId]) {
+    /// Before anything is changed nobody may be given the new side: a share or a mirror above nothing is left over from another hand.
+    pub(super) fn share_check(&mut self, site: &Site<'_>, at: usize, outline: &Outline, spot: &Spot, needs: &[StepId]) {
         let region = site.regions[at].region;
-        let Some(call) = region.share_router().and_then(|router| self.share_is(site, region, router, Share::ZERO)) else { return };
+        let Some(router) = region.share_router() else { return };
+        let mut calls: Vec<ActionCall> = self.share_is(site, region, router, Share::ZERO).into_iter().collect();
+        if outline.gates().any(|gate| gate.watches == Watches::Mirror) {
+            calls.extend(router.mirror.as_ref().and_then(|mirror| self.mirror_is(site, region, mirror, Share::ZERO)));
+        }
         let title = format!("Nobody in {} is given {} yet", region.name, site.new_side());
-        self.look(site, spot, "share", title, vec![call], needs);
+        self.look(site, spot, "share", title, calls, needs);
     }
 
     /// A region's way: the side, then its share; gives the last steps.
@@ -40,6 +44,7 @@ impl Lowering<'_> {
         let region = site.regions[at].region;
         let Some(router) = region.share_router() else { return needs.to_vec() };
         let mut frontier = needs.to_vec();
+        let first_share = path.stages.iter().position(|stage| !matches!(stage.route, Route::Mirror(_)));
         for (number, stage) in (1..).zip(&path.stages) {
             let prefix = format!("{}/{}/stage-{number}", site.path(), region.name);
             let spot = Spot { phase: Phase::Deploy, wave, stage: number, region: Some(at), prefix };
@@ -47,9 +52,14 @@ impl Lowering<'_> {
                 let sides = region.hosts.iter().map(|host| self.side_step(site, region, host, &spot, &frontier)).collect::<Vec<Step>>();
                 frontier = sides.into_iter().map(|step| self.push(step)).collect();
             }
-            let is_last = path.stages.len() == number as usize;
-            let shift = self.share_step(site, region, router, stage, &spot, &frontier, is_last);
-            frontier = vec![self.push(shift)];
+            let at_end =
+                End { is_first: first_share.is_some_and(|at| at + 1 == number as usize), is_last: path.stages.len() == number as usize };
+            let step = match (stage.route, &router.mirror) {
+                (Route::Mirror(share), Some(mirror)) => self.mirror_step(site, region, mirror, share, &spot, &frontier),
+                (Route::Mirror(_), None) => continue,
+                (Route::Share, _) => self.share_step(site, region, router, stage, &spot, &frontier, at_end),
+            };
+            frontier = vec![self.push(step)];
             if let Some(gate) = &stage.gate {
                 frontier = vec![self.stage_gate(site, at, stage, gate, usize::MAX, &spot, &frontier)];
             }
@@ -112,7 +122,7 @@ impl Lowering<'_> {
         stage: &StagePath,
         spot: &Spot,
         needs: &[StepId],
-        is_last: bool,
+        at_end: End,
     ) -> Step {
         let share = Share::from_f64(stage.share);
         let kinds = self.kinds;
@@ -127,11 +137,11 @@ impl Lowering<'_> {
         step.timeout_ms = calls::timeout(&router.set, kinds);
         step.retry = calls::retry(&router.set, kinds);
         step.compensate_on = CompensateOn::Attempt;
-        if let (1, Some(back)) = (spot.stage, &back) {
+        if let (true, Some(back)) = (at_end.is_first, &back) {
             let is_back = self.share_is(site, region, router, Share::ZERO);
             step.undo = undo_call(back.clone(), is_back.into_iter().collect(), step.timeout_ms);
         }
-        let retired = if is_last && self.is_retired_in_flight(site) { retired_ids(site, region) } else { Vec::new() };
+        let retired = if at_end.is_last && self.is_retired_in_flight(site) { retired_ids(site, region) } else { Vec::new() };
         step.exposure = Some(Exposure {
             target: site.target.name.clone(),
             region: Some(region.name.clone()),
@@ -143,6 +153,42 @@ impl Lowering<'_> {
         });
         step.needs = needs.to_vec();
         step
+    }
+
+    /// Copies a share of the reads to the new side, or ends that. Nobody is exposed by it; the first one takes it back.
+    fn mirror_step(&mut self, site: &Site<'_>, region: &Region, mirror: &Mirror, share: Share, spot: &Spot, needs: &[StepId]) -> Step {
+        let ends = share == Share::ZERO;
+        let title = if ends {
+            format!("End the mirror of {} in {}", site.target.component, region.name)
+        } else {
+            format!("Copy {} of the reads in {} to {}", rounded(share), region.name, site.new_side())
+        };
+        let call = self.set_mirror(site, region, mirror, share);
+        let work = call.map_or(Work::Wait(Millis::ZERO), Work::Call);
+        let mut step = self.draft(site, spot, if ends { "mirror-off" } else { "mirror" }, title, work, Kind::Shift);
+        step.probe = self.mirror_is(site, region, mirror, share);
+        step.validations = step.probe.clone().into_iter().collect();
+        step.on_unknown = on_unknown(&mirror.set, step.probe.is_some(), OnUnknown::Rerun);
+        step.timeout_ms = calls::timeout(&mirror.set, self.kinds);
+        step.retry = calls::retry(&mirror.set, self.kinds);
+        step.compensate_on = CompensateOn::Attempt;
+        if let (1, Some(off)) = (spot.stage, self.set_mirror(site, region, mirror, Share::ZERO)) {
+            let is_off = self.mirror_is(site, region, mirror, Share::ZERO);
+            step.undo = undo_call(off, is_off.into_iter().collect(), step.timeout_ms);
+        }
+        step.needs = needs.to_vec();
+        step
+    }
+
+    fn set_mirror(&mut self, site: &Site<'_>, region: &Region, mirror: &Mirror, share: Share) -> Option<ActionCall> {
+        let values = share_values(site, region, share).with("methods", mirror.methods.join(",")).with("paths", mirror.paths.join(","));
+        calls::filled(&mirror.set, &values, site, "command that sets a mirror", self.kinds, self.notes)
+    }
+
+    fn mirror_is(&mut self, site: &Site<'_>, region: &Region, mirror: &Mirror, share: Share) -> Option<ActionCall> {
+        let values = calls::site_values(site).with("region", region.name.as_str());
+        let call = calls::filled(mirror.read.as_ref()?, &values, site, "command that reads a mirror", self.kinds, self.notes)?;
+        expecting(call, &share.percent_text())
     }
 
     /// Whether the old side is taken away before landing: only where nothing observes the new one after it.
@@ -233,11 +279,7 @@ impl Lowering<'_> {
 
     /// The call that gives the new side a share and the old one the rest.
     pub(crate) fn set_share(&mut self, site: &Site<'_>, region: &Region, router: &ShareRouter, share: Share) -> Option<ActionCall> {
-        let values = calls::site_values(site)
-            .with("region", region.name.as_str())
-            .with("share", share.percent_text())
-            .with("rest", share.rest().percent_text())
-            .with("fraction", share.fraction_text());
+        let values = share_values(site, region, share);
         calls::filled(&router.set, &values, site, "command that sets a share", self.kinds, self.notes)
     }
 
@@ -247,6 +289,23 @@ impl Lowering<'_> {
         let call = calls::filled(router.read.as_ref()?, &values, site, "command that reads a share", self.kinds, self.notes)?;
         expecting(call, &share.percent_text())
     }
+}
+
+/// Where a share stands in its stage's region.
+#[derive(Clone, Copy)]
+struct End {
+    /// Nothing was given to the new side before.
+    is_first: bool,
+    /// Nothing more is given to it.
+    is_last: bool,
+}
+
+fn share_values(site: &Site<'_>, region: &Region, share: Share) -> Placeholders {
+    calls::site_values(site)
+        .with("region", region.name.as_str())
+        .with("share", share.percent_text())
+        .with("rest", share.rest().percent_text())
+        .with("fraction", share.fraction_text())
 }
 
 fn retire<'a>(site: &Site<'a>) -> Option<&'a ActionTemplate> {

@@ -136,17 +136,19 @@ fn in_shares(site: &Site<'_>, at: usize, shares: impl IntoIterator<Item = (Share
 
 /// Shares of the first wave: the environment's greatest first one, as the router can set it, then the steps above.
 fn first_shares(site: &Site<'_>, at: usize, router: &ShareRouter) -> Result<Vec<Share>, Shortfall> {
-    let limit = site.environment.first_stage_max;
-    let usual = Share::percent(STEPS_PERCENT[0]).min(limit).whole_steps(router.step);
-    let first = if usual == Share::ZERO { router.step } else { usual };
-    if first > limit {
-        return Err(too_coarse(site, &site.regions[at], router));
-    }
+    let Some(first) = first_share(site, router) else { return Err(too_coarse(site, &site.regions[at], router)) };
     let mut shares: Vec<Share> = STEPS_PERCENT.iter().map(|percent| Share::percent(*percent).whole_steps(router.step)).collect();
     shares.retain(|share| *share > first);
     shares.insert(0, first);
     shares.dedup();
     Ok(shares)
+}
+
+/// The first share that is not judged; `None` where the router cannot set one that the environment allows.
+pub(super) fn first_share(site: &Site<'_>, router: &ShareRouter) -> Option<Share> {
+    let limit = site.environment.first_stage_max;
+    let usual = Share::percent(STEPS_PERCENT[0]).min(limit).whole_steps(router.step);
+    Some(if usual == Share::ZERO { router.step } else { usual }).filter(|first| *first <= limit)
 }
 
 fn later_shares(router: &ShareRouter) -> Vec<Share> {

@@ -18,6 +18,7 @@ mod in_place;
 mod recreate;
 mod rolling;
 mod rotate;
+mod shadow;
 mod traffic;
 
 pub(crate) use beside::too_coarse;
@@ -114,9 +115,10 @@ pub(crate) enum Extra {
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
-const IN_ORDER: [Strategy; 13] = [
+const IN_ORDER: [Strategy; 14] = [
     Strategy::Canary,
     Strategy::AliasShift,
+    Strategy::Shadow,
     Strategy::BlueGreen,
     Strategy::Rolling,
     Strategy::InPlace,
@@ -146,6 +148,7 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
         Strategy::AliasShift => &alias_shift::AliasShift,
         Strategy::Failover => &failover::Failover,
         Strategy::Traffic => &traffic::Traffic,
+        Strategy::Shadow => &shadow::Shadow,
     }
 }
 

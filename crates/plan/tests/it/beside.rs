@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
-use glidepath_model::catalog::{Infrastructure, Router, SecondSide, ShareRouter};
+use glidepath_model::catalog::{Infrastructure, Mirror, Router, SecondSide, ShareRouter};
 use glidepath_model::change::Change;
 use glidepath_model::plan::{Phase, Plan, Step, Undo, Work};
 use glidepath_model::{Facts, Millis, Share};
@@ -25,6 +25,7 @@ fn functions(strategy: &str) -> (Change, Facts) {
         region.router = Some(Router::Share(Box::new(ShareRouter {
             set: exec(&["./fn.sh", "alias", "{region}", "{version}", "{from}", "{share}", "{rest}", "{fraction}"]),
             read: Some(exec(&["./fn.sh", "share", "{region}", "{version}"])),
+            mirror: None,
             step: Share::percent(1),
         })));
     }
@@ -198,4 +199,63 @@ fn a_router_that_cannot_be_read_is_set_again_when_nobody_knows() {
     let shifts = steps(&plan, "/shift");
     assert!(!shifts.is_empty() && shifts.iter().all(|step| step.on_unknown == OnUnknown::Rerun && step.validations.is_empty()));
     assert!(steps(&plan, "preflight/share").is_empty());
+}
+
+/// `payments` behind gateways that mirror, with a check of what the new side answers.
+fn mirrored() -> (Change, Facts) {
+    let (change, mut facts) = functions("shadow");
+    router(&mut facts, |router| {
+        let exec = |words: &[&str]| template("exec", json!({ "argv": words }));
+        router.mirror = Some(Mirror {
+            set: exec(&["./gw.sh", "mirror", "{region}", "{version}", "{share}", "{methods}", "{paths}"]),
+            read: Some(exec(&["./gw.sh", "mirrored", "{region}", "{version}"])),
+            check: Some(exec(&["./gw.sh", "answers", "{region}", "{version}"])),
+            methods: vec!["GET".to_owned(), "HEAD".to_owned()],
+            paths: vec!["/search".to_owned()],
+        });
+    });
+    (change, facts)
+}
+
+#[test]
+fn a_mirror_exposes_nobody_and_is_over_before_the_first_share() {
+    let (change, facts) = mirrored();
+    let plan = plan_of(&change, &facts);
+    let copies: Vec<&Step> = steps(&plan, "eu-west/").into_iter().filter(|step| step.command.contains("gw.sh mirror ")).collect();
+    let commands: Vec<&str> = copies.iter().map(|step| step.command.as_str()).collect();
+    assert_eq!(commands, ["5", "100", "0"].map(|share| format!("./gw.sh mirror eu-west 1.1.0 {share} GET,HEAD /search")));
+    assert!(copies.iter().all(|step| step.exposure.is_none() && step.on_unknown == OnUnknown::Probe));
+    assert!(matches!(&copies[0].undo, Undo::Call { command, .. } if command.ends_with(" 0 GET,HEAD /search")), "{:?}", copies[0].undo);
+    let position = |step: &Step| plan.body.steps.iter().position(|one| one.id == step.id).unwrap();
+    let first_share = plan.body.steps.iter().position(|step| step.exposure.is_some()).unwrap();
+    assert!(position(copies[2]) < first_share && plan.body.steps[first_share].needs == [copies[2].id.clone()]);
+    for gate in steps(&plan, "eu-west/stage-1/gate").into_iter().chain(steps(&plan, "eu-west/stage-2/gate")) {
+        let Work::Gate(spec) = &gate.work else { panic!("{gate:?}") };
+        assert!(spec.subject.contains("a mirror of") && serde_json::to_string(&spec.checks).unwrap().contains("answers"), "{spec:?}");
+    }
+    // Only where it flies first; elsewhere the version has proved itself already.
+    assert!(steps(&plan, "us-east/").iter().all(|step| !step.command.contains("gw.sh mirror ")));
+    assert!(plan.derived.iter().any(|said| said.contains("repeats GET and HEAD below /search")), "{:?}", plan.derived);
+}
+
+#[test]
+fn what_a_shadow_lacks_is_said_and_other_targets_are_not_told_of_it() {
+    for (spoil, fact) in [
+        (
+            (|router: &mut ShareRouter| router.mirror = None) as fn(&mut ShareRouter),
+            "the router of payments-production in eu-west cannot mirror",
+        ),
+        (
+            |router| router.mirror.as_mut().unwrap().check = None,
+            "nothing of payments-production tells how the new side answers what is mirrored to it",
+        ),
+    ] {
+        let (change, mut facts) = mirrored();
+        router(&mut facts, spoil);
+        let said = &planned(&change, &facts).diagnostics[0].message;
+        assert!(said.contains(fact), "{said}");
+    }
+    let (mut change, facts) = functions("canary");
+    change.items[0].strategy = None;
+    assert!(plan_of(&change, &facts).ruled_out.iter().all(|one| one.strategy.name() != "shadow"));
 }

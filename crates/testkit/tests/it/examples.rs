@@ -154,5 +154,6 @@ laws! {
     schema_contract "schema/cents-contract"
     schema_orders "schema/orders"
     serverless "serverless/resize-2"
+    shadow "shadow/search-2"
     vm_fleet "vm-fleet/agent-2"
 }
