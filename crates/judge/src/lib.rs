@@ -7,6 +7,7 @@
 //! - [`threshold`]: limits on a series of values.
 //! - [`kayenta`]: the judge of Kayenta, for projects that move over.
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
+//! - [`experiment`]: how long an experiment must run, and what is chance at its end.
 //! - [`budget`]: objectives, error budgets, burn.
 //! - [`record`]: the probability of failure, from a prior and the record.
 //! - [`risk`]: the probability of failure, from stated weights and the record; [`correction`]: corrected by what came of runs.
@@ -23,6 +24,7 @@ pub mod correction;
 pub mod dispersion;
 pub mod duration;
 mod evidence;
+pub mod experiment;
 mod explanation;
 #[cfg(test)]
 mod figures;

@@ -440,6 +440,6 @@ fn first_passage(level: f64, drift: f64, variance: f64, time: f64) -> f64 {
     (normal_below(ahead) + reflected).clamp(0.0, 1.0)
 }
 
-fn normal_below(x: f64) -> f64 {
+pub(crate) fn normal_below(x: f64) -> f64 {
     0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
 }

@@ -19,7 +19,7 @@ pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
 pub use target::{
     Database, Failover, Infrastructure, Mirror, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter,
-    Target, TrafficShares, TrafficSource,
+    Target, TrafficShares, TrafficSource, UserOutcome,
 };
 pub use template::{ActionTemplate, filled_text, version_in};
 

@@ -138,6 +138,9 @@ pub enum ItemKind {
         artifact: Option<String>,
         /// Whether an interface is removed: consumers then go first.
         removes: bool,
+        /// What is to be found out before everybody gets it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        experiment: Option<Experiment>,
     },
     /// A schema or data change by expand, backfill, contract.
     #[serde(rename_all = "camelCase")]
@@ -256,6 +259,22 @@ impl ItemKind {
             Self::Traffic { .. } => "traffic",
         }
     }
+}
+
+/// Whether users do more of something with the new version than with the old one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Experiment {
+    /// Share of users on the new side meanwhile.
+    pub share: Share,
+    /// Relative change worth finding, up or down.
+    pub effect: Share,
+    /// Name of the outcome that is compared.
+    pub metric: String,
+    /// How long it may take at most.
+    pub within_ms: Millis,
+    /// How long a decision is waited for.
+    pub decide_within_ms: Millis,
 }
 
 /// What a version is a version of.

@@ -1,6 +1,6 @@
 //! What the planner takes for granted of the world when it predicts, for a simulation that is to be held against the predictions.
 
-pub use crate::durations::back as way_back;
+pub use crate::durations::{PEOPLE_ANSWER, back as way_back};
 pub use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
 
 use crate::ladder::{Signal, bad_ratio};

@@ -78,7 +78,10 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                     );
                     (None, None, text)
                 }
-                (Some(judged), Some(region), Route::Share) => {
+                (_, _, Route::Cohort) => {
+                    (None, None, format!("{share} of the users for {}, each on one side; a person compares what they did", gate.bake))
+                }
+                (Some(judged), Some(region), Route::Share | Route::Decided) => {
                     let (ratio, _) = bad_ratio(region, judged.signal);
                     let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms, seen);
                     let assumed = if judged.ratio_assumed { format!(", taking {:.2} % as bad now", ratio * 100.0) } else { String::new() };

@@ -146,18 +146,14 @@ fn ways_out(tried: &[Tried]) -> Vec<Way> {
 }
 
 /// The ways at a site that nothing but limits rules out, each with those that do.
-pub(crate) fn beyond_limits(
-    site: &Site<'_>,
-    change: &Change,
-    facts: &Facts,
-    ladder: Result<&Ladder, &Shortfall>,
-) -> Vec<(Outline, Vec<Breach>)> {
+pub(crate) fn beyond_limits(ask: &Ask<'_>) -> Vec<(Outline, Vec<Breach>)> {
+    let Ask { site, change, .. } = *ask;
     let asked = site.change_item.strategy.as_deref();
     let restart = site.target.restart_ms;
     let mut with_downtime = change.clone();
     with_downtime.constraints.downtime_ms = change.constraints.downtime_ms.max(restart);
     let mut found = Vec::new();
-    for strategy in strategy::fitting(site) {
+    for strategy in strategy::fitting(ask) {
         let mut breaches = Vec::new();
         if let Some(asked) = asked.filter(|asked| *asked != strategy.name()) {
             breaches.push(limits::not_asked(site.item, asked, site.change_item, strategy));
@@ -165,11 +161,11 @@ pub(crate) fn beyond_limits(
         if strategy::allowed(site, strategy).is_err() {
             breaches.push(limits::not_allowed(site, strategy));
         }
-        let within = strategy::outlined(&Ask { site, change, facts, ladder }, strategy);
+        let within = strategy::outlined(ask, strategy);
         let outline = match (within, restart) {
             (Ok(outline), _) => outline,
             (Err(_), Some(restart)) => {
-                let Ok(outline) = strategy::outlined(&Ask { site, change: &with_downtime, facts, ladder }, strategy) else { continue };
+                let Ok(outline) = strategy::outlined(&Ask { change: &with_downtime, ..*ask }, strategy) else { continue };
                 breaches.push(limits::downtime(change, restart));
                 outline
             }

@@ -13,6 +13,9 @@ use glidepath_model::plan::{Estimate, Step};
 /// Factor from a stated length to its 95 % quantile.
 const STATED_SPREAD: u64 = 2;
 
+/// How long it takes until somebody who is asked has looked and decided: median and 95 % quantile. Stated, until your own record says better.
+pub const PEOPLE_ANSWER: DurationEstimate = DurationEstimate { p50_ms: 10 * 60_000, p95_ms: 30 * 60_000 };
+
 /// A kind of step whose duration is learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -36,6 +39,7 @@ pub(crate) enum Kind {
     Demote,
     RestoreTest,
     Approval,
+    Decide,
 }
 
 impl Kind {
@@ -61,6 +65,7 @@ impl Kind {
             Self::Demote => "demote",
             Self::RestoreTest => "restore-test",
             Self::Approval => "approval",
+            Self::Decide => "decide",
         }
     }
 
@@ -81,6 +86,7 @@ impl Kind {
             Self::Replace | Self::RestoreTest => (300_000, 900_000),
             Self::Scale | Self::Demote => (60_000, 180_000),
             Self::Approval => (900_000, 3_600_000),
+            Self::Decide => (PEOPLE_ANSWER.p50_ms, PEOPLE_ANSWER.p95_ms),
         }
     }
 
@@ -121,7 +127,7 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         Kind::Promote => target.failover.as_ref().map(|failover| &failover.promote),
         Kind::Demote => target.failover.as_ref().and_then(|failover| failover.demote.as_ref()),
         Kind::RestoreTest => target.restore_test.as_deref(),
-        Kind::Drain | Kind::Shift | Kind::Check | Kind::Expand | Kind::Backfill | Kind::Contract | Kind::Approval => None,
+        Kind::Drain | Kind::Shift | Kind::Check | Kind::Expand | Kind::Backfill | Kind::Contract | Kind::Approval | Kind::Decide => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
     Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }

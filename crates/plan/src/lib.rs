@@ -172,16 +172,14 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         predict::figures(site, outline, &steps, facts, &risks, options.now)
     };
     let mut ruled_out = Vec::new();
-    let usable: Vec<Options> =
-        sites.iter().enumerate().map(|(at, site)| usable(site, at, change, facts, &figures, &ladders, &mut ruled_out, notes)).collect();
+    let asks = || sites.iter().enumerate().map(|(at, site)| Ask { site, change, facts, ladder: ladders.of_site(at) });
+    let usable: Vec<Options> = asks().map(|ask| usable(&ask, &figures, &mut ruled_out, notes)).collect();
     if notes.is_stuck() {
         return None;
     }
     let beyond_limits = || {
-        let ladders = sites.iter().enumerate().map(|(at, site)| (site, ladders.of_site(at)));
-        let ways =
-            ladders.map(|(site, ladder)| conflict::beyond_limits(site, change, facts, ladder).into_iter().map(move |way| (site, way)));
-        ways.map(|ways| ways.map(|(site, (outline, breaches))| (figures(site, &outline), outline, breaches)).collect()).collect()
+        let priced = |site, (outline, breaches)| (figures(site, &outline), outline, breaches);
+        asks().map(|ask| conflict::beyond_limits(&ask).into_iter().map(|way| priced(ask.site, way)).collect()).collect()
     };
     let mut ranking = rank::rank(change, facts, &sites, &usable, beyond_limits, &levels, &risks, &timetable, notes)?;
     let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
@@ -247,22 +245,12 @@ fn non_zero(length: Millis, default: Millis) -> Millis {
 }
 
 /// The strategies that can be used at a site; the others go to `ruled_out`.
-#[allow(clippy::too_many_arguments, reason = "one place asks every strategy with everything it may want to know")]
-fn usable(
-    site: &Site<'_>,
-    at: usize,
-    change: &Change,
-    facts: &Facts,
-    figures: &dyn Fn(&Site<'_>, &Outline) -> Figures,
-    ladders: &Ladders,
-    ruled_out: &mut Vec<RuledOut>,
-    notes: &mut Notes,
-) -> Options {
-    let ladder = ladders.of_site(at);
+fn usable(ask: &Ask<'_>, figures: &dyn Fn(&Site<'_>, &Outline) -> Figures, ruled_out: &mut Vec<RuledOut>, notes: &mut Notes) -> Options {
+    let site = ask.site;
     let mut options = Options::new();
     let mut against = Vec::new();
     let asked = site.change_item.strategy.as_deref();
-    for (strategy, choice) in choices(&Ask { site, change, facts, ladder }) {
+    for (strategy, choice) in choices(ask) {
         let is_asked = asked.is_none_or(|name| name == strategy.name());
         match choice {
             Ok(outline) if is_asked => {
@@ -277,7 +265,7 @@ fn usable(
         }
     }
     if options.is_empty() {
-        let ways = conflict::beyond_limits(site, change, facts, ladder).into_iter();
+        let ways = conflict::beyond_limits(ask).into_iter();
         let tried: Vec<Tried> =
             ways.map(|(outline, breaches)| Tried { name: format!("{} {}", outline.strategy, site.target.component), breaches }).collect();
         // One limit alone is said with the facts against each strategy.

@@ -8,11 +8,10 @@ use glidepath_model::facts::Facts;
 use glidepath_model::plan::{Comparison, Estimate, Plan, Step, Test, Undo, Work};
 use glidepath_model::{ComponentName, Millis, RegionName, StepId, TargetName};
 use glidepath_plan::assumed::{self, Traffic};
+
+pub use glidepath_plan::assumed::PEOPLE_ANSWER;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// How long it takes until somebody who is paged has looked and decided: median and 95 % quantile. Stated, until your own record says better.
-pub const PEOPLE_ANSWER: DurationEstimate = DurationEstimate { p50_ms: 10 * 60_000, p95_ms: 30 * 60_000 };
 
 /// A target in a region, or in all of them.
 pub(crate) type Place = (TargetName, Option<RegionName>);

@@ -286,7 +286,14 @@ fn outputs(text: &str) -> Result<BTreeMap<String, OutputType>, String> {
 fn change(title: &str, items: u32, on_failure: OnFailure) -> Change {
     let item = |number: u32| Item {
         component: ComponentName::new(format!("component-{number}")),
-        kind: ItemKind::Version { what: VersionedKind::Code, to: Version::from("2"), expect_from: None, artifact: None, removes: false },
+        kind: ItemKind::Version {
+            what: VersionedKind::Code,
+            to: Version::from("2"),
+            expect_from: None,
+            artifact: None,
+            removes: false,
+            experiment: None,
+        },
         strategy: None,
         declared_at: None,
     };

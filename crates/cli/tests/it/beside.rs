@@ -1,6 +1,6 @@
 //! Second sides that get their share by a command: the examples really fly, and come back.
 
-use crate::harness::Project;
+use crate::harness::{Project, wait_for};
 
 fn alias(project: &Project) -> Vec<String> {
     ["eu", "us"].map(|region| project.read(&format!("state/{region}/alias")).trim().to_owned()).into()
@@ -53,4 +53,19 @@ fn a_shadow_is_mirrored_then_met_and_one_that_answers_wrongly_is_met_by_nobody()
     let met = project.events().iter().any(|event| event.to_string().contains("/shift"));
     assert!(!met && !has(&project, "state/mirror") && !has(&project, "state/sides/2.0.0"));
     assert_eq!(project.read("state/split").trim(), "1.0.0 100");
+}
+
+#[test]
+fn an_experiment_asks_a_person_and_goes_back_on_a_no() {
+    for (word, code, split) in [("promote", 0, "2.0.0 100"), ("abort", 7, "1.0.0 100")] {
+        let project = Project::example("experiment");
+        project.write("state/purchases-2.0.0", "162 of 4500\n");
+        let mut flight = project.start(&["run", "one-page", "--yes"]);
+        wait_for("the share of the experiment", || has(&project, "state/sticky"));
+        wait_for("the decision to be asked for", || project.events().iter().any(|event| event.to_string().contains("stage-4/decide")));
+        project.ok(&[word, &project.run_id()], 0);
+        assert_eq!(flight.wait().unwrap().code(), Some(code), "{word}");
+        assert_eq!(project.read("state/split").trim(), split, "{word}");
+        assert!(!has(&project, "state/sticky"));
+    }
 }

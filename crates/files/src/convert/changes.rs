@@ -24,6 +24,10 @@ const BATCH_PAUSE_DEFAULT: Millis = Millis(200);
 const BATCHES_WITHIN_DEFAULT: Millis = Millis::from_mins(12 * 60);
 /// How long the old value of a secret stays valid at least, where the item does not say.
 const RETIRE_AFTER_DEFAULT: Millis = Millis::from_mins(24 * 60);
+/// How long an experiment may take where nothing is said.
+const EXPERIMENT_WITHIN_DEFAULT: Millis = Millis::from_mins(14 * 24 * 60);
+/// How long its decision is waited for where nothing is said.
+const DECIDE_WITHIN_DEFAULT: Millis = Millis::from_mins(24 * 60);
 
 /// What the documents of changes come to.
 pub(super) struct Changes {
@@ -180,7 +184,7 @@ fn known_component(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node
     known
 }
 
-const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes"];
+const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes", "experiment"];
 const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
 const CONTRACT_FIELDS: &[&str] = &["contract", "of", "readers", "done", "landed"];
 const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
@@ -283,6 +287,35 @@ fn version(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind>
         expect_from: expect_from.as_deref().map(Into::into),
         artifact: text(item.node, "artifact"),
         removes: boolean(item.node, "removes").unwrap_or(false),
+        experiment: item.node.get("experiment").and_then(|node| experiment(context, item, node)),
+    })
+}
+
+/// Both sides must have users, and a change of nothing is none.
+fn experiment(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node) -> Option<Experiment> {
+    for (field, hint) in
+        [("share", "Write a share between both, such as `50%`."), ("effect", "Write a change between both, such as `10%`.")]
+    {
+        if let (Some(written), Some(Share::ZERO | Share::ALL)) = (node.get(field), share(node, field)) {
+            let message = format!("an experiment with {field} `{}` compares nothing", written.text().unwrap_or_default());
+            let path = format!("{}.experiment.{field}", item.field);
+            context.findings.error(
+                written.at,
+                &path,
+                codes::BAD_SHARE,
+                message,
+                "Both sides must have users, and a change must show.",
+                hint,
+            );
+            return None;
+        }
+    }
+    Some(Experiment {
+        share: share(node, "share")?,
+        effect: share(node, "effect")?,
+        metric: text(node, "metric")?,
+        within_ms: duration(node, "within").unwrap_or(EXPERIMENT_WITHIN_DEFAULT),
+        decide_within_ms: duration(node, "decideWithin").unwrap_or(DECIDE_WITHIN_DEFAULT),
     })
 }
 

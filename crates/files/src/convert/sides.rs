@@ -1,11 +1,12 @@
 //! Second sides: routers that give them their share, and how they are looked at and taken away.
 
 use super::actions::template;
-use super::{Context, share};
+use super::{Context, share, text};
 use crate::codes;
 use crate::node::Node;
+use crate::scalar;
 use glidepath_model::Share;
-use glidepath_model::catalog::{ActionTemplate, Database, Mirror, Router, SecondSide, ShareRouter, Target};
+use glidepath_model::catalog::{ActionTemplate, Database, Mirror, Router, SecondSide, ShareRouter, Target, UserOutcome};
 
 /// The smallest share that is set where nothing is said.
 const STEP_DEFAULT: Share = Share::percent(1);
@@ -18,7 +19,8 @@ pub(super) fn share_router(context: &mut Context<'_, '_>, node: &Node, field: &s
     let node = node.get("share")?;
     let field = format!("{field}.share");
     let mut action = |name: &str| template(context, node.get(name), &format!("{field}.{name}"), database);
-    let (set, read) = (action("set"), action("read"));
+    let (set, read, cohort) = (action("set"), action("read"), action("cohort"));
+    must_say(context, node, &field, "cohort", cohort.as_ref(), SHARE_WORDS, "It would set the same share, whatever the plan asks for.");
     must_say(context, node, &field, "set", set.as_ref(), SHARE_WORDS, "It would set the same share, whatever the plan asks for.");
     let mirror = node.get("mirror").and_then(|inner| mirror(context, inner, &format!("{field}.mirror"), database));
     let step = share(node, "step").unwrap_or(STEP_DEFAULT);
@@ -33,7 +35,7 @@ pub(super) fn share_router(context: &mut Context<'_, '_>, node: &Node, field: &s
             "Write the smallest share that the router sets, such as `1%`.",
         );
     }
-    Some(Router::Share(Box::new(ShareRouter { set: set?, read, mirror, step })))
+    Some(Router::Share(Box::new(ShareRouter { set: set?, read, cohort, mirror, step })))
 }
 
 fn mirror(context: &mut Context<'_, '_>, node: &Node, field: &str, database: Option<&Database>) -> Option<Mirror> {
@@ -44,6 +46,26 @@ fn mirror(context: &mut Context<'_, '_>, node: &Node, field: &str, database: Opt
     must_say(context, node, field, "set", set.as_ref(), &["methods"], reason);
     must_say(context, node, field, "set", set.as_ref(), &["paths"], reason);
     Some(Mirror { set: set?, read, check, methods: node.texts_of("methods"), paths: node.texts_of("paths") })
+}
+
+/// The `outcomes` field of a target.
+pub(super) fn outcomes(context: &mut Context<'_, '_>, spec: &Node, database: Option<&Database>) -> Vec<UserOutcome> {
+    let mut outcomes = Vec::new();
+    for (index, node) in spec.items_of("outcomes").iter().enumerate() {
+        let field = format!("spec.outcomes[{index}]");
+        let read = template(context, node.get("read"), &format!("{field}.read"), database);
+        let now = share(node, "now");
+        if let (Some(written), Some(Share::ZERO | Share::ALL)) = (node.get("now"), now) {
+            let message = "an outcome that nobody or everybody has cannot be compared";
+            let hint = "Write the part of the units that have it now, such as `3%`.";
+            context.findings.error(written.at, &format!("{field}.now"), codes::BAD_SHARE, message, "No change of it would show.", hint);
+            continue;
+        }
+        let units_per_second = node.text_of("units").and_then(scalar::rate);
+        let (Some(name), Some(now), Some(read)) = (text(node, "name"), now, read) else { continue };
+        outcomes.push(UserOutcome { name, now, units_per_second, read });
+    }
+    outcomes
 }
 
 /// The `side` field of a target.

@@ -178,6 +178,7 @@ fn target(
             retire: action("retire"),
         }
     });
+    let outcomes = sides::outcomes(context, spec, database.as_ref());
     let version_probe = template(context, spec.dig(&["version", "probe"]), "spec.version.probe", database.as_ref());
     let (regions, regions_assumed) = regions(context, spec, database.as_ref());
     Target {
@@ -202,6 +203,7 @@ fn target(
         failover: failover.map(Box::new),
         shares: shares.map(Box::new),
         rotate: rotate.map(Box::new),
+        outcomes,
         database,
         traffic: traffic(spec),
         signals: spec.get("signals").map(signals),

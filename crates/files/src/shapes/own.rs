@@ -288,6 +288,7 @@ const ITEM: Shape = Shape::closed(
         Field::optional("expectFrom", Form::Text, "The version that must run now; for a failover the region that must take the writes."),
         Field::optional("artifact", Form::Text, "Digest of the artifact, `sha256:` and hexadecimal digits."),
         Field::optional("removes", Form::Boolean, "Whether an interface is removed: consumers then go first."),
+        Field::optional("experiment", Form::Object(&EXPERIMENT), "What is to be found out before everybody gets the version."),
         Field::optional("strategy", Form::Choice(Strategy::NAMES), "Strategy asked for."),
         Field::optional("expand", Form::Either(&Form::Path, &Form::Object(&DATA_STEP)), "Additive step of a schema or data change."),
         Field::optional("backfill", Form::Either(&Form::Path, &Form::Object(&BACKFILL)), "Movement of data."),
@@ -331,6 +332,18 @@ const ITEM: Shape = Shape::closed(
             "Components that read the secret, in the order in which they get the new value; the item's own when left out.",
         ),
         Field::optional("retireAfter", Form::Duration, "How long after landing the old value stays valid at least; 1 d when left out."),
+    ],
+);
+
+const EXPERIMENT: Shape = Shape::closed(
+    "Experiment",
+    "Whether users do more of something with the new version than with the old one.",
+    &[
+        Field::required("share", Form::Share, "Share of users on the new side meanwhile."),
+        Field::required("effect", Form::Share, "Relative change worth finding, up or down: 20 % of 3 % is between 2.4 and 3.6 %."),
+        Field::required("metric", Form::Name, "Name of the outcome, as the target declares it."),
+        Field::optional("within", Form::Duration, "How long it may take at most; 14 d when left out."),
+        Field::optional("decideWithin", Form::Duration, "How long a decision is waited for before the share goes back; 1 d when left out."),
     ],
 );
 

@@ -49,6 +49,7 @@ macro_rules! target_fields {
             Field::optional("failover", Form::Object(&FAILOVER), "How another region comes to take the writes."),
             Field::optional("shares", Form::Object(&SHARES), "How the regions get their shares of the traffic."),
             Field::optional("rotate", Form::Object(&ROTATION), "How a secret is renewed here."),
+            Field::optional("outcomes", Form::List(&Form::Object(&OUTCOME)), "What users do that experiments compare."),
             Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
             Field::optional("signals", Form::With(SIGNAL_PLACES, &Form::Object(&SIGNALS)), "What tells good from bad."),
@@ -135,6 +136,21 @@ const ROTATION: Shape = Shape::closed(
     ],
 );
 
+const OUTCOME: Shape = Shape::closed(
+    "UserOutcome",
+    "Something users do, counted for each side.",
+    &[
+        Field::required("name", Form::Name, "Its name."),
+        Field::required("now", Form::Share, "Part of the units that have it now."),
+        Field::optional("units", Form::Rate, "Visits or users that are counted, over all regions; the target's traffic when left out."),
+        Field::required(
+            "read",
+            Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
+            "An action whose answer is what was counted on the side of `{version}`, such as `312 of 10400`.",
+        ),
+    ],
+);
+
 const SIDE: Shape = Shape::closed(
     "SecondSide",
     "How a second side, which `deploy` brought beside the first, is looked at and taken away. `{version}` names the side.",
@@ -206,6 +222,11 @@ const SHARE: Shape = Shape::closed(
             "read",
             Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
             "An action whose answer is the share of `{version}`, written as `{share}` is: `5` for 5 %.",
+        ),
+        Field::optional(
+            "cohort",
+            Form::With(SHARE_PLACES, &Form::Object(&ACTION)),
+            "The same as `set`, but each user stays on one side; `set` ends it. For experiments.",
         ),
         Field::optional("mirror", Form::Object(&MIRROR), "How the new side is sent a copy of reads before it answers anybody."),
         Field::optional("step", Form::Share, "The smallest share it can set; others are multiples of it. 1 % when left out."),

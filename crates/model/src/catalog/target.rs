@@ -63,6 +63,9 @@ pub struct Target {
     /// How a secret is renewed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<Box<Rotation>>,
+    /// What users do that experiments compare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<UserOutcome>,
     /// Database connection for `sql` steps.
     pub database: Option<Database>,
     /// Requests per second arriving, as a PromQL query or a literal.
@@ -135,6 +138,20 @@ pub struct Scaling {
     pub read: Option<ActionTemplate>,
     /// How long new ones are left to warm up before they count.
     pub warm_up_ms: Millis,
+}
+
+/// Something users do, counted for each side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserOutcome {
+    /// Its name.
+    pub name: String,
+    /// Part of the units that have it now, as declared.
+    pub now: Share,
+    /// Units (visits, users) per second over all regions, as declared; the traffic when `None`.
+    pub units_per_second: Option<f64>,
+    /// How to read what was counted on the side of `{version}`, for people.
+    pub read: ActionTemplate,
 }
 
 /// How a second side is looked at and taken away. Placeholders `{version}`, which names the side, `{host}` and `{region}`.
@@ -315,6 +332,9 @@ pub struct ShareRouter {
     pub set: ActionTemplate,
     /// How to read the share that the side of `{version}` has, written as `{share}` is.
     pub read: Option<ActionTemplate>,
+    /// How the share is set such that each user stays on one side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohort: Option<ActionTemplate>,
     /// How the side of `{version}` is sent a copy of reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Mirror>,

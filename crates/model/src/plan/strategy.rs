@@ -68,6 +68,8 @@ pub enum Strategy {
     Traffic,
     /// The new side is sent a copy of the reads first, then it gets its share.
     Shadow,
+    /// Two sides until a difference in what users do would show, then a person decides.
+    Experiment,
 }
 
 /// What a strategy needs, gives and costs, in words: the row of each under `docs/strategies/` and in the documents of a plan.
@@ -106,6 +108,7 @@ impl Strategy {
         Self::Failover,
         Self::Traffic,
         Self::Shadow,
+        Self::Experiment,
     ];
 
     /// Names of all of them, in the same order.
@@ -138,6 +141,7 @@ impl Strategy {
             Self::Failover => "failover",
             Self::Traffic => "traffic",
             Self::Shadow => "shadow",
+            Self::Experiment => "experiment",
         }
     }
 
@@ -277,6 +281,15 @@ impl Strategy {
                 rollback: "mirror off, afterwards traffic shift",
                 speed: "nobody is exposed under the mirror; seconds afterwards",
                 costs: "a second side, and the mirrored reads twice",
+                no_return: NONE,
+                takes_down: false,
+            },
+            Self::Experiment => Traits {
+                items: &["code", "config"],
+                needs: "a router that keeps each user on one side, an outcome that is counted for each side, and enough users for the effect",
+                rollback: "traffic shift",
+                speed: "seconds",
+                costs: "time until the effect would show, two sides meanwhile, and a decision by a person",
                 no_return: NONE,
                 takes_down: false,
             },

@@ -16,7 +16,9 @@ use crate::command::shell_line;
 use crate::durations::Kind;
 use crate::outline::{Outline, RegionPath, Route, StagePath, Watches, rounded};
 use crate::site::Site;
+use crate::strategy::experiment;
 use crate::template::{Placeholders, expecting};
+use glidepath_judge::experiment::chance_difference;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::{ActionTemplate, Mirror, Region, ShareRouter};
 use glidepath_model::ids::{GroupName, HostName, StepId};
@@ -54,10 +56,16 @@ impl Lowering<'_> {
             }
             let at_end =
                 End { is_first: first_share.is_some_and(|at| at + 1 == number as usize), is_last: path.stages.len() == number as usize };
+            if stage.route == Route::Decided {
+                let before = number.checked_sub(2).and_then(|at| path.stages.get(at as usize));
+                frontier = self.decide(site, region, before, &spot, &frontier);
+            }
             let step = match (stage.route, &router.mirror) {
                 (Route::Mirror(share), Some(mirror)) => self.mirror_step(site, region, mirror, share, &spot, &frontier),
                 (Route::Mirror(_), None) => continue,
-                (Route::Share, _) => self.share_step(site, region, router, stage, &spot, &frontier, at_end),
+                (Route::Share | Route::Cohort | Route::Decided, _) => {
+                    self.share_step(site, region, router, stage, &spot, &frontier, at_end)
+                }
             };
             frontier = vec![self.push(step)];
             if let Some(gate) = &stage.gate {
@@ -127,7 +135,12 @@ impl Lowering<'_> {
         let share = Share::from_f64(stage.share);
         let kinds = self.kinds;
         let title = format!("Give {} {} of the traffic", site.new_side(), rounded(share));
-        let call = self.set_share(site, region, router, share);
+        let call = match (stage.route, &router.cohort) {
+            (Route::Cohort, Some(cohort)) => {
+                calls::filled(cohort, &share_values(site, region, share), site, "command that sets a cohort", kinds, self.notes)
+            }
+            _ => self.set_share(site, region, router, share),
+        };
         let back = self.set_share(site, region, router, Share::ZERO);
         let work = call.map_or(Work::Wait(Millis::ZERO), Work::Call);
         let mut step = self.draft(site, spot, "shift", title, work, Kind::Shift);
@@ -153,6 +166,53 @@ impl Lowering<'_> {
         });
         step.needs = needs.to_vec();
         step
+    }
+
+    /// Reads the figures of an experiment, then asks a person. `held` is the stage that was measured.
+    fn decide(&mut self, site: &Site<'_>, region: &Region, held: Option<&StagePath>, spot: &Spot, needs: &[StepId]) -> Vec<StepId> {
+        let (Ok(set), Some(held)) = (experiment::possible(site), held) else { return needs.to_vec() };
+        let new = calls::site_values(site).with("region", region.name.as_str());
+        let old = new.clone().with("version", site.present());
+        let mut measured = Vec::new();
+        for (name, version, values) in [("measure-new", site.to.as_str(), new), ("measure-old", site.present(), old)] {
+            let what = "command that reads an outcome";
+            let Some(call) = calls::filled(&set.outcome.read, &values, site, what, self.kinds, self.notes) else { continue };
+            let title = format!("Read {} on the side of {} {version}", set.outcome.name, site.target.component);
+            let mut step = self.draft(site, spot, name, title, Work::Call(call), Kind::Check);
+            step.on_unknown = OnUnknown::Rerun;
+            step.duration_key = None;
+            step.needs = needs.to_vec();
+            measured.push(self.push(step));
+        }
+        let prompt = self.question(site, &set, held, &measured);
+        let title = format!("Decide whether everybody gets {}", site.new_side());
+        let work = Work::Manual { prompt, deadline_ms: set.asked.decide_within_ms };
+        let mut step = self.draft(site, spot, "decide", title, work, Kind::Decide);
+        step.command = "glidepath promote RUN  # or: glidepath abort RUN".to_owned();
+        step.timeout_ms = set.asked.decide_within_ms;
+        step.needs = measured;
+        vec![self.push(step)]
+    }
+
+    /// What a person needs to decide: where the figures stand, how much was counted, and what is chance.
+    fn question(&self, site: &Site<'_>, set: &experiment::Set<'_>, held: &StagePath, measured: &[StepId]) -> String {
+        let window = held.gate.as_ref().map_or(Millis::ZERO, |gate| gate.bake);
+        let units = set.units * window.as_secs_f64();
+        let (new, old) = (units * held.share, units * (1.0 - held.share));
+        let alpha = self.judge.verification.false_alarm;
+        let chance = chance_difference(set.outcome.now.as_f64(), new, old, alpha.as_f64()) * 100.0;
+        let ids: Vec<&str> = measured.iter().map(StepId::as_str).collect();
+        format!(
+            "Does everybody get {}? Compare {} on both sides, as read by {}. After {window} at {} that is about {new:.0} units on the new side and {old:.0} on the old one; where {} have it on both, chance alone explains a difference of up to {chance:.2} percentage points ({} false alarms). `promote` gives it to everybody, `abort` brings everybody back to {}. Without a word within {} it counts as failed.",
+            site.new_side(),
+            set.outcome.name,
+            ids.join(" and "),
+            rounded(Share::from_f64(held.share)),
+            set.outcome.now,
+            alpha,
+            site.present(),
+            set.asked.decide_within_ms
+        )
     }
 
     /// Copies a share of the reads to the new side, or ends that. Nobody is exposed by it; the first one takes it back.

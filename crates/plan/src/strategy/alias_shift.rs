@@ -15,14 +15,14 @@ use glidepath_model::plan::Strategy;
 pub(super) struct AliasShift;
 
 impl Method for AliasShift {
-    fn fits(&self, site: &Site<'_>) -> bool {
-        site.target.infrastructure == Infrastructure::Serverless
+    fn fits(&self, ask: &Ask<'_>) -> bool {
+        ask.site.target.infrastructure == Infrastructure::Serverless
     }
 
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
         let site = ask.site;
         let name = &site.target.name;
-        if !self.fits(site) {
+        if !self.fits(ask) {
             return Err(Shortfall::new(format!("{name} is no serverless target")).unless(format!("infrastructure: serverless on {name}")));
         }
         if !site.is_split_by_share() {

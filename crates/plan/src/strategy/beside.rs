@@ -10,6 +10,7 @@ use crate::ladder::{JudgedStage, Ladder};
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, plain_verification};
 use crate::site::{Site, SiteRegion, waves};
+use crate::traffic::Batch;
 use glidepath_model::Share;
 use glidepath_model::catalog::{Infrastructure, ShareRouter};
 use glidepath_model::ids::StepId;
@@ -126,12 +127,16 @@ fn beside(gate: StageGate) -> StageGate {
 
 /// One stage per share; the first brings the side.
 fn in_shares(site: &Site<'_>, at: usize, shares: impl IntoIterator<Item = (Share, StageGate)>) -> Vec<StagePath> {
-    let hosts = site.regions.get(at).map_or(0, |region| region.region.hosts.len());
     let stage = |(number, (share, gate)): (usize, (Share, StageGate))| StagePath {
-        batches: if number == 0 { at_once(hosts) } else { Vec::new() },
+        batches: if number == 0 { all_hosts(site, Some(at)) } else { Vec::new() },
         ..StagePath::of_calls(share.as_f64(), vec![Kind::Shift], Some(gate))
     };
     shares.into_iter().enumerate().map(stage).collect()
+}
+
+/// All hosts of a region at once.
+pub(super) fn all_hosts(site: &Site<'_>, region: Option<usize>) -> Vec<Batch> {
+    at_once(region.and_then(|at| site.regions.get(at)).map_or(0, |region| region.region.hosts.len()))
 }
 
 /// Shares of the first wave: the environment's greatest first one, as the router can set it, then the steps above.

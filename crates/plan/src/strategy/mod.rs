@@ -12,6 +12,7 @@ mod canary;
 mod capacity;
 mod drain_replace;
 mod expand_contract;
+pub(crate) mod experiment;
 mod failover;
 mod flag;
 mod in_place;
@@ -40,7 +41,7 @@ use glidepath_model::{Money, Timestamp};
 /// One way to change a target.
 pub(crate) trait Method {
     /// Whether it is weighed at all at a site for which nobody asks for it.
-    fn fits(&self, _site: &Site<'_>) -> bool {
+    fn fits(&self, _ask: &Ask<'_>) -> bool {
         true
     }
 
@@ -72,6 +73,7 @@ pub(crate) trait Method {
 }
 
 /// What a strategy is asked about.
+#[derive(Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub(crate) site: &'a Site<'a>,
     pub(crate) change: &'a Change,
@@ -115,8 +117,9 @@ pub(crate) enum Extra {
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.
-const IN_ORDER: [Strategy; 14] = [
+const IN_ORDER: [Strategy; 15] = [
     Strategy::Canary,
+    Strategy::Experiment,
     Strategy::AliasShift,
     Strategy::Shadow,
     Strategy::BlueGreen,
@@ -149,24 +152,27 @@ pub(crate) fn of(strategy: Strategy) -> &'static dyn Method {
         Strategy::Failover => &failover::Failover,
         Strategy::Traffic => &traffic::Traffic,
         Strategy::Shadow => &shadow::Shadow,
+        Strategy::Experiment => &experiment::Experiment,
     }
 }
 
 /// The strategies that exist for the item of a site, each usable or ruled out.
 pub(crate) fn choices(ask: &Ask<'_>) -> Vec<(Strategy, Result<Outline, Shortfall>)> {
-    fitting(ask.site).map(|strategy| (strategy, allowed(ask.site, strategy).and_then(|()| outlined(ask, strategy)))).collect()
+    fitting(ask).map(|strategy| (strategy, allowed(ask.site, strategy).and_then(|()| outlined(ask, strategy)))).collect()
 }
 
 /// The strategies that exist for the item of a site and fit its target, and the one that is asked for.
-pub(crate) fn fitting<'s>(site: &'s Site<'_>) -> impl Iterator<Item = Strategy> + 's {
+pub(crate) fn fitting<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = Strategy> + 'a {
+    let site = ask.site;
     let item_type = site.change_item.kind.type_name();
-    let is_weighed = |strategy: Strategy| of(strategy).fits(site) || site.change_item.strategy.as_deref() == Some(strategy.name());
+    let is_weighed = |strategy: Strategy| of(strategy).fits(ask) || site.change_item.strategy.as_deref() == Some(strategy.name());
     IN_ORDER.into_iter().filter(move |strategy| strategy.changes(item_type) && is_weighed(*strategy))
 }
 
 /// A strategy in outline, whatever the target allows.
 pub(crate) fn outlined(ask: &Ask<'_>, strategy: Strategy) -> Result<Outline, Shortfall> {
-    able(ask.site, strategy).and_then(|()| of(strategy).outline(ask)).and_then(|outline| within_bound(ask, outline))
+    let leaves = experiment::leaves(ask, strategy).and_then(|()| able(ask.site, strategy));
+    leaves.and_then(|()| of(strategy).outline(ask)).and_then(|outline| within_bound(ask, outline))
 }
 
 /// Whether the target allows a strategy.

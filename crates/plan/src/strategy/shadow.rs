@@ -18,8 +18,8 @@ use glidepath_model::{Share, Timestamp};
 pub(super) struct Shadow;
 
 impl Method for Shadow {
-    fn fits(&self, site: &Site<'_>) -> bool {
-        site.regions.iter().any(|region| mirror(region).is_some())
+    fn fits(&self, ask: &Ask<'_>) -> bool {
+        ask.site.regions.iter().any(|region| mirror(region).is_some())
     }
 
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {

@@ -2,8 +2,9 @@
 
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
-use glidepath_model::catalog::{Infrastructure, Mirror, Router, SecondSide, ShareRouter};
-use glidepath_model::change::Change;
+use glidepath_model::calendar::{Calendar, Freeze};
+use glidepath_model::catalog::{Infrastructure, Mirror, Router, SecondSide, ShareRouter, UserOutcome};
+use glidepath_model::change::{Change, Experiment, ItemKind};
 use glidepath_model::plan::{Phase, Plan, Step, Undo, Work};
 use glidepath_model::{Facts, Millis, Share};
 use serde_json::json;
@@ -25,6 +26,7 @@ fn functions(strategy: &str) -> (Change, Facts) {
         region.router = Some(Router::Share(Box::new(ShareRouter {
             set: exec(&["./fn.sh", "alias", "{region}", "{version}", "{from}", "{share}", "{rest}", "{fraction}"]),
             read: Some(exec(&["./fn.sh", "share", "{region}", "{version}"])),
+            cohort: None,
             mirror: None,
             step: Share::percent(1),
         })));
@@ -258,4 +260,128 @@ fn what_a_shadow_lacks_is_said_and_other_targets_are_not_told_of_it() {
     let (mut change, facts) = functions("canary");
     change.items[0].strategy = None;
     assert!(plan_of(&change, &facts).ruled_out.iter().all(|one| one.strategy.name() != "shadow"));
+}
+
+/// `payments` in an experiment on purchases: 3 % now, 400 visits/s in the first region.
+fn tried(effect: u32) -> (Change, Facts) {
+    let (mut change, mut facts) = functions("experiment");
+    change.items[0].strategy = None;
+    let exec = |words: &[&str]| template("exec", json!({ "argv": words }));
+    let ItemKind::Version { experiment, .. } = &mut change.items[0].kind else { panic!("{:?}", change.items) };
+    *experiment = Some(Experiment {
+        share: Share::percent(50),
+        effect: Share::percent(effect),
+        metric: "purchases".to_owned(),
+        within_ms: DAY.times(14),
+        decide_within_ms: DAY,
+    });
+    let read = exec(&["./figures.sh", "{region}", "{version}"]);
+    only_target(&mut facts).outcomes =
+        vec![UserOutcome { name: "purchases".to_owned(), now: Share::percent(3), units_per_second: None, read }];
+    router(&mut facts, |router| {
+        router.cohort = Some(template("exec", json!({"argv": ["./fn.sh", "cohort", "{region}", "{version}", "{share}"]})));
+    });
+    (change, facts)
+}
+
+const DAY: Millis = Millis::from_mins(24 * 60);
+
+trait Times {
+    fn times(self, count: u64) -> Self;
+}
+
+impl Times for Millis {
+    fn times(self, count: u64) -> Self {
+        Self(self.0 * count)
+    }
+}
+
+#[test]
+fn an_experiment_holds_its_share_for_the_window_and_a_person_decides_with_the_figures() {
+    let (change, facts) = tried(10);
+    let plan = plan_of(&change, &facts);
+    assert_eq!(plan.body.assignments[0].strategy.name(), "experiment");
+    assert_eq!(shares(&plan, "eu-west"), [5.0, 25.0, 50.0, 100.0]);
+    let (held, gate) = (steps(&plan, "eu-west/stage-3/shift")[0], steps(&plan, "eu-west/stage-3/gate")[0]);
+    assert_eq!(held.command, "./fn.sh cohort eu-west 1.1.0 50");
+    assert!(held.exposure.as_ref().unwrap().safety_command.as_deref().unwrap().contains("alias eu-west 1.1.0 1.0.0 0 100"));
+    let Work::Gate(spec) = &gate.work else { panic!("{gate:?}") };
+    assert!(spec.bake_ms > Millis::from_mins(5) && !spec.early_promotion, "{}", spec.bake_ms);
+    let (figures, asks) = (steps(&plan, "/measure-"), steps(&plan, "/decide"));
+    let commands: Vec<&str> = figures.iter().map(|step| step.command.as_str()).collect();
+    assert_eq!(commands, ["./figures.sh eu-west 1.1.0", "./figures.sh eu-west 1.0.0"]);
+    assert!(figures.iter().all(|step| step.needs == [gate.id.clone()]) && asks.len() == 1);
+    let Work::Manual { prompt, deadline_ms } = &asks[0].work else { panic!("{:?}", asks[0]) };
+    for part in ["measure-new", "measure-old", "percentage points", "`promote`", "`abort`", "50 %"] {
+        assert!(prompt.contains(part), "`{part}` is missing in: {prompt}");
+    }
+    assert_eq!(*deadline_ms, DAY);
+    assert_eq!(steps(&plan, "eu-west/stage-4/shift")[0].needs, [asks[0].id.clone()]);
+    // Elsewhere nothing is given before the decision.
+    let after = plan.body.steps.iter().position(|step| step.id == asks[0].id).unwrap();
+    assert!(plan.body.steps[..after].iter().all(|step| !step.id.as_str().contains("us-east/stage")));
+    assert!(
+        plan.derived
+            .iter()
+            .any(|said| said.contains("rests on 3 % of purchases now, which is declared and was not observed, and on 400 requests/s")),
+        "{:?}",
+        plan.derived
+    );
+    assert!(plan.prediction.duration.p50_ms >= spec.bake_ms);
+    assert!(plan.ruled_out.iter().any(|one| one.strategy.name() == "canary" && one.fact.contains("asks for an experiment")));
+}
+
+#[test]
+fn an_effect_that_needs_too_long_is_ruled_out_with_its_days_and_each_way_out_is_one() {
+    let (change, mut facts) = tried(5);
+    only_target(&mut facts).outcomes[0].units_per_second = Some(1.0);
+    let said = planned(&change, &facts).diagnostics[0].clone();
+    let days: u64 = said.message.split("needs ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
+    assert!(days > 14 && said.message.contains("days for the effect: at 50 %, to see 5 % more or less of purchases (3 % now)"), "{said:?}");
+    assert!(said.hint.contains(&format!("within: {days}d")) && said.hint.contains("or an effect of "), "{said:?}");
+    let effect: u32 = said.hint.split("an effect of ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap();
+    let alter = |alter: &dyn Fn(&mut Experiment)| {
+        let mut change = change.clone();
+        let ItemKind::Version { experiment: Some(experiment), .. } = &mut change.items[0].kind else { panic!("{change:?}") };
+        alter(experiment);
+        change
+    };
+    plan_of(&alter(&|experiment| experiment.within_ms = DAY.times(days)), &facts);
+    plan_of(&alter(&|experiment| experiment.effect = Share::percent(effect)), &facts);
+    let short = planned(&alter(&|experiment| experiment.within_ms = DAY.times(days - 1)), &facts);
+    assert!(short.plan.is_none(), "a day less is too few");
+}
+
+#[test]
+fn what_an_experiment_lacks_is_said() {
+    for (spoil, fact) in [
+        ((|facts: &mut Facts| router(facts, |router| router.cohort = None)) as fn(&mut Facts), "in eu-west cannot keep a user on one side"),
+        (|facts| only_target(facts).outcomes.clear(), "payments-production declares no outcome purchases"),
+        (|facts| router(facts, |router| router.step = Share::percent(4)), "sets shares in steps of 4 %, and the experiment asks for 50 %"),
+        (|facts| facts.targets.values_mut().for_each(|observed| observed.request_rate.clear()), "nothing says how many users"),
+    ] {
+        let (change, mut facts) = tried(10);
+        spoil(&mut facts);
+        let said = &planned(&change, &facts).diagnostics[0].message;
+        assert!(said.contains(fact), "{said}");
+    }
+}
+
+#[test]
+fn a_freeze_that_begins_within_the_window_is_told_before_take_off() {
+    let (change, mut facts) = tried(10);
+    only_target(&mut facts).outcomes[0].units_per_second = Some(1.0);
+    let time = |text| glidepath_model::Timestamp::parse(text).unwrap();
+    let (from, to) = (time("2026-11-19T00:00:00Z"), time("2026-12-01T00:00:00Z"));
+    facts.catalog.calendars = vec![Calendar {
+        name: "shop".to_owned(),
+        time_zone: "Europe/Berlin".to_owned(),
+        environments: Vec::new(),
+        windows: Vec::new(),
+        freezes: vec![Freeze { name: "sale".to_owned(), from, to, reason: None, except: Vec::new() }],
+        no_friday_afternoon: false,
+    }];
+    let plan = plan_of(&change, &facts);
+    assert!(plan.prediction.duration.p50_ms > DAY.times(2), "{}", plan.prediction.duration.p50_ms);
+    assert!(plan.findings.iter().any(|finding| finding.code == glidepath_plan::codes::FREEZE_IN_FLIGHT), "{:?}", plan.findings);
 }

@@ -105,6 +105,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         side: None,
         failover: None,
         shares: None,
+        outcomes: Vec::new(),
         rotate: None,
         database: None,
         traffic: None,
@@ -461,7 +462,14 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
 fn change(title: &str) -> Change {
     let version = |component: &str, to: &str| Item {
         component: component.into(),
-        kind: ItemKind::Version { what: VersionedKind::Code, to: to.into(), expect_from: None, artifact: None, removes: false },
+        kind: ItemKind::Version {
+            what: VersionedKind::Code,
+            to: to.into(),
+            expect_from: None,
+            artifact: None,
+            removes: false,
+            experiment: None,
+        },
         strategy: None,
         declared_at: None,
     };

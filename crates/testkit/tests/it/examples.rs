@@ -144,6 +144,7 @@ laws! {
     config "config/cache-2"
     lead_north "failover/lead-north"
     leave_west "failover/leave-west"
+    experiment "experiment/one-page"
     flag "flag/new-search"
     kubernetes "kubernetes/web-1-5"
     replace "replace/image-2"

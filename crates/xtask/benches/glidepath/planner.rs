@@ -171,7 +171,14 @@ fn fleet(count: usize, changed: usize) -> Result<(Change, Facts)> {
 }
 
 fn item(number: usize) -> Item {
-    let kind = ItemKind::Version { what: VersionedKind::Code, to: "2.0.0".into(), expect_from: None, artifact: None, removes: false };
+    let kind = ItemKind::Version {
+        what: VersionedKind::Code,
+        to: "2.0.0".into(),
+        expect_from: None,
+        artifact: None,
+        removes: false,
+        experiment: None,
+    };
     Item { component: name(number).as_str().into(), kind, strategy: None, declared_at: None }
 }
 
@@ -254,6 +261,7 @@ fn target(number: usize) -> Result<Target> {
         side: None,
         failover: None,
         shares: None,
+        outcomes: Vec::new(),
         rotate: None,
         restore_test: None,
         database: None,
