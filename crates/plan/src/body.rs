@@ -78,10 +78,15 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                     );
                     (None, None, text)
                 }
-                (_, _, Route::Cohort) => {
-                    (None, None, format!("{share} of the users for {}, each on one side; a person compares what they did", gate.bake))
+                (_, _, Route::Cohort { compared: true }) => {
+                    let text = format!(
+                        "{share} of the users for {}, each on one side; a person compares what they did, and {} watch for harm",
+                        gate.bake,
+                        watchers(outline.verification)
+                    );
+                    (None, None, text)
                 }
-                (Some(judged), Some(region), Route::Share | Route::Decided) => {
+                (Some(judged), Some(region), _) => {
                     let (ratio, _) = bad_ratio(region, judged.signal);
                     let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms, seen);
                     let assumed = if judged.ratio_assumed { format!(", taking {:.2} % as bad now", ratio * 100.0) } else { String::new() };

@@ -4,13 +4,10 @@
 //! the others of the set, since else it would not belong there, and that candidate shows what the limit would have to be.
 
 use crate::codes;
-use crate::limits::{Breach, Limit, Loosened};
+use crate::limits::{self, Breach, Limit, Loosened};
 use crate::outline::Outline;
-use crate::site::Site;
 use crate::strategy::{self, Ask};
-use crate::{ladder::Ladder, limits, strategy::Shortfall};
-use glidepath_model::change::Change;
-use glidepath_model::{Diagnostic, Facts};
+use glidepath_model::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Limits of which every combination is looked at; of more, those that most candidates break.

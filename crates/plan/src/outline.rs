@@ -68,8 +68,8 @@ pub(crate) enum Route {
     Share,
     /// By a copy of that share of the reads, which nobody waits for; nothing ends it.
     Mirror(Share),
-    /// By a share of users, each of whom stays on one side; set as the figures of an experiment are to be compared.
-    Cohort,
+    /// By a share of users, each of whom stays on one side; `compared` where the figures of both sides are read afterwards.
+    Cohort { compared: bool },
     /// By its share, once the figures of the stage before were read and a person has decided for it.
     Decided,
 }

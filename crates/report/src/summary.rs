@@ -10,10 +10,9 @@ use crate::places::joined;
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
 use crate::waterfall::strongest;
-use glidepath_model::Plan;
 use glidepath_model::diagnostic::{Diagnostic, Severity};
-use glidepath_model::plan::{RiskLevel, RuledOut, Undo};
-use glidepath_model::version_shown;
+use glidepath_model::plan::{Assignment, LadderStage, RiskLevel, RuledOut, Strategy, Undo};
+use glidepath_model::{Plan, Share, version_shown};
 
 /// Reasons of a probability at most.
 const REASONS_MAX: usize = 3;
@@ -187,6 +186,11 @@ fn file_name(state: &str) -> &str {
     if state.contains(' ') { state } else { state.rsplit('/').next().unwrap_or(state) }
 }
 
+/// Whether the new side is only sent a copy of the reads meanwhile.
+pub(crate) fn is_mirrored(assignment: &Assignment, stage: &LadderStage) -> bool {
+    assignment.strategy == Strategy::Shadow && stage.share == Share::ZERO
+}
+
 fn stages(plan: &Plan) -> Vec<Line> {
     let cells: Vec<Vec<String>> = plan
         .body
@@ -198,7 +202,7 @@ fn stages(plan: &Plan) -> Vec<Line> {
                 a.environment.to_string(),
                 a.component.to_string(),
                 stage.region.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string),
-                stage.share.to_string(),
+                if is_mirrored(a, stage) { "mirror".to_owned() } else { stage.share.to_string() },
                 if stage.canary_rate > 0.0 { format!("{}/s", count(stage.canary_rate)) } else { "-".to_owned() },
                 stage.bake_ms.to_string(),
                 stage.detects.map_or_else(|| "-".to_owned(), |d| format!("{} rise", fold(d))),

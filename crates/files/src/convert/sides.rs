@@ -14,6 +14,9 @@ const STEP_DEFAULT: Share = Share::percent(1);
 /// Placeholders that say how large a share is, each in its own way.
 const SHARE_WORDS: &[&str] = &["share", "rest", "fraction"];
 
+/// Methods that change something, or that open a way past the router.
+const UNSAFE_METHODS: &[&str] = &["POST", "PUT", "PATCH", "DELETE", "CONNECT"];
+
 /// The share router of a `router` field, where it is one.
 pub(super) fn share_router(context: &mut Context<'_, '_>, node: &Node, field: &str, database: Option<&Database>) -> Option<Router> {
     let node = node.get("share")?;
@@ -45,7 +48,35 @@ fn mirror(context: &mut Context<'_, '_>, node: &Node, field: &str, database: Opt
     let reason = "It would not know which reads may be mirrored, and what is mirrored happens twice.";
     must_say(context, node, field, "set", set.as_ref(), &["methods"], reason);
     must_say(context, node, field, "set", set.as_ref(), &["paths"], reason);
+    only_reads(context, node, field, set.as_ref());
     Some(Mirror { set: set?, read, check, methods: node.texts_of("methods"), paths: node.texts_of("paths") })
+}
+
+/// Nothing but the declared methods may be copied, and nothing but what is below the declared paths.
+fn only_reads(context: &mut Context<'_, '_>, node: &Node, field: &str, set: Option<&ActionTemplate>) {
+    let mut input = set.map(|set| set.input.clone()).unwrap_or_default();
+    // By which method the router itself is told says nothing of what it copies.
+    if let Some(fields) = input.as_object_mut() {
+        fields.remove("method");
+    }
+    let text = input.to_string();
+    let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
+    if let (Some(unsafe_one), Some(written)) = (words.find(|word| UNSAFE_METHODS.contains(word)), node.get("set")) {
+        let message = format!("`set` of a mirror names {unsafe_one}, which is no safe method");
+        let reason = "What is mirrored happens twice, so that everything it changes would be changed twice.";
+        let hint = "Give `{methods}` to the command, and nothing beside it.";
+        context.findings.error(written.at, &format!("{field}.set"), codes::MIRROR_UNSAFE, message, reason, hint);
+    }
+    for (index, path) in node.items_of("paths").iter().enumerate() {
+        let written = path.text().unwrap_or_default();
+        if !written.starts_with('/') || written.contains([',', '*', '?', '#']) || written.contains(char::is_whitespace) {
+            let message = format!("`{written}` is not the beginning of a path");
+            let reason =
+                "The router would be told something else than what is vouched for: `{paths}` are beginnings of paths, separated by commas.";
+            let hint = "Write each path by itself and from its slash on, such as `/search`.";
+            context.findings.error(path.at, &format!("{field}.paths[{index}]"), codes::MIRROR_UNSAFE, message, reason, hint);
+        }
+    }
 }
 
 /// The `outcomes` field of a target.
@@ -61,8 +92,22 @@ pub(super) fn outcomes(context: &mut Context<'_, '_>, spec: &Node, database: Opt
             context.findings.error(written.at, &format!("{field}.now"), codes::BAD_SHARE, message, "No change of it would show.", hint);
             continue;
         }
+        let name = text(node, "name");
+        if let Some(written) = node.get("name").filter(|_| outcomes.iter().any(|known: &UserOutcome| Some(&known.name) == name.as_ref())) {
+            let message = format!("outcome `{}` stands twice", written.text().unwrap_or_default());
+            let reason = "An experiment could mean either.";
+            context.findings.error(
+                written.at,
+                &format!("{field}.name"),
+                codes::DUPLICATE_NAME,
+                message,
+                reason,
+                "Rename or remove one of them.",
+            );
+            continue;
+        }
         let units_per_second = node.text_of("units").and_then(scalar::rate);
-        let (Some(name), Some(now), Some(read)) = (text(node, "name"), now, read) else { continue };
+        let (Some(name), Some(now), Some(read)) = (name, now, read) else { continue };
         outcomes.push(UserOutcome { name, now, units_per_second, read });
     }
     outcomes

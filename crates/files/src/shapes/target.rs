@@ -4,6 +4,7 @@ use super::moves::{FAILOVER, SHARES};
 use super::runbook::LOCKS;
 use super::runways::{CONTAINER, KUBERNETES, SERVERLESS};
 use crate::shape::{Field, Form, Shape};
+use glidepath_model::catalog::Mirror;
 use glidepath_model::plan::{Strategy, THROTTLE_COUNT_MAX};
 
 /// Placeholders that stand for the target itself; filled when the file is read.
@@ -18,6 +19,7 @@ const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environme
 /// What a router is told: the sides by their versions, and the share of the new one.
 const SHARE_PLACES: &[&str] = &["share", "rest", "fraction", "version", "from", "region", "component", "environment"];
 const SHARE_READ_PLACES: &[&str] = &["version", "from", "region", "component", "environment"];
+const OUTCOME_PLACES: &[&str] = &["window", "version", "from", "region", "component", "environment"];
 const MIRROR_PLACES: &[&str] = &["share", "rest", "fraction", "methods", "paths", "version", "from", "region", "component", "environment"];
 const SIDE_PLACES: &[&str] = &["version", "host", "region", "component", "environment"];
 const SCALE_PLACES: &[&str] = &["replicas", "component", "environment"];
@@ -145,8 +147,8 @@ const OUTCOME: Shape = Shape::closed(
         Field::optional("units", Form::Rate, "Visits or users that are counted, over all regions; the target's traffic when left out."),
         Field::required(
             "read",
-            Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
-            "An action whose answer is what was counted on the side of `{version}`, such as `312 of 10400`.",
+            Form::With(OUTCOME_PLACES, &Form::Object(&ACTION)),
+            "An action whose answer is what was counted on the side of `{version}` in the last `{window}` (`604800s`), such as `312 of 10400`.",
         ),
     ],
 );
@@ -252,7 +254,7 @@ const MIRROR: Shape = Shape::closed(
             Form::With(SHARE_READ_PLACES, &Form::Object(&ACTION)),
             "How to see that the side of `{version}` answers what is copied to it as it should.",
         ),
-        Field::required("methods", Form::List(&Form::Choice(&["GET", "HEAD", "OPTIONS"])), "Methods that are copied: safe ones only."),
+        Field::required("methods", Form::List(&Form::Choice(Mirror::SAFE_METHODS)), "Methods that are copied: safe ones only."),
         Field::required(
             "paths",
             Form::List(&Form::Text),

@@ -150,7 +150,7 @@ pub struct UserOutcome {
     pub now: Share,
     /// Units (visits, users) per second over all regions, as declared; the traffic when `None`.
     pub units_per_second: Option<f64>,
-    /// How to read what was counted on the side of `{version}`, for people.
+    /// How to read what was counted on the side of `{version}` in the last `{window}`, for people.
     pub read: ActionTemplate,
 }
 
@@ -356,6 +356,11 @@ pub struct Mirror {
     pub methods: Vec<String>,
     /// Beginnings of the paths that are copied: a read below them changes nothing, wherever it is answered.
     pub paths: Vec<String>,
+}
+
+impl Mirror {
+    /// Methods that a mirror may copy: what is asked by them changes nothing (RFC 9110, section 9.2.1). TRACE is safe as well, and of no use here.
+    pub const SAFE_METHODS: &'static [&'static str] = &["GET", "HEAD", "OPTIONS"];
 }
 
 /// A database that `sql` steps talk to.

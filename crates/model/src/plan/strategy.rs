@@ -276,7 +276,7 @@ impl Strategy {
                 takes_down: false,
             },
             Self::Shadow => Traits {
-                items: &["code", "config"],
+                items: &["code", "config", "infrastructure"],
                 needs: "a router that gives two sides their share and can mirror, reads that change nothing, and something that looks at the new side",
                 rollback: "mirror off, afterwards traffic shift",
                 speed: "nobody is exposed under the mirror; seconds afterwards",
@@ -285,7 +285,7 @@ impl Strategy {
                 takes_down: false,
             },
             Self::Experiment => Traits {
-                items: &["code", "config"],
+                items: &["code", "config", "infrastructure"],
                 needs: "a router that keeps each user on one side, an outcome that is counted for each side, and enough users for the effect",
                 rollback: "traffic shift",
                 speed: "seconds",

@@ -5,7 +5,7 @@ use crate::codes;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
-use glidepath_model::plan::{GateCheck, Phase, Step, Undo, Work};
+use glidepath_model::plan::{Assignment, GateCheck, Phase, Step, Strategy, Undo, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity, Share};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,6 +192,12 @@ pub(super) fn exposed_wait(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
             Work::Manual { deadline_ms, .. } | Work::Event { deadline_ms, .. } => *deadline_ms,
             Work::Call(_) | Work::Gate(_) | Work::Wait(_) => continue,
         };
+        // How long an experiment waits for its decision is its own word.
+        let decides =
+            |assignment: &Assignment| assignment.strategy == Strategy::Experiment && Some(&assignment.target) == step.target.as_ref();
+        if plan.body.assignments.iter().any(decides) {
+            continue;
+        }
         let Some(share) = before.filter(|_| deadline > hold) else { continue };
         findings.push(
             Diagnostic::warning(

@@ -41,7 +41,7 @@ impl Lowering<'_> {
     ) -> StepId {
         let share = match stage.route {
             Route::Mirror(share) => format!("a mirror of {}", rounded(share)),
-            Route::Share | Route::Cohort | Route::Decided => rounded(Share::from_f64(stage.share)).to_string(),
+            Route::Share | Route::Cohort { .. } | Route::Decided => rounded(Share::from_f64(stage.share)).to_string(),
         };
         let subject = match (spot.region.and_then(|at| site.regions.get(at)), &site.change_item.kind) {
             (_, ItemKind::Flag { flag, .. }) => format!("{flag} at {share} in {}", site.environment.name),

@@ -63,7 +63,7 @@ impl Lowering<'_> {
             let step = match (stage.route, &router.mirror) {
                 (Route::Mirror(share), Some(mirror)) => self.mirror_step(site, region, mirror, share, &spot, &frontier),
                 (Route::Mirror(_), None) => continue,
-                (Route::Share | Route::Cohort | Route::Decided, _) => {
+                (Route::Share | Route::Cohort { .. } | Route::Decided, _) => {
                     self.share_step(site, region, router, stage, &spot, &frontier, at_end)
                 }
             };
@@ -134,9 +134,12 @@ impl Lowering<'_> {
     ) -> Step {
         let share = Share::from_f64(stage.share);
         let kinds = self.kinds;
-        let title = format!("Give {} {} of the traffic", site.new_side(), rounded(share));
+        let title = match stage.route {
+            Route::Cohort { .. } => format!("Give {} {} of the users, each of whom stays on one side", site.new_side(), rounded(share)),
+            Route::Share | Route::Decided | Route::Mirror(_) => format!("Give {} {} of the traffic", site.new_side(), rounded(share)),
+        };
         let call = match (stage.route, &router.cohort) {
-            (Route::Cohort, Some(cohort)) => {
+            (Route::Cohort { .. }, Some(cohort)) => {
                 calls::filled(cohort, &share_values(site, region, share), site, "command that sets a cohort", kinds, self.notes)
             }
             _ => self.set_share(site, region, router, share),
@@ -171,7 +174,8 @@ impl Lowering<'_> {
     /// Reads the figures of an experiment, then asks a person. `held` is the stage that was measured.
     fn decide(&mut self, site: &Site<'_>, region: &Region, held: Option<&StagePath>, spot: &Spot, needs: &[StepId]) -> Vec<StepId> {
         let (Ok(set), Some(held)) = (experiment::possible(site), held) else { return needs.to_vec() };
-        let new = calls::site_values(site).with("region", region.name.as_str());
+        let window = held.gate.as_ref().map_or(Millis::ZERO, |gate| gate.bake);
+        let new = calls::site_values(site).with("region", region.name.as_str()).with("window", format!("{}s", window.0 / 1000));
         let old = new.clone().with("version", site.present());
         let mut measured = Vec::new();
         for (name, version, values) in [("measure-new", site.to.as_str(), new), ("measure-old", site.present(), old)] {
@@ -201,12 +205,12 @@ impl Lowering<'_> {
         let (new, old) = (units * held.share, units * (1.0 - held.share));
         let alpha = self.judge.verification.false_alarm;
         let chance = chance_difference(set.outcome.now.as_f64(), new, old, alpha.as_f64()) * 100.0;
-        let ids: Vec<&str> = measured.iter().map(StepId::as_str).collect();
+        let figures: Vec<String> = measured.iter().map(|id| format!("`glidepath logs RUN --step {id}`")).collect();
         format!(
-            "Does everybody get {}? Compare {} on both sides, as read by {}. After {window} at {} that is about {new:.0} units on the new side and {old:.0} on the old one; where {} have it on both, chance alone explains a difference of up to {chance:.2} percentage points ({} false alarms). `promote` gives it to everybody, `abort` brings everybody back to {}. Without a word within {} it counts as failed.",
+            "Does everybody get {}? Compare {} on both sides: {}. After {window} at {} that is about {new:.0} units on the new side and {old:.0} on the old one; where {} have it on both, chance alone explains a difference of up to {chance:.2} percentage points ({} false alarms). `promote` gives it to everybody, `abort` brings everybody back to {}. Without a word within {} it counts as failed.",
             site.new_side(),
             set.outcome.name,
-            ids.join(" and "),
+            figures.join(" and "),
             rounded(Share::from_f64(held.share)),
             set.outcome.now,
             alpha,

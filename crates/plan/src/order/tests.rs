@@ -115,7 +115,8 @@ fn component(name: &str, depends_on: Vec<Dependency>) -> Component {
 }
 
 fn version(component: &str, removes: bool) -> Item {
-    let kind = ItemKind::Version { what: VersionedKind::Code, to: "2".into(), expect_from: None, artifact: None, removes, experiment: None };
+    let kind =
+        ItemKind::Version { what: VersionedKind::Code, to: "2".into(), expect_from: None, artifact: None, removes, experiment: None };
     Item { component: component.into(), kind, strategy: None, declared_at: None }
 }
 

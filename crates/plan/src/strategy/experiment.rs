@@ -1,14 +1,14 @@
 //! Experiment: two sides for as long as it takes until a difference in what users do would show, then a person decides.
 //!
-//! Users are routed by cohort, so that each stays on one side. The window is the judge's answer for the change that is worth finding, up or down; what
-//! it rests on is declared, and the plan says so. Meanwhile the gate watches for harm only: whether more users did what was hoped for is no
+//! Users are routed by cohort from the first share on, so that each who met the new side stays there. The window is the judge's answer for the change that is worth finding, up or down; what
+//! it rests on is declared, and the plan says so. Up to its share the judge decides where it can; then the gate watches for harm only: whether more users did what was hoped for is no
 //! verdict of a machine. The figures of both sides are read, and a person says whether everybody gets the new side. Nobody's word in time is a no.
 
 use super::{Ask, Extra, Method, Shortfall, beside};
 use crate::durations::Kind;
 use crate::ladder::tenths;
 use crate::lower::Lowering;
-use crate::outline::{Outline, Route, StageGate, StagePath, Watches, plain_gate, plain_verification};
+use crate::outline::{Outline, Route, StageGate, StagePath, Watches, plain_gate};
 use crate::site::{Site, waves};
 use glidepath_judge::experiment::{ExperimentQuestion, window_ms};
 use glidepath_model::catalog::{UserOutcome, Verification};
@@ -70,14 +70,19 @@ impl Method for Experiment {
         let set = possible(site)?;
         let verification = &ask.facts.catalog.settings.verification;
         let window = window(&set, verification).map_err(|needs| too_long(&set, verification, needs))?;
-        let mut outline = beside::by_steps(Strategy::Experiment, site)?;
+        let mut outline = match ask.ladder {
+            Ok(ladder) => beside::judged(Strategy::Experiment, site, ladder)?,
+            Err(_) => beside::by_steps(Strategy::Experiment, site)?,
+        };
         for path in outline.waves.iter_mut().take(1).flatten() {
-            // On the way to its share it is a rolling change; from there on the decision leads to everything.
+            // On the way to its share it is watched as any new version is; from there on the decision leads to everything.
             let share = set.asked.share.as_f64();
             path.stages.retain(|stage| stage.share < share);
+            path.stages.iter_mut().for_each(|stage| stage.route = Route::Cohort { compared: false });
             let bake = window.max(site.environment.min_bake_ms);
             let gate = StageGate { bake, watches: Watches::Beside, ..plain_gate(site) };
-            let mut held = StagePath { route: Route::Cohort, ..StagePath::of_calls(share, vec![Kind::Shift], Some(gate)) };
+            let mut held =
+                StagePath { route: Route::Cohort { compared: true }, ..StagePath::of_calls(share, vec![Kind::Shift], Some(gate)) };
             if path.stages.is_empty() {
                 held.batches = beside::all_hosts(site, path.region);
             }
@@ -86,8 +91,6 @@ impl Method for Experiment {
             let decided = vec![Kind::Check, Kind::Decide, Kind::Shift];
             path.stages.push(StagePath { route: Route::Decided, ..StagePath::of_calls(1.0, decided, Some(last)) });
         }
-        let (verification, blind_to) = plain_verification(site);
-        (outline.verification, outline.blind_to) = (verification, blind_to);
         let source =
             if set.outcome.units_per_second.is_some() { "units/s, as declared" } else { "requests/s, its traffic where it begins" };
         outline.derived.push(format!(

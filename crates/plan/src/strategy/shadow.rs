@@ -10,6 +10,7 @@ use crate::lower::Lowering;
 use crate::outline::{Outline, Route, StageGate, StagePath, Watches, plain_gate};
 use crate::site::{Site, SiteRegion, names};
 use glidepath_model::catalog::{Infrastructure, Mirror};
+use glidepath_model::facts::Facts;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::Strategy;
 use glidepath_model::{Share, Timestamp};
@@ -24,7 +25,7 @@ impl Method for Shadow {
 
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
         let site = ask.site;
-        let mirror = possible(site)?;
+        let mirror = possible(site, ask.facts)?;
         let mut outline = match ask.ladder {
             Ok(ladder) => beside::judged(Strategy::Shadow, site, ladder)?,
             Err(_) => beside::by_steps(Strategy::Shadow, site)?,
@@ -44,6 +45,7 @@ impl Method for Shadow {
             stages.append(&mut path.stages);
             path.stages = stages;
         }
+        outline.blind_to = outline.blind_to.map(|blind| format!("{blind}, and under the mirror to writes and other paths"));
         outline.derived.push(format!(
             "{}: the mirror repeats {} below {} on the new side, whose answers nobody sees; everything else meets it with its first share.",
             site.target.name,
@@ -75,7 +77,7 @@ fn mirror<'a>(region: &SiteRegion<'a>) -> Option<&'a Mirror> {
 }
 
 /// The mirror of the first region, where every one has one and something looks at what it shows.
-fn possible<'a>(site: &Site<'a>) -> Result<&'a Mirror, Shortfall> {
+fn possible<'a>(site: &Site<'a>, facts: &Facts) -> Result<&'a Mirror, Shortfall> {
     let name = &site.target.name;
     if let Some(region) = site.regions.iter().find(|region| mirror(region).is_none()) {
         let place = &region.region.name;
@@ -88,10 +90,21 @@ fn possible<'a>(site: &Site<'a>) -> Result<&'a Mirror, Shortfall> {
             Shortfall::new(format!("{name} has no region whose router could mirror")).unless(format!("router.share.mirror on {name}"))
         );
     };
-    let own_figures = site.target.signals.iter().flat_map(|signals| &signals.thresholds).any(|one| one.query.contains("{version}"));
+    let copied = || site.regions.iter().filter_map(mirror);
+    if let Some(method) = copied().flat_map(|mirror| &mirror.methods).find(|method| !Mirror::SAFE_METHODS.contains(&method.as_str())) {
+        let safe = Mirror::SAFE_METHODS.join(", ");
+        return Err(Shortfall::new(format!("{name} would mirror {method}, which may change something, and it would happen twice"))
+            .unless(format!("no methods but {safe} in router.share.mirror of {name}")));
+    }
+    if copied().any(|mirror| mirror.methods.is_empty() || mirror.paths.is_empty()) {
+        return Err(Shortfall::new(format!("nothing says which reads of {name} may be mirrored"))
+            .unless(format!("methods and paths in router.share.mirror of {name}")));
+    }
+    let asks = |query: &str| query.contains("{version}") && facts.catalog.settings.prometheus.is_some();
+    let own_figures = site.target.signals.iter().flat_map(|signals| &signals.thresholds).any(|one| asks(&one.query));
     if !own_figures && site.regions.iter().any(|region| mirror(region).is_none_or(|mirror| mirror.check.is_none())) {
         return Err(Shortfall::new(format!("nothing of {name} tells how the new side answers what is mirrored to it"))
-            .unless("router.share.mirror.check, or a threshold whose query asks about {version}"));
+            .unless("router.share.mirror.check, or a threshold that asks a Prometheus about {version}"));
     }
     Ok(first)
 }

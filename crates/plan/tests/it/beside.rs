@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze};
-use glidepath_model::catalog::{Infrastructure, Mirror, Router, SecondSide, ShareRouter, UserOutcome};
+use glidepath_model::catalog::{Infrastructure, Mirror, Router, SecondSide, ShareRouter, ThresholdSignal, UserOutcome};
 use glidepath_model::change::{Change, Experiment, ItemKind};
 use glidepath_model::plan::{Phase, Plan, Step, Undo, Work};
 use glidepath_model::{Facts, Millis, Share};
@@ -244,9 +244,11 @@ fn a_mirror_exposes_nobody_and_is_over_before_the_first_share() {
 fn what_a_shadow_lacks_is_said_and_other_targets_are_not_told_of_it() {
     for (spoil, fact) in [
         (
-            (|router: &mut ShareRouter| router.mirror = None) as fn(&mut ShareRouter),
-            "the router of payments-production in eu-west cannot mirror",
+            (|router| router.mirror.as_mut().unwrap().methods.push("POST".to_owned())) as fn(&mut ShareRouter),
+            "payments-production would mirror POST, which may change something, and it would happen twice",
         ),
+        (|router| router.mirror.as_mut().unwrap().paths.clear(), "nothing says which reads of payments-production may be mirrored"),
+        (|router| router.mirror = None, "the router of payments-production in eu-west cannot mirror"),
         (
             |router| router.mirror.as_mut().unwrap().check = None,
             "nothing of payments-production tells how the new side answers what is mirrored to it",
@@ -257,6 +259,21 @@ fn what_a_shadow_lacks_is_said_and_other_targets_are_not_told_of_it() {
         let said = &planned(&change, &facts).diagnostics[0].message;
         assert!(said.contains(fact), "{said}");
     }
+    // A threshold that asks about the new side does as well as a check, but only where there is somebody to ask.
+    let (change, mut facts) = mirrored();
+    router(&mut facts, |router| router.mirror.as_mut().unwrap().check = None);
+    let own = ThresholdSignal {
+        name: "failures of the new side".to_owned(),
+        query: "failures{version=\"{version}\"}".to_owned(),
+        min: None,
+        max: Some(1.0),
+        failures_max: 1,
+    };
+    only_target(&mut facts).signals.as_mut().unwrap().thresholds.push(own);
+    plan_of(&change, &facts);
+    facts.catalog.settings.prometheus = None;
+    let said = &planned(&change, &facts).diagnostics[0].message;
+    assert!(said.contains("nothing of payments-production tells how the new side answers"), "{said}");
     let (mut change, facts) = functions("canary");
     change.items[0].strategy = None;
     assert!(plan_of(&change, &facts).ruled_out.iter().all(|one| one.strategy.name() != "shadow"));
@@ -275,7 +292,7 @@ fn tried(effect: u32) -> (Change, Facts) {
         within_ms: DAY.times(14),
         decide_within_ms: DAY,
     });
-    let read = exec(&["./figures.sh", "{region}", "{version}"]);
+    let read = exec(&["./figures.sh", "{region}", "{version}", "{window}"]);
     only_target(&mut facts).outcomes =
         vec![UserOutcome { name: "purchases".to_owned(), now: Share::percent(3), units_per_second: None, read }];
     router(&mut facts, |router| {
@@ -304,12 +321,13 @@ fn an_experiment_holds_its_share_for_the_window_and_a_person_decides_with_the_fi
     assert_eq!(shares(&plan, "eu-west"), [5.0, 25.0, 50.0, 100.0]);
     let (held, gate) = (steps(&plan, "eu-west/stage-3/shift")[0], steps(&plan, "eu-west/stage-3/gate")[0]);
     assert_eq!(held.command, "./fn.sh cohort eu-west 1.1.0 50");
+    assert_eq!(steps(&plan, "eu-west/stage-1/shift")[0].command, "./fn.sh cohort eu-west 1.1.0 5", "who met the new side stays there");
     assert!(held.exposure.as_ref().unwrap().safety_command.as_deref().unwrap().contains("alias eu-west 1.1.0 1.0.0 0 100"));
     let Work::Gate(spec) = &gate.work else { panic!("{gate:?}") };
     assert!(spec.bake_ms > Millis::from_mins(5) && !spec.early_promotion, "{}", spec.bake_ms);
     let (figures, asks) = (steps(&plan, "/measure-"), steps(&plan, "/decide"));
     let commands: Vec<&str> = figures.iter().map(|step| step.command.as_str()).collect();
-    assert_eq!(commands, ["./figures.sh eu-west 1.1.0", "./figures.sh eu-west 1.0.0"]);
+    assert_eq!(commands, ["1.1.0", "1.0.0"].map(|version| format!("./figures.sh eu-west {version} {}s", spec.bake_ms.0 / 1000)));
     assert!(figures.iter().all(|step| step.needs == [gate.id.clone()]) && asks.len() == 1);
     let Work::Manual { prompt, deadline_ms } = &asks[0].work else { panic!("{:?}", asks[0]) };
     for part in ["measure-new", "measure-old", "percentage points", "`promote`", "`abort`", "50 %"] {

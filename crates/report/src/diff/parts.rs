@@ -3,6 +3,7 @@
 use super::{About, Difference, Row};
 use crate::calls::expectation;
 use crate::figures::{count, estimate, flight_times, fold, minute, percent, plain, plural};
+use crate::summary::is_mirrored;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{DataStep, ItemKind};
 use glidepath_model::diagnostic::Severity;
@@ -76,7 +77,8 @@ pub(super) fn ladder(plan: &Plan) -> Vec<Row> {
         for stage in &assignment.ladder {
             let region = stage.region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
             let path = format!("{}{region}", place(plan, assignment));
-            let text = format!("{} for {}", share(stage.share), stage.bake_ms);
+            let what = if is_mirrored(assignment, stage) { "mirror".to_owned() } else { share(stage.share) };
+            let text = format!("{what} for {}", stage.bake_ms);
             match rows.last_mut().filter(|(last, _)| *last == path) {
                 Some((_, stages)) => *stages += &format!(", {text}"),
                 None => rows.push((path, text)),

@@ -3,6 +3,7 @@
 use super::{WIDTH, label, line, number, picture, rect};
 use crate::document::Figure;
 use crate::figures::{count, fold, percent, stopwatch};
+use crate::summary::is_mirrored;
 use crate::timeline::{Placed, placed, ticks};
 use glidepath_model::plan::{Assignment, LadderStage};
 use glidepath_model::{Millis, Plan, RegionName, Share};
@@ -17,6 +18,8 @@ const LINE: f64 = 19.0;
 
 struct Panel<'a> {
     title: String,
+    /// Stages in which reads are copied to the new side, before it has a share.
+    mirrored: Vec<&'a LadderStage>,
     stages: Vec<&'a LadderStage>,
     /// Time from take-off and share from then on.
     points: Vec<(u64, Share)>,
@@ -37,14 +40,14 @@ pub(crate) fn ladder(plan: &Plan) -> Option<Figure> {
         crate::figures::plural(panels.len(), "ladder", "ladders"),
         panels
             .iter()
-            .map(|p| format!("{}: {}.", p.title, p.stages.iter().map(|s| stage_words(s)).collect::<Vec<_>>().join("; ")))
+            .map(|p| format!("{}: {}.", p.title, p.mirrored.iter().chain(&p.stages).map(|s| stage_words(s)).collect::<Vec<_>>().join("; ")))
             .collect::<Vec<_>>()
             .join(" ")
     );
     let mut top = 0.0;
     let mut shapes = Vec::new();
     for panel in shown {
-        let height = (LINE * panel.stages.len() as f64 + 66.0).max(168.0);
+        let height = (LINE * (panel.mirrored.len() + panel.stages.len()) as f64 + 66.0).max(168.0);
         shapes.push(draw(panel, top, height));
         top += height + 12.0;
     }
@@ -62,7 +65,8 @@ fn panels_of<'a>(assignment: &'a Assignment, times: &[Placed<'_>]) -> Vec<Panel<
     regions
         .into_iter()
         .map(|region| {
-            let stages: Vec<&LadderStage> = assignment.ladder.iter().filter(|s| s.region.as_ref() == region).collect();
+            let here = assignment.ladder.iter().filter(|s| s.region.as_ref() == region);
+            let (mirrored, stages): (Vec<_>, Vec<_>) = here.partition(|stage| is_mirrored(assignment, stage));
             let mut points: Vec<(u64, Share)> = times
                 .iter()
                 .filter_map(|p| p.step.exposure.as_ref().map(|e| (p.ends, e)))
@@ -79,7 +83,7 @@ fn panels_of<'a>(assignment: &'a Assignment, times: &[Placed<'_>]) -> Vec<Panel<
                 title = format!("{title}, {region}");
             }
             points.insert(0, (offset - lead, Share::ZERO));
-            Panel { title, stages, points, ends }
+            Panel { title, mirrored, stages, points, ends }
         })
         .collect()
 }
@@ -122,8 +126,11 @@ fn draw(panel: &Panel<'_>, top: f64, height: f64) -> Markup {
             (label("onmark", "middle", cx, cy + 4.0, &(at + 1).to_string()))
         }
         (label("small dim", "start", KEY, top + 20.0, "stage: share, requests/s new side, bake, smallest rise found, power"))
+        @for (at, stage) in panel.mirrored.iter().enumerate() {
+            (label("small", "start", KEY + 24.0, top + 44.0 + LINE * at as f64, &stage_words(stage)))
+        }
         @for (at, stage) in panel.stages.iter().enumerate() {
-            @let line_y = top + 44.0 + LINE * at as f64;
+            @let line_y = top + 44.0 + LINE * (panel.mirrored.len() + at) as f64;
             circle class="mark" cx=(number(KEY + 8.0)) cy=(number(line_y - 4.0)) r="8" {}
             (label("onmark", "middle", KEY + 8.0, line_y, &(at + 1).to_string()))
             (label("small", "start", KEY + 24.0, line_y, &stage_words(stage)))
@@ -132,6 +139,9 @@ fn draw(panel: &Panel<'_>, top: f64, height: f64) -> Markup {
 }
 
 fn stage_words(stage: &LadderStage) -> String {
+    if stage.share == Share::ZERO {
+        return stage.explanation.clone();
+    }
     let sees = match (stage.detects, stage.power) {
         (Some(detects), Some(power)) => format!("finds a {} rise, power {}", fold(detects), percent(power)),
         (Some(detects), None) => format!("finds a {} rise", fold(detects)),
@@ -148,6 +158,7 @@ fn as_text(panels: &[Panel<'_>]) -> String {
     let mut lines = Vec::new();
     for panel in panels {
         lines.push(panel.title.clone());
+        lines.extend(panel.mirrored.iter().map(|stage| format!("  [{:<20}] {}", "", stage_words(stage))));
         for stage in &panel.stages {
             let filled = (stage.share.as_f64() * 20.0).round() as usize;
             lines.push(format!("  [{:<20}] {}", "#".repeat(filled.max(1)), stage_words(stage)));

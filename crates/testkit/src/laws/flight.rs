@@ -40,6 +40,8 @@ pub struct Flight {
     pub outputs: BTreeMap<String, Value>,
     /// When the owner dies, if it does.
     pub death: Option<Death>,
+    /// After this many appends a person calls it off, before what was begun by then has ended.
+    pub aborted_after: Option<usize>,
 }
 
 /// What came of a flight.
@@ -175,6 +177,12 @@ impl Aloft<'_> {
             return Ok(());
         }
         self.appends += 1;
+        if self.flight.aborted_after == Some(self.appends)
+            && self.state.allowed_verbs(self.plan).iter().any(|(verb, _)| *verb == Verb::Abort)
+        {
+            let request = self.says(Verb::Abort, None, None);
+            self.inbox.push_front(Input::Request(request));
+        }
         let due = effects(self.plan, &self.state, &events);
         match self.flight.death {
             Some(Death::BeforeActing(after)) if after == self.appends => self.succeed(),
@@ -237,11 +245,15 @@ impl Aloft<'_> {
         });
         let rests = self.state.pilot != Pilot::Fly || matches!(self.state.mode(), Mode::NeedsOperator(_) | Mode::Holding(_));
         let (verb, step, signal) = if rests { self.help()? } else { waiting? };
+        Some(self.says(verb, step, signal))
+    }
+
+    fn says(&mut self, verb: Verb, step: Option<StepId>, signal: Option<Signal>) -> Request {
         self.asked.push(verb);
         let (run, reason) = (self.state.run.clone(), Some("the run asks".to_owned()));
         // Requests of one moment are told apart by their time.
         self.now = self.now.plus(Millis(1));
-        Some(Request { run, verb, step, who: who("pilot"), reason, at: self.now, signal })
+        Request { run, verb, step, who: who("pilot"), reason, at: self.now, signal }
     }
 
     fn signal(&self, event: &EventName, outputs: BTreeMap<String, Value>) -> Signal {

@@ -114,15 +114,31 @@ pub fn imbalances(plan: &PlanBody, world: &World, end: RunEnd) -> Vec<String> {
     match end {
         RunEnd::Succeeded => {
             let missing = |step: &&Step| world.count(&step.id, Direction::Do) == 0;
-            calls().filter(missing).map(|step| format!("{} had no effect, but the run landed", step.id)).collect()
+            let missing = calls().filter(missing).map(|step| format!("{} had no effect, but the run landed", step.id));
+            missing.chain(mirrored(plan, world)).collect()
         }
         RunEnd::RolledBack => {
             let left = |step: &&Step| matches!(step.undo, Undo::Call { .. }) && world.is_in_place(&step.id);
             let left = calls().filter(left).map(|step| format!("{} is still in place after the rollback", step.id));
-            left.chain(exposed(plan, world)).collect()
+            left.chain(exposed(plan, world)).chain(mirrored(plan, world)).collect()
         }
         RunEnd::Abandoned | RunEnd::Superseded => Vec::new(),
     }
+}
+
+/// Reads that are still copied to the new side: the last effect on a mirror, for each target and region, is one of going forward, and not its end.
+fn mirrored(plan: &PlanBody, world: &World) -> Vec<String> {
+    let mut last = BTreeMap::new();
+    for mark in world.marks() {
+        let Some(step) = plan.step(&mark.attempt.step) else { continue };
+        let name = step.id.as_str().rsplit('/').next().unwrap_or_default();
+        if matches!(name, "mirror" | "mirror-off") {
+            let goes_on = name == "mirror" && mark.attempt.direction == Direction::Do;
+            last.insert((&step.target, &step.region), (mark.attempt, goes_on));
+        }
+    }
+    let going_on = last.into_values().filter(|(_, goes_on)| *goes_on);
+    going_on.map(|(attempt, _)| format!("the last effect on a mirror is {attempt}, and nothing ended it")).collect()
 }
 
 /// Traffic that was raised and not taken back: the last effect on it, for each target and region, is one of going forward.

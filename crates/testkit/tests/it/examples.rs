@@ -4,6 +4,7 @@
 use glidepath_model::Severity;
 use glidepath_model::event::RunEnd;
 use glidepath_model::plan::{PlanBody, Work};
+use glidepath_model::request::Verb;
 use glidepath_testkit::examples::{Example, examples};
 use glidepath_testkit::laws::{Death, Flight, Flown, PlanCase, gate_cases, last_failure, plan_cases};
 use glidepath_testkit::sim::{Options, ReadyPlan, Tally, simulate};
@@ -27,7 +28,11 @@ fn example(name: &str) -> Example {
 }
 
 fn fly(example: &Example, case: PlanCase, death: Option<Death>) -> Flown {
-    let flight = Flight { case, death, outputs: example.outputs.clone() };
+    flown(example, Flight { case, death, ..Flight::default() })
+}
+
+fn flown(example: &Example, flight: Flight) -> Flown {
+    let flight = Flight { outputs: example.outputs.clone(), ..flight };
     flight.fly(&example.plan.body).unwrap_or_else(|problem| panic!("{}: {problem}", example.name))
 }
 
@@ -62,6 +67,21 @@ fn the_owner_dies_at_every_append(name: &str) {
             }
         }
     }
+}
+
+/// A person calls it off at each append, before what was begun by then has ended.
+fn a_person_calls_it_off_at_every_append(name: &str) {
+    let example = example(name);
+    let whole = fly(&example, PlanCase::default(), None);
+    let stride = whole.appends.div_ceil(DEATHS_MAX);
+    let mut turned_back = 0;
+    for append in (1..whole.appends).step_by(stride) {
+        let flown = flown(&example, Flight { aborted_after: Some(append), ..Flight::default() });
+        let expected = if flown.asked.contains(&Verb::Abort) { RunEnd::RolledBack } else { RunEnd::Succeeded };
+        assert_eq!(flown.end, expected, "{name}, after append {append}");
+        turned_back += u32::from(flown.end == RunEnd::RolledBack);
+    }
+    assert!(turned_back > 0, "{name}: nothing was called off");
 }
 
 /// Of cases that differ in nothing but the host or the region of their step, the first and the last.
@@ -128,6 +148,11 @@ macro_rules! laws {
             #[test]
             fn the_owner_dies_at_every_append() {
                 super::the_owner_dies_at_every_append($name);
+            }
+
+            #[test]
+            fn a_person_calls_it_off_at_every_append() {
+                super::a_person_calls_it_off_at_every_append($name);
             }
 
             #[test]
