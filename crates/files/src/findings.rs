@@ -262,7 +262,7 @@ mod tests {
             ("paymnets", "payments", 1),
             ("payment", "payments", 1),
             ("pay-ments", "payments", 1),
-            ("auth", "payments", 7),
+            ("auth", "payments", 6),
             ("abc", "", 3),
             ("kitten", "sitting", 3),
         ] {
