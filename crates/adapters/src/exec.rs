@@ -44,7 +44,7 @@ pub use record::captured_output;
 pub use supervise::supervise_main;
 
 use crate::descriptors;
-use crate::input::{TEXT_OUTPUT_BYTES_MAX, never, not_yet, quoted, read, shortened, time_left, unknown, without_answer};
+use crate::input::{never, not_yet, quoted, read, text_output, time_left, unknown, without_answer};
 use crate::process::{self, ProcessState, mark_of, state_of};
 use glidepath_model::action::ExecInput;
 use glidepath_model::event::{Outcome, ProcessMark};
@@ -373,7 +373,7 @@ fn outcome(context: &ActionContext, input: &ExecInput, program: &str, ending: En
                 _ => Outcome::Done {
                     outputs: BTreeMap::from([
                         ("exitCode".to_owned(), json!(0)),
-                        ("text".to_owned(), json!(shortened(&whole, TEXT_OUTPUT_BYTES_MAX))),
+                        ("text".to_owned(), json!(text_output(&whole, stdout.bytes_left_out))),
                     ]),
                 },
             }

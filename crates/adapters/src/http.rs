@@ -8,7 +8,7 @@
 //! sent and not answered: nobody knows. 503 and 501 are taken at their word. Redirects are followed for reading only.
 
 use crate::descriptors;
-use crate::input::{TEXT_OUTPUT_BYTES_MAX, chain, never, not_yet, quoted, read, shortened, time_left, unknown, without_answer};
+use crate::input::{chain, never, not_yet, quoted, read, text_output, time_left, unknown, without_answer};
 use glidepath_model::action::HttpInput;
 use glidepath_model::event::Outcome;
 use glidepath_model::{ActionDescriptor, Code};
@@ -110,10 +110,7 @@ impl HttpAction {
                 Err(not_yet(Code(558), format!("{place} answered `{}`, `{}` was expected", quoted(&text), quoted(expected))))
             }
             _ => Ok(Outcome::Done {
-                outputs: BTreeMap::from([
-                    ("status".to_owned(), json!(status)),
-                    ("text".to_owned(), json!(shortened(&text, TEXT_OUTPUT_BYTES_MAX))),
-                ]),
+                outputs: BTreeMap::from([("status".to_owned(), json!(status)), ("text".to_owned(), json!(text_output(&text, 0)))]),
             }),
         }
     }

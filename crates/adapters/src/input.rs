@@ -9,8 +9,11 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Longest text kept as an output, in bytes.
+/// Longest text kept as an output, in bytes, with the mark where it was cut.
 pub(crate) const TEXT_OUTPUT_BYTES_MAX: usize = 4096;
+
+/// Room for the mark of a text that was cut, in bytes.
+const CUT_MARK_BYTES_MAX: usize = 40;
 
 /// Longest piece of foreign text quoted in a reason, in bytes.
 pub(crate) const QUOTE_BYTES_MAX: usize = 300;
@@ -63,6 +66,17 @@ pub(crate) fn shortened(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
+/// A text as an output. One that is too long is cut and says at its end how much is missing, so that it is equal to no text that a condition can have: the
+/// whole one is not either. `bytes_missing` were left out of it before.
+pub(crate) fn text_output(text: &str, bytes_missing: u64) -> String {
+    if text.len() <= TEXT_OUTPUT_BYTES_MAX && bytes_missing == 0 {
+        return text.to_owned();
+    }
+    let kept = shortened(text, TEXT_OUTPUT_BYTES_MAX - CUT_MARK_BYTES_MAX);
+    let left_out = bytes_missing + (text.len() - kept.len()) as u64;
+    format!("{kept} [{left_out} bytes left out]")
+}
+
 /// Foreign text for a sentence: one line, shortened.
 pub(crate) fn quoted(text: &str) -> String {
     let line: String = text.trim().chars().map(|c| if is_unfit_to_show(c) { ' ' } else { c }).collect();
@@ -93,4 +107,24 @@ pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>
         .min()
         .filter(|(distance, name)| *distance <= (wanted.chars().count().max(name.chars().count()) / 3).max(1))
         .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_cut_says_so_and_is_no_other_text() {
+        let whole = "x".repeat(TEXT_OUTPUT_BYTES_MAX);
+        assert_eq!(text_output(&whole, 0), whole, "the longest one stays whole");
+        for (text, missing) in
+            [(format!("{whole}y"), 0), ("\u{1f6eb}".repeat(5_000), 0), (whole.clone(), 1), ("x".repeat(9), u64::MAX >> 1)]
+        {
+            let cut = text_output(&text, missing);
+            let (kept, mark) = cut.rsplit_once(" [").unwrap_or_default();
+            assert!(cut.len() <= TEXT_OUTPUT_BYTES_MAX && text.starts_with(kept), "{cut}");
+            let left_out: Option<u64> = mark.strip_suffix(" bytes left out]").and_then(|count| count.parse().ok());
+            assert_eq!(left_out, Some(missing + (text.len() - kept.len()) as u64));
+        }
+    }
 }

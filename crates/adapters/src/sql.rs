@@ -25,7 +25,7 @@ mod sqlite;
 mod statements;
 
 use crate::descriptors;
-use crate::input::{TEXT_OUTPUT_BYTES_MAX, never, not_yet, quoted, read, shortened, unknown};
+use crate::input::{never, not_yet, quoted, read, text_output, unknown};
 use glidepath_model::action::SqlInput;
 use glidepath_model::event::{Direction, Outcome};
 use glidepath_model::{ActionDescriptor, Code, Millis};
@@ -118,7 +118,7 @@ fn is_probe(context: &ActionContext) -> bool {
 }
 
 fn done(value: Option<&str>, already: bool) -> Outcome {
-    let text = shortened(value.unwrap_or(""), TEXT_OUTPUT_BYTES_MAX);
+    let text = text_output(value.unwrap_or(""), 0);
     Outcome::Done { outputs: BTreeMap::from([("text".to_owned(), json!(text)), ("alreadyApplied".to_owned(), json!(already))]) }
 }
 

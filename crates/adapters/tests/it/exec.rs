@@ -217,6 +217,21 @@ async fn a_flood_of_output_is_kept_in_bounded_memory() {
 }
 
 #[tokio::test]
+async fn an_output_that_is_cut_says_so_and_equals_no_text_of_a_condition() {
+    for (words, bytes) in [("x", 4_096_u64), ("x", 4_097), ("x", 5_000_000)] {
+        let attempt = Attempt::new(LONG);
+        let (kind, text) = told(&run(&attempt, &shell(&format!("head -c {bytes} /dev/zero | tr '\\0' '{words}'"))).await);
+        let is_whole = bytes == 4_096;
+        assert_eq!(
+            (kind, text == words.repeat(4_096), text.ends_with(" bytes left out]")),
+            ("done", is_whole, !is_whole),
+            "{bytes}: {text}"
+        );
+        assert!(text.len() <= 4_096);
+    }
+}
+
+#[tokio::test]
 async fn a_secret_reaches_the_command_and_nobody_else() {
     let attempt = Attempt::new(LONG);
     attempt.write("token", "s3cr3t/t0ken+value\n");

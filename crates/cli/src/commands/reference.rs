@@ -98,7 +98,8 @@ fn risk_weights() -> String {
 
 fn actions() -> String {
     let mut text = String::from(
-        "# Actions\n\nWhat a step can call. Times are in milliseconds. Inputs are given as in a Target: `deploy: { exec: { argv: [ ... ] } }`.\n",
+        "# Actions\n\nWhat a step can call. Times are in milliseconds. Inputs are given as in a Target: `deploy: { exec: { argv: [ ... ] } }`. \
+         An output of type ShortText has at most 4,096 bytes; a longer text is cut and ends in `[N bytes left out]`.\n",
     );
     for action in World::descriptors() {
         text += &format!("\n## `{}`\n\n{}\n\n", action.kind, action.summary);
