@@ -20,22 +20,36 @@ const COMMITS_PER_RUN: f64 = 6.0;
 /// The goal for runs, as a share of what the server's commits allow.
 const RUNS_GOAL_SHARE: f64 = 0.5;
 
-/// One-row commits of 64 clients, and 1,000 runs with 64 at once.
+/// Runs at once, with the names of the rows for their rate and for the latency of their steps.
+const FLIGHTS: [(usize, [&str; 3]); 3] = [
+    (1, ["engine.postgres-runs.1", "engine.postgres-step-p50.1", "engine.postgres-step-p99.1"]),
+    (16, ["engine.postgres-runs.16", "engine.postgres-step-p50.16", "engine.postgres-step-p99.16"]),
+    (AT_ONCE, ["engine.postgres-runs.64", "engine.postgres-step-p50.64", "engine.postgres-step-p99.64"]),
+];
+
+/// One-row commits of 64 clients, and 1,000 runs with 1, 16 and 64 at once.
 pub(crate) fn runs(machine: &mut Machine) -> Result<Vec<Row>> {
     let server = Postgres::start_synced();
-    let folder = machine.folder().join("postgres");
-    std::fs::create_dir_all(&folder)?;
-    let (commits, flown) = tokio::runtime::Runtime::new()?.block_on(async {
-        let commits = commits_per_second(&server.url()).await?;
-        let store: Arc<dyn Store> = Arc::new(PostgresStore::open(&server.url(), PostgresOptions::new("bench")).await?);
-        anyhow::Ok((commits, fly(&store, &folder, AT_ONCE).await?))
-    })?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let commits = runtime.block_on(commits_per_second(&server.url()))?;
     let limit = commits / COMMITS_PER_RUN;
-    Ok(vec![
-        Row::of_machine("postgres.one-row-commits", commits, "commits/s"),
-        Row::with_goal("engine.postgres-runs.64", RUNS as f64 / flown.seconds, "runs/s", Goal::AtLeast(RUNS_GOAL_SHARE * limit))
-            .limit(limit),
-    ])
+    let mut rows = vec![Row::of_machine("postgres.one-row-commits", commits, "commits/s")];
+    for (at_once, [runs_name, p50_name, p99_name]) in FLIGHTS {
+        let (url, folder) = (server.database(&format!("at_once_{at_once}")), machine.folder().join(format!("postgres-{at_once}")));
+        std::fs::create_dir_all(&folder)?;
+        let flown = runtime.block_on(async {
+            let store: Arc<dyn Store> = Arc::new(PostgresStore::open(&url, PostgresOptions::new("bench")).await?);
+            fly(&store, &folder, at_once).await
+        })?;
+        let per_second = RUNS as f64 / flown.seconds;
+        rows.push(match at_once {
+            AT_ONCE => Row::with_goal(runs_name, per_second, "runs/s", Goal::AtLeast(RUNS_GOAL_SHARE * limit)).limit(limit),
+            _ => Row::of_machine(runs_name, per_second, "runs/s"),
+        });
+        rows.push(Row::of_machine(p50_name, flown.percentile_us(0.50), "us"));
+        rows.push(Row::of_machine(p99_name, flown.percentile_us(0.99), "us"));
+    }
+    Ok(rows)
 }
 
 async fn commits_per_second(url: &str) -> Result<f64> {

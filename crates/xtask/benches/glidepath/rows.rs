@@ -60,7 +60,7 @@ pub(crate) fn print(rows: &[Row], format: &str) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(rows)?);
         return Ok(());
     }
-    println!("{:<22} {:>12}  {:<10} {:>12} {:>12}  met", "name", "figure", "unit", "goal", "limit");
+    println!("{:<28} {:>12}  {:<10} {:>12} {:>12}  met", "name", "figure", "unit", "goal", "limit");
     for row in rows {
         let goal = match row.goal {
             None => String::new(),
@@ -69,7 +69,7 @@ pub(crate) fn print(rows: &[Row], format: &str) -> Result<()> {
         };
         let met = row.met.map_or("", |met| if met { "yes" } else { "no" });
         let limit = row.limit.map(short).unwrap_or_default();
-        println!("{:<22} {:>12}  {:<10} {goal:>12} {limit:>12}  {met}", row.name, short(row.figure), row.unit);
+        println!("{:<28} {:>12}  {:<10} {goal:>12} {limit:>12}  {met}", row.name, short(row.figure), row.unit);
     }
     Ok(())
 }
