@@ -12,6 +12,7 @@ use glidepath_model::plan::{Phase, PlanBody, Step, Undo, Work};
 use glidepath_model::request::{Request, Signal, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{StepId, Timestamp};
+use std::collections::BTreeSet;
 
 /// What a granted request brings about.
 struct Grant {
@@ -205,16 +206,30 @@ fn turn_back(state: &RunState, request: &Request, answer: &str) -> Grant {
 }
 
 fn turn_back_to(plan: &PlanBody, state: &RunState, request: &Request, to: &StepId) -> Result<Grant, Refusal> {
-    scope_after(plan, to)?;
+    let scope = scope_after(plan, to)?;
     if state.step(to).forward.progress != Progress::Done {
         return Err(format!("{to} is not done, so the run cannot go back to it; `rollback` without `--to` goes all the way"));
     }
     let cause = format!("taken back to {to} by {}{}", request.who, because(request));
     let answer = format!(
-        "the run goes back to {to}: traffic goes to safety first, then what came after is undone; it rests there, `resume` flies on and `rollback` goes all the way"
+        "the run goes back to {to}: traffic goes to safety first, then what came after is undone; it rests there, `resume` flies on and `rollback` goes all the way{}",
+        one_way_within(plan, state, &scope)
     );
     let grant = Grant { step: Some(to.clone()), ..Grant::new(answer) };
     Ok(grant.then(Event::RollbackBegan { cause, item: None, to: Some(to.clone()) }))
+}
+
+/// What is told beforehand of a step that stays on a way back that has to cross it.
+fn one_way_within(plan: &PlanBody, state: &RunState, scope: &BTreeSet<StepId>) -> String {
+    let stays = plan.steps.iter().filter(|step| scope.contains(&step.id) && state.step(&step.id).may_be_in_place());
+    let one_way = stays.filter_map(|step| match &step.undo {
+        Undo::ForwardOnly { reason } => Some(format!("'{}' ({reason})", step.title)),
+        Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
+    });
+    match one_way.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        steps => format!("; but {steps} cannot be undone: once traffic is safe the run waits there for a person"),
+    }
 }
 
 /// An event may be told before a step waits for it, but not for a plan that never will, and only once.
