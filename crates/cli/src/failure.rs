@@ -68,6 +68,7 @@ impl From<StoreError> for Failure {
             StoreError::Conflict { .. } => (Code(501), Exit::Internal),
             StoreError::Full { .. } => (Code(502), Exit::Internal),
             StoreError::Unavailable { .. } => (Code(503), Exit::Internal),
+            StoreError::Broken { .. } => (Code(422), Exit::Internal),
             StoreError::Corrupt { .. } => (Code(504), Exit::Internal),
             StoreError::Denied { .. } => (Code(505), Exit::BadInput),
             StoreError::OtherSchema { .. } => (Code(506), Exit::BadInput),
@@ -96,6 +97,9 @@ fn next_after(error: &StoreError) -> &'static str {
             "see user, password and database in the connection string; the user needs the right to use the schema `glidepath`, and to make it the first time"
         }
         StoreError::OtherSchema { .. } => "use the version of Glidepath that the other nodes use (`glidepath --version` shows this one)",
+        StoreError::Broken { .. } => {
+            "`glidepath audit verify` tells everything that was changed; the other runs are not concerned (`glidepath status`)"
+        }
         StoreError::Corrupt { .. } => CORRUPT.own,
     }
 }
@@ -145,6 +149,7 @@ mod tests {
             StoreError::Unavailable { place: reason(), reason: reason() },
             StoreError::Corrupt { reason: reason() },
             StoreError::Archived { run: RunId::new("run-1") },
+            StoreError::Broken { run: RunId::new("run-1"), reason: reason() },
         ]
     }
 

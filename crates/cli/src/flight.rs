@@ -14,9 +14,9 @@ use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
 use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
 use glidepath_ports::store::{Node, Submission};
-use glidepath_ports::{CancelToken, Store};
+use glidepath_ports::{CancelToken, Store, StoreError};
 use glidepath_runtime::limits::ANSWER_MAX;
-use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Observer, Runtime, Until};
+use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Observer, Runtime, RuntimeError, Until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,6 +108,17 @@ pub(crate) async fn fly_in(world: &World, view: View, run: &RunId, beginning: Be
 
 /// A verb was answered with no, by whoever owns the runs.
 pub(crate) fn verb_refused(run: &RunId, line: String) -> Failure {
+    // A run without an owner that could act on it is refused for a reason of its own.
+    if let Some(reason) = line.strip_prefix("GP0508: ") {
+        let mut failure = Failure::from(StoreError::Archived { run: run.clone() });
+        failure.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.message = reason.to_owned());
+        return failure;
+    }
+    if let Some(reason) = line.split_once("GP0422: ").map(|(_, reason)| reason.to_owned()) {
+        let broken = Failure::from(RuntimeError::BrokenRun { run: run.clone(), reason: String::new() });
+        let hint = broken.diagnostics.first().map(|diagnostic| diagnostic.hint.clone()).unwrap_or_default();
+        return Failure::new(Exit::Refused, Diagnostic::error(Code(422), reason).hint(hint));
+    }
     Failure::new(Exit::Refused, Diagnostic::error(Code(659), line).hint(format!("`glidepath card {run}` says where the run stands")))
 }
 

@@ -74,6 +74,9 @@ pub trait Store: Send + Sync {
     /// Dead letters that nobody settled, oldest first, with how many there are.
     fn dead_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<DeadLetters, StoreError>>;
 
+    /// Dead letters that were settled, those that were settled last first, with what became of them.
+    fn settled_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<SettledLetters, StoreError>>;
+
     /// Settles a dead letter, once: `false` when somebody did so before. `NotFound` when there is none of that number.
     fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>>;
 
@@ -86,6 +89,10 @@ pub trait Store: Send + Sync {
 
     /// Events of a run after position `after` (0 for all), at most `events_max`. Whether the run is archived makes no difference.
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>>;
+
+    /// All events of a run, proven: as many as were written, and each as it was written. Where events are missing, were changed or put in, it is
+    /// `StoreError::Broken`. None of a run that has none.
+    fn proven_run<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>>;
 
     /// Summaries of runs, newest first; only those with work for an owner when asked (`RunSummary::has_work`): live ones, and landed ones that
     /// are still watched.
@@ -266,6 +273,15 @@ pub struct DeadLetters {
     pub count: u64,
     /// How many were not kept because there were [`DEAD_LETTERS_MAX`] already.
     pub lost: u64,
+}
+
+/// Settled dead letters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SettledLetters {
+    /// Those settled last, with their numbers.
+    pub letters: Vec<(u64, DeadLetter, Settled)>,
+    /// Those among them that cannot be read.
+    pub unread: Vec<Unread>,
 }
 
 /// Unsettled dead letters that a store keeps, at most.
@@ -463,6 +479,14 @@ pub enum StoreError {
         found: i64,
         /// Newest version that this program knows.
         known: i64,
+    },
+    /// The journal of one run is not as it was written; the others are not concerned.
+    #[error("the journal of run {run} is not as it was written: {reason}")]
+    Broken {
+        /// Run.
+        run: RunId,
+        /// What does not fit.
+        reason: String,
     },
     /// What is stored cannot be understood.
     #[error("the store holds something this version does not understand: {reason}")]

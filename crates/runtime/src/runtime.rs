@@ -163,6 +163,7 @@ impl From<StoreError> for RuntimeError {
         match error {
             StoreError::Fenced { mine, present } => Self::Fenced { mine, present },
             StoreError::LeaseOver { mine } => Self::LeaseOver { mine },
+            StoreError::Broken { run, reason } => Self::BrokenRun { run, reason },
             StoreError::Conflict { .. }
             | StoreError::Archived { .. }
             | StoreError::NotFound { .. }
@@ -432,18 +433,10 @@ pub(crate) async fn load_plan_of(store: &dyn Store, run: &RunId) -> Result<Arc<P
     Ok(Arc::new(store.load_plan(plan.as_str()).await?.plan))
 }
 
-/// The id of a run's plan and all its events.
+/// The id of a run's plan and all its events, each proven to be what was written: what is decided follows from them.
 pub(crate) async fn load_events(store: &dyn Store, run: &RunId) -> Result<(PlanId, Vec<Recorded>), RuntimeError> {
-    let mut events = Vec::new();
-    loop {
-        let after = events.len() as u64;
-        let mut more = store.read_run(run, after, EVENTS_READ_MAX).await?;
-        let is_all = more.len() < EVENTS_READ_MAX;
-        events.append(&mut more);
-        if is_all {
-            return Ok((plan_id(run, &events)?, events));
-        }
-    }
+    let events = store.proven_run(run).await?;
+    Ok((plan_id(run, &events)?, events))
 }
 
 fn plan_id(run: &RunId, events: &[Recorded]) -> Result<PlanId, RuntimeError> {

@@ -168,7 +168,14 @@ fn open_bytes(bytes: &[u8]) -> Result<Vec<(StoredRow, Head)>, StoreError> {
 impl ArchiveLine {
     /// The events of the run, out of the bytes that were found in its archive. Errors name the run and the place.
     pub(crate) fn open(&self, bytes: Option<&[u8]>) -> Result<Vec<(StoredRow, Head)>, StoreError> {
-        self.look(bytes).map_err(|finding| StoreError::Corrupt { reason: finding.trim_end_matches('.').to_owned() })
+        self.look(bytes).map_err(|finding| {
+            let reason = finding.trim_end_matches('.').to_owned();
+            // As it was made, it may be of a newer program; else it is not the archive that was made.
+            match bytes {
+                Some(bytes) if Digest::of(bytes).as_str() == self.digest => StoreError::Corrupt { reason },
+                Some(_) | None => StoreError::Broken { run: self.run.clone(), reason },
+            }
+        })
     }
 
     /// The same; what is wrong is one sentence.

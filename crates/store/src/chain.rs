@@ -6,8 +6,10 @@
 //! tell whether anything before it was changed, left out or put in. Digests are not signatures: somebody who may
 //! write the database and the mirror of the heads can compute everything anew.
 
-use crate::record::Place;
+use crate::record::{Place, StoredRow};
 use glidepath_engine::stored::StoredEvent;
+use glidepath_model::RunId;
+use glidepath_ports::StoreError;
 use sha2::{Digest as _, Sha256};
 
 /// Head of a chain: a SHA-256 digest; all zero before the first link.
@@ -48,5 +50,46 @@ impl Head {
     /// From stored bytes; `None` unless there are 32.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
+    }
+}
+
+/// Follows the chain of one stream from its first event on: what was changed, left out or put in ends it.
+pub(crate) struct Proof<'a> {
+    run: &'a RunId,
+    count: u64,
+    head: Head,
+}
+
+impl<'a> Proof<'a> {
+    pub(crate) fn new(run: &'a RunId) -> Self {
+        Self { run, count: 0, head: Head::default() }
+    }
+
+    /// Takes the next event, with the digest that was kept with it.
+    pub(crate) fn follow(&mut self, row: &StoredRow, kept: &[u8]) -> Result<(), StoreError> {
+        if row.place.seq != self.count + 1 {
+            return Err(self.broken(format!("it goes from event {} to event {}", self.count, row.place.seq)));
+        }
+        self.count += 1;
+        self.head = self.head.after_event(self.run.as_str(), row.place, &row.event);
+        if kept != self.head.0 {
+            return Err(self.broken(format!("event {} was changed, or what precedes it: its digest does not fit", row.place.seq)));
+        }
+        Ok(())
+    }
+
+    /// Ends it: the stream is to have so many events, and this head.
+    pub(crate) fn end(self, count: u64, head: &[u8]) -> Result<(), StoreError> {
+        if self.count != count {
+            return Err(self.broken(format!("it must have {count} events and has {}", self.count)));
+        }
+        if self.head.0 != head {
+            return Err(self.broken(format!("its head does not fit its {count} events")));
+        }
+        Ok(())
+    }
+
+    fn broken(&self, reason: String) -> StoreError {
+        StoreError::Broken { run: self.run.clone(), reason }
     }
 }

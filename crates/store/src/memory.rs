@@ -13,7 +13,7 @@ use glidepath_model::projection::{DeadLetter, Lesson, RunSummary, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, TargetName, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, Runs, StoredPlan,
+    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, Runs, SettledLetters, StoredPlan,
     StreamAppend, Submission, Submissions, Taking, Unread, UnreadRun, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
@@ -348,6 +348,11 @@ impl Store for MemoryStore {
         ready(Ok(self.content().dead_letters(letters_max)))
     }
 
+    fn settled_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<SettledLetters, StoreError>> {
+        let letters = self.content().letters.settled.iter().rev().take(letters_max).cloned().collect();
+        ready(Ok(SettledLetters { letters, unread: Vec::new() }))
+    }
+
     fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
         ready(self.change(|content| content.letters.settle(number, how)))
     }
@@ -363,6 +368,11 @@ impl Store for MemoryStore {
 
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
         ready(self.content().read_run(run, after, events_max))
+    }
+
+    /// Memory cannot be changed behind the store's back.
+    fn proven_run<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
+        ready(self.content().read_run(run, 0, usize::MAX))
     }
 
     fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {

@@ -12,7 +12,7 @@ use glidepath_model::projection::{DeadLetter, DeadLetterKind, Fence, Settled};
 use glidepath_model::request::{Request, Who};
 use glidepath_model::{Millis, PlanId, Recorded, ResourceName, RunId, TargetName, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, DeadLetters, Runs, StreamAppend, Submission, Submissions, Unread, UnreadRun, Waiting};
+use glidepath_ports::store::{Answer, DeadLetters, Runs, SettledLetters, StreamAppend, Submission, Submissions, Unread, UnreadRun, Waiting};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -196,17 +196,30 @@ fn letter_from_json(json: &str) -> Result<DeadLetter, StoreError> {
     Ok(DeadLetter { run, at, what, reason })
 }
 
-/// What became of a dead letter, as it lies in the store. Nothing but an audit reads it.
-#[derive(Serialize)]
+/// What became of a dead letter, as it lies in the store beside the time.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StoredSettled<'a> {
+struct StoredSettled {
     replayed: bool,
-    who: &'a Who,
-    line: &'a str,
+    who: Who,
+    line: String,
 }
 
 pub(crate) fn settled_to_json(settled: &Settled) -> Result<String, StoreError> {
-    to_json(&StoredSettled { replayed: settled.replayed, who: &settled.who, line: &settled.line })
+    let Settled { replayed, who, at: _, line } = settled.clone();
+    to_json(&StoredSettled { replayed, who, line })
+}
+
+/// Lists a settled letter, or that this program cannot read it.
+pub(crate) fn list_settled(found: &mut SettledLetters, number: u64, letter: &str, at_micros: i64, settled: &str) {
+    let read = || {
+        let StoredSettled { replayed, who, line } = from_json("what became of a dead letter", settled.as_bytes())?;
+        Ok((number, letter_from_json(letter)?, Settled { replayed, who, at: Timestamp::from_micros(at_micros), line }))
+    };
+    match read() {
+        Ok(letter) => found.letters.push(letter),
+        Err(error) => found.unread.push(unread(number, error)),
+    }
 }
 
 /// Compact JSON of a stored type.

@@ -6,7 +6,7 @@ use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Runs, StoredPlan, StreamAppend,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Runs, SettledLetters, StoredPlan, StreamAppend,
     Submission, Submissions, Taking, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
@@ -187,6 +187,10 @@ impl Store for FaultyStore {
         self.unless_down(self.inner.dead_letters(letters_max))
     }
 
+    fn settled_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<SettledLetters, StoreError>> {
+        self.unless_down(self.inner.settled_letters(letters_max))
+    }
+
     fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
         self.unless_down(self.inner.settle_dead_letter(number, how))
     }
@@ -213,6 +217,10 @@ impl Store for FaultyStore {
 
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
         self.unless_down(self.inner.read_run(run, after, events_max))
+    }
+
+    fn proven_run<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
+        self.unless_down(self.inner.proven_run(run))
     }
 
     fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {

@@ -4,6 +4,7 @@
 //! sets it free as well, since another node may be able to follow what this one cannot; when it comes back, nobody is told a second time.
 
 use super::Owner;
+use super::flight::Then;
 use crate::limits::BROKEN_LOOK_EVERY;
 use crate::runtime::RuntimeError;
 use glidepath_model::RunId;
@@ -30,6 +31,19 @@ impl Owner<'_> {
             self.deps.observer.trouble(&line);
             self.deps.notifier.page(run, &line);
         }
+    }
+
+    /// Stops a run whose journal turned out to be another than this owner knows. Nothing of what was decided is in it, so nothing of that is done; what is at
+    /// work ends by itself, and is accounted for by whoever can follow the journal again.
+    pub(super) fn ground(&mut self, run: &RunId, then: Vec<Then>, error: &StoreError) {
+        let reason = match error {
+            StoreError::Broken { reason, .. } => reason.clone(),
+            StoreError::Conflict { present, expected, .. } => format!("it must have {present} events, and {expected} are known"),
+            other => other.to_string(),
+        };
+        self.refuse_waiting(run, then, &format!("GP0422: run {run} is stopped, because its journal cannot be followed: {reason}"));
+        self.watches.extract_if(.., |(of, _), _| of == run).for_each(|(_, watch)| watch.abort());
+        self.keep_broken(run, &reason);
     }
 
     /// Takes note that a run can be followed again, if it could not.

@@ -46,6 +46,7 @@ pub(crate) async fn append_patiently(
             | StoreError::NotFound { .. }
             | StoreError::Full { .. }
             | StoreError::Unavailable { .. }
+            | StoreError::Broken { .. }
             | StoreError::Corrupt { .. } => return Err(error),
         }
     }

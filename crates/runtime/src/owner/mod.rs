@@ -273,9 +273,18 @@ impl<'a> Owner<'a> {
         }
     }
 
-    /// Leaves the runs to whoever comes next.
+    /// Leaves the runs to whoever comes next, with what is kept back for the way back, where there is room for it again.
     async fn leave(&mut self) -> Result<(), RuntimeError> {
-        if self.is_node() { self.hand_over().await } else { self.drain().await }
+        if self.is_node() {
+            self.hand_over().await?
+        } else {
+            self.drain().await?
+        }
+        if self.deps.store.is_short_of_room() {
+            // A store that cannot look now is asked by the next owner.
+            let _ = self.deps.store.look_for_room().await;
+        }
+        Ok(())
     }
 
     fn is_reached(&self, until: &Until) -> bool {
@@ -356,6 +365,11 @@ impl<'a> Owner<'a> {
                 self.came_too_late(run, then, &error);
                 return Ok(());
             }
+            // Of one run alone: its journal is not the one that this owner knows.
+            Err(error @ (StoreError::Conflict { .. } | StoreError::Broken { .. })) => {
+                self.ground(run, then, &error);
+                return Ok(());
+            }
             Err(error) => return Err(error.into()),
         }
         self.deps.observer.committed(&flight.plan, &flight.state, &events);
@@ -388,11 +402,16 @@ impl<'a> Owner<'a> {
 
     /// The run was asked for something after it was archived, or while that happened: nothing of it is in the journal, and nothing was touched.
     fn came_too_late(&mut self, run: &RunId, then: Vec<Then>, error: &StoreError) {
-        let waiting = self.flights.remove(run).into_iter().flat_map(Flight::forsaken);
+        self.refuse_waiting(run, then, &format!("GP0508: {error}"));
         self.let_go(run);
+    }
+
+    /// Takes a flight out of the air of which nothing more can be decided, and refuses what was asked of it.
+    pub(super) fn refuse_waiting(&mut self, run: &RunId, then: Vec<Then>, line: &str) {
+        let waiting = self.flights.remove(run).into_iter().flat_map(Flight::forsaken);
         for then in then.into_iter().chain(waiting) {
             match then {
-                Then::Answer(number, _) | Then::AnswerRequest(number, _) => self.answer(number, refused(format!("GP0508: {error}"))),
+                Then::Answer(number, _) | Then::AnswerRequest(number, _) => self.answer(number, refused(line)),
                 // Its attempt does not begin: whoever waits to be told hears that nobody will.
                 Then::Nothing | Then::Begin(_) | Then::Refuse(_) => {}
             }

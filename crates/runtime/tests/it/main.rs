@@ -3,6 +3,7 @@
 
 mod again;
 mod archive;
+mod broken;
 mod clocks;
 mod crashes;
 mod faults;

@@ -30,11 +30,10 @@ pub(super) struct Chain {
 
 impl Chain {
     /// From `count, head, at` at column `first`.
-    pub(super) fn read(row: &Row, first: usize, run: &str) -> Result<Self, Fault> {
+    pub(super) fn read(row: &Row, first: usize, run: &RunId) -> Result<Self, Fault> {
         let head: &[u8] = row.try_get(first + 1)?;
-        let head = Head::from_bytes(head).ok_or_else(|| StoreError::Corrupt {
-            reason: format!("the head of run {run} is not a digest; run `glidepath audit verify`"),
-        })?;
+        let head = Head::from_bytes(head)
+            .ok_or_else(|| StoreError::Broken { run: run.clone(), reason: "its head is not a digest".to_owned() })?;
         Ok(Self { count: from_stored(row.try_get(first)?), head, at_micros: row.try_get(first + 2)? })
     }
 }
@@ -314,7 +313,11 @@ pub(super) async fn chains(
         } else if row.try_get(6)? {
             refusals.insert(run.clone(), StoreError::Archived { run });
         } else {
-            chains.insert(run.clone(), Chain::read(&row, 1, run.as_str())?);
+            match Chain::read(&row, 1, &run) {
+                Ok(chain) => drop(chains.insert(run, chain)),
+                Err(Fault::Store(error)) => drop(refusals.insert(run, error)),
+                Err(fault) => return Err(fault),
+            }
         }
     }
     Ok((chains, refusals))

@@ -123,7 +123,7 @@ pub(super) async fn rows(session: &mut Session, run: &RunId, after: u64, events_
         .await?;
     let Some(row) = session.client.query_opt(&look, &[&run.as_str(), &to_stored(after)]).await? else { return Ok(Vec::new()) };
     if row.try_get::<_, Option<&str>>(1)?.is_none() {
-        return Err(StoreError::Corrupt { reason: missing(run, from_stored(row.try_get(3)?)) }.into());
+        return Err(StoreError::Broken { run: run.clone(), reason: missing(run, from_stored(row.try_get(3)?)) }.into());
     }
     let (line, bytes) = archive_line(&row)?;
     let skipped = usize::try_from(after).unwrap_or(usize::MAX);

@@ -5,10 +5,10 @@
 
 use super::numbers::{from_stored, limit, to_stored};
 use super::sessions::{Fault, Session};
-use crate::record::{SETTLED_LETTERS_MAX, letter_to_json, list_letter, no_such_letter, settled_to_json};
+use crate::record::{SETTLED_LETTERS_MAX, letter_to_json, list_letter, list_settled, no_such_letter, settled_to_json};
 use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{DEAD_LETTERS_MAX, DeadLetters};
+use glidepath_ports::store::{DEAD_LETTERS_MAX, DeadLetters, SettledLetters};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Statement, Transaction};
 
@@ -83,6 +83,20 @@ pub(super) async fn unsettled(session: &mut Session, letters_max: usize) -> Resu
         if let (Some(number), Some(body)) = (number, body) {
             list_letter(&mut found, from_stored(number), body);
         }
+    }
+    Ok(found)
+}
+
+/// Those that were settled last.
+pub(super) async fn settled(session: &mut Session, letters_max: usize) -> Result<SettledLetters, Fault> {
+    let look = session
+        .statement(
+            "SELECT number, body, settled_at, settled FROM dead_letters WHERE settled_at IS NOT NULL ORDER BY settled_at DESC, number DESC LIMIT $1",
+        )
+        .await?;
+    let mut found = SettledLetters::default();
+    for row in session.client.query(&look, &[&limit(letters_max)]).await? {
+        list_settled(&mut found, from_stored(row.try_get(0)?), row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
     }
     Ok(found)
 }

@@ -52,7 +52,7 @@ use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Runs, StoredPlan, StreamAppend,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, Node, PlanLine, Runs, SettledLetters, StoredPlan, StreamAppend,
     Submission, Submissions, Taking, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
@@ -270,6 +270,10 @@ impl Store for PostgresStore {
         Box::pin(self.sessions.call(move |session| Box::pin(letters::unsettled(session, letters_max))))
     }
 
+    fn settled_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<SettledLetters, StoreError>> {
+        Box::pin(self.sessions.call(move |session| Box::pin(letters::settled(session, letters_max))))
+    }
+
     fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(self.sessions.call(move |session| Box::pin(async move { letters::settle(session, number, &how).await })))
     }
@@ -285,6 +289,11 @@ impl Store for PostgresStore {
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
         let run = run.clone();
         Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::run(session, &run, after, events_max).await })))
+    }
+
+    fn proven_run<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
+        let run = run.clone();
+        Box::pin(self.sessions.call(move |session| Box::pin(async move { reads::proven_run(session, &run).await })))
     }
 
     fn runs(&self, only_live: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {

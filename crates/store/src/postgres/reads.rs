@@ -3,6 +3,7 @@
 use super::archives;
 use super::numbers::{from_stored, limit, to_stored};
 use super::sessions::{Fault, Session};
+use crate::chain::Proof;
 use crate::learning::{DURATIONS_PER_KEY_MAX, duration_fact};
 use crate::record::{Place, StoredRow, check_plan_prefix, from_json, list_run, no_such_plan, to_json};
 use glidepath_engine::stored::StoredEvent;
@@ -47,6 +48,32 @@ pub(super) async fn run(session: &mut Session, run: &RunId, after: u64, events_m
         return archived.into_iter().map(|row| Ok(row.decode(run)?)).collect();
     }
     rows.iter().map(|row| Ok(stored_row(row, 0)?.decode(run)?)).collect()
+}
+
+/// All events of a run, in one snapshot with what its stream is to hold.
+pub(super) async fn proven_run(session: &mut Session, run: &RunId) -> Result<Vec<Recorded>, Fault> {
+    let look = session
+        .statement(
+            "SELECT seq, epoch, events.at, kind, version, payload, events.head, count, runs.head, archived
+             FROM runs LEFT JOIN events ON events.run = runs.run WHERE runs.run = $1 ORDER BY seq",
+        )
+        .await?;
+    let rows = session.client.query(&look, &[&run.as_str()]).await?;
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    if first.try_get(9)? {
+        return self::run(session, run, 0, usize::MAX).await;
+    }
+    let (mut proof, mut events) = (Proof::new(run), Vec::with_capacity(rows.len()));
+    for row in &rows {
+        // A run without events is one row of its own columns alone.
+        if row.try_get::<_, Option<i64>>(0)?.is_some() {
+            let stored = stored_row(row, 0)?;
+            proof.follow(&stored, row.try_get(6)?)?;
+            events.push(stored.decode(run)?);
+        }
+    }
+    proof.end(from_stored(first.try_get(7)?), first.try_get(8)?)?;
+    Ok(events)
 }
 
 pub(super) async fn runs(session: &mut Session, only_live: bool, runs_max: usize) -> Result<Runs, Fault> {

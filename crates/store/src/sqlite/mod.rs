@@ -58,7 +58,7 @@ use glidepath_model::projection::{DeadLetter, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{Digest, Plan, Recorded, RunId, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, Runs, StoredPlan, StreamAppend, Submission,
+    Admission, Answer, Archived, Audit, ClaimLine, ClaimOrder, DeadLetters, Lessons, PlanLine, Runs, SettledLetters, StoredPlan, StreamAppend, Submission,
     Submissions, Taking, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
@@ -225,6 +225,10 @@ impl Store for SqliteStore {
         Box::pin(self.readers.read(move |connection| reads::dead_letters(connection, letters_max)))
     }
 
+    fn settled_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<SettledLetters, StoreError>> {
+        Box::pin(self.readers.read(move |connection| reads::settled_letters(connection, letters_max)))
+    }
+
     fn settle_dead_letter<'a>(&'a self, number: u64, how: Settled) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(async move { Ok(self.writer.write(Write::SettleDeadLetter { number, how }).await? > 0) })
     }
@@ -248,6 +252,11 @@ impl Store for SqliteStore {
     fn read_run<'a>(&'a self, run: &'a RunId, after: u64, events_max: usize) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
         let (run, archives) = (run.clone(), Archives::Files(self.state_dir.clone()));
         Box::pin(self.readers.read(move |connection| reads::run(connection, &archives, &run, after, events_max)))
+    }
+
+    fn proven_run<'a>(&'a self, run: &'a RunId) -> BoxFuture<'a, Result<Vec<Recorded>, StoreError>> {
+        let (run, archives) = (run.clone(), Archives::Files(self.state_dir.clone()));
+        Box::pin(self.readers.read(move |connection| reads::proven_run(connection, &archives, &run)))
     }
 
     fn runs(&self, only_with_work: bool, runs_max: usize) -> BoxFuture<'_, Result<Runs, StoreError>> {

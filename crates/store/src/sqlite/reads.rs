@@ -2,17 +2,18 @@
 
 use super::archives::{self, Archives};
 use super::readers::ReadError;
+use crate::chain::{Head, Proof};
 use crate::holdings::{Holdings, Rest, Standing};
 use crate::learning::{DURATIONS_PER_KEY_MAX, duration_fact};
 use crate::record::{
     Place, StoredRow, answer_from_json, check_plan_prefix, claims_from_summary, count_waiting, from_json, grants_from_json, list_letter,
-    list_run, list_submission, no_such_plan,
+    list_run, list_settled, list_submission, no_such_plan,
 };
 use glidepath_engine::stored::StoredEvent;
 use glidepath_model::facts::{DurationFact, History};
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, DeadLetters, Lessons, PlanLine, Runs, StoredPlan, Submissions, Waiting};
+use glidepath_ports::store::{Answer, DeadLetters, Lessons, PlanLine, Runs, SettledLetters, StoredPlan, Submissions, Waiting};
 use rusqlite::{Connection, OptionalExtension as _, Row, Rows, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +52,28 @@ pub(super) fn run(
         rows => rows,
     };
     stored.into_iter().map(|row| Ok(row.decode(run)?)).collect()
+}
+
+/// All events of a run, in one snapshot with what its stream is to hold.
+pub(super) fn proven_run(connection: &Connection, archives: &Archives, run: &RunId) -> Result<Vec<Recorded>, ReadError> {
+    let snapshot = connection.unchecked_transaction()?;
+    if archives::is_archived(&snapshot, run)? {
+        return self::run(&snapshot, archives, run, 0, usize::MAX);
+    }
+    let mut statement =
+        snapshot.prepare_cached("SELECT seq, epoch, at, kind, version, payload, head FROM events WHERE run = ?1 ORDER BY seq")?;
+    let (mut proof, mut events) = (Proof::new(run), Vec::new());
+    let mut rows = statement.query([run.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let stored = stored_row(row, 0)?;
+        proof.follow(&stored, row.get_ref(6)?.as_blob().unwrap_or_default())?;
+        events.push(stored.decode(run)?);
+    }
+    let mut statement = snapshot.prepare_cached("SELECT count, head FROM streams WHERE run = ?1")?;
+    let stream = statement.query_row([run.as_str()], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))).optional()?;
+    let (count, head): (u64, Vec<u8>) = stream.unwrap_or_else(|| (0, Head::default().0.to_vec()));
+    proof.end(count, &head)?;
+    Ok(events)
 }
 
 fn stored_rows(connection: &Connection, run: &RunId, after: u64, events_max: usize) -> rusqlite::Result<Vec<StoredRow>> {
@@ -146,6 +169,17 @@ pub(super) fn dead_letters(connection: &Connection, letters_max: usize) -> Resul
         snapshot.prepare_cached("SELECT (SELECT count(*) FROM dead_letters WHERE settled_at IS NULL), (SELECT count FROM letters_lost)")?;
     let (count, lost): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(DeadLetters { count: count.unsigned_abs(), lost: lost.unsigned_abs(), ..found })
+}
+
+pub(super) fn settled_letters(connection: &Connection, letters_max: usize) -> Result<SettledLetters, ReadError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, letter, settled_at, settled FROM dead_letters WHERE settled_at IS NOT NULL ORDER BY settled_at DESC, number DESC LIMIT ?1",
+    )?;
+    let (mut found, mut rows) = (SettledLetters::default(), statement.query([limit(letters_max)])?);
+    while let Some(row) = rows.next()? {
+        list_settled(&mut found, row.get::<_, i64>(0)?.unsigned_abs(), text(row, 1)?, row.get(2)?, text(row, 3)?);
+    }
+    Ok(found)
 }
 
 pub(super) fn plan(connection: &Connection, prefix: &str) -> Result<StoredPlan, ReadError> {

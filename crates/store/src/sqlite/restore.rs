@@ -282,7 +282,7 @@ async fn rest(
     };
     let (events, plan) = match followed.await {
         Ok(found) => found,
-        Err(StoreError::Corrupt { .. } | StoreError::NotFound { .. }) => return Ok(None),
+        Err(StoreError::Corrupt { .. } | StoreError::Broken { .. } | StoreError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
     if events.is_empty() {

@@ -343,14 +343,16 @@ pub(super) struct Chain {
 impl Chain {
     fn of_journal(connection: &Connection) -> Result<Self, Refusal> {
         let found = connection.prepare_cached("SELECT count, head, 0 FROM journal")?.query_row([], Self::read).optional()?;
-        found.flatten().ok_or_else(|| broken_head("the journal"))
+        found.flatten().ok_or_else(broken_head)
     }
 
     fn of_stream(connection: &Connection, run: &RunId) -> Result<Self, Refusal> {
         let mut statement = connection.prepare_cached("SELECT count, head, at FROM streams WHERE run = ?1")?;
         match statement.query_row([run.as_str()], Self::read).optional()? {
             None => Ok(Self { count: 0, head: Head::default(), at_micros: i64::MIN }),
-            Some(found) => found.ok_or_else(|| broken_head(run.as_str())),
+            Some(found) => found.ok_or_else(|| {
+                Refusal::Store(StoreError::Broken { run: run.clone(), reason: "its head is not a digest".to_owned() })
+            }),
         }
     }
 
@@ -360,8 +362,9 @@ impl Chain {
     }
 }
 
-fn broken_head(of: &str) -> Refusal {
-    Refusal::Store(StoreError::Corrupt { reason: format!("the head of {of} is missing or not a digest; run `glidepath audit verify`") })
+fn broken_head() -> Refusal {
+    let reason = "the head of the journal is missing or not a digest; run `glidepath audit verify`".to_owned();
+    Refusal::Store(StoreError::Corrupt { reason })
 }
 
 fn append_stream(connection: &Connection, batch: &mut Batch, known: &mut KnownStreams, append: &AppendRow) -> Result<(), Refusal> {

@@ -242,7 +242,7 @@ async fn a_changed_cut_or_missing_archive_is_a_finding_with_its_run_and_file() {
         let names_both = |line: &&String| line.contains(expected) && line.contains(&archive_of(1));
         assert!(of_run_1.len() == 1 && of_run_1.iter().all(names_both), "expected: {expected}\nfound: {found:#?}");
         let refused = store.read_run(&run_id(1), 0, 10).await.unwrap_err();
-        assert!(matches!(&refused, StoreError::Corrupt { reason } if reason.contains(&archive_of(1))), "{refused:?}");
+        assert!(matches!(&refused, StoreError::Broken { reason, .. } if reason.contains(&archive_of(1))), "{refused:?}");
         assert_eq!(store.read_run(&run_id(3), 0, 10).await.unwrap().len(), 3);
         let no_backup = store.back_up(&folder.path().join("backup"), time(1)).await.unwrap_err();
         assert!(matches!(no_backup, BackupError::Damaged { .. }), "{no_backup:?}");

@@ -1,10 +1,12 @@
 //! Whatever is done to the journal behind the store's back, the audit finds it.
 
 use crate::fixtures::*;
+use crate::nodes::sql;
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::RunStatus;
-use glidepath_ports::Store;
-use glidepath_store::{DATABASE_FILE, SqliteStore};
+use glidepath_ports::{Store, StoreError};
+use glidepath_store::{DATABASE_FILE, PostgresOptions, PostgresStore, SqliteStore};
+use glidepath_testkit::servers::Postgres;
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -122,4 +124,66 @@ async fn a_mirror_that_is_gone_or_edited_is_found_but_one_cut_by_a_crash_is_not(
     }
     std::fs::remove_file(&path).unwrap();
     assert!(findings(folder.path()).await[0].contains("heads.log is missing"));
+}
+
+/// What is done to the journal of run 1, whose stream has a row in `STREAMS`, and what is said to whoever would fly it.
+const BROKEN: [(&str, &str); 8] = [
+    ("UPDATE events SET payload = replace(payload, 'second', 'sEcond') WHERE seq = 2 AND run LIKE '%1'", "event 2 was changed"),
+    ("UPDATE events SET at = at + 1 WHERE seq = 3 AND run LIKE '%1'", "event 3 was changed"),
+    ("UPDATE events SET epoch = epoch + 1 WHERE seq = 1 AND run LIKE '%1'", "event 1 was changed"),
+    ("DELETE FROM events WHERE seq = 3 AND run LIKE '%1'", "it must have 3 events and has 2"),
+    ("DELETE FROM events WHERE seq = 2 AND run LIKE '%1'", "it goes from event 1 to event 3"),
+    ("DELETE FROM events WHERE run LIKE '%1'", "it must have 3 events and has 0"),
+    ("UPDATE STREAMS SET count = 2 WHERE run LIKE '%1'", "it must have 2 events and has 3"),
+    (
+        "UPDATE STREAMS SET head = (SELECT head FROM events WHERE seq = 2 AND run LIKE '%1') WHERE run LIKE '%1'",
+        "its head does not fit its 3 events",
+    ),
+];
+
+/// Two runs of three events each.
+async fn fill_with_two(store: &dyn Store) {
+    let owner = own_with_runs(store).await;
+    for number in [1, 2] {
+        store.append(owner.epoch, vec![started(&run_id(number))]).await.unwrap();
+        store.append(owner.epoch, vec![append(&run_id(number), 1, vec![noted("second of many"), noted("third")])]).await.unwrap();
+    }
+    owner.lease.leave().await;
+}
+
+async fn only_one_is_broken(store: &dyn Store, tampering: &str, expected: &str) {
+    match store.proven_run(&run_id(1)).await {
+        Err(StoreError::Broken { run, reason }) => assert!(run == run_id(1) && reason.contains(expected), "{tampering}: {run} {reason}"),
+        other => panic!("{tampering}: {other:?}"),
+    }
+    let all = store.read_run(&run_id(2), 0, usize::MAX).await.unwrap();
+    assert_eq!((all.len(), store.proven_run(&run_id(2)).await), (3, Ok(all.clone())), "{tampering}");
+    assert_eq!(store.proven_run(&run_id(77)).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_as_it_was_written_is_not_given_to_be_flown_from_sqlite() {
+    for (tampering, expected) in BROKEN {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path()).unwrap();
+        fill_with_two(&store).await;
+        assert_eq!(store.proven_run(&run_id(1)).await.unwrap().len(), 3);
+        let tampering = tampering.replace("STREAMS", "streams");
+        Connection::open(folder.path().join(DATABASE_FILE)).unwrap().execute_batch(&tampering).unwrap();
+        only_one_is_broken(&store, &tampering, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_not_as_it_was_written_is_not_given_to_be_flown_from_postgres() {
+    let server = Postgres::start();
+    for (number, (tampering, expected)) in BROKEN.into_iter().enumerate() {
+        let url = server.database(&format!("broken_{number}"));
+        let store = PostgresStore::open(&url, PostgresOptions::new("node-a")).await.unwrap();
+        fill_with_two(&store).await;
+        assert_eq!(store.proven_run(&run_id(1)).await.unwrap().len(), 3);
+        let tampering = tampering.replace("STREAMS", "runs");
+        sql(&url, &tampering).await;
+        only_one_is_broken(&store, &tampering, expected).await;
+    }
 }

@@ -139,6 +139,10 @@ pub(crate) async fn dead_letters_are_kept_until_they_are_settled_once(store: Arc
     assert!(!store.settle_dead_letter(first, settled("once more")).await.unwrap());
     let left = store.dead_letters(10).await.unwrap();
     assert_eq!((left.letters, left.count), (vec![(third, page(2))], 1));
+    // Those that were settled are still to be read, with what became of them.
+    let told = store.settled_letters(10).await.unwrap();
+    assert_eq!(told.letters, [(second, page(1), settled("done by hand")), (first, effect(), settled("done by run-2"))]);
+    assert_eq!((store.settled_letters(1).await.unwrap().letters.len(), told.unread), (1, vec![]));
     owner.lease.leave().await;
     assert_eq!(store.dead_letters(10).await.unwrap().count, 1);
 }
