@@ -410,6 +410,9 @@ pub(crate) struct ReplayArgs {
 pub(crate) enum DlqCommand {
     /// Those that wait, oldest first.
     List {
+        /// Also those that were settled, newest first, with who did it, when and why.
+        #[arg(long, conflicts_with = "metrics")]
+        all: bool,
         /// Form of the answer.
         #[arg(long, value_enum, default_value_t)]
         format: Form,

@@ -14,7 +14,7 @@ use glidepath_model::event::Outcome;
 use glidepath_model::projection::{DeadLetter, DeadLetterKind, Settled};
 use glidepath_model::{Code, Diagnostic};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{DEAD_LETTERS_MAX, Unread};
+use glidepath_ports::store::{DEAD_LETTERS_MAX, SettledLetters, Unread};
 use replay::{GivenUp, Turn};
 use serde_json::json;
 use std::path::Path;
@@ -26,14 +26,14 @@ const LISTED_MAX: usize = 1_000;
 pub(crate) async fn run(root: &Path, command: &DlqCommand) -> Result<Exit, Failure> {
     let world = World::open(root).await?;
     match command {
-        DlqCommand::List { format, metrics } => list(&world, *format, *metrics).await,
+        DlqCommand::List { all, format, metrics } => list(&world, *format, *all, *metrics).await,
         DlqCommand::Show { number, format } => show(&world, *number, *format).await,
         DlqCommand::Replay(args) => replay(&world, root, args).await,
         DlqCommand::Discard { number, reason } => discard(&world, *number, reason).await,
     }
 }
 
-async fn list(world: &World, format: Form, metrics: bool) -> Result<Exit, Failure> {
+async fn list(world: &World, format: Form, all: bool, metrics: bool) -> Result<Exit, Failure> {
     let found = world.store.dead_letters(LISTED_MAX).await?;
     if metrics {
         output::data(&format!(
@@ -44,10 +44,19 @@ async fn list(world: &World, format: Form, metrics: bool) -> Result<Exit, Failur
         ));
         return Ok(Exit::Done);
     }
+    let settled = if all { world.store.settled_letters(LISTED_MAX).await? } else { SettledLetters::default() };
     if format == Form::Json {
         let letters: Vec<_> = found.letters.iter().map(|(number, letter)| json!({ "number": number, "letter": letter })).collect();
         let unread: Vec<_> = found.unread.iter().map(|unread| json!({ "number": unread.number, "unread": unread_words(unread) })).collect();
-        output::json(&json!({ "count": found.count, "max": DEAD_LETTERS_MAX, "lost": found.lost, "letters": letters, "unread": unread }));
+        let mut answer = json!({ "count": found.count, "max": DEAD_LETTERS_MAX, "lost": found.lost, "letters": letters, "unread": unread });
+        if all {
+            let line = |(number, letter, how): &(u64, DeadLetter, Settled)| {
+                let Settled { replayed, who, at, line } = how;
+                json!({ "number": number, "letter": letter, "replayed": replayed, "settledBy": who, "settledAt": at, "line": line })
+            };
+            answer["settled"] = settled.letters.iter().map(line).collect();
+        }
+        output::json(&answer);
         return Ok(Exit::Done);
     }
     if found.count == 0 {
@@ -62,6 +71,22 @@ async fn list(world: &World, format: Form, metrics: bool) -> Result<Exit, Failur
     let shown = (found.letters.len() + found.unread.len()) as u64;
     if found.count > shown {
         output::say(&format!("{} more are not shown.", found.count - shown));
+    }
+    for (number, letter, how) in &settled.letters {
+        let did = if how.replayed { "done" } else { "discarded" };
+        output::data(&format!(
+            "{number:>6}  {}  {:<18}  {}: {}; {did} {} by {}: {}",
+            letter.at,
+            letter.run,
+            subject(letter),
+            letter.reason,
+            how.at,
+            how.who,
+            how.line
+        ));
+    }
+    for unread in &settled.unread {
+        output::data(&format!("{:>6}  {}", unread.number, unread_words(unread)));
     }
     if found.lost > 0 {
         output::say(&format!(
@@ -90,7 +115,10 @@ async fn find(world: &World, number: u64) -> Result<DeadLetter, Failure> {
     }
     let letter = found.letters.into_iter().find(|(known, _)| *known == number).map(|(_, letter)| letter);
     letter.ok_or_else(|| {
-        Failure::usage(format!("there is no dead letter {number}, or it is settled"), "`glidepath dlq list` shows those that wait")
+        Failure::usage(
+            format!("there is no dead letter {number}, or it is settled"),
+            "`glidepath dlq list` shows those that wait, `glidepath dlq list --all` also those that are settled, and why",
+        )
     })
 }
 

@@ -73,6 +73,11 @@ fn a_replay_is_a_run_with_the_identity_of_the_first_try_that_settles_the_letter_
     let identity = format!("{fan}/each/b/do/1");
     assert_eq!(keys(&project, "b"), [identity.as_str(); 3], "a service that knows what it has done must know it again");
     assert_eq!(letters(&project), 1);
+    // What became of it can still be read.
+    let all: Value = serde_json::from_str(&project.ok(&["dlq", "list", "--all", "--format", "json"], 0).out).unwrap();
+    assert_eq!((all["settled"][0]["number"].as_u64(), all["settled"][0]["replayed"].as_bool()), (Some(1), Some(true)), "{all:#}");
+    let listed = project.ok(&["dlq", "list", "--all"], 0).out;
+    assert!(listed.contains("; done ") && listed.contains(" by pilot"), "{listed}");
     project.ok(&["dlq", "replay", "1"], 2);
     let started = &project.events()[0]["event"];
     assert_eq!((&started["kind"], &started["who"]["name"]), (&"runStarted".into(), &"pilot".into()));
