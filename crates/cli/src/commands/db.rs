@@ -226,9 +226,11 @@ fn failure(error: BackupError) -> Failure {
         BackupError::NodesLive { .. } => {
             (514, Exit::Refused, "let them leave (`glidepath drain`), restore, then start them again (`glidepath node`)")
         }
-        BackupError::InUse { .. } => {
-            (514, Exit::Refused, "let its runs end, or end them with `glidepath abort RUN --reason \"...\"`; `glidepath status` shows them")
-        }
+        BackupError::InUse { .. } => (
+            514,
+            Exit::Refused,
+            "let its runs end, or end them with `glidepath abort RUN --reason \"...\"`; `glidepath status` shows them; its guard leaves some 15 s after the last",
+        ),
         BackupError::Damaged { .. } => (
             516,
             Exit::Internal,

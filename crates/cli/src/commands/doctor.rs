@@ -8,10 +8,11 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::project::STATE_FOLDER;
+use crate::stores;
 use crate::world::{Dossier, GUARD_LOCK, OWNER_LOCK, RUNS_MAX, UNREAD, World, is_locked};
-use glidepath_engine::{Owner, RunState, invariants};
+use glidepath_engine::{Owner, RunState, StepStatus, invariants};
 use glidepath_model::projection::RunSummary;
-use glidepath_model::{Code, Diagnostic, Millis, RunId, Timestamp};
+use glidepath_model::{Code, Diagnostic, Millis, PlanBody, RunId, Step, Timestamp};
 use glidepath_ports::{Clock, StoreError};
 use glidepath_runtime::RealClock;
 
@@ -36,6 +37,8 @@ const DATABASE_LOOKS: usize = 5;
 const DATABASE_SLOW: Duration = Duration::from_millis(50);
 /// Free space below which the journal may soon find no room, in bytes: some 100,000 events.
 const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// Free space in which whoever flies makes the reserve anew, in bytes: that of the reserve, and as much beside it.
+const RESERVE_ROOM_BYTES: u64 = 2 * 1024 * 1024;
 /// How far the clock of the file system may be from that of this machine; event times in the future count likewise.
 const CLOCK_OFF_MAX: Millis = Millis::from_secs(30);
 /// How long a timer may be due before somebody should have acted.
@@ -96,7 +99,11 @@ pub(crate) async fn run(root: &Path, form: Form) -> Result<Exit, Failure> {
             checks.push(claims(&world).await);
             checks.push(dead_letters(&world).await);
         }
-        Err(failure) => checks.extend(failure.diagnostics.into_iter().map(unopened)),
+        Err(failure) => {
+            let is_shared = matches!(stores::named_by_files(root), Ok(Some(_)));
+            let failure = if is_shared { failure.of_shared_store() } else { failure };
+            checks.extend(failure.diagnostics.into_iter().map(unopened));
+        }
     }
     show(&checks, form);
     let failed: Vec<&Check> = checks.iter().filter(|check| check.finding == Finding::Failed).collect();
@@ -200,6 +207,12 @@ fn space(state: &Path) -> Check {
             Finding::Warning,
             line,
             "make room before the next change; the reserve file still keeps 1 MiB for a rollback",
+        ),
+        (false, false) if free >= RESERVE_ROOM_BYTES => Check::new(
+            "space",
+            Finding::Warning,
+            format!("{line}, and the reserve for a rollback was used up"),
+            "there is room for it again: whoever flies next makes it anew; make more room before the next change",
         ),
         (false, false) => Check::new(
             "space",
@@ -423,7 +436,7 @@ async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, fliers
     }
     if state.rests_as_a_whole() {
         let next = format!("`glidepath card {run}` lists the verbs; until one of them, nothing moves it");
-        return Check::of_run(summary, Finding::Warning, summary.now.clone(), next);
+        return Check::of_run(summary, Finding::Warning, format!("{}{}", summary.now, answered_by(body, &state)), next);
     }
     let owner_lives = state.owner.as_ref().is_some_and(|owner| fliers.has(owner)) || (summary.sleeps && fliers.owned);
     let guarded = fliers.has_others();
@@ -478,11 +491,29 @@ async fn live_run(world: &World, summary: &RunSummary, dossier: &Dossier, fliers
         return Check::of_run(
             summary,
             Finding::Warning,
-            format!("it waits for a person: {}", summary.now),
+            format!("it waits for a person: {}{}", summary.now, answered_by(body, &state)),
             format!("`glidepath card {run}` lists the verbs"),
         );
     }
-    Check::of_run(summary, Finding::Well, moved_by(summary, now), "")
+    let person = asked_step(body, &state).map(|_| answered_by(body, &state)).unwrap_or_default();
+    Check::of_run(summary, Finding::Well, moved_by(summary, now) + &person, "")
+}
+
+/// Who answers for what a run waits with: the owner of the step that needs a person, or else of the change.
+fn answered_by(body: &PlanBody, state: &RunState) -> String {
+    let step = match state.operator.as_ref().and_then(|need| need.step.as_ref()) {
+        Some(step) => body.step(step),
+        None => asked_step(body, state),
+    };
+    match step.and_then(|step| step.owner.as_ref()).or(body.change.owner.as_ref()) {
+        Some(owner) => format!(" ({owner} answers for it)"),
+        None => String::new(),
+    }
+}
+
+/// A step at which a person is asked.
+fn asked_step<'a>(body: &'a PlanBody, state: &RunState) -> Option<&'a Step> {
+    body.steps.iter().find(|step| matches!(state.step(&step.id).status(), StepStatus::AskingPerson(_)))
 }
 
 fn moved_by(summary: &RunSummary, now: Timestamp) -> String {

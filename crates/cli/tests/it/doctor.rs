@@ -55,6 +55,23 @@ fn a_run_in_good_hands_is_well_and_one_that_nobody_flies_is_not() {
 }
 
 #[test]
+fn a_run_that_waits_for_a_person_names_who_answers_for_it() {
+    let project = Project::fleet(&["front"], 2, 1_500);
+    let mut run = project.start(&["run", "upgrade", "--yes"]);
+    wait_for("the first deploy", || !project.read("effects.log").is_empty());
+    let id = project.run_id();
+    project.ok(&["pause", &id], 0);
+    wait_for("the pause", || {
+        let found = checks(&project, 0);
+        check(&found, &id)["line"].as_str().unwrap().contains("it waits for a person")
+    });
+    let found = checks(&project, 0);
+    assert!(check(&found, &id)["line"].as_str().unwrap().ends_with("(group:default/fleet-team answers for it)"), "{found:#?}");
+    project.say(&["abort", &id]);
+    run.wait().unwrap();
+}
+
+#[test]
 fn a_changed_journal_and_a_folder_open_to_others_are_found_together() {
     use std::os::unix::fs::PermissionsExt as _;
     let project = Project::fleet(&["front"], 1, 10);
