@@ -12,6 +12,7 @@ mod database;
 mod db;
 mod doctor;
 mod flights;
+mod fulldisk;
 mod harness;
 mod newer;
 mod nodes;

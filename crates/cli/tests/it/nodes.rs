@@ -203,10 +203,13 @@ async fn two_hundred_runs_land_while_nodes_and_the_database_are_killed() {
             let node = std::mem::replace(&mut nodes[victim], start_node(&project, NODES[victim]));
             end(node);
             deaths += 1;
-            if deaths == 2 || deaths == 5 {
-                server.crash();
-                server.start_again();
+            // At once by its own word, and by a signal that only its first process gets.
+            match deaths {
+                2 => server.crash(),
+                5 => server.kill(),
+                _ => {}
             }
+            server.start_again();
             next_death = Instant::now() + DEATH_EVERY;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -299,6 +302,8 @@ fn a_node_says_that_the_database_is_away_and_flies_on_by_itself_when_it_is_back(
     server.crash();
     let away = project.ok(&["status"], 6).err;
     assert!(away.contains("GP0503") && away.contains("`pg_isready`") && !away.contains(".glidepath"), "{away}");
+    let doctor = project.ok(&["doctor"], 6).out;
+    assert!(doctor.contains("`pg_isready`") && !doctor.contains(".glidepath"), "{doctor}");
     wait_for("word of it", || project.read("run.log").contains("stopped what it was doing"));
     server.start_again();
     wait_for("landing", || project.read("versions/shop-2").trim() == "2.0.0" && !project.is_live());

@@ -211,6 +211,28 @@ async fn a_node_cut_off_stops_its_work_and_pages_before_another_begins_it_anew()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_far_from_its_database_flies_and_keeps_its_lease() {
+    let (server, log, run) = (Postgres::start(), Log::default(), run_id("000000000001"));
+    let way = Proxy::to(server.port).await;
+    let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
+    way.slow(Duration::from_millis(60));
+    let number = start(&observer, &run).await;
+    let far = Node::start("far", &Postgres::url_at(way.port), &log).await;
+    until("the work", &log, async || when(&log, |h| *h == Happened::Began("far", "step-1", 1))).await;
+    assert!(answered(&observer, number).await.is_some_and(|answer| answer.granted));
+    // Some leases long, each of which is renewed over the slow way.
+    tokio::time::sleep(LEASE * 3).await;
+    far.finish.cancel();
+    until("the landing", &log, async || landed(&observer, &run).await).await;
+    let happened: Vec<Happened> = log.lock().unwrap().iter().map(|(_, happened)| happened.clone()).collect();
+    let begun: Vec<&Happened> = happened.iter().filter(|h| matches!(h, Happened::Began(..))).collect();
+    assert_eq!(begun, [&Happened::Began("far", "step-1", 1), &Happened::Began("far", "step-2", 1)], "nothing was begun twice");
+    assert!(far.sky.pages().is_empty(), "{:?}", far.sky.pages());
+    far.cancel.cancel();
+    assert_eq!(far.flying.await.unwrap(), Ok(FlightEnd::Interrupted));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_comes_back_as_often_as_it_loses_its_lease() {
     // It stops acting well before its lease is over, so that it finds its own lease in the way when it joins again.
     const LONG: Duration = Duration::from_secs(5);

@@ -59,6 +59,13 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Ends it by this signal instead of its own.
+    fn end_by(mut self, signal: Signal) {
+        self.signal = signal;
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {

@@ -130,6 +130,19 @@ impl Postgres {
         self.server = None;
     }
 
+    /// Kills its first process with SIGKILL, which ends none of the others: these find out by themselves. Returns when all are gone, as the next start
+    /// needs it.
+    pub fn kill(&mut self) {
+        let Some(server) = self.server.take() else { return };
+        let others = children_of(server.child.id());
+        server.end_by(Signal::KILL);
+        let begin = Instant::now();
+        while others.iter().any(|pid| Path::new(&format!("/proc/{pid}/exe")).read_link().is_ok()) {
+            assert!(begin.elapsed() < START_MAX, "processes of PostgreSQL outlived its first one by {START_MAX:?}");
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// Starts it on the same port, if it does not run, and waits until it answers.
     pub fn start_again(&mut self) {
         if self.server.is_some() {
@@ -193,6 +206,18 @@ fn make_certificates(folder: &Path) {
         openssl.args(["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=IP:127.0.0.1"]);
         finish("openssl", openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.crt")]));
     }
+}
+
+/// Processes that this one made.
+fn children_of(parent: u32) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // After the name, which may hold anything: the state, then the parent.
+        let parent_of = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+        parent_of == Some(parent)
+    };
+    pids.filter(is_child).collect()
 }
 
 /// A program in the folder, as the user who owns it.

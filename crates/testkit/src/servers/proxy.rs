@@ -1,7 +1,8 @@
-//! The way to a server, which a test can cut or make silent.
+//! The way to a server, which a test can slow down, cut or make silent.
 
 use super::free_port;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -12,6 +13,8 @@ use tokio::task::JoinHandle;
 enum Way {
     /// Everything comes through.
     Open,
+    /// Everything comes through, each piece after so long.
+    Slow(Duration),
     /// Connections stay, and nothing comes through: the other side seems to be there.
     Silent,
     /// Connections are closed, and new ones as well.
@@ -40,6 +43,11 @@ impl Proxy {
             }
         });
         Self { port: own, way, task }
+    }
+
+    /// From now on everything takes so long to come through, in each direction.
+    pub fn slow(&self, delay: Duration) {
+        self.way.send_replace(Way::Slow(delay));
     }
 
     /// From now on nothing comes through, and nobody is told.
@@ -86,6 +94,9 @@ async fn carry(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt +
         let Ok(count @ 1..) = read else { return };
         // Silent: what was read waits until the way is open again, or cut.
         let Ok(now) = way.wait_for(|way| *way != Way::Silent).await.map(|way| *way) else { return };
+        if let Way::Slow(delay) = now {
+            tokio::time::sleep(delay).await;
+        }
         if now == Way::Cut || to.write_all(&buffer[..count]).await.is_err() {
             return;
         }
