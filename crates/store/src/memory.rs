@@ -13,8 +13,8 @@ use glidepath_model::projection::{DeadLetter, Lesson, RunSummary, Settled};
 use glidepath_model::request::Who;
 use glidepath_model::{ComponentName, Digest, Plan, PlanId, Recorded, RunId, TargetName, Timestamp};
 use glidepath_ports::store::{
-    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, Runs, SettledLetters, StoredPlan,
-    StreamAppend, Submission, Submissions, Taking, Unread, UnreadRun, Waiting,
+    Admission, Answer, Audit, ClaimLine, ClaimOrder, DEAD_LETTERS_MAX, DeadLetters, Lease, Lessons, PlanLine, Runs, SettledLetters,
+    StoredPlan, StreamAppend, Submission, Submissions, Taking, Unread, UnreadRun, Waiting,
 };
 use glidepath_ports::{BoxFuture, Ownership, Store, StoreError};
 use std::cmp::Reverse;

@@ -12,7 +12,9 @@ use glidepath_model::projection::{DeadLetter, DeadLetterKind, Fence, Settled};
 use glidepath_model::request::{Request, Who};
 use glidepath_model::{Millis, PlanId, Recorded, ResourceName, RunId, TargetName, Timestamp};
 use glidepath_ports::StoreError;
-use glidepath_ports::store::{Answer, DeadLetters, Runs, SettledLetters, StreamAppend, Submission, Submissions, Unread, UnreadRun, Waiting};
+use glidepath_ports::store::{
+    Answer, DeadLetters, Runs, SettledLetters, StreamAppend, Submission, Submissions, Unread, UnreadRun, Waiting,
+};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,7 +60,7 @@ async fn list(world: &World, format: Form, all: bool, metrics: bool) -> Result<E
         return Ok(Exit::Done);
     }
     if found.count == 0 {
-        output::say("No dead letters: nothing was given up.");
+        output::say("No dead letters wait: nothing was given up, or all of it is settled.");
     }
     for (number, letter) in &found.letters {
         output::data(&format!("{number:>6}  {}  {:<18}  {}: {}", letter.at, letter.run, subject(letter), letter.reason));

@@ -32,8 +32,8 @@ impl Chain {
     /// From `count, head, at` at column `first`.
     pub(super) fn read(row: &Row, first: usize, run: &RunId) -> Result<Self, Fault> {
         let head: &[u8] = row.try_get(first + 1)?;
-        let head = Head::from_bytes(head)
-            .ok_or_else(|| StoreError::Broken { run: run.clone(), reason: "its head is not a digest".to_owned() })?;
+        let head =
+            Head::from_bytes(head).ok_or_else(|| StoreError::Broken { run: run.clone(), reason: "its head is not a digest".to_owned() })?;
         Ok(Self { count: from_stored(row.try_get(first)?), head, at_micros: row.try_get(first + 2)? })
     }
 }

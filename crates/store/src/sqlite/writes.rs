@@ -350,9 +350,9 @@ impl Chain {
         let mut statement = connection.prepare_cached("SELECT count, head, at FROM streams WHERE run = ?1")?;
         match statement.query_row([run.as_str()], Self::read).optional()? {
             None => Ok(Self { count: 0, head: Head::default(), at_micros: i64::MIN }),
-            Some(found) => found.ok_or_else(|| {
-                Refusal::Store(StoreError::Broken { run: run.clone(), reason: "its head is not a digest".to_owned() })
-            }),
+            Some(found) => {
+                found.ok_or_else(|| Refusal::Store(StoreError::Broken { run: run.clone(), reason: "its head is not a digest".to_owned() }))
+            }
         }
     }
 
