@@ -231,8 +231,13 @@ fn edits(text: &str, name: &str) -> usize {
 
 /// What to do about an unknown name: the nearest one, or the list of those there are.
 pub(crate) fn suggest<'n>(text: &str, names: impl IntoIterator<Item = &'n str> + Clone) -> String {
+    suggest_meant(nearest(text, names.clone()), names)
+}
+
+/// The same where the nearest name is known.
+pub(crate) fn suggest_meant<'n>(meant: Option<&str>, names: impl IntoIterator<Item = &'n str>) -> String {
     const LISTED_MAX: usize = 12;
-    if let Some(name) = nearest(text, names.clone()) {
+    if let Some(name) = meant {
         return format!("Did you mean `{name}`?");
     }
     let mut listed: Vec<&str> = names.into_iter().collect();

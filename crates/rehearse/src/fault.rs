@@ -76,6 +76,15 @@ impl Fault {
         ("slow-rollback", "FACTOR"),
     ];
 
+    /// When it begins, after take-off, where that was said.
+    pub const fn begins(&self) -> Option<Millis> {
+        match self {
+            Self::Dark { from_ms, .. } | Self::DependencyDown { from_ms, .. } | Self::TrafficDrop { from_ms, .. } => *from_ms,
+            Self::NodeLost { at_ms } => *at_ms,
+            Self::StepFails { .. } | Self::ApprovalLate { .. } | Self::SlowRollback { .. } => None,
+        }
+    }
+
     /// Reads `dark:10m@30m`, `step-fails:production/backup`, `dependency-down:ledger:5m`, as listed in [`Self::KINDS`].
     ///
     /// # Errors

@@ -46,6 +46,13 @@ pub(crate) async fn run(root: &Path, args: &RehearseArgs) -> Result<Exit, Failur
     }
     let (seed, began) = (args.planning.seed, Instant::now());
     let flown = fly(&model, seed, runs);
+    let longest = flown.iter().map(|flight| flight.took).max().unwrap_or_default();
+    let never = faults.iter().filter(|fault| fault.begins().is_some_and(|at| at > longest));
+    let never: Vec<Diagnostic> =
+        never.map(|fault| unfit(format!("the longest flight takes {longest}, so this fault would never happen: {fault}"))).collect();
+    if !never.is_empty() {
+        return Err(Failure { exit: Exit::BadInput, diagnostics: never });
+    }
     let found = summary(seed, &flown);
     // What is asked to go wrong is not what the plan predicts.
     let compared = if faults.is_empty() { agreement(&plan, &found) } else { Vec::new() };
@@ -123,6 +130,10 @@ fn unfit(message: String) -> Diagnostic {
 async fn find_or_make(world: &World, root: &Path, args: &RehearseArgs) -> Result<(Planned, Option<GameDay>), Failure> {
     if let Some(stored) = planning::stored(world, &args.what).await? {
         return Ok((stored, None));
+    }
+    if let Ok((loaded, wanted)) = project::load_for(root, &args.what) {
+        output::findings(&loaded.diagnostics);
+        return Ok((planning::plan(world, &loaded, &wanted, &args.planning).await?, None));
     }
     let loaded = project::load(root)?;
     output::findings(&loaded.diagnostics);

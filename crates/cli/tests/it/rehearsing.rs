@@ -33,6 +33,8 @@ fn a_fault_that_cannot_be_is_refused_with_every_problem() {
     let project = Project::example("checkout");
     let faults = ["--runs", "1", "--fault", "fire", "--fault", "dark:10", "--fault", "dark:10m"];
     let said = project.ok(&words("checkout-3ds", &faults), 2).err;
+    let late = project.ok(&words("checkout-3ds", &["--runs", "5", "--fault", "node-lost@99999d"]), 2).err;
+    assert!(late.contains("GP0684") && late.contains("would never happen"), "{late}");
     assert!(said.contains("GP0684") && said.contains("`fire` is no fault") && said.contains("dark:LENGTH[@TIME]"), "{said}");
     let said = project
         .ok(&words("checkout-3ds", &["--runs", "1", "--fault", "step-fails:nowhere", "--fault", "dependency-down:nobody:5m"]), 2)

@@ -3,7 +3,7 @@
 use super::{Context, entity_name, owner_reference, text};
 use crate::codes;
 use crate::document::Document;
-use crate::findings::{nearest, suggest};
+use crate::findings::{nearest, suggest, suggest_meant};
 use crate::node::Node;
 use crate::shapes::{EMERGENCY_PREFIX, Kind};
 use glidepath_model::catalog::{Component, Dependency, EdgeKind, Link, Owner};
@@ -116,12 +116,12 @@ fn edges(context: &mut Context<'_, '_>, document: &Document, names: &BTreeSet<&s
                 context.findings.leave_out();
                 continue;
             }
-            let hint = suggest(name, names.iter().copied());
+            // It may have meant a component that is changed.
+            let meant = nearest(name, names.iter().copied());
+            let hint = suggest_meant(meant, names.iter().copied());
             let message = format!("there is no component or resource `{name}`");
             let finding =
                 Diagnostic::error(codes::UNKNOWN_COMPONENT, message).because("The order of a change follows these edges.").hint(hint);
-            // It may have meant a component that is changed.
-            let meant = nearest(name, names.iter().copied());
             context.findings.stray(node.at, &field, meant.into_iter().chain([document.name.as_str()]).map(Into::into), finding);
             continue;
         }

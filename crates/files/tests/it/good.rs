@@ -93,7 +93,7 @@ fn a_freeze_lasts_up_to_the_day_that_it_names_and_one_without_an_end_is_kept() {
         ("-9999-01-01", "2026-12-01", None),
     ] {
         let text = format!(
-            "apiVersion: glidepath.dev/v1\nkind: Calendar\nmetadata: {{ name: c }}\nspec:\n  timeZone: Europe/Berlin\n  freezes: [ {{ name: f, from: \"{from}\", to: \"{to}\" }} ]\n"
+            "apiVersion: glidepath.dev/v1\nkind: Config\nmetadata: {{ name: shop }}\nspec: {{ environments: [ {{ name: production, local: true }} ] }}\n---\napiVersion: glidepath.dev/v1\nkind: Calendar\nmetadata: {{ name: c }}\nspec:\n  timeZone: Europe/Berlin\n  freezes: [ {{ name: f, from: \"{from}\", to: \"{to}\" }} ]\n"
         );
         let loaded = parse(&[SourceFile { path: "calendar.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
         let freezes = loaded.catalog.calendars.first().map(|calendar| calendar.freezes.as_slice()).unwrap_or_default();
