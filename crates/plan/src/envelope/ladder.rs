@@ -19,6 +19,8 @@ pub(super) struct Rungs {
 /// How long a gate watches.
 #[derive(Clone, Copy)]
 struct Bake {
+    /// What is exposed meanwhile.
+    share: Share,
     planned: Millis,
     /// Never less, whatever the evidence.
     least: Millis,
@@ -44,8 +46,8 @@ pub(super) fn rungs(body: &PlanBody) -> BTreeMap<Place<'_>, Rungs> {
             let last = here.last();
             *last = (*last).max(exposure.share);
         }
-        if let Some(bake) = baked(step) {
-            let reached = *here.last();
+        let reached = *here.last();
+        if let Some(bake) = baked(step, reached) {
             here.shares.push(reached);
             here.bakes.push(bake);
         }
@@ -53,10 +55,12 @@ pub(super) fn rungs(body: &PlanBody) -> BTreeMap<Place<'_>, Rungs> {
     rungs
 }
 
-fn baked(step: &Step) -> Option<Bake> {
+fn baked(step: &Step, share: Share) -> Option<Bake> {
     match &step.work {
-        Work::Gate(gate) => Some(Bake { planned: gate.bake_ms, least: gate.min_bake_ms, ends_early: gate.early_promotion }),
-        Work::Wait(length) if step.id.as_str().ends_with("/wait") => Some(Bake { planned: *length, least: *length, ends_early: false }),
+        Work::Gate(gate) => Some(Bake { share, planned: gate.bake_ms, least: gate.min_bake_ms, ends_early: gate.early_promotion }),
+        Work::Wait(length) if step.id.as_str().ends_with("/wait") => {
+            Some(Bake { share, planned: *length, least: *length, ends_early: false })
+        }
         Work::Wait(_) | Work::Call(_) | Work::Manual { .. } | Work::Event { .. } => None,
     }
 }
@@ -97,11 +101,12 @@ fn baked_otherwise(name: &str, before: &Rungs, now: &Rungs, hold_limit: Millis) 
     let (approved, planned) = (of(before, |bake| bake.planned), of(now, |bake| bake.planned));
     let (least_approved, least) = (of(before, |bake| bake.least).0, of(now, |bake| bake.least).0);
     let mut found = Vec::new();
-    match (approved.0, planned.0) {
-        (Some(allowed), Some(bake)) if bake < allowed => {
-            found.push(format!("a gate of {name} would bake {bake} only, at least {allowed} were approved"));
-        }
-        _ => {}
+    // What was watched for long while little was exposed is not watched shortly because a later gate is short. A gate before the first approved one is one more.
+    let allowed_at = |share: Share| before.bakes.iter().filter(|bake| bake.share <= share).map(|bake| bake.planned).min();
+    let shorter =
+        now.bakes.iter().find_map(|bake| allowed_at(bake.share).filter(|allowed| bake.planned < *allowed).map(|allowed| (bake, allowed)));
+    if let Some((bake, allowed)) = shorter {
+        found.push(format!("a gate of {name} at {} would bake {} only, at least {allowed} were approved", bake.share, bake.planned));
     }
     if let (Some(allowed), Some(bake)) = (least_approved, least)
         && bake < allowed

@@ -32,11 +32,11 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
     ("nothing", Otherwise::Plan(|_| {}), &[]),
     ("longer bakes", Otherwise::Plan(|b| each_gate(b, |gate| gate.bake_ms = gate.bake_ms.plus(Millis::from_mins(9)))), &[]),
     (
-        "twice the traffic, and with it another ladder",
+        "twice the traffic, and with it shorter bakes",
         Otherwise::Input(|_, f| {
             f.targets.values_mut().flat_map(|t| t.request_rate.values_mut()).for_each(|rate| rate.value *= 2.0);
         }),
-        &[],
+        &["in eu-west at 5 % would bake", "in us-east at 25 % would bake"],
     ),
     ("another reason", Otherwise::Input(|c, _| c.reason = Some("Better words".to_owned())), &[]),
     (
@@ -106,8 +106,8 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         "a shorter bake",
         Otherwise::Plan(|b| each_gate(b, |gate| gate.bake_ms = Millis::from_secs(1))),
         &[
-            "in eu-west would bake 1 s only, at least",
-            "in us-east would bake 1 s only, at least",
+            "in eu-west at 5 % would bake 1 s only, at least",
+            "in us-east at 25 % would bake 1 s only, at least",
             "immediate would watch for 1 s only",
             "long would watch for 1 s only",
         ],
