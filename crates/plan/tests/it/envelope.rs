@@ -134,7 +134,12 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
     (
         "a rise that is sought only when it is fiftyfold",
         Otherwise::Input(|_, f| f.catalog.settings.verification.effect = 50.0),
-        &["in eu-west would watch errors for a greater rise only", "in us-east would watch errors for a greater rise only"],
+        &[
+            "in eu-west at 5 % would bake 2 min only",
+            "in us-east at 25 % would bake 2 min only",
+            "in eu-west would watch errors for a greater rise only",
+            "in us-east would watch errors for a greater rise only",
+        ],
     ),
     (
         "nothing watched afterwards",
