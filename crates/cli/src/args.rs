@@ -1,7 +1,9 @@
 //! The command line.
 
+mod judge;
 mod plan;
 
+pub(crate) use judge::{JudgeArgs, JudgeName};
 pub(crate) use plan::{DiffArgs, DiffForm, DocumentForm, FindingsForm, PlanArgs, PlanCommand, PlanForm, PlanningArgs, ValidateArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// What was predicted of runs against what came of them: whether the predictions can be trusted.
     Calibrate(CalibrateArgs),
+    /// Judge series in files as gates do, or as Kayenta does: canary against baseline. Needs no project.
+    Judge(JudgeArgs),
     /// The flight card of a run.
     Card(CardArgs),
     /// Start nothing new; gates go on watching.

@@ -32,8 +32,11 @@ impl Exit {
         (Self::Done, "done"),
         (Self::RolledBack, "something went wrong and was rolled back"),
         (Self::BadInput, "bad usage or input"),
-        (Self::Refused, "refused by a gate: window, freeze, budget, stale or missing facts, a gated environment"),
-        (Self::NeedsOperator, "needs an operator"),
+        (
+            Self::Refused,
+            "refused by a gate: window, freeze, budget, stale or missing facts, a gated environment; `judge` found a regression",
+        ),
+        (Self::NeedsOperator, "needs an operator; `judge` could not decide"),
         (Self::OutOfReach, "a target or a telemetry source is out of reach"),
         (Self::Internal, "the store or the program itself failed"),
         (Self::Aborted, "aborted by a person, rolled back"),

@@ -66,6 +66,7 @@ fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Reference { page } => commands::reference::run(&page),
         Command::Init(args) => commands::init::run(&args),
         Command::Validate(args) => commands::validate::run(&project::root(given)?, &args),
+        Command::Judge(args) => commands::judge::run(&args),
         Command::Demo(args) => block_on(commands::demo::run(&args)),
         Command::Guard { root } => block_on(flight::guard(&root)),
         command => {
@@ -112,6 +113,7 @@ async fn in_project(root: &Path, command: Command) -> Result<Exit, Failure> {
         Command::Audit { command: AuditCommand::Export { run } } => commands::audit::export(root, run.as_deref()).await,
         Command::Init(_)
         | Command::Validate(_)
+        | Command::Judge(_)
         | Command::Demo(_)
         | Command::Explain { .. }
         | Command::Schema { .. }

@@ -9,6 +9,7 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
+pub(crate) mod judge;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod plan_diff;

@@ -14,6 +14,7 @@ mod doctor;
 mod flights;
 mod fulldisk;
 mod harness;
+mod judging;
 mod newer;
 mod nodes;
 mod notify;
