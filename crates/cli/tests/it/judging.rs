@@ -45,10 +45,7 @@ fn counts_are_judged_as_gates_judge_them() {
     assert!(low < effect && effect < high && (4.0..6.0).contains(&effect), "{metric}");
     assert_eq!(metric["n"]["canary"], json!(60_030));
     let human = project.ok(&["judge", "--baseline", "old.csv", "--canary", "new.csv"], 3).out;
-    assert!(
-        human.starts_with("REGRESSION: worse in errors\n  errors  regression     bad requests of errors 5 % against 1"),
-        "{human}"
-    );
+    assert!(human.starts_with("REGRESSION: worse in errors\n  errors  regression     bad requests of errors 5 % against 1"), "{human}");
 
     assert_eq!(judged(&with(&counts(60, 40), &counts(60, 40)), &[], 0)["verdict"], json!("noRegression"));
     assert_eq!(judged(&with(&counts(1, 1), &counts(1, 1)), &[], 4)["metrics"][0]["reasonCode"], json!("not_enough_evidence"));
