@@ -3,15 +3,17 @@
 //! All questions of a plan are asked at once, each under its own deadline, so that a slow host costs one deadline and not
 //! one per question. What cannot be had is listed as missing with the reason; deciding what that means is the planner's.
 
-use glidepath_model::action::HaproxyInput;
-use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, Selector, Target, TrafficSource, filled_text, version_in};
+use glidepath_model::action::{HaproxyInput, SqlInput};
+use glidepath_model::catalog::{
+    ActionTemplate, Catalog, Region, Router, Selector, TableSize, Target, TrafficSource, filled_text, version_in,
+};
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts};
 use glidepath_model::plan::CountSource;
 use glidepath_model::{ActionCall, HostName, Millis, PlanId, RunId, StepId, TargetName, Timestamp, Version};
 use glidepath_ports::store::Lessons;
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError, Telemetry};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +22,8 @@ use std::time::Instant;
 const PROBE_TIMEOUT_MS: Millis = Millis::from_secs(5);
 /// Time between two readings of plain counter pages, from which a rate is made.
 const SCRAPE_SPAN_MS: Millis = Millis::from_secs(2);
+/// Tables of one target whose sizes are asked for, at most.
+const TABLES_MAX: usize = 50;
 /// Questions under way at once.
 const QUESTIONS_MAX: usize = 64;
 
@@ -44,6 +48,7 @@ enum Answer {
     Errors(TargetName, Region, Sourced<f64>),
     Slow(TargetName, Region, Sourced<f64>),
     Split(TargetName, Sourced<bool>),
+    Table(TargetName, String, Sourced<TableSize>),
     Budget(String, Sourced<BudgetFact>),
     Missing(MissingFact),
 }
@@ -56,6 +61,7 @@ impl Collector {
         &self,
         catalog: &Catalog,
         scope: &[TargetName],
+        tables: &BTreeMap<TargetName, BTreeSet<String>>,
         lessons: Lessons,
         active: BTreeMap<TargetName, RunId>,
     ) -> Facts {
@@ -64,6 +70,9 @@ impl Collector {
             questions.extend(self.host_questions(target));
             questions.extend(self.router_questions(target));
             questions.extend(self.traffic_questions(catalog, target));
+        }
+        for (target, tables) in tables.iter().filter_map(|(name, tables)| Some((catalog.targets.get(name)?, tables))) {
+            questions.extend(tables.iter().take(TABLES_MAX).filter_map(|table| self.table_question(target, table)));
         }
         questions.extend(self.budget_questions(catalog, scope));
         let answers = self.ask_all(questions).await;
@@ -341,6 +350,57 @@ impl Collector {
         })
     }
 
+    /// How large a table is. A table that is not there yet has no size, and none is missing.
+    fn table_question(&self, target: &Target, table: &str) -> Option<Question> {
+        let database = target.database.as_ref()?;
+        let literal = table.replace('\'', "''");
+        let (text, source) = match database.engine.as_str() {
+            "postgres" => (
+                format!(
+                    "SELECT coalesce((SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(c.oid)), pg_total_relation_size(c.oid)) || ' ' || c.reltuples::bigint \
+                     FROM pg_class c WHERE c.oid = to_regclass('{literal}')"
+                ),
+                "pg_total_relation_size and reltuples of the database",
+            ),
+            // Of a single table SQLite does not tell; none is larger than the file.
+            "sqlite" => (
+                "SELECT (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size()) || ' -1'".to_owned(),
+                "size of the database file",
+            ),
+            _ => return None,
+        };
+        let input = SqlInput {
+            engine: database.engine.clone(),
+            connection: database.connection.clone(),
+            text,
+            path: None,
+            lock_timeout_ms: database.lock_timeout_ms,
+            statement_timeout_ms: PROBE_TIMEOUT_MS,
+            transaction: true,
+            expect_text: None,
+            batches: None,
+        };
+        let (this, name, table) = (self.clone(), target.name.clone(), table.to_owned());
+        Some(Box::pin(async move {
+            let call = ActionCall { kind: "sql".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or_default() };
+            let outcome = this.call(&call, PROBE_TIMEOUT_MS, &format!("table-{name}-{table}")).await;
+            let missing = |why: String| {
+                let what = format!("size of the table {table} on {name}");
+                vec![Answer::Missing(MissingFact { what, why, target: Some(name.clone()), kind: "table".to_owned() })]
+            };
+            match outcome {
+                Outcome::Done { outputs } => {
+                    let told = outputs.get("text").and_then(|text| text.as_str()).unwrap_or_default();
+                    let mut numbers = told.split(' ');
+                    let (bytes, rows) = (numbers.next().and_then(|n| n.parse().ok()), numbers.next().and_then(|n| n.parse().ok()));
+                    let fact = bytes.map(|bytes| Sourced::observed(TableSize { bytes, rows }, source, this.clock.now()));
+                    fact.map(|fact| Answer::Table(name.clone(), table.clone(), fact)).into_iter().collect()
+                }
+                Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => missing(reason),
+            }
+        }))
+    }
+
     fn budget_questions(&self, catalog: &Catalog, scope: &[TargetName]) -> Vec<Question> {
         use glidepath_model::catalog::Indicator;
         let Some(prometheus) = &catalog.settings.prometheus else { return Vec::new() };
@@ -476,6 +536,7 @@ fn put(facts: &mut Facts, answer: Answer) {
         Answer::Errors(name, region, fact) => of(facts, name, &|t| drop(t.error_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Slow(name, region, fact) => of(facts, name, &|t| drop(t.slow_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Split(name, fact) => of(facts, name, &|t| t.split_answers = Some(fact.clone())),
+        Answer::Table(name, table, fact) => of(facts, name, &|t| drop(t.tables.insert(table.clone(), fact.clone()))),
         Answer::Budget(name, fact) => drop(facts.budgets.insert(name, fact)),
         Answer::Missing(missing) => facts.missing.push(missing),
     }

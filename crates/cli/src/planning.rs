@@ -7,6 +7,7 @@ use crate::past;
 use crate::project::Wanted;
 use crate::world::World;
 use glidepath_files::Loaded;
+use glidepath_model::catalog::TargetIndex;
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::event::RunEnd;
 use glidepath_model::facts::{Facts, Sourced};
@@ -124,7 +125,8 @@ async fn facts_about(
     if let Some(file) = &args.facts {
         return read_facts(file);
     }
-    let mut facts = collect(world, catalog, scope).await?;
+    let tables = change.map(|change| tables(catalog, change)).unwrap_or_default();
+    let mut facts = collect(world, catalog, scope, &tables).await?;
     if let Some(change) = change {
         landings(world, change, &mut facts).await?;
     }
@@ -132,13 +134,30 @@ async fn facts_about(
 }
 
 /// Observes everything the change touches, and its direct dependencies.
-async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName]) -> Result<Facts, Failure> {
+async fn collect(
+    world: &World,
+    catalog: &Catalog,
+    scope: &[TargetName],
+    tables: &BTreeMap<TargetName, BTreeSet<String>>,
+) -> Result<Facts, Failure> {
     let (lessons, active) = (world.store.lessons().await?, world.active().await?);
     let collector = world.collector();
-    let mut facts = collector.collect(catalog, scope, lessons, active).await;
+    let mut facts = collector.collect(catalog, scope, tables, lessons, active).await;
     past::learn(world, &mut facts).await?;
     let _ = std::fs::remove_dir_all(&collector.scratch);
     Ok(facts)
+}
+
+/// Tables of each target that the change goes through.
+fn tables(catalog: &Catalog, change: &Change) -> BTreeMap<TargetName, BTreeSet<String>> {
+    let index = TargetIndex::of(catalog, &change.environments);
+    let mut found: BTreeMap<TargetName, BTreeSet<String>> = BTreeMap::new();
+    for item in &change.items {
+        for target in change.environments.iter().filter_map(|name| index.target_of(&item.component, name)) {
+            found.entry(target.name.clone()).or_default().extend(glidepath_plan::tables(item, target));
+        }
+    }
+    found
 }
 
 /// When the changes that contracts complete landed, by target: each by its newest flight there, or that this one did not land.

@@ -18,8 +18,8 @@ pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow, WaveBound};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};
 pub use target::{
-    Database, Failover, Infrastructure, Mirror, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter, Target,
-    TrafficShares, TrafficSource, UserOutcome,
+    Database, Failover, Infrastructure, Mirror, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter, TableSize,
+    Target, TrafficShares, TrafficSource, UserOutcome,
 };
 pub use template::{ActionTemplate, filled_text, version_in};
 

@@ -1,6 +1,6 @@
 //! A dated snapshot of what is known: every fact with its source and time.
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, TableSize};
 use crate::ids::*;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,9 @@ pub struct TargetFacts {
     pub split_answers: Option<Sourced<bool>>,
     /// Share of users that see a flag now, by flag key, 0 to 1.
     pub flags: BTreeMap<String, Sourced<f64>>,
+    /// Sizes of the tables that a change goes through, by their names as it writes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, Sourced<TableSize>>,
 }
 
 /// Outcomes of earlier runs of one component.

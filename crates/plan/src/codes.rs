@@ -84,6 +84,8 @@ pub const TAG_MOVES: Code = Code(293);
 pub const WRITES_LOST: Code = Code(292);
 /// The change that a contract completes has not landed, or not long enough ago.
 pub const CONTRACT_EARLY: Code = Code(294);
+/// A statement keeps others waiting for longer than is allowed.
+pub const LOCK_LONG: Code = Code(295);
 
 /// A class is claimed that is not the owner's to claim.
 pub const CLASS_NOT_THEIRS: Code = Code(297);

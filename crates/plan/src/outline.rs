@@ -4,6 +4,7 @@ use crate::durations::Kind;
 use crate::ladder::JudgedStage;
 use crate::site::Site;
 use crate::traffic::Batch;
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::plan::{Strategy, VerificationKind};
 use glidepath_model::{Millis, Share};
 
@@ -55,6 +56,8 @@ pub(crate) struct StagePath {
     pub(crate) settle: Millis,
     /// What is done once for the whole region after that, one step after the other.
     pub(crate) once: Vec<Kind>,
+    /// What that takes beside what steps of its kind take, for what it has to go through is large.
+    pub(crate) beside: DurationEstimate,
     /// How it is watched before the next stage; `None` where the next stage follows at once.
     pub(crate) gate: Option<StageGate>,
     /// How a second side meets traffic, where there is one.
@@ -77,12 +80,12 @@ pub(crate) enum Route {
 impl StagePath {
     /// A stage without hosts.
     pub(crate) fn of_calls(share: f64, once: Vec<Kind>, gate: Option<StageGate>) -> Self {
-        Self { share, batches: Vec::new(), settle: Millis::ZERO, once, gate, route: Route::Share }
+        Self { share, batches: Vec::new(), settle: Millis::ZERO, once, beside: DurationEstimate::certain(0), gate, route: Route::Share }
     }
 
     /// A stage that changes hosts.
     pub(crate) fn of_hosts(share: f64, batches: Vec<Batch>, gate: Option<StageGate>) -> Self {
-        Self { share, batches, settle: Millis::ZERO, once: Vec::new(), gate, route: Route::Share }
+        Self { share, batches, settle: Millis::ZERO, once: Vec::new(), beside: DurationEstimate::certain(0), gate, route: Route::Share }
     }
 }
 

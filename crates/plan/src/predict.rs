@@ -233,6 +233,7 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
                         }
                     }
                     list.extend(stage.once.iter().map(|kind| step(*kind)));
+                    list.extend((stage.beside != DurationEstimate::default()).then_some(stage.beside));
                     if stage.batches.is_empty() {
                         list.push(DurationEstimate::certain(stage.settle.0));
                     }

@@ -66,7 +66,7 @@ fn observe(root: &Path, catalog: &glidepath_model::Catalog) -> Result<Facts, Fai
     let world = runtime.block_on(World::open(root))?;
     let scope: Vec<_> = catalog.targets.keys().cloned().collect();
     let collector = world.collector();
-    let facts = runtime.block_on(collector.collect(catalog, &scope, Lessons::default(), BTreeMap::new()));
+    let facts = runtime.block_on(collector.collect(catalog, &scope, &BTreeMap::new(), Lessons::default(), BTreeMap::new()));
     let _ = std::fs::remove_dir_all(&collector.scratch);
     Ok(facts)
 }

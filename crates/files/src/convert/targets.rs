@@ -6,7 +6,7 @@ use super::{Context, duration, locks, longer_than_nothing, merge, moves, names, 
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
-use crate::node::{Node, Value};
+use crate::node::{Entry, Node, Value};
 use crate::scalar;
 use crate::shapes::Kind;
 use glidepath_model::catalog::*;
@@ -271,7 +271,14 @@ pub(super) fn database(context: &mut Context<'_, '_>, node: &Node, field: &str) 
         connection: connection_text.to_owned(),
         lock_timeout_ms: duration(node, "lockTimeout").unwrap_or(LOCK_TIMEOUT_DEFAULT),
         statement_timeout_ms: duration(node, "statementTimeout").unwrap_or(STATEMENT_TIMEOUT_DEFAULT),
+        tables: node.get("tables").map(Node::entries).unwrap_or_default().iter().filter_map(table).collect(),
     })
+}
+
+fn table(entry: &Entry) -> Option<(String, TableSize)> {
+    let number = |field: &str| entry.value.text_of(field).and_then(|text| text.parse::<u64>().ok());
+    let bytes = number("megabytes")?.saturating_mul(1_000_000);
+    Some((entry.key.clone(), TableSize { bytes, rows: number("rows") }))
 }
 
 fn traffic(spec: &Node) -> Option<TrafficSource> {

@@ -345,6 +345,20 @@ pub(super) const DATABASE: Shape = Shape::closed(
         Field::required("connection", Form::Text, "Secret reference of the connection string; for SQLite `path:FILE` too."),
         Field::optional("lockTimeout", Form::Duration, "How long a statement may wait for a lock; 5 s when left out."),
         Field::optional("statementTimeout", Form::Duration, "How long a statement may run; 15 min when left out."),
+        Field::optional(
+            "tables",
+            Form::Map(&Form::Object(&TABLE)),
+            "Sizes of tables by their names, where the database cannot be asked at planning.",
+        ),
+    ],
+);
+
+const TABLE: Shape = Shape::closed(
+    "Table",
+    "How large a table is.",
+    &[
+        Field::required("megabytes", Form::Integer(0, 1_000_000_000), "Megabytes on disk, its indexes included."),
+        Field::optional("rows", Form::Integer(0, 1_000_000_000_000), "Rows."),
     ],
 );
 

@@ -375,6 +375,20 @@ pub struct Database {
     pub lock_timeout_ms: Millis,
     /// How long a statement may run.
     pub statement_timeout_ms: Millis,
+    /// Sizes of tables as they are declared, for those that nobody can ask for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, TableSize>,
+}
+
+/// How large a table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TableSize {
+    /// Bytes on disk, its indexes included.
+    pub bytes: u64,
+    /// Rows, where somebody counts or estimates them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
 }
 
 /// Where a request rate comes from.

@@ -2,9 +2,12 @@
 
 use super::places;
 use crate::codes;
-use crate::sql::{self, Again, Engine, Lock, News, Script};
+use crate::lock_time;
+use crate::sql::{self, Again, Engine, News, Script};
+use glidepath_model::catalog::Target;
 use glidepath_model::change::{DataStep, ItemKind};
 use glidepath_model::diagnostic::Severity;
+use glidepath_model::facts::MissingFact;
 use glidepath_model::plan::{Step, Strategy, Undo};
 use glidepath_model::{Diagnostic, Facts, Plan};
 
@@ -13,6 +16,7 @@ struct Read<'a> {
     path: &'a str,
     /// Whether no flight after it runs it once more, since there is nothing left to do.
     is_last: bool,
+    target: &'a Target,
     script: Script,
 }
 
@@ -32,7 +36,7 @@ fn texts<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<Read<'a>> {
             let DataStep::Sql { path, text } = data else { continue };
             let script = sql::read(&database.engine, text, &news);
             news.clone_from(&script.news);
-            found.push(Read { path, is_last, script });
+            found.push(Read { path, is_last, target, script });
         }
     }
     found
@@ -98,22 +102,15 @@ pub(super) fn lock_unknown(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
             .hint(hint)
     };
     let mut findings = Vec::new();
-    for Read { path, script, .. } in texts(plan, facts) {
-        for statement in &script.statements {
-            for hold in &statement.judged.holds {
-                let (who, what) = match hold.lock {
-                    Lock::Scan => ("writes", "reads"),
-                    Lock::Rewrite => ("reads and writes", "rewrites"),
-                    Lock::Rows | Lock::Beside | Lock::Brief => continue,
-                };
-                findings.push(unknown(
-                    format!(
-                        "{path} line {} {what} the whole of {} while its {who} wait, for nobody knows how long.",
-                        statement.line, hold.table
-                    ),
-                    format!("{} {}", hold.instead, how_large(script.engine, &hold.table)).trim().to_owned(),
-                ));
-            }
+    for Read { path, script, target, .. } in texts(plan, facts) {
+        for long in lock_time::long(&script, target, facts).iter().filter(|long| long.length.is_none()) {
+            let (does, who) = long.told();
+            findings.push(unknown(
+                format!("{path} line {} {does} the whole of {} while its {who} wait, for nobody knows how long.", long.line, long.table),
+                format!("{} {}{}", long.instead, how_large(script.engine, long.table), not_told(target, long.table, facts))
+                    .trim()
+                    .to_owned(),
+            ));
         }
         for held in script.lasting() {
             findings.push(unknown(
@@ -126,6 +123,35 @@ pub(super) fn lock_unknown(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         }
     }
     findings
+}
+
+/// A lock that lasts longer than others may be kept waiting.
+pub(super) fn lock_long(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for Read { path, script, target, .. } in texts(plan, facts) {
+        let Some(database) = &target.database else { continue };
+        let allowed = lock_time::allowed(&plan.body.change, database);
+        for long in lock_time::long(&script, target, facts) {
+            let Some(length) = long.length.as_ref().filter(|length| length.p50 > allowed) else { continue };
+            let (does, who) = long.told();
+            let message = format!(
+                "{path} line {} {does} the whole of {} while its {who} wait, for about {}, at most {} ({}): longer than the {allowed} that others may be kept waiting.",
+                long.line, long.table, length.p50, length.p95, length.why
+            );
+            let reason = "Requests that wait for the table pile up behind it, and those that wait longer than their own deadline fail.";
+            findings.push(Diagnostic::warning(codes::LOCK_LONG, message).because(reason).hint(long.instead));
+        }
+    }
+    findings
+}
+
+/// Why the database did not tell how large a table is, where it was asked.
+fn not_told(target: &Target, table: &str, facts: &Facts) -> String {
+    let of_table = |missing: &&MissingFact| {
+        missing.kind == "table" && missing.target.as_ref() == Some(&target.name) && missing.what.contains(&format!("table {table} "))
+    };
+    let missing = facts.missing.iter().find(of_table);
+    missing.map_or_else(String::new, |missing| format!(" It was asked, and did not tell: {}.", missing.why.trim_end_matches('.')))
 }
 
 fn how_large(engine: Option<Engine>, table: &str) -> String {

@@ -67,6 +67,7 @@ pub const RULES: &[Rule] = &[
     rule(codes::NOT_REPEATABLE, "not-repeatable", Severity::Warning, data::not_repeatable),
     rule(codes::LOCK_UNKNOWN, "lock-unknown", Severity::Warning, data::lock_unknown),
     rule(codes::RESTORE_UNTESTED, "restore-untested", Severity::Warning, data::restore_untested),
+    rule(codes::LOCK_LONG, "lock-long", Severity::Warning, data::lock_long),
     rule(codes::ENVIRONMENTS_UNLIKE, "environments-unlike", Severity::Warning, parity::environments_unlike),
     rule(codes::NEVER_RAN_BEFORE, "never-ran-before", Severity::Warning, parity::never_ran_before),
     rule(codes::LATE_IN_WEEK, "late-in-week", Severity::Warning, windows::late_in_week),

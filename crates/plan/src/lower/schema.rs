@@ -9,15 +9,17 @@ use super::{Lowering, Spot};
 use crate::codes;
 use crate::command::shell_line;
 use crate::durations::Kind;
+use crate::lock_time::{self, Length};
 use crate::notes::Notes;
 use crate::site::Site;
 use crate::sql::{self, Effect, Engine, Lock, News, Script, Statement};
 use crate::template::expecting;
 use glidepath_model::Millis;
 use glidepath_model::action::{ActionCall, ExecInput, OnUnknown, SqlInput};
-use glidepath_model::catalog::Database;
+use glidepath_model::catalog::{Database, Target};
 use glidepath_model::change::{Batches, ContractStep, DataCheck, DataStep, ItemKind};
 use glidepath_model::diagnostic::{Diagnostic, Place, Severity};
+use glidepath_model::facts::Facts;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::{CompensateOn, Phase, RetryPolicy, Step, Undo, Work};
 use serde_json::Value;
@@ -90,12 +92,17 @@ pub(super) struct Ready {
     pub(super) call: ActionCall,
     /// What its text was read to do; `None` for commands.
     pub(super) script: Option<Script>,
+    /// What tables take that it goes through.
+    takes: Option<Length>,
     timeout_ms: Millis,
 }
 
 impl Ready {
-    /// Deadline, tries and meaning of an unknown outcome.
+    /// Deadline, length, tries and meaning of an unknown outcome.
     pub(super) fn apply_to(&self, step: &mut Step) {
+        if let Some(takes) = &self.takes {
+            takes.add_to(&mut step.expected);
+        }
         step.timeout_ms = self.timeout_ms;
         step.retry = RetryPolicy { attempts_max: DATA_ATTEMPTS_MAX, ..RetryPolicy::default() };
         if self.script.as_ref().is_some_and(|script| script.needs_no_transaction) {
@@ -164,6 +171,9 @@ impl Lowering<'_> {
         }
         step.command = shell_line(call);
         step.timeout_ms = batches.within_ms;
+        if let Some(length) = lock_time::of_batches(batches, site.target, self.facts) {
+            length.add_to(&mut step.expected);
+        }
         // Batches that were applied before a failure stay, and the record is to say so.
         step.compensate_on = CompensateOn::Attempt;
         let lag = each.lag_max_ms.map_or_else(String::new, |limit| format!(" and until replicas are at most {limit} behind"));
@@ -243,17 +253,41 @@ impl Lowering<'_> {
                 let script = sql::read(&database.engine, text, news);
                 news.clone_from(&script.news);
                 judge(half, path, text, &script, self.notes);
-                self.notes.derive(locks(path, database, &script));
+                self.too_long(path, text, site, database, &script);
+                self.notes.derive(locks(path, database, &script, site.target, self.facts));
+                let takes = lock_time::takes(&script, site.target, self.facts);
                 let (call, timeout_ms) = (sql_call(database, path, text, &script), deadline(database, &script));
-                Some(Ready { call, script: Some(script), timeout_ms })
+                Some(Ready { call, script: Some(script), takes, timeout_ms })
             }
             DataStep::Exec { argv } => {
                 let call = self.command(site, argv)?;
                 if half != Half::Contract {
                     self.notes.find(unread_command(half, site, &call));
                 }
-                Some(Ready { call, script: None, timeout_ms: DATA_EXEC_TIMEOUT })
+                Some(Ready { call, script: None, takes: None, timeout_ms: DATA_EXEC_TIMEOUT })
             }
+        }
+    }
+
+    /// A statement that its own timeout would end while it keeps others waiting, once for each try.
+    fn too_long(&mut self, path: &str, text: &str, site: &Site<'_>, database: &Database, script: &Script) {
+        for long in lock_time::long(script, site.target, self.facts) {
+            let Some(length) = long.length.as_ref().filter(|length| length.p50 > database.statement_timeout_ms) else { continue };
+            let (does, who) = long.told();
+            let message = format!(
+                "{path} line {} {does} the whole of {} while its {who} wait, for about {} ({}), and the statement timeout of {} ends it before.",
+                long.line, long.table, length.p50, length.why, database.statement_timeout_ms
+            );
+            let hint = format!(
+                "{} Whoever has a time in which nobody needs the table raises `statementTimeout` on {}.",
+                long.instead, site.target.name
+            );
+            self.notes.wrong(
+                Diagnostic::error(codes::LOCK_LONG, message)
+                    .because("It would be tried again and again, keep everybody waiting each time, and never be done.")
+                    .hint(hint.trim())
+                    .at(place(path, text, long.line)),
+            );
         }
     }
 
@@ -417,7 +451,7 @@ fn way_back(half: Half, script: &Script) -> Undo {
 }
 
 /// Who waits while the text runs: one sentence for the plan.
-fn locks(path: &str, database: &Database, script: &Script) -> String {
+fn locks(path: &str, database: &Database, script: &Script, target: &Target, facts: &Facts) -> String {
     let lasting: BTreeSet<&str> = script.lasting().iter().map(|held| held.table).collect();
     let mut worst: BTreeMap<&str, Lock> = BTreeMap::new();
     for hold in script.statements.iter().flat_map(|statement| &statement.judged.holds) {
@@ -433,7 +467,10 @@ fn locks(path: &str, database: &Database, script: &Script) -> String {
     for lock in [Lock::Brief, Lock::Scan, Lock::Rewrite, Lock::Beside, Lock::Rows] {
         let tables: Vec<&str> = worst.iter().filter(|(_, of)| **of == lock).map(|(table, _)| *table).collect();
         if !tables.is_empty() {
-            parts.push(waiting(lock, &tables.join(", "), script.engine));
+            let sizes =
+                tables.iter().filter_map(|table| lock_time::told(lock, table, script, target, facts)).collect::<Vec<_>>().join("; ");
+            let told = if sizes.is_empty() { sizes } else { format!(" ({sizes})") };
+            parts.push(format!("{}{told}", waiting(lock, &tables.join(", "), script.engine)));
         }
     }
     let is_unknown = |statement: &Statement| {

@@ -6,9 +6,11 @@
 use super::{Ask, Method, Shortfall};
 use crate::contract::readers;
 use crate::durations::Kind;
+use crate::lock_time;
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StagePath};
 use crate::site::Site;
+use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::{Strategy, VerificationKind};
@@ -28,7 +30,7 @@ impl Method for ExpandContract {
             }
             _ => (vec![Kind::Expand], blind.to_owned()),
         };
-        let stage = StagePath::of_calls(0.0, parts, None);
+        let stage = StagePath { beside: beside(ask), ..StagePath::of_calls(0.0, parts, None) };
         Ok(Outline {
             strategy: Strategy::ExpandContract,
             verification: VerificationKind::Probe,
@@ -48,6 +50,12 @@ impl Method for ExpandContract {
     fn meets_users(&self) -> bool {
         false
     }
+}
+
+/// What tables take that are gone through, as far as their sizes are known.
+fn beside(ask: &Ask<'_>) -> DurationEstimate {
+    let of_parts = lock_time::of_item(ask.site.change_item, ask.site.target, ask.facts);
+    sum(&of_parts.into_iter().map(|length| DurationEstimate { p50_ms: length.p50.0, p95_ms: length.p95.0 }).collect::<Vec<_>>())
 }
 
 /// What a contract does one after the other, beside the backup.

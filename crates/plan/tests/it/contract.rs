@@ -22,6 +22,7 @@ fn ready() -> (Change, Facts) {
         connection: "env:DB".to_owned(),
         lock_timeout_ms: Millis::from_secs(2),
         statement_timeout_ms: Millis::from_secs(30),
+        tables: BTreeMap::new(),
     });
     db.backup = Some(Box::new(template("exec", json!({"argv": ["./backup.sh"]}))));
     db.restore_test = Some(Box::new(template("exec", json!({"argv": ["./restore-test.sh"]}))));

@@ -21,6 +21,7 @@ pub(crate) fn schema(engine: &str, expand: DataStep, backfill: Option<DataStep>)
         connection: "env:ORDERS_DB".to_owned(),
         lock_timeout_ms: LOCK_TIMEOUT,
         statement_timeout_ms: STATEMENT_TIMEOUT,
+        tables: std::collections::BTreeMap::new(),
     });
     let facts = facts(vec![component("orders-db", &[])], vec![db], &["production"]);
     let item = Item {

@@ -10,6 +10,7 @@ mod envelope;
 mod exposure;
 mod fixture;
 mod limits;
+mod locks;
 mod plans;
 mod promises;
 mod property;

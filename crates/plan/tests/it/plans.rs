@@ -39,6 +39,7 @@ fn a_schema_then_code_then_a_flag() {
         connection: "env:ORDERS_DB".to_owned(),
         lock_timeout_ms: Millis::from_secs(2),
         statement_timeout_ms: Millis::from_secs(30),
+        tables: std::collections::BTreeMap::new(),
     });
     db.backup = Some(Box::new(template("exec", json!({"argv": ["./backup.sh", "{component}"]}))));
     let components = vec![component("orders-db", &[]), component("orders", &["orders-db"])];

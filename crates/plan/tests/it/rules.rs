@@ -72,6 +72,7 @@ fn schema(change: &mut Change, facts: &mut Facts) {
         connection: "env:DB".to_owned(),
         lock_timeout_ms: Millis::from_secs(1),
         statement_timeout_ms: Millis::from_secs(5),
+        tables: std::collections::BTreeMap::new(),
     });
     change.items[0].kind = ItemKind::Schema {
         expand: sql("e.sql", "create index if not exists i on t (c)"),
