@@ -172,6 +172,9 @@ pub enum ItemKind {
         done: BTreeMap<ComponentName, String>,
         /// When that change landed, where it is stated because no record of it is kept here.
         landed_at: Option<Timestamp>,
+        /// Evidence that its backup was restored in a test, for where no target says how that is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        restore_tested: Option<RestoreTested>,
     },
     /// A feature flag.
     #[serde(rename_all = "camelCase")]
@@ -275,6 +278,16 @@ pub struct Experiment {
     pub within_ms: Millis,
     /// How long a decision is waited for.
     pub decide_within_ms: Millis,
+}
+
+/// That a backup was restored in a test, by the word of the change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreTested {
+    /// When.
+    pub at: Timestamp,
+    /// Where that is on record.
+    pub evidence: String,
 }
 
 /// What a version is a version of.

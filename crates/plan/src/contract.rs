@@ -1,5 +1,6 @@
-//! Whether the contract half of a schema change may fly at a place: the change it completes has landed there long enough ago, and whoever uses the
-//! data runs a version that does without what goes.
+//! Whether the contract half of a schema change may fly at a place: the change it completes has landed there long enough ago, whoever uses the
+//! data runs a version that does without what goes, and the backup can be restored. The flight proves that itself where the target says how; else the
+//! change brings evidence, which is good for [`RESTORE_TEST_AGE_MAX_DEFAULT`] or what the project's policy says.
 //!
 //! Nothing brings back what a contract takes away, so nothing is taken on trust and nothing here can be waved through with `--accept-stale`. Who uses
 //! the data says the catalog, by the edges that lead to the component. Which version does without says the change, reader by reader. Which version
@@ -10,11 +11,14 @@ use crate::codes;
 use crate::notes::Notes;
 use crate::site::names;
 use glidepath_model::catalog::{Catalog, Component, EdgeKind, Target, TargetIndex};
-use glidepath_model::change::{ContractStep, Item, ItemKind};
+use glidepath_model::change::{ContractStep, Item, ItemKind, RestoreTested};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ChangeName, ComponentName, EnvironmentName, HostName, Version};
-use glidepath_model::{Diagnostic, Timestamp};
+use glidepath_model::{Diagnostic, Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How old a restore test may be that a contract rests on, where the project does not say.
+const RESTORE_TEST_AGE_MAX_DEFAULT: Millis = Millis::from_mins(30 * 24 * 60);
 
 /// A component that uses the data, in the environment of the contract.
 pub(crate) struct Reader<'a> {
@@ -100,6 +104,7 @@ pub(crate) fn check(item: &Item, target: &Target, facts: &Facts, now: Timestamp,
     let ItemKind::Contract { contract, of, landed_at, .. } = &item.kind else { return };
     let component = &item.component;
     due(of, contract, *landed_at, target, facts, now, notes);
+    restorable(item, target, facts, now, notes);
     let readers = readers(item, &target.environment, &facts.catalog);
     let has_unseen = unseen(item, &target.environment, &facts.catalog, notes);
     if readers.is_empty() && !has_unseen {
@@ -170,6 +175,79 @@ fn due(
             .hint(format!("Plan again from {} on.", from.to_second())),
         );
     }
+}
+
+/// What a contract at a place rests on where its own flight does not restore the backup: evidence that somebody did.
+enum Proof<'a> {
+    /// The flight restores it, or no user meets the environment.
+    NotAsked,
+    Missing,
+    Stated(&'a RestoreTested),
+}
+
+fn proof<'a>(item: &'a Item, target: &Target, facts: &Facts) -> Proof<'a> {
+    let ItemKind::Contract { restore_tested, .. } = &item.kind else { return Proof::NotAsked };
+    let plain = facts.catalog.settings.policy.plain.as_ref();
+    let is_plain = plain.is_some_and(|plain| plain.environments.contains(&target.environment));
+    match restore_tested {
+        _ if target.restore_test.is_some() => Proof::NotAsked,
+        Some(stated) => Proof::Stated(stated),
+        None if is_plain => Proof::NotAsked,
+        None => Proof::Missing,
+    }
+}
+
+fn restore_test_age_max(facts: &Facts) -> Millis {
+    facts.catalog.settings.policy.restore_test_age_ms.unwrap_or(RESTORE_TEST_AGE_MAX_DEFAULT)
+}
+
+/// Until when the evidence is recent enough that a contract rests on.
+pub(crate) fn recent_until(item: &Item, target: &Target, facts: &Facts) -> Option<Timestamp> {
+    match proof(item, target, facts) {
+        Proof::Stated(stated) => Some(stated.at.plus(restore_test_age_max(facts))),
+        Proof::NotAsked | Proof::Missing => None,
+    }
+}
+
+/// Refuses a contract whose backup nobody has restored in a test of late.
+fn restorable(item: &Item, target: &Target, facts: &Facts, now: Timestamp, notes: &mut Notes) {
+    let most = restore_test_age_max(facts);
+    let message = match proof(item, target, facts) {
+        Proof::NotAsked => return,
+        Proof::Missing => format!("Nothing shows that the backup of {} can be restored.", target.name),
+        Proof::Stated(stated) if stated.at > now => {
+            format!(
+                "The backup of {} was restored in a test at {}, says the change, and that is still to come.",
+                target.name,
+                stated.at.to_second()
+            )
+        }
+        Proof::Stated(stated) if now.since(stated.at) > most => format!(
+            "The backup of {} was restored in a test {} ago, at {}; at most {most} is recent.",
+            target.name,
+            now.since(stated.at),
+            stated.at.to_second()
+        ),
+        Proof::Stated(stated) => {
+            notes.derive(format!(
+                "The backup of {} was restored in a test at {}, as the change states ({}); that counts until {}, and the plan with it.",
+                target.name,
+                stated.at.to_second(),
+                stated.evidence,
+                stated.at.plus(most).to_second()
+            ));
+            return;
+        }
+    };
+    notes.refuse(
+        Diagnostic::error(codes::RESTORE_UNTESTED, message)
+            .because("What the contract takes away is in the backup alone, and a backup that was never restored may hold nothing.")
+            .hint(format!(
+                "Declare `restoreTest` on {}, and the flight restores its backup before it asks anybody. Where that is done elsewhere, state `restoreTested: {{ at: TIME, evidence: WHERE }}` in the item; `policy.restoreTestAge` says how old it may be, {most} now.",
+                target.name
+            ))
+            .field(item.declared_at.clone().unwrap_or_default()),
+    );
 }
 
 fn reader_suffices(reader: &Reader<'_>, first: &Version, component: &ComponentName, facts: &Facts, now: Timestamp, notes: &mut Notes) {

@@ -207,7 +207,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         change: change.clone(),
         facts: options.facts_digest.clone(),
         created_at: options.now,
-        expires_at: options.now.plus(non_zero(facts.catalog.settings.plan_ttl_ms, TTL_DEFAULT)),
+        expires_at: expires_at(&sites, facts, options.now),
         seed: options.seed,
         takeoff: body::takeoff(change, facts, &sites),
         on_failure: change.on_failure,
@@ -240,6 +240,12 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     }
     plan.clearance = clearance::clearance(&plan, facts);
     Some(plan)
+}
+
+/// A plan holds for as long as the project says, and no longer than the evidence that a contract rests on.
+fn expires_at(sites: &[Site<'_>], facts: &Facts, now: Timestamp) -> Timestamp {
+    let recent = sites.iter().filter_map(|site| contract::recent_until(site.change_item, site.target, facts));
+    recent.fold(now.plus(non_zero(facts.catalog.settings.plan_ttl_ms, TTL_DEFAULT)), Ord::min)
 }
 
 fn non_zero(length: Millis, default: Millis) -> Millis {

@@ -186,7 +186,7 @@ fn known_component(context: &mut Context<'_, '_>, item: &ItemAt<'_>, node: &Node
 
 const VERSION_FIELDS: &[&str] = &["to", "expectFrom", "artifact", "removes", "experiment"];
 const SCHEMA_FIELDS: &[&str] = &["expand", "backfill", "contract"];
-const CONTRACT_FIELDS: &[&str] = &["contract", "of", "readers", "done", "landed"];
+const CONTRACT_FIELDS: &[&str] = &["contract", "of", "readers", "done", "landed", "restoreTested"];
 const FLAG_FIELDS: &[&str] = &["flag", "to", "removeBy"];
 const SECRET_FIELDS: &[&str] = &["secret", "consumers", "retireAfter"];
 const CAPACITY_FIELDS: &[&str] = &["replicas", "expectReplicas", "until"];
@@ -450,12 +450,15 @@ fn contract(context: &mut Context<'_, '_>, item: &ItemAt<'_>, catalog: &Catalog)
     let readers = by_component(context, item, "readers", catalog);
     let done = by_component(context, item, "done", catalog);
     let contract = contract_step(context, item)?;
+    let restore_tested = item.node.get("restoreTested");
+    let restore_tested = restore_tested.and_then(|node| Some(RestoreTested { at: time(node, "at")?, evidence: text(node, "evidence")? }));
     Some(ItemKind::Contract {
         contract,
         of: text(item.node, "of")?.as_str().into(),
         readers: readers.into_iter().map(|(name, version)| (name, version.into())).collect(),
         done: done.into_iter().map(|(name, why)| (name, why.to_owned())).collect(),
         landed_at: time(item.node, "landed"),
+        restore_tested,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The rules of the project, under `policy` of the Config. Read once owners and environments are known.
 
-use super::{Context, boolean, names, owner_names, owner_reference, share};
+use super::{Context, boolean, duration, names, owner_names, owner_reference, share};
 use crate::codes;
 use crate::node::Node;
 use crate::shapes::Kind;
@@ -28,6 +28,7 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let intents = intents.into_iter().filter_map(|intent| Some((intent, claimed(intent.name())?))).collect();
     let plain = policy.get("plain").map(|node| plain(context, catalog, node));
     let settings = &mut catalog.settings.policy;
+    settings.restore_test_age_ms = duration(policy, "restoreTestAge");
     (settings.risk, settings.automatic, settings.classes, settings.intents, settings.plain) = (risk, automatic, classes, intents, plain);
 }
 

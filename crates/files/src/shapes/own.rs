@@ -54,6 +54,7 @@ const POLICY: Shape = Shape::closed(
         ),
         Field::optional("claims", Form::Object(&CLAIMS), "Who may claim a class or an intent; anybody where one is left out."),
         Field::optional("plain", Form::Object(&PLAIN), "Changes that need no plan when everything in them can be undone."),
+        Field::optional("restoreTestAge", Form::Duration, "How old the restore test may be that a contract rests on; 30d when left out."),
     ],
 );
 
@@ -308,6 +309,11 @@ const ITEM: Shape = Shape::closed(
             Form::Map(&Form::Prose),
             "For each component that uses the data and that nobody can ask, because it has no target there, why it needs the data no longer.",
         ),
+        Field::optional(
+            "restoreTested",
+            Form::Object(&RESTORE_TESTED),
+            "Evidence that the backup was restored in a test, where no target declares `restoreTest`.",
+        ),
         Field::optional("landed", Form::Time, "When that change landed, where no record of it is kept in this project's store."),
         Field::optional("flag", Form::Name, "Key of the flag."),
         Field::optional("removeBy", Form::Time, "When the flag is to be gone."),
@@ -405,6 +411,12 @@ const DATA_CHECK: Shape = Shape::closed(
         Field::required("sql", Form::Path, "File of statements that only read."),
         Field::required("expectText", Form::Text, "First value of the first row of the last statement must be this."),
     ],
+);
+
+const RESTORE_TESTED: Shape = Shape::closed(
+    "RestoreTested",
+    "That a backup was restored in a test.",
+    &[Field::required("at", Form::Time, "When."), Field::required("evidence", Form::Text, "Where that is on record.")],
 );
 
 const CONTRACT: Shape = Shape::closed(

@@ -3,6 +3,7 @@
 use crate::change::{ChangeClass, Intent};
 use crate::ids::*;
 use crate::plan::RiskLevel;
+use crate::time::Millis;
 use crate::units::Share;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +27,9 @@ pub struct Policy {
     /// What needs no plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain: Option<PlainPolicy>,
+    /// How old the restore test may be that an irreversible step rests on; the planner's default where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_test_age_ms: Option<Millis>,
 }
 
 /// Where risk begins to be medium and high.

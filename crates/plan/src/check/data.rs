@@ -75,7 +75,9 @@ pub(super) fn restore_untested(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     for (assignment, target) in places(plan, facts) {
         let mut of_target = plan.body.steps.iter().filter(|step| step.target.as_ref() == Some(&target.name));
         let is_data = assignment.strategy == Strategy::ExpandContract;
-        if !is_data || target.backup.is_none() || target.restore_test.is_some() {
+        let item = plan.body.change.items.get(assignment.item as usize);
+        let has_evidence = item.is_some_and(|item| matches!(&item.kind, ItemKind::Contract { restore_tested: Some(_), .. }));
+        if !is_data || target.backup.is_none() || target.restore_test.is_some() || has_evidence {
             continue;
         }
         let Some(step) = of_target.find(is_one_way) else { continue };

@@ -44,7 +44,7 @@ impl Lowering<'_> {
         self.readers_work(site, &verify, done)
     }
 
-    /// Proves that the newest backup can be restored, where the target says how.
+    /// Proves that the newest backup can be restored, where the target says how; where it does not, the change has brought evidence (`contract`).
     fn restore_test(&mut self, site: &Site<'_>, spot: &Spot, needs: Vec<StepId>) -> Vec<StepId> {
         let Some(template) = &site.target.restore_test else { return needs };
         let kinds = self.kinds;
@@ -70,10 +70,16 @@ impl Lowering<'_> {
             }
             DataStep::Exec { .. } => shown.join(" "),
         };
-        let tested = if site.target.restore_test.is_some() {
-            "The backup was restored in a test"
-        } else {
-            "The backup was never restored in a test"
+        let stated = match &site.change_item.kind {
+            ItemKind::Contract { restore_tested, .. } => restore_tested.as_ref(),
+            _ => None,
+        };
+        let tested = match stated {
+            _ if site.target.restore_test.is_some() => "The backup was restored in a test".to_owned(),
+            Some(stated) => {
+                format!("The backup was restored in a test at {}, as the change states: {}", stated.at.to_second(), stated.evidence)
+            }
+            None => "The backup was never restored in a test".to_owned(),
         };
         let prompt =
             format!("Apply to {} in {}: {what}? Nothing brings back what goes. {tested}.", site.target.component, site.environment.name);

@@ -6,7 +6,7 @@
 use crate::contract::using;
 use crate::site::Site;
 use glidepath_model::Millis;
-use glidepath_model::catalog::Catalog;
+use glidepath_model::catalog::{Catalog, Target};
 use glidepath_model::change::{Change, ContractStep, DataStep, Item, ItemKind};
 use glidepath_model::ids::{ChangeName, ComponentName, NAME_BYTES_MAX, Version};
 use glidepath_model::plan::{FollowUp, FollowUpFile};
@@ -79,6 +79,13 @@ fn text(change: &Change, name: &str, parts: &[(&Item, &ContractStep)], catalog: 
             quoted(change.name.as_str())
         );
         let _ = writeln!(out, "      contract: {{ {what}, notBefore: {} }}", written(contract.not_before_ms));
+        let is_untested = |target: &Target| {
+            target.component == item.component && change.environments.contains(&target.environment) && target.restore_test.is_none()
+        };
+        if catalog.targets.values().any(is_untested) {
+            let _ = writeln!(out, "      # When its backup was last restored in a test, as not every target declares restoreTest.");
+            let _ = writeln!(out, "      # restoreTested: {{ at: TIME, evidence: WHERE }}");
+        }
         readers(&mut out, change, item, catalog);
     }
     out

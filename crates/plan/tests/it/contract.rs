@@ -1,7 +1,7 @@
 //! The contract half of a schema change as a change of its own: when it may fly, and in which order it makes sure.
 
 use crate::fixture::*;
-use glidepath_model::catalog::{Component, Database, Dependency, EdgeKind};
+use glidepath_model::catalog::{Component, Database, Dependency, EdgeKind, PlainPolicy};
 use glidepath_model::change::*;
 use glidepath_model::facts::{Facts, Sourced};
 use glidepath_model::plan::{Plan, Undo, Work};
@@ -42,6 +42,7 @@ fn ready() -> (Change, Facts) {
             readers: [("shop", "2.0.0"), ("reports", "1.9")].map(|(name, version)| (name.into(), version.into())).into(),
             done: BTreeMap::new(),
             landed_at: None,
+            restore_tested: None,
         },
         strategy: None,
         declared_at: None,
@@ -233,6 +234,8 @@ fn a_contract_goes_after_everything_else_of_its_change() {
     let (mut change, mut facts) = ready();
     change.items.insert(0, version("shop", "2.1.0"));
     facts.catalog.targets.get_mut(&"orders-db-production".into()).unwrap().restore_test = None;
+    // No user meets what happens there.
+    facts.catalog.settings.policy.plain = Some(PlainPolicy { environments: vec!["production".into()], items_max: 1 });
     let plan = plan_of(&change, &facts);
     let place = |name: &str| plan.body.steps.iter().position(|step| step.id.as_str().contains(name)).unwrap();
     assert!(place("deploy-shop-2.default") < place("orders-db/approve"), "{:#?}", names(&plan));
@@ -241,4 +244,61 @@ fn a_contract_goes_after_everything_else_of_its_change() {
         finding.message,
         "production/orders-db/contract cannot be undone, and the backup of orders-db-production was never restored in a test."
     );
+}
+
+/// A contract at a target that does not say how its backup is restored, with evidence of that age.
+fn tested_elsewhere(ago: Option<Millis>) -> (Change, Facts) {
+    let (mut change, mut facts) = ready();
+    facts.catalog.targets.get_mut(&"orders-db-production".into()).unwrap().restore_test = None;
+    let stated = ago.map(|ago| RestoreTested { at: now().minus(ago), evidence: "RT-112".to_owned() });
+    if let ItemKind::Contract { restore_tested, .. } = &mut change.items[0].kind {
+        *restore_tested = stated;
+    }
+    (change, facts)
+}
+
+#[test]
+fn a_contract_does_not_fly_without_a_recent_restore_test() {
+    const DAY: u64 = 24 * 60;
+    let days = |days: u64| Some(Millis::from_mins(days * DAY));
+    type Case = (Option<Millis>, Option<Millis>, Option<&'static str>);
+    let cases: [Case; 5] = [
+        (None, None, Some("Nothing shows that the backup of orders-db-production can be restored.")),
+        (days(30), None, None),
+        (days(31), None, Some("The backup of orders-db-production was restored in a test 31 d ago, at ")),
+        (days(8), days(7), Some("at most 7 d is recent.")),
+        (days(31), days(60), None),
+    ];
+    for (ago, limit, expected) in cases {
+        let (change, mut facts) = tested_elsewhere(ago);
+        facts.catalog.settings.policy.restore_test_age_ms = limit;
+        let planning = planned(&change, &facts);
+        let said: Vec<&str> = planning.refused.iter().filter(|d| d.code == codes::RESTORE_UNTESTED).map(|d| d.message.as_str()).collect();
+        match expected {
+            Some(words) => assert!(planning.plan.is_none() && said.len() == 1 && said[0].contains(words), "{ago:?} {limit:?} {planning:?}"),
+            None => assert!(planning.plan.is_some() && said.is_empty(), "{ago:?} {limit:?} {said:?}"),
+        }
+    }
+    // What is still to come shows nothing.
+    let (mut change, facts) = tested_elsewhere(days(1));
+    if let ItemKind::Contract { restore_tested: Some(stated), .. } = &mut change.items[0].kind {
+        stated.at = now().plus(Millis::from_mins(1));
+    }
+    assert!(planned(&change, &facts).refused.iter().any(|d| d.message.ends_with("and that is still to come.")));
+}
+
+#[test]
+fn evidence_is_told_to_whoever_approves_and_a_plan_does_not_outlive_it() {
+    let (change, mut facts) = tested_elsewhere(Some(Millis::from_mins(30 * 24 * 60 - 45)));
+    let plan = plan_of(&change, &facts);
+    assert_eq!(plan.body.expires_at, now().plus(Millis::from_mins(45)));
+    let approve = plan.body.steps.iter().find(|step| step.id.as_str().ends_with("/approve")).unwrap();
+    let Work::Manual { prompt, .. } = &approve.work else { panic!() };
+    assert!(prompt.contains("as the change states: RT-112"), "{prompt}");
+    assert!(plan.derived.iter().any(|sentence| sentence.contains("(RT-112)")), "{:?}", plan.derived);
+    assert!(!plan.findings.iter().any(|finding| finding.code == codes::RESTORE_UNTESTED), "{:#?}", plan.findings);
+    // A flight that restores the backup itself rests on nothing older, and holds as long as any.
+    facts.catalog.targets.get_mut(&"orders-db-production".into()).unwrap().restore_test =
+        Some(Box::new(template("exec", json!({"argv": ["./r.sh"]}))));
+    assert!(plan_of(&change, &facts).body.expires_at > now().plus(Millis::from_mins(45)));
 }
