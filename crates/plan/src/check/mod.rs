@@ -39,6 +39,7 @@ const fn rule(code: Code, name: &'static str, severity: Severity, run: fn(&Plan,
 
 /// All rules, in the order of their codes.
 pub const RULES: &[Rule] = &[
+    rule(codes::LOCK_LONG, "lock-long", Severity::Warning, data::lock_long),
     rule(codes::TAG_MOVES, "tag-moves", Severity::Note, people::tag_moves),
     rule(codes::NO_SIGNAL, "no-signal", Severity::Warning, signals::no_signal),
     rule(codes::NO_UNDO, "no-undo", Severity::Warning, steps::no_undo),
@@ -67,7 +68,6 @@ pub const RULES: &[Rule] = &[
     rule(codes::NOT_REPEATABLE, "not-repeatable", Severity::Warning, data::not_repeatable),
     rule(codes::LOCK_UNKNOWN, "lock-unknown", Severity::Warning, data::lock_unknown),
     rule(codes::RESTORE_UNTESTED, "restore-untested", Severity::Warning, data::restore_untested),
-    rule(codes::LOCK_LONG, "lock-long", Severity::Warning, data::lock_long),
     rule(codes::ENVIRONMENTS_UNLIKE, "environments-unlike", Severity::Warning, parity::environments_unlike),
     rule(codes::NEVER_RAN_BEFORE, "never-ran-before", Severity::Warning, parity::never_ran_before),
     rule(codes::LATE_IN_WEEK, "late-in-week", Severity::Warning, windows::late_in_week),

@@ -265,6 +265,8 @@ spec:
       type: contract
       of: checkout
       contract: { sql: \"migrations/contract.sql\", notBefore: 90m }
+      # When its backup was last restored in a test, as not every target declares restoreTest.
+      # restoreTested: { at: TIME, evidence: WHERE }
       # For each component that uses orders-db, the first version that does without what goes.
       readers:
         payments: \"1.1.0\"

@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze, Window};
-use glidepath_model::catalog::{Database, Indicator, Link, Objective, Runway, ThresholdSignal};
+use glidepath_model::catalog::{Database, Indicator, Link, Objective, Runway, TableSize, ThresholdSignal};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
 use glidepath_model::plan::{Estimate, Undo, Work};
@@ -234,6 +234,16 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
     ),
     (codes::NOT_REPEATABLE, "b.sql line 1 changes rows again when it is run again: no condition leaves out", Spoil::Input(schema)),
     (codes::LOCK_UNKNOWN, "e.sql line 1 reads the whole of t while its writes wait", Spoil::Input(schema)),
+    (
+        codes::LOCK_LONG,
+        "e.sql line 1 reads the whole of t while its writes wait, for about 1 min 40 s",
+        Spoil::Input(|change, facts| {
+            schema(change, facts);
+            let database = only_target(facts).database.as_mut().unwrap();
+            database.statement_timeout_ms = Millis::from_mins(60);
+            database.tables.insert("t".to_owned(), TableSize { bytes: 10_000_000_000, rows: None });
+        }),
+    ),
     (
         codes::ONE_WAY,
         "cannot be undone",
