@@ -39,8 +39,8 @@ const fn rule(code: Code, name: &'static str, severity: Severity, run: fn(&Plan,
 
 /// All rules, in the order of their codes.
 pub const RULES: &[Rule] = &[
-    rule(codes::LOCK_LONG, "lock-long", Severity::Warning, data::lock_long),
     rule(codes::TAG_MOVES, "tag-moves", Severity::Note, people::tag_moves),
+    rule(codes::LOCK_LONG, "lock-long", Severity::Warning, data::lock_long),
     rule(codes::NO_SIGNAL, "no-signal", Severity::Warning, signals::no_signal),
     rule(codes::NO_UNDO, "no-undo", Severity::Warning, steps::no_undo),
     rule(codes::NO_OWNER, "no-owner", Severity::Warning, people::no_owner),
