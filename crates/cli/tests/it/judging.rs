@@ -74,7 +74,7 @@ fn what_cannot_be_judged_never_passes() {
     assert_eq!(answer["metrics"][0]["reasonCode"], json!("not_testable"));
 
     // One side lacks a metric that the other has.
-    let both = counts(60, 40) + &counts(60, 40).replace("errors", "slow").split_once('\n').unwrap().1.to_owned();
+    let both = counts(60, 40) + counts(60, 40).replace("errors", "slow").split_once('\n').unwrap().1;
     let answer = judged(&with(&both, &counts(60, 40)), &[], 4);
     assert_eq!((&answer["metrics"][1]["reasonCode"], &answer["findings"][0]["code"]), (&json!("one_side_only"), &json!(692)));
 }
