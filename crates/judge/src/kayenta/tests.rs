@@ -194,10 +194,13 @@ fn scorer(vector: &Value) {
     }
 }
 
+/// The name of a section, its vectors, and what holds each of them.
+type Section = (&'static str, usize, fn(&Value));
+
 #[test]
 fn every_vector_of_kayenta_holds() {
     let vectors: Value = serde_json::from_str(VECTORS).unwrap();
-    let sections: [(&str, usize, fn(&Value)); 6] = [
+    let sections: [Section; 6] = [
         ("classifier", 37, classifier),
         ("mannWhitney", 7, mann_whitney),
         ("statistics", 21, statistics),
