@@ -23,6 +23,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for the server to take a request to cancel.
 const CANCEL_MAX: Duration = Duration::from_secs(2);
 
+/// Longest wait for the server to end a session that was broken off, and the pause between two looks.
+const END_MAX: Duration = Duration::from_secs(2);
+const END_LOOK: Duration = Duration::from_millis(20);
+
 /// First words of statements that are a transaction of their own where they are in no other one.
 const OWN_TRANSACTION: [&str; 16] = [
     "SELECT", "VALUES", "WITH", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "GRANT", "REVOKE", "TRUNCATE", "COMMENT",
@@ -52,6 +56,8 @@ enum Stage {
 struct Progress {
     stage: Mutex<Stage>,
     cancel: Mutex<Option<CancelToken>>,
+    /// The server's process of the session.
+    process: Mutex<Option<String>>,
     /// How far the batches have come, and how far replicas are behind while they are waited for.
     batches: Mutex<Option<(Place, Option<f64>)>>,
 }
@@ -90,6 +96,11 @@ pub(crate) async fn run(context: &ActionContext, input: &SqlInput) -> Outcome {
             }
         };
         let _ = tokio::time::timeout(CANCEL_MAX, cancelled).await;
+    }
+    let process = progress.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(process) = process.filter(|_| progress.stage() != Stage::Harmless) {
+        // What was sent may not have been read yet, and must not take effect after whatever comes next, such as an undo.
+        let _ = tokio::time::timeout(END_MAX, ended(&config, input, &process)).await;
     }
     let file = place(input, None);
     let come = progress.batches.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -148,11 +159,28 @@ async fn attempt(context: &ActionContext, input: &SqlInput, config: &Config, pro
     if let Err(error) = client.batch_execute(&limits).await {
         return fault(input, &error, 0);
     }
+    let process = first(&client, "SELECT pg_backend_pid()").await;
+    *progress.process.lock().unwrap_or_else(PoisonError::into_inner) = process;
     match &input.batches {
         Some(each) => in_batches(context, input, each, &client, progress).await,
         None if input.transaction => inside(context, input, &client, progress).await,
         None => outside(context, input, &client, progress).await,
     }
+}
+
+/// Comes back when the server has ended a session of its own accord: its client is gone.
+async fn ended(config: &Config, input: &SqlInput, process: &str) {
+    let Ok(client) = connect(config, input).await else { return };
+    let look = format!("SELECT pid FROM pg_stat_activity WHERE pid = {process}");
+    while first(&client, &look).await.is_some() {
+        tokio::time::sleep(END_LOOK).await;
+    }
+}
+
+/// The first value of the first row; nothing where there is none, or no answer.
+async fn first(client: &Client, query: &str) -> Option<String> {
+    let answer = client.simple_query(query).await.ok()?;
+    answer.iter().find_map(|message| if let SimpleQueryMessage::Row(row) = message { row.get(0).map(str::to_owned) } else { None })
 }
 
 async fn connect(config: &Config, input: &SqlInput) -> Result<Client, Outcome> {

@@ -60,6 +60,12 @@ impl Server {
 }
 
 impl Server {
+    fn send(&self, signal: Signal) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
     /// Ends it by this signal instead of its own.
     fn end_by(mut self, signal: Signal) {
         self.signal = signal;
@@ -68,9 +74,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process(pid, self.signal);
-        }
+        self.send(self.signal);
         let _ = self.child.wait();
     }
 }

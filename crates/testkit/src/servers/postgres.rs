@@ -134,10 +134,12 @@ impl Postgres {
     /// needs it.
     pub fn kill(&mut self) {
         let Some(server) = self.server.take() else { return };
+        // Stopped first, so that it makes no more of them meanwhile.
+        server.send(Signal::STOP);
         let others = children_of(server.child.id());
         server.end_by(Signal::KILL);
         let begin = Instant::now();
-        while others.iter().any(|pid| Path::new(&format!("/proc/{pid}/exe")).read_link().is_ok()) {
+        while others.iter().any(|pid| is_alive(*pid)) {
             assert!(begin.elapsed() < START_MAX, "processes of PostgreSQL outlived its first one by {START_MAX:?}");
             std::thread::sleep(LOOK_EVERY);
         }
@@ -211,13 +213,20 @@ fn make_certificates(folder: &Path) {
 /// Processes that this one made.
 fn children_of(parent: u32) -> Vec<u32> {
     let pids = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_child = |pid: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // After the name, which may hold anything: the state, then the parent.
-        let parent_of = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
-        parent_of == Some(parent)
-    };
-    pids.filter(is_child).collect()
+    pids.filter(|pid| state_and_parent(*pid).is_some_and(|(_, of)| of == parent)).collect()
+}
+
+/// Whether a process holds anything still: one that waits to be asked for its result does not.
+fn is_alive(pid: u32) -> bool {
+    state_and_parent(pid).is_some_and(|(state, _)| !matches!(state.as_str(), "Z" | "X"))
+}
+
+fn state_and_parent(pid: u32) -> Option<(String, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // After the name, which may hold anything: the state, then the parent.
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut fields = rest.split(' ');
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
 /// A program in the folder, as the user who owns it.
