@@ -349,7 +349,9 @@ impl Store for MemoryStore {
     }
 
     fn settled_letters(&self, letters_max: usize) -> BoxFuture<'_, Result<SettledLetters, StoreError>> {
-        let letters = self.content().letters.settled.iter().rev().take(letters_max).cloned().collect();
+        let mut letters: Vec<_> = self.content().letters.settled.iter().cloned().collect();
+        letters.sort_by_key(|(number, _, how)| std::cmp::Reverse((how.at, *number)));
+        letters.truncate(letters_max);
         ready(Ok(SettledLetters { letters, unread: Vec::new() }))
     }
 

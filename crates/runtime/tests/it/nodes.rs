@@ -212,16 +212,20 @@ async fn a_node_cut_off_stops_its_work_and_pages_before_another_begins_it_anew()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_far_from_its_database_flies_and_keeps_its_lease() {
+    // As far, for the length of its lease, as a continent is for the lease of 15 s that nodes have.
+    const FAR: Duration = Duration::from_millis(25);
+    const LONG: Duration = Duration::from_secs(6);
     let (server, log, run) = (Postgres::start(), Log::default(), run_id("000000000001"));
     let way = Proxy::to(server.port).await;
     let observer = PostgresStore::open(&server.url(), PostgresOptions::new("observer")).await.unwrap();
-    way.slow(Duration::from_millis(60));
+    way.slow(FAR);
     let number = start(&observer, &run).await;
-    let far = Node::start("far", &Postgres::url_at(way.port), &log).await;
+    let options = PostgresOptions { lease: LONG, ..PostgresOptions::new("far") };
+    let far = Node::start_on("far", Arc::new(PostgresStore::open(&Postgres::url_at(way.port), options).await.unwrap()), &log);
     until("the work", &log, async || when(&log, |h| *h == Happened::Began("far", "step-1", 1))).await;
     assert!(answered(&observer, number).await.is_some_and(|answer| answer.granted));
-    // Some leases long, each of which is renewed over the slow way.
-    tokio::time::sleep(LEASE * 3).await;
+    // Longer than a lease, which is renewed over the slow way.
+    tokio::time::sleep(LONG * 2).await;
     far.finish.cancel();
     until("the landing", &log, async || landed(&observer, &run).await).await;
     let happened: Vec<Happened> = log.lock().unwrap().iter().map(|(_, happened)| happened.clone()).collect();
