@@ -52,7 +52,9 @@ fn said(planning: &Planning) -> Vec<(Code, String)> {
 
 #[test]
 fn a_lock_is_told_by_the_size_of_its_table_and_found_where_others_wait_too_long() {
-    let cases: &[(&str, Option<u64>, Option<(Code, &str)>)] = &[
+    /// A statement, the bytes of its table where they are known, and what is found.
+    type Case = (&'static str, Option<u64>, Option<(Code, &'static str)>);
+    let cases: &[Case] = &[
         (INDEX, None, Some((codes::LOCK_UNKNOWN, "for nobody knows how long"))),
         (INDEX, Some(200 * MEGABYTE), None),
         (
