@@ -5,8 +5,8 @@
 #        edge.sh serves|health
 set -eu
 mkdir -p state/sides
-# A service that was never touched sends everything to 1.0.0.
-[ -e state/split ] || { echo '1.0.0 100' > state/split; touch state/sides/1.0.0; }
+# A service that was never touched sends everything to 1.0.0. Whoever comes at the same time sees all of it or nothing.
+[ -e state/split ] || { touch state/sides/1.0.0; echo '1.0.0 100' > state/split.$$; ln state/split.$$ state/split 2> /dev/null || true; rm state/split.$$; }
 case "$1" in
     start) touch "state/sides/$2" ;;
     # What is sent traffic is not stopped.

@@ -6,8 +6,8 @@
 set -eu
 place="state/$2"
 mkdir -p "$place/versions"
-# A region that was never touched serves 1.0.0.
-[ -e "$place/alias" ] || { echo '1.0.0 100' > "$place/alias"; touch "$place/versions/1.0.0"; }
+# A region that was never touched serves 1.0.0. Whoever comes at the same time sees all of it or nothing.
+[ -e "$place/alias" ] || { touch "$place/versions/1.0.0"; echo '1.0.0 100' > "$place/alias.$$"; ln "$place/alias.$$" "$place/alias" 2> /dev/null || true; rm "$place/alias.$$"; }
 case "$1" in
     publish) touch "$place/versions/$3" ;;
     # What the alias names is not removed.

@@ -6,8 +6,8 @@
 #        gateway.sh serves|health
 set -eu
 mkdir -p state/sides
-# A gateway that was never touched sends everything to 1.0.0.
-[ -e state/split ] || { echo '1.0.0 100' > state/split; touch state/sides/1.0.0; }
+# A gateway that was never touched sends everything to 1.0.0. Whoever comes at the same time sees all of it or nothing.
+[ -e state/split ] || { touch state/sides/1.0.0; echo '1.0.0 100' > state/split.$$; ln state/split.$$ state/split 2> /dev/null || true; rm state/split.$$; }
 write() { cat > "$1.new"; mv "$1.new" "$1"; }
 case "$1" in
     start) touch "state/sides/$2" ;;
