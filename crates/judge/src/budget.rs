@@ -40,6 +40,8 @@ pub struct RequestCounts {
 pub enum BudgetProblem {
     /// No requests in the window.
     NoTraffic,
+    /// Nobody looked during the window.
+    Unknown,
     /// More bad requests than requests.
     BadData,
     /// A target of 1 or above leaves no budget.
@@ -52,6 +54,7 @@ impl std::fmt::Display for BudgetProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::NoTraffic => "no requests in the window",
+            Self::Unknown => "nothing is known of the window",
             Self::BadData => "more bad requests than requests",
             Self::NoBudget => "a target of 100 % or above leaves no error budget",
             Self::BadInput => "a duration or rate is negative, zero or not a number",

@@ -8,7 +8,8 @@
 //! - [`kayenta`]: the judge of Kayenta, for projects that move over.
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
 //! - [`experiment`]: how long an experiment must run, and what is chance at its end.
-//! - [`budget`]: objectives, error budgets, burn.
+//! - [`budget`]: error budgets and burn of whole requests; what a plan is expected to burn.
+//! - [`series`]: exact increases of counters; [`slo`]: objectives over time, from them.
 //! - [`record`]: the probability of failure, from a prior and the record.
 //! - [`risk`]: the probability of failure, from stated weights and the record; [`correction`]: corrected by what came of runs.
 //! - [`duration`]: the duration of steps one after another and side by side.
@@ -40,8 +41,10 @@ mod proportion_tests;
 mod random;
 pub mod record;
 pub mod risk;
+pub mod series;
 #[cfg(test)]
 mod simulation;
+pub mod slo;
 pub mod threshold;
 pub mod verdict;
 
