@@ -4,6 +4,7 @@
 //! Logarithms and the like come from `libm`, so that the same counts give the same bytes on every machine.
 //!
 //! - [`proportion`]: the sequential judge, canary against concurrent baseline; may be read after every scrape.
+//! - [`group`]: means, gauges and quantiles against their noise, which [`noise`] learns from history and [`boundary`] draws limits from.
 //! - [`threshold`]: limits on a series of values.
 //! - [`kayenta`]: the judge of Kayenta, for projects that move over.
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
@@ -13,10 +14,12 @@
 //! - [`record`]: the probability of failure, from a prior and the record.
 //! - [`risk`]: the probability of failure, from stated weights and the record; [`correction`]: corrected by what came of runs.
 //! - [`duration`]: the duration of steps one after another and side by side.
+//! - [`random`]: numbers from a seed, for whoever simulates.
 //! - [`calibration`]: predictions against what came of them, with intervals.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
+pub mod boundary;
 pub mod budget;
 pub mod calibration;
 #[cfg(test)]
@@ -30,7 +33,11 @@ mod explanation;
 #[cfg(test)]
 mod figures;
 mod grid;
+pub mod group;
+#[cfg(test)]
+mod group_tests;
 pub mod kayenta;
+pub mod noise;
 mod normal;
 pub mod power;
 #[cfg(test)]
@@ -38,7 +45,7 @@ mod power_tests;
 pub mod proportion;
 #[cfg(test)]
 mod proportion_tests;
-mod random;
+pub mod random;
 pub mod record;
 pub mod risk;
 pub mod series;

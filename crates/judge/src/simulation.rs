@@ -1,61 +1,7 @@
-//! Seeded randomness for tests: distributions, and counts with and without bursts.
+//! Seeded counts for tests, with and without bursts.
 
 use crate::proportion::{Counts, SequentialConfig, SequentialState};
 pub(crate) use crate::random::Random;
-
-impl Random {
-    pub(crate) fn normal(&mut self) -> f64 {
-        (-2.0 * self.uniform().ln()).sqrt() * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-
-    /// Poisson, by multiplication in pieces of 30.
-    pub(crate) fn poisson(&mut self, mut mean: f64) -> f64 {
-        let mut count = 0.0;
-        while mean > 30.0 {
-            // A gamma waiting time splits the Poisson process exactly.
-            let waited = self.gamma(25.0);
-            if waited > mean {
-                return count + self.binomial(24, mean / waited);
-            }
-            count += 25.0;
-            mean -= waited;
-        }
-        let limit = (-mean).exp();
-        let mut product = self.uniform();
-        while product > limit {
-            count += 1.0;
-            product *= self.uniform();
-        }
-        count
-    }
-
-    fn binomial(&mut self, n: u32, p: f64) -> f64 {
-        (0..n).filter(|_| self.uniform() < p).count() as f64
-    }
-
-    /// Gamma with scale 1 (Marsaglia and Tsang).
-    pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
-        if shape < 1.0 {
-            let power = self.uniform().powf(1.0 / shape);
-            return self.gamma(shape + 1.0) * power;
-        }
-        let d = shape - 1.0 / 3.0;
-        let c = 1.0 / (9.0 * d).sqrt();
-        loop {
-            let x = self.normal();
-            let v = (1.0 + c * x).powi(3);
-            if v > 0.0 && self.uniform().ln() < 0.5 * x * x + d - d * v + d * v.ln() {
-                return d * v;
-            }
-        }
-    }
-
-    /// Poisson with a gamma multiplier of mean 1 and the given variance.
-    pub(crate) fn burst(&mut self, mean: f64, variation: f64) -> f64 {
-        let multiplier = if variation > 0.0 { self.gamma(1.0 / variation) * variation } else { 1.0 };
-        self.poisson(mean * multiplier)
-    }
-}
 
 /// Two arms with constant rates.
 #[derive(Clone, Copy)]

@@ -46,6 +46,10 @@ pub enum ReasonCode {
     InconclusiveLimit,
     /// Undecided: the initial delay is not over.
     InitialDelay,
+    /// Undecided: the sides scatter more than in the history, so that boundaries drawn from it do not hold.
+    NoiseChanged,
+    /// Undecided: the looks that were planned are over.
+    WatchOver,
 }
 
 impl ReasonCode {
@@ -66,6 +70,8 @@ impl ReasonCode {
             Self::ErrorLimit => "error_limit",
             Self::InconclusiveLimit => "inconclusive_limit",
             Self::InitialDelay => "initial_delay",
+            Self::NoiseChanged => "noise_changed",
+            Self::WatchOver => "watch_over",
         }
     }
 }
