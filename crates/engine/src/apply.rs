@@ -41,6 +41,9 @@ pub fn apply(state: &mut RunState, plan: &PlanBody, recorded: &Recorded) -> Resu
     })?;
     state.seq = recorded.seq;
     state.last_at = recorded.at;
+    if state.pilot != Pilot::Pause {
+        state.went_back_to = None;
+    }
     state.resting_since = state.is_resting().then(|| state.resting_since.unwrap_or(recorded.at));
     if state.recent.len() == RECENT_EVENTS_MAX {
         state.recent.pop_front();
@@ -569,6 +572,7 @@ fn went_back(state: &mut RunState, plan: &PlanBody, to: &StepId) -> Result<(), R
     }
     state.operator = None;
     state.pilot = Pilot::Pause;
+    state.went_back_to = Some(to.clone());
     Ok(())
 }
 

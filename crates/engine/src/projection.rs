@@ -35,7 +35,10 @@ impl RunState {
             Mode::Holding(hold) => format!("holds and asks: {}", hold.reason),
             Mode::Stopped => format!("exposure is frozen; {of}"),
             Mode::Paused if self.pilot == Pilot::GiveWay => format!("gives way to another run once nothing is under way; {of}"),
-            Mode::Paused => format!("paused; {of}"),
+            Mode::Paused => match &self.went_back_to {
+                Some(step) => format!("rests at {step}, to which it went back: `resume` flies on, `rollback` goes all the way; {of}"),
+                None => format!("paused; {of}"),
+            },
             Mode::Flying if self.waits_for_claims().is_some() => self.waits_for_claims().map(ToString::to_string).unwrap_or_default(),
             Mode::Flying => match doing(plan, self) {
                 Some(doing) => format!("{doing}; {of}"),

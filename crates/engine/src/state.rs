@@ -56,6 +56,8 @@ pub struct RunState {
     pub ends: u32,
     /// Since when the run rests (paused, stopped, holding, needs an operator) without flying in between.
     pub resting_since: Option<Timestamp>,
+    /// The step that it went back to, while it rests there.
+    pub went_back_to: Option<StepId>,
     /// Who asked the run to turn back, when a person (or the guard) did.
     pub turned_back_by: Option<Who>,
     /// Each step of the plan.
@@ -430,6 +432,7 @@ impl RunState {
             ended: None,
             ends: 0,
             resting_since: None,
+            went_back_to: None,
             turned_back_by: None,
             steps: Steps::default(),
             recent: VecDeque::new(),

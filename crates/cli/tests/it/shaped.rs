@@ -141,6 +141,8 @@ fn a_run_goes_back_to_a_step_and_flies_on_from_there() {
     project.ok(&["rollback", &run, "--to", "a"], 0);
     wait_for("the way back", || project.events().iter().any(|event| event["event"]["kind"] == "wentBack"));
     assert!(project.path().join("a.done").exists() && !project.path().join("b.done").exists());
+    let rests = |run: &Value| run["now"].as_str().is_some_and(|now| now.contains("rests at a, to which it went back: `resume` flies on"));
+    wait_for("a run that says where it rests", || project.runs().iter().any(rests));
     project.ok(&["resume", &run], 0);
     project.ok(&["signal", &run, "go"], 0);
     assert!(flying.wait().unwrap().success());
