@@ -416,7 +416,7 @@ impl StageHands {
                 true,
                 &format!(
                     "The bad version answered {} requests and failed {} more of them than the old one would have. The plan said about {:.0} \
-                     if it fails at the first stage, and about {:.0} for a straight deploy to all replicas.",
+                     if it fails, and about {:.0} for a straight deploy to all replicas.",
                     actual.exposed,
                     cost_text(actual),
                     predicted.bad_requests_if_failing,

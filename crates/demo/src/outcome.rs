@@ -53,7 +53,7 @@ pub struct Predicted {
     pub duration_p95_ms: u64,
     /// Bad requests expected, all ends weighed by their probability.
     pub bad_requests: f64,
-    /// Bad requests if it fails at the first stage that can see it.
+    /// Bad requests if it fails, on average.
     pub bad_requests_if_failing: f64,
     /// Bad requests if everything had been deployed at once and failed.
     pub bad_requests_straight: f64,

@@ -36,6 +36,19 @@ impl DurationEstimate {
         libm::log(self.p95_ms as f64 / self.p50_ms as f64) / NORMAL_95
     }
 
+    /// Mean in milliseconds.
+    pub fn mean_ms(self) -> f64 {
+        let sigma = self.spread();
+        self.p50_ms as f64 * libm::exp(0.5 * sigma * sigma)
+    }
+
+    /// This median, with a spread that weighs its own, seen `count` times, with that of another one that counts for `others`.
+    pub fn weighed(self, count: f64, other: Self, others: f64) -> Self {
+        let (own, usual) = (self.spread(), other.spread());
+        let sigma = libm::sqrt((count * own * own + others * usual * usual) / (count + others).max(f64::MIN_POSITIVE));
+        Self { p50_ms: self.p50_ms, p95_ms: to_ms(self.p50_ms as f64 * libm::exp(NORMAL_95 * sigma)) }
+    }
+
     /// A zero median with a positive tail has no lognormal; its median counts as one millisecond.
     fn repaired(self) -> Self {
         let p50_ms = if self.p95_ms > 0 { self.p50_ms.max(1) } else { self.p50_ms };

@@ -275,7 +275,12 @@ impl Walk {
         }
         let expected = self.event_rate() * seconds;
         let most = expected + 5.0 * libm::sqrt(expected) + 5.0;
-        if most <= EVENTS_MAX as f64 { poisson_mixture(&self.steps(most as usize), expected) } else { self.tangent_probability(seconds) }
+        if most <= EVENTS_MAX as f64 {
+            return poisson_mixture(&self.steps(most as usize), expected);
+        }
+        let tangent = self.tangent_probability(seconds);
+        // What is seen within the first bad requests is seen, however many follow: a great effect is seen so early that the tangent, far behind, misses it.
+        if self.is_short() { tangent.max(poisson_mixture(&self.steps(EVENTS_MAX), expected)) } else { tangent }
     }
 
     /// The time of a probability, rounded up to whole looks.

@@ -2,7 +2,7 @@
 
 use crate::dispersion::Dispersion;
 use crate::power::{
-    PowerQuestion, power_at, promotion_at, smallest_effect, time_to_detect_ms, time_to_detect_with_ms, time_to_promote_ms,
+    POWER_WANTED, PowerQuestion, power_at, promotion_at, smallest_effect, time_to_detect_ms, time_to_detect_with_ms, time_to_promote_ms,
     time_to_promote_with_ms,
 };
 use crate::proportion::SequentialConfig;
@@ -212,6 +212,32 @@ fn times_and_probabilities_say_the_same() {
             (promotion_at(&question, 2.0, promote), promotion_at(&question, 2.0, promote - 2 * question.look_interval_ms)),
         ] {
             assert!(found >= wanted - 0.01 && earlier < wanted, "{wanted}: {found}, two looks earlier {earlier}");
+        }
+    }
+}
+
+#[test]
+fn a_greater_effect_is_seen_at_least_as_surely_and_stages_are_as_long_as_they_say() {
+    for (bad_ratio, canary, share) in
+        [(0.001, 16.0, 0.05), (0.005, 16.0, 0.05), (0.001, 3.0, 0.01), (0.02, 50.0, 0.25), (0.0005, 200.0, 0.5)]
+    {
+        let asked = question((bad_ratio, canary, canary / share * (1.0 - share), 1.0, Dispersion::Assumed, 1));
+        for duration_ms in [60_000, 180_000, 1_800_000] {
+            let Some(smallest) = smallest_effect(&asked, duration_ms) else { continue };
+            for factor in [1.5, 3.0, 10.0] {
+                let effect = (smallest * factor).min(100.0);
+                let power = power_at(&PowerQuestion { effect, ..asked }, duration_ms);
+                assert!(
+                    power >= POWER_WANTED - 0.03,
+                    "{bad_ratio} {canary} {share}: {smallest} is seen in {duration_ms}, {effect} with {power}"
+                );
+            }
+        }
+        for effect in [2.0, 5.0, 20.0, 50.0, 100.0] {
+            let asked = PowerQuestion { effect, ..asked };
+            let Some(detect) = time_to_detect_ms(&asked, 3_600_000) else { continue };
+            let power = power_at(&asked, detect);
+            assert!(power >= POWER_WANTED - 0.01, "{bad_ratio} {canary} {share}: {effect} needs {detect}, and is seen then with {power}");
         }
     }
 }

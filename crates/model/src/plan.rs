@@ -14,8 +14,8 @@ pub use graph::{
     fits, may_compare,
 };
 pub use prediction::{
-    Between, CandidateSummary, ComponentRisk, Estimate, Held, Prediction, ProbabilityEstimate, RiskLevel, RiskReason, RuledOut, Schedule,
-    Split, SplitPart, SplitRisk, StageBurn,
+    Between, CandidateSummary, ComponentRisk, Estimate, Held, PlannedDowntime, Prediction, ProbabilityEstimate, RiskLevel, RiskReason,
+    RuledOut, Schedule, Split, SplitPart, SplitRisk, StageBurn,
 };
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
 pub use strategy::{Assignment, LadderStage, Strategy, Traits, VerificationKind};

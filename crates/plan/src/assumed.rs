@@ -1,13 +1,17 @@
 //! What the planner takes for granted of the world when it predicts, for a simulation that is to be held against the predictions.
 
-pub use crate::durations::{PEOPLE_ANSWER, back as way_back};
+pub use crate::burn::rise;
+pub use crate::durations::{PEOPLE_ANSWER, back as way_back, deploys};
 pub use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
 
+use crate::downtime::{Stop, part, stop};
 use crate::ladder::{Signal, bad_ratio};
 use crate::notes::Notes;
 use crate::site::regions;
+use glidepath_model::catalog::{Region, Target};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{RegionName, TargetName};
+use glidepath_model::plan::{Estimate, Strategy};
 use std::collections::BTreeMap;
 
 /// What arrives at a target in a region now.
@@ -31,4 +35,12 @@ pub fn traffic(facts: &Facts, target: &TargetName) -> BTreeMap<RegionName, Traff
         slow: bad_ratio(at, Signal::Slow).0,
     };
     found.iter().map(|at| (at.region.name.clone(), of(at))).collect()
+}
+
+/// The part of a host's deployment for which its region serves nobody, under a strategy; `None` where it goes on serving, or nobody knows.
+pub fn down_part(strategy: Strategy, target: &Target, region: &Region, deploy: &Estimate) -> Option<f64> {
+    match stop(strategy, target, region) {
+        Stop::Down(restart) => Some(part(restart, deploy)),
+        Stop::Serves | Stop::Unknown => None,
+    }
 }

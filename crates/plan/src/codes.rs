@@ -193,6 +193,8 @@ pub const FOLLOW_UP_EARLY: Code = Code(348);
 pub const HEADROOM_THIN: Code = Code(349);
 /// An attempt has less time than it usually takes.
 pub const TIMEOUT_SHORT: Code = Code(350);
+/// An undo is ended before it may be done.
+pub const UNDO_CUT: Code = Code(355);
 
 /// What the files say of a plan's targets is not what it was made from.
 pub const DECLARED_OTHERWISE: Code = Code(351);

@@ -4,10 +4,11 @@
 //! the others of the set, since else it would not belong there, and that candidate shows what the limit would have to be.
 
 use crate::codes;
+use crate::downtime;
 use crate::limits::{self, Breach, Limit, Loosened};
 use crate::outline::Outline;
 use crate::strategy::{self, Ask};
-use glidepath_model::Diagnostic;
+use glidepath_model::{Diagnostic, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Limits of which every combination is looked at; of more, those that most candidates break.
@@ -146,9 +147,8 @@ fn ways_out(tried: &[Tried]) -> Vec<Way> {
 pub(crate) fn beyond_limits(ask: &Ask<'_>) -> Vec<(Outline, Vec<Breach>)> {
     let Ask { site, change, .. } = *ask;
     let asked = site.change_item.strategy.as_deref();
-    let restart = site.target.restart_ms;
     let mut with_downtime = change.clone();
-    with_downtime.constraints.downtime_ms = change.constraints.downtime_ms.max(restart);
+    with_downtime.constraints.downtime_ms = Some(Millis(u64::MAX));
     let mut found = Vec::new();
     for strategy in strategy::fitting(ask) {
         let mut breaches = Vec::new();
@@ -158,15 +158,13 @@ pub(crate) fn beyond_limits(ask: &Ask<'_>) -> Vec<(Outline, Vec<Breach>)> {
         if strategy::allowed(site, strategy).is_err() {
             breaches.push(limits::not_allowed(site, strategy));
         }
-        let within = strategy::outlined(ask, strategy);
-        let outline = match (within, restart) {
-            (Ok(outline), _) => outline,
-            (Err(_), Some(restart)) => {
+        let outline = match strategy::outlined(ask, strategy) {
+            Ok(outline) => outline,
+            Err(_) => {
                 let Ok(outline) = strategy::outlined(&Ask { change: &with_downtime, ..*ask }, strategy) else { continue };
-                breaches.push(limits::downtime(change, restart));
+                breaches.push(limits::downtime(change, downtime::of_outline(site, &outline, ask.facts).time));
                 outline
             }
-            (Err(_), None) => continue,
         };
         if !breaches.is_empty() {
             found.push((outline, breaches));
@@ -180,7 +178,6 @@ pub(crate) fn beyond_limits(ask: &Ask<'_>) -> Vec<(Outline, Vec<Breach>)> {
 mod tests {
     use super::*;
     use crate::limits::Relax;
-    use glidepath_model::Millis;
 
     fn tried(name: &str, breaches: &[(Limit, f64)]) -> Tried {
         let breach = |(limit, by): &(Limit, f64)| Breach {

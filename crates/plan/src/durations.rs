@@ -6,12 +6,16 @@ use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
 use glidepath_model::action::ActionCall;
 use glidepath_model::catalog::Target;
-use glidepath_model::facts::Facts;
+use glidepath_model::facts::{DurationFact, Facts};
 use glidepath_model::ids::ComponentName;
 use glidepath_model::plan::{Estimate, Step};
 
 /// Factor from a stated length to its 95 % quantile.
 const STATED_SPREAD: u64 = 2;
+/// Steps that the usual spread of a kind counts for beside those that were seen: of one alone nobody can tell how much the next will differ.
+const USUAL_COUNTS: f64 = 4.0;
+/// Tail of a time that nobody stated beyond the 95 % quantile, as a multiple of it, that an attempt is given.
+const PATIENCE: u64 = 2;
 
 /// How long it takes until somebody who is asked has looked and decided: median and 95 % quantile. Stated, until your own record says better.
 pub const PEOPLE_ANSWER: DurationEstimate = DurationEstimate { p50_ms: 10 * 60_000, p95_ms: 30 * 60_000 };
@@ -106,13 +110,17 @@ pub(crate) fn estimate(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
     at_target(kind, site.target, facts)
 }
 
-fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
-    let estimate = learnt(kind, &target.component, facts).unwrap_or_else(|| match (kind, target.restart_ms) {
+fn usual(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
+    learnt(kind, &target.component, facts).unwrap_or_else(|| match (kind, target.restart_ms) {
         (Kind::Deploy, Some(restart)) => {
             Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() }
         }
         _ => kind.default(),
-    });
+    })
+}
+
+fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
+    let estimate = usual(kind, target, facts);
     let template = match kind {
         Kind::Deploy => target.deploy.as_ref(),
         Kind::Backup => target.backup.as_deref(),
@@ -139,9 +147,10 @@ pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
     if call.kind != HAPROXY {
         let target = step.target.as_ref().and_then(|name| facts.catalog.targets.get(name));
         let is_retired = |target: &Target| step.duration_key.as_deref() == Some(Kind::Retire.key(&target.component).as_str());
+        // What goes back by a deployment takes as long as it takes, however long the way forward was given.
         return target
-            .filter(|target| is_retired(target))
-            .map_or_else(|| step.expected.clone(), |target| at_target(Kind::Deploy, target, facts));
+            .filter(|target| is_retired(target) || deploys(step, target))
+            .map_or_else(|| step.expected.clone(), |target| usual(Kind::Deploy, target, facts));
     }
     let drains = call.input.get("drain").and_then(|list| list.as_array()).is_some_and(|list| !list.is_empty());
     let kind = if drains { Kind::Drain } else { Kind::Shift };
@@ -151,9 +160,30 @@ pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
 
 fn learnt(kind: Kind, component: &ComponentName, facts: &Facts) -> Option<Estimate> {
     let fact = facts.durations.get(&kind.key(component))?;
-    let (p50_ms, p95_ms) = (fact.value.p50_ms, fact.value.p95_ms.max(fact.value.p50_ms));
-    let noun = if fact.value.count == 1 { "step" } else { "steps" };
-    Some(Estimate { p50_ms, p95_ms, source: format!("{} earlier {noun}", fact.value.count) })
+    Some(of_seen(&fact.value, kind.default_ms()))
+}
+
+/// What was seen, no surer than so few steps make it: its spread is weighed with that of the `usual` median and 95 % quantile.
+pub(crate) fn of_seen(seen: &DurationFact, (p50_ms, p95_ms): (u64, u64)) -> Estimate {
+    let own = DurationEstimate { p50_ms: seen.p50_ms.0, p95_ms: seen.p95_ms.max(seen.p50_ms).0 };
+    let widened = own.weighed(f64::from(seen.count), DurationEstimate { p50_ms, p95_ms }, USUAL_COUNTS);
+    let noun = if seen.count == 1 { "step" } else { "steps" };
+    Estimate { p50_ms: seen.p50_ms, p95_ms: Millis(widened.p95_ms.max(own.p95_ms)), source: format!("{} earlier {noun}", seen.count) }
+}
+
+/// How long an attempt is given: what is stated, else the default of its action, and never less than it may well take.
+pub(crate) fn patience(stated: Option<Millis>, default: Millis, expected: &Estimate) -> Millis {
+    stated.unwrap_or_else(|| default.max(Millis(expected.p95_ms.0.saturating_mul(PATIENCE))))
+}
+
+/// Whether a step deploys its target.
+pub fn deploys(step: &Step, target: &Target) -> bool {
+    step.duration_key.as_deref() == Some(Kind::Deploy.key(&target.component).as_str())
+}
+
+/// How long a deployment takes, whatever it is given.
+pub(crate) fn deploy_unbounded(target: &Target, facts: &Facts) -> Estimate {
+    usual(Kind::Deploy, target, facts)
 }
 
 /// As the judge's arithmetic takes it.

@@ -29,9 +29,9 @@ const GROWTH_MIN: f64 = 4.0;
 /// Bad share taken where none was seen or observed.
 pub(crate) const ASSUMED_BAD_RATIO: f64 = 0.001;
 /// Requests per second below which there is nothing to count: one in eleven days.
-const RATE_MIN: f64 = 1e-6;
-/// Rise of the bad share above which every failure looks the same.
-pub(crate) const EFFECT_MAX: f64 = 1e6;
+pub(crate) const RATE_MIN: f64 = 1e-6;
+/// Rise of the bad share above which every failure looks the same: the judge's own alternatives end there.
+const EFFECT_MAX: f64 = 100.0;
 /// Looks of a gate over its bake.
 const LOOKS: u64 = 60;
 /// Longest time looked at when saying how long a stage that is ruled out would need.
@@ -239,7 +239,10 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
     }
     let effect = settings.verification.effect;
     if !(effect > 1.0 && effect <= EFFECT_MAX) {
-        return Some(Shortfall::new("the effect to be found is no rise (verification.effect)").unless("an effect above 1x in the Config"));
+        return Some(
+            Shortfall::new(format!("the effect to be found is no rise up to {EFFECT_MAX}x (verification.effect)"))
+                .unless(format!("an effect above 1x and up to {EFFECT_MAX}x in the Config")),
+        );
     }
     let silent = site.regions.iter().find(|r| r.rate.is_none_or(|rate| rate < RATE_MIN))?;
     let place = &silent.region.name;

@@ -4,7 +4,7 @@
 //!
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `strategy` draws each way in outline or names the fact that
-//! rules it out; `risk` says how likely each component's change fails and why, `predict` gives each way figures, and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
+//! rules it out; `risk` says how likely each component's change fails and why, `predict` gives each way figures (`burn` bad requests along the `course` of its steps, `downtime` and `extra` what it stops and what it costs), and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
 //! database is read by `sql`, never assumed; whether its contract half may fly says `contract`. Whether a later plan keeps within what people approved of an earlier one, `envelope` says. A runbook, whose steps a
 //! person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and that is done again: `again`. At take-off `revalidate` holds what
@@ -15,15 +15,20 @@ pub mod assumed;
 mod bits;
 mod body;
 mod bound;
+mod burn;
 mod check;
 pub mod clearance;
 pub mod codes;
 mod command;
 mod conflict;
 mod contract;
+mod course;
+mod downtime;
 mod durations;
 mod envelope;
+mod extra;
 mod ladder;
+mod level;
 mod limits;
 mod lock_time;
 mod lower;
@@ -230,7 +235,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     body.engine_semantics = body.semantics_needed();
     let findings = std::mem::take(&mut notes.findings);
     let mut plan = Plan::new(body, ranking.prediction, ranking.summaries, ruled_out, findings, std::mem::take(&mut notes.derived));
-    let by_place = predict::by_place(change, facts, &sites, &rank::chosen(&usable, &ranking.winner));
+    let by_place = predict::by_place(change, facts, &sites, &rank::chosen(&usable, &ranking.winner), &levels);
     plan.split = split::split(change, facts, &around, &sites, &risks, &by_place, timetable.takes_off());
     let linted = check(&plan, facts);
     for finding in linted {

@@ -1,12 +1,14 @@
 //! The limits that a change and its targets set, what keeps a candidate outside them, and what would let it in.
 
 use crate::codes;
+use crate::durations::plain;
 use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::predict::Figures;
 use crate::site::{Site, names};
 use crate::strategy::Extra;
 use crate::timetable::{Timetable, up_to_the_minute};
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::change::{Change, Item};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::TargetName;
@@ -106,7 +108,8 @@ impl<'a> Limits<'a> {
     /// All limits that a candidate does not keep.
     pub(crate) fn broken(&self, chosen: &[(&Outline, &Figures)], predicted: &Prediction) -> Vec<Breach> {
         let costs_extra = chosen.iter().any(|(_, figures)| figures.extra != Extra::Nothing);
-        self.late(predicted).into_iter().chain(self.spends(predicted)).chain(self.costs(costs_extra, predicted)).collect()
+        let costs = self.costs(costs_extra, predicted);
+        self.late(predicted).into_iter().chain(self.spends(predicted)).chain(costs).chain(self.stops(predicted)).collect()
     }
 
     fn late(&self, predicted: &Prediction) -> Option<Breach> {
@@ -145,6 +148,12 @@ impl<'a> Limits<'a> {
         Some(Breach { limit: Limit::BudgetSpend, stands, does, relax })
     }
 
+    fn stops(&self, predicted: &Prediction) -> Option<Breach> {
+        let takes = &predicted.downtime.as_ref()?.takes;
+        let is_within = takes.p95_ms == Millis::ZERO || self.change.constraints.downtime_ms.is_some_and(|allowed| takes.p95_ms <= allowed);
+        (!is_within).then(|| downtime(self.change, plain(takes)))
+    }
+
     fn costs(&self, costs_extra: bool, predicted: &Prediction) -> Option<Breach> {
         let most = self.change.constraints.max_extra_cost.as_ref()?;
         let stands = format!("`maxExtraCost` {most}");
@@ -154,6 +163,8 @@ impl<'a> Limits<'a> {
             );
             return costs_extra.then_some(Breach { limit: Limit::ExtraCost, stands, does, relax: None });
         };
+        // What may come is held against the limit, not what is likely.
+        let (most_likely, cost) = (cost, predicted.extra_cost_p95.as_ref().unwrap_or(cost));
         let breach = |does: String, by: f64| {
             let to = cent_above(cost);
             let relax = Some(Relax { write: format!("`maxExtraCost: {to}`"), by, to: Loosened::ExtraCost(to) });
@@ -163,7 +174,8 @@ impl<'a> Limits<'a> {
             return breach(format!("costs {cost}, and the limit is in {}", most.currency), NO_SIZE);
         }
         let by = cost.micros as f64 / most.micros.max(1) as f64 - 1.0;
-        if cost.micros > most.micros { breach(format!("costs {cost}, at most {most} allowed"), by) } else { None }
+        let costs = if cost == most_likely { cost.to_string() } else { format!("{most_likely} (95 %: {cost})") };
+        if cost.micros > most.micros { breach(format!("costs {costs}, at most {most} allowed"), by) } else { None }
     }
 }
 
@@ -188,7 +200,8 @@ pub(crate) fn budget_left(change: &Change, facts: &Facts, sites: &[Site<'_>], no
 }
 
 /// Of a strategy that needs downtime.
-pub(crate) fn downtime(change: &Change, needed: Millis) -> Breach {
+pub(crate) fn downtime(change: &Change, takes: DurationEstimate) -> Breach {
+    let (usual, needed) = (Millis(takes.p50_ms), Millis(takes.p95_ms));
     let allowed = change.constraints.downtime_ms;
     let stands = allowed.map_or_else(|| "`downtime` of none".to_owned(), |allowed| format!("`downtime` of {allowed}"));
     let by = allowed.map_or(NO_SIZE, |allowed| needed.as_secs_f64() / allowed.as_secs_f64().max(1.0) - 1.0);
@@ -196,7 +209,7 @@ pub(crate) fn downtime(change: &Change, needed: Millis) -> Breach {
     Breach {
         limit: Limit::Downtime,
         stands,
-        does: format!("needs {needed} of downtime"),
+        does: format!("needs {usual} (95 %: {needed}) of downtime"),
         relax: Some(Relax { write, by, to: Loosened::Downtime(up_to_the_second(needed)) }),
     }
 }

@@ -1,27 +1,28 @@
 //! What is expected to happen: failure, bad requests, duration, cost, the way back, risk.
 //!
-//! Bad requests. A failing item raises the bad share `p` of its component to `effect` times `p`. The probability `q` that it fails and has not been
-//! seen yet starts at P(failure) and falls at each watched stage by what the stage catches: all of it where the judge decides, since what it does not see
-//! it does not pass either but asks about; a half for thresholds, three in ten for health checks. A stage costs `q x share x rate x (effect - 1) x p x
-//! time`, where the time is until half of the failures are seen, and then the way to safety from that stage; for what it does not catch it is its bake.
-//! What no stage catches, and what nothing takes back, runs on for [`UNSEEN`] at full traffic. What fails does so in every environment, so the stages
-//! and windows of one keep failures from the next.
+//! Bad requests. What each site costs if its change fails, and what it refuses while nothing of it serves, is worked out in `burn`. A change fails with
+//! the probability of its component, and does so in every environment, so the stages and windows of one keep failures from the next. What no stage of an
+//! environment sees meets its windows, and runs on until people notice it.
 //! The straight deploy that this is set against goes to all replicas at once; people notice after [`STRAIGHT_NOTICE`] and deploy the old version.
 
+use crate::burn::{self, Burn, rise};
+use crate::course::{mean_secs, together};
+use crate::downtime::{self, Downtime};
 use crate::durations::{Kind, estimate, plain};
-use crate::ladder::{EFFECT_MAX, Signal, bad_ratio};
-use crate::outline::{Outline, StagePath};
+use crate::extra;
+use crate::level::level;
+use crate::ladder::{RATE_MIN, Signal, bad_ratio};
+use crate::outline::Outline;
 use crate::risk::Risks;
 use crate::site::Site;
 use crate::strategy::{self, Extra};
 use crate::way_back::{WaysBack, side_by_side, ways_back};
 use glidepath_judge::duration::{DurationEstimate, sum};
-use glidepath_model::catalog::RiskPolicy;
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::{ComponentName, EnvironmentName, RegionName};
-use glidepath_model::plan::{Between, Estimate, Phase, Prediction, RiskLevel, StageBurn, Step, Undo, VerificationKind};
-use glidepath_model::{Millis, Money, Timestamp};
+use glidepath_model::ids::{ComponentName, EnvironmentName};
+use glidepath_model::plan::{Between, Estimate, Phase, PlannedDowntime, Prediction, RiskLevel, StageBurn, Step, Undo};
+use glidepath_model::{Millis, Timestamp};
 use std::collections::BTreeMap;
 
 /// Part of failures that plain thresholds catch.
@@ -38,94 +39,52 @@ pub(crate) const STRAIGHT_NOTICE: Millis = Millis::from_mins(5);
 pub(crate) struct Figures {
     /// Expected bad requests; a site without traffic figures counts with one request per second, for ranking only.
     pub(crate) burn: f64,
-    /// Bad requests if it fails at the first stage that can see it.
-    pub(crate) if_failing: f64,
     pub(crate) straight: f64,
-    /// What each stage costs, were it the first place where the change meets users.
-    stages: Vec<Stage>,
+    /// What the site costs if its change fails, and what it refuses.
+    costs: Burn,
     /// Probability that the component's change fails, and both ends of its interval as parts of it.
     failing: (f64, Between),
-    /// Part of failures that no stage catches.
-    missed: f64,
-    /// Expected bad requests per second once all stages are behind.
-    after: f64,
     pub(crate) traffic_known: bool,
     /// How long the looks before a wave take, side by side.
     looks: DurationEstimate,
     /// How long it takes to clean up once nothing watches any more.
     cleans_up: DurationEstimate,
     pub(crate) duration: DurationEstimate,
+    pub(crate) downtime: Downtime,
     pub(crate) extra: Extra,
     pub(crate) ways_back: WaysBack,
     /// Why the site cannot go back, where a step of it cannot.
     pub(crate) one_way: Option<String>,
 }
 
-/// Expected bad requests of one stage.
-#[derive(Clone, Debug)]
-struct Stage {
-    region: Option<RegionName>,
-    number: u32,
-    share: f64,
-    burn: f64,
-}
-
 /// Figures of a strategy at a site, of which `steps` are the steps.
 pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts, risks: &Risks, now: Timestamp) -> Figures {
-    let step = |kind| plain(&estimate(kind, site, facts));
     let method = strategy::of(outline.strategy);
-    let back = step(method.kind());
-    let extra = (facts.catalog.settings.verification.effect.clamp(1.0, EFFECT_MAX) - 1.0).max(0.0);
+    let back = plain(&estimate(method.kind(), site, facts));
+    let effect = facts.catalog.settings.verification.effect;
     let looks = looks(steps);
-    let mut figures = Figures {
-        burn: 0.0,
-        if_failing: 0.0,
-        straight: 0.0,
-        stages: Vec::new(),
-        failing: failing(risks, &site.target.component),
-        missed: 1.0,
-        after: 0.0,
-        traffic_known: site.rate().is_some() || !method.meets_users(),
+    let ways_back = ways_back(steps, facts);
+    let costs = if method.meets_users() { burn::burn(site, outline, steps, &ways_back, effect) } else { Burn::default() };
+    let failing = failing(risks, &site.target.component);
+    let straight = STRAIGHT_NOTICE.as_secs_f64() + mean_secs(back);
+    let bad = site.regions.iter().map(|at| at.rate.unwrap_or(1.0) * rise(bad_ratio(at, Signal::Errors).0, effect));
+    Figures {
+        burn: costs.refused() + failing.0 * (costs.failing() + costs.missed * (costs.after * costs.noticed_in + costs.way_back)),
+        straight: if outline.waves.is_empty() { 0.0 } else { bad.sum::<f64>() * straight },
+        costs,
+        failing,
+        traffic_known: site.rate().is_some_and(|rate| rate > RATE_MIN) || !method.meets_users(),
         looks,
         cleans_up: cleans_up(steps),
         duration: duration(site, outline, looks, facts),
-        extra: method.extra(site, outline, now),
-        ways_back: ways_back(steps, facts),
+        downtime: downtime::of_outline(site, outline, facts),
+        extra: extra::of_steps(method.extra(site, outline, now), steps),
+        ways_back,
         one_way: steps.iter().find_map(|step| match &step.undo {
             Undo::ForwardOnly { reason } => Some(reason.clone()),
             Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
         }),
-    };
-    let mut unseen = figures.failing.0;
-    for path in outline.waves.iter().flatten() {
-        let regions: Vec<usize> = path.region.map_or_else(|| (0..site.regions.len()).collect(), |at| vec![at]);
-        let bad_per_second: f64 = regions
-            .iter()
-            .filter_map(|at| site.regions.get(*at))
-            .map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0)
-            .sum();
-        let place = path.region.and_then(|at| site.regions.get(at)).map(|r| &r.region.name);
-        for (number, stage) in path.stages.iter().enumerate() {
-            let Watched { caught, seen_after, bake } = watched(stage, outline);
-            let way = figures.ways_back.at_stage(steps, place, number as u32 + 1);
-            let away = way.map_or(UNSEEN, |time| Millis(time.p50_ms)).as_secs_f64();
-            let burn = unseen * stage.share * bad_per_second * (caught * (seen_after + away) + (1.0 - caught) * bake);
-            figures.burn += burn;
-            figures.stages.push(Stage { region: place.cloned(), number: number as u32 + 1, share: stage.share, burn });
-            if figures.if_failing == 0.0 && caught > 0.0 {
-                figures.if_failing = stage.share * bad_per_second * (bake + away);
-            }
-            unseen *= 1.0 - caught;
-            figures.missed *= 1.0 - caught;
-        }
-        figures.straight += bad_per_second * (STRAIGHT_NOTICE.as_secs_f64() + Millis(back.p50_ms).as_secs_f64());
     }
-    if method.meets_users() {
-        let total: f64 = site.regions.iter().map(|r| r.rate.unwrap_or(1.0) * extra * bad_ratio(r, Signal::Errors).0).sum();
-        figures.after = unseen * total;
-        figures.burn += figures.after * UNSEEN.as_secs_f64();
-    }
-    figures
 }
 
 /// Probability that a component's change fails, with the ends of its interval as parts of it.
@@ -138,63 +97,72 @@ fn failing(risks: &Risks, component: &ComponentName) -> (f64, Between) {
     }
 }
 
-/// What the watch of a stage comes to.
-#[derive(Default)]
-struct Watched {
-    /// Part of failures it catches.
-    caught: f64,
-    /// Seconds after which half of these are seen.
-    seen_after: f64,
-    /// Seconds it takes where nothing is seen.
-    bake: f64,
+/// What a site is expected to cost, with what the windows of its environment and everything in those before it see.
+#[derive(Clone, Copy, Default)]
+struct Costs {
+    /// Part of failures that get as far as the site.
+    reach: f64,
+    /// Bad requests of failures once its stages are behind.
+    after: f64,
+    /// Bad requests of failures, all together.
+    failing: f64,
+    /// Requests that are refused, whether it fails or not.
+    refused: f64,
 }
 
-fn watched(stage: &StagePath, outline: &Outline) -> Watched {
-    let Some(gate) = &stage.gate else { return Watched::default() };
-    let bake = gate.bake.as_secs_f64();
-    match (&gate.judged, outline.verification) {
-        (Some(judged), _) => Watched { caught: 1.0, seen_after: judged.detect_half.max(Millis::from_secs(1)).as_secs_f64(), bake },
-        (None, VerificationKind::Threshold) => Watched { caught: THRESHOLDS_CATCH, seen_after: bake / 2.0, bake },
-        (None, VerificationKind::Statistical | VerificationKind::Probe) => Watched { caught: PROBES_CATCH, seen_after: bake / 2.0, bake },
+impl Costs {
+    fn all(&self) -> f64 {
+        self.failing + self.refused
     }
 }
 
-/// What a site is expected to cost, with what the windows of its environment and everything in those before it see.
-#[derive(Clone, Copy, Default)]
-struct Burn {
-    /// Part of failures that get as far as the site.
-    reach: f64,
-    /// Bad requests once its stages are behind.
-    after: f64,
-    /// Bad requests, all together.
-    all: f64,
-}
-
-fn burns(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<Burn> {
+fn costs(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Vec<Costs> {
     let mut reaches: BTreeMap<&ComponentName, f64> = BTreeMap::new();
-    let mut burns = vec![Burn::default(); sites.len()];
+    let mut found = vec![Costs::default(); sites.len()];
     for environment in &change.environments {
         let here = || sites.iter().zip(chosen).enumerate().filter(|(_, (site, _))| site.environment.name == *environment);
         let catch = here().map(|(_, (site, _))| window_catches(site, facts)).fold(0.0, f64::max);
-        let windows = here().next().map(|(_, (site, _))| site.environment.verify.iter().filter(|window| !window.observe));
-        // Of what no stage catches: the part that no window has seen yet, the seconds that passed, and those that it runs on.
-        let (mut missed, mut passed, mut runs_on) = (1.0, 0.0, 0.0);
-        for window in windows.into_iter().flatten() {
-            let length = window.length_ms.as_secs_f64();
-            runs_on += missed * catch * (passed + length / 2.0);
-            (missed, passed) = (missed * (1.0 - catch), passed + length);
-        }
-        runs_on += missed * UNSEEN.as_secs_f64();
+        let windows: Vec<f64> = here()
+            .next()
+            .into_iter()
+            .flat_map(|(_, (site, _))| site.environment.verify.iter().filter(|window| !window.observe))
+            .map(|window| window.length_ms.as_secs_f64())
+            .collect();
+        // What is done in each level, before the windows begin.
+        let length = |level: &Vec<u32>| {
+            here().filter(|(_, (site, _))| level.contains(&site.item)).map(|(_, (_, (_, f)))| mean_secs(f.duration)).fold(0.0, f64::max)
+        };
+        let lengths: Vec<f64> = levels.iter().map(length).collect();
         for (at, (site, (_, figures))) in here() {
+            let level = levels.iter().position(|level| level.contains(&site.item)).unwrap_or_default();
+            let (missed, runs_on) = unwatched(&windows, catch, lengths.iter().skip(level + 1).sum(), figures.costs.noticed_in);
             let reach = reaches.entry(&site.target.component).or_insert(1.0);
-            if let Some(burn) = burns.get_mut(at) {
-                let all = *reach * (figures.burn + figures.after * (runs_on - UNSEEN.as_secs_f64())).max(0.0);
-                *burn = Burn { reach: *reach, after: *reach * figures.after * runs_on, all };
+            let (part, own) = (*reach * figures.failing.0, &figures.costs);
+            let after = part * own.missed * (own.after * runs_on + own.way_back);
+            if let Some(costs) = found.get_mut(at) {
+                *costs = Costs { reach: *reach, after, failing: part * own.failing() + after, refused: own.refused() };
             }
-            *reach *= figures.missed * missed;
+            *reach *= own.missed * missed;
         }
     }
-    burns
+    found
+}
+
+/// The part of what no stage sees that no window sees either, and the seconds that what no stage sees runs on, on average. The windows begin after
+/// `before` seconds; people notice after `noticed_in`.
+fn unwatched(windows: &[f64], catch: f64, before: f64, noticed_in: f64) -> (f64, f64) {
+    let (mut missed, mut passed, mut runs_on) = (1.0, before, 0.0);
+    for length in windows {
+        let within = length.min(noticed_in - passed);
+        if within <= 0.0 {
+            break;
+        }
+        let caught = catch * within / length.max(1e-9);
+        runs_on += missed * caught * (passed + within / 2.0);
+        missed *= 1.0 - caught;
+        passed += length;
+    }
+    (missed, runs_on + missed * noticed_in)
 }
 
 /// Part of failures that a window after deployment catches at a site.
@@ -225,8 +193,7 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
                 let mut list = Vec::new();
                 for stage in &path.stages {
                     for batch in &stage.batches {
-                        let deploys = vec![step(by_host); (batch.end - batch.begin).min(8)];
-                        list.push(side_by_side(&deploys));
+                        list.push(together(&vec![step(by_host); batch.end - batch.begin]));
                         list.push(DurationEstimate::certain(stage.settle.0));
                         if steered {
                             list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
@@ -276,7 +243,9 @@ pub(crate) fn prediction(
 ) -> Prediction {
     let mut rows = Vec::new();
     let (mut safe, mut rest) = (Vec::new(), Vec::new());
+    let mut tails: BTreeMap<(&EnvironmentName, u32), DurationEstimate> = BTreeMap::new();
     for environment in &change.environments {
+        let mut ends = Vec::new();
         let here: Vec<(&Site<'_>, &Figures)> = sites
             .iter()
             .zip(chosen)
@@ -299,6 +268,7 @@ pub(crate) fn prediction(
             }
             is_first &= together.iter().all(|parts| parts.is_empty());
             rows.push(row(|f| Some(f.duration)));
+            ends.push((level, rows.len()));
             // What goes back in one level rests on what goes back in the next, so the way back is as long a row as the way forward.
             safe.push(row(|f| f.ways_back.to_safety()));
             rest.push(row(|f| f.ways_back.rest()));
@@ -306,48 +276,58 @@ pub(crate) fn prediction(
         let windows = here.first().map(|(site, _)| site.environment.verify.iter().filter(|window| !window.observe));
         rows.extend(windows.into_iter().flatten().map(|window| DurationEstimate::certain(window.length_ms.0)));
         rows.push(side_by_side(&here.iter().map(|(_, figures)| figures.cleans_up).collect::<Vec<_>>()));
+        let needs_tail = here.iter().any(|(_, figures)| figures.extra.stands_until_cleaned_up());
+        for (level, end) in ends.into_iter().filter(|_| needs_tail) {
+            let tail = sum(&rows[end..]);
+            tails.extend(level.iter().map(|item| ((environment, *item), tail)));
+        }
     }
     let total = sum(&rows);
     let known = chosen.iter().all(|(_, f)| f.traffic_known);
-    let burns = burns(change, facts, sites, chosen);
+    let costs = costs(change, facts, sites, chosen, levels);
     let safe = sum(&safe);
     let is_safe = chosen.iter().all(|(_, f)| f.ways_back.to_safety().is_some());
     let is_undone = is_safe && chosen.iter().all(|(_, f)| f.ways_back.rest().is_some());
     let last = change.environments.last();
-    let if_failing = sites
-        .iter()
-        .zip(chosen)
-        .filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known)
-        .map(|(_, (_, f))| f.if_failing)
-        .fold(0.0, f64::max);
     let straight = sites
         .iter()
         .zip(chosen)
         .filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known)
         .map(|(_, (_, f))| f.straight)
         .fold(0.0, f64::max);
-    let burn_of = |part: &dyn Fn(&Between) -> f64| -> f64 {
-        let known = chosen.iter().zip(&burns).filter(|((_, f), _)| f.traffic_known);
-        known.map(|((_, f), burn)| burn.all * part(&f.failing.1)).fold(0.0, |a, b| a + b)
+    let known_costs = || chosen.iter().zip(&costs).filter(|((_, f), _)| f.traffic_known);
+    let refused: f64 = known_costs().map(|(_, costs)| costs.refused).fold(0.0, |a, b| a + b);
+    let failing_of = |part: &dyn Fn(&Between) -> f64| -> f64 {
+        known_costs().map(|((_, f), costs)| costs.failing * part(&f.failing.1)).fold(0.0, |a, b| a + b)
     };
+    // What fails refuses what it would anyway, and costs on average what all failures cost together by how often there is one.
+    let failing = failing_of(&|_| 1.0);
+    let if_failing = if risks.whole.mean > 0.0 { refused + failing / risks.whole.mean } else { 0.0 };
+    let (extra_cost, extra_cost_p95) = extra::cost(sites, chosen.iter().map(|(_, figures)| &figures.extra), &tails);
+    let down = down(change, sites, chosen, levels);
     let mut prediction = Prediction {
         failure: risks.whole.clone(),
-        bad_requests: tidy(burn_of(&|_| 1.0)),
+        bad_requests: tidy(refused + failing),
         bad_requests_if_failing: tidy(if_failing),
         bad_requests_straight: tidy(straight),
-        budget_share: budget_share(facts, sites, chosen, &burns),
+        budget_share: budget_share(facts, sites, chosen, &costs),
         duration: told(total, "steps, bakes and windows on the longest path"),
         schedule: None,
-        extra_cost: extra_cost(sites, chosen),
+        extra_cost,
+        extra_cost_p95,
+        downtime: down,
         time_to_safety: is_safe.then(|| told(safe, "steps that go back first, and the calls")),
         time_to_rollback: is_undone.then(|| told(sum(&[safe, sum(&rest)]), "safety first, then the steps on the longest way back")),
         risk: RiskLevel::Medium,
         risk_reasons: Vec::new(),
-        bad_requests_between: Some(Between { low: tidy(burn_of(&|between| between.low)), high: tidy(burn_of(&|between| between.high)) }),
+        bad_requests_between: Some(Between {
+            low: tidy(refused + failing_of(&|between| between.low)),
+            high: tidy(refused + failing_of(&|between| between.high)),
+        }),
         reasons: Vec::new(),
         stages: Vec::new(),
     };
-    risk(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known);
+    level(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known);
     prediction
 }
 
@@ -361,29 +341,76 @@ pub(crate) struct BurnOf<'a> {
 }
 
 /// Expected bad requests place by place.
-pub(crate) fn by_place<'a>(change: &Change, facts: &Facts, sites: &'a [Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<BurnOf<'a>> {
-    let burns = burns(change, facts, sites, chosen);
-    let places = sites.iter().zip(chosen).zip(burns);
-    let place = |((site, (_, figures)), burn): ((&'a Site<'_>, &(&Outline, &Figures)), Burn)| BurnOf {
+pub(crate) fn by_place<'a>(
+    change: &Change,
+    facts: &Facts,
+    sites: &'a [Site<'_>],
+    chosen: &[(&Outline, &Figures)],
+    levels: &[Vec<u32>],
+) -> Vec<BurnOf<'a>> {
+    let costs = costs(change, facts, sites, chosen, levels);
+    let places = sites.iter().zip(chosen).zip(costs);
+    let place = |((site, (_, figures)), costs): ((&'a Site<'_>, &(&Outline, &Figures)), Costs)| BurnOf {
         item: site.item,
         component: &site.target.component,
         environment: &site.environment.name,
-        bad_requests: figures.traffic_known.then_some(burn.all),
+        bad_requests: figures.traffic_known.then_some(costs.all()),
     };
     places.map(place).collect()
 }
 
+/// How long users of an environment meet nothing: items of a level are down side by side, levels one after the other. The longest of all environments.
+fn down(change: &Change, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Option<PlannedDowntime> {
+    let mut longest: Option<PlannedDowntime> = None;
+    for environment in &change.environments {
+        let here = || sites.iter().zip(chosen).filter(|(site, _)| site.environment.name == *environment);
+        let rows = levels.iter().map(|level| {
+            let item = |item: &u32| {
+                let parts: Vec<DurationEstimate> =
+                    here().filter(|(site, _)| site.item == *item).map(|(_, (_, f))| f.downtime.time).collect();
+                in_a_row(&parts)
+            };
+            side_by_side(&level.iter().map(item).filter(|time| *time != DurationEstimate::default()).collect::<Vec<_>>())
+        });
+        let time = in_a_row(&rows.filter(|time| *time != DurationEstimate::default()).collect::<Vec<_>>());
+        let (stops, open): (Vec<_>, Vec<_>) = (
+            here().filter(|(_, (_, f))| f.downtime.time != DurationEstimate::default()).map(|(site, _)| site.path()).collect(),
+            here().filter(|(_, (_, f))| f.downtime.is_open).map(|(site, _)| site.path()).collect(),
+        );
+        let takes = told(time, "restarts as stated, side by side within a wave, waves and items one after the other");
+        let is_longer = |known: &PlannedDowntime| (open.len(), takes.p95_ms) > (known.not_known.len(), known.takes.p95_ms);
+        if !(stops.is_empty() && open.is_empty()) && longest.as_ref().is_none_or(is_longer) {
+            longest = Some(PlannedDowntime { takes, places: stops, not_known: open });
+        }
+    }
+    longest
+}
+
 /// Expected bad requests stage by stage, where the traffic is known; stages that cost nothing are left out.
-pub(crate) fn stages(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<StageBurn> {
+pub(crate) fn stages(
+    change: &Change,
+    facts: &Facts,
+    sites: &[Site<'_>],
+    chosen: &[(&Outline, &Figures)],
+    levels: &[Vec<u32>],
+) -> Vec<StageBurn> {
     let mut list = Vec::new();
-    for ((site, (_, figures)), burn) in sites.iter().zip(chosen).zip(burns(change, facts, sites, chosen)) {
-        let told = |region: Option<RegionName>, stage: Option<u32>, share: f64, bad: f64| {
+    for ((site, (_, figures)), costs) in sites.iter().zip(chosen).zip(costs(change, facts, sites, chosen, levels)) {
+        let told = |at: Option<&burn::Stage>, failing: f64, refused: f64| {
             let part = &figures.failing.1;
-            let between = Between { low: tidy(bad * part.low), high: tidy(bad * part.high) };
-            StageBurn { place: site.path(), region, stage, share, bad_requests: tidy(bad), between }
+            let between = Between { low: tidy(refused + failing * part.low), high: tidy(refused + failing * part.high) };
+            StageBurn {
+                place: site.path(),
+                region: at.and_then(|stage| stage.region.clone()),
+                stage: at.map(|stage| stage.number),
+                share: at.map_or(1.0, |stage| stage.share),
+                bad_requests: tidy(refused + failing),
+                between,
+            }
         };
-        let own = figures.stages.iter().map(|stage| told(stage.region.clone(), Some(stage.number), stage.share, burn.reach * stage.burn));
-        let all = own.chain([told(None, None, 1.0, burn.after)]);
+        let own = figures.costs.stages.iter();
+        let own = own.map(|stage| told(Some(stage), costs.reach * figures.failing.0 * stage.failing, stage.refused));
+        let all = own.chain([told(None, costs.after, 0.0)]);
         list.extend(all.filter(|stage| figures.traffic_known && stage.bad_requests > 0.0));
     }
     list
@@ -409,11 +436,11 @@ fn tidy(value: f64) -> f64 {
 }
 
 /// The greatest share of an objective's budget that is expected to be spent.
-fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], burns: &[Burn]) -> Option<f64> {
+fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], costs: &[Costs]) -> Option<f64> {
     let mut spent: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
-    for ((site, _), burn) in sites.iter().zip(chosen).zip(burns).filter(|((_, (_, f)), _)| f.traffic_known) {
+    for ((site, _), costs) in sites.iter().zip(chosen).zip(costs).filter(|((_, (_, f)), _)| f.traffic_known) {
         let entry = spent.entry(&site.target.component).or_default();
-        entry.0 += burn.all;
+        entry.0 += costs.all();
         entry.1 = entry.1.max(site.rate().unwrap_or_default());
     }
     let mut greatest = None;
@@ -428,66 +455,4 @@ fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures
         }
     }
     greatest.map(tidy)
-}
-
-/// The sum over all sites; none where a price is missing or the currencies differ. Nothing is nothing in any currency that the change's targets name.
-fn extra_cost(sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Option<Money> {
-    let mut total: Option<Money> = None;
-    for (_, figures) in chosen {
-        let cost = match &figures.extra {
-            Extra::Nothing => continue,
-            Extra::Sum(cost) => cost.clone(),
-            Extra::NotKnown => return None,
-        };
-        total = match total {
-            None => Some(cost),
-            Some(sum) if sum.currency == cost.currency => {
-                Some(Money { micros: sum.micros.saturating_add(cost.micros), currency: sum.currency })
-            }
-            Some(_) => return None,
-        };
-    }
-    total.or_else(|| sites.iter().find_map(|site| Some(site.target.replica_hour.as_ref()?.times(0.0))))
-}
-
-fn risk(prediction: &mut Prediction, policy: &RiskPolicy, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], traffic_known: bool) {
-    let mut level = RiskLevel::Low;
-    let mut reasons = Vec::new();
-    let mut raise = |to: RiskLevel, reason: String| {
-        level = level.max(to);
-        reasons.push(reason);
-    };
-    match prediction.budget_share {
-        Some(share) if share > policy.budget_high.as_f64() => {
-            raise(RiskLevel::High, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
-        }
-        Some(share) if share > policy.budget_medium.as_f64() => {
-            raise(RiskLevel::Medium, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
-        }
-        Some(_) | None => {}
-    }
-    if !traffic_known {
-        raise(RiskLevel::Medium, "no traffic figures: the cost of a failure is not known for every target".to_owned());
-    }
-    if prediction.failure.mean > policy.failure_medium.as_f64() {
-        raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));
-    }
-    for (site, (outline, figures)) in sites.iter().zip(chosen) {
-        if site.from.is_none() {
-            raise(RiskLevel::High, format!("{} cannot go back: the version that runs now is not known", site.path()));
-        } else if let Some(reason) = &figures.one_way {
-            raise(RiskLevel::High, format!("{} cannot go back: {reason}", site.path()));
-        }
-        if outline.strategy.traits().takes_down {
-            raise(RiskLevel::Medium, format!("{} is down while it is recreated", site.path()));
-        }
-        let important = site.component.and_then(|c| c.tier).is_some_and(|tier| tier <= 1);
-        if important && outline.verification == VerificationKind::Probe && strategy::of(outline.strategy).meets_users() {
-            raise(RiskLevel::Medium, format!("{} is of tier 1 and only health checks watch it", site.path()));
-        }
-    }
-    if reasons.is_empty() {
-        reasons.push("every step can be undone, and little of an error budget is at stake".to_owned());
-    }
-    (prediction.risk, prediction.risk_reasons) = (level, reasons);
 }

@@ -7,7 +7,6 @@ use crate::outline::Outline;
 use crate::predict::{Figures, prediction, stages};
 use crate::risk::Risks;
 use crate::site::Site;
-use crate::strategy::Extra;
 use crate::timetable::Timetable;
 use crate::{conflict, limits};
 use glidepath_model::Millis;
@@ -120,7 +119,7 @@ pub(crate) fn rank(
     }
     let mut prediction = best.1.clone();
     // Told of the winner alone: the reasons are the same for all, and a plan lists dozens of candidates.
-    prediction.stages = stages(change, facts, sites, &chosen(options, &best.0));
+    prediction.stages = stages(change, facts, sites, &chosen(options, &best.0), levels);
     prediction.reasons.clone_from(&risks.components);
     Some(Ranking { winner: best.0.clone(), prediction, summaries })
 }
@@ -166,10 +165,7 @@ fn key(preference: Preference, figures: &Figures) -> f64 {
     match preference {
         Preference::LeastRisk => figures.burn,
         Preference::Fastest => figures.duration.p50_ms as f64,
-        Preference::Cheapest => match &figures.extra {
-            Extra::Sum(cost) => cost.micros as f64,
-            Extra::Nothing | Extra::NotKnown => 0.0,
-        },
+        Preference::Cheapest => figures.extra.micros(),
     }
 }
 
@@ -235,7 +231,8 @@ fn conflicting(
         let chosen = chosen(&all, &assignment);
         let mut breaches = limits.broken(&chosen, &predict(&chosen));
         for (at, option) in assignment.iter().enumerate() {
-            breaches.extend(own[at][*option].iter().cloned());
+            // How long the whole plan is down says more than how long one site is.
+            breaches.extend(own[at][*option].iter().filter(|breach| breach.limit != Limit::Downtime).cloned());
         }
         Tried { name: name(sites, &all, &assignment), breaches }
     });

@@ -253,7 +253,18 @@ fn site<'a>(
                 return None;
             }
         }
-        ItemKind::Capacity { replicas, expect_replicas, .. } => {
+        ItemKind::Capacity { replicas, expect_replicas, until } => {
+            if let Some(past) = until.filter(|until| *until <= now) {
+                notes.wrong(
+                    Diagnostic::error(
+                        codes::RUNS_ALREADY,
+                        format!("{} asks for {} until {past}, which is past.", change.name, replicas_text(*replicas)),
+                    )
+                    .because("What is wanted until then would be taken away as soon as it is there, and what it costs cannot be told.")
+                    .hint("Write a time to come as `until`, or leave it out.")
+                    .field(item.declared_at.clone().unwrap_or_default()),
+                );
+            }
             let present = expect_replicas.or_else(|| u32::try_from(host_count(target)).ok()).filter(|count| *count > 0);
             (site.from, site.to) = (present.map(replicas_text), replicas_text(*replicas));
             if present == Some(*replicas) {

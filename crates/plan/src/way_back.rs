@@ -10,8 +10,9 @@
 //! Both go against `needs`, as the engine does: a step waits for all that rests on it, directly or through others. Steps that wait for the same ones
 //! are a *batch* and go back side by side; batches follow one another. Where more are due than the engine has under way at once, the work of all, shared
 //! out among those, comes on top: no order of work that leaves no room unused takes longer (Graham, Bounds on Multiprocessing Timing Anomalies, 1969).
-//! *One way.* A step that cannot be undone ends the way: there is no figure across it.
+//! *One way.* A step that cannot be undone ends the way: there is no figure across it, and none across one whose undo has less time than it takes.
 
+use crate::command::HAPROXY;
 use crate::durations::{back, plain};
 use glidepath_judge::duration::{DurationEstimate, slowest, sum};
 use glidepath_model::Millis;
@@ -32,7 +33,7 @@ pub(crate) struct WaysBack {
     safe: Row,
     /// After that, until everything else is undone.
     rest: Row,
-    /// Whether some step cannot be undone.
+    /// Whether some step cannot be undone, or not in the time that its undo has.
     one_way: bool,
 }
 
@@ -64,10 +65,10 @@ impl WaysBack {
         (!self.one_way).then_some(self.rest.time)
     }
 
-    /// Time to safety of a region at the end of its stage, while the gate watches; zero where nothing is exposed by then, `None` where there is no way.
-    pub(crate) fn at_stage(&self, steps: &[Step], region: Option<&RegionName>, stage: u32) -> Option<DurationEstimate> {
-        let is_here = |exposed: &&Exposed| steps.get(exposed.step).is_some_and(|s| s.region.as_ref() == region && s.stage <= stage);
-        self.exposures.iter().rev().find(is_here).map_or(Some(DurationEstimate::default()), |exposed| exposed.safe_in)
+    /// Time to safety while the exposure of a step is in force; `None` where there is no way, or nothing of it is exposed.
+    pub(crate) fn from_step(&self, step: usize) -> Option<DurationEstimate> {
+        let at = self.exposures.binary_search_by_key(&step, |exposed| exposed.step).ok()?;
+        self.exposures.get(at)?.safe_in
     }
 
     /// Writes the figures into the steps and the prediction.
@@ -139,7 +140,7 @@ pub(crate) fn ways_back(steps: &[Step], facts: &Facts) -> WaysBack {
         exposures,
         safe: Row { time: sum(&[first.time, call]), steps: first.steps },
         rest: Rows::new(&graph).longest(&rest),
-        one_way: steps.iter().any(|step| matches!(step.undo, Undo::ForwardOnly { .. })),
+        one_way: graph.stays.contains(&true),
     }
 }
 
@@ -152,6 +153,8 @@ struct Graph<'a> {
     back: Vec<Option<DurationEstimate>>,
     /// Time of the safety call, where there is one.
     safety: Vec<Option<DurationEstimate>>,
+    /// Steps that cannot be undone, or whose undo is ended before it is usually done.
+    stays: Vec<bool>,
 }
 
 impl<'a> Graph<'a> {
@@ -163,7 +166,15 @@ impl<'a> Graph<'a> {
             Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
         };
         let safety = |step: &Step| step.exposure.as_ref().and_then(|e| e.safety.as_ref()).map(|call| plain(&back(step, call, facts)));
-        Self { steps, needs, at, back: steps.iter().map(undo).collect(), safety: steps.iter().map(safety).collect() }
+        let stays = |step: &Step| matches!(step.undo, Undo::ForwardOnly { .. }) || is_cut(step, facts);
+        Self {
+            steps,
+            needs,
+            at,
+            back: steps.iter().map(undo).collect(),
+            safety: steps.iter().map(safety).collect(),
+            stays: steps.iter().map(stays).collect(),
+        }
     }
 
     /// What goes back before the traffic of a place is safe, while the exposure of the step is in force; `None` where something
@@ -180,12 +191,14 @@ impl<'a> Graph<'a> {
         let past = self.resting_on(&later, last);
         let mut first = BTreeSet::new();
         for at in candidates.into_iter().filter(|at| !later.contains(at) && !past.contains(at)) {
+            if self.stays.get(at) == Some(&true) {
+                return None;
+            }
             match self.steps.get(at).map(|step| &step.undo) {
                 Some(Undo::Call { .. }) => drop(first.insert(at)),
-                Some(Undo::ForwardOnly { .. }) => return None,
                 // What brought the traffic and has no undo keeps it.
                 Some(Undo::Nothing | Undo::LeaveInPlace { .. }) if !has_call => return None,
-                Some(Undo::Nothing | Undo::LeaveInPlace { .. }) | None => {}
+                Some(Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. }) | None => {}
             }
         }
         Some(first)
@@ -309,6 +322,13 @@ impl<'g, 'a> Rows<'g, 'a> {
 fn latest<'e>(ends: impl Iterator<Item = &'e Row>) -> Row {
     let (times, steps): (Vec<DurationEstimate>, Vec<usize>) = ends.map(|end| (end.time, end.steps)).unzip();
     Row { time: side_by_side(&times), steps: steps.into_iter().max().unwrap_or_default() }
+}
+
+/// Whether the undo of a step is ended by its own timeout before it is usually done: no time can be promised across it.
+fn is_cut(step: &Step, facts: &Facts) -> bool {
+    let Undo::Call { call, timeout_ms, .. } = &step.undo else { return false };
+    // A router stops waiting by itself, and what is left over is cut.
+    call.kind != HAPROXY && back(step, call, facts).p50_ms > *timeout_ms
 }
 
 /// The slowest of several that go on at the same time; nothing takes no time.

@@ -64,6 +64,16 @@ pub fn agreement(plan: &Plan, of: &Rehearsal) -> Vec<Agreement> {
         (burn, burn * (1.0 - BAD_REQUESTS_TOLERANCE), burn * (1.0 + BAD_REQUESTS_TOLERANCE)),
         (of.bad_requests.mean, low, high),
     ));
+    if let Some(failing) = &of.bad_requests_if_failing {
+        let burn = prediction.bad_requests_if_failing;
+        let (low, high) = failing.mean_interval();
+        found.push(Agreement::new(
+            "bad requests if failing, mean",
+            "requests",
+            (burn, burn * (1.0 - BAD_REQUESTS_TOLERANCE), burn * (1.0 + BAD_REQUESTS_TOLERANCE)),
+            (failing.mean, low, high),
+        ));
+    }
     // A way back is promised at its longest: any that is shorter keeps the promise.
     let at_longest = |value: f64| (0.0, value * (1.0 + DURATION_TOLERANCE));
     for (median, tail, promised, simulated) in [

@@ -4,7 +4,7 @@ mod people;
 
 use crate::fault::Fault;
 use crate::gate::Verdict;
-use crate::model::Model;
+use crate::model::{Model, Place};
 use crate::outcome::{End, Outcome, Turned};
 use crate::random::Random;
 use crate::story::{Moment, Teller};
@@ -74,8 +74,8 @@ struct Flight<'m, 'p> {
     broken: Vec<usize>,
     /// Steps of which a try died with its node: a probe says that they were not done.
     lost: Vec<StepId>,
-    /// What fails and is exposed: bad requests per second of usual traffic since a time.
-    burning: Option<(Timestamp, f64)>,
+    /// Bad requests per second of usual traffic since a time, and whether something that fails is exposed.
+    burning: Option<(Timestamp, f64, bool)>,
     /// Components that people have noticed, or will.
     noticed: Vec<bool>,
     throttles: BTreeMap<TargetName, ThrottleState>,
@@ -235,8 +235,10 @@ impl<'m, 'p> Flight<'m, 'p> {
             Direction::Undo => (step.undo, step.undo_timeout, self.weather.slow),
             Direction::Probe | Direction::ProbeUndo => (DurationEstimate::certain(1000), step.timeout, 1.0),
         };
-        // A deadline is there for what hangs: without a fault no call is taken to reach it.
-        let drawn = self.random.length(usual).min(timeout);
+        // A deadline is there for what hangs: without a fault no call is taken to reach it. An undo is what its plan promises, so one that has less time
+        // than it takes is ended in mid-work here as it would be; a router stops waiting by itself.
+        let is_cut = attempt.direction == Direction::Undo && !step.waits_for_sessions;
+        let drawn = self.random.length(usual).min(if is_cut { Millis(u64::MAX) } else { timeout });
         let took = Millis((drawn.0 as f64 * slow) as u64);
         let ends = self.now.plus(took);
         if ends > deadline {
@@ -364,7 +366,7 @@ impl<'m, 'p> Flight<'m, 'p> {
             self.queue_at(at, Happening::Answers(step));
         }
         self.count_questions();
-        if moved && self.failing.contains(&true) {
+        if moved && (self.failing.contains(&true) || self.model.goes_down) {
             self.expose();
         }
         if !self.model.plan.body.throttles.is_empty() {
@@ -393,21 +395,23 @@ impl<'m, 'p> Flight<'m, 'p> {
     fn expose(&mut self) {
         self.burn();
         let plan = &self.model.plan.body;
-        let mut burns = 0.0;
+        let down = self.down();
+        let mut burns: f64 = down.iter().filter_map(|(place, part)| Some(self.model.places.get(place)?.arrives * part)).sum();
         let mut is_exposed = false;
         let mut at_full: Vec<usize> = Vec::new();
         for exposure in self.state.exposures(plan) {
-            let Some(place) = self.model.places.get(&(exposure.target, exposure.region)) else { continue };
+            let named = (exposure.target, exposure.region);
+            let Some(place) = self.model.places.get(&named) else { continue };
             if self.failing.get(place.component) != Some(&true) {
                 continue;
             }
             is_exposed |= exposure.share > Share::ZERO;
-            burns += exposure.share.as_f64() * place.burns;
+            burns += exposure.share.as_f64() * place.burns * (1.0 - down.get(&named).copied().unwrap_or_default());
             if place.has_users && exposure.share == Share::ALL && !exposure.in_flight {
                 at_full.push(place.component);
             }
         }
-        self.burning = is_exposed.then_some((self.now, burns));
+        self.burning = (is_exposed || burns > 0.0).then_some((self.now, burns, is_exposed));
         for component in at_full {
             if let Some(known) = self.noticed.get_mut(component).filter(|known| !**known) {
                 *known = true;
@@ -416,10 +420,28 @@ impl<'m, 'p> Flight<'m, 'p> {
         }
     }
 
+    /// Places that serve nobody because hosts of them are under way, with the part of that time.
+    fn down(&self) -> BTreeMap<Place, f64> {
+        let mut found = BTreeMap::new();
+        if !self.model.goes_down {
+            return found;
+        }
+        for (step, model) in self.model.plan.body.steps.iter().zip(&self.model.steps) {
+            let (Some(part), Some(target)) = (model.down, &step.target) else { continue };
+            let own = self.state.step(&step.id);
+            if own.forward.is_running() || own.undo.is_running() {
+                found.insert((target.clone(), step.region.clone()), part);
+            }
+        }
+        found
+    }
+
     fn burn(&mut self) {
-        let Some((since, burns)) = self.burning.take() else { return };
+        let Some((since, burns, is_exposed)) = self.burning.take() else { return };
         self.out.bad_requests += burns * self.weather.traffic_between(since, self.now);
-        self.out.exposed = self.out.exposed.plus(self.now.since(since));
+        if is_exposed {
+            self.out.exposed = self.out.exposed.plus(self.now.since(since));
+        }
     }
 
     fn is_over(&self) -> bool {

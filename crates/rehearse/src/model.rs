@@ -5,13 +5,16 @@ use crate::gate::GateModel;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::action::{ActionCall, OutputType};
 use glidepath_model::facts::Facts;
-use glidepath_model::plan::{Comparison, Estimate, Plan, Step, Test, Undo, Work};
+use glidepath_model::plan::{Comparison, Estimate, Plan, PlanBody, Step, Test, Undo, Work};
 use glidepath_model::{ComponentName, Millis, RegionName, StepId, TargetName};
 use glidepath_plan::assumed::{self, Traffic};
 
 pub use glidepath_plan::assumed::PEOPLE_ANSWER;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Kind of the action that speaks to a router.
+const HAPROXY: &str = "haproxy";
 
 /// A target in a region, or in all of them.
 pub(crate) type Place = (TargetName, Option<RegionName>);
@@ -27,6 +30,8 @@ pub struct Model<'p> {
     pub(crate) places: BTreeMap<Place, PlaceModel>,
     /// Probability that some step fails for good, in a plan that deploys nothing.
     pub(crate) breaks: f64,
+    /// Whether some place serves nobody for a while.
+    pub(crate) goes_down: bool,
     /// Steps that call something, by index: those that can fail.
     pub(crate) calls: Vec<usize>,
     at: HashMap<&'p StepId, usize>,
@@ -38,6 +43,8 @@ pub(crate) struct PlaceModel {
     pub(crate) component: usize,
     /// Bad requests per second of usual traffic, were all of it on a failing new side; 0 where the traffic is not known.
     pub(crate) burns: f64,
+    /// Requests per second that are refused while nothing of it serves.
+    pub(crate) arrives: f64,
     /// Whether users would notice a failure by themselves: in the last environment, and wherever requests arrive.
     pub(crate) has_users: bool,
 }
@@ -62,7 +69,11 @@ pub(crate) struct StepModel {
     pub(crate) undo_timeout: Millis,
     /// Components whose being down makes it fail.
     pub(crate) rests_on: Vec<ComponentName>,
+    /// Whether its undo waits for sessions to end, and stops waiting by itself.
+    pub(crate) waits_for_sessions: bool,
     pub(crate) gate: Option<GateModel>,
+    /// The part of its time, there and back, for which its place serves nobody.
+    pub(crate) down: Option<f64>,
     /// Values it brings: such that the conditions on them hold.
     pub(crate) outputs: BTreeMap<String, Value>,
 }
@@ -95,10 +106,11 @@ impl<'p> Model<'p> {
             let Some((exposure, number)) = step.exposure.as_ref().and_then(|e| Some((e, *of_target.get(&e.target)?))) else { continue };
             let place = (exposure.target.clone(), exposure.region.clone());
             let traffic =
-                traffic_of(&exposure.target, exposure.region.as_ref()).and_then(|t| Some(t.rate? * t.errors * (effect - 1.0).max(0.0)));
-            let burns = traffic.unwrap_or(0.0);
+                traffic_of(&exposure.target, exposure.region.as_ref()).and_then(|t| Some((t.rate?, assumed::rise(t.errors, effect))));
+            let (arrives, rise) = traffic.unwrap_or_default();
+            let burns = arrives * rise;
             let has_users = burns > 0.0 || step.environment.as_ref() == body.change.environments.last();
-            places.insert(place, PlaceModel { component: number, burns, has_users });
+            places.insert(place, PlaceModel { component: number, burns, arrives, has_users });
         }
         let is_call = |step: &Step| matches!(step.work, Work::Call(_)) && !step.after_landing;
         for (number, component) in components.iter_mut().enumerate() {
@@ -144,16 +156,19 @@ impl<'p> Model<'p> {
                 undo,
                 timeout: step.timeout_ms,
                 undo_timeout,
+                waits_for_sessions: matches!(&step.undo, Undo::Call { call, .. } if call.kind == HAPROXY),
                 rests_on: number.and_then(|number| components.get(number)).map(|component| uses(&component.name)).unwrap_or_default(),
                 gate,
+                down: down(body, facts, step),
                 outputs: wanted.get(&step.id).cloned().unwrap_or_default(),
             }
         });
-        let steps = steps.collect();
+        let steps: Vec<StepModel> = steps.collect();
+        let goes_down = steps.iter().any(|step| step.down.is_some());
         let calls = body.steps.iter().enumerate().filter(|(_, step)| is_call(step)).map(|(at, _)| at).collect();
         let breaks = if components.is_empty() { plan.prediction.failure.mean } else { 0.0 };
         let at = body.steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
-        Self { plan, faults, steps, components, places, breaks, calls, at }
+        Self { plan, faults, steps, components, places, breaks, goes_down, calls, at }
     }
 
     /// The plan it is about.
@@ -192,6 +207,14 @@ fn failure_of(plan: &Plan, component: &ComponentName) -> f64 {
     let components: BTreeSet<&ComponentName> = plan.body.assignments.iter().map(|assignment| &assignment.component).collect();
     let share = || 1.0 - libm::pow(1.0 - plan.prediction.failure.mean, 1.0 / components.len().max(1) as f64);
     told.map_or_else(share, |risk| risk.probability)
+}
+
+/// The part of a step's time for which its place serves nobody.
+fn down(body: &PlanBody, facts: &Facts, step: &Step) -> Option<f64> {
+    let target = facts.catalog.targets.get(step.target.as_ref()?)?;
+    let assignment = body.assignments.iter().find(|a| a.target == target.name && Some(a.item) == step.item)?;
+    let region = target.regions.iter().find(|region| Some(&region.name) == step.region.as_ref())?;
+    assumed::down_part(assignment.strategy, target, region, &step.expected).filter(|_| assumed::deploys(step, target))
 }
 
 /// Several regions as one.

@@ -320,14 +320,13 @@ impl<'a> Writer<'a> {
 
     fn for_the_business(&self) -> String {
         let p = &self.plan.prediction;
-        let down: Vec<String> =
-            self.for_users().iter().filter(|a| a.strategy.traits().takes_down).map(|a| a.component.to_string()).collect();
-        let downtime = match down.as_slice() {
-            [] if self.plan.findings.iter().any(|finding| WAITS.contains(&finding.code.to_string().as_str())) => {
+        let downtime = match &p.downtime {
+            None if self.plan.findings.iter().any(|finding| WAITS.contains(&finding.code.to_string().as_str())) => {
                 "requests wait while the database changes its tables, for nobody knows how long".to_owned()
             }
-            [] => "no downtime is expected".to_owned(),
-            down => format!("{} stops and starts", listed(down)),
+            None => "no downtime is expected".to_owned(),
+            Some(planned) if planned.places.is_empty() => format!("how long {} is down is not known", listed(&planned.not_known)),
+            Some(planned) => format!("{} is down for about {}", listed(&planned.places), planned.takes.p50_ms),
         };
         if !knows_traffic(self.plan) {
             return format!("{downtime}. How many requests would go wrong is not known. The risk is {}.", p.risk);

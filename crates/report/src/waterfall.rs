@@ -94,6 +94,8 @@ mod tests {
             duration: length,
             schedule: None,
             extra_cost: None,
+            extra_cost_p95: None,
+            downtime: None,
             time_to_safety: None,
             time_to_rollback: None,
             risk: RiskLevel::Low,

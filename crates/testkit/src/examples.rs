@@ -3,7 +3,7 @@
 //! No host is asked. The facts of `checkout` are those it brings along; hosts and flags of the others answer like healthy ones that run the
 //! version before.
 
-use glidepath_files::{Loaded, Project};
+use glidepath_files::{Loaded, Project, SourceFile, parse};
 use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown, OutputType};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::{Sourced, TargetFacts};
@@ -53,6 +53,23 @@ pub fn examples() -> Result<Vec<Example>, String> {
         found.extend(plans_of(&root)?);
     }
     Ok(found)
+}
+
+/// A change of a project whose files are given as text, planned; its hosts answer like healthy ones that run the version before.
+///
+/// # Errors
+/// What stands in its way.
+pub fn planned_project(files: &[(&str, &str)], change: &str) -> Result<Example, String> {
+    let sources: Vec<SourceFile> =
+        files.iter().map(|(path, text)| SourceFile { path: (*path).to_owned(), bytes: text.as_bytes().to_vec() }).collect();
+    let loaded = parse(&sources, &|path| Err(format!("there is no {path}")));
+    if loaded.has_errors() {
+        return Err(format!("{:?}", loaded.diagnostics));
+    }
+    let facts = seen(&loaded);
+    let options = PlanOptions { now: PLANNED_AT, seed: 7, accept_stale: false, facts_digest: Digest::of(b"facts") };
+    let wanted = loaded.changes.get(&change.into()).ok_or_else(|| format!("there is no change {change}"))?;
+    planned(change.to_owned(), plan(wanted, &facts, &descriptors(), &options), &facts)
 }
 
 fn plans_of(root: &Path) -> Result<Vec<Example>, String> {
@@ -107,6 +124,11 @@ fn facts_of(root: &Path, loaded: &Loaded) -> Result<Facts, String> {
         let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         return serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()));
     }
+    Ok(seen(loaded))
+}
+
+/// What healthy hosts that run the version before would answer.
+fn seen(loaded: &Loaded) -> Facts {
     let mut facts = Facts::of_catalog(loaded.catalog.clone(), PLANNED_AT);
     for target in loaded.catalog.targets.values() {
         let mut observed = TargetFacts::default();
@@ -121,7 +143,7 @@ fn facts_of(root: &Path, loaded: &Loaded) -> Result<Facts, String> {
         }
         facts.targets.insert(target.name.clone(), observed);
     }
-    Ok(facts)
+    facts
 }
 
 /// What the actions say of themselves, as far as a plan depends on it. The tests of the actions compare it with their own words.

@@ -53,6 +53,8 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         duration: estimate.clone(),
         schedule: None,
         extra_cost: None,
+        extra_cost_p95: None,
+        downtime: None,
         time_to_safety: Some(estimate.clone()),
         time_to_rollback: Some(estimate),
         risk: RiskLevel::Low,

@@ -19,6 +19,13 @@ const NOTIFY_TIMEOUT_DEFAULT: Millis = Millis::from_secs(10);
 const MIN_BAKE_DEFAULT: Millis = Millis::from_mins(2);
 const MAX_BAKE_DEFAULT: Millis = Millis::from_mins(60);
 const HOLD_LIMIT_DEFAULT: Millis = Millis::from_mins(30);
+/// Greatest rise that the judge's alternatives reach.
+const EFFECT_MAX: f64 = 100.0;
+const POWER_MIN: Share = Share::percent(50);
+const POWER_MAX: Share = Share::percent(99);
+/// One in a hundred thousand changes.
+const FALSE_ALARM_MIN: Share = Share::from_ppb(10_000);
+const FALSE_ALARM_MAX: Share = Share::percent(20);
 const FIRST_STAGE_MAX_DEFAULT: Share = Share::percent(5);
 /// 0-2, 2-5, 5-15 minutes, and an hour that only observes.
 const VERIFY_DEFAULT: [(&str, u64, bool); 4] = [("immediate", 2, false), ("short", 3, false), ("medium", 10, false), ("long", 45, true)];
@@ -60,6 +67,7 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let named = |name: &str| Supersede::ALL.into_iter().find(|known| known.name() == name);
     settings.supersede = defaults.text_of("supersede").and_then(named).unwrap_or_default();
     settings.verification = spec.get("verification").map(verification).unwrap_or_default();
+    verification_bounds(context, spec, &settings.verification.clone());
     settings.notify = spec.items_of("notify").iter().map(notify).collect();
     environments(context, spec, catalog);
 }
@@ -112,6 +120,46 @@ fn verification(node: &Node) -> Verification {
         power: share(node, "power").unwrap_or(default.power),
         false_alarm: share(node, "falseAlarm").unwrap_or(default.false_alarm),
         dispersion: node.text_of("dispersion").and_then(scalar::multiple),
+    }
+}
+
+/// Figures with which no comparison comes to anything, or to nothing that could be relied on.
+fn verification_bounds(context: &mut Context<'_, '_>, spec: &Node, verification: &Verification) {
+    let reasons = [
+        (
+            "effect",
+            verification.effect > 1.0 && verification.effect <= EFFECT_MAX,
+            format!("above 1x and up to {EFFECT_MAX}x"),
+            "Without a rise there is nothing to find, and a rise beyond that is no comparison any more: nearly everything fails.",
+            "Write the smallest rise that is worth turning back for, such as `2x`.",
+        ),
+        (
+            "power",
+            verification.power >= POWER_MIN && verification.power <= POWER_MAX,
+            format!("from {POWER_MIN} to {POWER_MAX}"),
+            "Below that a stage misses more than it sees; of certainty no number of requests is enough.",
+            "Write a probability such as `80%`, or leave the field out.",
+        ),
+        (
+            "falseAlarm",
+            verification.false_alarm >= FALSE_ALARM_MIN && verification.false_alarm <= FALSE_ALARM_MAX,
+            format!("from {FALSE_ALARM_MIN} to {FALSE_ALARM_MAX}"),
+            "Who wants none waits for ever, and above that good versions go back for nothing.",
+            "Write a probability such as `1%`, or leave the field out.",
+        ),
+    ];
+    for (field, is_within, bounds, reason, hint) in reasons {
+        let Some(node) = spec.dig(&["verification", field]).filter(|_| !is_within) else { continue };
+        // What cannot be read at all is said already.
+        let Some(text) = node.text().filter(|text| scalar::multiple(text).is_some() || Share::parse(text).is_some()) else { continue };
+        context.findings.error(
+            node.at,
+            &format!("spec.verification.{field}"),
+            codes::BAD_NUMBER,
+            format!("`{text}` is not {bounds}"),
+            reason,
+            hint,
+        );
     }
 }
 

@@ -186,9 +186,9 @@ const VERIFICATION: Shape = Shape::closed(
     "Verification",
     "What the judge is to find.",
     &[
-        Field::optional("effect", Form::Multiple, "Smallest rise of the bad share worth finding: `2x` is a doubling."),
-        Field::optional("power", Form::Share, "Probability of finding it within the bake time."),
-        Field::optional("falseAlarm", Form::Share, "False alarms allowed over the whole change."),
+        Field::optional("effect", Form::Multiple, "Smallest rise of the bad share worth finding, up to 100x: `2x` is a doubling."),
+        Field::optional("power", Form::Share, "Probability of finding it within the bake time, from 50 % to 99 %."),
+        Field::optional("falseAlarm", Form::Share, "False alarms allowed over the whole change, from 0.001 % to 20 %."),
         Field::optional("dispersion", Form::Multiple, "Overdispersion of the counts, `1x` for independent requests."),
     ],
 );
@@ -437,7 +437,11 @@ const CONSTRAINTS: Shape = Shape::closed(
     "Constraints",
     "Limits a change sets itself.",
     &[
-        Field::optional("downtime", Form::Duration, "Downtime allowed."),
+        Field::optional(
+            "downtime",
+            Form::Duration,
+            "Downtime allowed, with everything that is down one after the other; what 95 % of such changes need must keep within it.",
+        ),
         Field::optional("finishBefore", Form::Time, "Must be finished before."),
         Field::optional("maxBudgetSpend", Form::Object(&BUDGET_SPEND), "Error budget it may spend."),
         Field::optional("maxExtraCost", Form::Money, "Greatest extra cost."),

@@ -28,7 +28,7 @@ pub struct Prediction {
     pub failure: ProbabilityEstimate,
     /// Expected bad requests caused.
     pub bad_requests: f64,
-    /// Bad requests if it fails at the first stage that can see it.
+    /// Bad requests if it fails, on average over all ways in which it can.
     pub bad_requests_if_failing: f64,
     /// Bad requests a straight deploy of everything would cause if failing, until rolled back.
     pub bad_requests_straight: f64,
@@ -41,6 +41,12 @@ pub struct Prediction {
     pub schedule: Option<Schedule>,
     /// Extra cost; `None` where it is not known.
     pub extra_cost: Option<Money>,
+    /// Extra cost with 95 %, which limits are held against; `None` where nothing stands extra, or it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_cost_p95: Option<Money>,
+    /// How long users meet nothing because it is changed; `None` where something serves all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downtime: Option<PlannedDowntime>,
     /// Time from the decision until all traffic is safe, at the longest; `None` where a step exposes what cannot be undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_to_safety: Option<Estimate>,
@@ -60,6 +66,19 @@ pub struct Prediction {
     /// Expected bad requests stage by stage; of the chosen candidate only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageBurn>,
+}
+
+/// A planned downtime, in the environment that has the longest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedDowntime {
+    /// How long: items and waves one after the other add up.
+    pub takes: Estimate,
+    /// Where: `production/web`.
+    pub places: Vec<String>,
+    /// Where it may be down beyond that, and nothing says how long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_known: Vec<String>,
 }
 
 /// Both ends of an interval.

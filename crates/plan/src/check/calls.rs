@@ -2,6 +2,8 @@
 
 use super::{is_of_runbook, places};
 use crate::codes;
+use crate::command::HAPROXY;
+use crate::durations::{back, deploy_unbounded, deploys};
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
@@ -243,17 +245,51 @@ pub(super) fn timeout_short(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     }
     for step in &plan.body.steps {
         let Some(key) = &step.duration_key else { continue };
-        let Some(known) = facts.durations.get(key).map(|fact| fact.value) else { continue };
-        if known.count < STEPS_FEW || known.p95_ms <= step.timeout_ms || !told.insert(key) {
+        let target = step.target.as_ref().and_then(|name| facts.catalog.targets.get(name));
+        let known = facts.durations.get(key).map(|fact| fact.value).filter(|known| known.count >= STEPS_FEW);
+        let stated = target.filter(|target| deploys(step, target)).map(|target| deploy_unbounded(target, facts));
+        let (long, source) = match (known, stated) {
+            (Some(known), _) => (known.p95_ms, format!("{} earlier ones took up to {} (95 %)", known.count, known.p95_ms)),
+            (None, Some(takes)) if !takes.source.starts_with("default") => {
+                (takes.p95_ms, format!("is expected to take {} (95 %: {})", takes.p50_ms, takes.p95_ms))
+            }
+            (None, Some(_) | None) => continue,
+        };
+        if long <= step.timeout_ms || !told.insert(key) {
             continue;
         }
         findings.push(
-            Diagnostic::warning(
-                codes::TIMEOUT_SHORT,
-                format!("{} may take {}, and {} earlier ones took up to {} (95 %).", step.id, step.timeout_ms, known.count, known.p95_ms),
+            Diagnostic::warning(codes::TIMEOUT_SHORT, format!("{} may take {}, and {source}.", step.id, step.timeout_ms))
+                .because("An attempt that is ended in mid-work leaves an unknown outcome although nothing went wrong.")
+                .hint("Raise `timeout` of the action on its target."),
+        );
+    }
+    findings
+}
+
+/// An undo whose own timeout ends it before it may be done.
+pub(super) fn undo_cut(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut told = BTreeSet::new();
+    let mut findings = Vec::new();
+    for step in &plan.body.steps {
+        let Undo::Call { call, timeout_ms, .. } = &step.undo else { continue };
+        let takes = back(step, call, facts);
+        // A router stops waiting by itself, and what is left over is cut.
+        if call.kind == HAPROXY || takes.p95_ms <= *timeout_ms || !told.insert((&step.target, &step.duration_key)) {
+            continue;
+        }
+        let (usual, long) = (takes.p50_ms, takes.p95_ms);
+        let reason = match usual > *timeout_ms {
+            true => "Nearly every try is ended in mid-work, so there is no way back whose time could be promised.",
+            false => "A try that is ended in mid-work leaves an unknown outcome, and the way back waits for a person.",
+        };
+        findings.push(
+            Diagnostic::error(
+                codes::UNDO_CUT,
+                format!("The undo of {} may take {timeout_ms}, and is expected to take {usual} (95 %: {long}).", step.id),
             )
-            .because("An attempt that is ended in mid-work leaves an unknown outcome although nothing went wrong.")
-            .hint("Raise `timeout` of the action on its target."),
+            .because(reason)
+            .hint("Raise `timeout` of its undo, or leave it out: then it is long enough."),
         );
     }
     findings

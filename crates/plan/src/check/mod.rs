@@ -92,6 +92,7 @@ pub const RULES: &[Rule] = &[
     rule(codes::FOLLOW_UP_EARLY, "follow-up-early", Severity::Warning, change::follow_up_early),
     rule(codes::HEADROOM_THIN, "headroom-thin", Severity::Warning, present::headroom_thin),
     rule(codes::TIMEOUT_SHORT, "timeout-short", Severity::Warning, calls::timeout_short),
+    rule(codes::UNDO_CUT, "undo-cut", Severity::Error, calls::undo_cut),
 ];
 
 /// Looks a plan over, with one rule for each known mistake. Every finding has its own code.

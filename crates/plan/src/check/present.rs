@@ -62,7 +62,7 @@ pub(super) fn failure_spends_budget(plan: &Plan, facts: &Facts) -> Vec<Diagnosti
                 Diagnostic::warning(
                     codes::FAILURE_SPENDS_BUDGET,
                     format!(
-                        "If {component} fails at the first stage that can see it, about {expected:.0} requests fail, and {} allows {left:.0} more.",
+                        "If {component} fails, about {expected:.0} requests fail on average, and {} allows {left:.0} more.",
                         objective.name
                     ),
                 )

@@ -1,6 +1,7 @@
 //! Calls of a site: templates filled, and checked against what the action says about itself.
 
 use crate::codes;
+use crate::durations;
 use crate::notes::Notes;
 use crate::site::Site;
 use crate::template::{Placeholders, expecting};
@@ -8,7 +9,7 @@ use glidepath_model::action::{ActionCall, ActionDescriptor, OnUnknown};
 use glidepath_model::catalog::{ActionTemplate, Region, Router};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::HostName;
-use glidepath_model::plan::RetryPolicy;
+use glidepath_model::plan::{Estimate, RetryPolicy};
 use glidepath_model::{Diagnostic, Millis};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -189,6 +190,11 @@ pub(crate) fn server(router: &Router, site: &Site<'_>, region: &Region, host: &H
 /// Deadline of one attempt.
 pub(crate) fn timeout(template: &ActionTemplate, kinds: &Kinds<'_>) -> Millis {
     template.timeout_ms.or_else(|| kinds.get(template.kind.as_str()).map(|d| d.timeout_ms)).unwrap_or(TIMEOUT_DEFAULT)
+}
+
+/// Deadline of one attempt of what is expected to take that long: where nobody states one, long enough for it.
+pub(crate) fn patience(template: &ActionTemplate, kinds: &Kinds<'_>, expected: &Estimate) -> Millis {
+    durations::patience(template.timeout_ms, timeout(template, kinds), expected)
 }
 
 /// Tries of a template's step.

@@ -6,6 +6,7 @@ use crate::durations::Kind;
 use crate::ladder::{Signal, bad_ratio, gate_patience, look_every, signals};
 use crate::outline::{Outline, Route, StageGate, StagePath, Watches, rounded};
 use crate::site::Site;
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target, VerifyWindow};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, OwnerRef, StepId};
@@ -25,6 +26,12 @@ const TOLERATED_MIN: f64 = 0.001;
 const SCRAPE_TIMEOUT: Millis = Millis::from_secs(5);
 /// Time a gate's step may take beyond its patience.
 const GATE_GRACE: Millis = Millis::from_mins(1);
+/// Last part of the name of a gate, by which it is known where steps are drawn in outline only.
+pub(crate) const SKETCHED: &str = "gate";
+
+fn until_evidence(passes: DurationEstimate) -> Estimate {
+    Estimate { p50_ms: Millis(passes.p50_ms), p95_ms: Millis(passes.p95_ms), source: "until the evidence suffices".to_owned() }
+}
 
 impl Lowering<'_> {
     /// The gate after a stage that has `new` hosts of the region on the new version.
@@ -49,7 +56,8 @@ impl Lowering<'_> {
             (None, _) => format!("{} at {share}", site.target.component),
         };
         if self.is_sketch {
-            let mut step = self.draft(site, spot, "gate", format!("Watch {subject}"), Work::Wait(gate.bake), Kind::Check);
+            let mut step = self.draft(site, spot, SKETCHED, format!("Watch {subject}"), Work::Wait(gate.bake), Kind::Check);
+            step.expected = gate.judged.as_ref().map_or(step.expected, |judged| until_evidence(judged.passes));
             step.needs = needs.to_vec();
             return self.push(step);
         }
@@ -79,8 +87,7 @@ impl Lowering<'_> {
         );
         let mut step = self.gate_step(site, spot, "gate", format!("Watch {subject}"), spec);
         if let Some(judged) = &gate.judged {
-            let (p50_ms, p95_ms) = (Millis(judged.passes.p50_ms), Millis(judged.passes.p95_ms));
-            step.expected = Estimate { p50_ms, p95_ms, source: "until the evidence suffices".to_owned() };
+            step.expected = until_evidence(judged.passes);
         }
         step.needs = needs.to_vec();
         self.push(step)

@@ -4,7 +4,7 @@ use super::calls::{self, Side};
 use super::fleet::{on_unknown, undo_call};
 use super::{Lowering, Spot};
 use crate::codes;
-use crate::durations::Kind;
+use crate::durations::{self, Kind};
 use crate::site::Site;
 use glidepath_model::action::ActionCall;
 use glidepath_model::catalog::{ActionTemplate, Target};
@@ -130,7 +130,7 @@ impl Lowering<'_> {
         step.undo = self.host_undo(doing, site, at, host);
         step.compensate_on = CompensateOn::Attempt;
         if let Some(template) = template {
-            step.timeout_ms = calls::timeout(template, kinds);
+            step.timeout_ms = calls::patience(template, kinds, &step.expected);
             step.retry = calls::retry(template, kinds);
             step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
         }
@@ -163,7 +163,8 @@ impl Lowering<'_> {
         };
         let Some(call) = calls::filled(template, &values, site, "undo command", kinds, self.notes) else { return Undo::Nothing };
         let validations = if self.is_sketch { Vec::new() } else { calls::validations(site, region, host, Side::Old, kinds, self.notes) };
-        undo_call(call, validations, calls::timeout(template, kinds))
+        let expected = durations::estimate(doing.kind, site, self.facts);
+        undo_call(call, validations, calls::patience(template, kinds, &expected))
     }
 }
 

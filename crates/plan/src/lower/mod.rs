@@ -15,7 +15,7 @@ pub(crate) mod calls;
 mod contract;
 pub(crate) mod fleet;
 mod follow_up;
-mod gates;
+pub(crate) mod gates;
 pub(crate) mod host;
 mod schema;
 mod side;
@@ -323,7 +323,8 @@ impl Lowering<'_> {
     pub(crate) fn draft(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, work: Work, kind: Kind) -> Step {
         let expected = match &work {
             Work::Gate(gate) => gate_estimate(gate),
-            Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => durations::estimate(kind, site, self.facts),
+            Work::Wait(length) => Estimate { p50_ms: *length, p95_ms: *length, source: "stated".to_owned() },
+            Work::Call(_) | Work::Manual { .. } | Work::Event { .. } => durations::estimate(kind, site, self.facts),
         };
         let (on_unknown, command) = match &work {
             Work::Call(call) => (calls::on_unknown_default(&call.kind, &call.input, self.kinds), String::new()),

@@ -13,7 +13,7 @@ use super::fleet::{on_unknown, undo_call};
 use super::{Lowering, Spot};
 use crate::codes;
 use crate::command::shell_line;
-use crate::durations::Kind;
+use crate::durations::{self, Kind};
 use crate::outline::{Outline, RegionPath, Route, StagePath, Watches, rounded};
 use crate::site::Site;
 use crate::strategy::experiment;
@@ -100,7 +100,7 @@ impl Lowering<'_> {
         step.undo = self.side_undo(site, region, host);
         step.compensate_on = CompensateOn::Attempt;
         if let Some(template) = &site.target.deploy {
-            step.timeout_ms = calls::timeout(template, kinds);
+            step.timeout_ms = calls::patience(template, kinds, &step.expected);
             step.retry = calls::retry(template, kinds);
             step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
         }
@@ -324,7 +324,8 @@ impl Lowering<'_> {
             Some(deploy) => calls::filled(deploy, &old, site, "deploy command", kinds, self.notes).map_or(Undo::Nothing, |call| {
                 let health = site.target.side.as_ref().and_then(|side| side.health.as_ref());
                 let healthy = health.and_then(|health| calls::filled(health, &old, site, "health check of a side", kinds, self.notes));
-                undo_call(call, healthy.into_iter().collect(), calls::timeout(deploy, kinds))
+                let expected = durations::estimate(Kind::Deploy, site, self.facts);
+                undo_call(call, healthy.into_iter().collect(), calls::patience(deploy, kinds, &expected))
             }),
             None => Undo::Nothing,
         };

@@ -1,6 +1,7 @@
 //! How long a runbook takes, and what it risks: stated defaults, until earlier runs have taught better.
 
 use super::graph::Graph;
+use crate::durations::of_seen;
 use crate::risk::unknown;
 use glidepath_judge::duration::{DurationEstimate, slowest, sum};
 use glidepath_model::plan::{Estimate, Prediction, RiskLevel, Step, Undo, Work};
@@ -18,9 +19,8 @@ const PATH_STEPS_MAX: usize = 512;
 /// Expected duration of a step: observed, stated, or a default that says so.
 pub(super) fn estimate(work: &Work, key: Option<&str>, facts: &Facts) -> Estimate {
     if let Some(fact) = key.and_then(|key| facts.durations.get(key)) {
-        let noun = if fact.value.count == 1 { "step" } else { "steps" };
-        let p95_ms = fact.value.p95_ms.max(fact.value.p50_ms);
-        return Estimate { p50_ms: fact.value.p50_ms, p95_ms, source: format!("{} earlier {noun}", fact.value.count) };
+        let usual = usual(work);
+        return of_seen(&fact.value, (usual.p50_ms.0, usual.p95_ms.0));
     }
     usual(work)
 }
@@ -89,6 +89,8 @@ fn without_exposure(there: DurationEstimate, home: Option<DurationEstimate>, (ri
         duration: told(there, "steps on the longest path"),
         schedule: None,
         extra_cost: None,
+        extra_cost_p95: None,
+        downtime: None,
         time_to_safety: Some(told(DurationEstimate::default(), "no step moves traffic")),
         time_to_rollback: home.map(|home| told(home, "undo of the steps on the longest path")),
         risk,

@@ -4,13 +4,14 @@
 //! The new version is brought once per region, in full, and meets nobody before it is healthy. Then its share rises; the old side stays as it is,
 //! able to carry everything, until nothing watches any more. So the way to safety is one call from every stage, without anything to be brought back.
 
-use super::{Extra, Shortfall, at_once, by_region};
+use super::{Extra, Shortfall, Standing, at_once, by_region};
 use crate::durations::Kind;
 use crate::ladder::{JudgedStage, Ladder};
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, plain_verification};
 use crate::site::{Site, SiteRegion, waves};
 use crate::traffic::Batch;
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Share;
 use glidepath_model::catalog::{Infrastructure, ShareRouter};
 use glidepath_model::ids::StepId;
@@ -88,23 +89,29 @@ pub(super) fn lower(to: &mut Lowering<'_>, site: &Site<'_>, outline: &Outline, w
     last
 }
 
-/// The second side for as long as it is watched. A function costs what it serves, whichever version serves it.
+/// The second side from when it is brought until one of both is taken away, which nobody can say where that is left to people. A function costs what it
+/// serves, whichever version serves it.
 pub(super) fn extra(site: &Site<'_>, outline: &Outline) -> Extra {
     if site.target.infrastructure == Infrastructure::Serverless {
         return Extra::Nothing;
     }
-    let Some(hour) = &site.target.replica_hour else { return Extra::NotKnown };
-    let mut replica_hours = 0.0;
+    let retires = site.target.side.as_ref().is_some_and(|side| side.retire.is_some());
+    let Some(hour) = site.target.replica_hour.as_ref().filter(|_| retires) else { return Extra::NotKnown };
+    let mut standing = Vec::new();
     for path in outline.waves.iter().flatten() {
         let Some(region) = path.region.and_then(|at| site.regions.get(at)) else { continue };
         // How many replicas a side has is the platform's; what carries the traffic is what is paid for.
         let (Some(rate), Some(capacity)) = (region.rate, site.target.replica_capacity.filter(|capacity| *capacity > 0.0)) else {
             return Extra::NotKnown;
         };
-        let watched: f64 = path.stages.iter().filter_map(|stage| stage.gate.as_ref()).map(|gate| gate.bake.as_secs_f64()).sum();
-        replica_hours += (rate / capacity).ceil() * watched / 3600.0;
+        standing.push(Standing {
+            region: region.region.name.clone(),
+            hour: hour.times((rate / capacity).ceil()),
+            until_cleaned_up: true,
+            time: DurationEstimate::default(),
+        });
     }
-    Extra::Sum(hour.times(replica_hours))
+    Extra::Standing(standing)
 }
 
 /// Where the rest of the traffic goes must be known.

@@ -1,6 +1,6 @@
 //! Blue-green: a full copy on the standby hosts, a switch, then the regular hosts and the way home.
 
-use super::{Ask, Extra, Method, Shortfall, at_once, beside, by_region, counted, in_waves, more};
+use super::{Ask, Extra, Method, Shortfall, Standing, at_once, beside, by_region, counted, in_waves, more};
 use crate::command::{haproxy_call, shell_line};
 use crate::durations::Kind;
 use crate::lower::calls::{self, LOOK_TIMEOUT};
@@ -8,8 +8,9 @@ use crate::lower::fleet::{DRAIN_MAX, undo_call};
 use crate::lower::host::DEPLOY;
 use crate::lower::{Lowering, Spot};
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, plain_verification};
-use crate::site::Site;
+use crate::site::{Site, SiteRegion};
 use crate::traffic::{Batch, WEIGHT_FULL};
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
 use glidepath_model::Share;
 use glidepath_model::Timestamp;
@@ -60,17 +61,19 @@ impl Method for BlueGreen {
         by_region(site, outline, waves_before, needs, |at, path, wave, needs| to.switch(site, at, path, wave, needs))
     }
 
-    /// Standby hosts that work beside the regular ones, for as long as they do.
+    /// Standby hosts that work beside the regular ones, from when they are brought up to date until the regular ones have the traffic back.
     fn extra(&self, site: &Site<'_>, outline: &Outline, _now: Timestamp) -> Extra {
         if outline.stands_beside() {
             return beside::extra(site, outline);
         }
-        let hosts: usize = site.regions.iter().map(|r| r.region.hosts.len()).sum();
-        if hosts == 0 {
-            return Extra::Nothing;
-        }
-        let bake: f64 = outline.gates().map(|gate| gate.bake.as_secs_f64()).fold(0.0, f64::max);
-        site.target.replica_hour.as_ref().map_or(Extra::NotKnown, |hour| Extra::Sum(hour.times(hosts as f64 * bake / 3600.0)))
+        let Some(hour) = &site.target.replica_hour else { return Extra::NotKnown };
+        let copy = |at: &SiteRegion<'_>| Standing {
+            region: at.region.name.clone(),
+            hour: hour.times(at.region.hosts.len() as f64),
+            until_cleaned_up: false,
+            time: DurationEstimate::default(),
+        };
+        Extra::Standing(site.regions.iter().map(copy).collect())
     }
 }
 

@@ -32,9 +32,10 @@ use crate::lower::host::{DEPLOY, Doing};
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate};
 use crate::site::{Site, SiteRegion, names, waves};
 use crate::traffic::{Batch, Fleet};
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::StepId;
+use glidepath_model::ids::{RegionName, StepId};
 use glidepath_model::plan::Strategy;
 use glidepath_model::{Money, Timestamp};
 
@@ -110,10 +111,40 @@ impl Shortfall {
 pub(crate) enum Extra {
     /// Nothing works beside the usual hosts.
     Nothing,
-    /// Hosts that work beside them, at a known price.
+    /// Hosts that work beside them until a date, at a known price.
     Sum(Money),
+    /// Hosts that stand beside them for a part of the flight, at a known price.
+    Standing(Vec<Standing>),
     /// Such hosts without a price.
     NotKnown,
+}
+
+impl Extra {
+    /// Whether something stands until the environment is cleaned up.
+    pub(crate) fn stands_until_cleaned_up(&self) -> bool {
+        matches!(self, Self::Standing(list) if list.iter().any(|one| one.until_cleaned_up))
+    }
+
+    /// What it comes to by itself, to be set against others; nothing where nobody knows.
+    pub(crate) fn micros(&self) -> f64 {
+        match self {
+            Self::Sum(cost) => cost.micros as f64,
+            Self::Standing(list) => list.iter().map(|one| one.hour.micros as f64 * one.time.p50_ms as f64 / 3.6e6).sum(),
+            Self::Nothing | Self::NotKnown => 0.0,
+        }
+    }
+}
+
+/// Hosts of a region that stand beside the usual ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) region: RegionName,
+    /// What all of them cost in an hour.
+    pub(crate) hour: Money,
+    /// Whether they stand until their environment is cleaned up, or only until the steps of their region are done.
+    pub(crate) until_cleaned_up: bool,
+    /// How long that is within the steps of their site; known once these are made.
+    pub(crate) time: DurationEstimate,
 }
 
 /// The strategies in the order of candidates: where figures are alike, the earlier one is taken.

@@ -1,9 +1,11 @@
 //! Recreate: everything at once, with downtime.
 
 use super::{Ask, Method, Shortfall, at_once, by_region, in_waves};
+use crate::downtime;
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate, plain_verification};
-use crate::site::Site;
+use crate::site::{Site, waves};
+use glidepath_model::Millis;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::Strategy;
 
@@ -17,19 +19,21 @@ impl Method for Recreate {
             let name = &site.target.name;
             return Err(Shortfall::new(format!("a new version of {name} stands beside the old one, so that nothing has to stop")));
         }
-        let Some(restart) = site.target.restart_ms else {
+        if site.target.restart_ms.is_none() {
             let name = &site.target.name;
             return Err(Shortfall::new(format!("needs the stop plus start time of a replica, and {name} states none (restart)"))
                 .unless(format!("`restart` stated on {name}, and as much downtime allowed by the change")));
-        };
+        }
+        let down = downtime::of_waves(site, Strategy::Recreate, waves(site), ask.facts);
+        let (usual, needed) = (Millis(down.time.p50_ms), Millis(down.time.p95_ms));
         let allowed = match ask.change.constraints.downtime_ms {
-            Some(allowed) if allowed >= restart => None,
+            Some(allowed) if allowed >= needed => None,
             Some(allowed) => Some(allowed.to_string()),
             None => Some("none".to_owned()),
         };
-        if let Some(allowed) = allowed {
-            return Err(Shortfall::new(format!("needs {restart} of downtime, {allowed} allowed"))
-                .unless(format!("{restart} of downtime allowed by the change")));
+        if let Some(allowed) = allowed.filter(|_| needed > Millis::ZERO) {
+            return Err(Shortfall::new(format!("needs {usual} (95 %: {needed}) of downtime, {allowed} allowed"))
+                .unless(format!("{needed} of downtime allowed by the change")));
         }
         let (verification, blind_to) = plain_verification(site);
         let waves = in_waves(site, |at| RegionPath {

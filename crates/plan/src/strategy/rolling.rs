@@ -1,9 +1,10 @@
 //! Rolling: batches of hosts, one after the other, each as large as the others can carry the traffic without it.
 //!
 //! In the first wave one host goes first and is watched. A region with a single host is changed in place, which is a downtime unless its
-//! deploy command replaces it without one.
+//! deploy command replaces it without one, which is stated (`restart: 0s`).
 
 use super::{Ask, Extra, Method, Shortfall, at_once, beside, by_region, no_spare};
+use crate::downtime::{self, Downtime, Stop};
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate, plain_verification};
 use crate::site::{Site, SiteRegion, waves};
@@ -41,12 +42,13 @@ impl Method for Rolling {
 pub(super) fn by_hosts(ask: &Ask<'_>) -> Result<(Vec<Vec<RegionPath>>, Vec<String>), Shortfall> {
     let site = ask.site;
     let (mut paths, mut derived) = (Vec::new(), Vec::new());
+    let down = downtime::of_waves(site, Strategy::Rolling, waves(site), ask.facts);
     for (number, wave) in waves(site).into_iter().enumerate() {
         let mut list = Vec::new();
         for at in wave {
             let region = &site.regions[at];
             let stages = if region.region.hosts.len() == 1 {
-                derived.extend(single_host(site, region, ask.change)?);
+                derived.extend(single_host(site, region, ask.change, &down)?);
                 vec![StagePath::of_hosts(1.0, at_once(1), Some(plain_gate(site)))]
             } else {
                 stages(site, region, number == 0)?
@@ -58,21 +60,28 @@ pub(super) fn by_hosts(ask: &Ask<'_>) -> Result<(Vec<Vec<RegionPath>>, Vec<Strin
     Ok((paths, derived))
 }
 
-/// One host is changed in place: without a stated restart time this is taken to be without downtime.
-fn single_host(site: &Site<'_>, region: &SiteRegion<'_>, change: &Change) -> Result<Option<String>, Shortfall> {
-    let place = &region.region.name;
-    let Some(restart) = site.target.restart_ms.filter(|r| *r > Millis::ZERO) else {
-        return Ok(Some(format!(
-            "{} has one host in {place}: its deploy command is taken to replace it without downtime, since no restart time is stated.",
-            site.target.name
-        )));
-    };
-    match change.constraints.downtime_ms {
-        Some(allowed) if allowed >= restart => Ok(None),
-        allowed => {
+/// One host is changed in place, which is a downtime unless something else is stated, or the platform replaces it without one.
+fn single_host(site: &Site<'_>, region: &SiteRegion<'_>, change: &Change, all: &Downtime) -> Result<Option<String>, Shortfall> {
+    let (place, name) = (&region.region.name, &site.target.name);
+    let allowed = change.constraints.downtime_ms;
+    match (downtime::stop(Strategy::Rolling, site.target, region.region), allowed) {
+        (Stop::Serves, _) if site.target.restart_ms.is_none() => {
+            Ok(Some(format!("{name} has one host in {place}: its platform is taken to replace it without downtime.")))
+        }
+        (Stop::Serves, _) => Ok(None),
+        (Stop::Unknown, None) => Ok(Some(format!(
+            "{name} has one host in {place}, and no restart time is stated: how long it is down while it is changed is not known."
+        ))),
+        (Stop::Unknown, Some(allowed)) => Err(Shortfall::new(format!(
+            "nothing says how long 1 host in {place} is down while it is changed, and {allowed} of downtime is allowed"
+        ))
+        .unless(format!("`restart` stated on {name}, `0s` where it goes on serving"))),
+        (Stop::Down(_), Some(allowed)) if allowed.0 >= all.time.p95_ms => Ok(None),
+        (Stop::Down(restart), allowed) => {
             let allowed = allowed.map_or_else(|| "no downtime".to_owned(), |allowed| format!("{allowed} of downtime"));
+            let needed = Millis(all.time.p95_ms);
             Err(Shortfall::new(format!("1 host in {place} restarts in {restart}, and {allowed} is allowed"))
-                .unless(format!("1 more host in {place}, or {restart} of downtime allowed by the change")))
+                .unless(format!("1 more host in {place}, or {needed} of downtime allowed by the change")))
         }
     }
 }

@@ -12,6 +12,7 @@ mod fixture;
 mod limits;
 mod locks;
 mod plans;
+mod predictions;
 mod promises;
 mod property;
 mod refusals;

@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze, Window};
-use glidepath_model::catalog::{Database, Indicator, Link, Objective, Runway, TableSize, ThresholdSignal};
+use glidepath_model::catalog::{ActionTemplate, Database, Indicator, Link, Objective, Runway, TableSize, ThresholdSignal};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
 use glidepath_model::plan::{Estimate, Undo, Work};
@@ -426,6 +426,7 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         codes::TIMEOUT_SHORT,
         "may take 10 min, and 9 earlier ones took up to 20 min (95 %)",
         Spoil::Input(|_, f| {
+            only_target(f).deploy.as_mut().unwrap().timeout_ms = Some(Millis::from_mins(10));
             let took = DurationFact { p50_ms: Millis::from_mins(8), p95_ms: Millis::from_mins(20), count: 9 };
             f.durations.insert("deploy/payments".to_owned(), Sourced::observed(took, "store", now()));
         }),
@@ -437,6 +438,15 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
             let target = only_target(f);
             target.health = Some(template("exec", json!({"argv": ["kubectl", "rollout", "status", "deployment/pay", "--timeout=20s"]})));
             target.deploy.as_mut().unwrap().timeout_ms = Some(Millis::from_secs(6));
+        }),
+    ),
+    (
+        codes::UNDO_CUT,
+        "may take 1 s, and is expected to take 8 s (95 %: 16 s)",
+        Spoil::Input(|_, f| {
+            only_target(f).restart_ms = Some(Millis::from_secs(8));
+            let undo = template("exec", json!({"argv": ["./undo.sh", "{host}"]}));
+            only_target(f).undo = Some(ActionTemplate { timeout_ms: Some(Millis::from_secs(1)), ..undo });
         }),
     ),
     (

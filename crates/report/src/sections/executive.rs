@@ -12,7 +12,7 @@ use crate::places::{joined, rows_told_once};
 use crate::promise;
 use crate::svg;
 use glidepath_model::change::OnFailure;
-use glidepath_model::plan::{Strategy, Undo};
+use glidepath_model::plan::{PlannedDowntime, Strategy, Undo};
 use glidepath_model::{Diagnostic, Millis, Severity, TargetName, version_shown};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
@@ -65,14 +65,10 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
         }
         unknown => format!("{unknown}: add `spec.cost.replicaHour` to the targets"),
     };
-    let downtime = if of.plan.body.assignments.iter().any(|a| a.strategy.traits().takes_down) {
-        format!("yes: {} stops and starts", listed(&recreated(of)))
-    } else {
-        let waits = of.plan.findings.iter().find(|finding| WAITS.contains(&finding.code.to_string().as_str()));
-        waits.map_or_else(
-            || "none expected: the old side serves until the new one is ready".to_owned(),
-            |finding| format!("not known: requests wait while the database changes its tables (`{}`)", finding.code),
-        )
+    let waits = of.plan.findings.iter().find(|finding| WAITS.contains(&finding.code.to_string().as_str()));
+    let downtime = match (&p.downtime, waits) {
+        (None, Some(finding)) => format!("not known: requests wait while the database changes its tables (`{}`)", finding.code),
+        (planned, _) => downtime(planned.as_ref()),
     };
     let allowed = match of.plan.body.change.constraints.downtime_ms {
         Some(Millis::ZERO) => "; none is allowed".to_owned(),
@@ -138,14 +134,14 @@ fn when(of: &Sources<'_>) -> String {
     parts.join("; ")
 }
 
-fn recreated(of: &Sources<'_>) -> Vec<String> {
-    of.plan
-        .body
-        .assignments
-        .iter()
-        .filter(|a| a.strategy.traits().takes_down)
-        .map(|a| format!("{} in {}", a.component, a.environment))
-        .collect()
+fn downtime(planned: Option<&PlannedDowntime>) -> String {
+    let Some(planned) = planned else { return "none expected: the old side serves until the new one is ready".to_owned() };
+    let open = || format!("how long {} is down is not known: no restart time is stated", listed(&planned.not_known));
+    match (planned.places.is_empty(), planned.not_known.is_empty()) {
+        (true, _) => open(),
+        (false, true) => format!("{}: {} stops and starts", estimate(&planned.takes), listed(&planned.places)),
+        (false, false) => format!("{}: {} stops and starts; {}", estimate(&planned.takes), listed(&planned.places), open()),
+    }
 }
 
 fn row(what: &str, figure: impl Into<Text>, source: &str) -> Vec<Text> {
@@ -207,7 +203,10 @@ fn dependants(of: &Sources<'_>, section: &mut Section) {
     }
     if let Some(words) = promise::first_met(of.plan) {
         let bad = if knows_traffic(of.plan) {
-            format!(" If it fails there, about {} requests are bad until it is back.", count(of.plan.prediction.bad_requests_if_failing))
+            format!(
+                " If it fails, about {} requests are bad on average until it is back.",
+                count(of.plan.prediction.bad_requests_if_failing)
+            )
         } else {
             String::new()
         };

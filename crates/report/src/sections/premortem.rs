@@ -356,7 +356,7 @@ fn first_stage(of: &Sources<'_>) -> Option<Story> {
         Ends::AtOnce,
         match knows_traffic(of.plan) {
             true => format!(
-                "The new side was bad from its first request, as the usual failure is: {} of such flights do not land. About {} requests were bad until it was back.",
+                "The new side was bad from its first request, as the usual failure is: {} of such flights do not land. On average about {} requests are bad until such a change is back.",
                 percent(p.failure.mean),
                 count(p.bad_requests_if_failing)
             ),

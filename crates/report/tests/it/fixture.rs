@@ -449,6 +449,8 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
             time_zone: Some("Europe/Berlin".to_owned()),
         }),
         extra_cost: Some(Money::parse("1.20 EUR").unwrap()),
+        extra_cost_p95: None,
+        downtime: None,
         time_to_safety: Some(estimate(192, 280, "2 steps in a row go back first")),
         time_to_rollback: Some(estimate(540, 800, "safety first, then 4 steps in a row")),
         risk: RiskLevel::Medium,

@@ -1,0 +1,58 @@
+//! Low, medium or high: what a plan risks, in words that say why.
+
+use crate::outline::Outline;
+use crate::predict::Figures;
+use crate::site::Site;
+use crate::strategy;
+use glidepath_judge::duration::DurationEstimate;
+use glidepath_model::Millis;
+use glidepath_model::catalog::RiskPolicy;
+use glidepath_model::plan::{Prediction, RiskLevel, VerificationKind};
+
+/// Says how risky a prediction is, and why.
+pub(crate) fn level(prediction: &mut Prediction, policy: &RiskPolicy, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], traffic_known: bool) {
+    let mut level = RiskLevel::Low;
+    let mut reasons = Vec::new();
+    let mut raise = |to: RiskLevel, reason: String| {
+        level = level.max(to);
+        reasons.push(reason);
+    };
+    match prediction.budget_share {
+        Some(share) if share > policy.budget_high.as_f64() => {
+            raise(RiskLevel::High, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
+        }
+        Some(share) if share > policy.budget_medium.as_f64() => {
+            raise(RiskLevel::Medium, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
+        }
+        Some(_) | None => {}
+    }
+    if !traffic_known {
+        raise(RiskLevel::Medium, "no traffic, or no figures of it: the cost of a failure is not known for every target".to_owned());
+    }
+    if prediction.failure.mean > policy.failure_medium.as_f64() {
+        raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));
+    }
+    for (site, (outline, figures)) in sites.iter().zip(chosen) {
+        if site.from.is_none() {
+            raise(RiskLevel::High, format!("{} cannot go back: the version that runs now is not known", site.path()));
+        } else if let Some(reason) = &figures.one_way {
+            raise(RiskLevel::High, format!("{} cannot go back: {reason}", site.path()));
+        }
+        if figures.downtime.time != DurationEstimate::default() {
+            let (usual, long) = (Millis(figures.downtime.time.p50_ms), Millis(figures.downtime.time.p95_ms));
+            raise(RiskLevel::Medium, format!("{} is down while it is changed: {usual} (95 %: {long})", site.path()));
+        }
+        if figures.downtime.is_open {
+            let path = site.path();
+            raise(RiskLevel::Medium, format!("{path} may be down while its only host is changed: how long is not known, and in no figure"));
+        }
+        let important = site.component.and_then(|c| c.tier).is_some_and(|tier| tier <= 1);
+        if important && outline.verification == VerificationKind::Probe && strategy::of(outline.strategy).meets_users() {
+            raise(RiskLevel::Medium, format!("{} is of tier 1 and only health checks watch it", site.path()));
+        }
+    }
+    if reasons.is_empty() {
+        reasons.push("every step can be undone, and little of an error budget is at stake".to_owned());
+    }
+    (prediction.risk, prediction.risk_reasons) = (level, reasons);
+}
