@@ -34,6 +34,8 @@ const EVENTS_MAX: usize = 192;
 /// Standard deviations of a look by which the level is raised. Siegmund's value is 0.583 for a straight boundary; the tangent already
 /// lies above the curved one, and 0.4 fits the simulations.
 const LOOK_CORRECTION: f64 = 0.4;
+/// How far a probability at a time may be below the one that the time was asked for.
+const WITHIN: f64 = 0.01;
 /// Probabilities below this are left out.
 const NEGLIGIBLE: f64 = 1e-7;
 /// Effects above this are not asked for; the judge's grid ends there.
@@ -309,7 +311,11 @@ impl Walk {
                 high = middle;
             }
         }
-        let looks = libm::ceil(high / self.interval - 0.005).max(1.0);
+        let mut looks = libm::ceil(high / self.interval - 0.005).max(1.0);
+        // Where whole looks come so seldom that much is seen between two of them, the probability at a look decides.
+        while looks * self.interval <= longest && self.probability_by(looks * self.interval) < wanted - WITHIN {
+            looks += libm::ceil(looks / 16.0);
+        }
         Some((looks as u64).saturating_mul(question.look_interval_ms)).filter(|ms| *ms <= max_ms)
     }
 

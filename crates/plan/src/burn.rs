@@ -2,20 +2,21 @@
 //!
 //! A failing version raises the bad share of its component by [`rise`]. It is followed along the course of the site's own steps: each second costs what is
 //! exposed then, while hosts are changed as well as while a gate watches. A gate sees its part of all failures at some time of its bake, or when the judge
-//! does; from there the way back costs what is exposed until it is safe. Where a call takes all traffic away at once that is the whole share for the whole
+//! does, which holds what fails where it is until then, however soon it passes what is well; from there the way back costs what is exposed until it is safe. Where a call takes all traffic away at once that is the whole share for the whole
 //! time; where deploys are undone one after the other it falls with them. What no gate sees goes on, until people notice it [`UNSEEN`] after
 //! everything of a place was on the new side.
 //! While nothing of a region serves, every request of it is refused, whether the change fails or not; going back the same way is the same again.
 
-use crate::course::{Course, mean_secs};
+use crate::course::{Course, mean_secs, together};
 use crate::downtime::{Stop, part, stop};
-use crate::durations::deploys;
+use crate::durations::{deploys, plain};
 use crate::ladder::{Signal, bad_ratio, look_every};
 use crate::lower::gates::SKETCHED;
 use crate::outline::{Outline, StageGate};
 use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
 use crate::site::Site;
 use crate::way_back::WaysBack;
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::ids::RegionName;
 use glidepath_model::plan::{Phase, Step};
 
@@ -55,12 +56,46 @@ pub(crate) struct Burn {
     pub(crate) noticed_in: f64,
     /// Bad requests of the way back from there.
     pub(crate) way_back: f64,
+    /// How the stages come to their costs.
+    stretches: Vec<Stretch>,
+}
+
+/// What a stretch of the way costs if the change fails; one of no length where a gate sees something.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from: f64,
+    to: f64,
+    stage: usize,
+    failing: f64,
+    /// Bad requests of the way back of what nothing has seen by its end.
+    back: f64,
 }
 
 impl Burn {
     /// Bad requests of a failing change in its stages, on average.
     pub(crate) fn failing(&self) -> f64 {
         self.stages.iter().map(|stage| stage.failing).sum()
+    }
+
+    /// The same where people, who know of the failure from elsewhere, turn back so many seconds after its beginning.
+    pub(crate) fn turned_back_after(&self, secs: f64) -> Self {
+        let mut found = self.clone();
+        let ends = self.stretches.last().map_or(0.0, |last| last.to);
+        if secs >= ends {
+            found.noticed_in = self.noticed_in.min(secs - ends);
+            return found;
+        }
+        found.stages.iter_mut().for_each(|stage| stage.failing = 0.0);
+        (found.missed, found.stretches) = (0.0, Vec::new());
+        for stretch in self.stretches.iter().filter(|stretch| stretch.from < secs) {
+            let Some(stage) = found.stages.get_mut(stretch.stage) else { continue };
+            let part = if stretch.to > secs { (secs - stretch.from) / (stretch.to - stretch.from) } else { 1.0 };
+            stage.failing += stretch.failing * part;
+            if stretch.to > secs {
+                stage.failing += stretch.back;
+            }
+        }
+        found
     }
 
     /// Requests that are refused, whether it fails or not.
@@ -97,8 +132,8 @@ enum Happening {
     Stops(usize),
     /// It serves again.
     Serves(usize),
-    /// A gate sees a part of the failures.
-    Sees(usize, f64),
+    /// A gate sees a part of the failures, or will so many seconds later: until then it holds what fails where it is.
+    Sees(usize, f64, f64),
     /// People notice.
     Noticed,
 }
@@ -124,6 +159,7 @@ struct Walk<'w> {
     course: Course,
     places: Vec<Place>,
     stages: Vec<Stage>,
+    stretches: Vec<Stretch>,
     /// Part of failures that a gate without an old side to compare with sees.
     catches: f64,
     /// Part of failures that each gate has seen.
@@ -173,7 +209,22 @@ impl<'w> Walk<'w> {
             Some(_) | None if health => PROBES_CATCH,
             Some(_) | None => 0.0,
         };
-        Self { steps, ways, outline, site, course, places, stages, catches, seen: Vec::new(), unseen, now: 0.0, full_since: None }
+        let stretches = Vec::new();
+        Self {
+            steps,
+            ways,
+            outline,
+            site,
+            course,
+            places,
+            stages,
+            stretches,
+            catches,
+            seen: Vec::new(),
+            unseen,
+            now: 0.0,
+            full_since: None,
+        }
     }
 
     fn place_of(&self, step: &Step) -> Option<usize> {
@@ -184,6 +235,7 @@ impl<'w> Walk<'w> {
     fn happenings(&mut self) -> (Vec<(f64, Happening)>, f64) {
         let mut found = Vec::new();
         let mut full: Option<f64> = None;
+        let mut stopped: Vec<(usize, f64, Vec<DurationEstimate>)> = Vec::new();
         for (at, step) in self.steps.iter().enumerate().filter(|(_, step)| step.phase != Phase::Finish && !step.after_landing) {
             let Some(place) = self.place_of(step) else { continue };
             let (begin, end) = (self.course.begin(at), self.course.end(at));
@@ -194,13 +246,25 @@ impl<'w> Walk<'w> {
                 }
             }
             if self.places[place].stops.is_some() && is_deploy(self.site, step) {
-                found.extend([(begin, Happening::Stops(place)), (end, Happening::Serves(place))]);
+                // Hosts that go down together: the last of them to serve again ends it.
+                match stopped.iter_mut().find(|(known, since, _)| *known == place && *since == begin) {
+                    Some((.., times)) => times.push(plain(&step.expected)),
+                    None => stopped.push((place, begin, vec![plain(&step.expected)])),
+                }
             }
             if let Some(planned) = self.gate_of(step) {
                 let gate = self.seen.len();
                 self.seen.push(0.0);
-                found.extend(sights(planned, self.catches).map(|(secs, part)| (begin + secs, Happening::Sees(gate, part))));
+                let is_judged = planned.judged.is_some();
+                found.extend(sights(planned, self.catches).into_iter().map(|(secs, part)| {
+                    // The judge passes nothing that fails by as much as it looks for, however soon it passes what is well.
+                    let sees = if is_judged { (begin + secs).min(end.max(begin)) } else { begin + secs };
+                    (sees, Happening::Sees(gate, part, begin + secs - sees))
+                }));
             }
+        }
+        for (place, begin, times) in stopped {
+            found.extend([(begin, Happening::Stops(place)), (begin + mean_secs(together(&times)), Happening::Serves(place))]);
         }
         self.full_since = full;
         let last = self.steps.iter().enumerate().filter(|(_, step)| step.phase == Phase::Deploy).map(|(at, _)| self.course.end(at));
@@ -228,13 +292,16 @@ impl<'w> Walk<'w> {
         let passed = (at - self.now).max(0.0);
         for place in &self.places {
             let Some(stage) = self.stages.get_mut(place.stage) else { continue };
-            match place.stops.filter(|_| place.down > 0) {
+            let mut failing = self.unseen * place.share * place.bad * passed;
+            if let Some(part) = place.stops.filter(|_| place.down > 0) {
                 // For the rest of its deployment a host serves.
-                Some(part) => {
-                    stage.refused += place.refused * passed * part;
-                    stage.failing += self.unseen * place.share * place.bad * passed * (1.0 - part);
-                }
-                None => stage.failing += self.unseen * place.share * place.bad * passed,
+                stage.refused += place.refused * passed * part;
+                failing *= 1.0 - part;
+            }
+            stage.failing += failing;
+            if passed > 0.0 {
+                let back = self.unseen * way_back(self.steps, self.ways, place);
+                self.stretches.push(Stretch { from: self.now, to: at, stage: place.stage, failing, back });
             }
         }
         self.now = self.now.max(at);
@@ -257,59 +324,60 @@ impl<'w> Walk<'w> {
             }
             Happening::Stops(place) => self.places[place].down += 1,
             Happening::Serves(place) => self.places[place].down = self.places[place].down.saturating_sub(1),
-            Happening::Sees(gate, part) => {
+            Happening::Sees(gate, part, later) => {
                 if let Some(seen) = self.seen.get_mut(gate) {
                     *seen += part;
                 }
                 let unseen: f64 = self.seen.iter().map(|seen| (1.0 - seen).max(0.0)).product();
-                self.goes_back(self.unseen - unseen);
+                self.goes_back(self.unseen - unseen, later);
                 self.unseen = unseen;
             }
             Happening::Noticed => {
-                self.goes_back(self.unseen);
+                self.goes_back(self.unseen, 0.0);
                 self.unseen = 0.0;
             }
         }
     }
 
-    /// A part of all failures is seen now, and goes back.
-    fn goes_back(&mut self, part: f64) {
+    /// A part of all failures is seen now, or held until it is seen later, and goes back.
+    fn goes_back(&mut self, part: f64, later: f64) {
         for place in &self.places {
-            let costs = self.way_back(place);
+            let failing = part * (place.share * place.bad * later + way_back(self.steps, self.ways, place));
             if let Some(stage) = self.stages.get_mut(place.stage) {
-                stage.failing += part * costs;
+                stage.failing += failing;
+                self.stretches.push(Stretch { from: self.now, to: self.now, stage: place.stage, failing, back: 0.0 });
             }
         }
     }
 
-    /// Bad requests of a place from the decision to turn back until it is safe.
-    fn way_back(&self, place: &Place) -> f64 {
-        let takes = |at: usize| self.ways.from_step(at).map_or(UNSEEN.as_secs_f64(), mean_secs);
-        let share = |at: usize| self.steps[at].exposure.as_ref().map_or(0.0, |exposure| exposure.share.as_f64());
-        let Some(last) = place.exposed_by.last().copied() else { return 0.0 };
-        if let Some(part) = place.stops {
-            return place.refused * takes(last) * part;
-        }
-        if self.steps[last].exposure.as_ref().is_some_and(|exposure| exposure.safety.is_some()) {
-            return place.share * place.bad * takes(last);
-        }
-        let mut row: Vec<(f64, f64)> = place.exposed_by.iter().map(|at| (takes(*at), share(*at))).collect();
-        row.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let mut before = 0.0;
-        let parts = row.into_iter().map(|(until, share)| {
-            let costs = share * (until - before);
-            before = until;
-            costs
-        });
-        place.bad * parts.sum::<f64>()
-    }
-
     fn end(self) -> Burn {
         let after = self.places.iter().map(|place| place.share * place.bad).sum();
-        let way_back = self.places.iter().map(|place| self.way_back(place)).sum();
+        let way_back = self.places.iter().map(|place| way_back(self.steps, self.ways, place)).sum();
         let noticed_in = self.full_since.map_or(UNSEEN.as_secs_f64(), |full| (full + UNSEEN.as_secs_f64() - self.now).max(0.0));
-        Burn { missed: self.unseen, after, noticed_in, way_back, stages: self.stages }
+        Burn { missed: self.unseen, after, noticed_in, way_back, stages: self.stages, stretches: self.stretches }
     }
+}
+
+/// Bad requests of a place from the decision to turn back until it is safe.
+fn way_back(steps: &[Step], ways: &WaysBack, place: &Place) -> f64 {
+    let takes = |at: usize| ways.while_exposed_by(at).map_or(UNSEEN.as_secs_f64(), mean_secs);
+    let share = |at: usize| steps[at].exposure.as_ref().map_or(0.0, |exposure| exposure.share.as_f64());
+    let Some(last) = place.exposed_by.last().copied() else { return 0.0 };
+    if let Some(part) = place.stops {
+        return place.refused * takes(last) * part;
+    }
+    if steps[last].exposure.as_ref().is_some_and(|exposure| exposure.safety.is_some()) {
+        return place.share * place.bad * takes(last);
+    }
+    let mut row: Vec<(f64, f64)> = place.exposed_by.iter().map(|at| (takes(*at), share(*at))).collect();
+    row.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut before = 0.0;
+    let parts = row.into_iter().map(|(until, share)| {
+        let costs = share * (until - before);
+        before = until;
+        costs
+    });
+    place.bad * parts.sum::<f64>()
 }
 
 /// Whether a step brings a host to the new version.

@@ -12,6 +12,8 @@ use glidepath_model::plan::{Estimate, Step};
 
 /// Factor from a stated length to its 95 % quantile.
 const STATED_SPREAD: u64 = 2;
+/// Source of an estimate of which nothing is known.
+const NEVER_OBSERVED: &str = "default, never observed";
 /// Steps that the usual spread of a kind counts for beside those that were seen: of one alone nobody can tell how much the next will differ.
 const USUAL_COUNTS: f64 = 4.0;
 /// Tail of a time that nobody stated beyond the 95 % quantile, as a multiple of it, that an attempt is given.
@@ -101,7 +103,7 @@ impl Kind {
 
     fn default(self) -> Estimate {
         let (p50, p95) = self.default_ms();
-        Estimate { p50_ms: Millis(p50), p95_ms: Millis(p95), source: "default, never observed".to_owned() }
+        Estimate { p50_ms: Millis(p50), p95_ms: Millis(p95), source: NEVER_OBSERVED.to_owned() }
     }
 }
 
@@ -147,10 +149,13 @@ pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
     if call.kind != HAPROXY {
         let target = step.target.as_ref().and_then(|name| facts.catalog.targets.get(name));
         let is_retired = |target: &Target| step.duration_key.as_deref() == Some(Kind::Retire.key(&target.component).as_str());
-        // What goes back by a deployment takes as long as it takes, however long the way forward was given.
-        return target
-            .filter(|target| is_retired(target) || deploys(step, target))
-            .map_or_else(|| step.expected.clone(), |target| usual(Kind::Deploy, target, facts));
+        // What goes back by a deployment takes as long as it takes, however long the way forward was given. Of what nobody knows, what it is given says most.
+        let is_known = |target: &Target| learnt(Kind::Deploy, &target.component, facts).is_some() || target.restart_ms.is_some();
+        return match target {
+            Some(target) if is_retired(target) => at_target(Kind::Deploy, target, facts),
+            Some(target) if deploys(step, target) && is_known(target) => usual(Kind::Deploy, target, facts),
+            Some(_) | None => step.expected.clone(),
+        };
     }
     let drains = call.input.get("drain").and_then(|list| list.as_array()).is_some_and(|list| !list.is_empty());
     let kind = if drains { Kind::Drain } else { Kind::Shift };
@@ -184,6 +189,11 @@ pub fn deploys(step: &Step, target: &Target) -> bool {
 /// How long a deployment takes, whatever it is given.
 pub(crate) fn deploy_unbounded(target: &Target, facts: &Facts) -> Estimate {
     usual(Kind::Deploy, target, facts)
+}
+
+/// Whether an estimate rests on something that is known of the place.
+pub fn is_known(estimate: &Estimate) -> bool {
+    estimate.source != NEVER_OBSERVED
 }
 
 /// As the judge's arithmetic takes it.

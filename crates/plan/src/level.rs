@@ -10,7 +10,13 @@ use glidepath_model::catalog::RiskPolicy;
 use glidepath_model::plan::{Prediction, RiskLevel, VerificationKind};
 
 /// Says how risky a prediction is, and why.
-pub(crate) fn level(prediction: &mut Prediction, policy: &RiskPolicy, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], traffic_known: bool) {
+pub(crate) fn level(
+    prediction: &mut Prediction,
+    policy: &RiskPolicy,
+    sites: &[Site<'_>],
+    chosen: &[(&Outline, &Figures)],
+    traffic_known: bool,
+) {
     let mut level = RiskLevel::Low;
     let mut reasons = Vec::new();
     let mut raise = |to: RiskLevel, reason: String| {
@@ -27,7 +33,7 @@ pub(crate) fn level(prediction: &mut Prediction, policy: &RiskPolicy, sites: &[S
         Some(_) | None => {}
     }
     if !traffic_known {
-        raise(RiskLevel::Medium, "no traffic, or no figures of it: the cost of a failure is not known for every target".to_owned());
+        raise(RiskLevel::Medium, "no traffic figures, or no traffic: the cost of a failure is not known for every target".to_owned());
     }
     if prediction.failure.mean > policy.failure_medium.as_f64() {
         raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));

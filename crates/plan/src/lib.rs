@@ -235,8 +235,9 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     body.engine_semantics = body.semantics_needed();
     let findings = std::mem::take(&mut notes.findings);
     let mut plan = Plan::new(body, ranking.prediction, ranking.summaries, ruled_out, findings, std::mem::take(&mut notes.derived));
-    let by_place = predict::by_place(change, facts, &sites, &rank::chosen(&usable, &ranking.winner), &levels);
-    plan.split = split::split(change, facts, &around, &sites, &risks, &by_place, timetable.takes_off());
+    let chosen = rank::chosen(&usable, &ranking.winner);
+    let burn = |items: &[u32], risks: &risk::Risks| predict::alone(change, facts, &sites, &chosen, &levels, (items, risks));
+    plan.split = split::split(change, facts, &around, &sites, &risks, burn, timetable.takes_off());
     let linted = check(&plan, facts);
     for finding in linted {
         if !plan.findings.contains(&finding) {

@@ -2,7 +2,7 @@
 //!
 //! Bad requests. What each site costs if its change fails, and what it refuses while nothing of it serves, is worked out in `burn`. A change fails with
 //! the probability of its component, and does so in every environment, so the stages and windows of one keep failures from the next. What no stage of an
-//! environment sees meets its windows, and runs on until people notice it.
+//! environment sees meets its windows, and runs on until people notice it, wherever the flight is by then.
 //! The straight deploy that this is set against goes to all replicas at once; people notice after [`STRAIGHT_NOTICE`] and deploy the old version.
 
 use crate::burn::{self, Burn, rise};
@@ -10,8 +10,8 @@ use crate::course::{mean_secs, together};
 use crate::downtime::{self, Downtime};
 use crate::durations::{Kind, estimate, plain};
 use crate::extra;
-use crate::level::level;
 use crate::ladder::{RATE_MIN, Signal, bad_ratio};
+use crate::level::level;
 use crate::outline::Outline;
 use crate::risk::Risks;
 use crate::site::Site;
@@ -108,6 +108,8 @@ struct Costs {
     failing: f64,
     /// Requests that are refused, whether it fails or not.
     refused: f64,
+    /// Seconds after its beginning when people turn it back who have noticed the failure in an environment before.
+    known_after: Option<f64>,
 }
 
 impl Costs {
@@ -116,10 +118,17 @@ impl Costs {
     }
 }
 
+/// What each site costs. A failure that something sees turns the whole flight back, so what comes later meets fewer flights, whoever fails.
 fn costs(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Vec<Costs> {
-    let mut reaches: BTreeMap<&ComponentName, f64> = BTreeMap::new();
+    // Of each component, the probability that it fails, and the part of that which nothing has seen yet.
+    let mut reaches: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
+    reaches.extend(sites.iter().zip(chosen).map(|(site, (_, figures))| (&site.target.component, (figures.failing.0, 1.0))));
     let mut found = vec![Costs::default(); sites.len()];
+    // When people notice that a component fails, and when an environment begins.
+    let mut noticed_at: BTreeMap<&ComponentName, f64> = BTreeMap::new();
+    let mut begins = 0.0;
     for environment in &change.environments {
+        let is_last = change.environments.last() == Some(environment);
         let here = || sites.iter().zip(chosen).enumerate().filter(|(_, (site, _))| site.environment.name == *environment);
         let catch = here().map(|(_, (site, _))| window_catches(site, facts)).fold(0.0, f64::max);
         let windows: Vec<f64> = here()
@@ -128,21 +137,50 @@ fn costs(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline
             .flat_map(|(_, (site, _))| site.environment.verify.iter().filter(|window| !window.observe))
             .map(|window| window.length_ms.as_secs_f64())
             .collect();
+        let level_of: BTreeMap<u32, usize> =
+            levels.iter().enumerate().flat_map(|(number, level)| level.iter().map(move |item| (*item, number))).collect();
+        let mut by_level: Vec<Vec<usize>> = vec![Vec::new(); levels.len().max(1)];
+        for (at, (site, _)) in here() {
+            by_level[level_of.get(&site.item).copied().unwrap_or_default()].push(at);
+        }
         // What is done in each level, before the windows begin.
-        let length = |level: &Vec<u32>| {
-            here().filter(|(_, (site, _))| level.contains(&site.item)).map(|(_, (_, (_, f)))| mean_secs(f.duration)).fold(0.0, f64::max)
-        };
-        let lengths: Vec<f64> = levels.iter().map(length).collect();
-        for (at, (site, (_, figures))) in here() {
-            let level = levels.iter().position(|level| level.contains(&site.item)).unwrap_or_default();
-            let (missed, runs_on) = unwatched(&windows, catch, lengths.iter().skip(level + 1).sum(), figures.costs.noticed_in);
-            let reach = reaches.entry(&site.target.component).or_insert(1.0);
-            let (part, own) = (*reach * figures.failing.0, &figures.costs);
-            let after = part * own.missed * (own.after * runs_on + own.way_back);
-            if let Some(costs) = found.get_mut(at) {
-                *costs = Costs { reach: *reach, after, failing: part * own.failing() + after, refused: own.refused() };
+        let length = |level: &Vec<usize>| level.iter().map(|at| mean_secs(chosen[*at].1.duration)).fold(0.0, f64::max);
+        let lengths: Vec<f64> = by_level.iter().map(length).collect();
+        let goes_on = |(fails, reach): &(f64, f64)| 1.0 - fails * (1.0 - reach);
+        let mut noticed_now: BTreeMap<&ComponentName, f64> = BTreeMap::new();
+        let mut unwatched_by: BTreeMap<&ComponentName, f64> = BTreeMap::new();
+        for (number, level) in by_level.iter().enumerate() {
+            let all: f64 = reaches.values().map(goes_on).product();
+            let before: Vec<(f64, f64)> =
+                level.iter().map(|at| reaches.get(&sites[*at].target.component).copied().unwrap_or((0.0, 1.0))).collect();
+            let level_begins = begins + lengths.iter().take(number).sum::<f64>();
+            for (at, own_reach) in level.iter().zip(before) {
+                let (site, figures) = (&sites[*at], chosen[*at].1);
+                let known_after = noticed_at.get(&site.target.component).map(|noticed| (noticed - level_begins).max(0.0));
+                let cut = known_after.map(|secs| figures.costs.turned_back_after(secs));
+                let own = cut.as_ref().unwrap_or(&figures.costs);
+                if known_after.is_none() && own.after > 0.0 && (is_last || figures.traffic_known) {
+                    noticed_now.insert(&site.target.component, level_begins + mean_secs(figures.duration) + own.noticed_in);
+                }
+                let (missed, runs_on) = unwatched(&windows, catch, lengths.iter().skip(number + 1).sum(), own.noticed_in);
+                let reach = own_reach.1 * all / goes_on(&own_reach).max(f64::MIN_POSITIVE);
+                let after = reach * own_reach.0 * own.missed * (own.after * runs_on + own.way_back);
+                let failing = reach * own_reach.0 * own.failing() + after;
+                found[*at] = Costs { reach, after, failing, refused: own.refused(), known_after };
+                if let Some((_, reach)) = reaches.get_mut(&site.target.component) {
+                    *reach *= own.missed;
+                }
+                unwatched_by.insert(&site.target.component, missed);
             }
-            *reach *= own.missed * missed;
+        }
+        for (component, missed) in unwatched_by {
+            if let Some((_, reach)) = reaches.get_mut(component) {
+                *reach *= missed;
+            }
+        }
+        begins += lengths.iter().sum::<f64>() + windows.iter().sum::<f64>();
+        for (component, noticed) in noticed_now {
+            noticed_at.entry(component).or_insert(noticed);
         }
     }
     found
@@ -331,32 +369,24 @@ pub(crate) fn prediction(
     prediction
 }
 
-/// Expected bad requests of an item in a place, stages and what follows them together.
-pub(crate) struct BurnOf<'a> {
-    pub(crate) item: u32,
-    pub(crate) component: &'a ComponentName,
-    pub(crate) environment: &'a EnvironmentName,
-    /// `None` where the traffic is not known.
-    pub(crate) bad_requests: Option<f64>,
-}
-
-/// Expected bad requests place by place.
-pub(crate) fn by_place<'a>(
+/// Expected bad requests of some items as a change of their own with these risks; `None` where the traffic of one is not known.
+pub(crate) fn alone(
     change: &Change,
     facts: &Facts,
-    sites: &'a [Site<'_>],
+    sites: &[Site<'_>],
     chosen: &[(&Outline, &Figures)],
     levels: &[Vec<u32>],
-) -> Vec<BurnOf<'a>> {
-    let costs = costs(change, facts, sites, chosen, levels);
-    let places = sites.iter().zip(chosen).zip(costs);
-    let place = |((site, (_, figures)), costs): ((&'a Site<'_>, &(&Outline, &Figures)), Costs)| BurnOf {
-        item: site.item,
-        component: &site.target.component,
-        environment: &site.environment.name,
-        bad_requests: figures.traffic_known.then_some(costs.all()),
-    };
-    places.map(place).collect()
+    (items, risks): (&[u32], &Risks),
+) -> Option<f64> {
+    let own = || sites.iter().zip(chosen).filter(|(site, _)| items.contains(&site.item));
+    let with = |figures: &Figures, site: &Site<'_>| Figures { failing: failing(risks, &site.target.component), ..figures.clone() };
+    let figures: Vec<Figures> = own().map(|(site, (_, figures))| with(figures, site)).collect();
+    let outlines: Vec<(&Outline, &Figures)> = own().zip(&figures).map(|((_, (outline, _)), figures)| (*outline, figures)).collect();
+    let own_sites: Vec<Site<'_>> = own().map(|(site, _)| site.clone()).collect();
+    let of = |level: &Vec<u32>| level.iter().copied().filter(|item| items.contains(item)).collect::<Vec<u32>>();
+    let own_levels: Vec<Vec<u32>> = levels.iter().map(of).filter(|level| !level.is_empty()).collect();
+    let costs = costs(change, facts, &own_sites, &outlines, &own_levels);
+    figures.iter().zip(costs).map(|(figures, costs)| figures.traffic_known.then_some(costs.all())).sum()
 }
 
 /// How long users of an environment meet nothing: items of a level are down side by side, levels one after the other. The longest of all environments.
@@ -408,7 +438,8 @@ pub(crate) fn stages(
                 between,
             }
         };
-        let own = figures.costs.stages.iter();
+        let cut = costs.known_after.map(|secs| figures.costs.turned_back_after(secs));
+        let own = cut.as_ref().unwrap_or(&figures.costs).stages.iter();
         let own = own.map(|stage| told(Some(stage), costs.reach * figures.failing.0 * stage.failing, stage.refused));
         let all = own.chain([told(None, costs.after, 0.0)]);
         list.extend(all.filter(|stage| figures.traffic_known && stage.bad_requests > 0.0));

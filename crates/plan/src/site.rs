@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const RATE_MAX: f64 = 1e12;
 
 /// One item in one environment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Site<'a> {
     pub(crate) item: u32,
     pub(crate) change_item: &'a Item,
@@ -33,7 +33,7 @@ pub(crate) struct Site<'a> {
 }
 
 /// A region of a site.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SiteRegion<'a> {
     pub(crate) region: &'a Region,
     /// Requests per second arriving.

@@ -1,10 +1,9 @@
 //! A change of parts that nothing orders or ties to each other, offered as smaller changes where that lowers the risk.
 //!
 //! Each part is held against the model of risk as a change of its own. What fails is as likely to fail, but takes back its own part alone. The strategies
-//! stay as they are, so bad requests follow the probability of failure of each component.
+//! stay as they are; what one part keeps from users of another by turning the flight back, it does not keep from them any more.
 
 use crate::order;
-use crate::predict::BurnOf;
 use crate::risk::{self, Around, Risks};
 use crate::site::Site;
 use glidepath_model::Timestamp;
@@ -23,7 +22,7 @@ pub(crate) fn split(
     around: &Around<'_>,
     sites: &[Site<'_>],
     whole: &Risks,
-    burns: &[BurnOf<'_>],
+    burn: impl Fn(&[u32], &Risks) -> Option<f64>,
     takes_off: Option<(Timestamp, &str)>,
 ) -> Option<Split> {
     let parts = order::parts(change, &facts.catalog).into_iter();
@@ -40,7 +39,7 @@ pub(crate) fn split(
         let own = items.iter().filter_map(|item| change.items.get(*item as usize)).cloned().collect();
         let part = Change { items: own, ..rest.clone() };
         let risks = risk::risks(&part, facts, around, sites, takes_off);
-        let alone = expected(&part, sites, &risks, whole, burns);
+        let alone = expected(&part, &risks, burn(items, &risks));
         lands *= 1.0 - alone.failure;
         apart.back += alone.back;
         apart.bad_requests = apart.bad_requests.zip(alone.bad_requests).map(|(so_far, more)| so_far + more);
@@ -51,25 +50,18 @@ pub(crate) fn split(
         });
     }
     apart.failure = 1.0 - lands;
-    let together = expected(change, &sites.iter().collect::<Vec<_>>(), whole, whole, burns);
+    let all: Vec<u32> = parts.iter().flat_map(|(_, items)| items.iter().copied()).collect();
+    let together = expected(change, whole, burn(&all, whole));
     (apart.back <= together.back * (1.0 - GAIN_MIN)).then(|| Split { together: tidy(together), apart: tidy(apart), parts: offered })
 }
 
-/// What may come of a change with these risks, where the bad requests are known for those of the `whole`.
-fn expected(change: &Change, sites: &[&Site<'_>], risks: &Risks, whole: &Risks, burns: &[BurnOf<'_>]) -> SplitRisk {
+/// What may come of a change with these risks.
+fn expected(change: &Change, risks: &Risks, bad_requests: Option<f64>) -> SplitRisk {
     let failure = risks.whole.mean;
     let items = change.items.len() as f64;
-    let probability = |risks: &Risks, site: &&Site<'_>| risks.of(&site.target.component).map_or(0.0, |one| one.probability);
     let failing = change.items.iter().map(|item| risks.of(&item.component).map_or(0.0, |one| one.probability)).sum();
-    let of_site = |site: &&Site<'_>| {
-        let (before, now) = (probability(whole, site), probability(risks, site));
-        let burn = burns
-            .iter()
-            .find(|of| of.item == site.item && of.component == &site.target.component && of.environment == &site.environment.name)?;
-        Some(burn.bad_requests? * if before > 0.0 { now / before } else { 1.0 })
-    };
     let back = if change.on_failure == OnFailure::RollbackChange { failure * items } else { failing };
-    SplitRisk { failure, back, bad_requests: sites.iter().map(of_site).sum() }
+    SplitRisk { failure, back, bad_requests }
 }
 
 /// Figures to six digits, so that they read well.

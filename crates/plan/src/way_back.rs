@@ -13,7 +13,7 @@
 //! *One way.* A step that cannot be undone ends the way: there is no figure across it, and none across one whose undo has less time than it takes.
 
 use crate::command::HAPROXY;
-use crate::durations::{back, plain};
+use crate::durations::{back, is_known, plain};
 use glidepath_judge::duration::{DurationEstimate, slowest, sum};
 use glidepath_model::Millis;
 use glidepath_model::facts::Facts;
@@ -66,7 +66,7 @@ impl WaysBack {
     }
 
     /// Time to safety while the exposure of a step is in force; `None` where there is no way, or nothing of it is exposed.
-    pub(crate) fn from_step(&self, step: usize) -> Option<DurationEstimate> {
+    pub(crate) fn while_exposed_by(&self, step: usize) -> Option<DurationEstimate> {
         let at = self.exposures.binary_search_by_key(&step, |exposed| exposed.step).ok()?;
         self.exposures.get(at)?.safe_in
     }
@@ -328,7 +328,8 @@ fn latest<'e>(ends: impl Iterator<Item = &'e Row>) -> Row {
 fn is_cut(step: &Step, facts: &Facts) -> bool {
     let Undo::Call { call, timeout_ms, .. } = &step.undo else { return false };
     // A router stops waiting by itself, and what is left over is cut.
-    call.kind != HAPROXY && back(step, call, facts).p50_ms > *timeout_ms
+    let takes = back(step, call, facts);
+    call.kind != HAPROXY && is_known(&takes) && takes.p50_ms > *timeout_ms
 }
 
 /// The slowest of several that go on at the same time; nothing takes no time.

@@ -74,6 +74,8 @@ struct Flight<'m, 'p> {
     broken: Vec<usize>,
     /// Steps of which a try died with its node: a probe says that they were not done.
     lost: Vec<StepId>,
+    /// Steps whose undo was ended in mid-work: a probe says that they are still in place.
+    cut: Vec<StepId>,
     /// Bad requests per second of usual traffic since a time, and whether something that fails is exposed.
     burning: Option<(Timestamp, f64, bool)>,
     /// Components that people have noticed, or will.
@@ -135,6 +137,7 @@ impl<'m, 'p> Flight<'m, 'p> {
             failing,
             broken,
             lost: Vec::new(),
+            cut: Vec::new(),
             burning: None,
             throttles: BTreeMap::new(),
             asked_since: None,
@@ -236,14 +239,17 @@ impl<'m, 'p> Flight<'m, 'p> {
             Direction::Probe | Direction::ProbeUndo => (DurationEstimate::certain(1000), step.timeout, 1.0),
         };
         // A deadline is there for what hangs: without a fault no call is taken to reach it. An undo is what its plan promises, so one that has less time
-        // than it takes is ended in mid-work here as it would be; a router stops waiting by itself.
-        let is_cut = attempt.direction == Direction::Undo && !step.waits_for_sessions;
+        // than it takes is ended in mid-work here as it would be.
+        let is_cut = attempt.direction == Direction::Undo && step.can_be_cut;
         let drawn = self.random.length(usual).min(if is_cut { Millis(u64::MAX) } else { timeout });
         let took = Millis((drawn.0 as f64 * slow) as u64);
         let ends = self.now.plus(took);
         if ends > deadline {
             let reason = "it did not end in time".to_owned();
             let took = deadline.since(self.now);
+            if is_cut {
+                self.cut.push(attempt.step.clone());
+            }
             return self.queue_at(deadline, Happening::Ends(attempt, Came::Unknown { reason }, took));
         }
         let is_broken = attempt.direction == Direction::Do && self.model.index(&attempt.step).is_some_and(|at| self.broken.contains(&at));
@@ -252,6 +258,10 @@ impl<'m, 'p> Flight<'m, 'p> {
             (false, None, Direction::Probe) if self.lost.contains(&attempt.step) => {
                 self.lost.retain(|step| *step != attempt.step);
                 Came::NotDone { reason: "it died with its node".to_owned(), retryable: true }
+            }
+            (false, None, Direction::ProbeUndo) if self.cut.contains(&attempt.step) => {
+                self.cut.retain(|step| *step != attempt.step);
+                Came::Done { outputs: BTreeMap::new() }
             }
             (true, ..) => Came::NotDone { reason: "it fails at every try".to_owned(), retryable: true },
             (false, Some((_, component)), _) => Came::NotDone { reason: format!("{component} is down"), retryable: true },

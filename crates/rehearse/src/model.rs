@@ -69,8 +69,9 @@ pub(crate) struct StepModel {
     pub(crate) undo_timeout: Millis,
     /// Components whose being down makes it fail.
     pub(crate) rests_on: Vec<ComponentName>,
-    /// Whether its undo waits for sessions to end, and stops waiting by itself.
-    pub(crate) waits_for_sessions: bool,
+    /// Whether its undo is ended in mid-work where it takes longer than it is given: a router stops waiting by itself, and of what nobody has seen nobody
+    /// knows how long it takes.
+    pub(crate) can_be_cut: bool,
     pub(crate) gate: Option<GateModel>,
     /// The part of its time, there and back, for which its place serves nobody.
     pub(crate) down: Option<f64>,
@@ -156,7 +157,8 @@ impl<'p> Model<'p> {
                 undo,
                 timeout: step.timeout_ms,
                 undo_timeout,
-                waits_for_sessions: matches!(&step.undo, Undo::Call { call, .. } if call.kind == HAPROXY),
+                can_be_cut: matches!(&step.undo, Undo::Call { call, .. }
+                    if call.kind != HAPROXY && assumed::is_known(&assumed::way_back(step, call, facts))),
                 rests_on: number.and_then(|number| components.get(number)).map(|component| uses(&component.name)).unwrap_or_default(),
                 gate,
                 down: down(body, facts, step),

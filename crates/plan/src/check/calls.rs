@@ -3,7 +3,7 @@
 use super::{is_of_runbook, places};
 use crate::codes;
 use crate::command::HAPROXY;
-use crate::durations::{back, deploy_unbounded, deploys};
+use crate::durations::{back, deploy_unbounded, deploys, is_known};
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
@@ -250,7 +250,7 @@ pub(super) fn timeout_short(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         let stated = target.filter(|target| deploys(step, target)).map(|target| deploy_unbounded(target, facts));
         let (long, source) = match (known, stated) {
             (Some(known), _) => (known.p95_ms, format!("{} earlier ones took up to {} (95 %)", known.count, known.p95_ms)),
-            (None, Some(takes)) if !takes.source.starts_with("default") => {
+            (None, Some(takes)) if is_known(&takes) => {
                 (takes.p95_ms, format!("is expected to take {} (95 %: {})", takes.p50_ms, takes.p95_ms))
             }
             (None, Some(_) | None) => continue,
@@ -271,11 +271,12 @@ pub(super) fn timeout_short(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 pub(super) fn undo_cut(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut told = BTreeSet::new();
     let mut findings = Vec::new();
-    for step in &plan.body.steps {
+    // What a runbook's undo takes is not known from its way forward.
+    for step in plan.body.steps.iter().filter(|_| !is_of_runbook(plan)) {
         let Undo::Call { call, timeout_ms, .. } = &step.undo else { continue };
         let takes = back(step, call, facts);
         // A router stops waiting by itself, and what is left over is cut.
-        if call.kind == HAPROXY || takes.p95_ms <= *timeout_ms || !told.insert((&step.target, &step.duration_key)) {
+        if call.kind == HAPROXY || !is_known(&takes) || takes.p95_ms <= *timeout_ms || !told.insert((&step.target, &step.duration_key)) {
             continue;
         }
         let (usual, long) = (takes.p50_ms, takes.p95_ms);

@@ -55,7 +55,7 @@ fn a_way_out_is_named_only_where_a_plan_comes_of_it() {
     assert!(refusal.hint.starts_with("Cheapest: ") && refusal.hint.contains("`finishBefore: "), "{}", refusal.hint);
     let until = Timestamp::parse(proposed(&refusal.hint, "`finishBefore: ")).unwrap();
     change.constraints.finish_before = Some(until);
-    change.constraints.downtime_ms = Some(Millis::from_secs(20));
+    change.constraints.downtime_ms = Some(Millis::from_secs(90));
     only_target(&mut facts).strategies_allowed.push("rolling".to_owned());
     plan_of(&change, &facts);
 }
@@ -67,7 +67,7 @@ fn no_downtime_and_a_strategy_that_needs_it_conflict() {
     only_target(&mut facts).restart_ms = Some(Millis::from_secs(20));
     let refusal = refused(&change, &facts);
     assert_eq!(refusal.code, codes::LIMITS_CONFLICT);
-    let says = "`downtime` of none and the strategies of payments-production (only recreate) cannot both hold: recreate payments needs 58 s (95 %: 1 min 27 s) of downtime;";
+    let says = "`downtime` of none and the strategies of payments-production (only recreate) cannot both hold: recreate payments needs 58 s (95 %: 1 min 26 s) of downtime;";
     assert!(refusal.message.starts_with(says), "{}", refusal.message);
     let enough = Millis::parse(proposed(&refusal.hint, "`downtime: ")).unwrap();
     assert!(refusal.hint.contains(" in the strategies of payments-production"), "{}", refusal.hint);

@@ -162,7 +162,7 @@ fn capacity_until_a_time_that_is_past_is_refused() {
     let (mut change, mut facts) = payments();
     let until = |text: &str| ItemKind::Capacity { replicas: 6, expect_replicas: Some(3), until: Timestamp::parse(text) };
     let set = template("exec", json!({"argv": ["./replicas.sh", "{replicas}"]}));
-    only_target(&mut facts).scale = Some(Scaling { set, read: None, warm_up_ms: Millis::ZERO });
+    only_target(&mut facts).scale = Some(Box::new(Scaling { set, read: None, warm_up_ms: Millis::ZERO }));
     change.items[0].kind = until("2020-12-05T00:00:00Z");
     let said = refusal(&change, &facts);
     assert!(said.contains("which is past"), "{said}");

@@ -352,7 +352,7 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
     ),
     (
         codes::FAILURE_SPENDS_BUDGET,
-        "requests fail, and payments-answers allows 25 more",
+        "requests fail on average, and payments-answers allows 25 more",
         Spoil::Input(|_, f| drop(f.budgets.insert("payments-answers".to_owned(), budget(1_000.0, 0.5)))),
     ),
     (codes::NOBODY_TOLD, "Nobody is told when a run in production needs somebody", Spoil::Input(|_, f| f.catalog.settings.notify.clear())),
