@@ -4,7 +4,7 @@
 //! exposed then, while hosts are changed as well as while a gate watches. A gate sees its part of all failures at some time of its bake, or when the judge
 //! does, which holds what fails where it is until then, however soon it passes what is well; from there the way back costs what is exposed until it is safe. Where a call takes all traffic away at once that is the whole share for the whole
 //! time; where deploys are undone one after the other it falls with them. What no gate sees goes on, until people notice it [`UNSEEN`] after
-//! everything of a place was on the new side.
+//! everything of a place was on the new side: in the last environment only, since nobody is in those before it to notice.
 //! While nothing of a region serves, every request of it is refused, whether the change fails or not; going back the same way is the same again.
 
 use crate::course::{Course, mean_secs, together};
@@ -56,46 +56,14 @@ pub(crate) struct Burn {
     pub(crate) noticed_in: f64,
     /// Bad requests of the way back from there.
     pub(crate) way_back: f64,
-    /// How the stages come to their costs.
-    stretches: Vec<Stretch>,
-}
-
-/// What a stretch of the way costs if the change fails; one of no length where a gate sees something.
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    from: f64,
-    to: f64,
-    stage: usize,
-    failing: f64,
-    /// Bad requests of the way back of what nothing has seen by its end.
-    back: f64,
+    /// Seconds from the beginning until something sees a failure or people notice it, on average.
+    pub(crate) seen_after: f64,
 }
 
 impl Burn {
     /// Bad requests of a failing change in its stages, on average.
     pub(crate) fn failing(&self) -> f64 {
         self.stages.iter().map(|stage| stage.failing).sum()
-    }
-
-    /// The same where people, who know of the failure from elsewhere, turn back so many seconds after its beginning.
-    pub(crate) fn turned_back_after(&self, secs: f64) -> Self {
-        let mut found = self.clone();
-        let ends = self.stretches.last().map_or(0.0, |last| last.to);
-        if secs >= ends {
-            found.noticed_in = self.noticed_in.min(secs - ends);
-            return found;
-        }
-        found.stages.iter_mut().for_each(|stage| stage.failing = 0.0);
-        (found.missed, found.stretches) = (0.0, Vec::new());
-        for stretch in self.stretches.iter().filter(|stretch| stretch.from < secs) {
-            let Some(stage) = found.stages.get_mut(stretch.stage) else { continue };
-            let part = if stretch.to > secs { (secs - stretch.from) / (stretch.to - stretch.from) } else { 1.0 };
-            stage.failing += stretch.failing * part;
-            if stretch.to > secs {
-                stage.failing += stretch.back;
-            }
-        }
-        found
     }
 
     /// Requests that are refused, whether it fails or not.
@@ -159,7 +127,6 @@ struct Walk<'w> {
     course: Course,
     places: Vec<Place>,
     stages: Vec<Stage>,
-    stretches: Vec<Stretch>,
     /// Part of failures that a gate without an old side to compare with sees.
     catches: f64,
     /// Part of failures that each gate has seen.
@@ -169,6 +136,8 @@ struct Walk<'w> {
     now: f64,
     /// When the first place was on the new side altogether.
     full_since: Option<f64>,
+    /// Seconds until each part of the failures is seen, times the part.
+    seen_after: f64,
 }
 
 impl<'w> Walk<'w> {
@@ -209,7 +178,6 @@ impl<'w> Walk<'w> {
             Some(_) | None if health => PROBES_CATCH,
             Some(_) | None => 0.0,
         };
-        let stretches = Vec::new();
         Self {
             steps,
             ways,
@@ -218,12 +186,12 @@ impl<'w> Walk<'w> {
             course,
             places,
             stages,
-            stretches,
             catches,
             seen: Vec::new(),
             unseen,
             now: 0.0,
             full_since: None,
+            seen_after: 0.0,
         }
     }
 
@@ -269,7 +237,7 @@ impl<'w> Walk<'w> {
         self.full_since = full;
         let last = self.steps.iter().enumerate().filter(|(_, step)| step.phase == Phase::Deploy).map(|(at, _)| self.course.end(at));
         let last = last.fold(0.0, f64::max);
-        let noticed = full.map(|full| full + UNSEEN.as_secs_f64()).filter(|noticed| *noticed < last);
+        let noticed = full.filter(|_| self.site.is_last).map(|full| full + UNSEEN.as_secs_f64()).filter(|noticed| *noticed < last);
         found.extend(noticed.map(|noticed| (noticed, Happening::Noticed)));
         // What happens after people have noticed happens to nobody.
         let ends = noticed.unwrap_or(last);
@@ -299,10 +267,6 @@ impl<'w> Walk<'w> {
                 failing *= 1.0 - part;
             }
             stage.failing += failing;
-            if passed > 0.0 {
-                let back = self.unseen * way_back(self.steps, self.ways, place);
-                self.stretches.push(Stretch { from: self.now, to: at, stage: place.stage, failing, back });
-            }
         }
         self.now = self.now.max(at);
     }
@@ -341,11 +305,11 @@ impl<'w> Walk<'w> {
 
     /// A part of all failures is seen now, or held until it is seen later, and goes back.
     fn goes_back(&mut self, part: f64, later: f64) {
+        self.seen_after += part * (self.now + later);
         for place in &self.places {
             let failing = part * (place.share * place.bad * later + way_back(self.steps, self.ways, place));
             if let Some(stage) = self.stages.get_mut(place.stage) {
                 stage.failing += failing;
-                self.stretches.push(Stretch { from: self.now, to: self.now, stage: place.stage, failing, back: 0.0 });
             }
         }
     }
@@ -354,7 +318,8 @@ impl<'w> Walk<'w> {
         let after = self.places.iter().map(|place| place.share * place.bad).sum();
         let way_back = self.places.iter().map(|place| way_back(self.steps, self.ways, place)).sum();
         let noticed_in = self.full_since.map_or(UNSEEN.as_secs_f64(), |full| (full + UNSEEN.as_secs_f64() - self.now).max(0.0));
-        Burn { missed: self.unseen, after, noticed_in, way_back, stages: self.stages, stretches: self.stretches }
+        let seen_after = self.seen_after + self.unseen * (self.now + noticed_in);
+        Burn { missed: self.unseen, after, noticed_in, way_back, seen_after, stages: self.stages }
     }
 }
 

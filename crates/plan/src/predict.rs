@@ -108,8 +108,6 @@ struct Costs {
     failing: f64,
     /// Requests that are refused, whether it fails or not.
     refused: f64,
-    /// Seconds after its beginning when people turn it back who have noticed the failure in an environment before.
-    known_after: Option<f64>,
 }
 
 impl Costs {
@@ -118,55 +116,77 @@ impl Costs {
     }
 }
 
+/// A flight through one environment: by level the sites, as indices, and how long they take; then its windows.
+struct Leg {
+    begins: f64,
+    levels: Vec<Vec<usize>>,
+    lengths: Vec<f64>,
+    windows: Vec<f64>,
+}
+
+impl Leg {
+    fn begin_of(&self, level: usize) -> f64 {
+        self.begins + self.lengths.iter().take(level).sum::<f64>()
+    }
+}
+
+/// The environments of a change, one after the other.
+fn legs(change: &Change, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Vec<Leg> {
+    let level_of: BTreeMap<u32, usize> =
+        levels.iter().enumerate().flat_map(|(number, level)| level.iter().map(move |item| (*item, number))).collect();
+    let mut found: Vec<Leg> = Vec::new();
+    for environment in &change.environments {
+        let here = || sites.iter().enumerate().filter(|(_, site)| site.environment.name == *environment);
+        let mut by_level: Vec<Vec<usize>> = vec![Vec::new(); levels.len().max(1)];
+        for (at, site) in here() {
+            by_level[level_of.get(&site.item).copied().unwrap_or_default()].push(at);
+        }
+        let length = |level: &Vec<usize>| level.iter().map(|at| mean_secs(chosen[*at].1.duration)).fold(0.0, f64::max);
+        let windows = here().next().into_iter().flat_map(|(_, site)| site.environment.verify.iter().filter(|window| !window.observe));
+        found.push(Leg {
+            begins: found.last().map_or(0.0, |leg| leg.begin_of(leg.lengths.len()) + leg.windows.iter().sum::<f64>()),
+            lengths: by_level.iter().map(length).collect(),
+            levels: by_level,
+            windows: windows.map(|window| window.length_ms.as_secs_f64()).collect(),
+        });
+    }
+    found
+}
+
+/// Seconds after which a failure that a site's own stages have not seen is noticed, from their end on, if no window sees it: by people in the last
+/// environment, and before it by what sees it in a later one.
+fn noticed_in(at: usize, level_begins: f64, later: &[Leg], sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> f64 {
+    let figures = chosen[at].1;
+    let again = later.iter().flat_map(|leg| leg.levels.iter().enumerate().map(move |(number, level)| (leg.begin_of(number), level)));
+    let seen = again.flat_map(|(begins, level)| level.iter().map(move |other| (begins, *other)));
+    let seen = seen.filter(|(_, other)| sites[*other].target.component == sites[at].target.component);
+    let first = seen.map(|(begins, other)| begins + chosen[other].1.costs.seen_after).reduce(f64::min);
+    first.map_or(figures.costs.noticed_in, |first| (first - level_begins - mean_secs(figures.duration)).max(0.0))
+}
+
 /// What each site costs. A failure that something sees turns the whole flight back, so what comes later meets fewer flights, whoever fails.
 fn costs(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Vec<Costs> {
     // Of each component, the probability that it fails, and the part of that which nothing has seen yet.
     let mut reaches: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
     reaches.extend(sites.iter().zip(chosen).map(|(site, (_, figures))| (&site.target.component, (figures.failing.0, 1.0))));
     let mut found = vec![Costs::default(); sites.len()];
-    // When people notice that a component fails, and when an environment begins.
-    let mut noticed_at: BTreeMap<&ComponentName, f64> = BTreeMap::new();
-    let mut begins = 0.0;
-    for environment in &change.environments {
-        let is_last = change.environments.last() == Some(environment);
-        let here = || sites.iter().zip(chosen).enumerate().filter(|(_, (site, _))| site.environment.name == *environment);
-        let catch = here().map(|(_, (site, _))| window_catches(site, facts)).fold(0.0, f64::max);
-        let windows: Vec<f64> = here()
-            .next()
-            .into_iter()
-            .flat_map(|(_, (site, _))| site.environment.verify.iter().filter(|window| !window.observe))
-            .map(|window| window.length_ms.as_secs_f64())
-            .collect();
-        let level_of: BTreeMap<u32, usize> =
-            levels.iter().enumerate().flat_map(|(number, level)| level.iter().map(move |item| (*item, number))).collect();
-        let mut by_level: Vec<Vec<usize>> = vec![Vec::new(); levels.len().max(1)];
-        for (at, (site, _)) in here() {
-            by_level[level_of.get(&site.item).copied().unwrap_or_default()].push(at);
-        }
-        // What is done in each level, before the windows begin.
-        let length = |level: &Vec<usize>| level.iter().map(|at| mean_secs(chosen[*at].1.duration)).fold(0.0, f64::max);
-        let lengths: Vec<f64> = by_level.iter().map(length).collect();
-        let goes_on = |(fails, reach): &(f64, f64)| 1.0 - fails * (1.0 - reach);
-        let mut noticed_now: BTreeMap<&ComponentName, f64> = BTreeMap::new();
+    let goes_on = |(fails, reach): &(f64, f64)| 1.0 - fails * (1.0 - reach);
+    let legs = legs(change, sites, chosen, levels);
+    for (leg, later) in legs.iter().enumerate().map(|(number, leg)| (leg, &legs[number + 1..])) {
+        let catch = leg.levels.iter().flatten().map(|at| window_catches(&sites[*at], facts)).fold(0.0, f64::max);
         let mut unwatched_by: BTreeMap<&ComponentName, f64> = BTreeMap::new();
-        for (number, level) in by_level.iter().enumerate() {
+        for (number, level) in leg.levels.iter().enumerate() {
             let all: f64 = reaches.values().map(goes_on).product();
             let before: Vec<(f64, f64)> =
                 level.iter().map(|at| reaches.get(&sites[*at].target.component).copied().unwrap_or((0.0, 1.0))).collect();
-            let level_begins = begins + lengths.iter().take(number).sum::<f64>();
             for (at, own_reach) in level.iter().zip(before) {
-                let (site, figures) = (&sites[*at], chosen[*at].1);
-                let known_after = noticed_at.get(&site.target.component).map(|noticed| (noticed - level_begins).max(0.0));
-                let cut = known_after.map(|secs| figures.costs.turned_back_after(secs));
-                let own = cut.as_ref().unwrap_or(&figures.costs);
-                if known_after.is_none() && own.after > 0.0 && (is_last || figures.traffic_known) {
-                    noticed_now.insert(&site.target.component, level_begins + mean_secs(figures.duration) + own.noticed_in);
-                }
-                let (missed, runs_on) = unwatched(&windows, catch, lengths.iter().skip(number + 1).sum(), own.noticed_in);
+                let (site, own) = (&sites[*at], &chosen[*at].1.costs);
+                let noticed_in = noticed_in(*at, leg.begin_of(number), later, sites, chosen);
+                let (missed, runs_on) = unwatched(&leg.windows, catch, leg.lengths.iter().skip(number + 1).sum(), noticed_in);
                 let reach = own_reach.1 * all / goes_on(&own_reach).max(f64::MIN_POSITIVE);
                 let after = reach * own_reach.0 * own.missed * (own.after * runs_on + own.way_back);
                 let failing = reach * own_reach.0 * own.failing() + after;
-                found[*at] = Costs { reach, after, failing, refused: own.refused(), known_after };
+                found[*at] = Costs { reach, after, failing, refused: own.refused() };
                 if let Some((_, reach)) = reaches.get_mut(&site.target.component) {
                     *reach *= own.missed;
                 }
@@ -178,16 +198,12 @@ fn costs(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline
                 *reach *= missed;
             }
         }
-        begins += lengths.iter().sum::<f64>() + windows.iter().sum::<f64>();
-        for (component, noticed) in noticed_now {
-            noticed_at.entry(component).or_insert(noticed);
-        }
     }
     found
 }
 
 /// The part of what no stage sees that no window sees either, and the seconds that what no stage sees runs on, on average. The windows begin after
-/// `before` seconds; people notice after `noticed_in`.
+/// `before` seconds; it is noticed after `noticed_in`.
 fn unwatched(windows: &[f64], catch: f64, before: f64, noticed_in: f64) -> (f64, f64) {
     let (mut missed, mut passed, mut runs_on) = (1.0, before, 0.0);
     for length in windows {
@@ -438,8 +454,7 @@ pub(crate) fn stages(
                 between,
             }
         };
-        let cut = costs.known_after.map(|secs| figures.costs.turned_back_after(secs));
-        let own = cut.as_ref().unwrap_or(&figures.costs).stages.iter();
+        let own = figures.costs.stages.iter();
         let own = own.map(|stage| told(Some(stage), costs.reach * figures.failing.0 * stage.failing, stage.refused));
         let all = own.chain([told(None, costs.after, 0.0)]);
         list.extend(all.filter(|stage| figures.traffic_known && stage.bad_requests > 0.0));

@@ -22,6 +22,8 @@ pub(crate) struct Site<'a> {
     pub(crate) component: Option<&'a Component>,
     pub(crate) target: &'a Target,
     pub(crate) environment: &'a Environment,
+    /// Whether its component is changed in no later environment: where users are, who notice by themselves.
+    pub(crate) is_last: bool,
     /// Version, flag share or schema state that is there now; `None` where nobody knows.
     pub(crate) from: Option<String>,
     pub(crate) to: String,
@@ -183,6 +185,9 @@ pub(crate) fn resolve<'a>(
                 .hint("Raise the version in the change, or run `glidepath status` to see what runs."),
         );
     }
+    let last: BTreeMap<&ComponentName, &EnvironmentName> =
+        sites.iter().map(|site: &Site<'_>| (&site.target.component, &site.environment.name)).collect();
+    sites.iter_mut().for_each(|site| site.is_last = last.get(&site.target.component) == Some(&&site.environment.name));
     sites
 }
 
@@ -221,6 +226,7 @@ fn site<'a>(
         component,
         target,
         environment,
+        is_last: true,
         from: None,
         to: String::new(),
         mixed: false,

@@ -6,7 +6,7 @@ use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::action::{ActionCall, OutputType};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{Comparison, Estimate, Plan, PlanBody, Step, Test, Undo, Work};
-use glidepath_model::{ComponentName, Millis, RegionName, StepId, TargetName};
+use glidepath_model::{ComponentName, EnvironmentName, Millis, RegionName, StepId, TargetName};
 use glidepath_plan::assumed::{self, Traffic};
 
 pub use glidepath_plan::assumed::PEOPLE_ANSWER;
@@ -45,7 +45,7 @@ pub(crate) struct PlaceModel {
     pub(crate) burns: f64,
     /// Requests per second that are refused while nothing of it serves.
     pub(crate) arrives: f64,
-    /// Whether users would notice a failure by themselves: in the last environment, and wherever requests arrive.
+    /// Whether users would notice a failure by themselves: in the last environment of its component.
     pub(crate) has_users: bool,
 }
 
@@ -102,6 +102,12 @@ impl<'p> Model<'p> {
                 regions.iter().filter(|(name, _)| region.is_none_or(|region| region == *name)).map(|(_, t)| t).collect();
             together(&here)
         };
+        let exposes = |step: &Step, number: usize| step.exposure.as_ref().is_some_and(|e| of_target.get(&e.target) == Some(&number));
+        let has = |environment: &EnvironmentName, number| {
+            body.steps.iter().any(|step| step.environment.as_ref() == Some(environment) && exposes(step, number))
+        };
+        let last_of: Vec<Option<&EnvironmentName>> =
+            (0..components.len()).map(|number| body.change.environments.iter().rev().find(|name| has(name, number))).collect();
         let mut places = BTreeMap::new();
         for step in &body.steps {
             let Some((exposure, number)) = step.exposure.as_ref().and_then(|e| Some((e, *of_target.get(&e.target)?))) else { continue };
@@ -110,7 +116,7 @@ impl<'p> Model<'p> {
                 traffic_of(&exposure.target, exposure.region.as_ref()).and_then(|t| Some((t.rate?, assumed::rise(t.errors, effect))));
             let (arrives, rise) = traffic.unwrap_or_default();
             let burns = arrives * rise;
-            let has_users = burns > 0.0 || step.environment.as_ref() == body.change.environments.last();
+            let has_users = step.environment.as_ref() == last_of.get(number).copied().flatten();
             places.insert(place, PlaceModel { component: number, burns, arrives, has_users });
         }
         let is_call = |step: &Step| matches!(step.work, Work::Call(_)) && !step.after_landing;

@@ -295,6 +295,7 @@ impl Lowering<'_> {
             component: None,
             target,
             environment: site.environment,
+            is_last: site.is_last,
             from: None,
             to: String::new(),
             mixed: false,
