@@ -156,11 +156,15 @@ fn strategies() -> String {
         "# Strategies\n\nThe planner weighs every strategy that changes an item's type, at each target. Those that are ruled out stand in the plan with \
          the fact that decided and what would make them possible; of the others the best by the change's preference is flown. `strategy` on an item asks \
          for one by name, `strategies` on a target says which may be used there.\n\n\
-         | strategy | changes | needs | rollback | speed of it | costs | no way back from |\n|---|---|---|---|---|---|---|\n",
+         Risk is that of the way alone, not of what is brought: low where one call takes back all who meet it, or nobody does; medium where hosts must go \
+         back before users are safe, or where it is down meanwhile; high behind a point of no return. What a plan says of its own risk weighs the change, its \
+         budget and its record ([risk](../concepts/risk.md)).\n\n\
+         | strategy | changes | needs | risk | rollback | speed of it | costs | no way back from |\n|---|---|---|---|---|---|---|---|\n",
     );
     for strategy in Strategy::ALL {
         let (name, traits) = (strategy.name(), strategy.traits());
-        let row = [traits.needs, traits.rollback, traits.speed, traits.costs, traits.no_return].join(" | ");
+        let risk = traits.risk_words();
+        let row = [traits.needs, &risk, traits.rollback, traits.speed, traits.costs, traits.no_return].join(" | ");
         text += &format!("| [{name}]({name}.md) | {} | {row} |\n", traits.items.join(", "));
     }
     text

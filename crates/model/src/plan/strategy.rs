@@ -1,5 +1,6 @@
 //! How each item is changed in each environment: strategy, ladder of exposure, kind of verification.
 
+use super::RiskLevel;
 use crate::ids::*;
 use crate::time::Millis;
 use crate::units::Share;
@@ -85,10 +86,65 @@ pub struct Traits {
     pub speed: &'static str,
     /// What it costs.
     pub costs: &'static str,
+    /// Who meets the new side before anything has watched it there.
+    pub met: Met,
+    /// How those who meet it are brought to safety.
+    pub back: Back,
     /// From where on there is no way back.
     pub no_return: &'static str,
     /// Whether it stops the target while it works.
     pub takes_down: bool,
+}
+
+/// Who meets the new side of a region before anything has watched it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Met {
+    /// Nobody.
+    Nobody,
+    /// Those of a share that policy bounds.
+    FirstShare,
+    /// Those whom the first hosts serve: with a single host, everybody.
+    FirstHosts,
+    /// Everybody.
+    Everybody,
+}
+
+/// How those who meet the new side first are brought to safety.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Back {
+    /// By one call, which changes no host; or there is nobody to bring.
+    OneCall,
+    /// By one call of the router in front of the hosts, and host by host where there is none.
+    ByRouter,
+    /// By undoing what was done.
+    StepByStep,
+}
+
+impl Traits {
+    /// How much a failure can do before it is over, as far as the way decides and at worst short of a point of no return: low where one call ends it.
+    pub fn risk(&self) -> RiskLevel {
+        if self.back == Back::OneCall && !self.takes_down { RiskLevel::Low } else { RiskLevel::Medium }
+    }
+
+    /// The same in words, with what makes it so.
+    pub fn risk_words(&self) -> String {
+        let met = match self.met {
+            Met::Nobody => "nobody meets it unwatched",
+            Met::FirstShare => "a small share meets it first",
+            Met::FirstHosts => "those of the first hosts meet it first",
+            Met::Everybody => "everybody of a region meets it at once",
+        };
+        let back = match (self.met, self.back) {
+            (Met::Nobody, _) => "",
+            (_, Back::OneCall) => ", one call takes all of them back",
+            (_, Back::ByRouter) => ", one call takes them back behind a router, else host by host",
+            (_, Back::StepByStep) => ", what was done is undone step by step",
+        };
+        let level = if self.back == Back::ByRouter { "medium, low behind a router".to_owned() } else { self.risk().to_string() };
+        let down = if self.takes_down { ", and it is down meanwhile" } else { "" };
+        let beyond = if self.no_return == NONE { "" } else { "; high where there is no way back" };
+        format!("{level}: {met}{back}{down}{beyond}")
+    }
 }
 
 impl Strategy {
@@ -164,6 +220,8 @@ impl Strategy {
                 rollback: "version rollback, host by host",
                 speed: "minutes",
                 costs: "versions stand side by side; nothing extra",
+                met: Met::FirstHosts,
+                back: Back::ByRouter,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -173,6 +231,8 @@ impl Strategy {
                 rollback: "traffic shift",
                 speed: "seconds; minutes once hosts must go back first",
                 costs: "time for evidence at each stage",
+                met: Met::FirstShare,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -182,6 +242,8 @@ impl Strategy {
                 rollback: "switch back to the old copy",
                 speed: "seconds",
                 costs: "a second full copy while both run",
+                met: Met::Everybody,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -191,6 +253,8 @@ impl Strategy {
                 rollback: "redeploy of the old version",
                 speed: "stop plus start",
                 costs: "downtime",
+                met: Met::Everybody,
+                back: Back::StepByStep,
                 no_return: NONE,
                 takes_down: true,
             },
@@ -200,6 +264,8 @@ impl Strategy {
                 rollback: "flag off",
                 speed: "at once",
                 costs: "a flag to remove later",
+                met: Met::FirstShare,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -209,6 +275,8 @@ impl Strategy {
                 rollback: "additive part stays, contract part comes later",
                 speed: "nothing to undo before the contract",
                 costs: "two schema states for a while",
+                met: Met::Nobody,
+                back: Back::OneCall,
                 no_return: "the contract, which is a change of its own",
                 takes_down: false,
             },
@@ -218,6 +286,8 @@ impl Strategy {
                 rollback: "old value back, host by host",
                 speed: "minutes",
                 costs: "two valid values until the old one is retired",
+                met: Met::FirstHosts,
+                back: Back::StepByStep,
                 no_return: "the retirement of the old value, which is a change of its own",
                 takes_down: false,
             },
@@ -227,6 +297,8 @@ impl Strategy {
                 rollback: "old settings read again, host by host",
                 speed: "seconds for each host",
                 costs: "two states of the settings for a while; nothing extra",
+                met: Met::FirstHosts,
+                back: Back::ByRouter,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -236,6 +308,8 @@ impl Strategy {
                 rollback: "machines of the old version again, one by one",
                 speed: "as long as a replacement, for each host",
                 costs: "a host out at all times, and time for each new one to warm up",
+                met: Met::FirstHosts,
+                back: Back::ByRouter,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -245,6 +319,8 @@ impl Strategy {
                 rollback: "the old number again",
                 speed: "as long as replicas take to begin or end",
                 costs: "replicas beside the usual for as long as they are wanted",
+                met: Met::Nobody,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -254,6 +330,8 @@ impl Strategy {
                 rollback: "alias back to the old version",
                 speed: "seconds; as long as a deployment once the old version was taken away",
                 costs: "two versions side by side, of which each costs what it serves",
+                met: Met::FirstShare,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -263,6 +341,8 @@ impl Strategy {
                 rollback: "the same way in the other direction",
                 speed: "as long as the way there",
                 costs: "writes are refused between the drain and the new route",
+                met: Met::Everybody,
+                back: Back::StepByStep,
                 no_return: "the promotion, where writes may be lost or the old region cannot follow the new one",
                 takes_down: false,
             },
@@ -272,6 +352,8 @@ impl Strategy {
                 rollback: "the old shares again",
                 speed: "one call",
                 costs: "less room in the regions that take more",
+                met: Met::FirstShare,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -281,6 +363,8 @@ impl Strategy {
                 rollback: "mirror off, afterwards traffic shift",
                 speed: "nobody is exposed under the mirror; seconds afterwards",
                 costs: "a second side, and the mirrored reads twice",
+                met: Met::Nobody,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },
@@ -290,6 +374,8 @@ impl Strategy {
                 rollback: "traffic shift",
                 speed: "seconds",
                 costs: "time until the effect would show, two sides meanwhile, and a decision by a person",
+                met: Met::FirstShare,
+                back: Back::OneCall,
                 no_return: NONE,
                 takes_down: false,
             },

@@ -27,4 +27,5 @@ mod runbooks;
 mod scenarios;
 mod speed;
 mod strategies;
+mod traits;
 mod windows;

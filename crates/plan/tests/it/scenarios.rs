@@ -17,6 +17,7 @@ mod world;
 
 use claims::CLAIMS;
 use glidepath_files::{Loaded, SourceFile, parse};
+use glidepath_model::Plan;
 use glidepath_model::action::ActionDescriptor;
 use glidepath_plan::{PlanOptions, Planning, plan, plan_runbook};
 use script::{Head, Line, Section, read};
@@ -42,6 +43,7 @@ struct Wrong {
 struct Outcome {
     wrong: Vec<Wrong>,
     outlines: Vec<String>,
+    plans: Vec<Plan>,
 }
 
 /// Plans what a script asks for and holds the plans against its lines.
@@ -81,6 +83,7 @@ fn run(sections: &[Section]) -> Outcome {
         if let (true, Ok(planning)) = (outcome.wrong.len() > wrong_before, &planning) {
             outcome.outlines.push(format!("{}\n{}", section.title.text, outline::of_planning(planning)));
         }
+        outcome.plans.extend(planning.ok().and_then(|planning| planning.plan));
     }
     if claims == 0 {
         let line = Line::new("", 0, "");
@@ -141,6 +144,11 @@ fn scenarios() -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// The plans of all scenarios.
+pub(crate) fn plans() -> Vec<Plan> {
+    scenarios().iter().flat_map(|file| run(&read(file).unwrap_or_else(|problem| panic!("{problem}"))).plans).collect()
 }
 
 #[test]
