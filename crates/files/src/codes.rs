@@ -99,5 +99,6 @@ codes! {
     ELEMENT_UNUSED = 104, "A fan-out does the same for every element";
     BAD_PLAN_ID = 105, "Not the id of a plan";
     UNKNOWN_TARGET = 106, "An unknown target";
+    CLIENT_ENGINE = 116, "Commands of PostgreSQL for another database";
     MIRROR_UNSAFE = 289, "A mirror could copy more than reads that are vouched for";
 }

@@ -358,7 +358,7 @@ fn say_what_acts(sites: &[Site<'_>], notes: &mut Notes) {
             notes.derive(format!(
                 "{}: no adapter for {} yet, so exact {} commands are used.",
                 target.name,
-                runway.name(),
+                runway.by_commands(),
                 runway.program()
             ));
         }

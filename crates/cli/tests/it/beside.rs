@@ -69,3 +69,50 @@ fn an_experiment_asks_a_person_and_goes_back_on_a_no() {
         assert!(!has(&project, "state/sticky"));
     }
 }
+
+/// The example of a Worker, with the stand-ins for `wrangler` and `curl` before any real ones.
+fn worker() -> Project {
+    let project = Project::example("edge");
+    let path = format!("{}:{}", project.path().join("bin").display(), std::env::var("PATH").unwrap());
+    project.with_variable("PATH", &path)
+}
+
+const WORKER_BEFORE: &str = "3f1c2a58-6b0d-4c1e-9a77-1d2e3f405162";
+const WORKER_AFTER: &str = "8c3a5f1d-7e9b-4a4c-8d8e-0f1a3b5c7d9e";
+
+fn deployment(project: &Project) -> Vec<String> {
+    project.read("state/deployment").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_worker_gets_its_share_by_exact_commands_and_goes_back_by_one() {
+    let project = worker();
+    let said = project.ok(&["plan", "storefront-2", "--format", "json"], 0);
+    assert!(said.out.contains("no adapter for edge yet, so exact wrangler commands are used"), "{}", said.out);
+    project.ok(&["run", "storefront-2", "--yes"], 0);
+    assert_eq!(deployment(&project), [format!("{WORKER_AFTER} 100"), format!("{WORKER_BEFORE} 0")]);
+    let splits: Vec<String> =
+        project.read("state/calls.log").lines().filter(|line| line.starts_with("versions deploy")).map(str::to_owned).collect();
+    let split = |share: u32| format!("versions deploy {WORKER_AFTER}@{share}% {WORKER_BEFORE}@{}% --name storefront --yes", 100 - share);
+    assert_eq!(splits, [0, 5, 25, 50, 100].map(split), "beside what serves, then share by share");
+    project.ok(&["rollback", "--reason", "pictures are too small"], 0);
+    assert_eq!(deployment(&project), [format!("{WORKER_AFTER} 0"), format!("{WORKER_BEFORE} 100")]);
+}
+
+#[test]
+fn a_worker_that_fails_is_met_by_nobody_and_one_that_fails_later_goes_back() {
+    let project = worker();
+    project.write(&format!("state/broken-{WORKER_AFTER}"), "");
+    project.ok(&["run", "storefront-2", "--yes"], 1);
+    assert_eq!(deployment(&project), [format!("{WORKER_AFTER} 0"), format!("{WORKER_BEFORE} 100")]);
+    assert!(!project.read("state/calls.log").contains("@5%"), "a side that does not answer got a share");
+
+    // It fails once it serves a quarter.
+    let project = worker();
+    let script = project.read("bin/wrangler");
+    let fails = format!("case \"$3\" in *@25%) touch state/broken-{WORKER_AFTER} ;; esac; mv state/deployment.new state/deployment");
+    project.write("bin/wrangler", &script.replacen("mv state/deployment.new state/deployment", &fails, 1));
+    project.ok(&["run", "storefront-2", "--yes"], 1);
+    assert_eq!(deployment(&project), [format!("{WORKER_AFTER} 0"), format!("{WORKER_BEFORE} 100")]);
+    assert!(!project.read("state/calls.log").contains("@50%"));
+}

@@ -286,3 +286,63 @@ const HEALTH: &str = "\
 #!/bin/sh
 test \"$(cat \"versions/$1\")\" != \"$(cat sick 2>/dev/null)\"
 ";
+
+/// The example that is saved and tried by the programs of PostgreSQL, with the connections of this server.
+fn by_its_own_programs(server: &Postgres) -> Project {
+    let project = Project::example("database");
+    let path = format!("{}:{}", Postgres::psql_path().parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let project = project.with_variable("PATH", &path).with_variable("ORDERS_DB", &server.database("orders"));
+    services(&project, server.port);
+    project
+}
+
+/// Writes the connections; backups are restored at this port.
+fn services(project: &Project, restore_port: u16) {
+    let url = project.variable("ORDERS_DB");
+    let port = url.rsplit_once(':').and_then(|(_, rest)| rest.split_once('/')).unwrap().0.to_owned();
+    let service =
+        |name: &str, port: &str, database: &str| format!("[{name}]\nhost=127.0.0.1\nport={port}\nuser=postgres\ndbname={database}\n");
+    let text = service("orders", &port, "orders") + &service("orders-restore", &restore_port.to_string(), "postgres");
+    project.write("state/pg_service.conf", &text);
+}
+
+fn backups(project: &Project) -> usize {
+    let names =
+        std::fs::read_dir(project.path().join("state/backups")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with("Z.dump")).count()
+}
+
+#[test]
+fn a_database_is_saved_and_its_backup_restored_by_exact_commands_before_anything_goes() {
+    let server = Postgres::start();
+    let project = by_its_own_programs(&server);
+    let ask = |statement: &str| {
+        let url = project.variable("ORDERS_DB");
+        let asked = std::process::Command::new(Postgres::psql_path()).args(["-XqtA", "-c", statement, &url]).output().unwrap();
+        String::from_utf8_lossy(&asked.stdout).trim().to_owned()
+    };
+    ask("create table orders (id serial primary key, remark text); insert into orders (remark) values ('at the door')");
+    let columns =
+        || ask("select string_agg(column_name, ' ' order by column_name) from information_schema.columns where table_name = 'orders'");
+    project.ok(&["validate", "--live"], 0);
+    let said = project.ok(&["plan", "notes", "--format", "json"], 0).out;
+    let commands =
+        "no adapter for health, backup and restore test of a database yet, so exact psql, pg_dump and pg_restore commands are used";
+    assert!(said.contains(commands), "{said}");
+    project.ok(&["run", "notes", "--yes"], 0);
+    assert_eq!((columns().as_str(), backups(&project)), ("id note remark", 1));
+
+    let contract = project.read("changes/notes-contract.yaml");
+    project.write("changes/notes-contract.yaml", &contract.replace("notBefore: 7d", "notBefore: 1ms"));
+    // The server on which backups are tried does not answer: nobody is asked, and nothing goes.
+    services(&project, 1);
+    project.ok(&["run", "notes-contract", "--yes"], 1);
+    assert_eq!(columns(), "id note remark");
+    services(&project, server.port);
+    let mut run = project.start(&["run", "notes-contract", "--yes"]);
+    wait_for("the question whether it may", || project.ok(&["status"], 0).out.contains("drop column if exists remark"));
+    project.ok(&["promote", "--reason", "the backup is good"], 0);
+    assert_eq!(run.wait().unwrap().code(), Some(0), "{}", project.read("run.log"));
+    assert_eq!(columns(), "id note");
+    assert_eq!(server.ask("select count(*) from pg_database where datname like 'glidepath_restore_test%'"), "0");
+}

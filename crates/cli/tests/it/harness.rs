@@ -117,6 +117,11 @@ impl Project {
         self
     }
 
+    /// A variable that was given to it.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        self.variables.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
     /// The same folder, given to a user without rights who also runs the program; whoever has no rights to begin with stays who they are.
     pub(crate) fn without_rights(mut self) -> Self {
         if rustix::process::geteuid().is_root() {

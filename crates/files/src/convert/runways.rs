@@ -20,7 +20,7 @@ const REGION_PLACE: &str = "{region}";
 
 /// The short form of a target, if it has one, and the target with it written out.
 pub(super) fn written_out(context: &mut Context<'_, '_>, mut spec: Node) -> (Node, Option<Runway>) {
-    let there: Vec<Runway> = Runway::ALL.iter().copied().filter(|runway| spec.get(runway.name()).is_some()).collect();
+    let there: Vec<Runway> = Runway::ALL.iter().copied().filter(|runway| form_of(&spec, *runway).is_some()).collect();
     if let [_, second, ..] = there.as_slice() {
         let names: Vec<&str> = there.iter().map(|runway| runway.name()).collect();
         let at = spec.entries().iter().find(|entry| entry.key == second.name()).map_or(spec.at, |entry| entry.key_at);
@@ -29,11 +29,22 @@ pub(super) fn written_out(context: &mut Context<'_, '_>, mut spec: Node) -> (Nod
         context.findings.error(at, "spec", codes::ONE_OF, message, reason, "Keep one of them.");
     }
     let Some(runway) = there.first().copied() else { return (spec, None) };
-    let Some(form) = spec.get(runway.name()).cloned() else { return (spec, None) };
+    let Some(form) = form_of(&spec, runway).cloned() else { return (spec, None) };
     let made = match runway {
         Runway::Kubernetes => kubernetes(&form),
         Runway::Container => container(&form),
         Runway::Serverless => serverless(&form),
+        Runway::Edge => edge(&form),
+        Runway::Database => {
+            if let Some(engine) = spec.dig(&["database", "engine"]).filter(|engine| engine.text().is_some_and(|text| text != POSTGRES)) {
+                let message = "`client` is for PostgreSQL";
+                let reason = "It stands for commands of psql, pg_dump and pg_restore.";
+                let hint = "Leave `client` out, and write `health`, `backup` and `restoreTest` of the target.";
+                context.findings.error(engine.at, "spec.database.engine", codes::CLIENT_ENGINE, message, reason, hint);
+                return (spec, None);
+            }
+            database(&form, spec.text_of("component").unwrap_or_default())
+        }
     };
     // What lacks a field has been said.
     let Some(Made { name, fields }) = made else { return (spec, None) };
@@ -41,14 +52,25 @@ pub(super) fn written_out(context: &mut Context<'_, '_>, mut spec: Node) -> (Nod
     for (field, node) in fields {
         add(&mut spec, field, node);
     }
-    host_each_region(&mut spec, &name, form.at);
+    if let Some(name) = name {
+        host_each_region(&mut spec, &name, form.at);
+    }
     (spec, Some(runway))
+}
+
+/// The short form of a runway in a target.
+fn form_of(spec: &Node, runway: Runway) -> Option<&Node> {
+    match runway {
+        Runway::Kubernetes | Runway::Container | Runway::Serverless | Runway::Edge => spec.get(runway.name()),
+        // A target may have a database without it: its statements go by the adapter.
+        Runway::Database => spec.dig(&[runway.name(), "client"]),
+    }
 }
 
 /// What a short form stands for.
 struct Made {
-    /// What is changed, for the name of a host.
-    name: String,
+    /// What is changed, for the name of a host; `None` where no host is changed.
+    name: Option<String>,
     fields: Vec<(&'static str, Node)>,
 }
 
@@ -75,7 +97,7 @@ fn kubernetes(form: &Node) -> Option<Made> {
         ("health", action(status, &[("timeout", LOOK_TIMEOUT)], at)),
         ("version", map(vec![("probe", action(probe, &[], at))], at)),
     ];
-    Some(Made { name: deployment, fields })
+    Some(Made { name: Some(deployment), fields })
 }
 
 fn container(form: &Node) -> Option<Made> {
@@ -98,7 +120,7 @@ fn container(form: &Node) -> Option<Made> {
         ("health", action(ask("{{.State}}", "running".to_owned()), &[], at)),
         ("version", map(vec![("probe", action(ask("{{.Image}}", format!("{image}:{{version}}")), &[], at))], at)),
     ];
-    Some(Made { name: service, fields })
+    Some(Made { name: Some(service), fields })
 }
 
 fn serverless(form: &Node) -> Option<Made> {
@@ -124,7 +146,102 @@ fn serverless(form: &Node) -> Option<Made> {
         ("health", action(exec(aws(&state), &[], Some("Active".to_owned()), at), &[], at)),
         ("version", map(vec![("probe", action(exec(aws(&points), &[], None, at), &[], at))], at)),
     ];
-    Some(Made { name: function, fields })
+    Some(Made { name: Some(function), fields })
+}
+
+/// How long a deployment of a Worker may take to arrive where nothing is said.
+const ARRIVES_DEFAULT: &str = "1m";
+/// The share of a version in percent, of the deployment that is in force.
+const SHARE_OF_VERSION: &str = r#"status=$(wrangler deployments status --name "$1" --json) && printf %s "$status" | jq --raw-output --arg version "$2" '([.versions[] | select(.version_id == $version) | .percentage] | add // 0) * 1'"#;
+/// The version that has most of the traffic.
+const SERVING_VERSION: &str = r#"status=$(wrangler deployments status --name "$1" --json) && printf %s "$status" | jq --raw-output '.versions | max_by(.percentage).version_id'"#;
+/// The version that says of itself that it answered.
+const ANSWERING_VERSION: &str =
+    r#"answer=$(curl --fail --silent --show-error --max-time 10 --header "$2" "$1") && printf %s "$answer" | jq --raw-output "$3""#;
+
+/// A deployment of a Worker names one or two versions with their shares, and replaces the one before it: so each command says the whole.
+fn edge(form: &Node) -> Option<Made> {
+    let of = |field: &str| form.text_of(field).map(str::to_owned);
+    let (worker, url) = (of("worker")?, of("url")?);
+    let (account, token) = (of("account"), of("token"));
+    let arrives = of("arrives").unwrap_or_else(|| ARRIVES_DEFAULT.to_owned());
+    let at = form.at;
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let command = |argv: Vec<String>| {
+        let env: Vec<(&str, &str)> = account.iter().map(|account| ("CLOUDFLARE_ACCOUNT_ID", account.as_str())).collect();
+        let mut node = exec(argv, &env, None, at);
+        if let Some(token) = &token {
+            add(&mut node, "secrets", map(vec![("CLOUDFLARE_API_TOKEN", text(token, at))], at));
+        }
+        node
+    };
+    let split = |new: &str, old: &str| command(words(&["wrangler", "versions", "deploy", new, old, "--name", &worker, "--yes"]));
+    let share = command(words(&["sh", "-c", SHARE_OF_VERSION, "share", &worker, "{version}"]));
+    let serves = command(words(&["sh", "-c", SERVING_VERSION, "serves", &worker]));
+    let ask = ["curl", "--fail", "--silent", "--show-error", "--max-time", "10"];
+    let health = exec([words(&ask), words(&["--output", "/dev/null", &url])].concat(), &[], None, at);
+    // Only this request meets the version, whatever its share.
+    let header = format!("Cloudflare-Workers-Version-Overrides: {worker}=\"{{version}}\"");
+    let of_version = match of("versionIn") {
+        Some(filter) => {
+            exec(words(&["sh", "-c", ANSWERING_VERSION, "answers", &url, &header, &filter]), &[], Some("{version}".to_owned()), at)
+        }
+        None => exec([words(&ask), words(&["--header", &header, "--output", "/dev/null", &url])].concat(), &[], None, at),
+    };
+    let look = |node: Node| action(node, &[("timeout", LOOK_TIMEOUT)], at);
+    let set = action(split("{version}@{share}%", "{from}@{rest}%"), &[("timeout", &arrives)], at);
+    let router = map(vec![("share", map(vec![("set", set), ("read", look(share))], at))], at);
+    let fields = vec![
+        // In the deployment, so that a request can ask for it, and met by nobody else.
+        ("deploy", action(split("{version}@0%", "{from}@100%"), &[("timeout", &arrives), ("onUnknown", "rerun")], at)),
+        ("health", look(health)),
+        ("version", map(vec![("probe", look(serves))], at)),
+        ("router", router),
+        ("side", map(vec![("health", look(of_version))], at)),
+    ];
+    Some(Made { name: Some(worker), fields })
+}
+
+/// Engine whose programs `client` stands for.
+const POSTGRES: &str = "postgres";
+/// How long a backup or a restore test may take.
+const BACKUP_TIMEOUT: &str = "4h";
+/// A new file for each backup, whole or not there, and a link to the newest.
+const BACKUP: &str = r#"set -eu; umask 077; mkdir -p "$2"; new="$3-$(date -u +%Y%m%dT%H%M%SZ).dump"; pg_dump --no-password --format=custom --file="$2/$new.part" --dbname="service=$1"; mv "$2/$new.part" "$2/$new"; ln -sfn "$new" "$2/$3-newest.dump"; echo "$new""#;
+/// The newest backup, restored into a database of its own that is gone afterwards. Its name is no choice, so that nothing else can be dropped.
+const RESTORE_TEST: &str = r#"set -eu; scratch="glidepath_restore_test_$3"; dropdb --no-password --if-exists --maintenance-db="service=$1" "$scratch"; createdb --no-password --template=template0 --maintenance-db="service=$1" "$scratch"; pg_restore --no-password --exit-on-error --no-owner --no-privileges --dbname="service=$1 dbname=$scratch" "$2/$3-newest.dump"; psql --no-psqlrc --no-password --tuples-only --no-align --dbname="service=$1 dbname=$scratch" --command="select case when exists (select from pg_stat_user_tables) then 'restored' else 'no tables' end"; dropdb --no-password --maintenance-db="service=$1" "$scratch""#;
+
+fn database(form: &Node, component: &str) -> Option<Made> {
+    let of = |field: &str| form.text_of(field).map(str::to_owned);
+    let (service, backups) = (of("service")?, of("backups")?);
+    let file = of("serviceFile");
+    let at = form.at;
+    let command = |words: &[&str], expected: Option<&str>| {
+        let env: Vec<(&str, &str)> = file.iter().map(|file| ("PGSERVICEFILE", file.as_str())).collect();
+        exec(words.iter().map(|word| (*word).to_owned()).collect(), &env, expected.map(str::to_owned), at)
+    };
+    let behind = of("lagMax").and_then(|lag| Millis::parse(&lag)).map_or_else(String::new, |lag| {
+        format!(
+            " when exists (select from pg_stat_replication where replay_lag > interval '{} milliseconds') then 'a replica is behind'",
+            lag.0
+        )
+    });
+    let state = format!("select case when current_setting('in_hot_standby') = 'on' then 'takes no writes'{behind} else 'well' end");
+    let psql = ["psql", "--no-psqlrc", "--no-password", "--tuples-only", "--no-align"];
+    let (place, question) = (format!("--dbname=service={service}"), format!("--command={state}"));
+    let look = [psql.as_slice(), &[&place, &question]].concat();
+    let by_script = |script: &str, name: &str, service: &str, expected: Option<&str>| {
+        let limits = [("timeout", BACKUP_TIMEOUT), ("onUnknown", "rerun")];
+        action(command(&["sh", "-c", script, name, service, &backups, component], expected), &limits, at)
+    };
+    let mut fields = vec![
+        ("health", action(command(&look, Some("well")), &[("timeout", LOOK_TIMEOUT)], at)),
+        ("backup", by_script(BACKUP, "backup", &service, None)),
+    ];
+    if let Some(service) = of("restoreService") {
+        fields.push(("restoreTest", by_script(RESTORE_TEST, "restore-test", &service, Some("restored"))));
+    }
+    Some(Made { name: None, fields })
 }
 
 /// One host for each region, named after what is changed there, where the target names none.

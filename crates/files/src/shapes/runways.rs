@@ -52,3 +52,50 @@ pub(super) const SERVERLESS: Shape = Shape::closed(
         placed_optional("awsRegion", "Region of AWS; the configured one when left out."),
     ],
 );
+
+pub(super) const EDGE: Shape = Shape::closed(
+    "EdgeRunway",
+    "A Cloudflare Worker, whose versions get their share by `wrangler`; a version is an uploaded one.",
+    &[
+        placed("worker", "Name of the Worker."),
+        Field::required("url", Form::With(PLACES, &Form::Url), "Address that the Worker answers with 200 while it is well."),
+        Field::optional(
+            "versionIn",
+            Form::Text,
+            "Filter of `jq` that takes the id of the version from that answer, such as `.version`. Without it an answer of the old side may be taken for one of the new.",
+        ),
+        Field::optional("arrives", Form::Duration, "How long a deployment may take to arrive everywhere; 1 min when left out."),
+        placed_optional("account", "Id of the account, as `CLOUDFLARE_ACCOUNT_ID`."),
+        Field::optional(
+            "token",
+            Form::Secret,
+            "Secret reference of the API token, as `CLOUDFLARE_API_TOKEN`; the login of `wrangler` when left out.",
+        ),
+    ],
+);
+
+const BACKUP_PLACES: &[&str] = &["component", "environment"];
+
+pub(super) const CLIENT: Shape = Shape::closed(
+    "DatabaseClient",
+    "Short form of health, backup and restoreTest by the programs that come with PostgreSQL.",
+    &[
+        Field::required(
+            "service",
+            Form::With(BACKUP_PLACES, &Form::Template),
+            "Name of the connection in the service file of libpq; its password is in the password file.",
+        ),
+        Field::required("backups", Form::With(BACKUP_PLACES, &Form::Template), "Folder of the backups, of the project or anywhere else."),
+        Field::optional(
+            "restoreService",
+            Form::With(BACKUP_PLACES, &Form::Template),
+            "Connection of the server on which a backup is restored to test it, beside what serves. There is no restore test when left out.",
+        ),
+        Field::optional(
+            "lagMax",
+            Form::Duration,
+            "How far a replica may be behind in a database that is well; not looked at when left out.",
+        ),
+        Field::optional("serviceFile", Form::With(BACKUP_PLACES, &Form::Template), "The service file; `~/.pg_service.conf` when left out."),
+    ],
+);

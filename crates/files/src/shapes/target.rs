@@ -2,7 +2,7 @@
 
 use super::moves::{FAILOVER, SHARES};
 use super::runbook::LOCKS;
-use super::runways::{CONTAINER, KUBERNETES, SERVERLESS};
+use super::runways::{CLIENT, CONTAINER, EDGE, KUBERNETES, SERVERLESS};
 use crate::shape::{Field, Form, Shape};
 use glidepath_model::catalog::Mirror;
 use glidepath_model::plan::{Strategy, THROTTLE_COUNT_MAX};
@@ -34,6 +34,7 @@ macro_rules! target_fields {
             Field::optional("kubernetes", Form::Object(&KUBERNETES), "Short form of deploy, undo, health and version for a Deployment of Kubernetes."),
             Field::optional("container", Form::Object(&CONTAINER), "The same for a service of Docker Compose."),
             Field::optional("serverless", Form::Object(&SERVERLESS), "The same for an alias of a function."),
+            Field::optional("edge", Form::Object(&EDGE), "Short form of deploy, health, version, router and side for a Worker at the edge."),
             Field::optional("regions", Form::List(&Form::Object(&REGION)), "Where it runs, region by region."),
             Field::optional("hosts", HOSTS, "Where it runs, when there is one region only."),
             Field::optional("router", Form::With(HOST_PLACES, &Form::Object(&ROUTER)), "Router of every region that names none; `{region}` is filled in."),
@@ -52,7 +53,7 @@ macro_rules! target_fields {
             Field::optional("shares", Form::Object(&SHARES), "How the regions get their shares of the traffic."),
             Field::optional("rotate", Form::Object(&ROTATION), "How a secret is renewed here."),
             Field::optional("outcomes", Form::List(&Form::Object(&OUTCOME)), "What users do that experiments compare."),
-            Field::optional("database", Form::Object(&DATABASE), "Database that `sql` steps talk to."),
+            Field::optional("database", Form::Object(&TARGET_DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
             Field::optional("signals", Form::With(SIGNAL_PLACES, &Form::Object(&SIGNALS)), "What tells good from bad."),
             Field::optional("metrics", Form::With(HOST_PLACES, &Form::Object(&METRICS)), "Where each host's OpenMetrics page is."),
@@ -337,20 +338,33 @@ const SQL: Shape = Shape::closed(
 )
 .one_of(&["path", "text"]);
 
-pub(super) const DATABASE: Shape = Shape::closed(
-    "Database",
-    "A database.",
-    &[
-        Field::required("engine", Form::Choice(&["postgres", "sqlite"]), "Which one."),
-        Field::required("connection", Form::Text, "Secret reference of the connection string; for SQLite `path:FILE` too."),
-        Field::optional("lockTimeout", Form::Duration, "How long a statement may wait for a lock; 5 s when left out."),
-        Field::optional("statementTimeout", Form::Duration, "How long a statement may run; 15 min when left out."),
-        Field::optional(
-            "tables",
-            Form::Map(&Form::Object(&TABLE)),
-            "Sizes of tables by their names, where the database cannot be asked at planning.",
-        ),
-    ],
+macro_rules! database_fields {
+    ($($tail:expr),*) => {
+        &[
+            Field::required("engine", Form::Choice(&["postgres", "sqlite"]), "Which one."),
+            Field::required("connection", Form::Text, "Secret reference of the connection string; for SQLite `path:FILE` too."),
+            Field::optional("lockTimeout", Form::Duration, "How long a statement may wait for a lock; 5 s when left out."),
+            Field::optional("statementTimeout", Form::Duration, "How long a statement may run; 15 min when left out."),
+            Field::optional(
+                "tables",
+                Form::Map(&Form::Object(&TABLE)),
+                "Sizes of tables by their names, where the database cannot be asked at planning."
+            ),
+            $($tail,)*
+        ]
+    };
+}
+
+pub(super) const DATABASE: Shape = Shape::closed("Database", "A database.", database_fields!());
+
+const TARGET_DATABASE: Shape = Shape::closed(
+    "TargetDatabase",
+    "The database of a target.",
+    database_fields!(Field::optional(
+        "client",
+        Form::Object(&CLIENT),
+        "Short form of health, backup and restoreTest of a PostgreSQL database."
+    )),
 );
 
 const TABLE: Shape = Shape::closed(

@@ -1,7 +1,7 @@
 //! Short forms of infrastructure stand for exact commands.
 
 use glidepath_files::{SourceFile, parse};
-use glidepath_model::catalog::{ActionTemplate, Infrastructure, Runway, Target, version_in};
+use glidepath_model::catalog::{ActionTemplate, Infrastructure, Router, Runway, Target, version_in};
 use serde_json::json;
 
 /// The target of `web` with these lines in its spec.
@@ -91,6 +91,81 @@ fn an_alias_of_a_function() {
         ]
     );
     assert_eq!(target.hosts().count(), 1);
+}
+
+#[test]
+fn a_worker_at_the_edge() {
+    let lines = "  edge: { worker: \"shop-{environment}\", url: \"https://shop.example.com/version\", versionIn: .version, account: 0a1b, token: \"env:TOKEN\" }\n";
+    let (target, said) = target(lines);
+    assert_eq!(said, Vec::<String>::new());
+    let Some(Router::Share(router)) = &target.regions[0].router else { panic!("{:?}", target.regions) };
+    let split = |new: &str, old: &str| format!("wrangler versions deploy {{version}}@{new}% {{from}}@{old}% --name shop-production --yes");
+    assert_eq!(command(target.deploy.as_ref()), split("0", "100"), "it stands beside what serves, and nobody meets it");
+    assert_eq!(command(Some(&router.set)), split("{share}", "{rest}"));
+    for action in [target.deploy.as_ref(), Some(&router.set), router.read.as_ref(), target.version_probe.as_ref()] {
+        let input = &action.unwrap().input;
+        assert_eq!(
+            (&input["env"], &input["secrets"]),
+            (&json!({"CLOUDFLARE_ACCOUNT_ID": "0a1b"}), &json!({"CLOUDFLARE_API_TOKEN": "env:TOKEN"}))
+        );
+    }
+    let read = command(router.read.as_ref());
+    assert!(
+        read.contains("deployments status") && read.ends_with(" share shop-production {version}"),
+        "values are words, never shell text: {read}"
+    );
+    assert!(command(target.version_probe.as_ref()).ends_with(" serves shop-production"));
+    assert_eq!(
+        command(target.health.as_ref()),
+        "curl --fail --silent --show-error --max-time 10 --output /dev/null https://shop.example.com/version"
+    );
+    let side = command(target.side.as_ref().unwrap().health.as_ref());
+    let header = "Cloudflare-Workers-Version-Overrides: shop-production=\"{version}\"";
+    assert!(side.ends_with(&format!(" answers https://shop.example.com/version {header} .version = {{version}}")), "{side}");
+    assert!(target.undo.is_none() && target.side.unwrap().retire.is_none(), "versions of a Worker are never taken away");
+    assert_eq!((target.infrastructure, target.runway), (Infrastructure::Edge, Some(Runway::Edge)));
+}
+
+#[test]
+fn a_worker_that_does_not_say_its_version_is_asked_whether_it_answers() {
+    let (target, said) = target("  edge: { worker: shop, url: \"https://shop.example.com/\" }\n");
+    assert_eq!(said, Vec::<String>::new());
+    let side = command(target.side.unwrap().health.as_ref());
+    assert!(side.contains("--header Cloudflare-Workers-Version-Overrides: shop=\"{version}\" --output /dev/null"), "{side}");
+    let input = &target.deploy.unwrap().input;
+    assert_eq!((&input["env"], &input["secrets"]), (&json!({}), &json!({})));
+}
+
+#[test]
+fn a_database_of_postgres_by_its_own_programs() {
+    let form = "engine: postgres, connection: \"env:DB\"";
+    let (whole, said) = target(&format!(
+        "  database: {{ {form}, client: {{ service: orders, backups: /backups, restoreService: spare, lagMax: 5s, serviceFile: pg.conf }} }}\n"
+    ));
+    assert_eq!(said, Vec::<String>::new());
+    let health = command(whole.health.as_ref());
+    assert!(health.starts_with("psql --no-psqlrc --no-password") && health.contains("--dbname=service=orders"), "{health}");
+    assert!(
+        health.contains("current_setting('in_hot_standby') = 'on'")
+            && health.contains("replay_lag > interval '5000 milliseconds'")
+            && health.ends_with("= well"),
+        "{health}"
+    );
+    let (backup, test) = (command(whole.backup.as_deref()), command(whole.restore_test.as_deref()));
+    assert!(backup.contains("pg_dump") && backup.ends_with(" backup orders /backups web"), "{backup}");
+    assert!(test.contains("pg_restore") && test.ends_with(" restore-test spare /backups web = restored"), "{test}");
+    for action in [whole.health.as_ref(), whole.backup.as_deref(), whole.restore_test.as_deref()] {
+        assert_eq!(action.unwrap().input["env"], json!({"PGSERVICEFILE": "pg.conf"}));
+    }
+    assert_eq!((whole.infrastructure, whole.runway, whole.hosts().count()), (Infrastructure::Database, Some(Runway::Database), 0));
+
+    // No second server, no restore test; no limit, no look at replicas. Without `client` it is a database like any other.
+    let (small, said) = target(&format!("  database: {{ {form}, client: {{ service: orders, backups: /backups }} }}\n"));
+    assert_eq!(said, Vec::<String>::new());
+    assert!(small.restore_test.is_none() && !command(small.health.as_ref()).contains("replay_lag"));
+    let (bare, said) = target(&format!("  database: {{ {form} }}\n"));
+    assert_eq!(said, Vec::<String>::new());
+    assert_eq!((bare.runway, bare.backup), (None, None));
 }
 
 #[test]

@@ -244,11 +244,15 @@ pub enum Runway {
     Container,
     /// An alias of an AWS Lambda function.
     Serverless,
+    /// A Cloudflare Worker.
+    Edge,
+    /// A PostgreSQL database, by its own programs.
+    Database,
 }
 
 impl Runway {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Kubernetes, Self::Container, Self::Serverless];
+    pub const ALL: &'static [Self] = &[Self::Kubernetes, Self::Container, Self::Serverless, Self::Edge, Self::Database];
 
     /// Name of the short form, as in files.
     pub const fn name(self) -> &'static str {
@@ -256,6 +260,8 @@ impl Runway {
             Self::Kubernetes => "kubernetes",
             Self::Container => "container",
             Self::Serverless => "serverless",
+            Self::Edge => "edge",
+            Self::Database => "database",
         }
     }
 
@@ -265,6 +271,16 @@ impl Runway {
             Self::Kubernetes => "kubectl",
             Self::Container => "docker compose",
             Self::Serverless => "aws lambda",
+            Self::Edge => "wrangler",
+            Self::Database => "psql, pg_dump and pg_restore",
+        }
+    }
+
+    /// What no adapter does there, so that commands of the program do it.
+    pub const fn by_commands(self) -> &'static str {
+        match self {
+            Self::Kubernetes | Self::Container | Self::Serverless | Self::Edge => self.name(),
+            Self::Database => "health, backup and restore test of a database",
         }
     }
 
@@ -272,7 +288,7 @@ impl Runway {
     pub const fn deploys_images(self) -> bool {
         match self {
             Self::Kubernetes | Self::Container => true,
-            Self::Serverless => false,
+            Self::Serverless | Self::Edge | Self::Database => false,
         }
     }
 }
