@@ -2,6 +2,7 @@
 
 mod airspace;
 mod args;
+mod causes;
 mod collect;
 mod commands;
 mod deny;

@@ -5,6 +5,7 @@ mod airspace;
 mod badinput;
 mod beside;
 mod calibrating;
+mod causes;
 mod clearance;
 mod clocks;
 mod crash;

@@ -103,6 +103,17 @@ pub struct Difference {
     pub before: Option<String>,
     /// Text of the second.
     pub after: Option<String>,
+    /// Which input makes the difference, in a line; `None` where nobody has looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+impl Difference {
+    /// Whether another comparison finds nothing different at this place.
+    pub fn is_gone_from(&self, other: &PlanDiff) -> bool {
+        let is_here = |one: &&Self| one.about == self.about && (one.path == self.path || one.also.contains(&self.path));
+        !other.differences.iter().any(|one| is_here(&one))
+    }
 }
 
 /// One of the plans that are compared.
@@ -171,6 +182,7 @@ fn by_place(about: About, from: &[Row], to: &[Row]) -> Vec<Difference> {
         also: Vec::new(),
         before: before.map(str::to_owned),
         after: after.map(str::to_owned),
+        because: None,
     };
     let changed = from.iter().filter_map(|(path, text)| {
         let after = texts.get(path.as_str()).copied();

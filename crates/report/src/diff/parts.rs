@@ -143,7 +143,7 @@ pub(super) fn steps_of_one(from: &Plan, to: &Plan) -> Vec<Difference> {
         }
         families.into_iter().map(|(family, names)| (if family.is_empty() { "plan".to_owned() } else { family }, names.join(", ")))
     };
-    let difference = |path, before, after| Difference { about: About::Steps, path, also: Vec::new(), before, after };
+    let difference = |path, before, after| Difference { about: About::Steps, path, also: Vec::new(), before, after, because: None };
     let gone = families(from, &new).map(|(path, names)| difference(path, Some(names), None));
     let come = families(to, &old).map(|(path, names)| difference(path, None, Some(names)));
     gone.chain(come).collect()
@@ -164,7 +164,7 @@ pub(super) fn of_common(plan: &Plan, other: &Plan, text: fn(&Step) -> String) ->
 pub(super) fn commands(from: &Plan, to: &Plan) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut tell = |path: String, before: String, after: String| {
-        found.push(Difference { about: About::Commands, path, also: Vec::new(), before: Some(before), after: Some(after) });
+        found.push(Difference { about: About::Commands, path, also: Vec::new(), before: Some(before), after: Some(after), because: None });
     };
     for (old, new) in common(from, to) {
         let (before, after) = (work(old), work(new));
@@ -256,7 +256,8 @@ pub(super) fn order(from: &Plan, to: &Plan) -> Vec<Difference> {
         };
         let (gone, come) = (told(before.difference(&after).collect()), told(after.difference(&before).collect()));
         if gone.is_some() || come.is_some() {
-            found.push(Difference { about: About::Order, path: old.id.to_string(), also: Vec::new(), before: gone, after: come });
+            let path = old.id.to_string();
+            found.push(Difference { about: About::Order, path, also: Vec::new(), before: gone, after: come, because: None });
         }
     }
     found

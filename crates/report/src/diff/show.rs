@@ -38,6 +38,9 @@ fn told(difference: &Difference) -> Vec<Line> {
             lines.extend(hung(Line::of(ink, sign), ink, text, COLUMNS_MAX, TEXT_LINES_MAX));
         }
     }
+    if let Some(because) = &difference.because {
+        lines.extend(hung(Line::of(Ink::Dim, "    why: "), Ink::Dim, because, COLUMNS_MAX, TEXT_LINES_MAX));
+    }
     lines
 }
 
@@ -62,6 +65,9 @@ pub fn diff_markdown(diff: &PlanDiff) -> String {
             for (word, text) in [("was", &difference.before), ("is", &difference.after)] {
                 let lines = text.as_ref().map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
                 out += &lines.map(|text| format!("  - {word}: {}\n", code(&text))).unwrap_or_default();
+            }
+            if let Some(because) = &difference.because {
+                out += &format!("  - why: {}\n", escape(because));
             }
         }
     }
