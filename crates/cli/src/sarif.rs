@@ -1,16 +1,24 @@
 //! Findings as a SARIF log, with paths as the repository around the project has them.
 
 use crate::commands::explain;
-use glidepath_model::Diagnostic;
+use glidepath_model::{Catalog, Change, Diagnostic};
 use glidepath_report::{SarifPlaces, SarifTool};
 use std::path::Path;
 
-/// The log of findings in a project; `otherwise` is the file of those without a place.
-pub(crate) fn log(root: &Path, findings: &[Diagnostic], otherwise: Option<&str>) -> String {
+/// Where targets, and the items of changes, are declared, by the names that findings use.
+pub(crate) fn declared<'a>(catalog: &Catalog, changes: impl IntoIterator<Item = &'a Change>) -> Vec<(String, String)> {
+    let items = changes.into_iter().flat_map(|change| &change.items);
+    let items = items.filter_map(|item| Some((item.component.to_string(), item.declared_at.clone()?)));
+    let targets = catalog.targets.values().filter_map(|target| Some((target.name.to_string(), target.declared_at.clone()?)));
+    items.chain(targets).collect()
+}
+
+/// The log of findings in a project; `otherwise` is the file of those that neither have a place nor name what is declared.
+pub(crate) fn log(root: &Path, findings: &[Diagnostic], otherwise: Option<&str>, declared: &[(String, String)]) -> String {
     let prefix = prefix(root);
     let pages_at = pages_at();
     let tool = SarifTool { version: env!("CARGO_PKG_VERSION"), pages_at: pages_at.as_deref(), pages: explain::PAGES };
-    glidepath_report::sarif(findings, SarifPlaces { prefix: &prefix, otherwise }, tool)
+    glidepath_report::sarif(findings, SarifPlaces { prefix: &prefix, otherwise, declared }, tool)
 }
 
 /// Where the pages of this version are published, once the package says where its repository is.

@@ -1,6 +1,6 @@
 //! Findings for other tools: SARIF 2.1.0, the form in which checks are shown beside the lines of a change under review.
 
-use glidepath_model::{Diagnostic, Place, Severity};
+use glidepath_model::{Diagnostic, Severity};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -26,6 +26,8 @@ pub struct SarifPlaces<'a> {
     pub prefix: &'a str,
     /// File that findings without a place are about, such as that of the change.
     pub otherwise: Option<&'a str>,
+    /// Where what findings name is declared: a target, or an item of the change by its component, and `FILE:LINE`.
+    pub declared: &'a [(String, String)],
 }
 
 /// The log of one look at a project or a plan.
@@ -72,10 +74,10 @@ fn result(finding: &Diagnostic, codes: &[String], places: SarifPlaces<'_>) -> Va
     if let Some(index) = codes.iter().position(|known| *known == code) {
         result["ruleIndex"] = json!(index);
     }
-    if let Some(location) = location(finding.place.as_ref(), places) {
+    if let Some(location) = location(finding, places) {
         result["locations"] = json!([{ "physicalLocation": location }]);
     }
-    if !finding.field.is_empty() {
+    if !finding.field.is_empty() && line_of(&finding.field).is_none() {
         result["properties"] = json!({ "field": finding.field });
     }
     result
@@ -89,10 +91,13 @@ const fn level(severity: Severity) -> &'static str {
     }
 }
 
-fn location(place: Option<&Place>, places: SarifPlaces<'_>) -> Option<Value> {
+fn location(finding: &Diagnostic, places: SarifPlaces<'_>) -> Option<Value> {
     let file = |path: &str| json!({ "uri": uri(&format!("{}{path}", places.prefix)) });
-    let Some(place) = place else {
-        return places.otherwise.map(|path| json!({ "artifactLocation": file(path), "region": { "startLine": 1 } }));
+    let of_line = |(path, line): (&str, u32)| json!({ "artifactLocation": file(path), "region": { "startLine": line.max(1) } });
+    let Some(place) = &finding.place else {
+        // What the planner finds is about something that was declared, most often at a line that it knows.
+        let declared = || named(finding, places.declared).and_then(line_of);
+        return line_of(&finding.field).or_else(declared).or(places.otherwise.map(|path| (path, 1))).map(of_line);
     };
     let (line, column) = (place.line.max(1), place.column.max(1));
     let mut region = json!({ "startLine": line, "startColumn": column, "endColumn": column.saturating_add(place.length.max(1)) });
@@ -100,6 +105,27 @@ fn location(place: Option<&Place>, places: SarifPlaces<'_>) -> Option<Value> {
         region["snippet"] = json!({ "text": place.snippet });
     }
     Some(json!({ "artifactLocation": file(&place.file), "region": region }))
+}
+
+/// The file and the line of `FILE:LINE`.
+fn line_of(text: &str) -> Option<(&str, u32)> {
+    let (file, line) = text.rsplit_once(':')?;
+    Some((file, line.parse().ok().filter(|_| !file.is_empty())?))
+}
+
+/// Where that is declared which a finding names: first what it is about, else what its hint says to mend. The longest name wins, since it is the whole word.
+fn named<'a>(finding: &Diagnostic, declared: &'a [(String, String)]) -> Option<&'a str> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let says = |text: &str, name: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            let (before, after) = (text[..at].chars().next_back(), text[at + name.len()..].chars().next());
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })
+    };
+    [&finding.message, &finding.hint].into_iter().find_map(|text| {
+        let there = declared.iter().filter(|(name, _)| !name.is_empty() && says(text, name));
+        there.max_by_key(|(name, _)| name.len()).map(|(_, place)| place.as_str())
+    })
 }
 
 /// A path as a relative address (RFC 3986): all but unreserved characters and `/` are escaped.
@@ -118,7 +144,7 @@ fn uri(path: &str) -> String {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it found")]
 mod tests {
     use super::*;
-    use glidepath_model::Code;
+    use glidepath_model::{Code, Place};
 
     const TOOL: SarifTool<'_> = SarifTool {
         version: "1.2.3",
@@ -127,7 +153,9 @@ mod tests {
     };
 
     fn log(findings: &[Diagnostic]) -> Value {
-        let places = SarifPlaces { prefix: "ops/", otherwise: Some("changes/my change.yaml") };
+        let declared = [("shop", "changes/c.yaml:9"), ("shop-production", "catalog/shop.yaml:14")];
+        let declared = declared.map(|(name, place)| (name.to_owned(), place.to_owned()));
+        let places = SarifPlaces { prefix: "ops/", otherwise: Some("changes/my change.yaml"), declared: &declared };
         serde_json::from_str(&sarif(findings, places, TOOL)).unwrap()
     }
 
@@ -154,6 +182,30 @@ mod tests {
         assert_eq!(physical["region"], json!({"startLine": 3, "startColumn": 5, "endColumn": 9, "snippet": {"text": "    tier: x"}}));
         assert_eq!(results[1]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "ops/changes/my%20change.yaml");
         assert_eq!((&results[2]["ruleIndex"], &results[2]["ruleId"]), (&json!(1), &json!("GP0306")));
+    }
+
+    #[test]
+    fn a_finding_of_the_planner_stands_where_that_is_declared_which_it_names() {
+        let log = log(&[
+            Diagnostic::warning(Code(306), "Nothing tells whether it works.").hint("Declare spec.health on shop-production."),
+            Diagnostic::warning(Code(306), "shop restarts slowly.").hint("Declare restart on shop-production."),
+            Diagnostic::warning(Code(306), "The workshop restarts slowly."),
+            Diagnostic::error(Code(306), "It has no deploy.").field("catalog/other.yaml:3"),
+            Diagnostic::error(Code(306), "It is late.").field("spec.items"),
+        ]);
+        let places: Vec<(&str, u64)> = log["runs"][0]["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|result| &result["locations"][0]["physicalLocation"])
+            .map(|at| (at["artifactLocation"]["uri"].as_str().unwrap(), at["region"]["startLine"].as_u64().unwrap()))
+            .collect();
+        let whole = ("ops/changes/my%20change.yaml", 1);
+        assert_eq!(places, [("ops/catalog/shop.yaml", 14), ("ops/changes/c.yaml", 9), whole, ("ops/catalog/other.yaml", 3), whole]);
+        assert_eq!(
+            (&log["runs"][0]["results"][3]["properties"], &log["runs"][0]["results"][4]["properties"]["field"]),
+            (&Value::Null, &json!("spec.items"))
+        );
     }
 
     #[test]

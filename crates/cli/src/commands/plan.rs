@@ -8,7 +8,7 @@ use crate::planning::{self, Planned};
 use crate::project::Wanted;
 use crate::world::World;
 use crate::{deny, output, parentage, project, sarif, splitting};
-use glidepath_files::{Fill, Loaded, Variant};
+use glidepath_files::{CONFIG_FILE, Fill, Loaded, Project, Variant};
 use glidepath_model::plan::Ceremony;
 use glidepath_model::{ChangeName, Code, Diagnostic, Plan};
 use std::io::Write as _;
@@ -31,7 +31,10 @@ async fn plan(root: &Path, args: &PlanArgs) -> Result<Exit, Failure> {
         Err(failure) => {
             // Who shows findings to others shows these too; the exit code stays what it is.
             if args.format == PlanForm::Sarif {
-                write(&sarif::log(root, &failure.diagnostics, Some(&file_of(root, args))), args)?;
+                let loaded = Project::load(root);
+                let named = args.change.as_deref().map(ChangeName::new);
+                let declared = sarif::declared(&loaded.catalog, named.and_then(|name| loaded.changes.get(&name)));
+                write(&sarif::log(root, &failure.diagnostics, Some(&file_of(root, args)), &declared), args)?;
             }
             return Err(failure);
         }
@@ -76,7 +79,7 @@ fn file_of(root: &Path, args: &PlanArgs) -> String {
     let named = args.change.as_deref().unwrap_or_default();
     let known = [named.to_owned(), format!("changes/{named}.yaml"), format!("runbooks/{named}.yaml")];
     let is_file = |file: &&String| !named.is_empty() && root.join(file).is_file();
-    known.iter().find(is_file).cloned().unwrap_or_else(|| "glidepath.yaml".to_owned())
+    known.iter().find(is_file).cloned().unwrap_or_else(|| CONFIG_FILE.to_owned())
 }
 
 fn needs_no_plan(plan: &Plan) -> bool {
@@ -270,7 +273,10 @@ fn render(root: &Path, made: &Made, args: &PlanArgs) -> String {
     let planned = &made.planned;
     let document = || glidepath_report::document(&planned.plan, &planned.facts);
     match args.format {
-        PlanForm::Sarif => sarif::log(root, &made.findings, made.file.as_deref()),
+        PlanForm::Sarif => {
+            let declared = sarif::declared(&planned.facts.catalog, [&planned.plan.body.change]);
+            sarif::log(root, &made.findings, made.file.as_deref(), &declared)
+        }
         PlanForm::Human => {
             let style = if args.out.is_none() && output::stdout_is_styled() {
                 glidepath_report::Style::Ansi

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::world::World;
 use crate::{deny, output, sarif};
-use glidepath_files::{Loaded, Project};
+use glidepath_files::{CONFIG_FILE, Loaded, Project};
 use glidepath_model::{Code, Diagnostic, Facts, Severity};
 use glidepath_ports::store::Lessons;
 use std::collections::BTreeMap;
@@ -27,7 +27,10 @@ pub(crate) fn run(root: &Path, args: &ValidateArgs) -> Result<Exit, Failure> {
         }
     }
     match args.format {
-        FindingsForm::Sarif => output::data(&sarif::log(root, &diagnostics, None)),
+        FindingsForm::Sarif => {
+            let declared = sarif::declared(&loaded.catalog, []);
+            output::data(&sarif::log(root, &diagnostics, Some(CONFIG_FILE), &declared));
+        }
         FindingsForm::Json => output::json(&serde_json::json!({ "files": loaded.files, "diagnostics": diagnostics })),
         FindingsForm::Human => {
             output::findings(&diagnostics);

@@ -192,23 +192,53 @@ fn denied_findings_end_with_exit_code_3_after_all_is_printed() {
     assert!(refused.err.contains("GP0043") && refused.err.contains("GP0682"), "{}", refused.err);
 }
 
+/// Holds a log against the published schema; says what does not fit.
+fn against_schema(project: &Project, log: &str) -> Result<(), String> {
+    project.write("log.sarif", log);
+    let schema = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sarif/sarif-schema-2.1.0.json");
+    let mut check = std::process::Command::new("jsonschema");
+    let checked = check.arg("--instance").arg(project.path().join("log.sarif")).arg(schema).output();
+    let checked = checked.unwrap_or_else(|problem| panic!("jsonschema: {problem}; `cargo xtask test` installs it"));
+    if checked.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&checked.stderr).into_owned()) }
+}
+
+#[test]
+fn the_schema_of_sarif_would_tell_what_is_wrong() {
+    let (project, words) = checkout("sarif");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let log = project.ok(&words, 0).out;
+    for (right, wrong) in
+        [("\"level\"", "\"lvl\""), ("\"warning\"", "\"bad\""), ("\"startLine\": 1", "\"startLine\": 0"), ("\"2.1.0\"", "\"2.2\"")]
+    {
+        assert!(log.contains(right), "{right}");
+        assert!(against_schema(&project, &log.replace(right, wrong)).is_err(), "{wrong} passes");
+    }
+}
+
 #[test]
 fn findings_are_told_as_sarif_with_their_places_whatever_the_command_comes_to() {
+    let (project, words) = checkout("sarif");
     let results = |text: &str| -> Vec<serde_json::Value> {
+        assert_eq!(against_schema(&project, text), Ok(()));
         let log: serde_json::Value = serde_json::from_str(text).unwrap();
-        assert_eq!(log["version"], "2.1.0");
         log["runs"][0]["results"].as_array().unwrap().clone()
     };
     let file = |result: &serde_json::Value| {
         let place = &result["locations"][0]["physicalLocation"];
         (place["artifactLocation"]["uri"].as_str().unwrap().to_owned(), place["region"]["startLine"].as_u64().unwrap())
     };
-    // A plan: its findings are about the change.
-    let (project, words) = checkout("sarif");
+    // A plan: its findings stand where that is declared which they name, else at the head of the change.
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let found = results(&project.ok(&words, 0).out);
-    assert!(!found.is_empty());
-    assert!(found.iter().all(|result| file(result) == ("changes/checkout-3ds.yaml".to_owned(), 1)), "{found:#?}");
+    for result in &found {
+        let (path, line) = file(result);
+        let text = project.read(&path);
+        let there = text.lines().nth(line as usize - 1).unwrap();
+        let said = result["message"]["text"].as_str().unwrap();
+        let is_named = said.split([' ', '/', ',', ':']).any(|word| word.len() > 3 && there.contains(word.trim_end_matches('.')));
+        assert!(is_named || (path.as_str(), line) == ("changes/checkout-3ds.yaml", 1), "{there}: {result:#}");
+    }
+    assert!(found.iter().any(|result| file(result).1 > 1), "{found:#?}");
     // A plan that is refused.
     let late: Vec<&str> = words.iter().map(|word| if *word == AT { "2026-11-24T13:00:00+01:00" } else { word }).collect();
     let refused = results(&project.ok(&late, 3).out);
