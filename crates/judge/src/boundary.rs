@@ -6,11 +6,12 @@
 //! module finds how far that strays when both sides are equal. It replays the noise: thousands of paths as long as the watch, made of the residuals of
 //! the history, put through the autoregression again with the raised correlation. Residuals are drawn in blocks, so that what the
 //! autoregression does not describe (bursts, longer memory) is replayed too, and once more one by one; each critical value is the greater of the two, so
-//! that the chance that a short history looks anticorrelated never lowers it. All metrics are drawn at the same places of the history and the
+//! that the chance that a short history looks anticorrelated never lowers it. The paths are read both ways, since it is chance which half of the hosts had more
+//! of the rare events. All metrics are drawn at the same places of the history and the
 //! *greatest* of their statistics over all looks counts: the error probability holds for all metrics and looks of the watch together, and metrics
 //! that move together do not pay for each other, as they would under a split.
 //!
-//! Two shapes share the error probability. The *late* one has four fifths: high at first, it falls with the square root of the information, which keeps the power of
+//! Two shapes share the error probability. The *late* one has three quarters: high at first, it falls with the square root of the information, which keeps the power of
 //! a single look at the end. The *early* one is level, so that a large effect is seen within a few looks.
 //!
 //! From the same paths come, for each metric: the constant of the interval that covers at all looks together with 95 %, and the limits of the drift monitor, a
@@ -30,13 +31,13 @@ pub const LOOKS_MIN: u32 = 3;
 /// Most metrics that are judged together.
 pub const METRICS_MAX: usize = 64;
 /// Share of the error probability of the late boundary; the early one has the rest.
-const LATE_SHARE: f64 = 0.8;
+const LATE_SHARE: f64 = 0.75;
+/// Part of the error probability that the limits are drawn at. A history has only so many of the rare events that decide, and the rest is for those it happens to lack.
+const SPENT: f64 = 0.7;
 /// Error probability of the interval, both sides and all looks together.
 const INTERVAL_ERROR: f64 = 0.05;
 /// Error probability of the drift monitor, all metrics and looks together.
 const DRIFT_ERROR: f64 = 0.005;
-/// What is new in one look counts as this many of its deviations at most, either way, towards a regression.
-pub(crate) const SURPRISE_MAX: f64 = 4.0;
 /// Greatest value of one squared step of the drift monitor; its mean is 1.
 pub(crate) const STEP_MAX: f64 = 9.0;
 /// Paths drawn of each kind, and the most when the error probability is small.
@@ -45,7 +46,7 @@ const PATHS_MAX: u32 = 100_000;
 /// Paths of which the means of the drift monitor are taken.
 const PATHS_OF_MEANS: u32 = 1000;
 /// Paths that have to lie beyond each critical value.
-const BEYOND_MIN: f64 = 8.0;
+const BEYOND_MIN: f64 = 6.0;
 
 /// Critical values of one metric. Plain data, frozen in the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,7 +91,7 @@ pub enum NoBoundary {
     Metrics,
     /// Fewer looks than [`LOOKS_MIN`] or more than [`LOOKS_MAX`].
     Looks,
-    /// The error probability is not between 0 and 0.5, or so small that it would take more than 20,000 paths.
+    /// The error probability is not between 0 and 0.5, or so small that it would take more than 100,000 paths.
     FalseAlarms,
     /// The windows of the metrics do not lie side by side.
     Windows,
@@ -102,8 +103,8 @@ impl std::fmt::Display for NoBoundary {
             Self::Metrics => write!(f, "1 to {METRICS_MAX} metrics can be judged together"),
             Self::Looks => write!(f, "a watch has {LOOKS_MIN} to {LOOKS_MAX} looks"),
             Self::FalseAlarms => {
-                let least = BEYOND_MIN / (f64::from(PATHS_MAX) * (1.0 - LATE_SHARE));
-                write!(f, "the error probability must be between {least} and 0.5: less cannot be drawn from {PATHS_MAX} paths")
+                let least = BEYOND_MIN / (f64::from(PATHS_MAX) * SPENT * (1.0 - LATE_SHARE));
+                write!(f, "the error probability must be between {least:.5} and 0.5: less cannot be drawn from {PATHS_MAX} paths")
             }
             Self::Windows => f.write_str("the metrics have histories of different windows"),
         }
@@ -194,10 +195,27 @@ struct Process {
     shift: f64,
 }
 
-/// Greatest statistics of one metric over one path.
-struct Extremes {
+/// Greatest values of the statistic, each over its boundary's shape.
+#[derive(Clone, Copy)]
+struct Reached {
     late: f64,
     early: f64,
+}
+
+impl Reached {
+    const NOTHING: Self = Self { late: f64::MIN, early: f64::MIN };
+
+    fn or(self, other: Self) -> Self {
+        Self { late: self.late.max(other.late), early: self.early.max(other.early) }
+    }
+}
+
+/// Greatest statistics of one metric over one path.
+struct Extremes {
+    /// As the sides are.
+    forward: Reached,
+    /// With the sides exchanged.
+    backward: Reached,
     two_sided: f64,
 }
 
@@ -240,33 +258,39 @@ impl<'a> Calibration<'a> {
     pub fn boundaries(&self, false_alarm_max: f64) -> Result<Vec<Boundary>, NoBoundary> {
         let paths = paths_needed(false_alarm_max).ok_or(NoBoundary::FalseAlarms)?;
         let drifts = self.drift_means();
-        let mut late = [0.0_f64; 2];
-        let mut early = [0.0_f64; 2];
+        let (mut late, mut early) = (0.0_f64, 0.0_f64);
         let mut intervals = vec![0.0_f64; self.metrics.len()];
         let mut drift_constant = 0.0_f64;
         for kind in 0..self.starts.len() {
-            let mut joint: [Vec<f64>; 3] = [Vec::new(), Vec::new(), Vec::new()];
+            let mut reached: [Vec<Reached>; 2] = [Vec::new(), Vec::new()];
+            let mut drifts_reached = Vec::new();
             let mut alone: Vec<Vec<f64>> = vec![Vec::new(); self.metrics.len()];
             self.each_path(kind, paths, self.seed, |places, random| {
-                let (mut greatest, mut drift) = ([f64::MIN; 2], f64::MIN);
+                let (mut forward, mut backward, mut drift) = (Reached::NOTHING, Reached::NOTHING, f64::MIN);
                 for ((metric, alone), means) in self.metrics.iter().zip(&mut alone).zip(&drifts) {
-                    let offset = random.normal() * metric.learnt.model().tau / metric.learnt.model().sd;
+                    let offset = offset(metric.learnt.model(), random);
                     let process = Process { rho: metric.learnt.model().rho, scale: 1.0, offset, shift: 0.0 };
                     let extremes = self.walk(metric, &process, places, random, |step, sum| {
                         if let Some((mean, deviation)) = means.get(step) {
                             drift = drift.max((libm::sqrt(sum) - mean) / deviation);
                         }
                     });
-                    greatest = [greatest[0].max(extremes.late), greatest[1].max(extremes.early)];
+                    (forward, backward) = (forward.or(extremes.forward), backward.or(extremes.backward));
                     alone.push(extremes.two_sided);
                 }
-                joint[0].push(greatest[0]);
-                joint[1].push(greatest[1]);
-                joint[2].push(drift);
+                reached[0].push(forward);
+                reached[1].push(backward);
+                drifts_reached.push(drift);
             });
-            late[kind] = upper_quantile(&mut joint[0], false_alarm_max * LATE_SHARE);
-            early[kind] = upper_quantile(&mut joint[1], false_alarm_max * (1.0 - LATE_SHARE));
-            drift_constant = drift_constant.max(upper_quantile(&mut joint[2], DRIFT_ERROR));
+            for reached in &reached {
+                let quantile = |value: fn(&Reached) -> f64, share: f64| {
+                    let mut values: Vec<f64> = reached.iter().map(value).collect();
+                    upper_quantile(&mut values, false_alarm_max * SPENT * share)
+                };
+                late = late.max(quantile(|reached| reached.late, LATE_SHARE));
+                early = early.max(quantile(|reached| reached.early, 1.0 - LATE_SHARE));
+            }
+            drift_constant = drift_constant.max(upper_quantile(&mut drifts_reached, DRIFT_ERROR));
             for (interval, alone) in intervals.iter_mut().zip(&mut alone) {
                 *interval = interval.max(upper_quantile(alone, INTERVAL_ERROR));
             }
@@ -282,8 +306,8 @@ impl<'a> Calibration<'a> {
             };
             Boundary {
                 looks_max: self.looks_max,
-                late: late[0].max(late[1]),
-                early: early[0].max(early[1]),
+                late,
+                early,
                 interval: intervals[index],
                 drift: drifts[index].iter().map(limit).collect(),
                 false_alarm_max,
@@ -312,7 +336,7 @@ impl<'a> Calibration<'a> {
                 let offset = random.normal() * noise.tau / noise.sd;
                 let process = Process { rho: noise.rho_learnt, scale: noise.sd_learnt / noise.sd, offset, shift };
                 let extremes = self.walk(metric, &process, places.get(..watched).unwrap_or(places), random, |_, _| ());
-                crossed += u32::from(extremes.late >= boundary.late || extremes.early >= boundary.early);
+                crossed += u32::from(extremes.forward.late >= boundary.late || extremes.forward.early >= boundary.early);
             });
         }
         Some(f64::from(crossed) / f64::from(PATHS_MIN))
@@ -377,22 +401,23 @@ impl<'a> Calibration<'a> {
         };
         let rho = metric.learnt.model().rho;
         let (weight, per_step) = (1.0 / (1.0 + rho), 0.5 / (1.0 - rho));
-        let innovation = libm::sqrt(1.0 - process.rho * process.rho);
+        let innovation = innovation_of(process.rho);
         let level = process.offset + process.shift;
-        let surprise = surprise_max(rho);
-        let mut extremes = Extremes { late: f64::MIN, early: f64::MIN, two_sided: 0.0 };
+        let bound = metric.learnt.model().news_max;
+        let news_max = bound * innovation_of(rho);
+        let mut extremes = Extremes { forward: Reached::NOTHING, backward: Reached::NOTHING, two_sided: 0.0 };
         let (mut x, mut before, mut score, mut tested, mut sum) = (0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64, 0.0_f64);
         for (look, place) in places.iter().enumerate() {
             if look == 0 {
                 x = at(&metric.known_values, &metric.learnt.values, *place);
                 let now = x * process.scale + level;
-                (score, tested, before) = (now, now.clamp(-SURPRISE_MAX, SURPRISE_MAX), now);
+                (score, tested, before) = (now, now.clamp(-bound, bound), now);
             } else {
                 x = process.rho * x + innovation * at(&metric.known_residuals, &metric.learnt.residuals, *place);
                 let now = x * process.scale + level;
                 let news = now - rho * before;
                 score += news * weight;
-                tested += news.clamp(-surprise, surprise) * weight;
+                tested += news.clamp(-news_max, news_max) * weight;
                 let step = now - before;
                 before = now;
                 sum += (step * step * per_step).min(STEP_MAX);
@@ -401,18 +426,28 @@ impl<'a> Calibration<'a> {
             let (Some(raw), Some(root), Some(share)) = (metric.raw.get(look), metric.root.get(look), metric.share_root.get(look)) else {
                 break;
             };
-            let worse = metric.direction.worse(tested / raw * root);
-            extremes.late = extremes.late.max(worse * share);
-            extremes.early = extremes.early.max(worse);
+            let z = tested / raw * root;
+            let (forward, backward) = (metric.direction.worse(z), metric.direction.worse(-z));
+            extremes.forward = extremes.forward.or(Reached { late: forward * share, early: forward });
+            extremes.backward = extremes.backward.or(Reached { late: backward * share, early: backward });
             extremes.two_sided = extremes.two_sided.max(libm::fabs(score / raw * root) * share);
         }
         extremes
     }
 }
 
-/// [`SURPRISE_MAX`] in deviations of the noise, for the part of a point that the point before, correlated with it by `carried`, does not tell.
-pub(crate) fn surprise_max(carried: f64) -> f64 {
-    SURPRISE_MAX * libm::sqrt(1.0 - carried * carried)
+/// A lasting offset, in deviations of the noise. Its own deviation is known from so many windows only, so it is drawn from Student's t.
+fn offset(noise: &NoiseModel, random: &mut Random) -> f64 {
+    if noise.tau == 0.0 {
+        return 0.0;
+    }
+    let freedom = f64::from(noise.windows.max(2) - 1);
+    random.normal() * noise.tau / noise.sd / libm::sqrt(2.0 * random.gamma(0.5 * freedom) / freedom)
+}
+
+/// Deviation of what is new in a point, over that of the point, if the point before is correlated with it by `carried`.
+pub(crate) fn innovation_of(carried: f64) -> f64 {
+    libm::sqrt(1.0 - carried * carried)
 }
 
 /// Places at which `block` residuals follow each other inside one window; a place counts the points of all windows before it.
@@ -431,7 +466,7 @@ fn paths_needed(false_alarm_max: f64) -> Option<u32> {
     if !(f64::MIN_POSITIVE..=0.5).contains(&false_alarm_max) {
         return None;
     }
-    let needed = BEYOND_MIN / (false_alarm_max * (1.0 - LATE_SHARE));
+    let needed = BEYOND_MIN / (false_alarm_max * SPENT * (1.0 - LATE_SHARE));
     // The product of decimal shares may miss a whole number by a bit.
     let needed = libm::ceil(needed - 1e-6);
     (needed <= f64::from(PATHS_MAX)).then(|| (needed as u32).max(PATHS_MIN))

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::grid::ln_likelihood;
 use crate::proportion::Counts;
 
 /// Variance over binomial variance that is assumed without history.
@@ -12,6 +13,15 @@ pub const ASSUMED_LOOK_VARIATION: f64 = 0.04;
 
 /// Windows needed before a learnt dispersion is used.
 const WINDOWS_MIN: u32 = 20;
+
+/// Greatest dispersion.
+const DISPERSION_MAX: f64 = 1e6;
+/// Rises of which no history may show evidence.
+const RISES: [f64; 7] = [1.2, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0];
+/// Step by which the dispersion is raised.
+const RAISE: f64 = 1.1;
+/// Greatest logarithm of the evidence of one window that is summed.
+const EVIDENCE_MAX: f64 = 600.0;
 
 /// The dispersion a judge works with.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -49,7 +59,7 @@ impl Dispersion {
     pub(crate) fn is_usable(self) -> bool {
         match self {
             Self::Assumed => true,
-            Self::Learnt { phi, .. } | Self::Stated { phi } => phi.is_finite() && phi > 0.0 && phi <= 1e6,
+            Self::Learnt { phi, .. } | Self::Stated { phi } => phi.is_finite() && phi > 0.0 && phi <= DISPERSION_MAX,
         }
     }
 
@@ -58,6 +68,10 @@ impl Dispersion {
     /// Pearson's statistic over its degrees of freedom, raised by 1.645 of its standard errors (normal approximation of chi-square)
     /// so that the true value is below with about 95 %. Windows without bad requests or without traffic on both arms
     /// say nothing and are left out; with fewer than 20 others the answer is [`Dispersion::Assumed`].
+    ///
+    /// Two windows with the same variance may still mislead differently: with bursts, a few windows hold most of it. What the judge needs is
+    /// that the evidence of a look, the likelihood ratio tempered by the dispersion, is 1 or less on average when both arms run the
+    /// same version. So the dispersion is raised until that is so in the history, for every rise of a row of them.
     pub fn learn(windows: &[Counts]) -> Self {
         let (mut statistic, mut used) = (0.0, 0_u32);
         for window in windows.iter().filter(|window| window.is_plausible()) {
@@ -74,9 +88,30 @@ impl Dispersion {
             return Self::Assumed;
         }
         let mean = statistic / f64::from(used);
-        let raised = mean * (1.0 + 1.645 * libm::sqrt(2.0 / f64::from(used)));
-        Self::Learnt { phi: raised.clamp(1.0, 1e6), windows: used }
+        let mut phi = (mean * (1.0 + 1.645 * libm::sqrt(2.0 / f64::from(used)))).clamp(1.0, DISPERSION_MAX);
+        while phi < DISPERSION_MAX && RISES.iter().any(|rise| mean_evidence(windows, *rise, phi) > 1.0) {
+            phi = (phi * RAISE).min(DISPERSION_MAX);
+        }
+        Self::Learnt { phi, windows: used }
     }
+}
+
+/// Mean evidence of a window for a rise of the canary's bad proportion. What a window says in first order, which is 0 on average, is left out:
+/// over few windows it would only be chance.
+fn mean_evidence(windows: &[Counts], rise: f64, phi: f64) -> f64 {
+    let ln_rise = libm::log(rise);
+    let (mut sum, mut used) = (0.0, 0.0);
+    for window in windows.iter().filter(|window| window.is_plausible()) {
+        let bad = window.canary_bad + window.baseline_bad;
+        if bad <= 0.0 || window.canary_total <= 0.0 || window.baseline_total <= 0.0 {
+            continue;
+        }
+        let share = window.canary_total / (window.canary_total + window.baseline_total);
+        let gain = ln_likelihood(ln_rise, rise, share, window.canary_bad, bad) / phi;
+        sum += libm::exp(gain.min(EVIDENCE_MAX)) - ln_rise / phi * (window.canary_bad - bad * share);
+        used += 1.0;
+    }
+    sum / used
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 //!
 //! with s the look of the point before, so that looks without values need no filling. S / I estimates the effect, 1 / I is its variance; a lasting offset between hosts
 //! adds its own, tau^2. Their ratio z is compared with two boundaries that were drawn from the history before the change ([`crate::boundary`]).
-//! For that test, what is new in a look, x_t - c x_s, counts [`SURPRISE_MAX`] of its deviations at most, either way: one wild scrape turns
+//! For that test, what is new in a look, x_t - c x_s, counts four of its deviations at most, two and a half where the history shows wild looks ([`NoiseModel::news_max`]), either way: one wild scrape turns
 //! nothing back, and a handful of extremes in the history do not decide where the boundaries lie. Estimate and interval are not bounded so.
 //! Crossing either is `Regression`, and stands. `NoRegression` is the statement that the 95 % interval, which holds at all looks together, ends under the margin;
 //! it has to hold at the look that asks, and is not given in the first two looks.
@@ -28,7 +28,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::boundary::{Boundary, Information, STEP_MAX, SURPRISE_MAX, surprise_max};
+use crate::boundary::{Boundary, Information, STEP_MAX, innovation_of};
 use crate::explanation::{duration, plain, short};
 use crate::noise::{NoiseModel, Scale};
 use crate::verdict::{ReasonCode, VerdictKind};
@@ -263,15 +263,15 @@ impl GroupState {
     /// Takes one point in, in deviations.
     fn take(&mut self, config: &GroupConfig, x: f64) {
         match self.last {
-            None => (self.score, self.tested, self.information) = (x, x.clamp(-SURPRISE_MAX, SURPRISE_MAX), 1.0),
+            None => (self.score, self.tested, self.information) = (x, x.clamp(-config.noise.news_max, config.noise.news_max), 1.0),
             Some(before) => {
                 let information = Information::new(&config.noise, config.boundary.looks_max);
                 let gap = self.looks - before.look;
                 let (weight, added) = information.step(gap);
                 let carried = information.carried(gap);
-                let (news, surprise) = (x - carried * before.x, surprise_max(carried));
+                let (news, news_max) = (x - carried * before.x, config.noise.news_max * innovation_of(carried));
                 self.score += news * weight;
-                self.tested += news.clamp(-surprise, surprise) * weight;
+                self.tested += news.clamp(-news_max, news_max) * weight;
                 self.information += added;
                 let step = x - before.x;
                 self.squared_steps += (0.5 * step * step / (1.0 - carried)).min(STEP_MAX);

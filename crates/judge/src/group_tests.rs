@@ -175,10 +175,10 @@ fn what_history_does_not_show_is_refused() {
     assert_eq!(new(&[metric], LOOKS_MAX + 1), Some(NoBoundary::Looks));
     assert_eq!(new(&[metric, (&other, Direction::Either)], 10), Some(NoBoundary::Windows));
     let calibration = Calibration::new(&[metric], 10, 1).unwrap();
-    for odd in [0.0, -1.0, f64::NAN, 0.6, 0.000_39] {
+    for odd in [0.0, -1.0, f64::NAN, 0.6, 0.000_34] {
         assert_eq!(calibration.boundaries(odd).unwrap_err(), NoBoundary::FalseAlarms, "{odd}");
     }
-    assert_eq!(calibration.boundaries(0.002).unwrap()[0].paths, 20_000);
+    assert_eq!(calibration.boundaries(0.002).unwrap()[0].paths, 17_143);
     assert_eq!(calibration.boundaries(0.01).unwrap()[0].paths, 4000);
     assert_eq!(calibration.power(1, &calibration.boundaries(0.01).unwrap()[0], Scale::Ratio, 2.0, 5), None);
 }
@@ -309,7 +309,7 @@ fn directions_and_differences_are_kept_apart() {
 
 #[test]
 fn explanations_read_well() {
-    let noise = NoiseModel { sd: 0.09, rho: 0.6, tau: 0.0, sd_learnt: 0.088, rho_learnt: 0.59, points: 1440, windows: 1 };
+    let noise = NoiseModel { sd: 0.09, rho: 0.6, tau: 0.0, news_max: 4.0, sd_learnt: 0.088, rho_learnt: 0.59, points: 1440, windows: 1 };
     let boundary = Boundary {
         looks_max: 60,
         late: 2.5,

@@ -39,6 +39,12 @@ const OFFSET_WINDOWS_MIN: usize = 8;
 pub(crate) const RHO_MAX: f64 = 0.98;
 /// Smallest deviation that counts as noise.
 const SD_MIN: f64 = 1e-9;
+/// What is new in one look counts as so many of its deviations at most, where the history is calm, and where it shows wild looks.
+const NEWS_CALM: f64 = 4.0;
+const NEWS_WILD: f64 = 2.5;
+/// Deviations beyond which a look is wild, and the share of normal residuals that are.
+const WILD: f64 = 3.0;
+const WILD_BY_CHANCE: f64 = 0.0027;
 /// Normal quantile of 0.3 %: how surprising the offset of a few windows has to be.
 const OFFSET_SURPRISE: f64 = 2.75;
 
@@ -100,6 +106,8 @@ pub struct NoiseModel {
     pub rho: f64,
     /// Deviation of the lasting offset between two sets of hosts; 0 when fewer than eight windows show none.
     pub tau: f64,
+    /// What is new in one look counts as this many of its deviations at most, either way, towards a regression.
+    pub news_max: f64,
     /// Deviation as learnt.
     pub sd_learnt: f64,
     /// Correlation as learnt.
@@ -119,6 +127,7 @@ impl NoiseModel {
             && is_correlation(self.rho)
             && is_correlation(self.rho_learnt)
             && (0.0..=1e9).contains(&self.tau)
+            && (NEWS_WILD..=NEWS_CALM).contains(&self.news_max)
     }
 }
 
@@ -186,6 +195,11 @@ impl Learnt {
     pub fn model(&self) -> &NoiseModel {
         &self.model
     }
+
+    /// Looks of each window, with those without a value.
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
+    }
 }
 
 /// Sums over the windows of a history.
@@ -225,10 +239,11 @@ pub fn learn(windows: &[Vec<Option<f64>>]) -> Result<Learnt, NoNoise> {
         return Err(NoNoise::Constant);
     }
     let raw = (sums.products / sums.pairs / variance).clamp(-RHO_MAX, RHO_MAX);
-    let model = model(&sums, variance, raw)?;
+    let mut model = model(&sums, variance, raw)?;
     let deviation = libm::sqrt(variance);
     let values = centred.iter().flatten().map(|x| x / deviation).collect();
     let residuals = residuals(&centred, raw).ok_or(NoNoise::Constant)?;
+    model.news_max = news_max(&residuals);
     Ok(Learnt { model, lengths: windows.iter().map(Vec::len).collect(), values, residuals })
 }
 
@@ -280,7 +295,15 @@ fn model(sums: &Sums, variance: f64, raw: f64) -> Result<NoiseModel, NoNoise> {
         }
         0.0
     };
-    Ok(NoiseModel { sd, rho, tau, sd_learnt, rho_learnt, points: points as u32, windows: windows as u32 })
+    Ok(NoiseModel { sd, rho, tau, news_max: NEWS_CALM, sd_learnt, rho_learnt, points: points as u32, windows: windows as u32 })
+}
+
+/// A history with more looks beyond three deviations than chance explains has few of the extremes that would decide, and none of the next greater ones.
+fn news_max(residuals: &[f64]) -> f64 {
+    let known = residuals.iter().filter(|e| !e.is_nan()).count() as f64;
+    let beyond = residuals.iter().filter(|e| libm::fabs(**e) > WILD).count() as f64;
+    let expected = WILD_BY_CHANCE * known;
+    if beyond > expected + 3.0 * libm::sqrt(expected) { NEWS_WILD } else { NEWS_CALM }
 }
 
 /// What the autoregression leaves, with mean 0 and deviation 1. Absent if it leaves nothing.

@@ -225,6 +225,14 @@ impl SequentialState {
         self.judge(obstacle)
     }
 
+    /// Takes the counts of one look like [`Self::look`], without an answer: for whoever looks more often than it asks.
+    pub fn take(&mut self, counts: Option<Counts>, elapsed_ms: u64) {
+        self.looks = self.looks.saturating_add(1);
+        if self.config.problem().is_none() && self.evidence.is_usable() {
+            self.absorb(counts, elapsed_ms);
+        }
+    }
+
     /// Takes the counts in; the obstacle, if this look cannot support a pass.
     pub(crate) fn absorb(&mut self, counts: Option<Counts>, elapsed_ms: u64) -> Option<ReasonCode> {
         let Some(counts) = counts else {

@@ -1,4 +1,4 @@
-//! Starts the benchmarks, optimised. What is measured, and how, is in `benches/glidepath`.
+//! Starts the benchmarks, optimised. What is measured, and how, is in `benches/glidepath`; the simulator of the judges is in judge's `benches/judge`.
 
 use crate::workspace;
 use anyhow::{Context as _, Result, bail};
@@ -6,11 +6,24 @@ use anyhow::{Context as _, Result, bail};
 /// Beginnings of the names of rows that start the product's binary, which is built for them.
 const PROCESS_ROWS: [&str; 3] = ["plan.", "validate.", "run."];
 
+/// The name that starts the simulator of the judges.
+const JUDGE: &str = "judge";
+/// Simulated watches of a row in the gate.
+const GATE_RUNS: u32 = 1000;
+/// Seed of them.
+const GATE_SEED: u64 = 1;
+
 /// Which rows, in which form.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only rows whose name begins with this, such as `store` or `plan.cold`
+    /// Only rows whose name begins with this, such as `store` or `plan.cold`; `judge` simulates the judges
     name: Option<String>,
+    /// With `judge`: watches of each row
+    #[arg(long, default_value_t = GATE_RUNS)]
+    runs: u32,
+    /// With `judge`: where the simulation begins
+    #[arg(long, default_value_t = GATE_SEED)]
+    seed: u64,
     /// `human` or `json`
     #[arg(long, default_value = "human", value_parser = ["human", "json"])]
     format: String,
@@ -19,6 +32,9 @@ pub(crate) struct Arguments {
 /// Measures.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let name = arguments.name.as_deref().unwrap_or_default();
+    if name == JUDGE {
+        return judge(arguments.runs, arguments.seed, &arguments.format);
+    }
     let mut command = workspace::cargo()?;
     command.args(["bench", "--quiet", "--package", "glidepath-xtask", "--bench", "glidepath", "--", "--format", &arguments.format]);
     if !name.is_empty() {
@@ -32,4 +48,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bail!("the benchmarks ended with {status}");
     }
     Ok(())
+}
+
+/// Simulates the judges; fails where a goal is missed.
+fn judge(runs: u32, seed: u64, format: &str) -> Result<()> {
+    let mut command = workspace::cargo()?;
+    command.args(["bench", "--quiet", "--locked", "--package", "glidepath-judge", "--bench", JUDGE, "--"]);
+    command.args(["--runs", &runs.to_string(), "--seed", &seed.to_string(), "--format", format]);
+    let status = command.status().context("cargo cannot be started")?;
+    if !status.success() {
+        bail!("a judge misses a goal, which is named above; the simulation ended with {status}");
+    }
+    Ok(())
+}
+
+/// The simulation of the gate.
+pub(crate) fn gate() -> Result<()> {
+    judge(GATE_RUNS, GATE_SEED, "human")
 }

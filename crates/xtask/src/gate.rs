@@ -1,6 +1,6 @@
 //! The one gate: every check and every test, in order.
 
-use crate::{codegen, demo, documents, programs, sim, tidy, workspace};
+use crate::{bench, codegen, demo, documents, programs, sim, tidy, workspace};
 use anyhow::{Context as _, Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -44,6 +44,11 @@ fn steps() -> Vec<Step> {
             name: "simulations",
             work: Work::Here(sim::gate),
             mend: "run the command that shows the failure again, with `--trace` for all of it",
+        },
+        Step {
+            name: "judges",
+            work: Work::Here(bench::gate),
+            mend: "run `cargo xtask bench judge --runs 10000` to see whether it is chance; docs/internals/simulator.md says what the rows are",
         },
         Step {
             name: "documents",
