@@ -318,7 +318,7 @@ fn a_database_is_saved_and_its_backup_restored_by_exact_commands_before_anything
     let project = by_its_own_programs(&server);
     let ask = |statement: &str| {
         let url = project.variable("ORDERS_DB");
-        let asked = std::process::Command::new(Postgres::psql_path()).args(["-XqtA", "-c", statement, &url]).output().unwrap();
+        let asked = std::process::Command::new(Postgres::psql_path()).args(["-XqtA", "-c", statement, url]).output().unwrap();
         String::from_utf8_lossy(&asked.stdout).trim().to_owned()
     };
     ask("create table orders (id serial primary key, remark text); insert into orders (remark) values ('at the door')");
