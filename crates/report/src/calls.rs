@@ -32,6 +32,7 @@ pub(crate) fn answer(call: &ActionCall) -> Text {
             None => "no ERROR".into(),
         }),
         "haproxy" => read::<HaproxyInput>(call).map(|i| match i.weights.is_empty() {
+            true if i.expect_servers.len() == 1 => format!("a line for {}", crate::figures::listed(&i.expect_servers)).into(),
             true => format!("a line for each of {}", crate::figures::listed(&i.expect_servers)).into(),
             false => "an empty line for each, and no error".into(),
         }),

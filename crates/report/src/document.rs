@@ -96,6 +96,9 @@ pub struct Section {
     pub number: u32,
     /// Title without the number.
     pub title: String,
+    /// Whether it begins a page of its own on paper.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_new_page: bool,
     /// Content.
     pub blocks: Vec<Block>,
 }
@@ -205,15 +208,35 @@ pub struct Branch {
     pub then: Vec<Branch>,
 }
 
-/// One step on a run sheet, or one command of the way back.
+/// Something on a run sheet that is done in one go: the steps of a host, a decision, the way back of a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SheetBox {
-    /// Position in the plan, from 1; 0 on the way back.
-    pub number: u32,
+    /// Numbers of its steps, `77 to 79`; on the way back its name, `W7`.
+    pub label: String,
     /// When it begins: time of day, and time from take-off.
     pub time: String,
     /// One line for people.
+    pub title: String,
+    /// What is decided here, where something is.
+    pub decision: Option<Decision>,
+    /// What is done, line after line.
+    pub lines: Vec<SheetLine>,
+    /// What to do when something is not as expected.
+    pub otherwise: Text,
+    /// Which way leads back from here.
+    pub back: Text,
+    /// Whether there is no way back across it.
+    pub one_way: bool,
+}
+
+/// One step in a box, or one command of the way back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SheetLine {
+    /// Position of the step in the plan, from 1; 0 where it is none.
+    pub number: u32,
+    /// One line for people; empty where the box says it.
     pub title: String,
     /// How long it takes.
     pub takes: String,
@@ -221,14 +244,6 @@ pub struct SheetBox {
     pub commands: String,
     /// What must be so afterwards.
     pub expect: Vec<Text>,
-    /// What to do when it is not.
-    pub otherwise: Text,
-    /// What is decided here, where something is.
-    pub decision: Option<Decision>,
-    /// The way back of this step.
-    pub back: Text,
-    /// Whether there is no way back across it.
-    pub one_way: bool,
 }
 
 /// A point on a run sheet where somebody decides.
@@ -237,12 +252,24 @@ pub struct SheetBox {
 pub struct Decision {
     /// What is looked at, how often and how long.
     pub question: String,
-    /// On when all of these hold.
-    pub go: Vec<Text>,
-    /// Back when one of these does.
-    pub back: Vec<Text>,
+    /// On when all of these are as they should be, back when one is not.
+    pub looks: Vec<SheetLook>,
     /// What to do when neither is clear.
     pub unsure: String,
+}
+
+/// What somebody looks at who decides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SheetLook {
+    /// What is seen.
+    pub what: String,
+    /// What to type, exactly; empty where somebody is asked.
+    pub commands: String,
+    /// On, when it is so.
+    pub go: Text,
+    /// Back, when it is so.
+    pub back: Text,
 }
 
 /// A picture with its description and a text form for readers without pictures.
@@ -353,7 +380,7 @@ impl From<&str> for Text {
 impl Section {
     /// An empty section.
     pub(crate) fn new(number: u32, title: &str) -> Self {
-        Self { number, title: title.to_owned(), blocks: Vec::new() }
+        Self { number, title: title.to_owned(), on_new_page: false, blocks: Vec::new() }
     }
 
     pub(crate) fn heading(&mut self, text: impl Into<String>) {

@@ -1,10 +1,15 @@
 //! Documents as one self-contained page: no script, no request to anywhere, light and dark, and fit for paper.
 
-use crate::document::{Badge, Block, Branch, Document, DocumentKind, Highlight, Section, SheetBox, Span, StepBlock, Text, Tone};
+use crate::document::{
+    Badge, Block, Branch, Decision, Document, DocumentKind, Highlight, Section, SheetBox, SheetLine, Span, StepBlock, Text, Tone,
+};
 use glidepath_model::text::is_hidden;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const CSS: &str = include_str!("page.css");
+
+/// Lines of a box on a run sheet up to which it stays on one page.
+const SHEET_LINES_TOGETHER: usize = 5;
 
 /// The document as a page.
 pub fn to_html(document: &Document) -> String {
@@ -99,7 +104,7 @@ fn contents(document: &Document) -> Markup {
 
 fn section_markup(section: &Section) -> Markup {
     html! {
-        section id=(format!("section-{}", section.number)) {
+        section id=(format!("section-{}", section.number)) class=[section.on_new_page.then_some("apart")] {
             h2 { span class="n" { (section.number) } " " (section.title) }
             @for block in &section.blocks { (block_markup(block)) }
         }
@@ -182,31 +187,58 @@ fn branches(then: &[Branch]) -> Markup {
 fn sheet_markup(sheet: &SheetBox) -> Markup {
     let class = match sheet {
         SheetBox { one_way: true, .. } => "sheetbox oneway",
+        // What does not fit on a page is broken between its lines.
+        SheetBox { lines, .. } if lines.len() > SHEET_LINES_TOGETHER => "sheetbox long",
         SheetBox { decision: Some(_), .. } => "sheetbox decide",
         _ => "sheetbox",
     };
+    let is_alone = sheet.lines.len() <= 1;
     html! {
         article class=(class) {
             header {
                 span class="tick" aria-hidden="true" {}
-                h4 { @if sheet.number > 0 { span class="n" { (sheet.number) } } (sheet.title) }
-                p class="time" { (sheet.time) @if !sheet.takes.is_empty() { br; (sheet.takes) } }
+                h4 { @if !sheet.label.is_empty() { span class="n" { (sheet.label) } } (sheet.title) }
+                p class="time" { (sheet.time) }
                 p class="done" { "done at" span {} "by" span {} }
             }
             @if sheet.one_way { p class="warn" { "No way back across this step. Look twice." } }
-            @if let Some(decision) = &sheet.decision { p class="question" { strong { "Decide. " } (decision.question) } }
-            @if !sheet.commands.is_empty() { pre { code { (sheet.commands) } } }
-            @if let Some(decision) = &sheet.decision {
-                div class="ways" {
-                    div class="go" { p class="way" { "ON, if all of this" } ul { @for text in &decision.go { li { (inline(text)) } } } }
-                    div class="back" { p class="way" { "BACK, if one of this" } ul { @for text in &decision.back { li { (inline(text)) } } } }
-                    div class="unsure" { p class="way" { "NOT CLEAR" } p { (decision.unsure) } }
+            @if let Some(decision) = &sheet.decision { (decision_markup(decision)) }
+            @for line in &sheet.lines { (line_markup(line, is_alone)) }
+            @if !sheet.otherwise.is_empty() || !sheet.back.is_empty() || sheet.decision.is_some() {
+                p class="foot" {
+                    @if let Some(decision) = &sheet.decision { span class="way" { "Not clear?" } " " (decision.unsure) ". " }
+                    @if !sheet.otherwise.is_empty() { span class="way" { "Not so?" } " " (inline(&sheet.otherwise)) ". " }
+                    @if !sheet.back.is_empty() { span class="way" { "Way back" } " " (inline(&sheet.back)) }
                 }
             }
-            dl {
-                @if !sheet.expect.is_empty() { div { dt { "Expect" } dd { @for text in &sheet.expect { p { (inline(text)) } } } } }
-                @if !sheet.otherwise.is_empty() { div { dt { "Else" } dd { (inline(&sheet.otherwise)) } } }
-                @if !sheet.back.is_empty() { div { dt { "Way back" } dd { (inline(&sheet.back)) } } }
+        }
+    }
+}
+
+fn line_markup(line: &SheetLine, is_alone: bool) -> Markup {
+    html! {
+        div class=(if is_alone { "line alone" } else { "line" }) {
+            @if !is_alone { span class="tick" aria-hidden="true" {} span class="n" { @if line.number > 0 { (line.number) } } }
+            div {
+                @if !line.title.is_empty() || !line.takes.is_empty() { p class="what" { span { (line.title) } span class="takes" { (line.takes) } } }
+                div class="typed" {
+                    @if !line.commands.is_empty() { pre { code { (line.commands) } } }
+                    @if !line.expect.is_empty() { p class="expect" { @for (at, text) in line.expect.iter().enumerate() { @if at > 0 { " · " } (inline(text)) } } }
+                }
+            }
+        }
+    }
+}
+
+fn decision_markup(decision: &Decision) -> Markup {
+    html! {
+        p class="question" { strong { "Decide. " } (decision.question) }
+        div class="ways" {
+            p class="way" {} p class="way go" { "ON, if all of this" } p class="way back" { "BACK, if one of this" }
+            @for look in &decision.looks {
+                div { @if !look.what.is_empty() { p { (look.what) } } @if !look.commands.is_empty() { pre { code { (look.commands) } } } }
+                p { (inline(&look.go)) }
+                p { (inline(&look.back)) }
             }
         }
     }

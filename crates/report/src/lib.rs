@@ -44,8 +44,8 @@ pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
 pub use clearance::without_plan;
 pub use diff::{About, Compared, Difference, PlanDiff, diff_markdown, diff_terminal, plan_diff};
 pub use document::{
-    Badge, Block, Branch, DOCUMENT_FORMAT, Decision, Document, DocumentKind, Entry, Figure, Highlight, Section, SheetBox, Span, StepBlock,
-    Text, Tone, to_json,
+    Badge, Block, Branch, DOCUMENT_FORMAT, Decision, Document, DocumentKind, Entry, Figure, Highlight, Section, SheetBox, SheetLine,
+    SheetLook, Span, StepBlock, Text, Tone, to_json,
 };
 pub use flight::event_line;
 pub use html::to_html;
@@ -54,7 +54,7 @@ pub use markdown::to_markdown;
 pub use messages::{Audience, Message, messages};
 pub use record::run_record;
 pub use rehearsal::{Rehearsed, rehearsal};
-pub use runsheet::run_sheet;
+pub use runsheet::{measures, run_sheet};
 pub use sarif::{SarifPlaces, SarifTool, sarif};
 pub use sections::document;
 pub use summary::{Detail, SUMMARY_COLUMNS_MAX, summary};

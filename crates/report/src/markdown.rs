@@ -1,6 +1,6 @@
 //! Documents as CommonMark with GitHub tables. Text from outside is escaped, so that it cannot become markup.
 
-use crate::document::{Block, Branch, Document, SheetBox, Span, StepBlock, Text};
+use crate::document::{Block, Branch, Document, SheetBox, SheetLine, Span, StepBlock, Text};
 use glidepath_model::text::is_unfit_to_show;
 
 /// The document as Markdown. Sections are headed `## N. Title`. Control characters become spaces.
@@ -81,40 +81,63 @@ fn tree(branches: &[Branch], level: usize) -> String {
     branches.iter().map(branch).collect()
 }
 
+/// A box is an item to tick; what is typed in it is one text that a shell reads, with all else as comments.
 fn sheet_text(sheet: &SheetBox) -> String {
-    let mut head: Vec<String> = Vec::new();
-    if sheet.number > 0 {
-        head.push(format!("**{}. {}**", sheet.number, escape(&sheet.title)));
-    } else {
-        head.push(format!("**{}**", escape(&sheet.title)));
-    }
-    head.extend([&sheet.time, &sheet.takes].into_iter().filter(|text| !text.is_empty()).map(|text| escape(text)));
-    let mut out = format!("- [ ] {}\n", head.join(" · "));
+    let label = if sheet.label.is_empty() { String::new() } else { format!("{}. ", sheet.label) };
+    let time = if sheet.time.is_empty() { String::new() } else { format!(" · {}", escape(&sheet.time)) };
+    let mut out = format!("- [ ] **{}{}**{time}\n", escape(&label), escape(&sheet.title));
     let mut told = |name: &str, text: String| out.push_str(&format!("  - {name}: {text}\n"));
     if sheet.one_way {
         told("**No way back across this step**", "look twice".to_owned());
     }
+    let mut typed: Vec<String> = Vec::new();
     if let Some(decision) = &sheet.decision {
         told("**Decide**", escape(&decision.question));
-    }
-    for expected in &sheet.expect {
-        told("Expect", inline(expected));
-    }
-    if let Some(decision) = &sheet.decision {
-        decision.go.iter().for_each(|text| told("On, if", inline(text)));
-        decision.back.iter().for_each(|text| told("Back, if", inline(text)));
+        for look in decision.looks.iter().filter(|look| look.commands.is_empty()) {
+            told("On, if", inline(&look.go));
+            told("Back, if", inline(&look.back));
+        }
         told("Not clear", escape(&decision.unsure));
+        typed.extend(decision.looks.iter().filter(|look| !look.commands.is_empty()).map(|look| {
+            let (go, back) = (one_line(&look.go.words()), one_line(&look.back.words()));
+            format!("# {}\n{}\n# on, if {go}\n# back, if {back}", one_line(&look.what), look.commands)
+        }));
+    }
+    let is_alone = sheet.lines.len() == 1;
+    for line in &sheet.lines {
+        if line.commands.is_empty() && is_alone {
+            line.expect.iter().for_each(|text| told("Expect", inline(text)));
+        } else {
+            typed.push(line_text(line, is_alone));
+        }
     }
     if !sheet.otherwise.is_empty() {
-        told("Else", inline(&sheet.otherwise));
+        told("If not", inline(&sheet.otherwise));
     }
     if !sheet.back.is_empty() {
         told("Way back", inline(&sheet.back));
     }
-    if !sheet.commands.is_empty() {
-        out.push_str(&format!("\n{}", fenced(&sheet.commands, "sh")));
+    if !typed.is_empty() {
+        out.push_str(&format!("\n{}", fenced(&typed.join("\n\n"), "sh")));
     }
     out
+}
+
+fn line_text(line: &SheetLine, is_alone: bool) -> String {
+    let number = if line.number > 0 && !is_alone { format!("{}.", line.number) } else { String::new() };
+    let head: Vec<String> = [number, one_line(&line.title), line.takes.clone()].into_iter().filter(|part| !part.is_empty()).collect();
+    let mut lines = Vec::new();
+    if !head.is_empty() {
+        lines.push(format!("# {}", head.join(" · ").replacen(". · ", ". ", 1)));
+    }
+    if !line.commands.is_empty() {
+        lines.push(line.commands.clone());
+    }
+    if !line.expect.is_empty() {
+        let expected: Vec<String> = line.expect.iter().map(|text| one_line(&text.words())).collect();
+        lines.push(format!("# expect: {}", expected.join(" · ")));
+    }
+    lines.join("\n")
 }
 
 fn table(header: &[String], rows: &[Vec<Text>]) -> String {

@@ -21,6 +21,8 @@ pub(crate) struct WayBack {
     pub(crate) place: String,
     /// Whether it brings traffic to safety, or must stand before what does.
     pub(crate) safety: bool,
+    /// Number of the step that it belongs to.
+    pub(crate) of: usize,
     /// Number of the step that it undoes.
     pub(crate) undoes: Option<usize>,
     /// Of a call that moves traffic: the step from whose beginning on it is not enough by itself.
@@ -57,6 +59,7 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
             reaches: format!("{component}{here} serves {old} only"),
             place,
             safety: true,
+            of: numbers.get(&step.id).copied().unwrap_or_default(),
             undoes: None,
             enough_until: exposure.safety_needs.iter().filter_map(|id| numbers.get(id)).min().copied(),
         });
@@ -64,14 +67,6 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
     let left = plan.body.steps.iter().rev().filter(|step| in_place(&step.id) && !taken.contains(&step.id));
     found.extend(left.filter_map(|step| undo_of(plan, step, false, &numbers)));
     found
-}
-
-/// Numbers of the steps that must be taken back before the traffic of a step's place goes to safety, once this step was done; the newest first.
-pub(crate) fn first_back(plan: &Plan, step: &Step) -> Vec<usize> {
-    let numbers = numbers(plan);
-    let own = numbers.get(&step.id).copied().unwrap_or_default();
-    let needs = step.exposure.iter().flat_map(|exposure| &exposure.safety_needs);
-    needs.filter_map(|id| numbers.get(id).copied()).filter(|number| *number < own).collect()
 }
 
 fn numbers(plan: &Plan) -> BTreeMap<&StepId, usize> {
@@ -86,6 +81,7 @@ fn undo_of(plan: &Plan, step: &Step, safety: bool, numbers: &BTreeMap<&StepId, u
         what: format!("Take back: {}", step.title),
         place: place_of(plan, step),
         safety,
+        of: numbers.get(&step.id).copied().unwrap_or_default(),
         undoes: numbers.get(&step.id).copied(),
         enough_until: None,
     })

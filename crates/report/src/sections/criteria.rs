@@ -34,8 +34,16 @@ pub(super) fn place(plan: &Plan, step: &Step, gate: &GateSpec) -> String {
 /// The planner's name of the share of requests that take too long.
 pub(crate) const SLOW: &str = "slow";
 
+/// The planner's name of the share of requests that fail.
+pub(crate) const ERRORS: &str = "errors";
+
 /// How the planner's names of shares begin; other figures have units of their own.
 const SHARE: &str = "error share";
+
+/// How a figure of this name is written: a share as percent.
+pub(crate) fn figure_of(name: &str) -> fn(f64) -> String {
+    if name.starts_with(SHARE) { percent } else { plain }
+}
 
 /// One criterion per check. A gate of one component does not say its name again.
 pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterion> {
@@ -51,7 +59,7 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
                 Criterion { measured: measured(name), bad: format!("{} rise against the old side{ceiling}", fold(*effect)) }
             }
             GateCheck::Threshold { name, min, max, failures_max, .. } => {
-                let figure = if name.starts_with(SHARE) { percent } else { plain };
+                let figure = figure_of(name);
                 let bounds = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
                 let bounds: Vec<String> = bounds.into_iter().flatten().collect();
                 Criterion { measured: measured(name), bad: format!("{} for {}", bounds.join(" or "), looks(*failures_max)) }

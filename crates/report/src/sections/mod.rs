@@ -17,7 +17,6 @@ mod runways;
 mod windows;
 
 pub(crate) use afterwards::how;
-pub(crate) use procedure::looks_alike;
 
 /// Findings that say that requests wait for statements of the database, for a time that the plan does not know.
 pub(crate) const WAITS: [&str; 2] = ["GP0324", "GP0325"];

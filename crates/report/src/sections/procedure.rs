@@ -47,7 +47,7 @@ struct Numbered<'p> {
 }
 
 /// For each step the number of the first gate of an unbroken row of gates, if it looks at what that one looks at.
-pub(crate) fn looks_alike(steps: &[Step]) -> Vec<Option<usize>> {
+fn looks_alike(steps: &[Step]) -> Vec<Option<usize>> {
     let mut first: Option<(usize, &GateSpec)> = None;
     let mut found = Vec::with_capacity(steps.len());
     for (at, step) in steps.iter().enumerate() {

@@ -1,0 +1,238 @@
+//! The way back, place by place, under names that the boxes on the way refer to: `W7` brings the traffic of wave 7 to safety, `U7` undoes what is left.
+
+use super::checks;
+use super::gates::then;
+use super::shell::Shell;
+use crate::calls::answer;
+use crate::document::{Block, Section, SheetBox, SheetLine, Text, Tone};
+use crate::figures::listed;
+use crate::flight::place_of;
+use crate::places::rows_told_once;
+use crate::promise;
+use crate::way_back::{WayBack, way_back};
+use glidepath_model::Plan;
+use glidepath_model::change::OnFailure;
+use glidepath_model::plan::{Step, Undo};
+use std::collections::BTreeMap;
+
+/// The ways back of a plan, in the order in which they are gone.
+pub(super) struct Ways {
+    all: Vec<Way>,
+    /// Name of each place behind its letter.
+    names: BTreeMap<(u32, String), String>,
+}
+
+/// What goes back together.
+struct Way {
+    place: (u32, String),
+    /// Whether it brings traffic to safety; else it undoes what is left.
+    traffic: bool,
+    commands: Vec<WayBack>,
+}
+
+impl Ways {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let step = |command: &WayBack| command.of.checked_sub(1).and_then(|at| plan.body.steps.get(at));
+        let mut all: Vec<Way> = Vec::new();
+        // What stands before a call for traffic belongs to the place of the call.
+        let mut waiting: Vec<WayBack> = Vec::new();
+        for command in way_back(plan, None) {
+            if command.safety && command.undoes.is_some() {
+                waiting.push(command);
+                continue;
+            }
+            let place = step(&command).map_or((0, command.place.clone()), |step| place(plan, step));
+            match all.last_mut().filter(|way| !command.safety && !way.traffic && way.place == place) {
+                Some(way) => way.commands.push(command),
+                None => {
+                    let traffic = command.safety;
+                    let commands = std::mem::take(&mut waiting).into_iter().chain([command]).collect();
+                    all.push(Way { place, traffic, commands });
+                }
+            }
+        }
+        let mut places: Vec<&(u32, String)> = all.iter().map(|way| &way.place).collect();
+        places.sort();
+        places.dedup();
+        let name = |(at, place): (usize, &&(u32, String))| {
+            let beside = places.iter().filter(|other| other.0 == place.0).count();
+            let own = places.iter().take(at).filter(|other| other.0 == place.0).count();
+            let letter = if beside > 1 {
+                (b'a'..=b'z').nth(own).map_or_else(|| format!("-{}", own + 1), |letter| char::from(letter).to_string())
+            } else {
+                String::new()
+            };
+            ((*place).clone(), format!("{}{letter}", place.0))
+        };
+        let names = places.iter().enumerate().map(name).collect();
+        Self { all, names }
+    }
+
+    fn label(&self, way: &Way) -> String {
+        format!("{}{}", if way.traffic { 'W' } else { 'U' }, self.names.get(&way.place).map_or("", String::as_str))
+    }
+
+    /// Names of the ways that lead back from a step, traffic first.
+    pub(super) fn from(&self, plan: &Plan, step: &Step) -> Vec<String> {
+        let place = place(plan, step);
+        let number = plan.body.steps.iter().position(|other| other.id == step.id).map(|at| at + 1);
+        let leads = |way: &&Way| way.place == place || way.commands.iter().any(|command| command.undoes == number);
+        let mut labels: Vec<String> = self.all.iter().filter(leads).map(|way| self.label(way)).collect();
+        labels.dedup();
+        labels
+    }
+
+    /// The last section but one: every command of the way back.
+    pub(super) fn section(&self, plan: &Plan, shell: &Shell) -> Section {
+        let mut section = Section::new(0, "The way back");
+        section.on_new_page = true;
+        section.callout(
+            Tone::Bad,
+            "Traffic first",
+            format!("{}. Leave out each line whose step was not begun.", promise::back(plan, promise::BOTH)),
+        );
+        let has_traffic = self.all.iter().any(|way| way.traffic);
+        let has_waves = self.all.iter().any(|way| way.place.0 > 0);
+        if has_waves {
+            let from = match plan.body.on_failure {
+                OnFailure::RollbackChange | OnFailure::Hold => {
+                    "Begin at the wave where you stand and go down to the first, whose numbers are in the names"
+                }
+                OnFailure::RollbackItem => {
+                    "Only the item in doubt goes back: the waves that are its own, from the last that was begun to the first"
+                }
+            };
+            let order = if has_traffic {
+                ": all W first, side by side where there are hands for it, then all U, one after the other"
+            } else {
+                ", one after the other"
+            };
+            section.paragraph(format!("{from}{order}."));
+        }
+        for (heading, traffic) in [("Traffic to safety", true), ("Then undo, one after the other", false)] {
+            let ways: Vec<&Way> = self.all.iter().filter(|way| way.traffic == traffic).collect();
+            if ways.is_empty() {
+                continue;
+            }
+            if has_traffic {
+                section.heading(heading);
+            }
+            section.blocks.extend(ways.into_iter().map(|way| Block::Sheet(Box::new(self.sheet(plan, shell, way)))));
+        }
+        let stays = plan.body.steps.iter().filter_map(|step| match &step.undo {
+            Undo::LeaveInPlace { reason } => Some(vec![titled(step).into(), format!("stays: {reason}").into()]),
+            Undo::ForwardOnly { reason } => Some(vec![Text::new().strong(titled(step)), format!("cannot be undone: {reason}").into()]),
+            Undo::Call { .. } | Undo::Nothing => None,
+        });
+        let stays = rows_told_once(stays.collect(), 0);
+        if !stays.is_empty() {
+            section.heading("What stays");
+            section.list(
+                stays
+                    .into_iter()
+                    .map(|row| row.into_iter().reduce(|what, why| joined(what.plain(": "), why)).unwrap_or_default())
+                    .collect(),
+            );
+        }
+        section
+    }
+
+    fn sheet(&self, plan: &Plan, shell: &Shell, way: &Way) -> SheetBox {
+        let place = &way.place.1;
+        let has_other = self.all.iter().any(|other| other.place == way.place && other.traffic != way.traffic);
+        let title = match (way.traffic, has_other) {
+            (true, _) => format!("Traffic of {place} to safety"),
+            (false, true) => format!("What is left of {place}"),
+            (false, false) => place.clone(),
+        };
+        let first_need = way.commands.iter().filter_map(|command| command.undoes).min();
+        let lines = way.commands.iter().map(|command| line(plan, shell, command, first_need)).collect();
+        SheetBox {
+            label: self.label(way),
+            title,
+            lines,
+            otherwise: format!(
+                "once more; then {}",
+                if way.traffic {
+                    "call the owner: traffic must be safe before anything else is done"
+                } else {
+                    "call the owner, and go on with the next"
+                }
+            )
+            .into(),
+            ..SheetBox::default()
+        }
+    }
+}
+
+/// Where a step is, for the way back: its place in its wave; outside of waves all of an environment goes together.
+fn place(plan: &Plan, step: &Step) -> (u32, String) {
+    if step.wave > 0 {
+        return (step.wave, place_of(plan, step));
+    }
+    let has_waves = plan.body.steps.iter().any(|step| step.wave > 0);
+    let words = match (&step.environment, has_waves) {
+        (Some(environment), true) => format!("{environment} before its waves"),
+        (None, true) => "the steps before the waves".to_owned(),
+        (_, false) => "what was done".to_owned(),
+    };
+    (0, words)
+}
+
+fn line(plan: &Plan, shell: &Shell, command: &WayBack, first_need: Option<usize>) -> SheetLine {
+    let Some(number) = command.undoes else {
+        return SheetLine {
+            title: first_need.map_or_else(String::new, |number| format!("then, or at once where {number} was not begun")),
+            commands: command.command.clone(),
+            expect: vec![command.reaches.as_str().into()],
+            ..SheetLine::default()
+        };
+    };
+    let undo = number.checked_sub(1).and_then(|at| plan.body.steps.get(at)).map(|step| &step.undo);
+    let (expect, takes) = match undo {
+        Some(Undo::Call { call, validations, timeout_ms, .. }) => {
+            (std::iter::once(answer(call)).chain(checks(shell, validations)).collect(), format!("at most {timeout_ms}"))
+        }
+        _ => (vec![command.reaches.as_str().into()], String::new()),
+    };
+    SheetLine {
+        number: u32::try_from(number).unwrap_or(u32::MAX),
+        title: "only if it was begun".to_owned(),
+        takes,
+        commands: command.command.clone(),
+        expect,
+    }
+}
+
+/// The step with its environment, which its title leaves out.
+fn titled(step: &Step) -> String {
+    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} in {environment}", step.title))
+}
+
+fn joined(mut one: Text, other: Text) -> Text {
+    one.0.extend(other.0);
+    one
+}
+
+/// What to do when lines of a box are not as expected: how often each is tried, and what then.
+pub(super) fn otherwise(plan: &Plan, tries: &[(usize, u32)], then_words: Option<&str>) -> Text {
+    let mut groups: Vec<(u32, Vec<String>)> = Vec::new();
+    for (number, attempts_max) in tries {
+        match groups.iter_mut().find(|(known, _)| known == attempts_max) {
+            Some((_, numbers)) => numbers.push(number.to_string()),
+            None => groups.push((*attempts_max, vec![number.to_string()])),
+        }
+    }
+    let tries = |attempts_max: u32| match attempts_max.saturating_sub(1) {
+        0 => "do not repeat it".to_owned(),
+        1 => "try once more".to_owned(),
+        more => format!("try up to {more} times more"),
+    };
+    // What holds for most is told without their numbers.
+    groups.sort_by_key(|(_, numbers)| std::cmp::Reverse(numbers.len()));
+    let words = groups.iter().enumerate().map(|(at, (attempts_max, numbers))| {
+        let of = if at == 0 { String::new() } else { format!("{}: ", listed(numbers)) };
+        format!("{of}{}", tries(*attempts_max))
+    });
+    format!("{}; then {}", words.collect::<Vec<_>>().join("; "), then_words.unwrap_or_else(|| then(plan))).into()
+}

@@ -1,0 +1,227 @@
+//! The run sheet: a plan on paper, for flying it by hand when nothing else works.
+//!
+//! One box for whatever is done in one go: the steps of a host, a decision, the way back of a place. In it stand the exact commands, what must come back,
+//! and what to do otherwise. It needs a shell and the programs that the commands name, nothing of Glidepath.
+
+mod back;
+mod boxes;
+mod gates;
+mod needs;
+mod shell;
+
+pub use gates::measures;
+
+use crate::calls::answer;
+use crate::clock::Clock;
+use crate::directory::{Reach, lead, name, reach};
+use crate::document::{DOCUMENT_FORMAT, Document, DocumentKind, Entry, Section, Text};
+use crate::figures::{minute, plural};
+use crate::promise;
+use crate::sections::badges;
+use back::Ways;
+use boxes::Way;
+use gates::{look_of, looks_of};
+use glidepath_model::action::ActionCall;
+use glidepath_model::change::OnFailure;
+use glidepath_model::command::shell_line;
+use glidepath_model::plan::{Step, Strategy, Undo, Work};
+use glidepath_model::{Facts, Plan};
+use needs::{programs, secrets};
+use shell::{Look, Shell};
+
+/// The run sheet of a plan.
+pub fn run_sheet(plan: &Plan, facts: &Facts) -> Document {
+    let clock = Clock::of(plan);
+    let shell = Shell::of(&looks(plan), &programs(plan));
+    let ways = Ways::of(plan);
+    let mut sections = vec![before(plan, facts, &shell)];
+    sections.extend(Way { plan, catalog: &facts.catalog, clock: &clock, shell: &shell, ways: &ways }.sections());
+    sections.push(ways.section(plan, &shell));
+    sections.push(after(plan, &clock, &shell));
+    for (at, section) in sections.iter_mut().enumerate() {
+        section.number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+    }
+    Document {
+        format: DOCUMENT_FORMAT,
+        kind: DocumentKind::RunSheet,
+        title: plan.body.change.title.clone(),
+        subtitle:
+            "For flying by hand, when everything else is down. Work from top to bottom; tick each box when what is expected of it is so."
+                .to_owned(),
+        badges: badges(plan),
+        identity: vec![
+            Entry { name: "Change".to_owned(), value: Text::new().code(plan.body.change.name.as_str()) },
+            Entry { name: "Plan".to_owned(), value: Text::new().code(plan.id.as_str()) },
+            Entry { name: "Made".to_owned(), value: minute(plan.body.created_at).into() },
+            Entry { name: "Old after".to_owned(), value: minute(plan.body.expires_at).into() },
+        ],
+        highlights: Vec::new(),
+        card: String::new(),
+        sections,
+    }
+}
+
+/// All that the sheet looks at, in order.
+fn looks(plan: &Plan) -> Vec<Look> {
+    let mut found = Vec::new();
+    for step in &plan.body.steps {
+        match &step.work {
+            Work::Call(call) if is_look(step) => found.push(look_of(call)),
+            Work::Gate(gate) => found.extend(gate.checks.iter().flat_map(|check| looks_of(gate, check))),
+            Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => {}
+        }
+        found.extend(step.validations.iter().map(look_of));
+        if let Undo::Call { validations, .. } = &step.undo {
+            found.extend(validations.iter().map(look_of));
+        }
+    }
+    found
+}
+
+/// Whether what the step types is what it checks: it changes nothing.
+fn is_look(step: &Step) -> bool {
+    let Work::Call(call) = &step.work else { return false };
+    let checks: Vec<String> = std::iter::once(call).chain(&step.validations).map(shell_line).collect();
+    step.command.lines().eq(checks.iter().map(String::as_str))
+        && (step.phase == glidepath_model::plan::Phase::Preflight || !step.validations.is_empty())
+}
+
+/// What the calls of a look must bring back, told once where all bring the same.
+fn answers(step: &Step, call: &ActionCall) -> Vec<Text> {
+    let mut answers: Vec<Text> = Vec::new();
+    for answer in std::iter::once(call).chain(&step.validations).map(answer) {
+        if !answers.contains(&answer) {
+            answers.push(answer);
+        }
+    }
+    match answers.as_mut_slice() {
+        [one] if !step.validations.is_empty() => vec![std::mem::take(one).plain(", each")],
+        _ => answers,
+    }
+}
+
+/// What must hold after a command: what is typed to see it, and what must come back.
+fn checks(shell: &Shell, calls: &[ActionCall]) -> Vec<Text> {
+    let told: Vec<(String, Text)> = calls.iter().map(|call| (shell_line(call), answer(call))).collect();
+    let alike = told.chunk_by(|one, other| one.1 == other.1);
+    let text = |group: &[(String, Text)]| {
+        let typed = shell.typed(group.iter().map(|(line, _)| line.as_str()));
+        let last = typed.len().saturating_sub(1);
+        let each = if group.len() > 1 { ", each" } else { "" };
+        typed
+            .into_iter()
+            .enumerate()
+            .map(|(at, typed)| match group.first().filter(|_| at == last) {
+                Some((_, answer)) => {
+                    let mut text = Text::new().code(typed).plain(": ");
+                    text.0.extend(answer.0.iter().cloned());
+                    if each.is_empty() { text } else { text.plain(each) }
+                }
+                None => Text::new().code(typed),
+            })
+            .collect::<Vec<_>>()
+    };
+    alike.flat_map(text).collect()
+}
+
+fn before(plan: &Plan, facts: &Facts, shell: &Shell) -> Section {
+    let mut section = Section::new(0, "Before you begin");
+    let mut items = vec![
+        Text::from("Nobody else flies this change: ")
+            .code("glidepath status")
+            .plain(" says so, or the machine that would run it is known to be off. Two pilots are worse than none."),
+        Text::from("You stand in the root of the project, where ")
+            .code("glidepath.yaml")
+            .plain(" is, in a shell of its own: ")
+            .code("sh")
+            .plain(" or ")
+            .code("bash")
+            .plain("."),
+    ];
+    let programs = programs(plan);
+    if !programs.is_empty() {
+        items.push(Text::from("These programs answer here: ").code(programs.join(" ")).plain("."));
+    }
+    let secrets = secrets(plan);
+    if !secrets.is_empty() {
+        items.push(Text::from("These hold their secrets, and are not shown to anybody: ").code(secrets.join(" ")).plain("."));
+    }
+    items.push(
+        Text::from("You know how to read what comes back: ")
+            .code("echo $?")
+            .plain(" shows the status of the last command; a query answers in JSON, and its figure is the last one: ")
+            .code("0.002")
+            .plain(" is 0.2 %."),
+    );
+    items.push(
+        format!(
+            "Somebody beside you reads the sheet and writes down times. The way back is the last section but one: {}.",
+            promise::back(plan, promise::P95)
+        )
+        .into(),
+    );
+    let catalog = Some(&facts.catalog);
+    items.push(lead(plan, catalog).map_or_else(
+        || Text::from("There is no owner to call: the change names none."),
+        |owner| {
+            let ways = [Reach::Primary, Reach::Secondary, Reach::Escalation].map(|way| reach(catalog, owner, way).words());
+            format!("{} knows of it. Call in this order: {}.", name(catalog, owner), ways.join("; ")).into()
+        },
+    ));
+    section.checklist(items);
+    section.heading("The three rules");
+    section.numbered(vec![
+        Text::new().strong("Not as expected?").plain(" Do nothing new. Look once more after a minute. Still not: the box says what to do."),
+        Text::new().strong("In doubt?").plain(match plan.body.on_failure {
+            OnFailure::RollbackChange => " Go back, traffic first. Nobody is asked for leave to go back.",
+            OnFailure::RollbackItem => " Go back with the item that is in doubt, traffic first. Nobody is asked for leave to go back.",
+            OnFailure::Hold => " Hold, and call the owner.",
+        }),
+        Text::new()
+            .strong("Half-way?")
+            .plain(format!(" Between two versions nobody rests longer than {}: after that go on or go back.", plan.body.hold_limit_ms)),
+    ]);
+    let script = shell.script();
+    if !script.is_empty() {
+        section.heading("Looks, to be typed once");
+        section.paragraph("Each is one line from here on, such as its name with a host behind it. What it types in full stands in it.");
+        section.code("", script);
+    }
+    section
+}
+
+fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
+    let mut section = Section::new(0, "When it is over");
+    let mut items: Vec<Text> = plan
+        .body
+        .assignments
+        .iter()
+        .map(|a| {
+            let runs = Text::from(format!("{} in {} runs ", a.component, a.environment)).code(a.to.as_str());
+            if a.strategy == Strategy::ExpandContract {
+                return runs.plain(", also after going back: what it brought stays");
+            }
+            runs.plain(", or after going back ").code(a.from.as_str())
+        })
+        .collect();
+    for placed in clock.steps.iter().filter(|placed| placed.step.after_landing) {
+        if let Work::Gate(gate) = &placed.step.work {
+            let lines = measures(gate);
+            let typed = shell.typed(lines.iter().map(String::as_str));
+            let mut text = Text::from(format!("{}: look now and then for {}:", gate.subject, gate.bake_ms));
+            for line in typed {
+                text = text.plain(" ").code(line);
+            }
+            items.push(text);
+        }
+    }
+    items.push("Those who were told that it begins are told how it ended.".into());
+    items.push(
+        Text::from("The sheet, with its times, goes to the owner of the change. Glidepath knows nothing of what was done by hand: plan anew before anything else flies here (")
+            .code(format!("glidepath plan {}", plan.body.change.name))
+            .plain(")."),
+    );
+    section.checklist(items);
+    section.paragraph(format!("{} in the plan; times are medians.", plural(plan.body.steps.len(), "step", "steps")));
+    section
+}
