@@ -226,7 +226,10 @@ pub(crate) struct RehearseArgs {
     pub(crate) flight: Option<u64>,
     /// Form of the answer.
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Form,
+    pub(crate) format: DocumentForm,
+    /// Write the answer to a file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Form of a calibration.

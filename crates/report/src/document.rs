@@ -16,6 +16,8 @@ pub enum DocumentKind {
     RunRecord,
     /// What is done by hand, on paper.
     RunSheet,
+    /// What came of flights that were rehearsed.
+    Rehearsal,
 }
 
 /// How a figure in the header is to be felt.

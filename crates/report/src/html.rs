@@ -17,6 +17,7 @@ pub fn to_html(document: &Document) -> String {
         DocumentKind::RolloutPlan => "Rollout plan",
         DocumentKind::RunRecord => "Run record",
         DocumentKind::RunSheet => "Run sheet",
+        DocumentKind::Rehearsal => "Rehearsal",
     };
     html! {
         (DOCTYPE)

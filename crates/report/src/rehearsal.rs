@@ -2,7 +2,7 @@
 
 use crate::figures::{count, percent, plural};
 use crate::terminal::{Ink, Line, Style, bar, hung, table, wrapped};
-use glidepath_model::{Millis, Plan, StepId};
+use glidepath_model::{Millis, Plan, Step, StepId};
 use glidepath_rehearse::{Agreement, Distribution, End, Fault, Rehearsal, Story, Turned};
 
 /// Columns at most.
@@ -77,15 +77,14 @@ fn ends(rehearsal: &Rehearsal) -> Vec<Line> {
     let mut lines = head("How it ends").to_vec();
     for end in End::ALL {
         let share = rehearsal.ended(end) as f64 / rehearsal.runs.max(1) as f64;
-        let (words, ink) = match end {
-            End::Landed => ("lands", Ink::Good),
-            End::LandedFailing => ("lands, and fails users", Ink::Bad),
-            End::RolledBack => ("goes back", Ink::Caution),
-            End::GivenUp => ("is given up half-way", Ink::Bad),
+        let ink = match end {
+            End::Landed => Ink::Good,
+            End::RolledBack => Ink::Caution,
+            End::LandedFailing | End::GivenUp => Ink::Bad,
         };
         let ink = if share > 0.0 { ink } else { Ink::Dim };
         lines.push(
-            Line::of(ink, format!("  {words}"))
+            Line::of(ink, format!("  {}", end_words(end)))
                 .padded_to(FIGURES_AT)
                 .with(ink, format!("{:>8}  ", percent(share)))
                 .with(ink, bar(share, BAR_CELLS)),
@@ -132,16 +131,14 @@ fn turned(found: &Rehearsed<'_>) -> Vec<Line> {
         return Vec::new();
     }
     let mut lines = head("What turned it back").to_vec();
-    let title = |id: &StepId| found.plan.body.step(id).map_or_else(|| id.to_string(), |step| step.title.clone());
     for (by, number) in rehearsal.turned.iter().take(TURNED_MAX) {
-        let (ink, words) = match by {
-            Turned::Gate(gate) => (Ink::Good, format!("saved by a gate: {}", title(gate))),
-            Turned::FalseAlarm(gate) => (Ink::Caution, format!("a false alarm of: {}", title(gate))),
-            Turned::Step(step) => (Ink::Caution, format!("failed for good: {}", title(step))),
-            Turned::Asked(step) => (Ink::Caution, format!("a person, asked by: {}", title(step))),
-            Turned::People => (Ink::Bad, "people, who noticed what no gate had seen".to_owned()),
-            Turned::Limit => (Ink::Caution, "a limit: it was held or took too long".to_owned()),
+        let ink = match by {
+            Turned::Gate(_) => Ink::Good,
+            Turned::People => Ink::Bad,
+            Turned::FalseAlarm(_) | Turned::Step(_) | Turned::Asked(_) | Turned::Limit => Ink::Caution,
         };
+        let (what, which) = turned_words(found.plan, by);
+        let words = if which.is_empty() { what.to_owned() } else { format!("{what}: {which}") };
         lines.push(Line::of(ink, format!("  {:>7}  {words}", count(*number as f64))));
     }
     let rest: u64 = rehearsal.turned.iter().skip(TURNED_MAX).map(|(_, number)| number).sum();
@@ -161,6 +158,46 @@ fn turned(found: &Rehearsed<'_>) -> Vec<Line> {
         ));
     }
     lines
+}
+
+/// What turned a flight back, and which step it was where it was one.
+pub(crate) fn turned_words(plan: &Plan, by: &Turned) -> (&'static str, String) {
+    let several = plan.body.change.environments.len() > 1;
+    let title = |id: &StepId| match plan.body.step(id) {
+        // The same is done in each environment.
+        Some(Step { title, environment: Some(environment), .. }) if several && !title.contains(environment.as_str()) => {
+            format!("{title}, {environment}")
+        }
+        Some(step) => step.title.clone(),
+        None => id.to_string(),
+    };
+    match by {
+        Turned::Gate(gate) => ("a gate that saw it", title(gate)),
+        Turned::FalseAlarm(gate) => ("a false alarm", title(gate)),
+        Turned::Step(step) => ("a step that failed for good", title(step)),
+        Turned::Asked(step) => ("a person who was asked", title(step)),
+        Turned::People => ("people, who noticed what no gate had seen", String::new()),
+        Turned::Limit => ("a limit: it was held or took too long", String::new()),
+    }
+}
+
+/// How a flight ends: `lands`.
+pub(crate) const fn end_words(end: End) -> &'static str {
+    match end {
+        End::Landed => "lands",
+        End::LandedFailing => "lands, and fails users",
+        End::RolledBack => "goes back",
+        End::GivenUp => "is given up half-way",
+    }
+}
+
+/// A figure that is compared, in its unit.
+pub(crate) fn figure_of(one: &Agreement, value: f64) -> String {
+    match one.unit {
+        "ms" => Millis(value.max(0.0) as u64).to_string(),
+        "share" => percent(value),
+        _ => count(value),
+    }
 }
 
 fn story(found: &Rehearsed<'_>) -> Vec<Line> {
@@ -194,17 +231,12 @@ fn agreement(list: &[Agreement]) -> Vec<Line> {
         return Vec::new();
     }
     let mut lines = head("What the plan predicts, against this").to_vec();
-    let shown = |one: &Agreement, value: f64| match one.unit {
-        "ms" => Millis(value.max(0.0) as u64).to_string(),
-        "share" => percent(value),
-        _ => count(value),
-    };
     let rows: Vec<Vec<String>> = list
         .iter()
         .map(|one| {
-            let interval = format!("{} to {}", shown(one, one.low), shown(one, one.high));
+            let interval = format!("{} to {}", figure_of(one, one.low), figure_of(one, one.high));
             let mark = if one.holds { "agrees" } else { "DISAGREES" };
-            vec![one.what.to_owned(), shown(one, one.predicted), shown(one, one.simulated), interval, mark.to_owned()]
+            vec![one.what.to_owned(), figure_of(one, one.predicted), figure_of(one, one.simulated), interval, mark.to_owned()]
         })
         .collect();
     lines.extend(table(&["", "predicted", "rehearsed", "its interval", ""], &rows));

@@ -10,20 +10,46 @@ struct Example {
     project: &'static str,
     change: &'static str,
     flags: &'static [&'static str],
+    /// Pages that a form may have at most, by the name of the form: what is longer is not read at night.
+    pages_max: &'static [(&'static str, usize)],
 }
 
 /// One of several steps and regions, one for each kind of change, a runbook.
 const EXAMPLES: [Example; 4] = [
-    Example { project: "checkout", change: "checkout-3ds", flags: &["--facts", "facts.json", "--at", "2026-11-24T10:00:00+01:00"] },
-    Example { project: "rotate", change: "signing-key", flags: &[] },
-    Example { project: "config", change: "cache-2", flags: &[] },
-    Example { project: "runbook", change: "rotate-keys", flags: &[] },
+    Example {
+        project: "checkout",
+        change: "checkout-3ds",
+        flags: &["--facts", "facts.json", "--at", "2026-11-24T10:00:00+01:00"],
+        pages_max: &[("runsheet", 25)],
+    },
+    Example { project: "rotate", change: "signing-key", flags: &[], pages_max: &[] },
+    Example { project: "config", change: "cache-2", flags: &[], pages_max: &[] },
+    Example { project: "runbook", change: "rotate-keys", flags: &[], pages_max: &[] },
 ];
 
-/// What must be read on the paper of each form.
-const FORMS: [(&str, &[&str]); 2] = [
-    ("html", &["FLIGHT CARD", "Executive summary", "Procedure", "Rollback", "Contingency", "Contacts"]),
-    ("runsheet", &["Run sheet", "Before you begin", "The way back", "When it is over"]),
+/// How a form is made, and what must be read on its paper.
+struct Form {
+    name: &'static str,
+    command: &'static [&'static str],
+    expected: &'static [&'static str],
+}
+
+const FORMS: [Form; 3] = [
+    Form {
+        name: "html",
+        command: &["plan", "--format", "html"],
+        expected: &["FLIGHT CARD", "Executive summary", "Procedure", "Rollback", "Contingency", "Contacts"],
+    },
+    Form {
+        name: "runsheet",
+        command: &["plan", "--format", "runsheet"],
+        expected: &["Run sheet", "Before you begin", "The way back", "When it is over"],
+    },
+    Form {
+        name: "rehearsal",
+        command: &["rehearse", "--runs", "200", "--format", "html"],
+        expected: &["How its flights end", "How its flights are distributed", "The worst flight"],
+    },
 ];
 
 /// A sheet of A4 holds more text than this; less means that it was not drawn.
@@ -37,15 +63,18 @@ pub(crate) fn run() -> Result<()> {
     let examples = folder.path().join("examples");
     ended(Command::new("cp").arg("-r").arg(workspace::root()?.join("examples")).arg(&examples), "cp")?;
     for example in &EXAMPLES {
-        for (form, expected) in &FORMS {
+        for Form { name: form, command, expected } in &FORMS {
             let page = folder.path().join(format!("{}-{form}.html", example.change));
             let project = examples.join(example.project);
-            let mut plan = Command::new(&binary);
-            plan.current_dir(&project).args(["plan", example.change, "--format", form, "--out"]).arg(&page).args(example.flags);
-            ended(&mut plan, "glidepath plan")?;
+            let mut made = Command::new(&binary);
+            made.current_dir(&project).args(*command).arg(example.change).arg("--out").arg(&page).args(example.flags);
+            ended(&mut made, "glidepath")?;
             let (pages, text) = read(&printed(&page)?)?;
             if pages == 0 || text.len() < pages * CHARACTERS_PER_PAGE_MIN {
                 bail!("{} as {form}: {pages} pages with {} characters of text", example.change, text.len());
+            }
+            if let Some((_, most)) = example.pages_max.iter().find(|(name, most)| name == form && pages > *most) {
+                bail!("{} as {form}: {pages} pages, at most {most} are read", example.change);
             }
             let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let missing: Vec<&&str> = expected.iter().filter(|words| !flat.contains(**words)).collect();

@@ -1,6 +1,6 @@
 //! `rehearse PLAN|CHANGE|RUNBOOK|GAME-DAY`: a plan flown many times in virtual time, with failures and with faults that are asked for.
 
-use crate::args::{Form, RehearseArgs};
+use crate::args::{DocumentForm, RehearseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::planning::{self, Planned};
@@ -9,7 +9,7 @@ use crate::{output, project};
 use glidepath_files::{Expectations, GameDay, Loaded};
 use glidepath_model::{Code, Diagnostic, Millis};
 use glidepath_rehearse::{Agreement, End, Fault, Model, Outcome, Rehearsal, Story, agreement, summary};
-use glidepath_report::{Rehearsed, Style};
+use glidepath_report::{Rehearsed, Style, rehearsal_document, to_html, to_markdown};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Instant;
@@ -57,21 +57,38 @@ pub(crate) async fn run(root: &Path, args: &RehearseArgs) -> Result<Exit, Failur
     // What is asked to go wrong is not what the plan predicts.
     let compared = if faults.is_empty() { agreement(&plan, &found) } else { Vec::new() };
     let story = model.tell(seed, args.flight.unwrap_or(found.worst));
-    match args.format {
-        Form::Human => {
-            let style = if output::stdout_is_styled() { Style::Ansi } else { Style::Plain };
-            let told = Rehearsed { plan: &plan, faults: &faults, rehearsal: &found, agreement: &compared, story: &story };
-            output::drawn(&glidepath_report::rehearsal(&told, style));
-            output::say(&format!("\n{runs} flights in {:.1} s.", began.elapsed().as_secs_f64()));
+    let told = Rehearsed { plan: &plan, faults: &faults, rehearsal: &found, agreement: &compared, story: &story };
+    let text = match args.format {
+        DocumentForm::Human => {
+            let style = if args.out.is_none() && output::stdout_is_styled() { Style::Ansi } else { Style::Plain };
+            glidepath_report::rehearsal(&told, style)
         }
-        Form::Json => output::json(&Answer {
-            plan: plan.id.as_str(),
-            change: plan.body.change.name.as_str(),
-            faults: &faults,
-            rehearsal: &found,
-            agreement: &compared,
-            story: &story,
-        }),
+        DocumentForm::Json => {
+            let answer = Answer {
+                plan: plan.id.as_str(),
+                change: plan.body.change.name.as_str(),
+                faults: &faults,
+                rehearsal: &found,
+                agreement: &compared,
+                story: &story,
+            };
+            serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n"
+        }
+        DocumentForm::Markdown => to_markdown(&rehearsal_document(&told)),
+        DocumentForm::Html => to_html(&rehearsal_document(&told)),
+    };
+    match &args.out {
+        Some(file) => std::fs::write(file, text).map_err(|error| {
+            Failure::usage(
+                format!("{} cannot be written: {error}", file.display()),
+                "name a file in a folder that exists and that you may write to",
+            )
+        })?,
+        None if args.format == DocumentForm::Human => output::drawn(&text),
+        None => output::data(&text),
+    }
+    if args.format == DocumentForm::Human {
+        output::say(&format!("\n{runs} flights in {:.1} s.", began.elapsed().as_secs_f64()));
     }
     let broken = game_day.iter().flat_map(|game_day| broken(&game_day.expect, &found)).collect::<Vec<_>>();
     output::findings(&broken);

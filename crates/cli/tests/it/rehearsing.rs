@@ -29,6 +29,22 @@ fn a_change_is_rehearsed_twice_alike_and_nothing_is_stored() {
 }
 
 #[test]
+fn a_rehearsal_is_a_page_with_pictures_and_a_story() {
+    let project = Project::example("checkout");
+    let page = words("checkout-3ds", &["--runs", "60", "--format", "html", "--out", "page.html"]);
+    assert_eq!(project.ok(&page, 0).out, "");
+    let html = project.read("page.html");
+    for part in ["How its flights end", "Take-off to landing", "What turned it back", "The worst flight", "against this", "<svg"] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(!html.contains("<script") && !html.contains("NaN"));
+    let text = project.ok(&words("checkout-3ds", &["--runs", "60", "--format", "markdown", "--fault", "slow-rollback:2"]), 0).out;
+    assert!(text.contains("**Made to go wrong.** the way back takes 2 times as long.") && !text.contains("against this"), "{text}");
+    let nowhere = words("checkout-3ds", &["--runs", "1", "--format", "html", "--out", "no/such/folder.html"]);
+    assert!(project.ok(&nowhere, 2).err.contains("name a file in a folder that exists"));
+}
+
+#[test]
 fn a_fault_that_cannot_be_is_refused_with_every_problem() {
     let project = Project::example("checkout");
     let faults = ["--runs", "1", "--fault", "fire", "--fault", "dark:10", "--fault", "dark:10m"];

@@ -2,6 +2,7 @@
 //! page's variables so that they follow its theme; alone, a picture falls back to the light ones.
 
 mod candidates;
+mod distributions;
 mod gantt;
 mod graph;
 mod ladder;
@@ -9,6 +10,7 @@ mod reliability;
 mod waterfall;
 
 pub(crate) use candidates::candidates;
+pub(crate) use distributions::{Ended, Histogram, endings, histograms};
 pub(crate) use gantt::gantt;
 pub(crate) use graph::graph;
 pub(crate) use ladder::ladder;
@@ -30,7 +32,7 @@ const STYLE: &str = ".gp text{font:12px ui-sans-serif,system-ui,'Segoe UI',Robot
 .gp .area{fill:var(--blue,#0072b2);fill-opacity:.16}.gp .step{stroke:var(--blue,#0072b2);stroke-width:2;fill:none}\
 .gp .mark{fill:var(--blue,#0072b2)}.gp .onmark{fill:var(--onblue,#fff);font-weight:600;font-size:11px}\
 .gp .front{stroke:var(--green,#009e73);stroke-width:1.6;stroke-dasharray:6 4;fill:none}\
-.gp .win{fill:var(--green,#009e73)}.gp .lose{fill:var(--dim,#5b6876)}\
+.gp .win{fill:var(--green,#009e73)}.gp .bad{fill:var(--red,#d55e00)}.gp .lose{fill:var(--dim,#5b6876)}\
 .gp .node{fill:var(--paper,#fff);stroke:var(--line2,#c3ccd6);stroke-width:1.2}\
 .gp .changed{fill:var(--redsoft,#fdeee4);stroke:var(--red,#d55e00);stroke-width:2.2}\
 .gp .near{fill:var(--orangesoft,#fdf5e1);stroke:var(--orange,#e69f00);stroke-width:1.8}\
