@@ -194,7 +194,7 @@ pub struct StepBlock {
     pub command: String,
     /// What must hold afterwards.
     pub validation: Vec<Text>,
-    /// How it is undone.
+    /// How it is undone; empty where there is nothing to undo.
     pub undo: Text,
     /// Whether there is no way back across it.
     pub one_way: bool,

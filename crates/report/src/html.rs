@@ -162,15 +162,16 @@ fn step_markup(step: &StepBlock) -> Markup {
         article class=(if step.one_way { "step oneway" } else { "step" }) {
             header {
                 span class="n" { (step.number) }
-                div { h4 { (step.title) } p class="id" { (step.id) } }
+                h4 { (step.title) }
                 p class="expected" { (step.expected) }
             }
             @if !step.command.is_empty() { pre { code { (step.command) } } }
             dl {
                 @if !step.validation.is_empty() {
-                    div { dt { "Validation" } dd { @for line in &step.validation { p { (inline(line)) } } } }
+                    div { dt { "Validation" } dd { @for (at, line) in step.validation.iter().enumerate() { @if at > 0 { " · " } (inline(line)) } } }
                 }
-                div { dt { "Undo" } dd { (inline(&step.undo)) } }
+                @if !step.undo.is_empty() { div { dt { "Undo" } dd { (inline(&step.undo)) } } }
+                div { dt { "Step" } dd class="id" { (step.id) } }
             }
         }
     }

@@ -71,7 +71,9 @@ fn step_text(step: &StepBlock) -> String {
     for validation in &step.validation {
         out.push_str(&format!("- Validation: {}\n", inline(validation)));
     }
-    out.push_str(&format!("- Undo: {}\n", inline(&step.undo)));
+    if !step.undo.is_empty() {
+        out.push_str(&format!("- Undo: {}\n", inline(&step.undo)));
+    }
     out
 }
 

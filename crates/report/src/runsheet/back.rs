@@ -16,22 +16,27 @@ use glidepath_model::plan::{Step, Undo};
 use std::collections::BTreeMap;
 
 /// The ways back of a plan, in the order in which they are gone.
-pub(super) struct Ways {
+pub(crate) struct Ways {
     all: Vec<Way>,
     /// Name of each place behind its letter.
     names: BTreeMap<(u32, String), String>,
+    /// Names of the ways that begin at each place, traffic first.
+    at_place: BTreeMap<(u32, String), Vec<String>>,
+    /// Name of the way that takes back each step.
+    of_step: BTreeMap<usize, String>,
 }
 
 /// What goes back together.
-struct Way {
-    place: (u32, String),
+pub(crate) struct Way {
+    /// Its wave, and where in it.
+    pub(crate) place: (u32, String),
     /// Whether it brings traffic to safety; else it undoes what is left.
-    traffic: bool,
-    commands: Vec<WayBack>,
+    pub(crate) traffic: bool,
+    pub(crate) commands: Vec<WayBack>,
 }
 
 impl Ways {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Self {
         let step = |command: &WayBack| command.of.checked_sub(1).and_then(|at| plan.body.steps.get(at));
         let mut all: Vec<Way> = Vec::new();
         // What stands before a call for traffic belongs to the place of the call.
@@ -65,21 +70,43 @@ impl Ways {
             ((*place).clone(), format!("{}{letter}", place.0))
         };
         let names = places.iter().enumerate().map(name).collect();
-        Self { all, names }
+        let mut ways = Self { all, names, at_place: BTreeMap::new(), of_step: BTreeMap::new() };
+        for way in &ways.all {
+            let label = ways.label(way);
+            let labels = ways.at_place.entry(way.place.clone()).or_default();
+            if !labels.contains(&label) {
+                labels.push(label.clone());
+            }
+            ways.of_step.extend(way.commands.iter().filter_map(|command| Some((command.undoes?, label.clone()))));
+        }
+        ways
     }
 
-    fn label(&self, way: &Way) -> String {
+    /// Those that bring traffic to safety, or those that undo what is left.
+    pub(crate) fn all(&self, traffic: bool) -> impl Iterator<Item = &Way> {
+        self.all.iter().filter(move |way| way.traffic == traffic)
+    }
+
+    /// The name of the way that takes back a step.
+    pub(crate) fn of_step(&self, number: usize) -> Option<&str> {
+        self.of_step.get(&number).map(String::as_str)
+    }
+
+    /// The name of the way that brings the traffic of a step's place to safety.
+    pub(crate) fn of_traffic(&self, plan: &Plan, step: &Step) -> Option<&str> {
+        let labels = self.at_place.get(&place(plan, step))?;
+        labels.iter().find(|label| label.starts_with('W')).map(String::as_str)
+    }
+
+    /// `W7`.
+    pub(crate) fn label(&self, way: &Way) -> String {
         format!("{}{}", if way.traffic { 'W' } else { 'U' }, self.names.get(&way.place).map_or("", String::as_str))
     }
 
     /// Names of the ways that lead back from a step, traffic first.
-    pub(super) fn from(&self, plan: &Plan, step: &Step) -> Vec<String> {
-        let place = place(plan, step);
-        let number = plan.body.steps.iter().position(|other| other.id == step.id).map(|at| at + 1);
-        let leads = |way: &&Way| way.place == place || way.commands.iter().any(|command| command.undoes == number);
-        let mut labels: Vec<String> = self.all.iter().filter(leads).map(|way| self.label(way)).collect();
-        labels.dedup();
-        labels
+    pub(super) fn from(&self, plan: &Plan, step: &Step, number: usize) -> Vec<String> {
+        let at_place = self.at_place.get(&place(plan, step)).cloned();
+        at_place.or_else(|| Some(vec![self.of_step.get(&number)?.clone()])).unwrap_or_default()
     }
 
     /// The last section but one: every command of the way back.

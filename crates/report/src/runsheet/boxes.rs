@@ -21,7 +21,7 @@ const LINES_MAX: usize = 8;
 const DEPLOY: &str = "deploy-";
 
 /// What the boxes are written from.
-pub(super) struct Way<'a> {
+pub(super) struct Up<'a> {
     pub(super) plan: &'a Plan,
     pub(super) catalog: &'a Catalog,
     pub(super) clock: &'a Clock<'a>,
@@ -46,7 +46,7 @@ impl<'a> Numbered<'a> {
     }
 }
 
-impl Way<'_> {
+impl Up<'_> {
     /// A section for each wave, and for what stands before and after them.
     pub(super) fn sections(&self) -> Vec<Section> {
         let numbered = self.clock.steps.iter().enumerate().map(|(at, placed)| Numbered { number: at + 1, placed });
@@ -227,10 +227,11 @@ impl Way<'_> {
         let has_way = |step: &Step| step.exposure.is_some() || matches!(step.undo, Undo::Call { .. }) || matches!(step.work, Work::Gate(_));
         if let Some(numbered) = group.iter().find(|numbered| has_way(numbered.step())) {
             let step = numbered.step();
-            let labels = if step.wave == 0 && numbered.gate().is_some() { Vec::new() } else { self.ways.from(self.plan, step) };
+            let labels =
+                if step.wave == 0 && numbered.gate().is_some() { Vec::new() } else { self.ways.from(self.plan, step, numbered.number) };
             // A watch over everything goes back from the last wave that was begun.
-            let before = self.plan.body.steps.iter().take(numbered.number).rev().filter(|before| before.wave > 0);
-            let last = || before.map(|before| self.ways.from(self.plan, before)).find(|labels| !labels.is_empty());
+            let before = self.plan.body.steps.iter().enumerate().take(numbered.number).rev().filter(|(_, before)| before.wave > 0);
+            let last = || before.map(|(at, before)| self.ways.from(self.plan, before, at + 1)).find(|labels| !labels.is_empty());
             if !labels.is_empty() {
                 text = text.strong(labels.join(", then "));
             } else if let Some(labels) = last() {

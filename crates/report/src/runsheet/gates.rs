@@ -79,6 +79,11 @@ fn share_of(side: &CountSelectors, window: &str) -> String {
     }
 }
 
+/// The commands that show what the gate looks at, by their short names.
+pub(crate) fn typed(shell: &Shell, gate: &GateSpec) -> Vec<String> {
+    looks(shell, gate).into_iter().filter(|look| !look.commands.is_empty()).map(|look| look.commands).collect()
+}
+
 /// What is looked at, and what follows from it. Checks that ask the same of several places are one look.
 pub(super) fn looks(shell: &Shell, gate: &GateSpec) -> Vec<SheetLook> {
     struct Alike {

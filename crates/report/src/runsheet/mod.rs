@@ -9,7 +9,10 @@ mod gates;
 mod needs;
 mod shell;
 
+pub(crate) use back::{Way, Ways};
 pub use gates::measures;
+pub(crate) use gates::typed;
+pub(crate) use shell::Shell;
 
 use crate::calls::answer;
 use crate::clock::Clock;
@@ -18,8 +21,7 @@ use crate::document::{DOCUMENT_FORMAT, Document, DocumentKind, Entry, Section, T
 use crate::figures::{minute, plural};
 use crate::promise;
 use crate::sections::badges;
-use back::Ways;
-use boxes::Way;
+use boxes::Up;
 use gates::{look_of, looks_of};
 use glidepath_model::action::ActionCall;
 use glidepath_model::change::OnFailure;
@@ -27,15 +29,15 @@ use glidepath_model::command::shell_line;
 use glidepath_model::plan::{Step, Strategy, Undo, Work};
 use glidepath_model::{Facts, Plan};
 use needs::{programs, secrets};
-use shell::{Look, Shell};
+use shell::Look;
 
 /// The run sheet of a plan.
 pub fn run_sheet(plan: &Plan, facts: &Facts) -> Document {
     let clock = Clock::of(plan);
-    let shell = Shell::of(&looks(plan), &programs(plan));
+    let shell = shell_of(plan);
     let ways = Ways::of(plan);
     let mut sections = vec![before(plan, facts, &shell)];
-    sections.extend(Way { plan, catalog: &facts.catalog, clock: &clock, shell: &shell, ways: &ways }.sections());
+    sections.extend(Up { plan, catalog: &facts.catalog, clock: &clock, shell: &shell, ways: &ways }.sections());
     sections.push(ways.section(plan, &shell));
     sections.push(after(plan, &clock, &shell));
     for (at, section) in sections.iter_mut().enumerate() {
@@ -61,6 +63,11 @@ pub fn run_sheet(plan: &Plan, facts: &Facts) -> Document {
     }
 }
 
+/// Short names for what a plan looks at.
+pub(crate) fn shell_of(plan: &Plan) -> Shell {
+    Shell::of(&looks(plan), &programs(plan))
+}
+
 /// All that the sheet looks at, in order.
 fn looks(plan: &Plan) -> Vec<Look> {
     let mut found = Vec::new();
@@ -79,7 +86,7 @@ fn looks(plan: &Plan) -> Vec<Look> {
 }
 
 /// Whether what the step types is what it checks: it changes nothing.
-fn is_look(step: &Step) -> bool {
+pub(crate) fn is_look(step: &Step) -> bool {
     let Work::Call(call) = &step.work else { return false };
     let checks: Vec<String> = std::iter::once(call).chain(&step.validations).map(shell_line).collect();
     step.command.lines().eq(checks.iter().map(String::as_str))
@@ -87,7 +94,7 @@ fn is_look(step: &Step) -> bool {
 }
 
 /// What the calls of a look must bring back, told once where all bring the same.
-fn answers(step: &Step, call: &ActionCall) -> Vec<Text> {
+pub(crate) fn answers(step: &Step, call: &ActionCall) -> Vec<Text> {
     let mut answers: Vec<Text> = Vec::new();
     for answer in std::iter::once(call).chain(&step.validations).map(answer) {
         if !answers.contains(&answer) {

@@ -23,7 +23,7 @@ pub(super) struct Look {
 
 /// Functions, and the lines that they stand for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shell {
+pub(crate) struct Shell {
     functions: Vec<Function>,
     calls: BTreeMap<String, Call>,
 }
@@ -80,7 +80,7 @@ impl Shell {
     }
 
     /// The lines by their short names. Neighbours that differ in the last parameter only are one line.
-    pub(super) fn typed<'l>(&self, lines: impl IntoIterator<Item = &'l str>) -> Vec<String> {
+    pub(crate) fn typed<'l>(&self, lines: impl IntoIterator<Item = &'l str>) -> Vec<String> {
         let mut found: Vec<(Option<(usize, &[String])>, String)> = Vec::new();
         for line in lines {
             let Some(call) = self.calls.get(line) else {
@@ -105,7 +105,7 @@ impl Shell {
     }
 
     /// All functions, to be typed or pasted once; empty where there is none.
-    pub(super) fn script(&self) -> String {
+    pub(crate) fn script(&self) -> String {
         self.functions.iter().map(Function::definition).collect::<Vec<_>>().join("\n")
     }
 }

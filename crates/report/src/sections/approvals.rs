@@ -120,7 +120,7 @@ fn emergency(of: &Sources<'_>, field: &str) -> Text {
 fn envelope(of: &Sources<'_>, section: &mut Section) {
     let envelope = &of.plan.body.envelope;
     section.heading("What the approval covers");
-    section.list(envelope.items.iter().map(|i| i.replace(" -> ", " → ").into()).collect());
+    section.list(envelope.items.iter().map(|item| digest_once(item).replace(" -> ", " → ").into()).collect());
     section.table(
         &["Limit", "Value"],
         vec![
@@ -276,4 +276,9 @@ fn takeoff(of: &Sources<'_>, section: &mut Section) {
         );
         section.callout(Tone::Neutral, "Gated", words);
     }
+}
+
+/// An item of the envelope, whose version may be the digest that stands behind it.
+fn digest_once(item: &str) -> &str {
+    item.rsplit_once(' ').filter(|(rest, digest)| digest.starts_with("sha256:") && rest.ends_with(digest)).map_or(item, |(rest, _)| rest)
 }

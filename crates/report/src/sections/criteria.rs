@@ -1,11 +1,12 @@
 //! What gates turn back at, one short rule per check, told once for all places where it holds.
 
 use crate::document::Text;
-use crate::figures::{fold, percent, plain, plural};
-use crate::places::{joined, rows_told_once};
+use crate::figures::{fold, listed, percent, plain, plural};
+use crate::places::rows_told_once;
 use crate::timeline::component_of;
-use glidepath_model::Plan;
+use glidepath_model::catalog::{Catalog, Indicator, Objective};
 use glidepath_model::plan::{GateCheck, GateSpec, Step, Work};
+use glidepath_model::{Millis, Plan};
 
 /// What is measured, and what of it turns back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,17 +88,45 @@ pub(super) fn table(plan: &Plan) -> Vec<Vec<Text>> {
     rows_told_once(rows_told_once(rows, 0), 2)
 }
 
-/// The queries behind the thresholds, each once, with what they measure.
-pub(super) fn queries(plan: &Plan) -> Vec<Text> {
-    let mut known: Vec<(String, Vec<String>)> = Vec::new();
-    for (_, gate) in gates(plan, false).chain(gates(plan, true)) {
+/// Where absolute bounds come from: how many times the share that an objective leaves, and how soon that would spend its budget.
+pub(super) fn bounds_explained(plan: &Plan, catalog: &Catalog) -> Vec<Text> {
+    // Bound, what the objective leaves, its period; and the objectives for which it is so.
+    let mut told: Vec<((f64, f64, Millis), Vec<&str>)> = Vec::new();
+    for (step, gate) in gates(plan, false) {
         for check in &gate.checks {
-            let GateCheck::Threshold { name, query, .. } = check else { continue };
-            match known.iter_mut().find(|(text, _)| text == query) {
-                Some((_, names)) => names.push(name.clone()),
-                None => known.push((query.clone(), vec![name.clone()])),
+            let (bound, component) = match check {
+                GateCheck::Proportion { ceiling: Some(bound), .. } => (*bound, component_of(plan, step)),
+                GateCheck::Threshold { name, max: Some(bound), .. } => {
+                    match name.strip_prefix(SHARE).and_then(|name| name.strip_prefix(" of ")) {
+                        Some(of) => (*bound, Some(of.split(" in ").next().unwrap_or(of).to_owned())),
+                        None => continue,
+                    }
+                }
+                GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => continue,
+            };
+            let is_of =
+                |o: &&Objective| component.as_deref() == Some(o.component.as_str()) && matches!(o.indicator, Indicator::Ratio { .. });
+            let Some(objective) = catalog.objectives.iter().find(is_of) else { continue };
+            let key = (bound, objective.target.rest().as_f64(), objective.period_ms);
+            match told.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, names)) if names.contains(&objective.name.as_str()) => {}
+                Some((_, names)) => names.push(&objective.name),
+                None => told.push((key, vec![&objective.name])),
             }
         }
     }
-    known.into_iter().map(|(query, names)| Text::from(format!("{}: ", joined(&names))).code(query)).collect()
+    let sentence = |((bound, rest, period), names): ((f64, f64, Millis), Vec<&str>)| {
+        let times = bound / rest;
+        let leaves = if names.len() == 1 { "leaves" } else { "leave" };
+        let spent = Millis((period.0 as f64 / times) as u64 / 60_000 * 60_000);
+        let words = format!(
+            "{} is {} times the {} that {} {leaves}: at that rate a budget of {period} is spent in {spent}.",
+            percent(bound),
+            plain((times * 10.0).round() / 10.0),
+            percent(rest),
+            listed(&names)
+        );
+        words.into()
+    };
+    told.into_iter().filter(|((_, rest, _), _)| *rest > 0.0).map(sentence).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{Sources, WAITS, regions_words};
 use crate::alike::{Told, told_once};
-use crate::candidates::{names, standing};
+use crate::candidates::names;
 use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
@@ -236,7 +236,7 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
     section.heading(if of.plan.body.assignments.is_empty() { "When it fails" } else { "Why in this way" });
     chosen(of, section);
     let names = names(&of.plan.candidates);
-    let rows = of
+    let rows: Vec<Vec<Text>> = of
         .plan
         .candidates
         .iter()
@@ -252,14 +252,17 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
                 estimate(&p.duration).into(),
                 p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), estimate).into(),
                 extra_cost(p.extra_cost.as_ref(), c.strategies.values().copied()).into(),
-                standing(c).unwrap_or_else(|| "-".to_owned()).into(),
-                c.reason.as_str().into(),
+                match c.dominated_by.filter(|_| !c.on_front) {
+                    Some(better) => format!("{better} is at least as good in all").into(),
+                    None if c.rank == 1 => "chosen".into(),
+                    None => c.reason.as_str().into(),
+                },
             ]
         })
         .collect();
-    let is_choice = of.plan.candidates.len() > 1;
-    let rows = if is_choice { rows } else { Vec::new() };
-    section.table(&["Rank", "Candidate", "Risk", "Fails", "Bad requests", "Duration", "Safe in", "Extra cost", "Front", "Why"], rows);
+    if rows.len() > 1 {
+        compared(rows, section);
+    }
     if let Some(figure) = svg::candidates(of.plan).filter(|_| of.depth >= Depth::Standard) {
         section.figure(figure);
     }
@@ -290,6 +293,21 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
     ));
 }
 
+/// Candidates side by side. What is the same of all is told in a sentence.
+fn compared(rows: Vec<Vec<Text>>, section: &mut Section) {
+    const NAMES: [&str; 9] = ["Rank", "Candidate", "Risk", "Fails", "Bad requests", "Duration", "Safe in", "Extra cost", "Why"];
+    let is_alike = |at: usize| rows.windows(2).all(|pair| pair[0].get(at) == pair[1].get(at));
+    let (alike, differing): (Vec<usize>, Vec<usize>) = (0..NAMES.len()).partition(|at| is_alike(*at));
+    let same = alike.iter().filter_map(|at| Some(format!("{}: {}", NAMES.get(*at)?.to_lowercase(), rows.first()?.get(*at)?.words())));
+    let same = same.collect::<Vec<_>>().join("; ");
+    let header: Vec<&str> = differing.iter().filter_map(|at| NAMES.get(*at).copied()).collect();
+    let kept = rows.iter().map(|row| differing.iter().filter_map(|at| row.get(*at).cloned()).collect());
+    section.table(&header, kept.collect());
+    if !same.is_empty() {
+        section.paragraph(format!("The same of all candidates: {same}."));
+    }
+}
+
 /// The smaller changes that it could be.
 fn parts(of: &Sources<'_>, section: &mut Section) {
     let Some(split) = &of.plan.split else { return };
@@ -311,11 +329,12 @@ fn chosen(of: &Sources<'_>, section: &mut Section) {
     let items = rows.iter().map(|row| {
         let (strategy, place) = (row.first().map(Text::words).unwrap_or_default(), row.get(1).map(Text::words).unwrap_or_default());
         let text = Text::new().strong(strategy).plain(format!(" for {place}"));
-        if is_one_reason { text } else { text.plain(format!(": {}", reason_of(row))) }
+        text.plain(format!(": {}", reason_of(row)))
     });
-    section.list(items.collect());
-    if let Some(row) = rows.first().filter(|_| is_one_reason) {
-        section.paragraph(reason_of(row));
+    match rows.first().filter(|_| is_one_reason) {
+        // What is chosen where stands in the table above.
+        Some(row) => section.paragraph(reason_of(row)),
+        None => section.list(items.collect()),
     }
 }
 
@@ -374,7 +393,7 @@ fn findings(of: &Sources<'_>, section: &mut Section) {
         return;
     }
     section.heading("Findings");
-    let rows = of.plan.findings.chunk_by(|one, next| (one.code, one.severity, &one.hint) == (next.code, next.severity, &next.hint));
+    let rows = of.plan.findings.chunk_by(|one, next| (one.code, one.severity) == (next.code, next.severity));
     let rows = rows.filter_map(|alike| {
         let first = alike.first()?;
         // The reason is told once where it is the same of all.
@@ -387,7 +406,8 @@ fn findings(of: &Sources<'_>, section: &mut Section) {
             told.push(first.reason.clone());
         }
         let code = Text::new().code(first.code.to_string());
-        Some(vec![code, severity_word(first.severity).into(), told.join(" ").into(), first.hint.as_str().into()])
+        let hints: Vec<String> = told_once(alike.iter().map(|finding| finding.hint.as_str())).iter().map(Told::words).collect();
+        Some(vec![code, severity_word(first.severity).into(), told.join(" ").into(), hints.join(" ").into()])
     });
     let rows = rows.collect();
     section.table(&["Code", "Severity", "What and why", "What to do"], rows);

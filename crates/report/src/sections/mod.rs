@@ -174,7 +174,15 @@ fn highlights(plan: &Plan) -> Vec<Highlight> {
             false => highlight("Bad requests expected", "not known".to_owned(), "there are no traffic figures".to_owned()),
         },
         match promise::moves_traffic(plan) {
-            true => highlight("Time to safe traffic", promise::safety(plan, promise::MEDIAN), promise::source(p.time_to_safety.as_ref())),
+            true => {
+                // The figure that holds first is the large one; what it grows to, or why there is none, stands beneath.
+                let words = promise::safety(plan, promise::MEDIAN);
+                let source = promise::source(p.time_to_safety.as_ref());
+                match [", ", ": "].iter().find_map(|mark| words.split_once(mark)) {
+                    Some((first, later)) => highlight("Time to safe traffic", first.to_owned(), format!("{later}; {source}")),
+                    None => highlight("Time to safe traffic", words, source),
+                }
+            }
             false => highlight("Until all is undone", promise::undone(plan, promise::BOTH), promise::source(p.time_to_rollback.as_ref())),
         },
     ]

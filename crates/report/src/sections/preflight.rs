@@ -152,10 +152,19 @@ fn kind_of(names: &BTreeSet<&str>, title: &str) -> String {
     title.split_whitespace().filter(|word| !names.contains(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// The version of what could not be asked.
+const UNKNOWN: &str = "unknown";
+
 fn go(of: &Sources<'_>, section: &mut Section) {
     section.heading("Go or no-go");
     let runs = of.plan.body.assignments.iter().map(|a| {
         let has_hosts = of.catalog.targets.get(&a.target).is_some_and(|target| target.hosts().next().is_some());
+        if a.from == UNKNOWN {
+            return vec![
+                format!("{} in {}", a.component, a.environment).into(),
+                Text::new().strong("no-go until somebody has found out what runs there"),
+            ];
+        }
         let is_so = if has_hosts { " on every host, and every host is healthy" } else { ", and it answers" };
         vec![format!("{} in {}", a.component, a.environment).into(), Text::new().code(version_shown(&a.from)).plain(is_so)]
     });

@@ -1,12 +1,15 @@
 //! Section 4: every step with its exact command, its duration, what must hold afterwards and how it is undone.
 
-use super::{Sources, runways, sourced};
-use crate::calls::expectation;
+use super::{Sources, criteria, runways, sourced};
+use crate::calls::{answer, expectation};
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
-use crate::figures::{estimate, fold, percent, plain, plural};
-use crate::runsheet::measures;
+use crate::figures::{estimate, fold, percent, plural};
+use crate::runsheet::{Shell, Ways, answers, is_look, measures, shell_of, typed};
+use glidepath_model::command::HAPROXY;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Undo, Work};
+use glidepath_model::{ActionCall, Plan};
+use serde_json::Value;
 
 /// Commands of a gate from which on it refers to an earlier one instead of repeating them.
 const ALIKE_FROM: usize = 4;
@@ -17,11 +20,18 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
         Text::new()
             .plain(format!("{} in order. The run does them all: ", plural(of.plan.body.steps.len(), "step", "steps")))
             .code(format!("glidepath run {}", of.plan.id.short()))
-            .plain(". Commands are given as they can be typed by hand; under a gate stand those that show what it looks at. To fly by hand, print the run sheet: ")
+            .plain(". Commands are given as they can be typed by hand; under a gate stand those that show what it looks at. What takes a step back stands in section 6, under the name given here. To fly by hand, print the run sheet: ")
             .code(format!("glidepath plan {} --format runsheet", of.plan.body.change.name))
             .plain("."),
     );
     runways::paragraphs(of, &mut section);
+    let (shell, ways) = (shell_of(of.plan), Ways::of(of.plan));
+    let typing = Typing { plan: of.plan, shell: &shell, ways: &ways };
+    let script = shell.script();
+    if !script.is_empty() {
+        section.heading("Looks by name");
+        section.code("Typed once into a shell, it makes each of these looks one line.", script);
+    }
     let same = looks_alike(&of.plan.body.steps);
     let numbered = of.plan.body.steps.iter().enumerate().zip(same);
     let numbered: Vec<Numbered<'_>> = numbered.map(|((at, step), looks_as)| Numbered { number: at + 1, step, looks_as }).collect();
@@ -31,9 +41,9 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
         let depth = first.environment.as_ref().map_or(of.depth, |environment| Depth::of(of.plan, of.catalog, environment));
         match depth {
             Depth::Standard | Depth::Full => {
-                section.blocks.extend(together.iter().map(|numbered| Block::Step(Box::new(block(numbered)))));
+                section.blocks.extend(together.iter().map(|numbered| Block::Step(Box::new(typing.block(numbered)))));
             }
-            Depth::Minimal | Depth::Simplified => section.code("", folded(together, depth)),
+            Depth::Minimal | Depth::Simplified => section.code("", typing.folded(together, depth)),
         }
     }
     section
@@ -65,25 +75,100 @@ fn looks_alike(steps: &[Step]) -> Vec<Option<usize>> {
     found
 }
 
-/// The steps of a stage as one text to be read from top to bottom: what is no command is a comment.
-fn folded(steps: &[Numbered<'_>], depth: Depth) -> String {
-    let one = |numbered: &Numbered<'_>| {
-        let (block, Numbered { number, step, .. }) = (block(numbered), numbered);
-        let mut lines = vec![format!("# {number}. {} ({})", block.title, estimate(&step.expected))];
-        if depth >= Depth::Simplified {
-            lines.push(format!("#    {}", block.id));
+/// What the steps are written with.
+struct Typing<'p> {
+    plan: &'p Plan,
+    shell: &'p Shell,
+    ways: &'p Ways,
+}
+
+impl Typing<'_> {
+    /// The steps of a stage as one text to be read from top to bottom: what is no command is a comment.
+    fn folded(&self, steps: &[Numbered<'_>], depth: Depth) -> String {
+        let one = |numbered: &Numbered<'_>| {
+            let (block, Numbered { number, step, .. }) = (self.block(numbered), numbered);
+            let id = if depth >= Depth::Simplified { format!(" · {}", block.id) } else { String::new() };
+            let mut lines = vec![format!("# {number}. {} ({}){id}", block.title, estimate(&step.expected))];
+            if matches!(step.work, Work::Call(_)) {
+                lines.push(block.command);
+            }
+            // A command that is no check of itself is followed by what must hold.
+            let is_checked = !step.validations.is_empty() || !matches!(step.work, Work::Call(_));
+            lines.extend(
+                block
+                    .validation
+                    .iter()
+                    .filter(|_| is_checked && depth >= Depth::Simplified)
+                    .map(|text| format!("#    then: {}", text.words())),
+            );
+            lines.join("\n")
+        };
+        steps.iter().map(one).collect::<Vec<_>>().join("\n\n")
+    }
+
+    fn block(&self, numbered: &Numbered<'_>) -> StepBlock {
+        let Numbered { number, step, looks_as } = *numbered;
+        let mut validation: Vec<Text> = step.validations.iter().map(expectation).collect();
+        match &step.work {
+            Work::Gate(gate) => match looks_as {
+                None => validation.extend(gate_words(step, gate)),
+                Some(number) => {
+                    validation.push(watched(step, gate));
+                    validation.push(format!("it looks at what step {number} looks at").into());
+                }
+            },
+            Work::Manual { prompt, deadline_ms } => validation.push(format!("a person answers within {deadline_ms}: {prompt}").into()),
+            Work::Event { event, deadline_ms, outputs } => {
+                let brings: Vec<String> = outputs.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
+                let brings = if brings.is_empty() { String::new() } else { format!(", which brings {}", brings.join(", ")) };
+                validation.push(format!("somebody tells {event} within {deadline_ms}{brings}").into());
+            }
+            // A check is itself what must hold, and says so in its command.
+            Work::Call(call) if is_look(step) => validation = answers(step, call),
+            // The command says what the router is to have; of other calls the answer is to be seen.
+            Work::Call(call) if validation.is_empty() && sets_weights(call) => validation.push("the router reads it back".into()),
+            Work::Call(call) if validation.is_empty() => validation.push(answer(call)),
+            Work::Wait(length) => validation.push(format!("{length} pass").into()),
+            Work::Call(_) => {}
         }
-        if matches!(step.work, Work::Call(_)) {
-            lines.push(block.command);
+        if let Some(condition) = &step.when {
+            validation.insert(0, format!("only when {condition}").into());
         }
-        // A command that is no check of itself is followed by what must hold.
-        let is_checked = !step.validations.is_empty() || !matches!(step.work, Work::Call(_));
-        lines.extend(
-            block.validation.iter().filter(|_| is_checked && depth >= Depth::Simplified).map(|text| format!("#    then: {}", text.words())),
-        );
-        lines.join("\n")
-    };
-    steps.iter().map(one).collect::<Vec<_>>().join("\n\n")
+        let (undo, one_way) = match &step.undo {
+            Undo::Call { timeout_ms, .. } => {
+                let name = self.ways.of_step(number).unwrap_or_default();
+                (Text::new().strong(name).plain(format!(" (at most {timeout_ms})")), false)
+            }
+            Undo::Nothing => match step.exposure.as_ref().and_then(|_| self.ways.of_traffic(self.plan, step)) {
+                Some(name) => (Text::from("its traffic by ").strong(name), false),
+                None => (Text::new(), false),
+            },
+            Undo::LeaveInPlace { reason } => (format!("stays in place: {reason}").into(), false),
+            Undo::ForwardOnly { reason } => (format!("cannot be undone: {reason}").into(), true),
+        };
+        let command = match &step.work {
+            Work::Call(_) if is_look(step) => self.shell.typed(step.command.lines()).join("\n"),
+            Work::Call(_) => step.command.clone(),
+            Work::Gate(gate) if looks_as.is_none() => typed(self.shell, gate).join("\n"),
+            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => String::new(),
+        };
+        StepBlock {
+            number: u32::try_from(number).unwrap_or(u32::MAX),
+            id: step.id.to_string(),
+            title: step.title.clone(),
+            expected: format!("{}; at most {}", sourced(&step.expected), step.timeout_ms),
+            command,
+            validation,
+            undo,
+            one_way,
+        }
+    }
+}
+
+/// Whether the call gives a router weights, which it reads back; else it only asks.
+fn sets_weights(call: &ActionCall) -> bool {
+    let weights = call.input.get("weights").and_then(Value::as_object);
+    call.kind == HAPROXY && weights.is_some_and(|weights| !weights.is_empty())
 }
 
 fn heading_of(step: &Step) -> String {
@@ -98,54 +183,6 @@ fn heading_of(step: &Step) -> String {
         (0, _) => format!("{phase}{environment}: {}", step.phase),
         (wave, 0) => format!("{phase}{environment}: wave {wave}"),
         (wave, stage) => format!("{phase}{environment}: wave {wave}, stage {stage}"),
-    }
-}
-
-fn block(numbered: &Numbered<'_>) -> StepBlock {
-    let Numbered { number, step, looks_as } = *numbered;
-    let mut validation: Vec<Text> = step.validations.iter().map(expectation).collect();
-    match &step.work {
-        Work::Gate(gate) => match looks_as {
-            None => validation.extend(gate_words(step, gate)),
-            Some(number) => {
-                validation.push(watched(step, gate));
-                validation.push(format!("it looks at what step {number} looks at").into());
-            }
-        },
-        Work::Manual { prompt, deadline_ms } => validation.push(format!("a person answers within {deadline_ms}: {prompt}").into()),
-        Work::Event { event, deadline_ms, outputs } => {
-            let brings: Vec<String> = outputs.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
-            let brings = if brings.is_empty() { String::new() } else { format!(", which brings {}", brings.join(", ")) };
-            validation.push(format!("somebody tells {event} within {deadline_ms}{brings}").into());
-        }
-        // A check is itself what must hold.
-        Work::Call(call) if validation.is_empty() || step.phase == Phase::Preflight => validation.insert(0, expectation(call)),
-        Work::Wait(length) => validation.push(format!("{length} pass").into()),
-        Work::Call(_) => {}
-    }
-    if let Some(condition) = &step.when {
-        validation.insert(0, format!("only when {condition}").into());
-    }
-    let (undo, one_way) = match &step.undo {
-        Undo::Call { command, timeout_ms, .. } => (Text::new().code(command.as_str()).plain(format!(" (at most {timeout_ms})")), false),
-        Undo::Nothing => (Text::from("there is nothing to undo"), false),
-        Undo::LeaveInPlace { reason } => (format!("stays in place: {reason}").into(), false),
-        Undo::ForwardOnly { reason } => (format!("cannot be undone: {reason}").into(), true),
-    };
-    let command = match &step.work {
-        Work::Call(_) => step.command.clone(),
-        Work::Gate(gate) if looks_as.is_none() => measures(gate).join("\n"),
-        Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => String::new(),
-    };
-    StepBlock {
-        number: u32::try_from(number).unwrap_or(u32::MAX),
-        id: step.id.to_string(),
-        title: step.title.clone(),
-        expected: format!("{}; at most {}", sourced(&step.expected), step.timeout_ms),
-        command,
-        validation,
-        undo,
-        one_way,
     }
 }
 
@@ -174,13 +211,12 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
             )
             .into()
         }
-        GateCheck::Threshold { name, query, min, max, failures_max, .. } => {
-            let low = min.map_or(String::new(), |v| format!("at least {}", plain(v)));
-            let high = max.map_or(String::new(), |v| format!("at most {}", plain(v)));
+        GateCheck::Threshold { name, min, max, failures_max, .. } => {
+            let figure = criteria::figure_of(name);
+            let low = min.map_or(String::new(), |v| format!("at least {}", figure(v)));
+            let high = max.map_or(String::new(), |v| format!("at most {}", figure(v)));
             let both = if low.is_empty() || high.is_empty() { "" } else { ", " };
-            Text::from(format!("{name}: "))
-                .code(query.as_str())
-                .plain(format!(" is {low}{both}{high}; {} in a row {count}", plural(*failures_max as usize, "bad look", "bad looks")))
+            format!("{name}: {low}{both}{high}; {} in a row {count}", plural(*failures_max as usize, "bad look", "bad looks")).into()
         }
         GateCheck::Probe { name, calls, failures_max } => {
             let first = calls.first().map(|c| expectation(c).words()).unwrap_or_default();

@@ -8,7 +8,8 @@ use crate::document::{Section, Text, Tone};
 
 use crate::places::{joined, rows_told_once};
 use crate::promise;
-use crate::way_back::{WayBack, way_back};
+use crate::runsheet::{Way, Ways};
+use crate::way_back::WayBack;
 use glidepath_model::Step;
 use glidepath_model::change::{ItemKind, OnFailure, OnWindowEnd};
 use glidepath_model::plan::{TakeoffGate, Undo};
@@ -30,6 +31,7 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
     if !gates.is_empty() {
         section.paragraph("A gate turns back by itself when it sees:");
         section.table(&["Measured", "Turns back at", "Where"], gates);
+        section.list(criteria::bounds_explained(of.plan, of.catalog));
         section.paragraph("Besides the gates:");
     }
     let mut items: Vec<Text> = Vec::new();
@@ -71,8 +73,7 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
 
 fn steps(of: &Sources<'_>, section: &mut Section) {
     let p = &of.plan.prediction;
-    let commands = way_back(of.plan, None);
-    let (safety, undo): (Vec<_>, Vec<_>) = commands.into_iter().partition(|c| c.safety);
+    let ways = Ways::of(of.plan);
     if promise::moves_traffic(of.plan) {
         section.heading("Traffic to safety, first and in parallel");
         section.paragraph(format!(
@@ -80,21 +81,25 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
             promise::safety(of.plan, promise::BOTH),
             promise::source(p.time_to_safety.as_ref())
         ));
-        if safety.is_empty() {
-            section.paragraph("No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back.");
+        if ways.all(true).next().is_none() {
+            section.paragraph(if ways.all(false).next().is_some() {
+                "No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back."
+            } else {
+                "No step shifts traffic by a router or a flag, and no deployment is undone by a command: going on with a mended version is what is left."
+            });
         }
-        traffic_by_place(&safety, section);
+        traffic_by_place(&ways, section);
     }
     section.heading("Undo, in reverse order");
     let source = p.time_to_rollback.as_ref().filter(|_| promise::one_way(of.plan).is_empty());
     let source = source.map_or_else(String::new, |time| format!("; {}", time.source));
     section.paragraph(format!("Expected for everything: {}{source}.", promise::undone(of.plan, promise::BOTH)));
-    if undo.is_empty() {
+    if ways.all(false).next().is_none() {
         section.paragraph("No step is undone by a command.");
     } else {
-        section.paragraph("By hand, one command at a time from the top: leave out what takes back a step that was not begun, or that has been taken back already; go on when what is expected is so.");
+        section.paragraph("By hand, one command at a time from the top: leave out what takes back a step that was not begun, or that has been taken back already; go on when what is expected is so. The names are those of the run sheet and of section 4.");
     }
-    commands_by_place(&undo, section);
+    commands_by_place(&ways, section);
     let stays = of.plan.body.steps.iter().filter_map(|s| match &s.undo {
         Undo::LeaveInPlace { reason } => Some(vec![titled(s).into(), format!("stays in place: {reason}").into()]),
         Undo::Call { .. } | Undo::Nothing | Undo::ForwardOnly { .. } => None,
@@ -105,37 +110,35 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
 }
 
 /// The call of each place, behind what must go back before it.
-fn traffic_by_place(way: &[WayBack], section: &mut Section) {
-    for together in way.chunk_by(|one, next| one.place == next.place) {
-        let mut lines: Vec<String> = Vec::new();
-        let first = together.iter().filter_map(|command| command.undoes).min();
-        if let Some(first) = first {
-            lines.push(format!(
-                "# Was step {first} begun, or a later one of these? Then they first, from the top, without those that were not begun:"
-            ));
-        }
-        for command in together {
-            if first.is_some() && command.undoes.is_none() {
-                lines.push("# Then, or at once where none of them was begun:".to_owned());
-            }
-            lines.push(typed(command));
-        }
-        section.code(together.first().map(|c| c.place.clone()).unwrap_or_default(), lines.join("\n"));
+fn traffic_by_place(ways: &Ways, section: &mut Section) {
+    for way in ways.all(true) {
+        let first = way.commands.iter().filter_map(|command| command.undoes).min();
+        let lines: Vec<String> = way.commands.iter().map(|command| typed(command, first)).collect();
+        section.code(named(ways, way), lines.join("\n"));
     }
 }
 
 /// Only neighbours are put together: the order is that of the way back.
-fn commands_by_place(way: &[WayBack], section: &mut Section) {
-    for together in way.chunk_by(|one, next| one.place == next.place) {
-        let commands: Vec<String> = together.iter().map(typed).collect();
-        section.code(together.first().map(|c| c.place.clone()).unwrap_or_default(), commands.join("\n"));
+fn commands_by_place(ways: &Ways, section: &mut Section) {
+    for way in ways.all(false) {
+        let lines: Vec<String> = way.commands.iter().map(|command| typed(command, None)).collect();
+        section.code(named(ways, way), lines.join("\n"));
     }
 }
 
-/// A command with the step that it takes back and what is expected of it.
-fn typed(command: &WayBack) -> String {
-    let of = command.undoes.map_or_else(String::new, |number| format!("# takes back step {number}:\n"));
-    format!("{of}{}\n# expect: {}", command.command, command.reaches)
+/// `W7: payments in production, us-east`.
+fn named(ways: &Ways, way: &Way) -> String {
+    format!("{}: {}", ways.label(way), way.place.1)
+}
+
+/// A command under the step that it takes back and what is expected of it. `first`: the first of the steps that go back before the traffic of their place.
+fn typed(command: &WayBack, first: Option<usize>) -> String {
+    let what = match (command.undoes, first) {
+        (Some(number), _) => format!("takes back step {number}; expect"),
+        (None, Some(first)) => format!("then, or at once where step {first} was not begun; expect"),
+        (None, None) => "expect".to_owned(),
+    };
+    format!("# {what}: {}\n{}", command.reaches, command.command)
 }
 
 fn restore(of: &Sources<'_>, section: &mut Section) {

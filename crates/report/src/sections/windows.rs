@@ -27,7 +27,9 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     }
     gates(of, &mut section, false, "Gates on the way", "Turns back at");
     gates(of, &mut section, true, "Watched after landing: it holds nothing back, and nothing goes back by itself", "People are told of");
-    queries(of, &mut section);
+    if criteria::gates(of.plan, false).next().is_some() {
+        section.paragraph("What the gates ask, word by word, stands in section 4.");
+    }
     section
 }
 
@@ -80,7 +82,7 @@ fn what(of: &Sources<'_>, environment: &EnvironmentName, begins: Millis, full: b
         let hosts = match hosts {
             0 => String::new(),
             1 => ", and its host answers its health check".to_owned(),
-            hosts => format!(", and all {hosts} hosts answer their health checks"),
+            hosts => format!(", and each of {hosts} hosts answers its health check"),
         };
         return format!("every command for {} ended well{hosts}", listed(&names)).into();
     }
@@ -176,13 +178,5 @@ fn gates(of: &Sources<'_>, section: &mut Section, after_landing: bool, heading: 
     for (criteria, rows) in groups {
         section.paragraph(Text::new().strong(then).plain(format!(": {criteria}.")));
         section.table(&["Gate", "Bake", "Looks every"], rows_told_once(rows, 0));
-    }
-}
-
-fn queries(of: &Sources<'_>, section: &mut Section) {
-    let queries = criteria::queries(of.plan);
-    if !queries.is_empty() {
-        section.heading("Queries of the gates");
-        section.list(queries);
     }
 }

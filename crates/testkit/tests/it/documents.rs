@@ -46,7 +46,7 @@ fn a_call_for_traffic_stands_behind_the_hosts_that_must_go_back_before_it() {
             let block = traffic.split("```").find(|block| block.contains(call.as_str())).unwrap_or_else(|| panic!("{name}: {call}"));
             let call_at = block.find(call.as_str()).unwrap();
             for need in &exposure.safety_needs {
-                let undone = block.find(&format!("# takes back step {}:", number(need.clone())));
+                let undone = block.find(&format!("# takes back step {};", number(need.clone())));
                 let has_undo = matches!(plan.body.step(need).unwrap().undo, Undo::Call { .. });
                 assert!(!has_undo || undone.is_some_and(|at| at < call_at), "{name}: {need} before {call}");
             }
@@ -214,16 +214,28 @@ fn every_step_and_every_way_back_stands_in_the_document_and_on_the_run_sheet() {
         let sheet = run_sheet(&plan, &facts);
         let back: Vec<&str> =
             boxes(&sheet).filter(|one| !is_on_the_way(one)).flat_map(|one| &one.lines).map(|line| line.commands.as_str()).collect();
+        let asked = asked_by_name(&markdown, &functions(&sheet));
         for step in &plan.body.steps {
             assert!(markdown.contains(step.id.as_str()), "{name}: {}", step.id);
             if matches!(step.work, Work::Call(_)) {
-                assert!(step.command.lines().all(|line| markdown.contains(line)), "{name}: {}", step.command);
+                let is_told = |line: &str| {
+                    markdown.contains(line) || line.starts_with("curl") && recorded(line).iter().all(|words| asked.contains(words))
+                };
+                assert!(step.command.lines().all(is_told), "{name}: {}", step.command);
             }
             if let Undo::Call { command, .. } = &step.undo {
                 assert!(command.lines().all(|line| rollback.contains(line)) && back.contains(&command.as_str()), "{name}: {command}");
             }
         }
     }
+}
+
+/// What the lines of a document ask that begin with the name of a look.
+fn asked_by_name(markdown: &str, functions: &str) -> BTreeSet<String> {
+    let names: Vec<&str> = functions.lines().filter_map(|line| Some(line.split_once("() {")?.0)).collect();
+    let is_look = |line: &&str| names.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    let lines: Vec<&str> = markdown.lines().filter(is_look).collect();
+    if lines.is_empty() { BTreeSet::new() } else { recorded(&format!("{functions}\n{}", lines.join("\n"))).into_iter().collect() }
 }
 
 fn boxes(sheet: &Document) -> impl Iterator<Item = &SheetBox> {
@@ -428,7 +440,7 @@ fn a_document_is_as_deep_as_what_depends_on_it() {
     let usual = to_markdown(&document(&plan, &facts));
     let first =
         |environment: &str| plan.body.steps.iter().find(|s| s.environment.as_ref().is_some_and(|e| e.as_str() == environment)).unwrap();
-    assert!(usual.contains(&format!("#    {}", first("staging").id)));
+    assert!(usual.contains(&format!(" · {}\n", first("staging").id)));
     assert!(usual.contains(&format!("- Step: `{}`", first("production").id)));
 }
 
