@@ -3,6 +3,9 @@
 use crate::document::{Block, Branch, Document, SheetBox, SheetLine, Span, StepBlock, Text};
 use glidepath_model::text::is_unfit_to_show;
 
+/// Characters of what is expected that stand in one line of a run sheet.
+const EXPECTED_TOGETHER_MAX: usize = 140;
+
 /// The document as Markdown. Sections are headed `## N. Title`. Control characters become spaces.
 pub fn to_markdown(document: &Document) -> String {
     let mut out = format!("# {}\n\n{}\n", escape(&document.title), escape(&document.subtitle));
@@ -137,7 +140,8 @@ fn line_text(line: &SheetLine, is_alone: bool) -> String {
     }
     if !line.expect.is_empty() {
         let expected: Vec<String> = line.expect.iter().map(|text| one_line(&text.words())).collect();
-        lines.push(format!("# expect: {}", expected.join(" · ")));
+        let is_short = expected.iter().map(String::len).sum::<usize>() <= EXPECTED_TOGETHER_MAX;
+        lines.push(format!("# expect: {}", expected.join(if is_short { " · " } else { "\n# expect: " })));
     }
     lines.join("\n")
 }

@@ -131,7 +131,7 @@ const ROLES: [(&str, &str); 9] = [
 ];
 
 /// The part of an id by which looks before a wave are known.
-const AGAIN: &str = "/again/";
+pub(crate) const AGAIN: &str = "/again/";
 
 fn role(step: &Step) -> (&'static str, &'static str) {
     let shifts = matches!(&step.work, Work::Call(call) if call.kind == HAPROXY);

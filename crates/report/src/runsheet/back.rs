@@ -113,11 +113,9 @@ impl Ways {
     pub(super) fn section(&self, plan: &Plan, shell: &Shell) -> Section {
         let mut section = Section::new(0, "The way back");
         section.on_new_page = true;
-        section.callout(
-            Tone::Bad,
-            "Traffic first",
-            format!("{}. Leave out each line whose step was not begun.", promise::back(plan, promise::BOTH)),
-        );
+        let title = if self.all.iter().any(|way| way.traffic) { "Traffic first" } else { "The way back" };
+        let leave_out = if self.all.is_empty() { "" } else { ". Leave out each line whose step was not begun" };
+        section.callout(Tone::Bad, title, format!("{}{leave_out}.", promise::back(plan, promise::BOTH)));
         let has_traffic = self.all.iter().any(|way| way.traffic);
         let has_waves = self.all.iter().any(|way| way.place.0 > 0);
         if has_waves {
@@ -173,7 +171,12 @@ impl Ways {
             (false, false) => place.clone(),
         };
         let first_need = way.commands.iter().filter_map(|command| command.undoes).min();
-        let lines = way.commands.iter().map(|command| line(plan, shell, command, first_need)).collect();
+        let mut lines: Vec<SheetLine> = way.commands.iter().map(|command| line(plan, shell, command, first_need)).collect();
+        if let [SheetLine { number, title, .. }] = lines.as_mut_slice()
+            && *number > 0
+        {
+            *title = format!("only if {number} was begun");
+        }
         SheetBox {
             label: self.label(way),
             title,
@@ -233,7 +236,7 @@ fn line(plan: &Plan, shell: &Shell, command: &WayBack, first_need: Option<usize>
 
 /// The step with its environment, which its title leaves out.
 fn titled(step: &Step) -> String {
-    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} in {environment}", step.title))
+    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} ({environment})", step.title))
 }
 
 fn joined(mut one: Text, other: Text) -> Text {

@@ -9,7 +9,7 @@ use crate::sections::criteria;
 use glidepath_model::action::HttpInput;
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
-use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
+use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec, Undo};
 use glidepath_model::{ActionCall, Millis, Plan};
 use std::collections::BTreeSet;
 
@@ -165,7 +165,10 @@ fn looks_in_a_row(failures_max: u32) -> String {
 /// `look every 30 s for 7 min 30 s`.
 pub(super) fn rhythm(gate: &GateSpec) -> String {
     let bake = gate.bake_ms.max(gate.min_bake_ms);
-    format!("look every {} for {bake}", gate.look_every_ms.max(LOOK_MIN).min(bake))
+    match gate.look_every_ms.max(LOOK_MIN) {
+        every if every < bake => format!("look every {every} for {bake}"),
+        _ => format!("look once, after {bake}"),
+    }
 }
 
 /// How long to look when it is not clear; then it goes the way of the plan.
@@ -175,7 +178,9 @@ pub(super) fn unsure(plan: &Plan, gate: &GateSpec) -> String {
 
 /// What follows when somebody is not sure.
 pub(super) fn then(plan: &Plan) -> &'static str {
+    let has_way = plan.body.steps.iter().any(|step| matches!(step.undo, Undo::Call { .. }) || step.exposure.is_some());
     match plan.body.on_failure {
+        OnFailure::RollbackChange | OnFailure::RollbackItem if !has_way => "stop here, and call the owner",
         OnFailure::RollbackChange | OnFailure::RollbackItem => "go back",
         OnFailure::Hold => "hold, and call the owner",
     }

@@ -21,13 +21,14 @@ use crate::document::{DOCUMENT_FORMAT, Document, DocumentKind, Entry, Section, T
 use crate::figures::{minute, plural};
 use crate::promise;
 use crate::sections::badges;
+use crate::tree::AGAIN;
 use boxes::Up;
-use gates::{look_of, looks_of};
+use gates::{look_of, looks_of, then};
 use glidepath_model::action::ActionCall;
-use glidepath_model::change::OnFailure;
+use glidepath_model::change::{ItemKind, OnFailure};
 use glidepath_model::command::shell_line;
-use glidepath_model::plan::{Step, Strategy, Undo, Work};
-use glidepath_model::{Facts, Plan};
+use glidepath_model::plan::{GateCheck, Phase, Step, Strategy, Undo, Work};
+use glidepath_model::{Facts, Plan, version_shown};
 use needs::{programs, secrets};
 use shell::Look;
 
@@ -68,6 +69,12 @@ pub(crate) fn shell_of(plan: &Plan) -> Shell {
     Shell::of(&looks(plan), &programs(plan))
 }
 
+/// Whether any gate asks a query.
+fn asks_telemetry(plan: &Plan) -> bool {
+    let checks = plan.body.steps.iter().filter_map(|step| if let Work::Gate(gate) = &step.work { Some(&gate.checks) } else { None });
+    checks.flatten().any(|check| !matches!(check, GateCheck::Probe { .. }))
+}
+
 /// All that the sheet looks at, in order.
 fn looks(plan: &Plan) -> Vec<Look> {
     let mut found = Vec::new();
@@ -90,7 +97,7 @@ pub(crate) fn is_look(step: &Step) -> bool {
     let Work::Call(call) = &step.work else { return false };
     let checks: Vec<String> = std::iter::once(call).chain(&step.validations).map(shell_line).collect();
     step.command.lines().eq(checks.iter().map(String::as_str))
-        && (step.phase == glidepath_model::plan::Phase::Preflight || !step.validations.is_empty())
+        && (step.phase == Phase::Preflight || !step.validations.is_empty() || step.id.as_str().contains(AGAIN))
 }
 
 /// What the calls of a look must bring back, told once where all bring the same.
@@ -153,13 +160,11 @@ fn before(plan: &Plan, facts: &Facts, shell: &Shell) -> Section {
     if !secrets.is_empty() {
         items.push(Text::from("These hold their secrets, and are not shown to anybody: ").code(secrets.join(" ")).plain("."));
     }
-    items.push(
-        Text::from("You know how to read what comes back: ")
-            .code("echo $?")
-            .plain(" shows the status of the last command; a query answers in JSON, and its figure is the last one: ")
-            .code("0.002")
-            .plain(" is 0.2 %."),
-    );
+    let mut reading = Text::from("You know how to read what comes back: ").code("echo $?").plain(" shows the status of the last command");
+    if asks_telemetry(plan) {
+        reading = reading.plain("; a query answers in JSON, and its figure is the last one: ").code("0.002").plain(" is 0.2 %");
+    }
+    items.push(reading.plain("."));
     items.push(
         format!(
             "Somebody beside you reads the sheet and writes down times. The way back is the last section but one: {}.",
@@ -180,6 +185,9 @@ fn before(plan: &Plan, facts: &Facts, shell: &Shell) -> Section {
     section.numbered(vec![
         Text::new().strong("Not as expected?").plain(" Do nothing new. Look once more after a minute. Still not: the box says what to do."),
         Text::new().strong("In doubt?").plain(match plan.body.on_failure {
+            OnFailure::RollbackChange | OnFailure::RollbackItem if then(plan) != "go back" => {
+                " Stop here, and call the owner: no command leads back."
+            }
             OnFailure::RollbackChange => " Go back, traffic first. Nobody is asked for leave to go back.",
             OnFailure::RollbackItem => " Go back with the item that is in doubt, traffic first. Nobody is asked for leave to go back.",
             OnFailure::Hold => " Hold, and call the owner.",
@@ -204,11 +212,13 @@ fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
         .assignments
         .iter()
         .map(|a| {
-            let runs = Text::from(format!("{} in {} runs ", a.component, a.environment)).code(a.to.as_str());
-            if a.strategy == Strategy::ExpandContract {
-                return runs.plain(", also after going back: what it brought stays");
+            let runs = Text::from(format!("{} in {} runs ", a.component, a.environment)).code(version_shown(&a.to));
+            let item = plan.body.change.items.get(a.item as usize).map(|item| &item.kind);
+            match item {
+                Some(ItemKind::Contract { .. }) => runs.plain("; what it took away comes back from the backup alone"),
+                _ if a.strategy == Strategy::ExpandContract => runs.plain(", also after going back: what it brought stays"),
+                _ => runs.plain(", or after going back ").code(version_shown(&a.from)),
             }
-            runs.plain(", or after going back ").code(a.from.as_str())
         })
         .collect();
     for placed in clock.steps.iter().filter(|placed| placed.step.after_landing) {

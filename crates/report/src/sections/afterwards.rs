@@ -6,7 +6,7 @@ use crate::depth::Depth;
 use crate::directory::{lead, name};
 use crate::document::{Section, Text};
 use crate::figures::{count, estimate, knows_traffic, listed, minute, percent};
-use crate::runsheet::measures;
+use crate::runsheet::{measures, shell_of};
 use glidepath_model::Millis;
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::plan::{Assignment, FollowUp, Phase, Strategy, Work};
@@ -141,7 +141,7 @@ fn components(of: &Sources<'_>) -> Vec<String> {
 fn commands(of: &Sources<'_>) -> Vec<String> {
     let mut gates = of.plan.body.steps.iter().filter_map(|step| if let Work::Gate(gate) = &step.work { Some(gate) } else { None });
     let Some(gate) = gates.rfind(|gate| !measures(gate).is_empty()) else { return Vec::new() };
-    measures(gate).into_iter().take(MEASURES_MAX).collect()
+    shell_of(of.plan).typed(measures(gate).iter().map(String::as_str)).into_iter().take(MEASURES_MAX).collect()
 }
 
 /// The command of what follows and, where that is a change, the one that writes its file.

@@ -199,8 +199,10 @@ fn resources(of: &Sources<'_>, section: &mut Section) {
     });
     section.list(items.collect());
     let automated = of.plan.body.steps.iter().filter(|s| matches!(s.undo, glidepath_model::plan::Undo::Call { .. })).count();
-    section
-        .paragraph(format!("Rollback automation: {} by command; see section 6.", plural(automated, "step is undone", "steps are undone")));
+    section.paragraph(match automated {
+        0 => "Rollback automation: no step is undone by a command; see section 6.".to_owned(),
+        steps => format!("Rollback automation: {} by command; see section 6.", plural(steps, "step is undone", "steps are undone")),
+    });
 }
 
 fn backups(of: &Sources<'_>, section: &mut Section) {

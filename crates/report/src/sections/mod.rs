@@ -43,7 +43,7 @@ pub fn document(plan: &Plan, facts: &Facts) -> Document {
         format: DOCUMENT_FORMAT,
         kind: DocumentKind::RolloutPlan,
         title: change.title.clone(),
-        subtitle: change.reason.clone().unwrap_or_else(|| format!("no reason is stated: add `spec.reason` to the change {}", change.name)),
+        subtitle: change.reason.clone().unwrap_or_else(|| format!("no reason is stated: add spec.reason to the change {}", change.name)),
         badges: badges(plan),
         identity: identity(&of),
         highlights: highlights(plan),

@@ -195,6 +195,11 @@ fn go(of: &Sources<'_>, section: &mut Section) {
     } else {
         format!("Targets held by other runs: {}", listed(&busy)).into()
     });
-    items.push(format!("Somebody can turn back, and section 6 is at hand: {}", promise::safe_within(of.plan)).into());
+    let way = promise::safe_within(of.plan);
+    items.push(if promise::one_way(of.plan).is_empty() {
+        format!("Somebody can turn back, and section 6 is at hand: {way}").into()
+    } else {
+        format!("Everybody knows how far the way back leads, and section 6 is at hand: {way}").into()
+    });
     section.checklist(items);
 }

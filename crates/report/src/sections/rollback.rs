@@ -157,7 +157,7 @@ fn restore(of: &Sources<'_>, section: &mut Section) {
 
 /// The step with its environment, which its title leaves out.
 fn titled(step: &Step) -> String {
-    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} in {environment}", step.title))
+    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} ({environment})", step.title))
 }
 
 fn no_return(of: &Sources<'_>, section: &mut Section) {
@@ -209,10 +209,12 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
     section.heading("Verification after a rollback");
     let mut items: Vec<Text> = Vec::new();
     for assignment in &of.plan.body.assignments {
-        let check = of.plan.body.steps.iter().filter(|s| s.target.as_ref() == Some(&assignment.target)).find_map(|s| match &s.undo {
+        let here = of.plan.body.steps.iter().filter(|s| s.target.as_ref() == Some(&assignment.target));
+        let checks = here.filter_map(|s| match &s.undo {
             Undo::Call { validations, .. } => validations.first(),
             Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
         });
+        let checks: Vec<_> = checks.collect();
         let mut text = Text::new().strong(format!("{} in {}: ", assignment.component, assignment.environment));
         let item = of.plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind);
         text = match item {
@@ -220,8 +222,8 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
             Some(ItemKind::Contract { .. }) => text.plain("stays as it is by then; what it took away is in the backup alone"),
             _ => text.plain("runs ").code(version_shown(&assignment.from)),
         };
-        if let Some(call) = check {
-            text = text.plain("; ");
+        if let Some(call) = checks.last() {
+            text = text.plain(if checks.len() > 1 { "; for each host, such as " } else { "; " });
             text.0.extend(expectation(call).0);
         }
         items.push(text);

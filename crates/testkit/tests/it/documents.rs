@@ -86,6 +86,9 @@ fn a_contract_promises_neither_what_it_takes_away_nor_traffic_that_it_does_not_m
         "none expected",
         "stops it at any time",
         "everything goes back.",
+        "then go back",
+        "Traffic first",
+        "Somebody can turn back",
         "runs `expanded",
     ] {
         assert!(!all.contains(promise), "{promise}");
