@@ -55,7 +55,9 @@ impl Shell {
     /// Functions for lines of which there are several alike.
     pub(super) fn of(looks: &[Look], taken: &[String]) -> Self {
         let mut shell = Self::default();
-        let mut groups: Vec<((&str, Vec<&str>), Vec<&Look>)> = Vec::new();
+        // By name, and by what stands between the words of the line.
+        type Key<'l> = (&'l str, Vec<&'l str>);
+        let mut groups: Vec<(Key<'_>, Vec<&Look>)> = Vec::new();
         let mut seen = BTreeSet::new();
         for look in looks.iter().filter(|look| look.name != Look::UNNAMED && seen.insert(&look.line)) {
             let form: Vec<&str> = parts(&look.line).into_iter().filter(|part| !is_word(part)).collect();
@@ -81,7 +83,9 @@ impl Shell {
 
     /// The lines by their short names. Neighbours that differ in the last parameter only are one line.
     pub(crate) fn typed<'l>(&self, lines: impl IntoIterator<Item = &'l str>) -> Vec<String> {
-        let mut found: Vec<(Option<(usize, &[String])>, String)> = Vec::new();
+        // The function and what is given once, where the line has a short name.
+        type Given<'s> = Option<(usize, &'s [String])>;
+        let mut found: Vec<(Given<'_>, String)> = Vec::new();
         for line in lines {
             let Some(call) = self.calls.get(line) else {
                 found.push((None, line.to_owned()));

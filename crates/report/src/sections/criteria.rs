@@ -91,7 +91,8 @@ pub(super) fn table(plan: &Plan) -> Vec<Vec<Text>> {
 /// Where absolute bounds come from: how many times the share that an objective leaves, and how soon that would spend its budget.
 pub(super) fn bounds_explained(plan: &Plan, catalog: &Catalog) -> Vec<Text> {
     // Bound, what the objective leaves, its period; and the objectives for which it is so.
-    let mut told: Vec<((f64, f64, Millis), Vec<&str>)> = Vec::new();
+    type Bound = (f64, f64, Millis);
+    let mut told: Vec<(Bound, Vec<&str>)> = Vec::new();
     for (step, gate) in gates(plan, false) {
         for check in &gate.checks {
             let (bound, component) = match check {
@@ -115,7 +116,7 @@ pub(super) fn bounds_explained(plan: &Plan, catalog: &Catalog) -> Vec<Text> {
             }
         }
     }
-    let sentence = |((bound, rest, period), names): ((f64, f64, Millis), Vec<&str>)| {
+    let sentence = |((bound, rest, period), names): (Bound, Vec<&str>)| {
         let times = bound / rest;
         let leaves = if names.len() == 1 { "leaves" } else { "leave" };
         let spent = Millis((period.0 as f64 / times) as u64 / 60_000 * 60_000);
