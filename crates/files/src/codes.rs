@@ -99,6 +99,13 @@ codes! {
     ELEMENT_UNUSED = 104, "A fan-out does the same for every element";
     BAD_PLAN_ID = 105, "Not the id of a plan";
     UNKNOWN_TARGET = 106, "An unknown target";
+    PERIOD_UNFIT = 107, "A period of an objective cannot be placed in time";
+    SLICES_UNFIT = 108, "Slices of an objective are missing, or have no effect";
+    ALERT_UNFIT = 109, "An alert policy cannot be used";
+    UNCOUNTED = 110, "The budget of an objective cannot be counted";
+    SLA_NOT_LOOSER = 111, "What customers are promised is not looser than what is aimed at";
+    OTHER_SOURCE = 114, "A data source of a kind that is not asked";
+    ALERT_USELESS = 115, "An alert that can never fire, or fires for nothing";
     CLIENT_ENGINE = 116, "Commands of PostgreSQL for another database";
     MIRROR_UNSAFE = 289, "A mirror could copy more than reads that are vouched for";
 }

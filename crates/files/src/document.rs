@@ -5,7 +5,7 @@ use crate::codes;
 use crate::findings::{Findings, nearest, quoted, suggest};
 use crate::node::{At, Node, Value};
 use crate::shape::{Field, Form, Shape};
-use crate::shapes::{ANNOTATIONS, BACKSTAGE, EMERGENCY_PREFIX, GLIDEPATH, Kind, OPENSLO};
+use crate::shapes::{ANNOTATIONS, BACKSTAGE, EMERGENCY_PREFIX, GLIDEPATH, Kind, OPENSLO, SLO_ANNOTATIONS};
 
 /// A document of a known kind.
 pub(crate) struct Document {
@@ -28,13 +28,7 @@ impl Document {
 }
 
 /// Kinds that other versions or tools know and this one lets lie.
-const LEFT_ALONE: &[(&str, &str)] = &[
-    (BACKSTAGE, "Domain"),
-    (BACKSTAGE, "Location"),
-    (OPENSLO, "AlertPolicy"),
-    (OPENSLO, "AlertCondition"),
-    (OPENSLO, "AlertNotificationTarget"),
-];
+const LEFT_ALONE: &[(&str, &str)] = &[(BACKSTAGE, "Domain"), (BACKSTAGE, "Location")];
 /// Our own kinds that come later.
 const NOT_YET: &[&str] = &["Trigger"];
 
@@ -158,13 +152,15 @@ fn unknown_kind(version: &str, kind: &Node, text: &str, findings: &mut Findings<
 
 /// Annotations of ours must be known: a typo in one would otherwise pass for another tool's.
 fn annotations(root: &Node, kind: Kind, findings: &mut Findings<'_>) {
-    if kind.api_version() != BACKSTAGE {
-        return;
-    }
+    let known = match kind.api_version() {
+        BACKSTAGE => ANNOTATIONS,
+        OPENSLO => SLO_ANNOTATIONS,
+        _ => return,
+    };
     for entry in root.dig(&["metadata", "annotations"]).map_or(&[][..], Node::entries) {
         let ours = entry.key.starts_with("glidepath.dev/");
-        if ours && !ANNOTATIONS.contains(&entry.key.as_str()) && !entry.key.starts_with(EMERGENCY_PREFIX) {
-            let hint = suggest(&entry.key, ANNOTATIONS.iter().copied());
+        if ours && !known.contains(&entry.key.as_str()) && !entry.key.starts_with(EMERGENCY_PREFIX) {
+            let hint = suggest(&entry.key, known.iter().copied());
             let field = format!("metadata.annotations.{}", entry.key);
             let message = format!("annotation `{}` is not known", entry.key);
             findings.error(entry.key_at, &field, codes::UNKNOWN_ANNOTATION, message, "It would have no effect.", hint);

@@ -12,7 +12,7 @@ mod template;
 
 pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
 pub use index::TargetIndex;
-pub use objective::{Indicator, Objective};
+pub use objective::{AlertRule, Budgeting, CalendarPeriod, Indicator, Objective, PeriodUnit, Terms, counter_of};
 pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy};
 pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow, WaveBound};

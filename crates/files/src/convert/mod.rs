@@ -2,16 +2,19 @@
 //! calendars, changes, runbooks, rehearsals, templates; each may refer to those before it.
 
 mod actions;
+mod alerts;
 mod calendars;
 mod changes;
 mod condition;
 mod config;
 mod entities;
 mod graph;
+mod indicators;
 mod locks;
 mod merge;
 mod moves;
 mod objectives;
+mod periods;
 mod policy;
 mod rehearsals;
 mod runbooks;

@@ -1,30 +1,51 @@
 //! OpenSLO: services, indicators, objectives.
 
+use super::alerts::{self, Policies};
+use super::indicators::{self, Indicators};
+use super::periods;
 use super::{Context, text};
 use crate::codes;
 use crate::document::Document;
 use crate::findings::suggest;
 use crate::node::Node;
 use crate::shapes::Kind;
-use glidepath_model::catalog::{Indicator, Objective};
-use glidepath_model::{Catalog, ComponentName, Millis, Share};
-use std::collections::{BTreeMap, BTreeSet};
+use glidepath_model::catalog::{Budgeting, Objective, Terms};
+use glidepath_model::{Catalog, ComponentName, Share};
+use std::collections::BTreeMap;
 
 pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let services = services(context, catalog);
-    let indicators: BTreeMap<&str, &Document> = context.named(&[Kind::Sli]).into_iter().map(|d| (d.name.as_str(), d)).collect();
-    let sources: BTreeSet<&str> = context.named(&[Kind::DataSource]).iter().map(|d| d.name.as_str()).collect();
+    let indicators = Indicators::read(context, catalog);
+    let policies = Policies::read(context);
     for document in context.named(&[Kind::Slo]) {
+        let alerts = policies.of(context, document);
         let Some(component) = component(context, document, &services, catalog) else { continue };
-        let Some(spec) = indicator(context, document, &indicators) else { continue };
-        check_sources(context, spec, &sources);
-        let Some((period_ms, rolling)) = period(context, document) else { continue };
-        let goals = document.spec.items_of("objectives");
-        for (index, goal) in goals.iter().enumerate() {
+        let Some(spec) = indicators.of(context, document) else { continue };
+        let (source, uncounted) = indicators.source(context, document, spec);
+        let Some(period) = periods::period(context, document) else { continue };
+        let (sla, maintenance) = (sla(context, document), maintenance(context, document));
+        for (index, goal) in document.spec.items_of("objectives").iter().enumerate() {
             let name = if index == 0 { document.name.clone() } else { format!("{}-{}", document.name, index + 1) };
             let field = format!("spec.objectives[{index}]");
-            let (Some(target), Some(indicator)) = (target(context, goal, &field), counted(context, spec, goal, &field)) else { continue };
-            catalog.objectives.push(Objective { name, component: component.clone(), target, period_ms, rolling, indicator });
+            let budgeting = budgeting(context, document, goal, &field);
+            let (Some(target), Some(indicator)) = (target(context, goal, &field), indicators::counted(context, spec, goal, &field)) else {
+                continue;
+            };
+            let Some(budgeting) = budgeting else { continue };
+            alerts::check_use(context, document, &alerts, target);
+            check_promise(context, document, sla, target);
+            let terms = Terms {
+                display_name: text(goal, "displayName"),
+                budgeting,
+                calendar: period.calendar.clone(),
+                alerts: alerts.clone(),
+                sla,
+                maintenance: maintenance.clone(),
+                source: source.clone(),
+                uncounted: uncounted.clone(),
+            };
+            let (period_ms, rolling) = (period.length, period.calendar.is_none());
+            catalog.objectives.push(Objective { name, component: component.clone(), target, period_ms, rolling, indicator, terms });
         }
     }
 }
@@ -73,49 +94,80 @@ fn component(
     None
 }
 
-fn indicator<'d>(context: &mut Context<'_, '_>, document: &'d Document, shared: &BTreeMap<&str, &'d Document>) -> Option<&'d Node> {
-    if let Some(reference) = document.spec.get("indicatorRef") {
-        let found = shared.get(reference.text()?);
-        if found.is_none() {
-            context.unknown(reference, "spec.indicatorRef", codes::UNKNOWN_INDICATOR, "SLI", shared.keys().copied());
-        }
-        return found.map(|d| &d.spec);
+/// Share of good events promised to customers.
+fn sla(context: &mut Context<'_, '_>, document: &Document) -> Option<Share> {
+    let node = document.annotation("glidepath.dev/sla")?;
+    let parsed = node.text().and_then(Share::parse).filter(|share| *share > Share::ZERO && *share < Share::ALL);
+    if parsed.is_none() {
+        let message = format!("`{}` is not a share between 0 % and 100 %, both excluded", node.text().unwrap_or_default());
+        let hint = "Write `99.9%` or `0.999`.";
+        bad(context, node, "metadata.annotations.glidepath.dev/sla", message, hint);
     }
-    document.spec.dig(&["indicator", "spec"])
+    parsed
 }
 
-fn check_sources(context: &mut Context<'_, '_>, spec: &Node, sources: &BTreeSet<&str>) {
-    let ratio = ["good", "bad", "total"].map(|side| spec.dig(&["ratioMetric", side]));
-    for metric in ratio.into_iter().chain([spec.get("thresholdMetric")]).flatten() {
-        let Some(reference) = metric.dig(&["metricSource", "metricSourceRef"]) else { continue };
-        if !reference.text().is_some_and(|name| sources.contains(name)) {
-            context.unknown(reference, "metricSource.metricSourceRef", codes::UNKNOWN_INDICATOR, "DataSource", sources.iter().copied());
-        }
-    }
+fn check_promise(context: &mut Context<'_, '_>, document: &Document, sla: Option<Share>, target: Share) {
+    let (Some(sla), Some(node)) = (sla.filter(|sla| *sla >= target), document.annotation("glidepath.dev/sla")) else { return };
+    let message = format!("customers are promised {sla}, and {target} is aimed at");
+    let reason = "The promise to customers is broken before the objective says that anything is wrong.";
+    let hint = "Aim higher than you promise: with a promise of 99.9 %, aim at 99.95 %.";
+    context.findings.warning(node.at, "metadata.annotations.glidepath.dev/sla", codes::SLA_NOT_LOOSER, message, reason, hint);
 }
 
-fn bad(context: &mut Context<'_, '_>, node: &Node, field: &str, message: String, hint: &str) {
+/// The calendar whose windows are maintenance.
+fn maintenance(context: &mut Context<'_, '_>, document: &Document) -> Option<String> {
+    let node = document.annotation("glidepath.dev/maintenance")?;
+    let name = node.text()?;
+    let known: Vec<&str> = context.named(&[Kind::Calendar]).into_iter().map(|d| d.name.as_str()).collect();
+    if !known.contains(&name) {
+        context.unknown(node, "metadata.annotations.glidepath.dev/maintenance", codes::BAD_OBJECTIVE, "Calendar", known);
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+pub(super) fn bad(context: &mut Context<'_, '_>, node: &Node, field: &str, message: String, hint: &str) {
     context.findings.error(node.at, field, codes::BAD_OBJECTIVE, message, "Its error budget cannot be worked out.", hint);
 }
 
-fn period(context: &mut Context<'_, '_>, document: &Document) -> Option<(Millis, bool)> {
-    let window = document.spec.items_of("timeWindow").first()?;
-    let node = window.get("duration")?;
-    let written = node.text()?;
-    let Some(length) = period_length(written) else {
-        bad(context, node, "spec.timeWindow[0].duration", format!("`{written}` is not a period"), "Write `30d`, `1w`, `1M`, `1Q` or `1Y`.");
-        return None;
+fn budgeting(context: &mut Context<'_, '_>, document: &Document, goal: &Node, field: &str) -> Option<Budgeting> {
+    let method = document.spec.text_of("budgetingMethod").unwrap_or("Occurrences");
+    let slices = match method {
+        "Timeslices" => ("timeSliceWindow", Some("timeSliceTarget")),
+        "RatioTimeslices" => ("timeSliceWindow", None),
+        _ => {
+            for (name, node) in ["timeSliceWindow", "timeSliceTarget"].iter().filter_map(|name| Some((name, goal.get(name)?))) {
+                let message = format!("`{name}` has no effect: {method} counts events, not slices");
+                let hint = "Write `budgetingMethod: Timeslices`, or leave the field out.";
+                let reason = "Whoever reads the objective would count on it.";
+                context.findings.warning(node.at, &format!("{field}.{name}"), codes::SLICES_UNFIT, message, reason, hint);
+            }
+            return Some(Budgeting::Occurrences);
+        }
     };
-    let rolling = window.text_of("isRolling").map_or(window.get("calendar").is_none(), |t| t == "true");
-    Some((length, rolling))
+    let slice_ms = periods::slice(context, goal, field, method);
+    match slices.1 {
+        None => Some(Budgeting::RatioTimeslices { slice_ms: slice_ms? }),
+        Some(name) => {
+            let target = slice_target(context, goal, field, name);
+            Some(Budgeting::Timeslices { target: target?, slice_ms: slice_ms? })
+        }
+    }
 }
 
-/// OpenSLO's periods: `m` is minutes, `M` months of 30 days, `Q` quarters of 90, `Y` years of 365.
-fn period_length(written: &str) -> Option<Millis> {
-    const DAY: u64 = 86_400_000;
-    let days = |suffix: char, days: u64| written.strip_suffix(suffix)?.parse::<u64>().ok()?.checked_mul(days * DAY);
-    let long = days('M', 30).or_else(|| days('Q', 90)).or_else(|| days('Y', 365)).map(Millis);
-    long.or_else(|| Millis::parse(written)).filter(|length| *length > Millis::ZERO)
+fn slice_target(context: &mut Context<'_, '_>, goal: &Node, field: &str, name: &str) -> Option<Share> {
+    let node = goal.get(name);
+    let parsed = node.and_then(Node::text).filter(|t| !t.contains('%')).and_then(Share::parse).filter(|share| *share > Share::ZERO);
+    if parsed.is_none() {
+        let message = match node {
+            Some(node) => format!("`{}` is not a share of good events above 0", node.text().unwrap_or_default()),
+            None => "Timeslices need `timeSliceTarget`".to_owned(),
+        };
+        let (at, reason) = (node.map_or(goal.at, |node| node.at), "Without it nobody can say which slice is good.");
+        let hint = "Write the share of good events that makes a slice good, such as `timeSliceTarget: 0.99`.";
+        context.findings.error(at, &format!("{field}.{name}"), codes::SLICES_UNFIT, message, reason, hint);
+    }
+    parsed
 }
 
 fn target(context: &mut Context<'_, '_>, goal: &Node, field: &str) -> Option<Share> {
@@ -136,24 +188,4 @@ fn target(context: &mut Context<'_, '_>, goal: &Node, field: &str) -> Option<Sha
         );
     }
     usable
-}
-
-fn counted(context: &mut Context<'_, '_>, spec: &Node, goal: &Node, field: &str) -> Option<Indicator> {
-    let query = |node: &Node| node.dig(&["metricSource", "spec", "query"]).and_then(Node::text).map(str::to_owned);
-    if let Some(ratio) = spec.get("ratioMetric") {
-        let (bad_query, good, total) =
-            (ratio.get("bad").and_then(query), ratio.get("good").and_then(query), ratio.get("total").and_then(query)?);
-        if bad_query.is_none() && good.is_none() {
-            bad(context, ratio, "spec.indicator.spec.ratioMetric", "the ratio has neither `good` nor `bad`".to_owned(), "Add one of them.");
-            return None;
-        }
-        return Some(Indicator::Ratio { bad: bad_query, good, total });
-    }
-    let query = query(spec.get("thresholdMetric")?)?;
-    let value = goal.text_of("value").and_then(|t| t.parse::<f64>().ok()).filter(|v| v.is_finite());
-    let (Some(operator), Some(value)) = (text(goal, "op"), value) else {
-        bad(context, goal, field, "a threshold needs `op` and `value`".to_owned(), "Write `op: lte` and `value: 0.3`.");
-        return None;
-    };
-    Some(Indicator::Threshold { query, operator, value })
 }

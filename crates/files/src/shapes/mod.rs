@@ -12,6 +12,7 @@ mod template;
 
 pub(crate) use backstage::{ANNOTATIONS, EMERGENCY_PREFIX};
 pub(crate) use own::DAYS;
+pub(crate) use slo::ANNOTATIONS as SLO_ANNOTATIONS;
 
 use crate::shape::{Field, Form, Shape};
 
@@ -54,6 +55,12 @@ pub enum Kind {
     Sli,
     /// OpenSLO: where series come from.
     DataSource,
+    /// OpenSLO: who hears of what, for objectives to share.
+    AlertPolicy,
+    /// OpenSLO: when an alert fires.
+    AlertCondition,
+    /// OpenSLO: whom an alert tells.
+    AlertNotificationTarget,
 }
 
 /// Our own files.
@@ -65,7 +72,7 @@ pub(crate) const OPENSLO: &str = "openslo/v1";
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Config,
         Self::Target,
         Self::TargetClass,
@@ -84,6 +91,9 @@ impl Kind {
         Self::Slo,
         Self::Sli,
         Self::DataSource,
+        Self::AlertPolicy,
+        Self::AlertCondition,
+        Self::AlertNotificationTarget,
     ];
 
     /// Name as in `kind:`.
@@ -107,6 +117,9 @@ impl Kind {
             Self::Slo => "SLO",
             Self::Sli => "SLI",
             Self::DataSource => "DataSource",
+            Self::AlertPolicy => "AlertPolicy",
+            Self::AlertCondition => "AlertCondition",
+            Self::AlertNotificationTarget => "AlertNotificationTarget",
         }
     }
 
@@ -122,7 +135,13 @@ impl Kind {
             | Self::Rehearsal
             | Self::Template => GLIDEPATH,
             Self::Component | Self::Api | Self::Resource | Self::System | Self::Group | Self::User => BACKSTAGE,
-            Self::Service | Self::Slo | Self::Sli | Self::DataSource => OPENSLO,
+            Self::Service
+            | Self::Slo
+            | Self::Sli
+            | Self::DataSource
+            | Self::AlertPolicy
+            | Self::AlertCondition
+            | Self::AlertNotificationTarget => OPENSLO,
         }
     }
 
@@ -147,6 +166,9 @@ impl Kind {
             Self::Slo => &slo::OBJECTIVE,
             Self::Sli => &slo::INDICATOR_SPEC,
             Self::DataSource => &slo::DATA_SOURCE,
+            Self::AlertPolicy => &slo::ALERT_POLICY,
+            Self::AlertCondition => &slo::ALERT_CONDITION,
+            Self::AlertNotificationTarget => &slo::ALERT_TARGET,
         }
     }
 

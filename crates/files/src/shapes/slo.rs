@@ -2,6 +2,10 @@
 
 use crate::shape::{Field, Form, Shape};
 
+/// Annotations of ours on OpenSLO's documents: the component a service is, the share promised to customers, and the calendar whose windows are
+/// maintenance.
+pub(crate) const ANNOTATIONS: &[&str] = &["glidepath.dev/component", "glidepath.dev/sla", "glidepath.dev/maintenance"];
+
 pub(super) const METADATA: Shape = Shape::open(
     "OpenSloMetadata",
     "Name, labels and annotations.",
@@ -21,7 +25,17 @@ pub(super) const DATA_SOURCE: Shape = Shape::open(
     &[
         Field::required("type", Form::Text, "Kind of source, such as `Prometheus`."),
         Field::optional("description", Form::Prose, "What it is."),
-        Field::optional("connectionDetails", Form::Any, "How to reach it."),
+        Field::optional("connectionDetails", Form::Object(&CONNECTION), "How to reach it."),
+    ],
+);
+
+const CONNECTION: Shape = Shape::open(
+    "Connection",
+    "How to reach a source.",
+    &[
+        Field::optional("url", Form::Url, "Base address of a Prometheus server; the project's own when left out."),
+        Field::optional("bearer", Form::Secret, "Bearer token."),
+        Field::optional("timeout", Form::Duration, "Deadline of one query."),
     ],
 );
 
@@ -36,7 +50,11 @@ pub(super) const OBJECTIVE: Shape = Shape::open(
         Field::required("timeWindow", Form::List(&Form::Object(&TIME_WINDOW)), "Over which period."),
         Field::optional("budgetingMethod", Form::Choice(&["Occurrences", "Timeslices", "RatioTimeslices"]), "How bad is counted."),
         Field::required("objectives", Form::List(&Form::Object(&GOAL)), "What is promised."),
-        Field::optional("alertPolicies", Form::Any, "Alerts; not used here."),
+        Field::optional(
+            "alertPolicies",
+            Form::MaybeEmptyList(&Form::Either(&Form::Name, &Form::Object(&ALERT_POLICY_USE))),
+            "Who hears of it: names of AlertPolicy documents, references to them, or policies in place.",
+        ),
     ],
 )
 .one_of(&["indicator", "indicatorRef"]);
@@ -52,7 +70,7 @@ pub(super) const INDICATOR_SPEC: Shape = Shape::open(
     "What is counted.",
     &[
         Field::optional("description", Form::Prose, "What it is."),
-        Field::optional("ratioMetric", Form::Object(&RATIO), "Bad or good over total."),
+        Field::optional("ratioMetric", Form::Object(&RATIO), "Bad or good over total, or a share that was worked out elsewhere."),
         Field::optional("thresholdMetric", Form::Object(&METRIC), "A value against a bound."),
     ],
 )
@@ -65,9 +83,12 @@ const RATIO: Shape = Shape::open(
         Field::optional("counter", Form::Boolean, "Whether the series are counters."),
         Field::optional("good", Form::Object(&METRIC), "Good events."),
         Field::optional("bad", Form::Object(&METRIC), "Bad events."),
-        Field::required("total", Form::Object(&METRIC), "All events."),
+        Field::optional("total", Form::Object(&METRIC), "All events."),
+        Field::optional("raw", Form::Object(&METRIC), "A share that was worked out elsewhere."),
+        Field::optional("rawType", Form::Choice(&["success", "failure"]), "What `raw` is a share of."),
     ],
-);
+)
+.one_of(&["total", "raw"]);
 
 const METRIC: Shape = Shape::open("Metric", "A series.", &[Field::required("metricSource", Form::Object(&SOURCE), "Where it comes from.")]);
 
@@ -89,7 +110,16 @@ const TIME_WINDOW: Shape = Shape::open(
     &[
         Field::required("duration", Form::Text, "Its length, such as `30d`, `1w`, `1M`, `1Q`, `1Y`."),
         Field::optional("isRolling", Form::Boolean, "Whether it rolls."),
-        Field::optional("calendar", Form::Any, "Where a period that follows the calendar begins."),
+        Field::optional("calendar", Form::Object(&PERIOD_START), "Where a period that follows the calendar begins."),
+    ],
+);
+
+const PERIOD_START: Shape = Shape::open(
+    "PeriodStart",
+    "Where a period that follows the calendar begins.",
+    &[
+        Field::required("startTime", Form::Text, "Beginning of some period in civil time, such as `2026-01-01 00:00:00`."),
+        Field::required("timeZone", Form::Text, "IANA name of its time zone, such as `Europe/Berlin`."),
     ],
 );
 
@@ -103,7 +133,87 @@ const GOAL: Shape = Shape::open(
         Field::optional("op", Form::Choice(&["lte", "gte", "lt", "gt"]), "How the value of a threshold is compared."),
         Field::optional("value", Form::Decimal, "The bound of a threshold."),
         Field::optional("timeSliceTarget", Form::Text, "Share of good slices."),
-        Field::optional("timeSliceWindow", Form::Text, "Length of a slice."),
+        Field::optional("timeSliceWindow", Form::Text, "Length of a slice, such as `5m`; a number alone is minutes."),
     ],
 )
 .one_of(&["target", "targetPercent"]);
+
+const ALERT_POLICY_USE: Shape = Shape::open(
+    "AlertPolicyUse",
+    "A policy by name, or in place.",
+    &[
+        Field::optional("alertPolicyRef", Form::Name, "Name of an AlertPolicy document."),
+        Field::optional("kind", Form::Choice(&["AlertPolicy"]), "What stands in place."),
+        Field::optional("metadata", Form::Any, "Its name."),
+        Field::optional("spec", Form::Object(&ALERT_POLICY), "The policy."),
+    ],
+)
+.one_of(&["alertPolicyRef", "spec"]);
+
+pub(super) const ALERT_POLICY: Shape = Shape::open(
+    "AlertPolicy",
+    "Who hears of what.",
+    &[
+        Field::optional("description", Form::Prose, "What it is for."),
+        Field::optional("alertWhenNoData", Form::Boolean, "Whether it fires when nothing is known."),
+        Field::optional("alertWhenResolved", Form::Boolean, "Whether its end is told."),
+        Field::optional("alertWhenBreaching", Form::Boolean, "Whether it fires when it burns."),
+        Field::required("conditions", Form::List(&Form::Object(&ALERT_CONDITION_USE)), "When it fires; exactly one."),
+        Field::optional("notificationTargets", Form::MaybeEmptyList(&Form::Object(&ALERT_TARGET_USE)), "Whom it tells."),
+    ],
+);
+
+const ALERT_CONDITION_USE: Shape = Shape::open(
+    "AlertConditionUse",
+    "A condition by name, or in place.",
+    &[
+        Field::optional("conditionRef", Form::Name, "Name of an AlertCondition document."),
+        Field::optional("kind", Form::Choice(&["AlertCondition"]), "What stands in place."),
+        Field::optional("metadata", Form::Any, "Its name."),
+        Field::optional("spec", Form::Object(&ALERT_CONDITION), "The condition."),
+    ],
+)
+.one_of(&["conditionRef", "spec"]);
+
+pub(super) const ALERT_CONDITION: Shape = Shape::open(
+    "AlertCondition",
+    "When an alert fires.",
+    &[
+        Field::optional("description", Form::Prose, "What it means."),
+        Field::required("severity", Form::Text, "How bad it is, such as `page` or `ticket`."),
+        Field::required("condition", Form::Object(&BURN_CONDITION), "The condition."),
+    ],
+);
+
+const BURN_CONDITION: Shape = Shape::open(
+    "BurnCondition",
+    "A burn over a window.",
+    &[
+        Field::optional("kind", Form::Choice(&["burnrate"]), "Kind of condition."),
+        Field::optional("op", Form::Choice(&["gt", "gte", "lt", "lte"]), "How burn is compared; burn that is low is no alert."),
+        Field::required("threshold", Form::Decimal, "Burn at which it fires."),
+        Field::required("lookbackWindow", Form::Text, "Window over which burn is taken, such as `1h`."),
+        Field::optional("alertAfter", Form::Text, "How long it must burn like that."),
+    ],
+);
+
+const ALERT_TARGET_USE: Shape = Shape::open(
+    "AlertTargetUse",
+    "A target by name, or in place.",
+    &[
+        Field::optional("targetRef", Form::Name, "Name of an AlertNotificationTarget document."),
+        Field::optional("kind", Form::Choice(&["AlertNotificationTarget"]), "What stands in place."),
+        Field::optional("metadata", Form::Any, "Its name."),
+        Field::optional("spec", Form::Object(&ALERT_TARGET), "The target."),
+    ],
+)
+.one_of(&["targetRef", "spec"]);
+
+pub(super) const ALERT_TARGET: Shape = Shape::open(
+    "AlertNotificationTarget",
+    "Whom an alert tells.",
+    &[
+        Field::required("target", Form::Text, "Where to, such as `slack` or `email`."),
+        Field::optional("description", Form::Prose, "What it is."),
+    ],
+);

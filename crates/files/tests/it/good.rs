@@ -2,7 +2,7 @@
 
 use glidepath_files::{Loaded, Project, SourceFile, init_files, parse};
 use glidepath_model::Severity;
-use glidepath_model::catalog::{EdgeKind, Router, TrafficSource};
+use glidepath_model::catalog::{Budgeting, EdgeKind, Indicator, PeriodUnit, Router, TrafficSource};
 use glidepath_model::change::ItemKind;
 use glidepath_model::{Millis, Share};
 use std::path::{Path, PathBuf};
@@ -270,4 +270,46 @@ spec: { title: Up, environments: [ production ], items: [ { component: CHANGED, 
         loaded.leave_aside(Some(&change));
         assert_eq!(loaded.has_errors(), expected, "{changed} with {edge}: {}", shown(&loaded));
     }
+}
+
+#[test]
+fn all_that_an_objective_says_is_kept() {
+    let base = include_str!("../base.yaml").replace(
+        "spec: { environments: [ { name: production, local: true } ] }",
+        "spec: { environments: [ { name: production, local: true } ], telemetry: { prometheus: { url: \"http://own:9090\" } } }",
+    );
+    let text = format!("{base}---\n{}", include_str!("../slo.yaml"));
+    let loaded = parse(&[SourceFile { path: "glidepath.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
+    assert_eq!(shown(&loaded), "");
+    let of = |name: &str| loaded.catalog.objectives.iter().find(|o| o.name == name).unwrap_or_else(|| panic!("{name}"));
+
+    let orders = of("orders");
+    assert_eq!((orders.target, orders.terms.sla, orders.rolling), (Share::from_ppb(999_500_000), Share::parse("0.999"), false));
+    assert_eq!(orders.terms.display_name.as_deref(), Some("Answered"));
+    assert_eq!(orders.terms.maintenance.as_deref(), Some("nightly"));
+    assert_eq!(orders.terms.source, None, "the project's own");
+    let calendar = orders.terms.calendar.as_ref().unwrap();
+    assert_eq!((calendar.unit, calendar.count, calendar.start.as_str()), (PeriodUnit::Month, 1, "2026-01-01 06:30:00"));
+    assert_eq!(calendar.time_zone, "Europe/Berlin");
+    let [shared, in_place, named] = &orders.terms.alerts[..] else { panic!("{:?}", orders.terms.alerts) };
+    assert_eq!((shared.name.as_str(), shared.severity.as_str(), shared.threshold), ("fast-burn", "page", 14.4));
+    assert_eq!((shared.lookback_ms, shared.alert_after_ms), (Millis::from_mins(60), Millis::from_mins(5)));
+    assert_eq!((shared.when_breaching, shared.when_resolved, shared.when_no_data), (true, true, false));
+    assert_eq!(shared.targets, ["pager"]);
+    assert_eq!((in_place.name.as_str(), in_place.alert_after_ms, in_place.when_no_data), ("slow-burn", Millis::ZERO, true));
+    assert_eq!(in_place.targets, ["email"]);
+    assert_eq!(named, shared);
+
+    // The second goal of a document has a name of its own, and everything else in common.
+    let second = of("orders-2");
+    assert_eq!((second.target, &second.terms.alerts), (Share::from_ppb(999_900_000), &orders.terms.alerts));
+    assert_eq!(second.indicator, orders.indicator);
+
+    let slices = Budgeting::Timeslices { target: Share::percent(95), slice_ms: Millis::from_mins(5) };
+    assert_eq!((of("latency").terms.budgeting, of("latency").rolling), (slices, true));
+    assert!(matches!(&of("latency").indicator, Indicator::Threshold { operator, value, .. } if operator == "lte" && *value == 0.3));
+    assert_eq!(of("ratio").terms.budgeting, Budgeting::RatioTimeslices { slice_ms: Millis::from_mins(10) });
+    let source = of("ratio").terms.source.as_ref().unwrap();
+    assert_eq!((source.url.as_str(), source.bearer.as_deref(), source.timeout_ms), ("https://far", Some("env:FAR"), Millis::from_secs(30)));
+    assert_eq!(of("raw").indicator, Indicator::Raw { query: "ratio_of_errors".into(), is_bad: true });
 }

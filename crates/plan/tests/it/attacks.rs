@@ -63,6 +63,7 @@ fn objective(facts: &mut Facts, fact: Option<BudgetFact>) {
         period_ms: Millis::from_mins(30 * 24 * 60),
         rolling: true,
         indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+        terms: glidepath_model::catalog::Terms::default(),
     });
     facts.budgets.extend(fact.map(|fact| ("availability".to_owned(), Sourced::observed(fact, "prometheus", now()))));
 }

@@ -376,6 +376,7 @@ fn the_windows_after_deployment_watch_the_errors_of_every_region() {
             period_ms: Millis::from_mins(30 * 24 * 60),
             rolling: true,
             indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+            terms: glidepath_model::catalog::Terms::default(),
         });
         let plan = plan_of(&change(&["production"], vec![version("web", "2.0")]), &facts);
         let gate = |s: &&Step| s.id.as_str().starts_with("production/verify");

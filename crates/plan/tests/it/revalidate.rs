@@ -18,6 +18,7 @@ fn planned() -> (PlanBody, Facts) {
         period_ms: Millis::from_mins(30 * 24 * 60),
         rolling: true,
         indicator: Indicator::Ratio { bad: Some("bad".to_owned()), good: None, total: "all".to_owned() },
+        terms: glidepath_model::catalog::Terms::default(),
     });
     budget(&mut facts, 0.5);
     (plan_of(&change, &facts).body, facts)

@@ -101,6 +101,7 @@ fn budget(facts: &mut Facts, remaining: f64) {
         period_ms: Millis::from_mins(30 * 24 * 60),
         rolling: true,
         indicator: Indicator::Ratio { good: None, bad: Some("bad".to_owned()), total: "total".to_owned() },
+        terms: glidepath_model::catalog::Terms::default(),
     }];
     let fact = BudgetFact { bad_ratio: 0.0, total: 1e9, remaining };
     facts.budgets.insert("cart-availability".to_owned(), Sourced::observed(fact, "prometheus", now()));

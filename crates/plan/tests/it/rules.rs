@@ -40,6 +40,7 @@ fn objective(name: &str, target: &str) -> Objective {
         period_ms: Millis::from_mins(30 * 24 * 60),
         rolling: true,
         indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+        terms: glidepath_model::catalog::Terms::default(),
     }
 }
 

@@ -176,6 +176,7 @@ pub(crate) fn facts() -> Facts {
             period_ms: Millis::from_mins(43_200),
             rolling: true,
             indicator: Indicator::Ratio { bad: None, good: None, total: "http_requests_total".to_owned() },
+            terms: glidepath_model::catalog::Terms::default(),
         }],
         environments: vec![production],
         ..Catalog::default()

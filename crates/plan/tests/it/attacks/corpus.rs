@@ -70,6 +70,7 @@ fn with_budget(change: &Change, facts: &mut Facts, fact: BudgetFact) {
         period_ms: Millis::from_mins(30 * 24 * 60),
         rolling: true,
         indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+        terms: glidepath_model::catalog::Terms::default(),
     });
     facts.budgets.insert("availability".to_owned(), observed(fact));
 }
