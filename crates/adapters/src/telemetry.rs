@@ -5,13 +5,14 @@
 
 mod exposition;
 mod prometheus;
+mod range;
 mod scrape;
 
 use crate::input::{chain, coded};
 use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
 use glidepath_model::{Code, Timestamp};
-use glidepath_ports::telemetry::ValueReading;
+use glidepath_ports::telemetry::{RangeReading, RangeSpan, ValueReading};
 use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use std::sync::{Arc, OnceLock};
@@ -22,6 +23,15 @@ pub const SERIES_MAX: usize = 1000;
 
 /// Longest answer or page, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Longest answer over a span of time, in bytes.
+pub const RANGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Most values of one reading over a span of time.
+pub const POINTS_MAX: usize = 2_000_000;
+
+/// Most steps of one question, which Prometheus limits; longer spans are asked in parts.
+pub const STEPS_MAX: u64 = 11_000;
 
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -80,6 +90,44 @@ impl Telemetry for TelemetryRouter {
             }
         })
     }
+
+    fn range<'a>(
+        &'a self,
+        source: &'a CountSource,
+        query: &'a str,
+        span: RangeSpan,
+    ) -> BoxFuture<'a, Result<RangeReading, TelemetryError>> {
+        Box::pin(async move {
+            match source {
+                CountSource::Prometheus { url, bearer, timeout_ms } => {
+                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).range(query, span).await
+                }
+                CountSource::Scrape { urls, .. } => Err(without_history(urls)),
+            }
+        })
+    }
+
+    fn samples<'a>(
+        &'a self,
+        source: &'a CountSource,
+        selector: &'a Selector,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<RangeReading, TelemetryError>> {
+        Box::pin(async move {
+            match source {
+                CountSource::Prometheus { url, bearer, timeout_ms } => {
+                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).samples(selector, from, to).await
+                }
+                CountSource::Scrape { urls, .. } => Err(without_history(urls)),
+            }
+        })
+    }
+}
+
+fn without_history(urls: &[String]) -> TelemetryError {
+    let name = urls.first().map_or_else(|| "no page".to_owned(), |url| shown(url));
+    unsupported(&name, "a page has no history; declare a Prometheus server under `telemetry`")
 }
 
 fn out_of_reach(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
@@ -88,6 +136,10 @@ fn out_of_reach(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
 
 fn bad_answer(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
     TelemetryError::BadAnswer { source_name: source_name.to_owned(), reason: coded(Code(591), reason) }
+}
+
+fn refused(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
+    TelemetryError::Refused { source_name: source_name.to_owned(), reason: coded(Code(594), reason) }
 }
 
 fn unsupported(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
@@ -115,6 +167,10 @@ struct Answer {
 
 /// Sends a request and reads its whole answer within `time_max`.
 async fn fetch(source_name: &str, request: RequestBuilder, time_max: Duration) -> Result<Answer, TelemetryError> {
+    fetch_up_to(ANSWER_BYTES_MAX, source_name, request, time_max).await
+}
+
+async fn fetch_up_to(bytes_max: usize, source_name: &str, request: RequestBuilder, time_max: Duration) -> Result<Answer, TelemetryError> {
     let exchange = async {
         let mut response = request.send().await.map_err(|error| out_of_reach(source_name, chain(&error.without_url())))?;
         let (status, date) = (response.status().as_u16(), date_of(&response));
@@ -124,8 +180,8 @@ async fn fetch(source_name: &str, request: RequestBuilder, time_max: Duration) -
             .await
             .map_err(|error| out_of_reach(source_name, format!("its answer broke off: {}", chain(&error.without_url()))))?
         {
-            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(bad_answer(source_name, format!("its answer is longer than {ANSWER_BYTES_MAX} bytes")));
+            if bytes.len() + chunk.len() > bytes_max {
+                return Err(bad_answer(source_name, format!("its answer is longer than {bytes_max} bytes")));
             }
             bytes.extend_from_slice(&chunk);
         }

@@ -9,5 +9,5 @@ mod rules;
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
 
-pub use period::period;
+pub use period::{period, windows};
 pub use rules::{Closing, Opening, SEARCH_MAX, Verdict, closed, late_in_week, may_start, openings};

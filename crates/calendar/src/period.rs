@@ -1,8 +1,9 @@
-//! Periods of objectives that follow the calendar.
+//! Periods of objectives that follow the calendar, and the windows of a calendar as absolute times.
 
 use glidepath_model::Timestamp;
+use glidepath_model::calendar::Calendar;
 use glidepath_model::catalog::{CalendarPeriod, PeriodUnit};
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, ToSpan};
 
@@ -30,6 +31,31 @@ pub fn period(at: Timestamp, period: &CalendarPeriod) -> Option<(Timestamp, Time
         index += 1;
     }
     Some((edge(index)?, edge(index + 1)?))
+}
+
+/// The windows of a calendar that lie between two times or reach into them, in the order of their beginnings. Its freezes play no part. None where its zone
+/// cannot be read.
+pub fn windows(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    let Ok(zone) = TimeZone::get(&calendar.time_zone) else { return Vec::new() };
+    let civil = |at: Timestamp| at.to_jiff().to_zoned(zone.clone()).date();
+    let instant = |date: Date, minute: u16| {
+        let civil = date.at(0, 0, 0, 0).checked_add(i64::from(minute).minutes()).ok()?;
+        Some(Timestamp::from_micros(civil.to_zoned(zone.clone()).ok()?.timestamp().as_microsecond()))
+    };
+    let mut found = Vec::new();
+    // One that began the day before may reach into the first day.
+    let (mut date, last) = (civil(from).yesterday().ok(), civil(to));
+    while let Some(day) = date.filter(|day| *day <= last) {
+        let weekday = day.weekday().to_monday_one_offset() as u8;
+        for window in calendar.windows.iter().filter(|window| window.days.contains(&weekday)) {
+            let closes = if window.to_minute > window.from_minute { Some(day) } else { day.tomorrow().ok() };
+            let edges = instant(day, window.from_minute).zip(closes.and_then(|day| instant(day, window.to_minute)));
+            found.extend(edges.filter(|(opens, closes)| *opens < to && *closes > from));
+        }
+        date = day.tomorrow().ok();
+    }
+    found.sort();
+    found
 }
 
 /// The longest that the unit lasts, in days: an index made with it is not too large by more than one.
@@ -98,6 +124,34 @@ mod tests {
         let at = Timestamp::parse("2026-11-28T00:00:00Z").unwrap();
         assert_eq!(period(at, &of(Day, 1, "soon", "UTC")), None);
         assert_eq!(period(at, &of(Day, 1, "2026-01-01 00:00:00", "Nowhere/Here")), None);
+    }
+
+    #[test]
+    fn windows_keep_to_the_clocks_of_their_zone() {
+        use glidepath_model::calendar::Window;
+        let window = |days: &[u8], from_minute, to_minute| Window { name: "w".to_owned(), days: days.to_vec(), from_minute, to_minute };
+        let calendar = Calendar {
+            name: "nightly".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            environments: Vec::new(),
+            // Saturday night into Sunday, and Monday at noon.
+            windows: vec![window(&[6], 23 * 60, 4 * 60), window(&[1], 720, 780)],
+            freezes: Vec::new(),
+            no_friday_afternoon: true,
+        };
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let shown: Vec<String> = windows(&calendar, at("2026-03-28T23:00:00Z"), at("2026-04-04T20:59:59Z"))
+            .into_iter()
+            .map(|(from, to)| format!("{} {}", from.written_in(Some("Europe/Berlin")), to.written_in(Some("Europe/Berlin"))))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                // The night in which clocks go forward is an hour shorter; it had begun before.
+                "2026-03-28T23:00:00+01:00 2026-03-29T04:00:00+02:00",
+                "2026-03-30T12:00:00+02:00 2026-03-30T13:00:00+02:00",
+            ]
+        );
     }
 
     proptest! {

@@ -2,9 +2,11 @@
 
 mod judge;
 mod plan;
+mod slo;
 
 pub(crate) use judge::{JudgeArgs, JudgeName};
 pub(crate) use plan::{DiffArgs, DiffForm, DocumentForm, FindingsForm, PlanArgs, PlanCommand, PlanForm, PlanningArgs, ValidateArgs};
+pub(crate) use slo::{SloArgs, SloCommand, SloRulesArgs, SloShowArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glidepath_model::Millis;
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Calibrate(CalibrateArgs),
     /// Judge series in files as gates do, or as Kayenta does: canary against baseline. Needs no project.
     Judge(JudgeArgs),
+    /// Error budgets: what is left, how fast it burns, when it runs out, what that allows.
+    Slo(SloArgs),
     /// The flight card of a run.
     Card(CardArgs),
     /// Start nothing new; gates go on watching.

@@ -2,6 +2,7 @@
 
 mod airspace;
 mod args;
+mod budgets;
 mod causes;
 mod collect;
 mod commands;
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Init(args) => commands::init::run(&args),
         Command::Validate(args) => commands::validate::run(&project::root(given)?, &args),
         Command::Judge(args) => commands::judge::run(&args),
+        Command::Slo(args) => block_on(commands::slo::run(&project::root(given)?, &args)),
         Command::Demo(args) => block_on(commands::demo::run(&args)),
         Command::Guard { root } => block_on(flight::guard(&root)),
         command => {
@@ -115,6 +117,7 @@ async fn in_project(root: &Path, command: Command) -> Result<Exit, Failure> {
         Command::Init(_)
         | Command::Validate(_)
         | Command::Judge(_)
+        | Command::Slo(_)
         | Command::Demo(_)
         | Command::Explain { .. }
         | Command::Schema { .. }

@@ -224,7 +224,7 @@ pub(crate) fn is_locked(state: &Path, file: &str) -> bool {
 }
 
 /// Resolves references of the project.
-fn secrets(root: &Path) -> Arc<dyn Secrets> {
+pub(crate) fn secrets(root: &Path) -> Arc<dyn Secrets> {
     Arc::new(EnvFileSecrets::new(root.to_path_buf()))
 }
 

@@ -1,9 +1,9 @@
 //! Telemetry: counters and values with their time.
 
 use crate::BoxFuture;
-use glidepath_model::Timestamp;
 use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
+use glidepath_model::{Millis, Timestamp};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -14,6 +14,63 @@ pub trait Telemetry: Send + Sync {
 
     /// The one value of a query; `None` when it has none.
     fn value<'a>(&'a self, source: &'a CountSource, query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>>;
+
+    /// What a query gave at equal steps of a span of time. Steps at which a series had no value are absent; what is no number is left out,
+    /// infinite values are not.
+    fn range<'a>(
+        &'a self,
+        source: &'a CountSource,
+        query: &'a str,
+        span: RangeSpan,
+    ) -> BoxFuture<'a, Result<RangeReading, TelemetryError>> {
+        let _ = (source, span);
+        Box::pin(async move { Err(without_history(query)) })
+    }
+
+    /// The samples of a selector as they were taken, after `from`, up to and with `to`.
+    fn samples<'a>(
+        &'a self,
+        source: &'a CountSource,
+        selector: &'a Selector,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<RangeReading, TelemetryError>> {
+        let _ = (source, from, to);
+        Box::pin(async move { Err(without_history(&selector.metric)) })
+    }
+}
+
+fn without_history(query: &str) -> TelemetryError {
+    TelemetryError::Unsupported { source_name: "this source".to_owned(), reason: format!("it keeps no history of `{query}`") }
+}
+
+/// A span of time and the steps at which it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeSpan {
+    /// First step.
+    pub from: Timestamp,
+    /// No step is later.
+    pub to: Timestamp,
+    /// Time between two steps; longer than nothing.
+    pub step: Millis,
+}
+
+/// Series over a span of time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeReading {
+    /// Values by series (its labels, written in a fixed order), the oldest first.
+    pub series: BTreeMap<String, Vec<Sample>>,
+    /// Time by the clock of the source at which it answered.
+    pub observed_at: Timestamp,
+}
+
+/// One value of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// When.
+    pub at: Timestamp,
+    /// The value; a number, which may be infinite.
+    pub value: f64,
 }
 
 /// Present values of counters.
@@ -60,6 +117,22 @@ pub enum TelemetryError {
         source_name: String,
         /// Limit.
         series_max: usize,
+    },
+    /// More values over a span of time than the limit.
+    #[error("{source_name} answered with more than {points_max} values (GP0593)")]
+    TooManyPoints {
+        /// Source.
+        source_name: String,
+        /// Limit.
+        points_max: usize,
+    },
+    /// It wants other credentials, or grants these nothing.
+    #[error("{source_name} refuses: {reason}")]
+    Refused {
+        /// Source.
+        source_name: String,
+        /// Why.
+        reason: String,
     },
     /// The source cannot answer such a question (a query language asked of plain pages).
     #[error("{source_name} cannot answer this: {reason}")]

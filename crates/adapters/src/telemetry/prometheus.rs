@@ -1,13 +1,14 @@
-//! A thin client of Prometheus' HTTP API: instant queries.
+//! A thin client of Prometheus' HTTP API: questions, answers and instant queries.
 
-use super::{Answer, SERIES_MAX, bad_answer, fetch, out_of_reach, shown, unsupported};
+use super::{Answer, SERIES_MAX, bad_answer, fetch, out_of_reach, refused, shown, unsupported};
 use crate::input::quoted;
 use glidepath_model::Timestamp;
 use glidepath_model::catalog::Selector;
 use glidepath_ports::telemetry::ValueReading;
 use glidepath_ports::{Clock, CounterReading, Secrets, TelemetryError};
-use reqwest::{Client, Url};
+use reqwest::{Client, RequestBuilder, Url};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,16 +20,16 @@ pub(super) struct Server<'a> {
     clock: &'a dyn Clock,
     url: &'a str,
     bearer: Option<&'a str>,
-    time_max: Duration,
-    name: String,
+    pub(super) time_max: Duration,
+    pub(super) name: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Reply {
+struct Reply<R> {
     status: String,
-    #[serde(default)]
-    data: Option<Data>,
+    #[serde(default = "nothing")]
+    data: Option<Data<R>>,
     #[serde(default)]
     error_type: Option<String>,
     #[serde(default)]
@@ -37,11 +38,16 @@ struct Reply {
     warnings: Vec<String>,
 }
 
+fn nothing<T>() -> Option<T> {
+    None
+}
+
+/// What an answer holds.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Data {
-    result_type: String,
-    result: Value,
+pub(super) struct Data<R> {
+    pub(super) result_type: String,
+    pub(super) result: R,
 }
 
 #[derive(Deserialize)]
@@ -94,22 +100,44 @@ impl<'a> Server<'a> {
     }
 
     async fn query(&self, query: &str) -> Result<Samples, TelemetryError> {
-        let base = format!("{}/api/v1/query", self.url.trim_end_matches('/'));
-        let mut url = Url::parse(&base).map_err(|error| out_of_reach(&self.name, format!("its address cannot be used: {error}")))?;
-        url.query_pairs_mut().append_pair("query", query).append_pair("timeout", &format!("{}ms", self.time_max.as_millis()));
-        let mut request = self.client.get(url);
-        if let Some(reference) = self.bearer {
-            let secret = self.secrets.resolve(reference).map_err(|error| out_of_reach(&self.name, error.to_string()))?;
-            request = request.bearer_auth(secret.expose());
-        }
-        let answer = fetch(&self.name, request, self.time_max).await?;
+        let answer = fetch(&self.name, self.request("query", query, &[])?, self.time_max).await?;
         self.read(query, &answer)
     }
 
-    fn read(&self, query: &str, answer: &Answer) -> Result<Samples, TelemetryError> {
+    /// A question to one of its endpoints, with what it asks for.
+    pub(super) fn request(&self, endpoint: &str, query: &str, more: &[(&str, String)]) -> Result<RequestBuilder, TelemetryError> {
+        let base = format!("{}/api/v1/{endpoint}", self.url.trim_end_matches('/'));
+        let mut url = Url::parse(&base).map_err(|error| out_of_reach(&self.name, format!("its address cannot be used: {error}")))?;
+        url.query_pairs_mut()
+            .append_pair("query", query)
+            .append_pair("timeout", &format!("{}ms", self.time_max.as_millis()))
+            .extend_pairs(more);
+        let request = self.client.get(url);
+        Ok(match self.bearer {
+            Some(reference) => {
+                let secret = self.secrets.resolve(reference).map_err(|error| out_of_reach(&self.name, error.to_string()))?;
+                request.bearer_auth(secret.expose())
+            }
+            None => request,
+        })
+    }
+
+    /// What an answer holds, once it is known to be a whole and good one.
+    pub(super) fn data<R: DeserializeOwned>(&self, query: &str, answer: &Answer) -> Result<Data<R>, TelemetryError> {
         let bad = |reason: String| bad_answer(&self.name, self.secrets.redact(&reason));
-        let Ok(reply) = serde_json::from_str::<Reply>(&answer.text) else {
-            return Err(bad(format!("status {}, `{}` is not its API; check the address", answer.status, quoted(&answer.text))));
+        if matches!(answer.status, 401 | 403) {
+            let text = format!("status {}, `{}`; check `bearer` and what it may read", answer.status, quoted(&answer.text));
+            return Err(refused(&self.name, self.secrets.redact(&text)));
+        }
+        let reply = match serde_json::from_str::<Reply<R>>(&answer.text) {
+            Ok(reply) => reply,
+            // Its API, but not what was asked for.
+            Err(error) if serde_json::from_str::<Reply<Value>>(&answer.text).is_ok() => {
+                return Err(bad(format!("the answer to `{}` has an unknown form: {error}", quoted(query))));
+            }
+            Err(_) => {
+                return Err(bad(format!("status {}, `{}` is not its API; check the address", answer.status, quoted(&answer.text))));
+            }
         };
         if reply.status != "success" {
             let (kind, error) = (reply.error_type.unwrap_or_default(), reply.error.unwrap_or_default());
@@ -125,7 +153,12 @@ impl<'a> Server<'a> {
         if let Some(warning) = reply.warnings.iter().find(|w| !w.starts_with("PromQL ")) {
             return Err(bad(format!("the answer may be partial: {}", quoted(warning))));
         }
-        let data = reply.data.ok_or_else(|| bad("the answer holds no data".to_owned()))?;
+        reply.data.ok_or_else(|| bad("the answer holds no data".to_owned()))
+    }
+
+    fn read(&self, query: &str, answer: &Answer) -> Result<Samples, TelemetryError> {
+        let bad = |reason: String| bad_answer(&self.name, self.secrets.redact(&reason));
+        let data: Data<Value> = self.data(query, answer)?;
         let shape = |error: serde_json::Error| bad(format!("the answer to `{}` has an unknown form: {error}", quoted(query)));
         let rows: Vec<Series> = match data.result_type.as_str() {
             "vector" => serde_json::from_value(data.result).map_err(shape)?,
@@ -141,14 +174,19 @@ impl<'a> Server<'a> {
             return Err(TelemetryError::TooMany { source_name: self.name.clone(), series_max: SERIES_MAX });
         }
         let said = rows.iter().find_map(|row| row.value.as_ref()).and_then(|(seconds, _)| time(*seconds));
-        let at = said.or(answer.date).unwrap_or_else(|| self.clock.now());
+        let at = said.unwrap_or_else(|| self.answered_at(answer));
         let finite =
             |row: Series| row.value.and_then(|(_, text)| text.parse::<f64>().ok()).filter(|v| v.is_finite()).map(|v| (row.metric, v));
         Ok(Samples { values: rows.into_iter().filter_map(finite).collect(), at })
     }
+
+    /// Time by the clock of the other side at which it answered; by ours where it does not say.
+    pub(super) fn answered_at(&self, answer: &Answer) -> Timestamp {
+        answer.date.unwrap_or_else(|| self.clock.now())
+    }
 }
 
-fn time(seconds: f64) -> Option<Timestamp> {
+pub(super) fn time(seconds: f64) -> Option<Timestamp> {
     let micros = seconds * 1e6;
     (micros.is_finite() && micros.abs() < 9e17).then(|| Timestamp::from_micros(micros.round() as i64))
 }

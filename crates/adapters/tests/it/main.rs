@@ -6,6 +6,7 @@ mod exec;
 mod haproxy;
 mod http;
 mod laws;
+mod ranges;
 mod sql;
 mod support;
 mod telemetry;

@@ -39,7 +39,8 @@ fn told<T: std::fmt::Debug>(result: Result<Option<T>, TelemetryError>) -> (&'sta
         Ok(None) => ("none", String::new()),
         Err(error @ TelemetryError::OutOfReach { .. }) => ("out-of-reach", error.to_string()),
         Err(error @ TelemetryError::BadAnswer { .. }) => ("bad", error.to_string()),
-        Err(error @ TelemetryError::TooMany { .. }) => ("too-many", error.to_string()),
+        Err(error @ (TelemetryError::TooMany { .. } | TelemetryError::TooManyPoints { .. })) => ("too-many", error.to_string()),
+        Err(error @ TelemetryError::Refused { .. }) => ("refused", error.to_string()),
         Err(error @ TelemetryError::Unsupported { .. }) => ("unsupported", error.to_string()),
     }
 }

@@ -73,7 +73,7 @@ pub(crate) struct DenyArgs {
     pub(crate) deny: Vec<Denied>,
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| format!("`{text}` is not a time with a zone, such as 2026-12-01T09:00:00+01:00"))
 }
 

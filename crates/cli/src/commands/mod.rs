@@ -18,6 +18,7 @@ pub(crate) mod reference;
 pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod slo;
 pub(crate) mod status;
 pub(crate) mod supersede;
 pub(crate) mod takeoff;

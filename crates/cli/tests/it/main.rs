@@ -4,6 +4,7 @@
 mod airspace;
 mod badinput;
 mod beside;
+mod budgets;
 mod calibrating;
 mod causes;
 mod clearance;
