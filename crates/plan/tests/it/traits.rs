@@ -27,7 +27,7 @@ fn all_plans() -> Vec<Plan> {
     let mut plans = crate::scenarios::plans();
     let (mut change, mut facts) = payments();
     change.items[0].strategy = Some("recreate".to_owned());
-    change.constraints.downtime_ms = Some(Millis::from_mins(1));
+    change.constraints.downtime_ms = Some(Millis::from_mins(60));
     only_target(&mut facts).restart_ms = Some(Millis::from_secs(20));
     plans.push(plan_of(&change, &facts));
 
