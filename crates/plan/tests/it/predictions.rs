@@ -31,6 +31,7 @@ fn with_budget(facts: &mut Facts) {
         period_ms: Millis::from_mins(30 * 24 * 60),
         rolling: true,
         indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+        terms: glidepath_model::catalog::Terms::default(),
     });
     let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
     facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
