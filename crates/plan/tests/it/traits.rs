@@ -58,7 +58,7 @@ fn done(plan: &Plan, of: &Assignment) -> Done {
             behind_gates.insert(&step.id);
         }
         let Some(exposure) = step.exposure.as_ref().filter(|_| here(&step) && !behind_gates.contains(&step.id)) else { continue };
-        let hosts_changed = plan.body.steps.iter().filter(here).any(|one| exposes_by_hosts(one));
+        let hosts_changed = plan.body.steps.iter().filter(here).any(exposes_by_hosts);
         met = match (exposure.share.as_f64() >= 1.0, hosts_changed && met != Met::Everybody) {
             (true, _) => Met::Everybody,
             (false, true) => Met::FirstHosts,
