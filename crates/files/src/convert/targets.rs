@@ -6,7 +6,7 @@ use super::{Context, duration, locks, longer_than_nothing, merge, moves, names, 
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
-use crate::node::{Entry, Node, Value};
+use crate::node::{At, Entry, Node, Value};
 use crate::scalar;
 use crate::shapes::Kind;
 use glidepath_model::catalog::*;
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const LOCK_TIMEOUT_DEFAULT: Millis = Millis::from_secs(5);
 const STATEMENT_TIMEOUT_DEFAULT: Millis = Millis::from_mins(15);
 const FAILURES_MAX_DEFAULT: u32 = 3;
+/// Characters of a host's name, as of a name in DNS.
+const HOST_NAME_MAX: usize = 253;
 /// Name of the one region of a target that names none.
 const REGION_DEFAULT: &str = "default";
 
@@ -447,7 +449,43 @@ fn check(context: &mut Context<'_, '_>, document: &Document, spec: &Node, target
     }
 }
 
+/// Whether a host's name can be put into a command or a path as it is: what fills `{host}` is a name and never a second command, nor an option.
+fn is_host_name(name: &str) -> bool {
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || "._-:/@[]".contains(c);
+    name.len() <= HOST_NAME_MAX
+        && name.chars().all(is_usual)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[' || c == '_')
+}
+
+fn check_host_names(context: &mut Context<'_, '_>, spec: &Node, target: &Target) {
+    // Those of an inventory stand in a file of their own; they are shown where it is named.
+    for host in
+        target.regions.iter().flat_map(|region| region.hosts.iter().chain(&region.standby)).filter(|host| !is_host_name(host.as_str()))
+    {
+        let at = spec.get("hosts").or(spec.get("regions")).map_or(spec.at, |node| place_of(node, host.as_str()).unwrap_or(node.at));
+        let message = format!("`{host}` is not the name of a host");
+        context.findings.error(
+            at,
+            "spec.hosts",
+            codes::BAD_NAME,
+            message,
+            "It fills `{host}` in commands, where a space, a quote or a leading dash would make other words of it.",
+            "Use up to 253 letters, digits and `.`, `-`, `_`, `:`, `/`, `@`, `[`, `]`, beginning with a letter, a digit, `_` or `[`.",
+        );
+    }
+}
+
+/// Where a text stands below a node.
+fn place_of(node: &Node, text: &str) -> Option<At> {
+    if node.text() == Some(text) {
+        return Some(node.at);
+    }
+    let entries = node.entries().iter().map(|entry| &entry.value);
+    node.items().iter().chain(entries).find_map(|below| place_of(below, text))
+}
+
 fn check_hosts(context: &mut Context<'_, '_>, spec: &Node, target: &Target) {
+    check_host_names(context, spec, target);
     let mut seen = BTreeSet::new();
     let lists = spec
         .get("hosts")

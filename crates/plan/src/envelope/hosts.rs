@@ -6,7 +6,7 @@
 use crate::lower::host::HOST_VERBS;
 use glidepath_model::action::ActionCall;
 use glidepath_model::ids::{RegionName, TargetName};
-use glidepath_model::plan::{PlanBody, Step};
+use glidepath_model::plan::{Phase, PlanBody, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Stands for the host in what is compared; no name and no command holds it.
@@ -36,6 +36,36 @@ impl<'a> Hosts<'a> {
         };
         self.0.iter().filter(|(home, _)| is_here(home)).flat_map(|(_, hosts)| hosts.iter().copied()).collect()
     }
+}
+
+/// Hosts that would be changed before those that were approved to be the first: who goes first shows to the fewest what is wrong.
+pub(super) fn put_first(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
+    let (approved, now) = (in_order(parent), in_order(child));
+    let mut found = Vec::new();
+    for (home, hosts) in &now {
+        let Some(known) = approved.get(home) else { continue };
+        let stay: Vec<&str> = known.iter().copied().filter(|host| hosts.contains(host)).collect();
+        let kept: Vec<&str> = hosts.iter().copied().filter(|host| known.contains(host)).collect();
+        let ahead = hosts.iter().zip(&stay).take(1).find(|(first, approved)| first != approved).map(|(first, _)| *first);
+        let ahead = ahead.or_else(|| kept.iter().zip(&stay).find(|(now, approved)| now != approved).map(|(now, _)| *now));
+        let place =
+            [home.0.map(ToString::to_string), home.1.map(|region| format!(" in {region}"))].into_iter().flatten().collect::<String>();
+        found.extend(ahead.map(|host| format!("{host} of {place} would be changed before hosts that were approved to come first")));
+    }
+    found
+}
+
+/// The hosts of each region in the order in which they are first spoken of.
+fn in_order(body: &PlanBody) -> BTreeMap<Home<'_>, Vec<&str>> {
+    let mut found: BTreeMap<Home<'_>, Vec<&str>> = BTreeMap::new();
+    for step in body.steps.iter().filter(|step| matches!(step.phase, Phase::Deploy)) {
+        let Some(host) = host_of(step) else { continue };
+        let hosts = found.entry((step.target.as_ref(), step.region.as_ref())).or_default();
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    found
 }
 
 /// The host that a step is for, if it is for one alone.

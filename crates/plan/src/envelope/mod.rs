@@ -5,7 +5,7 @@
 //!
 //! - other predictions, expected durations, reasons, tickets and titles;
 //! - fewer items and environments, and regions whose hosts are all done;
-//! - more hosts in an approved region, to which exactly what was approved is done, but for the name of the host;
+//! - more hosts in an approved region, none of them the first, to which exactly what was approved is done, but for the name of the host;
 //! - a ladder that exposes no more at any of its gates, with weights of an approved backend, and bakes between the least that was approved and the hold limit;
 //! - gates and windows that watch more, or look more closely at the same.
 //!
@@ -40,6 +40,7 @@ pub fn outside(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
     found.extend(order::turned_round(parent, child));
     found.extend(ladder::exposed(parent, child));
     found.extend(watch::watched(parent, child));
+    found.extend(hosts::put_first(parent, child));
     found.extend(steps::done(parent, child));
     found.extend(rules(parent, child));
     found

@@ -48,6 +48,19 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         &[],
     ),
     (
+        "one more host that goes first",
+        Otherwise::Input(|_, f| {
+            only_target(f).regions[0].hosts.insert(0, "pay-0.eu-west".into());
+            observe(f, "1.0.0");
+        }),
+        &["pay-0.eu-west of payments-production in eu-west would be changed before hosts that were approved to come first"],
+    ),
+    (
+        "the hosts in another order",
+        Otherwise::Input(|_, f| only_target(f).regions[0].hosts.reverse()),
+        &["would be changed before hosts that were approved to come first"],
+    ),
+    (
         "another version",
         Otherwise::Input(|c, _| {
             if let ItemKind::Version { to, .. } = &mut c.items[0].kind {
