@@ -19,7 +19,7 @@ use glidepath_judge::power::{
 use glidepath_model::catalog::{Settings, Verification};
 use glidepath_model::change::ItemKind;
 use glidepath_model::facts::Facts;
-use glidepath_model::{Millis, Share};
+use glidepath_model::{Millis, RegionName, Share};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Shares tried with a weighted router, in percent.
@@ -213,10 +213,17 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
         .as_ref()
         .and_then(|s| s.split.as_ref())
         .map(|split| (filled(site, &split.canary), filled(site, &split.baseline)));
-    if let Some((new, _)) = sides.filter(|(new, old)| new == old) {
+    if let Some((new, _)) = sides.as_ref().filter(|(new, old)| new == old) {
         return Some(
             Shortfall::new(format!("the split of {name} finds both sides under `{new}`, so that each would be compared with itself"))
                 .unless(format!("a split of {name} with one value for the new side and another for the old")),
+        );
+    }
+    let swapped = |(new, old): &(String, String)| site.from.as_ref() == Some(new) && site.to == *old;
+    if sides.as_ref().is_some_and(swapped) {
+        return Some(
+            Shortfall::new(format!("the split of {name} takes the old version for the new side, so that a worse one would look better"))
+                .unless(format!("`canary` with `{{version}}` and `baseline` with `{{from}}` in the split of {name}")),
         );
     }
     if site.from.is_none() {
@@ -237,6 +244,16 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
                 .unless("series that carry the label of the split, from the version that runs now"),
         );
     }
+    if let Some((region, signal, ratio)) = always_bad(site) {
+        return Some(
+            Shortfall::new(format!(
+                "{} % of the requests of {} in {region} count as {signal} now, so that no rise could be seen",
+                tenths(ratio * 100.0),
+                site.target.component
+            ))
+            .unless(format!("queries under signals of {name} of which the one for bad requests finds the bad ones only")),
+        );
+    }
     let effect = settings.verification.effect;
     if !(effect > 1.0 && effect <= EFFECT_MAX) {
         return Some(
@@ -253,6 +270,22 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
         None => {
             Shortfall::new(format!("there are no traffic figures for {place}")).unless(format!("traffic stated or asked for on {name}"))
         }
+    })
+}
+
+/// A region where everything, or more than that, counts as bad already: what a query finds that asks for the wrong thing, or a service that is down.
+fn always_bad<'s>(site: &Site<'s>) -> Option<(&'s RegionName, &'static str, f64)> {
+    let told = |signal| match signal {
+        Signal::Errors => "failed",
+        Signal::Slow => "slow",
+    };
+    let ratio = |region: &SiteRegion<'_>, signal| match signal {
+        Signal::Errors => region.errors,
+        Signal::Slow => region.slow,
+    };
+    let asked = signals(site);
+    site.regions.iter().find_map(|at| {
+        asked.iter().find_map(|signal| Some((&at.region.name, told(*signal), ratio(at, *signal).filter(|ratio| *ratio >= 1.0)?)))
     })
 }
 

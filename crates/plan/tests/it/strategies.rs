@@ -42,6 +42,23 @@ const CASES: &[Case] = &[
         mend: |_, f| *f = payments().1,
     },
     Case {
+        strategy: Strategy::Canary,
+        spoil: |_, f| f.targets.values_mut().flat_map(|t| t.error_ratio.values_mut()).for_each(|ratio| ratio.value = 1.0),
+        fact: "100 % of the requests of payments in eu-west count as failed now, so that no rise could be seen",
+        would_do: "queries under signals of payments-production of which the one for bad requests finds the bad ones only",
+        mend: |_, f| f.targets.values_mut().flat_map(|t| t.error_ratio.values_mut()).for_each(|ratio| ratio.value = 0.01),
+    },
+    Case {
+        strategy: Strategy::Canary,
+        spoil: |_, f| {
+            let split = only_target(f).signals.as_mut().unwrap().split.as_mut().unwrap();
+            std::mem::swap(&mut split.canary, &mut split.baseline);
+        },
+        fact: "the split of payments-production takes the old version for the new side, so that a worse one would look better",
+        would_do: "`canary` with `{version}` and `baseline` with `{from}` in the split of payments-production",
+        mend: |_, f| *f = payments().1,
+    },
+    Case {
         strategy: Strategy::BlueGreen,
         spoil: |_, _| (),
         fact: "needs 3 standby hosts in eu-west, 0 declared",
