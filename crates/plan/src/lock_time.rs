@@ -59,6 +59,7 @@ impl Long<'_> {
     pub(crate) fn told(&self) -> (&'static str, &'static str) {
         match self.lock {
             Lock::Rewrite => ("rewrites", "reads and writes"),
+            Lock::ClosedScan => ("reads", "reads and writes"),
             _ => ("reads", "writes"),
         }
     }
@@ -67,7 +68,7 @@ impl Long<'_> {
 /// The long locks of a text, in its order.
 pub(crate) fn long<'a>(script: &'a Script, target: &Target, facts: &Facts) -> Vec<Long<'a>> {
     let holds = script.statements.iter().flat_map(|statement| statement.judged.holds.iter().map(move |hold| (statement.line, hold)));
-    let long = holds.filter(|(_, hold)| matches!(hold.lock, Lock::Scan | Lock::Rewrite));
+    let long = holds.filter(|(_, hold)| matches!(hold.lock, Lock::Scan | Lock::ClosedScan | Lock::Rewrite));
     long.map(|(line, hold)| {
         let length = size(&hold.table, target, facts).map(|size| length(hold.lock, &size, script.engine));
         Long { line, table: &hold.table, lock: hold.lock, instead: &hold.instead, length }
@@ -80,7 +81,8 @@ pub(crate) fn takes(script: &Script, target: &Target, facts: &Facts) -> Option<L
     let mut parts: Vec<Length> = Vec::new();
     for statement in &script.statements {
         // Tables that one statement locks are read together.
-        let of_statement = statement.judged.holds.iter().filter(|hold| matches!(hold.lock, Lock::Scan | Lock::Rewrite | Lock::Beside));
+        let of_statement =
+            statement.judged.holds.iter().filter(|hold| matches!(hold.lock, Lock::Scan | Lock::ClosedScan | Lock::Rewrite | Lock::Beside));
         let known = of_statement.filter_map(|hold| Some(length(hold.lock, &size(&hold.table, target, facts)?, script.engine)));
         parts.extend(known.max_by_key(|length| length.p50));
     }
@@ -110,7 +112,7 @@ pub(crate) fn of_item(item: &Item, target: &Target, facts: &Facts) -> Vec<Length
 
 /// A lock in figures: `12 GB at 100 MB/s: 2 min, at most 6 min`.
 pub(crate) fn told(lock: Lock, table: &str, script: &Script, target: &Target, facts: &Facts) -> Option<String> {
-    if !matches!(lock, Lock::Scan | Lock::Rewrite | Lock::Beside) {
+    if !matches!(lock, Lock::Scan | Lock::ClosedScan | Lock::Rewrite | Lock::Beside) {
         return None;
     }
     let length = length(lock, &size(table, target, facts)?, script.engine);
@@ -161,7 +163,7 @@ fn bytes_text(bytes: u64) -> String {
 pub fn tables(item: &Item, target: &Target) -> BTreeSet<String> {
     let scripts = scripts(item, target);
     let holds = scripts.iter().flat_map(|script| &script.statements).flat_map(|statement| &statement.judged.holds);
-    let long = holds.filter(|hold| matches!(hold.lock, Lock::Scan | Lock::Rewrite | Lock::Beside));
+    let long = holds.filter(|hold| matches!(hold.lock, Lock::Scan | Lock::ClosedScan | Lock::Rewrite | Lock::Beside));
     let mut found: BTreeSet<String> = long.map(|hold| hold.table.clone()).collect();
     if let ItemKind::Schema { batches: Some(batches), .. } = &item.kind {
         found.insert(batches.each.table.clone());

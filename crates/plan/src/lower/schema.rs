@@ -464,7 +464,7 @@ fn locks(path: &str, database: &Database, script: &Script, target: &Target, fact
         let tables = lasting.into_iter().collect::<Vec<_>>().join(", ");
         parts.push(format!("reads and writes of {tables} wait until the last statement is done"));
     }
-    for lock in [Lock::Brief, Lock::Scan, Lock::Rewrite, Lock::Beside, Lock::Rows] {
+    for lock in [Lock::Brief, Lock::Scan, Lock::ClosedScan, Lock::Rewrite, Lock::Beside, Lock::Rows] {
         let tables: Vec<&str> = worst.iter().filter(|(_, of)| **of == lock).map(|(table, _)| *table).collect();
         if !tables.is_empty() {
             let sizes =
@@ -495,6 +495,7 @@ fn waiting(lock: Lock, tables: &str, engine: Option<Engine>) -> String {
         Lock::Beside => format!("reads and writes of {tables} go on while it is read from end to end"),
         Lock::Brief => format!("reads and writes of {tables} wait for moments"),
         Lock::Scan => format!("writes of {tables} wait while it is read from end to end"),
+        Lock::ClosedScan => format!("reads and writes of {tables} wait while it is read from end to end"),
         Lock::Rewrite => format!("reads and writes of {tables} wait while it is written anew"),
     }
 }

@@ -12,6 +12,48 @@ use std::collections::BTreeSet;
 /// Types that are a number with a default of the next of a sequence.
 const COUNTING: [&str; 6] = ["serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"];
 
+/// Types of PostgreSQL and of its extensions that the parser has no word of its own for, without a rule of their own.
+const BASE_TYPES: [&str; 38] = [
+    "box",
+    "cidr",
+    "circle",
+    "citext",
+    "cube",
+    "daterange",
+    "geography",
+    "geometry",
+    "halfvec",
+    "hstore",
+    "inet",
+    "int4range",
+    "int8range",
+    "jsonpath",
+    "lquery",
+    "line",
+    "lseg",
+    "ltree",
+    "ltxtquery",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "name",
+    "numrange",
+    "oid",
+    "path",
+    "pg_lsn",
+    "pg_snapshot",
+    "point",
+    "polygon",
+    "regclass",
+    "sparsevec",
+    "tsquery",
+    "tsrange",
+    "tstzrange",
+    "tsvector",
+    "vector",
+    "xml",
+];
+
 /// A table that is altered.
 struct Place<'a> {
     name: &'a ObjectName,
@@ -128,8 +170,13 @@ impl Reader {
     fn add_column(&self, place: &Place<'_>, column: &ColumnDef, judged: &mut Judged) -> Effect {
         let (table, name, data_type) = (place.name, &column.name, &column.data_type);
         let wants = Wants::of(column);
-        let lock = self.column_lock(&wants);
-        let instead = if lock > Lock::Brief {
+        let is_foreign = self.engine == Engine::Postgres && self.is_of_unknown_type(data_type);
+        let lock = if is_foreign { Lock::Rewrite } else { self.column_lock(&wants) };
+        let instead = if is_foreign {
+            format!(
+                "{data_type} is not known here: an enumeration is added at once, a domain with a rule has the table written anew. Instead of such a domain add its base type, and its rule by a CHECK `not valid`."
+            )
+        } else if lock > Lock::Brief {
             let then = wants
                 .default
                 .map(|default| format!(" `alter table {table} alter column {name} set default {default}`;"))
@@ -193,8 +240,29 @@ impl Reader {
         };
         match (is_written, is_read) {
             (true, _) => Lock::Rewrite,
-            (false, true) => Lock::Scan,
+            // To add a column takes the table from everybody, and so it stays until its rows are read.
+            (false, true) => self.closed_scan(),
             (false, false) => Lock::Brief,
+        }
+    }
+
+    /// A table that is read under the lock of an ALTER TABLE: on SQLite readers see what was there before.
+    fn closed_scan(&self) -> Lock {
+        match self.engine {
+            Engine::Postgres => Lock::ClosedScan,
+            Engine::Sqlite => Lock::Scan,
+        }
+    }
+
+    /// Whether a type is neither one of the engine nor an enumeration that the text made.
+    fn is_of_unknown_type(&self, data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Custom(name, _) => {
+                let name = key(name);
+                let plain = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+                !BASE_TYPES.contains(&plain) && !COUNTING.contains(&plain) && !self.news.types.contains(&name)
+            }
+            _ => false,
         }
     }
 
@@ -221,8 +289,13 @@ impl Reader {
                 listed(&columns.iter().collect::<Vec<_>>())
             )
         };
-        let lock = if not_valid { Lock::Brief } else { Lock::Scan };
-        let beside = if lock == Lock::Scan { format!("In two parts nobody waits: {steps}.") } else { String::new() };
+        let lock = match constraint {
+            _ if not_valid => Lock::Brief,
+            // PostgreSQL keeps only writers out, on both sides.
+            TableConstraint::ForeignKey(_) => Lock::Scan,
+            _ => self.closed_scan(),
+        };
+        let beside = if lock > Lock::Brief { format!("In two parts nobody waits: {steps}.") } else { String::new() };
         judged.hold(table.to_string(), lock, beside.clone());
         if let TableConstraint::ForeignKey(foreign) = constraint
             && !self.news.has_table(&key(&foreign.foreign_table))
@@ -251,7 +324,7 @@ impl Reader {
         let is_new = self.news.has_column(&place.key, &folded(column));
         let (lock, effect) = match operation {
             AlterColumnOperation::SetNotNull => (
-                Lock::Scan,
+                self.closed_scan(),
                 Effect::Breaking {
                     why: format!("asks for a value of {table}.{column} in each row, of rows that are there and of the running version"),
                     instead: format!(

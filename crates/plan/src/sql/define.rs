@@ -1,10 +1,11 @@
 //! What is made, renamed and dropped beside the columns of a table, and what only concerns the connection.
 
-use super::expression::{calls, columns_in, key};
+use super::expression::{calls, columns_in, folded, key};
+use super::rows::read_by;
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
-    AlterTypeOperation, ColumnOption, CopySource, CreateIndex, CreateTable, CreateView, ObjectName, ObjectType, Set, Statement,
-    TableConstraint, Truncate, Visit,
+    AlterTypeOperation, ColumnOption, CopySource, CreateIndex, CreateTable, CreateView, Insert, ObjectName, ObjectType, Set, SetExpr,
+    Statement, TableConstraint, Truncate, UtilityOption, Visit,
 };
 
 /// Where names without a schema are looked up.
@@ -30,6 +31,7 @@ impl Reader {
     pub(super) fn judge(&mut self, statement: &Statement) -> Judged {
         let mut judged = self.judge_itself(statement);
         self.lock_itself(statement, &mut judged);
+        judged.takes_time |= takes_time(statement);
         if matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_)) {
             judged.effects.extend(what_it_calls(statement));
         }
@@ -97,9 +99,13 @@ impl Reader {
                 Judged::of(Effect::Additive).again(unless(*if_not_exists, "IF NOT EXISTS"))
             }
             Statement::CreateExtension(extension) => Judged::of(Effect::Additive).again(unless(extension.if_not_exists, "IF NOT EXISTS")),
-            Statement::CreateType { .. } | Statement::CreateDomain(_) | Statement::CreateRole(_) | Statement::CreateCollation(_) => {
+            Statement::CreateType { name, representation } => {
+                if representation.is_some() {
+                    self.news.types.insert(key(name));
+                }
                 Judged::of(Effect::Additive)
             }
+            Statement::CreateDomain(_) | Statement::CreateRole(_) | Statement::CreateCollation(_) => Judged::of(Effect::Additive),
             Statement::Comment { object_name, .. } => {
                 Judged::of(Effect::Widens(format!("gives {object_name} another comment, and nothing keeps the one that it had")))
             }
@@ -118,8 +124,11 @@ impl Reader {
             Statement::Analyze(_) | Statement::ShowVariable { .. } | Statement::Savepoint { .. } | Statement::ReleaseSavepoint { .. } => {
                 Judged::default()
             }
-            Statement::Explain { analyze: true, statement, .. } => self.judge(statement),
-            Statement::Explain { analyze: false, .. } | Statement::Rollback { savepoint: Some(_), .. } => Judged::default(),
+            // Whatever stands behind the word: what is read as "off" here and as "on" there would run unseen.
+            Statement::Explain { analyze, options, statement, .. } if *analyze || options.iter().flatten().any(runs_it) => {
+                self.judge(statement)
+            }
+            Statement::Explain { .. } | Statement::Rollback { savepoint: Some(_), .. } => Judged::default(),
             Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { savepoint: None, .. } => {
                 Judged::of(Effect::Meddles {
                     why: "begins or ends a transaction itself, which would undo the promise to apply the text once and whole".to_owned(),
@@ -140,8 +149,13 @@ impl Reader {
             TableConstraint::ForeignKey(foreign) => Some(&foreign.foreign_table),
             _ => None,
         });
-        let parents = table.inherits.iter().flatten().chain(&table.partition_of);
-        let mut named: Vec<&ObjectName> = of_columns.chain(of_table).chain(parents).collect();
+        if let (Engine::Postgres, Some(parent)) = (self.engine, &table.partition_of)
+            && !self.news.has_table(&key(parent))
+        {
+            let aside = "Where it has a default partition, its rows are read: make the table alone and `attach partition` it, with a CHECK on the default partition that leaves the new rows out.";
+            judged.hold(parent.to_string(), Lock::ClosedScan, aside);
+        }
+        let mut named: Vec<&ObjectName> = of_columns.chain(of_table).chain(table.inherits.iter().flatten()).collect();
         named.sort();
         named.dedup();
         let own = key(&table.name);
@@ -154,7 +168,9 @@ impl Reader {
         self.news.add_table(&own, !may_have_been);
         if let Some(query) = &table.query {
             // Rows that it is made of may come from more than a look.
-            judged.effects.extend(self.query(query).effects);
+            let made = self.query(query);
+            judged.effects.extend(made.effects);
+            judged.holds.extend(made.holds);
         }
         judged
     }
@@ -267,6 +283,29 @@ impl Reader {
     }
 }
 
+/// An option by which EXPLAIN does what it explains.
+fn runs_it(option: &UtilityOption) -> bool {
+    folded(&option.name) == "analyze"
+}
+
+/// Whether a statement goes through rows, whomever it locks: until it is done, what was locked before in its transaction stays locked.
+fn takes_time(statement: &Statement) -> bool {
+    let goes_through = match statement {
+        Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) => true,
+        Statement::CreateTable(table) => table.query.is_some(),
+        Statement::CreateView(view) => view.materialized,
+        Statement::Analyze(_) | Statement::Copy { .. } => return true,
+        Statement::Explain { analyze, options, .. } => *analyze || options.iter().flatten().any(runs_it),
+        _ => false,
+    };
+    // Rows that stand in the text are few.
+    goes_through && (!read_by(statement).is_empty()) && !matches!(statement, Statement::Insert(insert) if is_written_out(insert))
+}
+
+fn is_written_out(insert: &Insert) -> bool {
+    insert.source.as_ref().is_none_or(|source| matches!(&*source.body, SetExpr::Values(_)))
+}
+
 /// What running it again comes to, where a clause says that it may be there.
 pub(super) fn unless(there: bool, clause: &'static str) -> Again {
     if there { Again::Same } else { Again::Fails(clause) }
@@ -290,7 +329,12 @@ fn dropped(what: &str) -> Judged {
 fn create_view(view: &CreateView) -> Judged {
     match (view.or_replace, view.materialized) {
         (true, _) => Judged::of(Effect::Replaces(format!("the view {}", view.name))),
-        (false, true) => Judged::of(Effect::Additive).again(unless(view.if_not_exists, "IF NOT EXISTS")),
+        // Its query is run at once, that of a plain view by whoever reads it.
+        (false, true) => {
+            let mut judged = Judged::of(Effect::Additive).again(unless(view.if_not_exists, "IF NOT EXISTS"));
+            judged.effects.extend(what_it_calls(&view.query));
+            judged
+        }
         (false, false) => Judged::of(Effect::Additive).again(unless(view.if_not_exists, "OR REPLACE, or IF NOT EXISTS on SQLite")),
     }
 }

@@ -18,7 +18,8 @@
 //! the description, scans and rewrites in the notes), "Explicit Locking", <https://www.postgresql.org/docs/current/explicit-locking.html>, "CREATE
 //! INDEX", <https://www.postgresql.org/docs/current/sql-createindex.html>; SQLite, "ALTER TABLE", <https://www.sqlite.org/lang_altertable.html>.
 //! Locks of triggers, policies, rules, views and of what cleans up: "CREATE TRIGGER", "REFRESH MATERIALIZED VIEW" and "VACUUM" of the same manual, and "Explicit Locking".
-//! A column of a domain with constraints is scanned for by PostgreSQL; a domain cannot be told from an enumeration here and is told as brief.
+//! A column of a domain with a rule has the table written anew; a domain cannot be told from an enumeration that the text did not make, so a type of
+//! neither the engine nor the text is told as written anew.
 
 mod alter;
 mod cut;
@@ -29,7 +30,7 @@ mod rows;
 mod tests;
 
 use crate::sql::cut::Piece;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a statement that are shown.
 const SHOWN_MAX: usize = 80;
@@ -82,7 +83,8 @@ impl Script {
         if self.engine != Some(Engine::Postgres) || self.needs_no_transaction {
             return Vec::new();
         }
-        let takes_time = |statement: &&Statement| statement.judged.holds.iter().any(|hold| hold.lock != Lock::Brief);
+        let takes_time =
+            |statement: &&Statement| statement.judged.takes_time || statement.judged.holds.iter().any(|hold| hold.lock != Lock::Brief);
         let Some(last) = self.statements.iter().rposition(|statement| takes_time(&statement)) else {
             return Vec::new();
         };
@@ -125,6 +127,8 @@ pub(crate) struct Judged {
     pub(crate) effects: Vec<Effect>,
     /// Whether it changes rows, rather than the schema.
     pub(crate) changes_rows: bool,
+    /// Whether it takes as long as what it reads is large, whomever it locks.
+    pub(crate) takes_time: bool,
     pub(crate) holds: Vec<Hold>,
     pub(crate) again: Again,
 }
@@ -191,8 +195,10 @@ pub(crate) enum Lock {
     Beside,
     /// Reads and writes wait for the catalog to be changed. PostgreSQL lets reads of a table go on that is only referred to.
     Brief,
-    /// The table is read from end to end, and at least its writers wait.
+    /// The table is read from end to end, and its writers wait.
     Scan,
+    /// The table is read from end to end, and everybody waits.
+    ClosedScan,
     /// The table is written anew, and everybody waits.
     Rewrite,
 }
@@ -216,6 +222,8 @@ pub(crate) struct News {
     tables: BTreeMap<String, bool>,
     /// Whether the column has a value in each row of the running version, too, which does not name it.
     columns: BTreeMap<(String, String), bool>,
+    /// Types that are enumerations or made of several values: no rule is on them.
+    types: BTreeSet<String>,
     /// Where names without a schema are looked up; empty where nothing set it.
     search_path: String,
 }
@@ -244,6 +252,11 @@ impl News {
 
     fn has_column(&self, table: &str, column: &str) -> bool {
         self.has_table(table) || self.columns.contains_key(&(self.meant(table), column.to_owned()))
+    }
+
+    /// Whether nobody can have written the column yet: it came with this text, and so did its table, or it came by itself.
+    fn is_untouched(&self, table: &str, column: &str) -> bool {
+        self.certainly_has_table(table) || self.columns.contains_key(&(self.meant(table), column.to_owned()))
     }
 
     /// Whether rows of the running version leave the column empty.

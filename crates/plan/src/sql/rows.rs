@@ -38,6 +38,11 @@ impl Reader {
             judged.effects.push(Effect::Additive);
             judged.again = Again::Fails("CREATE TABLE IF NOT EXISTS ... AS");
         }
+        for locked in &query.locks {
+            let tables: Vec<ObjectName> =
+                locked.of.iter().cloned().chain(locked.of.is_none().then(|| read_by(query)).into_iter().flatten()).collect();
+            tables.iter().for_each(|table| judged.hold(table.to_string(), Lock::Rows, ""));
+        }
         judged.effects.extend(what_it_calls(query));
         judged
     }
@@ -54,7 +59,7 @@ impl Reader {
         let ctes = around.and_then(|query| query.with.as_ref()).map_or(&[][..], |with| &with.cte_tables);
         all.extend(ctes.iter().filter_map(|cte| selection(&cte.query)).flat_map(guards));
 
-        let old: Vec<&String> = sets.keys().filter(|column| !self.news.has_column(&table, column)).collect();
+        let old: Vec<&String> = sets.keys().filter(|column| !self.news.is_untouched(&table, column)).collect();
         let fills = |column: &&String| own.contains(&Guard::Empty((*column).clone()));
         let listed = |columns: &[&String]| columns.iter().map(|column| format!("{name}.{column}")).collect::<Vec<_>>().join(", ");
         let overwritten: Vec<&String> = old.iter().copied().filter(|column| !fills(column)).collect();
@@ -245,4 +250,14 @@ impl Visitor for Absence<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Tables that something reads.
+pub(super) fn read_by(part: &impl Visit) -> Vec<ObjectName> {
+    let mut found = Vec::new();
+    let _ = visit_relations(part, |name| {
+        found.push(name.clone());
+        ControlFlow::<()>::Continue(())
+    });
+    found
 }
