@@ -5,7 +5,8 @@
 //!
 //! - [`proportion`]: the sequential judge, canary against concurrent baseline; may be read after every scrape.
 //! - [`group`]: means, gauges and quantiles against their noise, which [`noise`] learns from history and [`boundary`] draws limits from.
-//! - [`threshold`]: limits on a series of values.
+//! - [`canary`]: one interface over all metrics of a change, and the shares of its error probability.
+//! - [`threshold`]: limits on a series of values, or a [`condition`] on them.
 //! - [`kayenta`]: the judge of Kayenta, for projects that move over.
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
 //! - [`experiment`]: how long an experiment must run, and what is chance at its end.
@@ -24,6 +25,8 @@ pub mod budget;
 pub mod calibration;
 #[cfg(test)]
 mod calibration_tests;
+pub mod canary;
+pub mod condition;
 pub mod correction;
 pub mod dispersion;
 pub mod duration;

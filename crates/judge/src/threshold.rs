@@ -1,12 +1,14 @@
 //! Plain limits on a series of values, with limits on failures, errors and inconclusive measurements.
 //!
 //! The words and limits follow Argo Rollouts analysis (`successCondition`, `failureCondition`, `failureLimit`, `consecutiveErrorLimit`,
-//! `inconclusiveLimit`, `initialDelay`, `count`) with these differences: absent values and NaN are errors and never a pass, too many
-//! errors are `Undecided` and not a failure of the change, and there is no unlimited count.
+//! `consecutiveSuccessLimit`, `inconclusiveLimit`, `initialDelay`, `count`) with these differences: absent values and values that are no finite
+//! numbers are never a success, whatever the condition says of them; too many errors are `Undecided` and not a failure of the change; and there is no
+//! unlimited count. [`ThresholdConfig::flagger`] is the form of Flagger's metric checks.
 //! There is no claim about error probabilities; a verdict says only what was measured.
 
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
 use crate::explanation::{duration, short};
 use crate::verdict::{ReasonCode, Samples, Verdict, VerdictKind};
 
@@ -51,6 +53,15 @@ pub struct ThresholdConfig {
     pub success: Limits,
     /// Values outside are failures; between both limits a measurement is inconclusive. Absent: everything outside `success` is a failure.
     pub failure: Option<Limits>,
+    /// Instead of limits: what makes a value good. Absent beside a failure condition: everything that is no failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_condition: Option<Condition>,
+    /// Instead of limits: what makes a value a failure, whatever the success condition says; what neither names is inconclusive. Absent: everything that is not good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_condition: Option<Condition>,
+    /// Successes in a row without which `NoRegression` is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consecutive_success_limit: Option<u32>,
     /// Failures that are tolerated.
     pub failure_limit: u32,
     /// Errors in a row (no value, NaN) that are tolerated.
@@ -69,6 +80,9 @@ impl Default for ThresholdConfig {
             subject: "value".to_owned(),
             success: Limits::default(),
             failure: None,
+            success_condition: None,
+            failure_condition: None,
+            consecutive_success_limit: None,
             failure_limit: 0,
             consecutive_error_limit: 4,
             inconclusive_limit: 0,
@@ -81,16 +95,79 @@ impl Default for ThresholdConfig {
 impl ThresholdConfig {
     /// Says what is wrong with the configuration, in one sentence, or nothing.
     pub fn problem(&self) -> Option<&'static str> {
+        let has_limits = self.success != Limits::default() || self.failure.is_some();
         if !self.success.is_usable() || self.failure.is_some_and(|failure| !failure.is_usable()) {
             Some("limits must be finite, with min not above max")
-        } else if self.success == Limits::default() {
-            Some("a threshold needs a min or a max")
+        } else if has_limits && self.has_conditions() {
+            Some("a threshold has limits or conditions, not both")
+        } else if self.success == Limits::default() && !self.has_conditions() {
+            Some("a threshold needs a min, a max or a condition")
         } else if self.measurements_needed == 0 {
             Some("measurementsNeeded must be at least 1")
         } else {
             None
         }
     }
+
+    /// Checks in the manner of Flagger: values outside of `range` are failures, and at the `threshold`th, in a row or not, the change is
+    /// turned back. Passes after `iterations` measurements.
+    pub fn flagger(subject: impl Into<String>, range: Limits, threshold: u32, iterations: u32) -> Self {
+        Self {
+            subject: subject.into(),
+            success: range,
+            failure_limit: threshold.saturating_sub(1),
+            measurements_needed: iterations,
+            ..Self::default()
+        }
+    }
+
+    fn has_conditions(&self) -> bool {
+        self.success_condition.is_some() || self.failure_condition.is_some()
+    }
+
+    /// What one measurement is; absent if nothing can be said of it.
+    fn class(&self, value: Option<f64>) -> Option<Class> {
+        let finite = value.filter(|value| value.is_finite());
+        if !self.has_conditions() {
+            let value = finite?;
+            let is_inconclusive = self.failure.is_some_and(|failure| failure.contains(value));
+            return Some(match (self.success.contains(value), is_inconclusive) {
+                (true, _) => Class::Success,
+                (false, true) => Class::Inconclusive,
+                (false, false) => Class::Failure,
+            });
+        }
+        let is_failure = match &self.failure_condition {
+            Some(condition) => condition.is_met(value),
+            None => self.success_condition.as_ref().and_then(|condition| condition.is_met(value)).map(|is_good| !is_good),
+        };
+        if is_failure == Some(true) {
+            return Some(Class::Failure);
+        }
+        let is_good = match &self.success_condition {
+            Some(condition) => condition.is_met(value)?,
+            None => !is_failure?,
+        };
+        // What was not measured, or is no number, is no success.
+        finite.map(|_| if is_good { Class::Success } else { Class::Inconclusive })
+    }
+
+    fn wanted(&self) -> String {
+        match (&self.success_condition, &self.failure_condition) {
+            (Some(success), Some(failure)) => format!("{}, never {}", success.text(), failure.text()),
+            (Some(success), None) => success.text().to_owned(),
+            (None, Some(failure)) => format!("never {}", failure.text()),
+            (None, None) => self.success.describe(),
+        }
+    }
+}
+
+/// What one measurement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Success,
+    Failure,
+    Inconclusive,
 }
 
 /// Everything the judge remembers between looks. Plain data.
@@ -103,6 +180,8 @@ pub struct ThresholdState {
     failures: u32,
     inconclusive: u32,
     errors_in_a_row: u32,
+    #[serde(default)]
+    successes_in_a_row: u32,
     last_value: Option<f64>,
     /// The first limit that was passed stands.
     reached: Option<ReasonCode>,
@@ -120,6 +199,7 @@ impl ThresholdState {
                 failures: 0,
                 inconclusive: 0,
                 errors_in_a_row: 0,
+                successes_in_a_row: 0,
                 last_value: None,
                 reached: None,
             }),
@@ -145,27 +225,25 @@ impl ThresholdState {
             self.reached = self.passed_limit();
         }
         let reason = self.reached.or(obstacle).unwrap_or_else(|| {
-            if self.measured() >= self.config.measurements_needed { ReasonCode::WithinLimits } else { ReasonCode::NotEnoughEvidence }
+            let in_a_row = self.config.consecutive_success_limit.unwrap_or(0);
+            let is_enough = self.measured() >= self.config.measurements_needed && self.successes_in_a_row >= in_a_row;
+            if is_enough { ReasonCode::WithinLimits } else { ReasonCode::NotEnoughEvidence }
         });
         self.verdict(reason, elapsed_ms)
     }
 
     fn absorb(&mut self, value: Option<f64>) -> Option<ReasonCode> {
-        let value = match value {
-            Some(value) if value.is_finite() => value,
-            other => {
-                self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
-                return Some(if other.is_some() { ReasonCode::BadData } else { ReasonCode::Unknown });
-            }
+        let Some(class) = self.config.class(value) else {
+            self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
+            return Some(if value.is_some() { ReasonCode::BadData } else { ReasonCode::Unknown });
         };
         self.errors_in_a_row = 0;
-        self.last_value = Some(value);
-        let bucket = if self.config.success.contains(value) {
-            &mut self.successes
-        } else if self.config.failure.is_some_and(|failure| failure.contains(value)) {
-            &mut self.inconclusive
-        } else {
-            &mut self.failures
+        self.last_value = value.filter(|value| value.is_finite());
+        self.successes_in_a_row = if class == Class::Success { self.successes_in_a_row.saturating_add(1) } else { 0 };
+        let bucket = match class {
+            Class::Success => &mut self.successes,
+            Class::Failure => &mut self.failures,
+            Class::Inconclusive => &mut self.inconclusive,
         };
         *bucket = bucket.saturating_add(1);
         None
@@ -225,7 +303,7 @@ impl ThresholdState {
         };
         let facts = format!(
             "{value}, wanted {}; {} inside, {} outside, {} inconclusive of {} needed",
-            config.success.describe(),
+            config.wanted(),
             self.successes,
             self.failures,
             self.inconclusive,
@@ -267,11 +345,16 @@ mod tests {
             inconclusive_limit: 1,
             initial_delay_ms: 1000,
             measurements_needed: 3,
+            ..ThresholdConfig::default()
         }
     }
 
     fn reasons(values: &[Option<f64>]) -> Vec<ReasonCode> {
-        let mut state = ThresholdState::new(config()).unwrap();
+        reasons_of(config(), values)
+    }
+
+    fn reasons_of(config: ThresholdConfig, values: &[Option<f64>]) -> Vec<ReasonCode> {
+        let mut state = ThresholdState::new(config).unwrap();
         (1..).zip(values).map(|(i, value)| state.look(*value, i * 1000).reason_code).collect()
     }
 
@@ -285,6 +368,55 @@ mod tests {
         assert_eq!(reasons(&[None, Some(f64::NAN), None, good]), [Unknown, BadData, ErrorLimit, ErrorLimit]);
         // A look without data is no pass, though enough was measured before.
         assert_eq!(reasons(&[good, good, good, None])[3], Unknown);
+    }
+
+    fn conditions(success: &str, failure: &str) -> ThresholdConfig {
+        let read = |text: &str| (!text.is_empty()).then(|| Condition::parse(text).unwrap());
+        ThresholdConfig {
+            success_condition: read(success),
+            failure_condition: read(failure),
+            consecutive_error_limit: 1,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn conditions_class_as_argo_does_and_pass_nothing_that_was_not_measured() {
+        use ReasonCode::*;
+        let one = |success, failure, value| reasons_of(conditions(success, failure), &[value])[0];
+        assert_eq!(one("result < 5", "", Some(4.0)), WithinLimits);
+        assert_eq!(one("result < 5", "", Some(5.0)), FailureLimit);
+        assert_eq!(one("", "result > 9", Some(9.0)), WithinLimits);
+        assert_eq!(one("", "result > 9", Some(10.0)), FailureLimit);
+        assert_eq!(one("result < 5", "result > 9", Some(7.0)), InconclusiveLimit);
+        // A failure counts even where the success condition holds.
+        assert_eq!(one("result > 1", "result > 9", Some(10.0)), FailureLimit);
+        // Nothing measured, or no number, is no success, whatever the condition says; it may be a failure.
+        assert_eq!(one("default(result, 0) < 5", "", None), Unknown);
+        assert_eq!(one("result > 5", "", Some(f64::INFINITY)), BadData);
+        assert_eq!(one("isNaN(result)", "", Some(f64::NAN)), BadData);
+        assert_eq!(one("", "isNaN(result) || isInf(result)", Some(f64::NAN)), FailureLimit);
+        assert_eq!(one("", "default(result, 99) > 9", None), FailureLimit);
+        assert_eq!(one("", "result > 9", None), Unknown);
+    }
+
+    #[test]
+    fn successes_in_a_row_are_asked_for() {
+        use ReasonCode::*;
+        let config = ThresholdConfig { failure_limit: 9, consecutive_success_limit: Some(2), ..conditions("result < 5", "") };
+        assert_eq!(
+            reasons_of(config, &[Some(1.0), Some(9.0), Some(1.0), Some(1.0)]),
+            [NotEnoughEvidence, NotEnoughEvidence, NotEnoughEvidence, WithinLimits]
+        );
+    }
+
+    #[test]
+    fn checks_of_flagger_count_failures_wherever_they_are() {
+        use ReasonCode::*;
+        let range = Limits { min: Some(99.0), max: None };
+        let config = ThresholdConfig::flagger("success rate", range, 2, 3);
+        assert_eq!(reasons_of(config.clone(), &[Some(98.0), Some(99.5), Some(1.0)]), [NotEnoughEvidence, NotEnoughEvidence, FailureLimit]);
+        assert_eq!(reasons_of(config, &[Some(99.0), Some(98.0), Some(100.0)])[2], WithinLimits);
     }
 
     #[test]
@@ -306,5 +438,7 @@ mod tests {
         let crossed = Limits { min: Some(2.0), max: Some(1.0) };
         assert!(ThresholdState::new(ThresholdConfig { success: crossed, ..config() }).is_err());
         assert!(ThresholdState::new(ThresholdConfig { measurements_needed: 0, ..config() }).is_err());
+        let both = ThresholdConfig { success_condition: Some(Condition::parse("result < 5").unwrap()), ..config() };
+        assert_eq!(both.problem(), Some("a threshold has limits or conditions, not both"));
     }
 }

@@ -50,6 +50,12 @@ pub enum ReasonCode {
     NoiseChanged,
     /// Undecided: the looks that were planned are over.
     WatchOver,
+    /// Undecided: values without a history to learn their noise from, or with one that does not serve.
+    NoHistory,
+    /// Undecided: nothing was ever read of the metric, on either side.
+    DarkMetric,
+    /// Undecided: one side never had the metric.
+    OneSideOnly,
 }
 
 impl ReasonCode {
@@ -72,6 +78,9 @@ impl ReasonCode {
             Self::InitialDelay => "initial_delay",
             Self::NoiseChanged => "noise_changed",
             Self::WatchOver => "watch_over",
+            Self::NoHistory => "no_history",
+            Self::DarkMetric => "dark_metric",
+            Self::OneSideOnly => "one_side_only",
         }
     }
 }

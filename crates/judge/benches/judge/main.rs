@@ -30,11 +30,12 @@ struct Arguments {
     threads: usize,
     is_json: bool,
     row: Option<String>,
+    metrics: Option<usize>,
 }
 
 fn arguments() -> Result<Arguments, String> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut read = Arguments { runs: 1000, seed: 1, threads, is_json: false, row: None };
+    let mut read = Arguments { runs: 1000, seed: 1, threads, is_json: false, row: None, metrics: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
@@ -46,9 +47,12 @@ fn arguments() -> Result<Arguments, String> {
             }
             "--format" => read.is_json = value()? == "json",
             "--row" => read.row = Some(value()?),
+            "--metrics" => read.metrics = Some(value()?.parse().map_err(|_| "--metrics must be 1 or 10")?),
             // What `cargo bench` adds.
             "--bench" => {}
-            other => return Err(format!("there is no argument {other}; there are --runs, --seed, --threads, --format and --row")),
+            other => {
+                return Err(format!("there is no argument {other}; there are --runs, --seed, --threads, --format, --row and --metrics"));
+            }
         }
     }
     Ok(read)
@@ -65,7 +69,9 @@ fn main() -> ExitCode {
     let started = Instant::now();
     let mut all = Vec::new();
     for (index, row) in rows::all().iter().enumerate() {
-        if arguments.row.as_ref().is_some_and(|wanted| row.name != *wanted) {
+        if arguments.row.as_ref().is_some_and(|wanted| row.name != *wanted)
+            || arguments.metrics.is_some_and(|metrics| row.metrics() != metrics)
+        {
             continue;
         }
         let row_started = Instant::now();

@@ -219,6 +219,7 @@ pub(super) fn threshold(file: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap
             inconclusive_limit: config.count(&part, "inconclusiveLimit").unwrap_or(default.inconclusive_limit),
             initial_delay_ms: config.count(&part, "initialDelayMs").map_or(default.initial_delay_ms, u64::from),
             measurements_needed: config.count(&part, "measurementsNeeded").unwrap_or(default.measurements_needed),
+            ..default
         };
         if let Some(problem) = metric.problem() {
             config.problem(&part.path, problem);
