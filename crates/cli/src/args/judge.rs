@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Which judge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum JudgeName {
-    /// Good and bad requests of both sides, look by look; the judge of gates.
+    /// Both sides against each other, look by look: good and bad requests, as gates do, and values where there is a history.
     #[default]
     Sequential,
     /// Limits on the values of the canary.
@@ -28,6 +28,10 @@ pub(crate) struct JudgeArgs {
     /// Series of the old side, CSV or JSON: time, metric, and value or good and bad. Only `threshold` does without.
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
+    /// Series of the old side's hosts in two halves, from before the change: the columns of `--baseline`, and half (canary or baseline: the side that half
+    /// plays), and pair where there are several splits. `sequential` learns the noise from it, and judges no values without.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
     /// Series of the new side.
     #[arg(long, value_name = "FILE")]
     pub(crate) canary: PathBuf,

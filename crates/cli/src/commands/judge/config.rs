@@ -1,10 +1,12 @@
 //! What a judge is asked, from a JSON file; every problem at once.
 
-use glidepath_judge::Dispersion;
-use glidepath_judge::SequentialConfig;
+use glidepath_judge::boundary::{LOOKS_MAX, LOOKS_MIN};
+use glidepath_judge::condition::Condition;
+use glidepath_judge::group;
 use glidepath_judge::kayenta::outliers::FACTOR;
 use glidepath_judge::kayenta::{Direction, EffectLimits, KayentaConfig, KayentaMetric, Measure, NanStrategy, Outliers};
 use glidepath_judge::threshold::{Limits, ThresholdConfig};
+use glidepath_judge::{Dispersion, SequentialConfig};
 use glidepath_model::{Code, Diagnostic};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +16,8 @@ use std::path::Path;
 const BYTES_MAX: u64 = 4 << 20;
 /// The score that passes, and the one below which a canary fails, where nobody says otherwise.
 const SCORES: (f64, f64) = (95.0, 75.0);
+/// How much worse values may be, as a ratio, where nobody says otherwise.
+const VALUE_MARGIN: f64 = 1.5;
 /// The group of metrics that are judged without a config.
 const GROUP: &str = "all";
 
@@ -110,6 +114,18 @@ impl<'a> Config<'a> {
         })
     }
 
+    /// A condition in Argo's words.
+    fn condition(&mut self, part: &Part, name: &str) -> Option<Condition> {
+        let text = self.text(part, name)?;
+        match Condition::parse(&text) {
+            Ok(condition) => Some(condition),
+            Err(problem) => {
+                self.problem(&part.at(name), problem.to_string());
+                None
+            }
+        }
+    }
+
     fn part(&mut self, part: &Part, name: &str) -> Part {
         let fields = self.field(part, name, "an object", |value| value.as_object().cloned()).unwrap_or_default();
         Part { path: part.at(name), fields }
@@ -141,45 +157,89 @@ impl Part {
     }
 }
 
+/// What the sequential judge is asked of one metric, which may have counts or values.
+#[derive(Clone, Debug)]
+pub(super) struct SequentialAsked {
+    /// Of counts.
+    pub(super) counts: SequentialConfig,
+    /// Which way values are worse.
+    pub(super) direction: group::Direction,
+    /// Values may be less than this ratio worse.
+    pub(super) margin: f64,
+    /// What values are called in the explanation.
+    pub(super) subject: String,
+}
+
+/// What the sequential judge is asked of all metrics.
+#[derive(Clone, Debug)]
+pub(super) struct Sequential {
+    /// Greatest probability of a false regression in any metric.
+    pub(super) false_alarm_max: f64,
+    /// Looks that the watch of values was planned for; those of the files without.
+    pub(super) looks: Option<u32>,
+    /// By metric.
+    pub(super) metrics: BTreeMap<String, SequentialAsked>,
+}
+
+impl SequentialAsked {
+    fn of(name: &str) -> Self {
+        let counts = SequentialConfig { subject: format!("bad requests of {name}"), ..SequentialConfig::default() };
+        Self { counts, direction: group::Direction::Either, margin: VALUE_MARGIN, subject: name.to_owned() }
+    }
+}
+
 /// The sequential judge of each metric that the file lists; of all given ones without a list.
-pub(super) fn sequential(
-    file: Option<&Path>,
-    given: &BTreeSet<String>,
-    problems: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, SequentialConfig> {
-    let mut judged: BTreeMap<String, SequentialConfig> = BTreeMap::new();
-    let of = |name: &str| SequentialConfig { subject: format!("bad requests of {name}"), ..SequentialConfig::default() };
-    let mut false_alarm_max = SequentialConfig::default().false_alarm_max;
+pub(super) fn sequential(file: Option<&Path>, given: &BTreeSet<String>, problems: &mut Vec<Diagnostic>) -> Sequential {
+    let mut judged = Sequential { false_alarm_max: SequentialConfig::default().false_alarm_max, looks: None, metrics: BTreeMap::new() };
     if let Some(file) = file {
         let mut config = Config::read(file, problems);
         let root = config.root();
-        config.only(&root, &["falseAlarmMax", "metrics"]);
-        false_alarm_max = config.number(&root, "falseAlarmMax").unwrap_or(false_alarm_max);
+        config.only(&root, &["falseAlarmMax", "looks", "metrics"]);
+        judged.false_alarm_max = config.number(&root, "falseAlarmMax").unwrap_or(judged.false_alarm_max);
+        let looks_wanted = format!("a whole number from {LOOKS_MIN} to {LOOKS_MAX}");
+        judged.looks = config.field(&root, "looks", &looks_wanted, |value| {
+            u32::try_from(value.as_u64()?).ok().filter(|looks| (LOOKS_MIN..=LOOKS_MAX).contains(looks))
+        });
         let mut seen = BTreeSet::new();
         for part in config.metrics() {
-            config.only(&part, &["name", "subject", "regressionAbove", "margin", "toleratedProportion", "dispersion"]);
+            config.only(&part, &["name", "subject", "regressionAbove", "margin", "toleratedProportion", "dispersion", "direction"]);
             let Some(name) = config.name(&part, &mut seen) else { continue };
-            let default = of(&name);
-            let metric = SequentialConfig {
-                subject: config.text(&part, "subject").unwrap_or(default.subject),
-                false_alarm_max,
-                regression_above: config.number(&part, "regressionAbove").unwrap_or(default.regression_above),
-                margin: config.number(&part, "margin").unwrap_or(default.margin),
+            let default = SequentialAsked::of(&name);
+            let subject = config.text(&part, "subject");
+            let margin = config.number(&part, "margin");
+            let directions =
+                [("increase", group::Direction::Increase), ("decrease", group::Direction::Decrease), ("either", group::Direction::Either)];
+            let counts = SequentialConfig {
+                subject: subject.clone().unwrap_or(default.counts.subject),
+                false_alarm_max: judged.false_alarm_max,
+                regression_above: config.number(&part, "regressionAbove").unwrap_or(default.counts.regression_above),
+                margin: margin.unwrap_or(default.counts.margin),
                 tolerated_proportion: config.number(&part, "toleratedProportion"),
-                dispersion: config.number(&part, "dispersion").map_or(default.dispersion, |phi| Dispersion::Stated { phi }),
+                dispersion: config.number(&part, "dispersion").map_or(default.counts.dispersion, |phi| Dispersion::Stated { phi }),
                 ..SequentialConfig::default()
             };
-            if let Some(problem) = metric.problem() {
+            if let Some(problem) = counts.problem() {
                 config.problem(&part.path, problem);
             }
-            judged.insert(name, metric);
+            let asked = SequentialAsked {
+                counts,
+                direction: config.word(&part, "direction", &directions).unwrap_or(default.direction),
+                margin: margin.unwrap_or(default.margin),
+                subject: subject.unwrap_or(default.subject),
+            };
+            judged.metrics.insert(name, asked);
         }
     }
-    if judged.is_empty() {
-        judged = given.iter().map(|name| (name.clone(), SequentialConfig { false_alarm_max, ..of(name) })).collect();
+    if judged.metrics.is_empty() {
+        let alike = |name: &String| {
+            let mut asked = SequentialAsked::of(name);
+            asked.counts.false_alarm_max = judged.false_alarm_max;
+            (name.clone(), asked)
+        };
+        judged.metrics = given.iter().map(alike).collect();
     }
-    let metrics = u32::try_from(judged.len()).unwrap_or(u32::MAX);
-    judged.values_mut().for_each(|metric| metric.metrics = metrics);
+    let metrics = u32::try_from(judged.metrics.len()).unwrap_or(u32::MAX);
+    judged.metrics.values_mut().for_each(|metric| metric.counts.metrics = metrics);
     judged
 }
 
@@ -203,6 +263,11 @@ pub(super) fn threshold(file: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap
             "consecutiveErrorLimit",
             "initialDelayMs",
             "measurementsNeeded",
+            "successCondition",
+            "failureCondition",
+            "consecutiveSuccessLimit",
+            "thresholdRange",
+            "threshold",
         ];
         config.only(&part, &names);
         let Some(name) = config.name(&part, &mut seen) else { continue };
@@ -210,16 +275,40 @@ pub(super) fn threshold(file: &Path, problems: &mut Vec<Diagnostic>) -> BTreeMap
         let failure = config.part(&part, "failure");
         config.only(&failure, &["min", "max"]);
         let limits = |config: &mut Config<'_>, part: &Part| Limits { min: config.number(part, "min"), max: config.number(part, "max") };
+        let subject = config.text(&part, "subject").unwrap_or_else(|| name.clone());
+        let range = config.part(&part, "thresholdRange");
+        config.only(&range, &["min", "max"]);
+        let range = limits(&mut config, &range);
+        let measurements_needed = config.count(&part, "measurementsNeeded").unwrap_or(default.measurements_needed);
+        // Flagger's own words; beside them nothing else is read.
+        if range != Limits::default() {
+            config.only(&part, &["name", "subject", "thresholdRange", "threshold", "measurementsNeeded"]);
+            let threshold = config.count(&part, "threshold").unwrap_or(1);
+            let metric = ThresholdConfig::flagger(subject, range, threshold, measurements_needed);
+            if let Some(problem) = metric.problem() {
+                config.problem(&part.path, problem);
+            }
+            judged.insert(name, metric);
+            continue;
+        }
+        if part.fields.contains_key("threshold") {
+            config.problem(
+                &part.at("threshold"),
+                "stands only beside a thresholdRange; `failureLimit` is the number of failures that are tolerated",
+            );
+        }
         let metric = ThresholdConfig {
-            subject: config.text(&part, "subject").unwrap_or_else(|| name.clone()),
+            subject,
             success: limits(&mut config, &part),
+            success_condition: config.condition(&part, "successCondition"),
+            failure_condition: config.condition(&part, "failureCondition"),
+            consecutive_success_limit: config.count(&part, "consecutiveSuccessLimit"),
             failure: Some(limits(&mut config, &failure)).filter(|failure| *failure != Limits::default()),
             failure_limit: config.count(&part, "failureLimit").unwrap_or(default.failure_limit),
             consecutive_error_limit: config.count(&part, "consecutiveErrorLimit").unwrap_or(default.consecutive_error_limit),
             inconclusive_limit: config.count(&part, "inconclusiveLimit").unwrap_or(default.inconclusive_limit),
             initial_delay_ms: config.count(&part, "initialDelayMs").map_or(default.initial_delay_ms, u64::from),
-            measurements_needed: config.count(&part, "measurementsNeeded").unwrap_or(default.measurements_needed),
-            ..default
+            measurements_needed,
         };
         if let Some(problem) = metric.problem() {
             config.problem(&part.path, problem);

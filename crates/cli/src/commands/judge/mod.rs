@@ -1,6 +1,7 @@
 //! `judge`: what a judge says of series in files; needs no project.
 
 mod config;
+mod sequential;
 mod series;
 mod verdicts;
 
@@ -10,10 +11,10 @@ use crate::failure::Failure;
 use crate::output;
 use glidepath_judge::kayenta::KayentaConfig;
 use glidepath_judge::threshold::ThresholdConfig;
-use glidepath_judge::{JUDGE_VERSION, SequentialConfig, VerdictKind};
+use glidepath_judge::{JUDGE_VERSION, VerdictKind};
 use glidepath_model::{Code, Diagnostic, Severity};
 use serde::Serialize;
-use series::{Side, has_counts};
+use series::{History, Side, has_counts};
 use std::collections::{BTreeMap, BTreeSet};
 use verdicts::{Answer, MetricAnswer, Score};
 
@@ -45,15 +46,23 @@ pub(crate) fn run(args: &JudgeArgs) -> Result<Exit, Failure> {
             Side::new()
         }
     };
+    let history = args.history.as_ref().map(|file| series::read_history(file, &mut problems)).unwrap_or_default();
+    if args.history.is_some() && args.judge != JudgeName::Sequential {
+        problems.push(
+            Diagnostic::error(Code(690), "a history is given to a judge that reads none")
+                .because("only `--judge sequential` learns from the history of the old side")
+                .hint("leave `--history` out, or judge with `--judge sequential`"),
+        );
+    }
     problems.extend(mismatched(&canary, &baseline));
     let given: BTreeSet<String> = canary.keys().chain(baseline.keys()).cloned().collect();
     let asked = asked(args, &given, &mut problems);
     let Some(asked) = asked.filter(|_| problems.is_empty()) else {
         return Err(Failure { exit: Exit::BadInput, diagnostics: problems });
     };
-    let findings = findings(&asked, &canary, &baseline, args.baseline.is_some());
+    let mut findings = findings(&asked, &canary, &baseline, args.baseline.is_some());
     let (name, answer) = match asked {
-        Asked::Sequential(judged) => ("sequential", verdicts::sequential(judged, &canary, &baseline)),
+        Asked::Sequential(judged) => ("sequential", sequential::judge(&judged, &Sides { canary, baseline, history }, &mut findings)),
         Asked::Threshold(judged) => ("threshold", verdicts::threshold(judged, &canary)),
         Asked::Kayenta(config) => ("kayenta", verdicts::kayenta(&config, &canary, &baseline)),
     };
@@ -79,9 +88,16 @@ pub(crate) fn run(args: &JudgeArgs) -> Result<Exit, Failure> {
     })
 }
 
+/// Everything that was measured.
+struct Sides {
+    canary: Side,
+    baseline: Side,
+    history: History,
+}
+
 /// What the judge is asked.
 enum Asked {
-    Sequential(BTreeMap<String, SequentialConfig>),
+    Sequential(config::Sequential),
     Threshold(BTreeMap<String, ThresholdConfig>),
     Kayenta(KayentaConfig),
 }
@@ -89,7 +105,7 @@ enum Asked {
 impl Asked {
     fn judges(&self, metric: &str) -> bool {
         match self {
-            Self::Sequential(judged) => judged.contains_key(metric),
+            Self::Sequential(judged) => judged.metrics.contains_key(metric),
             Self::Threshold(judged) => judged.contains_key(metric),
             Self::Kayenta(config) => config.metrics.iter().any(|judged| judged.name == metric),
         }

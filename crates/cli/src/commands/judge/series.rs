@@ -34,6 +34,34 @@ pub(super) type Series = BTreeMap<Timestamp, Option<Point>>;
 /// The metrics of a side by name.
 pub(super) type Side = BTreeMap<String, Series>;
 
+/// One split of the old side's hosts: the metrics of the half that plays the canary, and of the other.
+#[derive(Debug, Default)]
+pub(super) struct Halves {
+    /// Of the half that plays the canary.
+    pub(super) canary: Side,
+    /// Of the other half.
+    pub(super) baseline: Side,
+}
+
+/// Splits by their names.
+pub(super) type History = BTreeMap<String, Halves>;
+
+/// Which half of a split a row of a history is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Half {
+    #[default]
+    Canary,
+    Baseline,
+}
+
+/// Whose series it is. Only a history has pairs and halves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    pair: String,
+    half: Half,
+    metric: String,
+}
+
 /// Whether a series has counts; nothing where it has only rows without a value.
 pub(super) fn has_counts(series: &Series) -> Option<bool> {
     series.values().flatten().next().map(|point| matches!(point, Point::Counts { .. }))
@@ -41,8 +69,29 @@ pub(super) fn has_counts(series: &Series) -> Option<bool> {
 
 /// Reads a file; what is wrong with it is added to the problems.
 pub(super) fn read(path: &Path, problems: &mut Vec<Diagnostic>) -> Side {
-    let mut reader =
-        Reader { file: path.display().to_string(), side: Side::new(), counts: BTreeMap::new(), problems: Vec::new(), untold: 0 };
+    series(path, false, problems).into_iter().map(|(key, series)| (key.metric, series)).collect()
+}
+
+/// Reads the file of a history; what is wrong with it is added to the problems.
+pub(super) fn read_history(path: &Path, problems: &mut Vec<Diagnostic>) -> History {
+    let mut history = History::new();
+    for (key, series) in self::series(path, true, problems) {
+        let halves = history.entry(key.pair).or_default();
+        let side = if key.half == Half::Canary { &mut halves.canary } else { &mut halves.baseline };
+        side.insert(key.metric, series);
+    }
+    history
+}
+
+fn series(path: &Path, is_history: bool, problems: &mut Vec<Diagnostic>) -> BTreeMap<Key, Series> {
+    let mut reader = Reader {
+        file: path.display().to_string(),
+        is_history,
+        side: BTreeMap::new(),
+        counts: BTreeMap::new(),
+        problems: Vec::new(),
+        untold: 0,
+    };
     match text(path) {
         Ok(text) if text.trim_start().starts_with(['[', '{']) => reader.json(&text),
         Ok(text) => reader.csv(&text),
@@ -77,19 +126,31 @@ struct Row {
     value: Option<String>,
     good: Option<String>,
     bad: Option<String>,
+    half: Option<String>,
+    pair: Option<String>,
 }
 
-const COLUMNS: [&str; 5] = ["time", "metric", "value", "good", "bad"];
+const COLUMNS: [&str; 7] = ["time", "metric", "value", "good", "bad", "half", "pair"];
 
 impl Row {
     fn new(mut cell: impl FnMut(&str) -> Option<String>) -> Self {
-        let [time, metric, value, good, bad] = COLUMNS.map(|name| cell(name).filter(|text| !text.is_empty()));
-        Self { time, metric, value, good, bad }
+        let [time, metric, value, good, bad, half, pair] = COLUMNS.map(|name| cell(name).filter(|text| !text.is_empty()));
+        Self { time, metric, value, good, bad, half, pair }
     }
 
-    /// The moment, the metric and what was measured, or everything that is wrong.
-    fn read(&self) -> Result<(Timestamp, String, Option<Point>), Vec<String>> {
+    /// The moment, whose series it is and what was measured, or everything that is wrong.
+    fn read(&self, is_history: bool) -> Result<(Timestamp, Key, Option<Point>), Vec<String>> {
         let mut wrong = Vec::new();
+        let half = match self.half.as_deref() {
+            _ if !is_history => Half::default(),
+            Some("canary") => Half::Canary,
+            Some("baseline") => Half::Baseline,
+            other => {
+                wrong.push(format!("half must be canary or baseline, and is {}", other.unwrap_or("empty")));
+                Half::default()
+            }
+        };
+        let pair = self.pair.clone().filter(|_| is_history).unwrap_or_default();
         let mut number = |name: &str, text: &Option<String>| match text.as_ref().map(|text| text.parse::<f64>()) {
             None => None,
             Some(Ok(number)) => Some(number).filter(|number| !number.is_nan()),
@@ -127,7 +188,7 @@ impl Row {
             wrong.push("it names no metric".to_owned());
         }
         match (time, &self.metric, wrong.is_empty()) {
-            (Some(time), Some(metric), true) => Ok((time, metric.clone(), point)),
+            (Some(time), Some(metric), true) => Ok((time, Key { pair, half, metric: metric.clone() }, point)),
             _ => Err(wrong),
         }
     }
@@ -142,7 +203,8 @@ fn moment(text: &str) -> Option<Timestamp> {
 
 struct Reader {
     file: String,
-    side: Side,
+    is_history: bool,
+    side: BTreeMap<Key, Series>,
     /// Metrics that have counts, and those that have values.
     counts: BTreeMap<String, bool>,
     problems: Vec<Diagnostic>,
@@ -168,14 +230,15 @@ impl Reader {
     /// Adds a row. `place` and `name` say where it stands.
     fn add(&mut self, row: &Row, place: Option<&Place>, name: &str) {
         let tell = |what: String| if place.is_some() { what } else { format!("{name}: {what}") };
-        let (time, metric, point) = match row.read() {
+        let (time, key, point) = match row.read(self.is_history) {
             Ok(read) => read,
             Err(wrong) => return wrong.into_iter().for_each(|what| self.problem(place.cloned(), tell(what))),
         };
+        let metric = key.metric.clone();
         let counts = point.map(|point| matches!(point, Point::Counts { .. }));
         if counts.is_some_and(|counts| *self.counts.entry(metric.clone()).or_insert(counts) != counts) {
             self.problem(place.cloned(), tell(format!("{metric} has values and counts; a metric has one or the other")));
-        } else if self.side.entry(metric.clone()).or_default().insert(time, point).is_some() {
+        } else if self.side.entry(key).or_default().insert(time, point).is_some() {
             self.problem(place.cloned(), tell(format!("{metric} is there twice at {time}; it would count twice")));
         }
     }
@@ -189,6 +252,12 @@ impl Reader {
         let has = |name: &str| columns.iter().any(|column| column == name);
         if !(has("time") && has("metric") && (has("value") || (has("good") && has("bad")))) {
             let what = "the first line must name the columns: time, metric, and value or good and bad, in any order".to_owned();
+            return self.problem(Some(place(first, &header)), what);
+        }
+        if self.is_history && !has("half") {
+            let what =
+                "the first line of a history must name the column half: which side, canary or baseline, that half of the hosts plays"
+                    .to_owned();
             return self.problem(Some(place(first, &header)), what);
         }
         for (number, (line, cells)) in records.enumerate() {

@@ -1,12 +1,12 @@
 //! What each judge says of the series of both sides.
 
-use super::series::{Point, Series, Side, has_counts};
+use super::series::{Point, Side};
 use glidepath_judge::kayenta::{self, Class, KayentaConfig, Measure, MetricResult, ScoreClass, Summary, Values};
 use glidepath_judge::threshold::{ThresholdConfig, ThresholdState};
-use glidepath_judge::{Counts, Interval, SequentialConfig, SequentialState, Verdict, VerdictKind};
+use glidepath_judge::{Interval, VerdictKind};
 use glidepath_model::Timestamp;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a judge says of a change.
 #[derive(Debug)]
@@ -39,28 +39,28 @@ pub(super) struct MetricAnswer {
     pub(super) metric: String,
     pub(super) verdict: VerdictKind,
     /// For programs.
-    reason_code: String,
+    pub(super) reason_code: String,
     /// One line for people.
     pub(super) reason: String,
     /// The size of the difference; null where it is not known.
-    effect: Option<f64>,
+    pub(super) effect: Option<f64>,
     /// What the effect is.
-    effect_is: &'static str,
+    pub(super) effect_is: &'static str,
     /// An interval; null where there is none.
-    interval: Option<Interval>,
+    pub(super) interval: Option<Interval>,
     /// What the interval is of.
-    interval_is: &'static str,
+    pub(super) interval_is: &'static str,
     /// What the answer rests on.
-    n: Numbers,
+    pub(super) n: Numbers,
     /// Moments that were looked at.
-    looks: u32,
+    pub(super) looks: u32,
 }
 
 /// Requests where these were counted, values elsewhere.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Numbers {
-    canary: u64,
-    baseline: u64,
+pub(super) struct Numbers {
+    pub(super) canary: u64,
+    pub(super) baseline: u64,
 }
 
 impl MetricAnswer {
@@ -97,64 +97,8 @@ fn folded(metrics: Vec<MetricAnswer>) -> Answer {
 }
 
 /// Milliseconds from the first moment.
-fn elapsed_ms(first: Option<&Timestamp>, at: Timestamp) -> u64 {
+pub(super) fn elapsed_ms(first: Option<&Timestamp>, at: Timestamp) -> u64 {
     first.map_or(0, |first| at.since(*first).0)
-}
-
-pub(super) fn sequential(judged: BTreeMap<String, SequentialConfig>, canary: &Side, baseline: &Side) -> Answer {
-    let answers = judged.into_iter().map(|(name, config)| match (canary.get(&name), baseline.get(&name)) {
-        (Some(new), Some(old)) => match [new, old].into_iter().find_map(has_counts) {
-            Some(true) => counted(&name, config, new, old),
-            Some(false) => MetricAnswer::undecided(
-                &name,
-                "values_not_judged",
-                "values are not judged by the sequential judge yet, only good and bad requests; `--judge threshold` or `--judge kayenta` judge values",
-            ),
-            None => MetricAnswer::undecided(&name, "unknown", "no row has a value"),
-        },
-        (None, None) => MetricAnswer::undecided(&name, "unknown", "neither side has the metric"),
-        (Some(_), None) => MetricAnswer::undecided(&name, "one_side_only", "only the canary has the metric"),
-        (None, Some(_)) => MetricAnswer::undecided(&name, "one_side_only", "only the baseline has the metric"),
-    });
-    folded(answers.collect())
-}
-
-/// A look at each moment that either side has. One that only one side has is a look without data.
-fn counted(name: &str, config: SequentialConfig, new: &Series, old: &Series) -> MetricAnswer {
-    let mut state = match SequentialState::new(config) {
-        Ok(state) => state,
-        Err(problem) => return MetricAnswer::undecided(name, "bad_configuration", problem),
-    };
-    let moments: BTreeSet<Timestamp> = new.keys().chain(old.keys()).copied().collect();
-    let mut unpaired = 0;
-    let mut last: Option<Verdict> = None;
-    for at in &moments {
-        let counts = match (new.get(at), old.get(at)) {
-            (Some(Some(Point::Counts { good, bad })), Some(Some(Point::Counts { good: old_good, bad: old_bad }))) => {
-                Some(Counts { canary_bad: *bad, canary_total: good + bad, baseline_bad: *old_bad, baseline_total: old_good + old_bad })
-            }
-            _ => None,
-        };
-        unpaired += u32::from(counts.is_none());
-        last = Some(state.look(counts, elapsed_ms(moments.first(), *at)));
-    }
-    let Some(verdict) = last else { return MetricAnswer::undecided(name, "unknown", "no row has a value") };
-    let mut reason = verdict.explanation;
-    if unpaired > 0 {
-        reason += &format!("; {unpaired} of {} moments have counts on one side only, or on none", moments.len());
-    }
-    MetricAnswer {
-        metric: name.to_owned(),
-        verdict: verdict.kind,
-        reason_code: verdict.reason_code.as_str().to_owned(),
-        reason,
-        effect: verdict.effect,
-        effect_is: "ratioOfBadShares",
-        interval: verdict.interval,
-        interval_is: "ratioOfBadShares",
-        n: Numbers { canary: verdict.samples.canary_total, baseline: verdict.samples.baseline_total },
-        looks: verdict.looks,
-    }
 }
 
 /// The value of a moment: for counts the bad requests in percent, of which there is none without requests. Percent, as Kayenta's solver stops at
