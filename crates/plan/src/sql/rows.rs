@@ -93,9 +93,11 @@ impl Reader {
             },
             Some(_) | None => None,
         };
+        // A table that may have been there may be filled; what is replaced in it may be somebody's.
         let effect = match (self.news.has_table(&table), replaces || update.is_some()) {
-            (true, _) => Effect::Additive,
-            (false, true) => Effect::Overwrites(format!("rows of {name}")),
+            (true, false) => Effect::Additive,
+            (true, true) if self.news.certainly_has_table(&table) => Effect::Additive,
+            (_, true) => Effect::Overwrites(format!("rows of {name}")),
             (false, false) => Effect::Widens(format!("adds rows to {name}, which the running version sees")),
         };
         let again = match (update, &insert.source) {

@@ -278,6 +278,11 @@ const POSTGRES: &[Case] = &[
     ),
     // A table that may have been there has rows that may be somebody's.
     ("create table if not exists u (id int, n int); update u set n = 1", "additive\noverwrites u.n | doubles"),
+    (
+        "create table if not exists u (id int); insert into u values (1) on conflict (id) do update set id = excluded.id",
+        "additive\noverwrites rows of u",
+    ),
+    ("create table if not exists u (id int); insert into u values (1) on conflict do nothing", "additive\nadditive"),
     ("create table u (id int, n int); update u set n = 1", "additive | fails\nadditive | doubles"),
     // Types.
     ("alter table t add column if not exists c citext", "additive | t brief"),
