@@ -195,6 +195,10 @@ pub const HEADROOM_THIN: Code = Code(349);
 pub const TIMEOUT_SHORT: Code = Code(350);
 /// An undo is ended before it may be done.
 pub const UNDO_CUT: Code = Code(355);
+/// An undo names the new version alone.
+pub const UNDO_GOES_FORWARD: Code = Code(356);
+/// A secret's reader is not in its rotation.
+pub const READER_LEFT_OUT: Code = Code(357);
 
 /// What the files say of a plan's targets is not what it was made from.
 pub const DECLARED_OTHERWISE: Code = Code(351);

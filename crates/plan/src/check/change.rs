@@ -1,10 +1,10 @@
 //! Rules about what the change itself says.
 
-use super::listed;
+use super::{listed, places};
 use crate::codes;
 use glidepath_model::catalog::EdgeKind;
 use glidepath_model::change::{ItemKind, VersionedKind};
-use glidepath_model::ids::ComponentName;
+use glidepath_model::ids::{ComponentName, TargetName};
 use glidepath_model::plan::{Assignment, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +75,62 @@ pub(super) fn callers_left_out(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         )
     };
     callers.into_iter().filter_map(finding).collect()
+}
+
+/// An undo that gets the version which it is to take away, and not the one to go back to.
+pub(super) fn undo_goes_forward(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let deploys = |assignment: &Assignment| {
+        let item = plan.body.change.items.get(assignment.item as usize);
+        item.is_some_and(|item| matches!(item.kind, ItemKind::Version { .. }))
+    };
+    let slips = places(plan, facts).filter(|(assignment, _)| deploys(assignment)).filter_map(|(_, target)| {
+        let undo = target.undo.as_ref()?.input.to_string();
+        (undo.contains("{version}") && !undo.contains("{from}")).then_some(&target.name)
+    });
+    let finding = |target: &TargetName| {
+        Diagnostic::warning(codes::UNDO_GOES_FORWARD, format!("The undo of {target} gets the new version, and not the old one."))
+            .because("In an undo `{version}` is the version that was deployed. A command that deploys what it is given would deploy it once more.")
+            .hint("Write `{from}` where the version to go back to belongs, or leave `undo` out: then `deploy` is called with the old version.")
+    };
+    slips.collect::<BTreeSet<_>>().into_iter().map(finding).collect()
+}
+
+/// A component that takes values of the store whose secret changes, and is not told of the new one.
+pub(super) fn reader_left_out(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let change = &plan.body.change;
+    let secrets = change.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Secret { secret, .. } => Some((item, secret)),
+        _ => None,
+    });
+    let takes = |component: &ComponentName| {
+        let here = facts.catalog.targets.values().filter(|target| change.environments.contains(&target.environment));
+        here.filter(|target| target.component == *component).any(|target| target.rotate.as_ref().is_some_and(|r| r.install.is_some()))
+    };
+    let mut findings = Vec::new();
+    for (item, secret) in secrets {
+        let told: BTreeSet<&ComponentName> = item.components().collect();
+        let depends = facts.catalog.components.values().filter(|c| c.depends_on.iter().any(|edge| edge.to == item.component));
+        let left: Vec<&ComponentName> = depends.map(|c| &c.name).filter(|name| !told.contains(name) && takes(name)).collect();
+        if left.is_empty() {
+            continue;
+        }
+        let message = format!("{} by the catalog on {}, and would not get the new {secret}.", depend(&left), item.component);
+        findings.push(
+            Diagnostic::error(codes::READER_LEFT_OUT, message)
+                .because("Once the old value is retired, whoever still has it is refused.")
+                .hint(format!(
+                    "Name {} under `consumers`, or say in the catalog that it does not depend on {}.",
+                    listed(&left),
+                    item.component
+                )),
+        );
+    }
+    findings
+}
+
+/// `web depends`, `auth and web depend`.
+fn depend(names: &[&ComponentName]) -> String {
+    format!("{} {}", listed(names), if names.len() == 1 { "depends" } else { "depend" })
 }
 
 /// Something without a way back that may follow while the change is still watched.

@@ -93,6 +93,8 @@ pub const RULES: &[Rule] = &[
     rule(codes::HEADROOM_THIN, "headroom-thin", Severity::Warning, present::headroom_thin),
     rule(codes::TIMEOUT_SHORT, "timeout-short", Severity::Warning, calls::timeout_short),
     rule(codes::UNDO_CUT, "undo-cut", Severity::Error, calls::undo_cut),
+    rule(codes::UNDO_GOES_FORWARD, "undo-goes-forward", Severity::Warning, change::undo_goes_forward),
+    rule(codes::READER_LEFT_OUT, "reader-left-out", Severity::Error, change::reader_left_out),
 ];
 
 /// Looks a plan over, with one rule for each known mistake. Every finding has its own code.

@@ -5,6 +5,7 @@ use glidepath_model::catalog::{Rotation, Target};
 use glidepath_model::change::{Change, Item, ItemKind};
 use glidepath_model::plan::{Plan, PlanBody, Step, Undo, Work};
 use glidepath_model::{ComponentName, Facts, Millis, Severity};
+use glidepath_plan::codes;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -155,4 +156,24 @@ fn what_a_rotation_lacks_is_named() {
         let said = &planning.diagnostics[0];
         assert!(said.message.contains(fact) && said.hint.contains(would_do), "{said:?}");
     }
+}
+
+#[test]
+fn whoever_takes_values_of_the_store_and_is_not_told_is_named() {
+    let left_out = |consumers: &[&str], depends: bool| {
+        let (mut change, mut facts) = rotation();
+        change.items = vec![secret(consumers)];
+        if depends {
+            facts.catalog.components.insert("web".into(), component("web", &["keystore"]));
+        }
+        let plan = plan_of(&change, &facts);
+        plan.findings
+            .iter()
+            .filter(|one| one.code == codes::READER_LEFT_OUT && one.severity == Severity::Error)
+            .map(|one| one.message.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(left_out(&["payments"], true), ["web depends by the catalog on keystore, and would not get the new signing-key."]);
+    assert_eq!(left_out(&["web", "payments"], true), [""; 0]);
+    assert_eq!(left_out(&["payments"], false), [""; 0]);
 }
