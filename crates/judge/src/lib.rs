@@ -17,6 +17,7 @@
 //! - [`duration`]: the duration of steps one after another and side by side.
 //! - [`random`]: numbers from a seed, for whoever simulates.
 //! - [`calibration`]: predictions against what came of them, with intervals.
+//! - [`dora`]: how changes are delivered, from those that were executed; [`measures`]: what each figure means.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
@@ -29,6 +30,7 @@ pub mod canary;
 pub mod condition;
 pub mod correction;
 pub mod dispersion;
+pub mod dora;
 pub mod duration;
 mod evidence;
 pub mod experiment;
@@ -40,6 +42,7 @@ pub mod group;
 #[cfg(test)]
 mod group_tests;
 pub mod kayenta;
+pub mod measures;
 pub mod noise;
 mod normal;
 pub mod power;
