@@ -28,6 +28,9 @@ pub struct Change {
     pub owner: Option<OwnerRef>,
     /// Where it is tracked.
     pub ticket: Option<String>,
+    /// When it was committed, as its file says; its lead time begins then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<Timestamp>,
     /// What is to be altered.
     pub items: Vec<Item>,
     /// What happens when something goes wrong.

@@ -308,6 +308,7 @@ fn change(title: &str, items: u32, on_failure: OnFailure) -> Change {
         environments: Vec::new(),
         owner: None,
         ticket: None,
+        committed_at: None,
         items: (0..items).map(item).collect(),
         on_failure,
         on_window_end: OnWindowEnd::default(),

@@ -69,6 +69,7 @@ fn change(context: &mut Context<'_, '_>, document: &Document, catalog: &Catalog,
         environments,
         owner: owner(context, spec, catalog),
         ticket: spec.get("ticket").and_then(|t| t.text().map(str::to_owned).or_else(|| text(t, "url"))),
+        committed_at: time(spec, "committedAt"),
         items,
         on_failure: match spec.text_of("onFailure") {
             Some("rollbackItem") => OnFailure::RollbackItem,

@@ -243,6 +243,11 @@ pub(super) const CHANGE: Shape = Shape::closed(
         Field::optional("environments", Form::List(&Form::Name), "Environments to reach; all in their order when left out."),
         Field::optional("owner", Form::Text, "Who answers for it, such as `group:default/payments-team`."),
         Field::optional("ticket", Form::Either(&Form::Text, &Form::Object(&TICKET)), "Where it is tracked."),
+        Field::optional(
+            "committedAt",
+            Form::Time,
+            "When it was committed, as a pipeline knows it: its lead time begins then, else when it is planned.",
+        ),
         Field::required("items", Form::List(&Form::Object(&ITEM)), "What is to be altered."),
         Field::optional("onFailure", Form::Choice(FAILURE_RULES), "What happens when something fails for good."),
         Field::optional("onWindowEnd", Form::Choice(&["finish", "hold", "rollback"]), "What happens when the window closes in mid-flight."),

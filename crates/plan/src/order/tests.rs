@@ -130,6 +130,7 @@ fn change_of(items: Vec<Item>) -> Change {
         environments: Vec::new(),
         owner: None,
         ticket: None,
+        committed_at: None,
         items,
         on_failure: OnFailure::RollbackChange,
         on_window_end: OnWindowEnd::Finish,

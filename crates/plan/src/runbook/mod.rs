@@ -141,6 +141,7 @@ fn change(runbook: &Runbook) -> Change {
         environments: runbook.environment.iter().cloned().collect(),
         owner: runbook.owner.clone(),
         ticket: None,
+        committed_at: None,
         items: Vec::new(),
         on_failure: runbook.on_failure,
         on_window_end: OnWindowEnd::default(),

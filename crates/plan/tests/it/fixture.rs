@@ -297,6 +297,7 @@ pub(crate) fn change(environments: &[&str], items: Vec<Item>) -> Change {
         environments: environments.iter().map(|e| (*e).into()).collect(),
         owner: Some("group:default/shop-team".into()),
         ticket: None,
+        committed_at: None,
         items,
         on_failure: OnFailure::RollbackChange,
         on_window_end: OnWindowEnd::Finish,

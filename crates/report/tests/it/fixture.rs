@@ -487,6 +487,7 @@ fn change(title: &str) -> Change {
         environments: vec!["production".into()],
         owner: Some("group:default/payments-team".into()),
         ticket: Some("https://tickets.example/CHG0031337".to_owned()),
+        committed_at: None,
         items: vec![
             Item {
                 component: "payments-db".into(),

@@ -159,6 +159,7 @@ fn fleet(count: usize, changed: usize) -> Result<(Change, Facts)> {
         environments: vec!["production".into()],
         owner: None,
         ticket: None,
+        committed_at: None,
         items: numbers.iter().map(|number| item(*number)).collect(),
         on_failure: OnFailure::RollbackChange,
         on_window_end: OnWindowEnd::Finish,
