@@ -1,9 +1,11 @@
 //! The command line.
 
+mod figures;
 mod judge;
 mod plan;
 mod slo;
 
+pub(crate) use figures::{ReportArgs, ReportForm};
 pub(crate) use judge::{JudgeArgs, JudgeName};
 pub(crate) use plan::{DiffArgs, DiffForm, DocumentForm, FindingsForm, PlanArgs, PlanCommand, PlanForm, PlanningArgs, ValidateArgs};
 pub(crate) use slo::{SloArgs, SloCommand, SloRulesArgs, SloShowArgs};
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// What was predicted of runs against what came of them: whether the predictions can be trusted.
     Calibrate(CalibrateArgs),
+    /// How changes were delivered: DORA's five figures and more, by component, by team and in all.
+    Report(ReportArgs),
     /// Judge series in files as gates do, or as Kayenta does: canary against baseline. Needs no project.
     Judge(JudgeArgs),
     /// Error budgets: what is left, how fast it burns, when it runs out, what that allows.

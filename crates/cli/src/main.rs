@@ -87,6 +87,7 @@ async fn in_project(root: &Path, command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan::run(root, &args).await,
         Command::Rehearse(args) => commands::rehearse::run(root, &args).await,
         Command::Calibrate(args) => commands::calibrate::run(root, &args).await,
+        Command::Report(args) => commands::report::run(root, &args).await,
         Command::Run(args) => commands::run::run(root, &args).await,
         Command::Status(args) => commands::status::status(root, &args).await,
         Command::Node(args) => commands::node::node(root, &args).await,

@@ -12,6 +12,7 @@ mod candidates;
 mod card;
 mod clearance;
 mod clock;
+mod delivery;
 mod depth;
 mod diff;
 mod directory;
@@ -43,6 +44,7 @@ mod way_back;
 pub use calibration::{LeftOut, calibration, calibration_markdown, calibration_svg};
 pub use card::{CARD_COLUMNS_MAX, CARD_LINES_MAX, card};
 pub use clearance::without_plan;
+pub use delivery::{DeliveryReport, Missing, delivery_page, delivery_report, delivery_terminal, executed, executed_by_summary};
 pub use diff::{About, Compared, Difference, PlanDiff, diff_markdown, diff_terminal, plan_diff};
 pub use document::{
     Badge, Block, Branch, DOCUMENT_FORMAT, Decision, Document, DocumentKind, Entry, Figure, Highlight, Section, SheetBox, SheetLine,

@@ -16,6 +16,7 @@ pub(crate) mod plan_diff;
 pub(crate) mod plan_variants;
 pub(crate) mod reference;
 pub(crate) mod rehearse;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod slo;

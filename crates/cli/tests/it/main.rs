@@ -13,6 +13,7 @@ mod crash;
 mod database;
 mod db;
 mod doctor;
+mod figures;
 mod flights;
 mod fulldisk;
 mod harness;

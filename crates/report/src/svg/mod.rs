@@ -2,6 +2,7 @@
 //! page's variables so that they follow its theme; alone, a picture falls back to the light ones.
 
 mod candidates;
+mod delivery;
 mod distributions;
 mod gantt;
 mod graph;
@@ -10,6 +11,7 @@ mod reliability;
 mod waterfall;
 
 pub(crate) use candidates::candidates;
+pub(crate) use delivery::{bands as delivery_bands, deployments, lead_times};
 pub(crate) use distributions::{Ended, Histogram, endings, histograms};
 pub(crate) use gantt::gantt;
 pub(crate) use graph::graph;
