@@ -13,6 +13,7 @@ pub(crate) use slo::{SloArgs, SloCommand, SloRulesArgs, SloShowArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glidepath_model::Millis;
 use glidepath_model::catalog::Supersede;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Air-traffic control for production changes: plans a change, clears it, flies it, and turns back by itself.
@@ -293,6 +294,9 @@ pub(crate) struct RunArgs {
     /// Say for a person, where nobody is at the terminal, why a plan may fly that needs one; journaled.
     #[arg(long, value_name = "REASON")]
     pub(crate) cleared_by: Option<String>,
+    /// Serve metrics for Prometheus while this process flies: a port of this machine, such as `9464`, or an address with one.
+    #[arg(long, value_name = "ADDR", value_parser = figures::metrics_address)]
+    pub(crate) metrics_addr: Option<SocketAddr>,
     /// Form of the answer: a line per event, or one JSON object per event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Form,
@@ -525,6 +529,9 @@ pub(crate) struct NodeArgs {
     /// Length of its lease in seconds: how long others wait for it when it is not heard of.
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) lease_seconds: u64,
+    /// Serve metrics for Prometheus: a port of this machine, such as `9464`, or an address with one, such as `0.0.0.0:9464`.
+    #[arg(long, value_name = "ADDR", value_parser = figures::metrics_address)]
+    pub(crate) metrics_addr: Option<SocketAddr>,
     /// Form of what it tells: a line per event of a run, or every event as JSON.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Form,

@@ -44,7 +44,7 @@ fn deps(world: &World, view: Arc<View>, notifier: Arc<Pager>) -> Deps {
         airspace: Arc::new(ProjectAirspace::new(world.root.clone())),
         notifier,
         progress: view.clone(),
-        observer: view,
+        observer: world.observed(view),
         root: world.root.clone(),
         state_dir: world.state.clone(),
         card_writer: card_writer(world.store.clone()),
@@ -59,7 +59,7 @@ pub(crate) fn node_deps(world: &World, observer: Arc<dyn Observer>) -> (Deps, Ar
     let view = Arc::new(View::new(RunId::new("none"), Form::Human, world.clock.clone()));
     let pager = pager(world, &view);
     let deps = deps(world, view, pager.clone());
-    (Deps { observer, progress: Arc::new(NoProgress), ..deps }, pager)
+    (Deps { observer: world.observed(observer), progress: Arc::new(NoProgress), ..deps }, pager)
 }
 
 /// What a flight begins with.

@@ -10,6 +10,7 @@ mod deny;
 mod exit;
 mod failure;
 mod flight;
+mod metrics;
 mod output;
 mod pager;
 mod parentage;

@@ -2,6 +2,7 @@
 
 use crate::collect::Collector;
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::project::STATE_FOLDER;
 use crate::stores::{self, Opened};
 use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
@@ -14,10 +15,12 @@ use glidepath_model::request::Who;
 use glidepath_model::{ActionDescriptor, Event, Millis, Plan, Recorded, RunId, TargetName};
 use glidepath_ports::store::{ClaimLine, Runs, UnreadRun};
 use glidepath_ports::{Action, Clock, Secrets, Store, StoreError, Telemetry};
+use glidepath_runtime::Observer;
 use glidepath_store::PostgresOptions;
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,6 +51,8 @@ pub(crate) struct World {
     pub(crate) telemetry: Arc<dyn Telemetry>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    /// What counts for Prometheus, where it was asked for.
+    pub(crate) metrics: Option<Arc<Metrics>>,
 }
 
 impl World {
@@ -86,7 +91,23 @@ impl World {
             telemetry: Arc::new(TelemetryRouter::new(secrets.clone(), clock.clone())),
             clock,
             secrets,
+            metrics: None,
         })
+    }
+
+    /// The same, with metrics served where that is asked for.
+    pub(crate) async fn with_metrics(self, address: Option<SocketAddr>) -> Result<Self, Failure> {
+        let Some(address) = address else { return Ok(self) };
+        let metrics = Metrics::serve(address, self.store.clone()).await?;
+        Ok(Self { metrics: Some(metrics), ..self })
+    }
+
+    /// The observer, told of what is journaled, which is counted first where metrics are served.
+    pub(crate) fn observed(&self, observer: Arc<dyn Observer>) -> Arc<dyn Observer> {
+        match &self.metrics {
+            Some(metrics) => metrics.counting(observer),
+            None => observer,
+        }
     }
 
     /// What asks for facts.

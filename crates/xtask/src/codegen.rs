@@ -22,7 +22,7 @@ struct Row {
 }
 
 /// What is generated, beside a JSON Schema per kind of file. Add a row for one more file.
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 14] = [
     Row { path: "docs/errors/README.md", source: Source::Here(error_index) },
     Row { path: "docs/reference/commands.md", source: Source::Glidepath(&["__reference", "commands"]) },
     Row { path: "docs/reference/actions.md", source: Source::Glidepath(&["__reference", "actions"]) },
@@ -30,6 +30,12 @@ const ROWS: [Row; 8] = [
     Row { path: "docs/reference/formats.md", source: Source::Glidepath(&["__reference", "formats"]) },
     Row { path: "docs/reference/rules.md", source: Source::Glidepath(&["__reference", "rules"]) },
     Row { path: "docs/reference/risk-weights.md", source: Source::Glidepath(&["__reference", "risk-weights"]) },
+    Row { path: "docs/reference/metrics.md", source: Source::Glidepath(&["__reference", "metrics"]) },
+    Row { path: "deploy/prometheus/glidepath.rules.yaml", source: Source::Glidepath(&["__reference", "alert-rules"]) },
+    Row { path: "deploy/prometheus/glidepath.tests.yaml", source: Source::Glidepath(&["__reference", "alert-tests"]) },
+    Row { path: "deploy/grafana/executive.json", source: Source::Glidepath(&["__reference", "dashboard-executive"]) },
+    Row { path: "deploy/grafana/on-call.json", source: Source::Glidepath(&["__reference", "dashboard-on-call"]) },
+    Row { path: "deploy/grafana/debug.json", source: Source::Glidepath(&["__reference", "dashboard-debug"]) },
     Row { path: "docs/strategies/README.md", source: Source::Glidepath(&["__reference", "strategies"]) },
 ];
 

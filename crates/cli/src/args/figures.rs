@@ -1,8 +1,9 @@
-//! Arguments of `report`.
+//! Arguments of `report`, and where figures of our own are served.
 
 use super::age;
 use clap::{Args, ValueEnum};
 use glidepath_model::Millis;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 /// Form of a report.
@@ -35,4 +36,33 @@ pub(crate) struct ReportArgs {
     /// Write the answer to a file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Where metrics are served: `9464` and `:9464` are of this machine alone; any other address is taken as it stands.
+pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    let loopback = text.strip_prefix(':').unwrap_or(text).parse::<u16>().map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    loopback
+        .or_else(|_| text.parse())
+        .map_err(|_| "this is neither a port, such as `9464`, nor an address with one, such as `0.0.0.0:9464`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_served_to_this_machine_alone_unless_an_address_says_otherwise() {
+        for (text, address) in [
+            ("9464", Some("127.0.0.1:9464")),
+            (":9464", Some("127.0.0.1:9464")),
+            ("0", Some("127.0.0.1:0")),
+            ("0.0.0.0:9464", Some("0.0.0.0:9464")),
+            ("[::1]:9464", Some("[::1]:9464")),
+            ("70000", None),
+            ("localhost:9464", None),
+            ("", None),
+        ] {
+            assert_eq!(metrics_address(text).ok(), address.and_then(|known| known.parse().ok()), "{text}");
+        }
+    }
 }

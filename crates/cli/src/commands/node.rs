@@ -33,7 +33,7 @@ pub(crate) async fn node(root: &Path, args: &NodeArgs) -> Result<Exit, Failure> 
     let name = args.name.clone().unwrap_or_else(default_node_name);
     let state = args.state.as_ref().map(|folder| root.join(folder));
     let options = PostgresOptions { lease: Duration::from_secs(args.lease_seconds), ..PostgresOptions::new(&name) };
-    let world = World::open_node(root, state, &database, options).await?;
+    let world = World::open_node(root, state, &database, options).await?.with_metrics(args.metrics_addr).await?;
     let place = world.shared.clone().unwrap_or_default();
     let observer = Arc::new(NodeLog { form: args.format });
     let (deps, pager) = flight::node_deps(&world, observer);

@@ -11,7 +11,13 @@ use glidepath_files::Kind;
 use glidepath_model::Severity;
 use glidepath_model::plan::Strategy;
 use glidepath_plan::RULES;
+use glidepath_report::BOARDS;
 use serde_json::Value;
+
+/// Name of the alert rules as a file, for the tests that lie beside them.
+const RULES_FILE: &str = "glidepath.rules.yaml";
+/// What the pages of dashboards begin with.
+const BOARD_PREFIX: &str = "dashboard-";
 
 pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
     match page {
@@ -22,12 +28,18 @@ pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
         "strategies" => output::data(&strategies()),
         "rules" => output::data(&rules()),
         "risk-weights" => output::data(&risk_weights()),
-        other => {
-            return Err(Failure::usage(
-                format!("there is no page `{other}`"),
-                "commands, exit-codes, actions, formats, strategies, rules, risk-weights",
-            ));
-        }
+        "metrics" => output::data(&glidepath_report::metrics_page()),
+        "alert-rules" => output::data(&glidepath_report::alert_rules()),
+        "alert-tests" => output::data(&glidepath_report::alert_tests(RULES_FILE)),
+        other => match BOARDS.iter().find(|board| other.strip_prefix(BOARD_PREFIX) == Some(board.name)) {
+            Some(board) => output::json(&glidepath_report::dashboard(board)),
+            None => {
+                return Err(Failure::usage(
+                    format!("there is no page `{other}`"),
+                    "commands, exit-codes, actions, formats, strategies, rules, risk-weights, metrics, alert-rules, alert-tests, dashboard-executive, dashboard-on-call, dashboard-debug",
+                ));
+            }
+        },
     }
     Ok(Exit::Done)
 }

@@ -19,7 +19,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
-    let world = World::open(root).await?;
+    let world = World::open(root).await?.with_metrics(args.metrics_addr.filter(|_| !args.dry_run)).await?;
     let meant = meant(&world, root, args).await?;
     // Before a run in flight is asked to give way to it.
     if let (Meant::Stored(planned), true, false) = (&meant, args.yes, args.dry_run) {

@@ -31,8 +31,7 @@ pub const DAY_MS: u64 = 86_400_000;
 pub const FLAPS_WITHIN_MS: i64 = 600_000;
 
 /// A stretch of time, in milliseconds since 1970: from (inclusive) to (exclusive).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Its beginning.
     pub from_ms: i64,
@@ -219,6 +218,7 @@ pub struct Delivery {
     /// Whose.
     pub scope: Scope,
     /// In which time.
+    #[serde(skip)]
     pub window: Window,
     /// How much they rest on.
     pub basis: Basis,

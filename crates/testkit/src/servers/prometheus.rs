@@ -8,7 +8,7 @@ use tempfile::TempDir;
 /// Debian package that brings it and `promtool`.
 const INSTALL: &str = "prometheus";
 
-/// A Prometheus with history made from an OpenMetrics text; it scrapes nothing.
+/// A Prometheus: with history made from an OpenMetrics text, or one that scrapes.
 pub struct Prometheus {
     _server: Server,
     _folder: TempDir,
@@ -19,10 +19,9 @@ pub struct Prometheus {
 impl Prometheus {
     /// One that knows what the text says, which must end with `# EOF`.
     pub fn with_history(openmetrics: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("glidepath-prom-").tempdir().unwrap();
+        let folder = Self::folder();
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("history.txt"), openmetrics).unwrap();
-        std::fs::write(path("prometheus.yml"), "global:\n  scrape_interval: 15s\n").unwrap();
         finish(
             INSTALL,
             Command::new("promtool")
@@ -30,6 +29,22 @@ impl Prometheus {
                 .arg(path("history.txt"))
                 .arg(path("data")),
         );
+        Self::start(folder, "global:\n  scrape_interval: 15s\n")
+    }
+
+    /// One that scrapes a port of this machine every second, as the job `glidepath`.
+    pub fn scraping(port: u16) -> Self {
+        let jobs = format!("scrape_configs:\n  - job_name: glidepath\n    static_configs: [ {{ targets: [ \"127.0.0.1:{port}\" ] }} ]\n");
+        Self::start(Self::folder(), &format!("global:\n  scrape_interval: 1s\n{jobs}"))
+    }
+
+    fn folder() -> TempDir {
+        tempfile::Builder::new().prefix("glidepath-prom-").tempdir().unwrap()
+    }
+
+    fn start(folder: TempDir, config: &str) -> Self {
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("prometheus.yml"), config).unwrap();
         let port = free_port();
         let mut command = Command::new("prometheus");
         command
@@ -40,6 +55,14 @@ impl Prometheus {
         let log = path("log");
         server.wait_until(|| accepts(port) && std::fs::read_to_string(&log).is_ok_and(|l| l.contains("ready to receive web requests")));
         Self { _server: server, _folder: folder, port }
+    }
+
+    /// What it answers to a query now: the value of each series, with its labels as JSON has them.
+    pub fn query(&self, query: &str) -> Vec<(String, f64)> {
+        let out = finish(INSTALL, Command::new("promtool").args(["query", "instant", "-o", "json", &self.url(), query]));
+        let found: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let value = |one: &serde_json::Value| one["value"][1].as_str().and_then(|text| text.parse().ok()).unwrap();
+        found.as_array().into_iter().flatten().map(|one| (one["metric"].to_string(), value(one))).collect()
     }
 
     /// Its address.

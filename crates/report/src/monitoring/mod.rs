@@ -1,0 +1,11 @@
+//! What is written about figures from their table: the reference page, dashboards for Grafana, alert rules for Prometheus and their tests.
+
+mod alerts;
+mod dashboards;
+#[cfg(test)]
+mod lint;
+mod reference;
+
+pub use alerts::{alert_rules, alert_tests};
+pub use dashboards::{BOARDS, dashboard};
+pub use reference::metrics_page;
