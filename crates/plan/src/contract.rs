@@ -255,12 +255,16 @@ fn reader_suffices(reader: &Reader<'_>, first: &Version, component: &ComponentNa
     let user = &target.component;
     let observed = facts.targets.get(&target.name);
     let age_max = facts.catalog.settings.fact_age_max_ms;
-    let mut unknown: Vec<&HostName> = Vec::new();
+    let (mut unknown, mut early): (Vec<&HostName>, Vec<&HostName>) = (Vec::new(), Vec::new());
     let mut old: BTreeMap<&Version, Vec<&HostName>> = BTreeMap::new();
     for (_, host) in target.hosts() {
         match observed.and_then(|observed| observed.versions.get(host)) {
-            Some(seen) if age_max.0 > 0 && seen.is_stale(now, age_max) => unknown.push(host),
-            Some(seen) if suffices(&seen.value, first) => {}
+            Some(seen) if age_max.0 > 0 && seen.is_stale(facts.collected_at, age_max) => unknown.push(host),
+            Some(seen) if suffices(&seen.value, first) => {
+                if age_max.0 > 0 && seen.is_stale(now, age_max) {
+                    early.push(host);
+                }
+            }
             Some(seen) => old.entry(&seen.value).or_default().push(host),
             None => unknown.push(host),
         }
@@ -282,6 +286,17 @@ fn reader_suffices(reader: &Reader<'_>, first: &Version, component: &ComponentNa
                 .because(why.clone())
                 .hint(hint)
                 .field(place.clone()),
+        );
+    }
+    if !early.is_empty() {
+        notes.unsure(
+            Diagnostic::error(
+                codes::FACT_STALE,
+                format!("{user} runs {first} or later on {}, as was seen {} ago; at most {age_max} is allowed.", names(early), now.since(facts.collected_at)),
+            )
+            .because("What runs may have changed since, and the contract asks for it.")
+            .hint("Plan near to the time of the contract, or with --accept-stale: the flight asks every reader again before the one-way step.")
+            .field(place.clone()),
         );
     }
     let has_hosts = target.hosts().next().is_some();

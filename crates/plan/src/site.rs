@@ -527,7 +527,7 @@ fn flag_share(
             Some(Share::from_f64(share.value))
         }
         None => {
-            notes.derive(format!("The flag {flag} is taken to be at 0 % in {}; nothing observed it.", target.environment));
+            notes.derive(format!("The flag {flag} is taken to be at 0 % in {}; nothing observed it. The first stage sets its own share whatever is there, and the way back sets 0 %.", target.environment));
             Some(Share::ZERO)
         }
     }
@@ -547,7 +547,8 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
         };
         let rate_assumed = observed.and_then(|o| o.request_rate.get(&region.name)).map_or(assumed.is_some(), |fact| fact.assumed);
         let rate = measured.or(assumed);
-        let ratio = |values, name| number(values, name).filter(|v| *v <= 1.0);
+        // More bad than there is at all is an error of the query; it counts as everything, of which no judge makes anything.
+        let ratio = |values, name| number(values, name).map(|v| v.min(1.0));
         regions.push(SiteRegion {
             region,
             rate,

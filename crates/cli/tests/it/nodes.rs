@@ -31,7 +31,7 @@ const DEATH_EVERY: Duration = Duration::from_millis(2500);
 /// Longest time until all runs have landed.
 const LANDED_WITHIN: Duration = Duration::from_secs(240);
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap())
 }

@@ -58,6 +58,9 @@ fn the_schema_example_flies_over_its_releases() {
 
     let early = project.ok(&["plan", "cents-contract"], 3);
     assert!(early.err.contains("is not due for another 6 d 23 h"), "{}", early.err);
+    let later = crate::nodes::now().plus(glidepath_model::Millis::from_mins(32 * 24 * 60)).to_string();
+    project.ok(&["rehearse", "cents-contract", "--runs", "50", "--at", &later], 3);
+    project.ok(&["rehearse", "cents-contract", "--runs", "50", "--at", &later, "--accept-stale"], 0);
     let contract = project.read("changes/cents-contract.yaml");
     project.write("changes/cents-contract.yaml", &contract.replace("notBefore: 7d", "notBefore: 1ms"));
     project.ok(&["rehearse", "cents-contract", "--runs", "50"], 0);

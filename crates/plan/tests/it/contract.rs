@@ -210,6 +210,18 @@ fn observe_one(facts: &mut Facts, component: &str, version: &str) {
 }
 
 #[test]
+fn a_contract_of_a_later_day_is_planned_on_what_runs_today_if_a_person_says_so() {
+    let (change, facts) = ready();
+    let later = glidepath_plan::PlanOptions { now: now().plus(Millis::from_mins(32 * 24 * 60)), ..options() };
+    let refused = glidepath_plan::plan(&change, &facts, &descriptors(), &later).refused;
+    assert!(refused.iter().all(|one| one.code == codes::FACT_STALE), "{refused:#?}");
+    let told = "shop runs 2.0.0 or later on shop-1.default, shop-2.default, as was seen 32 d ago";
+    assert!(refused.iter().any(|one| one.message.contains(told)), "{refused:#?}");
+    let accepted = glidepath_plan::PlanOptions { accept_stale: true, ..later };
+    assert!(glidepath_plan::plan(&change, &facts, &descriptors(), &accepted).plan.is_some());
+}
+
+#[test]
 fn what_is_stated_instead_of_observed_is_said() {
     let (mut change, mut facts) = ready();
     facts.landings.clear();

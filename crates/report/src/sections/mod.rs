@@ -19,7 +19,7 @@ mod windows;
 pub(crate) use afterwards::how;
 
 /// Findings that say that requests wait for statements of the database, for a time that the plan does not know.
-pub(crate) const WAITS: [&str; 2] = ["GP0324", "GP0325"];
+pub(crate) const WAITS: [&str; 2] = ["GP0295", "GP0325"];
 
 use crate::blast::{self, Blast};
 use crate::card::card;
