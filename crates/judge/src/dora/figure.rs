@@ -88,10 +88,12 @@ impl Band {
     }
 }
 
-/// By whole numbers, so that an edge is an edge. No band where there is no time.
+/// By whole numbers, so that an edge is an edge. No band where there is no time, nor where there was no landing in a window too short to tell the last two bands
+/// apart.
 pub(super) fn frequency_band(count: u64, window_ms: u64) -> Option<Band> {
+    let says_low = u128::from(window_ms) >= u128::from(Band::FREQUENCY_DAYS[2]) * u128::from(DAY_MS);
     let reaches = |days: u64| u128::from(count) * u128::from(days) * u128::from(DAY_MS) >= u128::from(window_ms);
-    (window_ms > 0).then(|| Band::first(Band::FREQUENCY_DAYS.map(reaches)))
+    (window_ms > 0 && (count > 0 || says_low)).then(|| Band::first(Band::FREQUENCY_DAYS.map(reaches)))
 }
 
 /// By whole numbers. No band where there is nothing to take a share of.

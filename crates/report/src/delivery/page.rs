@@ -113,12 +113,21 @@ fn not_measured(report: &DeliveryReport) -> Vec<Vec<String>> {
     report.not_measured.iter().map(|missing| vec![missing.name.to_owned(), missing.source.to_owned()]).collect()
 }
 
+/// Text in which what stands between backquotes is code.
+fn worded(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 fn table(header: &[&str], rows: &[Vec<String>]) -> Markup {
     html! {
         div class="table" {
             table {
                 thead { tr { @for name in header { th scope="col" { (name) } } } }
-                tbody { @for row in rows { tr { @for cell in row { td { (cell) } } } } }
+                tbody { @for row in rows { tr { @for cell in row { td { (worded(cell)) } } } } }
             }
         }
     }

@@ -30,6 +30,7 @@ pub(super) fn basis_of(figure: &Figure) -> String {
             plural(whole(figure.numerator), "landing", "landings"),
             of_unit(Unit::Seconds, figure.denominator * 86_400.0)
         ),
+        Unit::Share | Unit::Ratio if figure.denominator <= 0.0 => String::new(),
         Unit::Share => format!("{} of {}", count(figure.numerator), count(figure.denominator)),
         Unit::Ratio => format!("{} came, {} predicted", count(figure.numerator), count(figure.denominator)),
         Unit::Seconds | Unit::Count | Unit::Money => match &figure.spread {

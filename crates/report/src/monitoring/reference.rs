@@ -54,7 +54,7 @@ fn bands() -> String {
     ];
     let mut text = String::from(
         "\n### Bands\n\nThe five figures are those of the DORA research programme (dora.dev). Its reports leave gaps between some bands; here each band begins where the better one ends, so that every value \
-         lies in one. For rework no bands are published: it is held to those of failures.\n\n| figure | elite | high | medium | low |\n|---|---|---|---|---|\n",
+         lies in one. For rework no bands are published: it is held to those of failures. No landing at all in less than 180 days has no band, since it may be medium or low.\n\n| figure | elite | high | medium | low |\n|---|---|---|---|---|\n",
     );
     for (figure, [elite, high, medium], low) in rows {
         text += &format!("| {figure} | {elite} | {high} | {medium} | {low} |\n");
