@@ -50,10 +50,14 @@ impl Method for DrainAndReplace {
         if replace.warm_up_ms == Millis::ZERO {
             derived.push(format!("{name}: a new machine is taken to be warm at once, since no warmUp is stated."));
         } else {
-            derived.push(format!("{name}: on the way back the next machine is replaced before the last one is warm: it does not wait for warmUp."));
+            derived.push(format!(
+                "{name}: on the way back the next machine is replaced before the last one is warm: it does not wait for warmUp."
+            ));
         }
         if replace.drain.is_some() {
-            derived.push(format!("{name}: on the way back machines are replaced without being emptied first, so what they work on then is lost."));
+            derived.push(format!(
+                "{name}: on the way back machines are replaced without being emptied first, so what they work on then is lost."
+            ));
         }
         Ok(Outline { strategy: Strategy::DrainAndReplace, verification, blind_to, waves: paths, derived })
     }
