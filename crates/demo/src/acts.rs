@@ -432,7 +432,7 @@ impl StageHands {
     /// The table, the documents, and the end of the fleet.
     fn finish(mut self, report: &Report, keep: bool) -> Result<(), DemoError> {
         self.show.heading("What was predicted, and what came of it");
-        // Narrow enough for 100 columns; a straight deploy is one to all replicas that people notice after five minutes.
+        // Narrow enough for 100 columns; a straight deploy is one to all replicas that nothing watches.
         let head = ["act", "outcome", "predicted", "took", "bad if failing", "bad", "straight deploy"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for act in &report.acts {

@@ -1,6 +1,7 @@
 //! What the planner takes for granted of the world when it predicts, for a simulation that is to be held against the predictions.
 
 pub use crate::burn::rise;
+pub use crate::downtime::{Refusal, refusal};
 pub use crate::durations::{PEOPLE_ANSWER, back as way_back, deploys, is_known};
 pub use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
 

@@ -5,10 +5,11 @@
 //! does, which holds what fails where it is until then, however soon it passes what is well; from there the way back costs what is exposed until it is safe. Where a call takes all traffic away at once that is the whole share for the whole
 //! time; where deploys are undone one after the other it falls with them. What no gate sees goes on, until people notice it [`UNSEEN`] after
 //! everything of a place was on the new side: in the last environment only, since nobody is in those before it to notice.
-//! While nothing of a region serves, every request of it is refused, whether the change fails or not; going back the same way is the same again.
+//! While nothing of a region serves, every request of it is refused, whether the change fails or not; going back the same way is the same again. So it is
+//! with a failover, between the steps in which nobody takes writes.
 
 use crate::course::{Course, mean_secs, together};
-use crate::downtime::{Stop, part, stop};
+use crate::downtime::{Stop, part, refusal, stop};
 use crate::durations::{deploys, plain};
 use crate::ladder::{Signal, bad_ratio, look_every};
 use crate::lower::gates::SKETCHED;
@@ -18,7 +19,7 @@ use crate::site::Site;
 use crate::way_back::WaysBack;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::ids::RegionName;
-use glidepath_model::plan::{Phase, Step};
+use glidepath_model::plan::{Phase, Step, Strategy};
 
 /// Times in its bake at which a gate is taken to see what it sees, each as likely as the others.
 const SIGHTS: usize = 5;
@@ -156,7 +157,10 @@ impl<'w> Walk<'w> {
                 region: region.map(|region| region.name.clone()),
                 bad: here().map(|at| at.rate.unwrap_or(1.0) * rise(bad_ratio(at, Signal::Errors).0, effect)).sum(),
                 refused: here().map(|at| at.rate.unwrap_or(1.0)).sum(),
-                stops: stops.zip(deploy).map(|(restart, deploy)| part(restart, deploy)),
+                stops: match outline.strategy {
+                    Strategy::Failover => Some(1.0),
+                    _ => stops.zip(deploy).map(|(restart, deploy)| part(restart, deploy)),
+                },
                 share: 0.0,
                 stage: stages.len(),
                 exposed_by: Vec::new(),
@@ -230,6 +234,12 @@ impl<'w> Walk<'w> {
                     (sees, Happening::Sees(gate, part, begin + secs - sees))
                 }));
             }
+        }
+        if let (Strategy::Failover, Some(refusal)) = (self.outline.strategy, refusal(self.steps, &self.site.target.name)) {
+            let at = |of: &Step| self.steps.iter().position(|step| step.id == of.id).unwrap_or_default();
+            let (begin, end) = (self.course.begin(at(refusal.drain)), self.course.end(at(refusal.route)));
+            let places = 0..self.places.len();
+            found.extend(places.flat_map(|place| [(begin, Happening::Stops(place)), (end, Happening::Serves(place))]));
         }
         for (place, begin, times) in stopped {
             found.extend([(begin, Happening::Stops(place)), (begin + mean_secs(together(&times)), Happening::Serves(place))]);
@@ -307,7 +317,7 @@ impl<'w> Walk<'w> {
     fn goes_back(&mut self, part: f64, later: f64) {
         self.seen_after += part * (self.now + later);
         for place in &self.places {
-            let failing = part * (place.share * place.bad * later + way_back(self.steps, self.ways, place));
+            let failing = part * (place.share * place.bad * later + way_back(self.steps, self.ways, place, self.outline.strategy));
             if let Some(stage) = self.stages.get_mut(place.stage) {
                 stage.failing += failing;
             }
@@ -316,7 +326,7 @@ impl<'w> Walk<'w> {
 
     fn end(self) -> Burn {
         let after = self.places.iter().map(|place| place.share * place.bad).sum();
-        let way_back = self.places.iter().map(|place| way_back(self.steps, self.ways, place)).sum();
+        let way_back = self.places.iter().map(|place| way_back(self.steps, self.ways, place, self.outline.strategy)).sum();
         let noticed_in = self.full_since.map_or(UNSEEN.as_secs_f64(), |full| (full + UNSEEN.as_secs_f64() - self.now).max(0.0));
         let seen_after = self.seen_after + self.unseen * (self.now + noticed_in);
         Burn { missed: self.unseen, after, noticed_in, way_back, seen_after, stages: self.stages }
@@ -324,11 +334,12 @@ impl<'w> Walk<'w> {
 }
 
 /// Bad requests of a place from the decision to turn back until it is safe.
-fn way_back(steps: &[Step], ways: &WaysBack, place: &Place) -> f64 {
+fn way_back(steps: &[Step], ways: &WaysBack, place: &Place, strategy: Strategy) -> f64 {
     let takes = |at: usize| ways.while_exposed_by(at).map_or(UNSEEN.as_secs_f64(), mean_secs);
     let share = |at: usize| steps[at].exposure.as_ref().map_or(0.0, |exposure| exposure.share.as_f64());
     let Some(last) = place.exposed_by.last().copied() else { return 0.0 };
-    if let Some(part) = place.stops {
+    // A failover from which no way leads back refuses nothing more: the new side serves until people have found one.
+    if let Some(part) = place.stops.filter(|_| strategy != Strategy::Failover || ways.while_exposed_by(last).is_some()) {
         return place.refused * takes(last) * part;
     }
     if steps[last].exposure.as_ref().is_some_and(|exposure| exposure.safety.is_some()) {

@@ -3,16 +3,21 @@
 //! A region is down while all of its hosts are changed at once, or its only one is. Users meet that for as long as the slowest host takes; regions of one
 //! wave are down side by side, waves one after the other. How long a host is down is what is stated (`restart`); where
 //! nothing is stated of a machine or a container, nobody knows, and that is not the same as no time.
+//!
+//! A failover refuses writes from the moment they stop on one side until clients are routed to the other, and on the way back from the moment they stop
+//! there until clients are back. Nothing says which requests only read, so all of them count.
 
 use crate::course::together;
 use crate::durations::{Kind, estimate, plain};
 use crate::outline::Outline;
 use crate::site::Site;
+use crate::strategy::failover;
 use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_model::Millis;
 use glidepath_model::catalog::{Infrastructure, Region, Target};
 use glidepath_model::facts::Facts;
-use glidepath_model::plan::{Estimate, Strategy};
+use glidepath_model::ids::TargetName;
+use glidepath_model::plan::{Estimate, Phase, Step, Strategy, Undo};
 
 /// What becomes of a region while its hosts are changed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +47,28 @@ pub(crate) fn stop(strategy: Strategy, target: &Target, region: &Region) -> Stop
     }
 }
 
+/// The steps of a failover between which nobody takes writes.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'s> {
+    /// It stops the writes of the old side. Its undo lets that side lead again.
+    pub drain: &'s Step,
+    /// It brings clients to the new side. Its undo stops the writes there.
+    pub route: &'s Step,
+    /// Its undo brings clients back to the old side, where there is a way back.
+    pub back: Option<&'s Step>,
+}
+
+/// The steps of a target's failover between which nobody takes writes; `None` where these steps are of something else.
+pub fn refusal<'s>(steps: &'s [Step], target: &TargetName) -> Option<Refusal<'s>> {
+    let named = |phase: Phase, name: &str| {
+        let is_named = move |step: &&Step| step.phase == phase && step.id.as_str().rsplit('/').next() == Some(name);
+        steps.iter().filter(|step| step.target.as_ref() == Some(target)).find(is_named)
+    };
+    let (drain, route) = (named(Phase::Deploy, failover::DRAIN)?, named(Phase::Deploy, failover::ROUTE)?);
+    let back = named(Phase::Preflight, failover::LEADER).filter(|step| matches!(step.undo, Undo::Call { .. }));
+    Some(Refusal { drain, route, back })
+}
+
 /// The part of a host's deployment for which it is down.
 pub(crate) fn part(restart: Millis, deploy: &Estimate) -> f64 {
     (restart.as_secs_f64() / deploy.p50_ms.as_secs_f64().max(0.001)).min(1.0)
@@ -57,6 +84,12 @@ pub(crate) struct Downtime {
 
 /// How long a site is down while it goes the way of an outline.
 pub(crate) fn of_outline(site: &Site<'_>, outline: &Outline, facts: &Facts) -> Downtime {
+    if outline.strategy == Strategy::Failover {
+        // Its calls, from the one that stops the writes to the one that routes clients, follow one another.
+        let calls = outline.waves.iter().flatten().flat_map(|path| &path.stages).flat_map(|stage| &stage.once);
+        let time = sum(&calls.map(|kind| plain(&estimate(*kind, site, facts))).collect::<Vec<_>>());
+        return Downtime { time, is_open: false };
+    }
     let waves = outline.waves.iter().map(|wave| wave.iter().filter_map(|path| path.region).collect::<Vec<usize>>());
     of_waves(site, outline.strategy, waves, facts)
 }

@@ -7,7 +7,7 @@ use crate::strategy;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
 use glidepath_model::catalog::RiskPolicy;
-use glidepath_model::plan::{Prediction, RiskLevel, VerificationKind};
+use glidepath_model::plan::{Prediction, RiskLevel, Strategy, VerificationKind};
 
 /// Says how risky a prediction is, and why.
 pub(crate) fn level(
@@ -43,10 +43,22 @@ pub(crate) fn level(
             raise(RiskLevel::High, format!("{} cannot go back: the version that runs now is not known", site.path()));
         } else if let Some(reason) = &figures.one_way {
             raise(RiskLevel::High, format!("{} cannot go back: {reason}", site.path()));
+        } else if figures.ways_back.to_safety().is_none() || figures.ways_back.rest().is_none() {
+            let reason = match figures.may_be_cut {
+                true => "an undo is ended before it is usually done",
+                false => "nothing takes back what brings it traffic",
+            };
+            raise(RiskLevel::High, format!("{} has no way back that can be promised: {reason}", site.path()));
+        } else if figures.may_be_cut {
+            raise(RiskLevel::Medium, format!("{} may not get back: an undo has less time than it may take", site.path()));
         }
         if figures.downtime.time != DurationEstimate::default() {
             let (usual, long) = (Millis(figures.downtime.time.p50_ms), Millis(figures.downtime.time.p95_ms));
-            raise(RiskLevel::Medium, format!("{} is down while it is changed: {usual} (95 %: {long})", site.path()));
+            let what = match outline.strategy {
+                Strategy::Failover => "refuses writes while another region takes over",
+                _ => "is down while it is changed",
+            };
+            raise(RiskLevel::Medium, format!("{} {what}: {usual} (95 %: {long})", site.path()));
         }
         if figures.downtime.is_open {
             let path = site.path();

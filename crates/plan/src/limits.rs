@@ -109,7 +109,7 @@ impl<'a> Limits<'a> {
     pub(crate) fn broken(&self, chosen: &[(&Outline, &Figures)], predicted: &Prediction) -> Vec<Breach> {
         let costs_extra = chosen.iter().any(|(_, figures)| figures.extra != Extra::Nothing);
         let costs = self.costs(costs_extra, predicted);
-        self.late(predicted).into_iter().chain(self.spends(predicted)).chain(costs).chain(self.stops(predicted)).collect()
+        self.late(predicted).into_iter().chain(self.spends(predicted)).chain(costs).chain(self.stops(chosen, predicted)).collect()
     }
 
     fn late(&self, predicted: &Prediction) -> Option<Breach> {
@@ -126,12 +126,20 @@ impl<'a> Limits<'a> {
     }
 
     fn spends(&self, predicted: &Prediction) -> Option<Breach> {
-        let (most, share) = (self.change.constraints.max_budget_share?, predicted.budget_share?);
+        let most = self.change.constraints.max_budget_share?;
         let stands = format!("`maxBudgetSpend` {most}");
         if self.left <= 0.0 {
             let does = format!("may spend {most} of what is left of an error budget, and nothing is left");
             return Some(Breach { limit: Limit::BudgetSpend, stands, does, relax: None });
         }
+        if !predicted.budgets_not_known.is_empty() {
+            let does = format!(
+                "spends nobody knows how much of the error budget of {}, and at most {most} is allowed: state the traffic of each target, and the restart of what has one host",
+                names(&predicted.budgets_not_known)
+            );
+            return Some(Breach { limit: Limit::BudgetSpend, stands, does, relax: None });
+        }
+        let share = predicted.budget_share?;
         if share <= most.as_f64() * self.left {
             return None;
         }
@@ -148,9 +156,13 @@ impl<'a> Limits<'a> {
         Some(Breach { limit: Limit::BudgetSpend, stands, does, relax })
     }
 
-    fn stops(&self, predicted: &Prediction) -> Option<Breach> {
+    fn stops(&self, chosen: &[(&Outline, &Figures)], predicted: &Prediction) -> Option<Breach> {
         let takes = &predicted.downtime.as_ref()?.takes;
-        let is_within = takes.p95_ms == Millis::ZERO || self.change.constraints.downtime_ms.is_some_and(|allowed| takes.p95_ms <= allowed);
+        let is_within = match self.change.constraints.downtime_ms {
+            Some(allowed) => takes.p95_ms <= allowed,
+            // Who asks for a failover asks for the writes that it refuses: there is no other way to do it. A stated limit holds for it as well.
+            None => chosen.iter().all(|(outline, f)| outline.strategy == Strategy::Failover || f.downtime.time.p95_ms == 0),
+        };
         (!is_within).then(|| downtime(self.change, plain(takes)))
     }
 

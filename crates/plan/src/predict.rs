@@ -3,7 +3,8 @@
 //! Bad requests. What each site costs if its change fails, and what it refuses while nothing of it serves, is worked out in `burn`. A change fails with
 //! the probability of its component, and does so in every environment, so the stages and windows of one keep failures from the next. What no stage of an
 //! environment sees meets its windows, and runs on until people notice it, wherever the flight is by then.
-//! The straight deploy that this is set against goes to all replicas at once; people notice after [`STRAIGHT_NOTICE`] and deploy the old version.
+//! The straight deploy that this is set against goes to all replicas at once and nothing watches it. Everything else is as it is with the plan: hosts are
+//! down for as long as they take to start again, people notice [`UNSEEN`] after it is done, and the old version comes the same way, all at once.
 
 use crate::burn::{self, Burn, rise};
 use crate::course::{mean_secs, together};
@@ -14,14 +15,14 @@ use crate::ladder::{RATE_MIN, Signal, bad_ratio};
 use crate::level::level;
 use crate::outline::Outline;
 use crate::risk::Risks;
-use crate::site::Site;
+use crate::site::{Site, SiteRegion};
 use crate::strategy::{self, Extra};
-use crate::way_back::{WaysBack, side_by_side, ways_back};
+use crate::way_back::{WaysBack, cut, side_by_side, ways_back};
 use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName};
-use glidepath_model::plan::{Between, Estimate, Phase, PlannedDowntime, Prediction, RiskLevel, StageBurn, Step, Undo};
+use glidepath_model::plan::{Between, Estimate, Phase, PlannedDowntime, Prediction, RiskLevel, StageBurn, Step, Strategy, Undo};
 use glidepath_model::{Millis, Timestamp};
 use std::collections::BTreeMap;
 
@@ -31,15 +32,13 @@ pub const THRESHOLDS_CATCH: f64 = 0.5;
 pub const PROBES_CATCH: f64 = 0.3;
 /// How long a failure runs on that no stage catches, until people see it.
 pub const UNSEEN: Millis = Millis::from_mins(30);
-/// How long a straight deploy that fails runs on until people have noticed and turn back: stated, kinder than most pagers.
-pub(crate) const STRAIGHT_NOTICE: Millis = Millis::from_mins(5);
 
 /// A strategy at a site in figures.
 #[derive(Clone, Debug)]
 pub(crate) struct Figures {
     /// Expected bad requests; a site without traffic figures counts with one request per second, for ranking only.
     pub(crate) burn: f64,
-    pub(crate) straight: f64,
+    pub(crate) straight: Straight,
     /// What the site costs if its change fails, and what it refuses.
     costs: Burn,
     /// Probability that the component's change fails, and both ends of its interval as parts of it.
@@ -55,22 +54,21 @@ pub(crate) struct Figures {
     pub(crate) ways_back: WaysBack,
     /// Why the site cannot go back, where a step of it cannot.
     pub(crate) one_way: Option<String>,
+    /// Whether an undo may be ended before it is done.
+    pub(crate) may_be_cut: bool,
 }
 
 /// Figures of a strategy at a site, of which `steps` are the steps.
 pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts, risks: &Risks, now: Timestamp) -> Figures {
     let method = strategy::of(outline.strategy);
-    let back = plain(&estimate(method.kind(), site, facts));
     let effect = facts.catalog.settings.verification.effect;
     let looks = looks(steps);
     let ways_back = ways_back(steps, facts);
     let costs = if method.meets_users() { burn::burn(site, outline, steps, &ways_back, effect) } else { Burn::default() };
     let failing = failing(risks, &site.target.component);
-    let straight = STRAIGHT_NOTICE.as_secs_f64() + mean_secs(back);
-    let bad = site.regions.iter().map(|at| at.rate.unwrap_or(1.0) * rise(bad_ratio(at, Signal::Errors).0, effect));
     Figures {
         burn: costs.refused() + failing.0 * (costs.failing() + costs.missed * (costs.after * costs.noticed_in + costs.way_back)),
-        straight: if outline.waves.is_empty() { 0.0 } else { bad.sum::<f64>() * straight },
+        straight: straight(site, outline, &costs, facts),
         costs,
         failing,
         traffic_known: site.rate().is_some_and(|rate| rate > RATE_MIN) || !method.meets_users(),
@@ -84,7 +82,44 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
             Undo::ForwardOnly { reason } => Some(reason.clone()),
             Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
         }),
+        may_be_cut: steps.iter().any(|step| cut(step, facts).is_some()),
     }
+}
+
+/// What it would cost to bring a change everywhere at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Straight {
+    /// Requests that are refused, whether it fails or not.
+    refused: f64,
+    /// Bad requests if it fails, beside those.
+    failing: f64,
+}
+
+fn straight(site: &Site<'_>, outline: &Outline, costs: &Burn, facts: &Facts) -> Straight {
+    if outline.waves.is_empty() {
+        return Straight::default();
+    }
+    let kind = strategy::of(outline.strategy).kind();
+    let call = plain(&estimate(kind, site, facts));
+    let effect = facts.catalog.settings.verification.effect;
+    let bad = |at: &SiteRegion<'_>| at.rate.unwrap_or(1.0) * rise(bad_ratio(at, Signal::Errors).0, effect);
+    if outline.strategy == Strategy::Failover {
+        // There is no other way to fail over than this one, unwatched.
+        let all: f64 = site.regions.iter().map(bad).sum();
+        return Straight { refused: costs.refused(), failing: all * UNSEEN.as_secs_f64() + costs.way_back };
+    }
+    let by_host = outline.waves.iter().flatten().flat_map(|path| &path.stages).any(|stage| !stage.batches.is_empty());
+    let mut found = Straight::default();
+    for (number, at) in site.regions.iter().enumerate() {
+        let takes = mean_secs(together(&vec![call; if by_host { at.region.hosts.len().max(1) } else { 1 }]));
+        let is_down = by_host && kind == Kind::Deploy;
+        let down = if is_down { mean_secs(downtime::of_waves(site, Strategy::Recreate, [vec![number]], facts).time) } else { 0.0 };
+        let refused = at.rate.unwrap_or(1.0) * down;
+        // The way there is down for a while and fails for the rest of it, and so does the way back.
+        found.refused += refused;
+        found.failing += refused + bad(at) * (UNSEEN.as_secs_f64() + 2.0 * (takes - down).max(0.0));
+    }
+    found
 }
 
 /// Probability that a component's change fails, with the ends of its interval as parts of it.
@@ -343,12 +378,9 @@ pub(crate) fn prediction(
     let is_safe = chosen.iter().all(|(_, f)| f.ways_back.to_safety().is_some());
     let is_undone = is_safe && chosen.iter().all(|(_, f)| f.ways_back.rest().is_some());
     let last = change.environments.last();
-    let straight = sites
-        .iter()
-        .zip(chosen)
-        .filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known)
-        .map(|(_, (_, f))| f.straight)
-        .fold(0.0, f64::max);
+    let at_last = || sites.iter().zip(chosen).filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known);
+    let straight = at_last().map(|(_, (_, f))| f.straight.refused).fold(0.0, |a, b| a + b)
+        + at_last().map(|(_, (_, f))| f.straight.failing).fold(0.0, f64::max);
     let known_costs = || chosen.iter().zip(&costs).filter(|((_, f), _)| f.traffic_known);
     let refused: f64 = known_costs().map(|(_, costs)| costs.refused).fold(0.0, |a, b| a + b);
     let failing_of = |part: &dyn Fn(&Between) -> f64| -> f64 {
@@ -359,12 +391,14 @@ pub(crate) fn prediction(
     let if_failing = if risks.whole.mean > 0.0 { refused + failing / risks.whole.mean } else { 0.0 };
     let (extra_cost, extra_cost_p95) = extra::cost(sites, chosen.iter().map(|(_, figures)| &figures.extra), &tails);
     let down = down(change, sites, chosen, levels);
+    let spent = budget_spent(facts, sites, chosen, &costs);
     let mut prediction = Prediction {
         failure: risks.whole.clone(),
         bad_requests: tidy(refused + failing),
         bad_requests_if_failing: tidy(if_failing),
         bad_requests_straight: tidy(straight),
-        budget_share: budget_share(facts, sites, chosen, &costs),
+        budget_share: spent.greatest,
+        budgets_not_known: spent.not_known,
         duration: told(total, "steps, bakes and windows on the longest path"),
         schedule: None,
         extra_cost,
@@ -481,24 +515,38 @@ fn tidy(value: f64) -> f64 {
     if rounded.is_finite() { rounded } else { 0.0 }
 }
 
-/// The greatest share of an objective's budget that is expected to be spent.
-fn budget_share(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], costs: &[Costs]) -> Option<f64> {
-    let mut spent: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
-    for ((site, _), costs) in sites.iter().zip(chosen).zip(costs).filter(|((_, (_, f)), _)| f.traffic_known) {
-        let entry = spent.entry(&site.target.component).or_default();
-        entry.0 += costs.all();
-        entry.1 = entry.1.max(site.rate().unwrap_or_default());
+/// What is expected to be spent of error budgets.
+#[derive(Default)]
+struct Spent {
+    /// The greatest share of one that is known.
+    greatest: Option<f64>,
+    /// Objectives of which nobody knows it.
+    not_known: Vec<String>,
+}
+
+fn budget_spent(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], costs: &[Costs]) -> Spent {
+    // Of each component, its bad requests and its rate; `None` where those of one of its sites are not known.
+    let mut spent: BTreeMap<&ComponentName, Option<(f64, f64)>> = BTreeMap::new();
+    for ((site, (_, figures)), costs) in sites.iter().zip(chosen).zip(costs) {
+        let entry = spent.entry(&site.target.component).or_insert(Some((0.0, 0.0)));
+        let is_known = figures.traffic_known && !figures.downtime.is_open;
+        *entry = entry.filter(|_| is_known).map(|(bad, rate)| (bad + costs.all(), rate.max(site.rate().unwrap_or_default())));
     }
-    let mut greatest = None;
+    let mut found = Spent::default();
     for objective in &facts.catalog.objectives {
-        let Some((bad, rate)) = spent.get(&objective.component) else { continue };
-        // A young service has counted little of its period so far: the present rate then says more about the whole.
-        let coming = rate * objective.period_ms.as_secs_f64();
-        let total = facts.budgets.get(&objective.name).map_or(coming, |b| b.value.total.max(coming));
-        let allowed = total * objective.target.rest().as_f64();
-        if allowed > 0.0 && allowed.is_finite() {
-            greatest = Some(greatest.map_or(bad / allowed, |g: f64| g.max(bad / allowed)));
+        let Some(known) = spent.get(&objective.component) else { continue };
+        let share = known.and_then(|(bad, rate)| {
+            // A young service has counted little of its period so far: the present rate then says more about the whole.
+            let coming = rate * objective.period_ms.as_secs_f64();
+            let total = facts.budgets.get(&objective.name).map_or(coming, |b| b.value.total.max(coming));
+            let allowed = total * objective.target.rest().as_f64();
+            if bad > 0.0 { Some(bad / allowed).filter(|share| share.is_finite()) } else { Some(0.0) }
+        });
+        match share {
+            Some(share) => found.greatest = Some(found.greatest.map_or(share, |greatest| greatest.max(share))),
+            None => found.not_known.push(objective.name.clone()),
         }
     }
-    greatest.map(tidy)
+    found.greatest = found.greatest.map(tidy);
+    found
 }

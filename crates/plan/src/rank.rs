@@ -71,7 +71,7 @@ pub(crate) fn rank(
         let burn = if is_known { predicted.bad_requests } else { chosen.iter().map(|(_, figures)| figures.burn).sum() };
         let breaches = limits.broken(&chosen, &predicted);
         if breaches.is_empty() {
-            feasible.push((assignment, predicted, burn));
+            feasible.push(Scored { assignment, predicted, burn, is_known });
         } else {
             broken.push(Broken { assignment, predicted, breaches });
         }
@@ -98,7 +98,7 @@ pub(crate) fn rank(
         (!front[*a])
             .cmp(&!front[*b])
             .then_with(|| compare(preference, &feasible[*a], &feasible[*b]))
-            .then_with(|| feasible[*a].0.cmp(&feasible[*b].0))
+            .then_with(|| feasible[*a].assignment.cmp(&feasible[*b].assignment))
     });
     let best = &feasible[order[0]];
     let mut summaries = Vec::new();
@@ -110,18 +110,18 @@ pub(crate) fn rank(
             Some(by) => beaten(by + 1, &feasible[order[by]], one),
             None => lost(preference, best, one),
         };
-        let known = summary(sites, options, &one.0, one.1.clone(), rank, reason);
+        let known = summary(sites, options, &one.assignment, one.predicted.clone(), rank, reason);
         summaries.push(CandidateSummary { on_front: front[*at], dominated_by: by.map(|by| by as u32 + 1), ..known });
     }
     for one in &broken {
         let reason = format!("Dropped: {}.", one.why());
         summaries.push(summary(sites, options, &one.assignment, one.predicted.clone(), summaries.len(), reason));
     }
-    let mut prediction = best.1.clone();
+    let mut prediction = best.predicted.clone();
     // Told of the winner alone: the reasons are the same for all, and a plan lists dozens of candidates.
-    prediction.stages = stages(change, facts, sites, &chosen(options, &best.0), levels);
+    prediction.stages = stages(change, facts, sites, &chosen(options, &best.assignment), levels);
     prediction.reasons.clone_from(&risks.components);
-    Some(Ranking { winner: best.0.clone(), prediction, summaries })
+    Some(Ranking { winner: best.assignment.clone(), prediction, summaries })
 }
 
 /// The outlines and figures an assignment picks.
@@ -169,20 +169,28 @@ fn key(preference: Preference, figures: &Figures) -> f64 {
     }
 }
 
-type Scored = (Assignment, Prediction, f64);
+/// A candidate within all limits.
+struct Scored {
+    assignment: Assignment,
+    predicted: Prediction,
+    /// Bad requests by which it is ranked.
+    burn: f64,
+    /// Whether they are those that are shown, since the traffic of every site is known.
+    is_known: bool,
+}
 
 fn cost(one: &Scored) -> i64 {
-    one.1.extra_cost.as_ref().map_or(0, |c| c.micros)
+    one.predicted.extra_cost.as_ref().map_or(0, |c| c.micros)
 }
 
 fn dominates(a: &Scored, b: &Scored) -> bool {
-    let no_worse = a.2 <= b.2 && a.1.duration.p50_ms <= b.1.duration.p50_ms && cost(a) <= cost(b);
-    no_worse && (a.2 < b.2 || a.1.duration.p50_ms < b.1.duration.p50_ms || cost(a) < cost(b))
+    let no_worse = a.burn <= b.burn && a.predicted.duration.p50_ms <= b.predicted.duration.p50_ms && cost(a) <= cost(b);
+    no_worse && (a.burn < b.burn || a.predicted.duration.p50_ms < b.predicted.duration.p50_ms || cost(a) < cost(b))
 }
 
 fn compare(preference: Preference, a: &Scored, b: &Scored) -> std::cmp::Ordering {
-    let burn = a.2.total_cmp(&b.2);
-    let duration = a.1.duration.p50_ms.cmp(&b.1.duration.p50_ms);
+    let burn = a.burn.total_cmp(&b.burn);
+    let duration = a.predicted.duration.p50_ms.cmp(&b.predicted.duration.p50_ms);
     let cost = cost(a).cmp(&cost(b));
     match preference {
         Preference::LeastRisk => burn.then(duration).then(cost),
@@ -298,23 +306,19 @@ fn preference_text(preference: Preference) -> &'static str {
 fn won(preference: Preference, feasible: &[Scored], order: &[usize]) -> String {
     let Some(second) = order.get(1).map(|at| &feasible[*at]) else { return "Chosen: the only feasible candidate.".to_owned() };
     let first = &feasible[order[0]];
-    if preference == Preference::LeastRisk && !knows_traffic(first) {
-        return "Chosen because the fewest users would meet a fault before it is seen; how many is not known.".to_owned();
+    if preference == Preference::LeastRisk && !first.is_known {
+        let of = if first.predicted.bad_requests_straight > 0.0 { " for every target" } else { "" };
+        return format!("Chosen because the fewest users would meet a fault before it is seen; how many is not known{of}.");
     }
     format!("Chosen for {}: {}, the next has {}.", preference_text(preference), figure(preference, first), figure(preference, second))
 }
 
 fn figure(preference: Preference, one: &Scored) -> String {
     match preference {
-        Preference::LeastRisk => bad(one.2),
-        Preference::Fastest => one.1.duration.p50_ms.to_string(),
-        Preference::Cheapest => one.1.extra_cost.as_ref().map_or_else(|| "no known cost".to_owned(), ToString::to_string),
+        Preference::LeastRisk => bad(one.burn),
+        Preference::Fastest => one.predicted.duration.p50_ms.to_string(),
+        Preference::Cheapest => one.predicted.extra_cost.as_ref().map_or_else(|| "no known cost".to_owned(), ToString::to_string),
     }
-}
-
-/// Whether the traffic is known that a failure would meet: a straight deploy that fails for minutes always costs some.
-fn knows_traffic(one: &Scored) -> bool {
-    one.1.bad_requests_straight > 0.0
 }
 
 /// Bad requests, with no more digits than are known.
@@ -324,14 +328,14 @@ fn bad(requests: f64) -> String {
 
 /// Why nobody would take it, whatever they prefer: another one is as good by every figure and better by these.
 fn beaten(by: usize, better: &Scored, one: &Scored) -> String {
-    let money = |one: &Scored| one.1.extra_cost.as_ref().map_or_else(|| "nothing extra".to_owned(), ToString::to_string);
+    let money = |one: &Scored| one.predicted.extra_cost.as_ref().map_or_else(|| "nothing extra".to_owned(), ToString::to_string);
     let parts = [
-        (better.2 < one.2 && bad(better.2) != bad(one.2)).then(|| match knows_traffic(one) {
-            true => format!("expects {} bad requests against {}", bad(better.2), bad(one.2)),
+        (better.burn < one.burn && bad(better.burn) != bad(one.burn)).then(|| match one.is_known {
+            true => format!("expects {} bad requests against {}", bad(better.burn), bad(one.burn)),
             false => "lets fewer users meet a fault before it is seen".to_owned(),
         }),
-        (better.1.duration.p50_ms < one.1.duration.p50_ms)
-            .then(|| format!("takes {} against {}", better.1.duration.p50_ms, one.1.duration.p50_ms)),
+        (better.predicted.duration.p50_ms < one.predicted.duration.p50_ms)
+            .then(|| format!("takes {} against {}", better.predicted.duration.p50_ms, one.predicted.duration.p50_ms)),
         (cost(better) < cost(one)).then(|| format!("costs {} against {}", money(better), money(one))),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -343,15 +347,16 @@ fn beaten(by: usize, better: &Scored, one: &Scored) -> String {
 }
 
 fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
-    let what = if knows_traffic(one) { "the expected bad requests" } else { "the users would meet a fault before it is seen" };
-    let burn = if best.2 > 0.0 && one.2 > best.2 * 1.005 { Some(format!("{:.1} times {what}", one.2 / best.2)) } else { None };
-    let slower = if one.1.duration.p50_ms > best.1.duration.p50_ms {
-        Some(format!("takes {} against {}", one.1.duration.p50_ms, best.1.duration.p50_ms))
+    let what = if one.is_known { "the expected bad requests" } else { "the users would meet a fault before it is seen" };
+    let burn =
+        if best.burn > 0.0 && one.burn > best.burn * 1.005 { Some(format!("{:.1} times {what}", one.burn / best.burn)) } else { None };
+    let slower = if one.predicted.duration.p50_ms > best.predicted.duration.p50_ms {
+        Some(format!("takes {} against {}", one.predicted.duration.p50_ms, best.predicted.duration.p50_ms))
     } else {
         None
     };
     let dearer = if cost(one) > cost(best) {
-        Some(format!("costs {}", one.1.extra_cost.as_ref().map_or_else(String::new, ToString::to_string)))
+        Some(format!("costs {}", one.predicted.extra_cost.as_ref().map_or_else(String::new, ToString::to_string)))
     } else {
         None
     };
@@ -364,10 +369,11 @@ fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
     .flatten()
     .collect();
     // What it would be better by, so that who weighs things differently sees it.
-    let is_faster = one.1.duration.p50_ms < best.1.duration.p50_ms;
-    let faster = is_faster.then(|| format!("{} faster", Millis(best.1.duration.p50_ms.0.saturating_sub(one.1.duration.p50_ms.0))));
-    let safer = (one.2 * 1.005 < best.2).then(|| match knows_traffic(one) {
-        true => format!("with {} expected bad requests against {}", bad(one.2), bad(best.2)),
+    let is_faster = one.predicted.duration.p50_ms < best.predicted.duration.p50_ms;
+    let faster =
+        is_faster.then(|| format!("{} faster", Millis(best.predicted.duration.p50_ms.0.saturating_sub(one.predicted.duration.p50_ms.0))));
+    let safer = (one.burn * 1.005 < best.burn).then(|| match one.is_known {
+        true => format!("with {} expected bad requests against {}", bad(one.burn), bad(best.burn)),
         false => "fewer users would meet a fault before it is seen".to_owned(),
     });
     let though = faster.or(safer).map_or_else(String::new, |better| format!(", though {better}"));

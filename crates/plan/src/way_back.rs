@@ -166,7 +166,7 @@ impl<'a> Graph<'a> {
             Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
         };
         let safety = |step: &Step| step.exposure.as_ref().and_then(|e| e.safety.as_ref()).map(|call| plain(&back(step, call, facts)));
-        let stays = |step: &Step| matches!(step.undo, Undo::ForwardOnly { .. }) || is_cut(step, facts);
+        let stays = |step: &Step| matches!(step.undo, Undo::ForwardOnly { .. }) || cut(step, facts).is_some_and(|cut| cut.is_usual());
         Self {
             steps,
             needs,
@@ -324,12 +324,28 @@ fn latest<'e>(ends: impl Iterator<Item = &'e Row>) -> Row {
     Row { time: side_by_side(&times), steps: steps.into_iter().max().unwrap_or_default() }
 }
 
-/// Whether the undo of a step is ended by its own timeout before it is usually done: no time can be promised across it.
-fn is_cut(step: &Step, facts: &Facts) -> bool {
-    let Undo::Call { call, timeout_ms, .. } = &step.undo else { return false };
+/// An undo that its own timeout may end before it is done.
+pub(crate) struct Cut {
+    /// What it takes.
+    pub(crate) takes: Estimate,
+    /// What it is given.
+    pub(crate) given: Millis,
+}
+
+impl Cut {
+    /// Whether it is usually ended: no time can be promised across it.
+    pub(crate) fn is_usual(&self) -> bool {
+        self.takes.p50_ms > self.given
+    }
+}
+
+/// Whether the undo of a step may be ended before it is done.
+pub(crate) fn cut(step: &Step, facts: &Facts) -> Option<Cut> {
+    let Undo::Call { call, timeout_ms, .. } = &step.undo else { return None };
     // A router stops waiting by itself, and what is left over is cut.
     let takes = back(step, call, facts);
-    call.kind != HAPROXY && is_known(&takes) && takes.p50_ms > *timeout_ms
+    let may_be_cut = call.kind != HAPROXY && is_known(&takes) && takes.p95_ms > *timeout_ms;
+    may_be_cut.then_some(Cut { takes, given: *timeout_ms })
 }
 
 /// The slowest of several that go on at the same time; nothing takes no time.

@@ -10,14 +10,14 @@ use crate::random::Random;
 use crate::story::{Moment, Teller};
 use crate::weather::Weather;
 use glidepath_engine::throttle::ThrottleState;
-use glidepath_engine::{Claiming, Effect, Input, Mode, RunState, decide, effects, next_wake, recovery, reports};
+use glidepath_engine::{Claiming, Effect, Input, Mode, Progress, RunState, decide, effects, next_wake, recovery, reports};
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome as Came, ProcessMark, RunEnd};
-use glidepath_model::plan::{GateSpec, Throttle};
+use glidepath_model::plan::{GateSpec, Step, Throttle};
 use glidepath_model::request::Who;
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Millis, RunId, Share, StepId, TargetName, Timestamp};
-use glidepath_plan::assumed::UNSEEN;
+use glidepath_plan::assumed::{Refusal, UNSEEN};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -430,6 +430,18 @@ impl<'m, 'p> Flight<'m, 'p> {
         }
     }
 
+    /// Whether nobody takes writes: once they were stopped, until clients are routed to one side or back to the other, however long that is held up.
+    fn refuses(&self, of: &Refusal<'_>) -> bool {
+        let has_begun = |progress: &Progress| !matches!(progress, Progress::Waiting | Progress::Skipped);
+        let is_over = |progress: &Progress| matches!(progress, Progress::Done | Progress::Skipped);
+        let track = |step: &Step| self.state.step(&step.id);
+        let (drain, route) = (track(of.drain), track(of.route));
+        let is_there = route.forward.progress == Progress::Done && !has_begun(&route.undo.progress);
+        let leads_again = is_over(&drain.undo.progress);
+        let is_back = leads_again && of.back.is_none_or(|back| is_over(&track(back).undo.progress));
+        has_begun(&drain.forward.progress) && !is_there && !is_back
+    }
+
     /// Places that serve nobody because hosts of them are under way, with the part of that time.
     fn down(&self) -> BTreeMap<Place, f64> {
         let mut found = BTreeMap::new();
@@ -443,6 +455,8 @@ impl<'m, 'p> Flight<'m, 'p> {
                 found.insert((target.clone(), step.region.clone()), part);
             }
         }
+        let refusing = self.model.refusals.iter().filter(|(_, refusal)| self.refuses(refusal));
+        found.extend(refusing.map(|(place, _)| (place.clone(), 1.0)));
         found
     }
 

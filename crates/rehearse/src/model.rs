@@ -5,9 +5,9 @@ use crate::gate::GateModel;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::action::{ActionCall, OutputType};
 use glidepath_model::facts::Facts;
-use glidepath_model::plan::{Comparison, Estimate, Plan, PlanBody, Step, Test, Undo, Work};
+use glidepath_model::plan::{Comparison, Estimate, Plan, PlanBody, Step, Strategy, Test, Undo, Work};
 use glidepath_model::{ComponentName, EnvironmentName, Millis, RegionName, StepId, TargetName};
-use glidepath_plan::assumed::{self, Traffic};
+use glidepath_plan::assumed::{self, Refusal, Traffic};
 
 pub use glidepath_plan::assumed::PEOPLE_ANSWER;
 use serde_json::Value;
@@ -30,6 +30,8 @@ pub struct Model<'p> {
     pub(crate) places: BTreeMap<Place, PlaceModel>,
     /// Probability that some step fails for good, in a plan that deploys nothing.
     pub(crate) breaks: f64,
+    /// Failovers: while one is on its way, nobody takes writes there.
+    pub(crate) refusals: Vec<(Place, Refusal<'p>)>,
     /// Whether some place serves nobody for a while.
     pub(crate) goes_down: bool,
     /// Steps that call something, by index: those that can fail.
@@ -172,11 +174,17 @@ impl<'p> Model<'p> {
             }
         });
         let steps: Vec<StepModel> = steps.collect();
-        let goes_down = steps.iter().any(|step| step.down.is_some());
+        let refusals: Vec<(Place, Refusal<'p>)> = body
+            .assignments
+            .iter()
+            .filter(|assignment| assignment.strategy == Strategy::Failover)
+            .filter_map(|assignment| Some(((assignment.target.clone(), None), assumed::refusal(&body.steps, &assignment.target)?)))
+            .collect();
+        let goes_down = !refusals.is_empty() || steps.iter().any(|step| step.down.is_some());
         let calls = body.steps.iter().enumerate().filter(|(_, step)| is_call(step)).map(|(at, _)| at).collect();
         let breaks = if components.is_empty() { plan.prediction.failure.mean } else { 0.0 };
         let at = body.steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
-        Self { plan, faults, steps, components, places, breaks, goes_down, calls, at }
+        Self { plan, faults, steps, components, places, breaks, refusals, goes_down, calls, at }
     }
 
     /// The plan it is about.

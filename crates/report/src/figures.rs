@@ -1,6 +1,6 @@
 //! Numbers and times as people read them: units always, no more digits than are known.
 
-use glidepath_model::plan::{Estimate, Schedule, Strategy};
+use glidepath_model::plan::{Estimate, PlannedDowntime, Schedule, Strategy};
 use glidepath_model::{Millis, Money, Plan, Timestamp};
 
 /// A fraction as percent: `12 %`, `1.5 %`, `0.04 %`.
@@ -52,6 +52,23 @@ pub(crate) fn plain(value: f64) -> String {
     }
     let decimals = (DIGITS - 1 - value.abs().log10().floor() as i32).clamp(0, 12);
     trim(format!("{value:.*}", usize::try_from(decimals).unwrap_or_default()))
+}
+
+/// What is down while it is changed, and what only refuses writes: a failover.
+pub(crate) fn stops(plan: &Plan, planned: &PlannedDowntime) -> (Vec<String>, Vec<String>) {
+    let fails_over = |place: &String| {
+        let failovers = plan.body.assignments.iter().filter(|assignment| assignment.strategy == Strategy::Failover);
+        failovers.into_iter().any(|of| *place == format!("{}/{}/failover", of.environment, of.component))
+    };
+    planned.places.iter().cloned().partition(|place| !fails_over(place))
+}
+
+/// Why nothing is said of an error budget.
+pub(crate) fn no_budget(plan: &Plan) -> Option<String> {
+    match plan.prediction.budgets_not_known.as_slice() {
+        [] => None,
+        some => Some(format!("not known for {}: the traffic, or how long something is down, is not known", listed(some))),
+    }
 }
 
 /// Whether the traffic is known that a failure would meet: a straight deploy that fails for minutes always costs some.

@@ -6,7 +6,7 @@ use crate::blast::{self, Blast};
 use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
-use crate::figures::{count, estimate, knows_traffic, listed, percent, spent};
+use crate::figures::{count, estimate, knows_traffic, listed, percent, spent, stops};
 use crate::promise;
 use crate::sections::WAITS;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
@@ -324,9 +324,15 @@ impl<'a> Writer<'a> {
             None if self.plan.findings.iter().any(|finding| WAITS.contains(&finding.code.to_string().as_str())) => {
                 "requests wait while the database changes its tables, for nobody knows how long".to_owned()
             }
+            None if self.plan.body.assignments.is_empty() => "whether something is down meanwhile is not known".to_owned(),
             None => "no downtime is expected".to_owned(),
             Some(planned) if planned.places.is_empty() => format!("how long {} is down is not known", listed(&planned.not_known)),
-            Some(planned) => format!("{} is down for about {}", listed(&planned.places), planned.takes.p50_ms),
+            Some(planned) => match stops(self.plan, planned) {
+                (stop, refuse) if stop.is_empty() => {
+                    format!("writes to {} are refused for about {}", listed(&refuse), planned.takes.p50_ms)
+                }
+                (stop, refuse) => format!("{} is down for about {}", listed(&[stop, refuse].concat()), planned.takes.p50_ms),
+            },
         };
         if !knows_traffic(self.plan) {
             return format!("{downtime}. How many requests would go wrong is not known. The risk is {}.", p.risk);

@@ -3,7 +3,7 @@
 use crate::alike::told_once;
 use crate::candidates::{names, standing};
 use crate::figures::{
-    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, fold, knows_traffic, minute, percent, plural, spent, standstills,
+    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, fold, knows_traffic, minute, no_budget, percent, plural, spent, standstills,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::joined;
@@ -251,7 +251,7 @@ fn predictions(plan: &Plan, shown: Shown) -> Vec<Line> {
         "bad requests",
         match knows_traffic(plan) {
             true => format!(
-                "{} expected; {} if it fails; {} by a straight deploy noticed after 5 min",
+                "{} expected; {} if it fails; {} by a straight deploy that nothing watches",
                 count(p.bad_requests),
                 count(p.bad_requests_if_failing),
                 count(p.bad_requests_straight)
@@ -259,11 +259,12 @@ fn predictions(plan: &Plan, shown: Shown) -> Vec<Line> {
             false => "not known: there are no traffic figures".to_owned(),
         },
     );
-    row(
-        "error budget",
-        p.budget_share
-            .map_or_else(|| "no objective is declared".to_owned(), |s| format!("{} of the period's budget", spent(s, p.bad_requests))),
-    );
+    let spent = p.budget_share.map(|s| format!("{} of the period's budget", spent(s, p.bad_requests)));
+    let budget = match (spent, no_budget(plan)) {
+        (None, None) => "no objective is declared".to_owned(),
+        (spent, unknown) => spent.into_iter().chain(unknown).collect::<Vec<_>>().join("; "),
+    };
+    row("error budget", budget);
     row("extra cost", extra_cost(p.extra_cost.as_ref(), plan.body.assignments.iter().map(|a| a.strategy)));
     row("time to safe traffic", promise::safety(plan, promise::BOTH));
     row("time to all undone", format!("{}, {}", promise::undone(plan, promise::BOTH), promise::source(p.time_to_rollback.as_ref())));

@@ -91,6 +91,7 @@ mod tests {
             bad_requests_if_failing: 0.0,
             bad_requests_straight: 0.0,
             budget_share: None,
+            budgets_not_known: Vec::new(),
             duration: length,
             schedule: None,
             extra_cost: None,

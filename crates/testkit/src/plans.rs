@@ -50,6 +50,7 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         bad_requests_if_failing: 40.0,
         bad_requests_straight: 900.0,
         budget_share: None,
+        budgets_not_known: Vec::new(),
         duration: estimate.clone(),
         schedule: None,
         extra_cost: None,

@@ -445,10 +445,14 @@ const CONSTRAINTS: Shape = Shape::closed(
         Field::optional(
             "downtime",
             Form::Duration,
-            "Downtime allowed, with everything that is down one after the other; what 95 % of such changes need must keep within it.",
+            "Downtime allowed, with everything that is down one after the other; what 95 % of such changes need must keep within it. None where it is left out, but for the writes that a failover refuses.",
         ),
         Field::optional("finishBefore", Form::Time, "Must be finished before."),
-        Field::optional("maxBudgetSpend", Form::Object(&BUDGET_SPEND), "Error budget it may spend."),
+        Field::optional(
+            "maxBudgetSpend",
+            Form::Object(&BUDGET_SPEND),
+            "Error budget it may spend. A change is not planned where nobody knows what it spends of a declared objective: state the traffic.",
+        ),
         Field::optional("maxExtraCost", Form::Money, "Greatest extra cost."),
         Field::optional("compliance", Form::List(&Form::Text), "Regimes it falls under."),
     ],

@@ -32,8 +32,11 @@ pub struct Prediction {
     pub bad_requests_if_failing: f64,
     /// Bad requests a straight deploy of everything would cause if failing, until rolled back.
     pub bad_requests_straight: f64,
-    /// Expected share of the period's error budget spent; `None` without an objective.
+    /// Expected share of the period's error budget spent; `None` without an objective, or where it is not known.
     pub budget_share: Option<f64>,
+    /// Declared objectives of what is changed, of whose budget nobody can say how much is spent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets_not_known: Vec<String>,
     /// Duration of the flight, without waits for windows.
     pub duration: Estimate,
     /// When it takes off and lands; `None` where no start lands that was looked at.

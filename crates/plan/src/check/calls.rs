@@ -2,8 +2,8 @@
 
 use super::{is_of_runbook, places};
 use crate::codes;
-use crate::command::HAPROXY;
-use crate::durations::{back, deploy_unbounded, deploys, is_known};
+use crate::durations::{deploy_unbounded, deploys, is_known};
+use crate::way_back::cut;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
@@ -273,21 +273,16 @@ pub(super) fn undo_cut(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     // What a runbook's undo takes is not known from its way forward.
     for step in plan.body.steps.iter().filter(|_| !is_of_runbook(plan)) {
-        let Undo::Call { call, timeout_ms, .. } = &step.undo else { continue };
-        let takes = back(step, call, facts);
-        // A router stops waiting by itself, and what is left over is cut.
-        if call.kind == HAPROXY || !is_known(&takes) || takes.p95_ms <= *timeout_ms || !told.insert((&step.target, &step.duration_key)) {
-            continue;
-        }
-        let (usual, long) = (takes.p50_ms, takes.p95_ms);
-        let reason = match usual > *timeout_ms {
+        let Some(cut) = cut(step, facts).filter(|_| told.insert((&step.target, &step.duration_key))) else { continue };
+        let (usual, long, given) = (cut.takes.p50_ms, cut.takes.p95_ms, cut.given);
+        let reason = match cut.is_usual() {
             true => "Nearly every try is ended in mid-work, so there is no way back whose time could be promised.",
             false => "A try that is ended in mid-work leaves an unknown outcome, and the way back waits for a person.",
         };
         findings.push(
             Diagnostic::error(
                 codes::UNDO_CUT,
-                format!("The undo of {} may take {timeout_ms}, and is expected to take {usual} (95 %: {long}).", step.id),
+                format!("The undo of {} may take {given}, and is expected to take {usual} (95 %: {long}).", step.id),
             )
             .because(reason)
             .hint("Raise `timeout` of its undo, or leave it out: then it is long enough."),

@@ -86,6 +86,7 @@ fn without_exposure(there: DurationEstimate, home: Option<DurationEstimate>, (ri
         bad_requests_if_failing: 0.0,
         bad_requests_straight: 0.0,
         budget_share: None,
+        budgets_not_known: Vec::new(),
         duration: told(there, "steps on the longest path"),
         schedule: None,
         extra_cost: None,

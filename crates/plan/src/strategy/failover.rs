@@ -27,6 +27,12 @@ use glidepath_model::ids::{RegionName, StepId};
 use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Phase, Step, Strategy, Undo, Work};
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
 
+/// Last part of the id of the look that there is one leader.
+pub(crate) const LEADER: &str = "leader";
+/// Last part of the id of the step that stops the writes.
+pub(crate) const DRAIN: &str = "drain";
+/// Last part of the id of the step that brings clients to the new region.
+pub(crate) const ROUTE: &str = "route";
 /// Answer of `leader` while no region takes writes.
 const NOBODY: &str = "none";
 
@@ -97,7 +103,9 @@ impl Method for Failover {
         };
         let mut derived: Vec<String> = room(site, way)?.into_iter().collect();
         let (from, to) = (way.from, way.to);
-        derived.push(format!("{name}: writes are refused from the drain of {from} until clients are routed to {to}."));
+        derived.push(format!(
+            "{name}: writes are refused from the drain of {from} until clients are routed to {to}; which requests only read is not known, so all are counted as refused."
+        ));
         if way.one_way().is_none() {
             derived.push(format!("{name}: {to} is promoted only once nothing of {from} is missing there, so no write is lost."));
         }
@@ -179,7 +187,7 @@ impl Lowering<'_> {
         let (from, to, component) = (way.from, way.to, &site.target.component);
         let spot = Spot { phase: Phase::Preflight, wave: 0, stage: 0, region: None, prefix: format!("{}/preflight", site.path()) };
         let leader: Vec<ActionCall> = self.leads(site, way, from).into_iter().collect();
-        self.look(site, &spot, "leader", format!("{from} takes the writes of {component}, and no other region does"), leader, needs);
+        self.look(site, &spot, LEADER, format!("{from} takes the writes of {component}, and no other region does"), leader, needs);
         let back = self.moving(&way.how.route, site, way.back(), "command that routes clients").filter(|_| !is_one_way);
         if let (Some(step), Some(back)) = (self.steps.get_mut(begin), back) {
             step.undo = undo_call(back, Vec::new(), calls::timeout(&way.how.route, self.kinds));
@@ -203,7 +211,7 @@ impl Lowering<'_> {
             false => format!("Stop the writes in {from}, until {to} has them all"),
             true => format!("Stop the writes in {from}, until {to} lacks at most {} of them", way.loss_max),
         };
-        let mut step = self.region_step(site, spot, "drain", title, call, Kind::Stop, &way.how.drain);
+        let mut step = self.region_step(site, spot, DRAIN, title, call, Kind::Stop, &way.how.drain);
         let nobody = self.leads(site, way, NOBODY);
         step.validations = nobody.into_iter().chain(self.is_behind(site, way, way.there(), way.loss_max)).collect();
         let leads_again = self.leads(site, way, from).into_iter().collect();
@@ -266,7 +274,7 @@ impl Lowering<'_> {
         let call = self.moving(&way.how.route, site, way.there(), "command that routes clients")?;
         let back = self.moving(&way.how.drain, site, way.back(), "command that stops writes")?;
         let title = format!("Route clients to {}", way.to);
-        let mut step = self.region_step(site, spot, "route", title, call, Kind::Shift, &way.how.route);
+        let mut step = self.region_step(site, spot, ROUTE, title, call, Kind::Shift, &way.how.route);
         step.compensate_on = CompensateOn::Attempt;
         step.exposure = Some(Exposure {
             target: site.target.name.clone(),

@@ -13,7 +13,7 @@ mod capacity;
 mod drain_replace;
 mod expand_contract;
 pub(crate) mod experiment;
-mod failover;
+pub(crate) mod failover;
 mod flag;
 mod in_place;
 mod recreate;

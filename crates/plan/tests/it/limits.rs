@@ -134,3 +134,23 @@ fn a_cost_above_the_cap_is_named_with_what_it_would_have_to_be() {
     change.constraints.max_extra_cost = Money::parse(proposed(&refusal.hint, "`maxExtraCost: "));
     assert_eq!(plan_of(&change, &facts).body.assignments[0].strategy, Strategy::BlueGreen, "{}", refusal.hint);
 }
+
+#[test]
+fn a_spend_that_nobody_knows_does_not_keep_within_a_limit() {
+    let (mut change, facts) = with_budget();
+    change.constraints.max_budget_share = Some(Share::parse("50%").unwrap());
+    plan_of(&change, &facts);
+    let unknown = |mut facts: Facts| {
+        facts.targets.values_mut().for_each(|known| known.request_rate.clear());
+        facts
+    };
+    let refusal = refused(&change, &unknown(facts.clone()));
+    assert!(refusal.message.contains("spends nobody knows how much of the error budget of availability"), "{}", refusal.message);
+    change.constraints.max_budget_share = None;
+    let plan = plan_of(&change, &unknown(facts));
+    assert_eq!((plan.prediction.budget_share, plan.prediction.budgets_not_known), (None, vec!["availability".to_owned()]));
+    // Where nothing promises anything there is no budget to keep.
+    let (mut change, facts) = payments();
+    change.constraints.max_budget_share = Some(Share::parse("50%").unwrap());
+    plan_of(&change, &unknown(facts));
+}

@@ -87,6 +87,25 @@ fn the_way_back_is_the_same_way_in_the_other_direction() {
 }
 
 #[test]
+fn the_writes_that_a_failover_refuses_are_counted_told_and_limited() {
+    let (mut change, facts) = failover(|_| ());
+    let plan = plan_of(&change, &facts);
+    let between = ["/drain", "/promote", "/demote", "/verify", "/route"].map(|name| step(&plan, name).expected.p50_ms.as_secs_f64());
+    let (takes, p) = (between.iter().sum::<f64>(), &plan.prediction);
+    let down = p.downtime.clone().expect("writes are refused");
+    assert_eq!(down.places, ["production/payments/failover"]);
+    assert!((down.takes.p50_ms.as_secs_f64() / takes - 1.0).abs() < 0.2, "{down:?}, {takes} s by the steps");
+    // 800 requests a second, all of them refused; going back refuses as many again.
+    assert!(p.bad_requests >= 800.0 * takes && p.bad_requests_if_failing >= 1.5 * 800.0 * takes, "{p:?}");
+    assert!(p.risk_reasons.iter().any(|reason| reason.contains("refuses writes while another region takes over")), "{:?}", p.risk_reasons);
+    change.constraints.downtime_ms = Some(Millis::ZERO);
+    let refused = planned(&change, &facts);
+    assert!(refused.plan.is_none() && refused.diagnostics[0].message.contains("of downtime"), "{:?}", refused.diagnostics);
+    change.constraints.downtime_ms = Some(down.takes.p95_ms);
+    plan_of(&change, &facts);
+}
+
+#[test]
 fn a_promotion_that_may_lose_writes_is_the_point_of_no_return() {
     let (mut change, facts) = failover(|_| ());
     may_lose(&mut change, Millis::from_secs(2));

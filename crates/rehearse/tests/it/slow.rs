@@ -3,7 +3,7 @@
 
 use crate::fixture::SEED;
 use glidepath_rehearse::{Agreement, End, Model, Outcome, agreement, summary};
-use glidepath_testkit::examples::{Example, planned_project};
+use glidepath_testkit::examples::{Example, folder, planned_project};
 
 /// Flights of a plan.
 const RUNS: u64 = 2000;
@@ -118,11 +118,27 @@ fn what_takes_long_costs_what_was_predicted() {
 }
 
 #[test]
+fn a_failover_refuses_what_was_predicted() {
+    let root = folder().join("failover");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let catalog = read("catalog/shop.yaml").replacen("  failover:\n", "  traffic: 1000 requests/s\n  failover:\n", 1);
+    let (config, change) = (read("glidepath.yaml"), read("changes/lead-north.yaml"));
+    let files = [("glidepath.yaml", config.as_str()), ("catalog/shop.yaml", &catalog), ("changes/lead-north.yaml", &change)];
+    let example = planned_project(&files, "lead-north").unwrap();
+    let found = agreement(&example.plan, &summary(SEED, &flown(&example)));
+    assert!(found.iter().any(|one| one.what.contains("bad requests") && one.predicted > 10_000.0), "{found:#?}");
+    let wrong: Vec<&Agreement> = found.iter().filter(|one| !one.holds).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn an_undo_that_has_less_time_than_it_takes_is_no_way_back() {
     let more = r#"  undo: { exec: { argv: [ ./undo.sh, "{host}", "{from}" ] }, timeout: 1s }"#;
     let service = Service { name: "cut", regions: &[(2, false)], has_standby: false, restart: "8s", strategy: "rolling", more };
     let example = service.planned();
-    assert_eq!(example.plan.prediction.time_to_rollback, None);
+    let p = &example.plan.prediction;
+    assert_eq!(p.time_to_rollback, None);
+    assert!(p.risk_reasons.iter().any(|reason| reason.contains("no way back that can be promised")), "{:?}", p.risk_reasons);
     let flown = flown(&example);
     let back: Vec<&Outcome> = flown.iter().filter(|outcome| outcome.turned.is_some()).collect();
     assert!(back.len() > 20 && back.iter().all(|outcome| outcome.end != End::RolledBack), "{:?}", back.first());

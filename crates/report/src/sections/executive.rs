@@ -6,14 +6,16 @@ use crate::candidates::names;
 use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
-use crate::figures::{NO_TAKE_OFF, count, estimate, extra_cost, flight_times, knows_traffic, listed, percent, plural, spent, standstills};
+use crate::figures::{
+    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, knows_traffic, listed, no_budget, percent, plural, spent, standstills, stops,
+};
 use crate::parts::{part_components, split_words};
 use crate::places::{joined, rows_told_once};
 use crate::promise;
 use crate::svg;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{PlannedDowntime, Strategy, Undo};
-use glidepath_model::{Diagnostic, Millis, Severity, TargetName, version_shown};
+use glidepath_model::{Diagnostic, Millis, Plan, Severity, TargetName, version_shown};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(1, "Executive summary");
@@ -53,10 +55,11 @@ const AFTER_SAFETY: usize = 3;
 
 fn figures(of: &Sources<'_>, section: &mut Section) {
     let p = &of.plan.prediction;
-    let budget = p.budget_share.map_or_else(
-        || "no objective is declared: add an OpenSLO file to slo/".to_owned(),
-        |s| format!("{} of the period's error budget", spent(s, p.bad_requests)),
-    );
+    let spent = p.budget_share.map(|s| format!("{} of the period's error budget", spent(s, p.bad_requests)));
+    let budget = match (spent, no_budget(of.plan)) {
+        (None, None) => "no objective is declared: add an OpenSLO file to slo/".to_owned(),
+        (spent, unknown) => spent.into_iter().chain(unknown).collect::<Vec<_>>().join("; "),
+    };
     let strategies = of.plan.body.assignments.iter().map(|a| a.strategy);
     let cost = match extra_cost(p.extra_cost.as_ref(), strategies.clone()) {
         unknown if unknown != "not known" => unknown,
@@ -68,7 +71,7 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
     let waits = of.plan.findings.iter().find(|finding| WAITS.contains(&finding.code.to_string().as_str()));
     let downtime = match (&p.downtime, waits) {
         (None, Some(finding)) => format!("not known: requests wait while the database changes its tables (`{}`)", finding.code),
-        (planned, _) => downtime(planned.as_ref()),
+        (planned, _) => downtime(of.plan, planned.as_ref()),
     };
     let allowed = match of.plan.body.change.constraints.downtime_ms {
         Some(Millis::ZERO) => "; none is allowed".to_owned(),
@@ -77,8 +80,7 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
     };
     let (expected, if_failing) = if knows_traffic(of.plan) {
         let straight = count(p.bad_requests_straight);
-        let if_failing =
-            format!("{}, against {straight} by a straight deploy that is noticed after 5 min", count(p.bad_requests_if_failing));
+        let if_failing = format!("{}, against {straight} by a straight deploy that nothing watches", count(p.bad_requests_if_failing));
         (count(p.bad_requests), if_failing)
     } else {
         ("not known: there are no traffic figures".to_owned(), "not known".to_owned())
@@ -134,13 +136,33 @@ fn when(of: &Sources<'_>) -> String {
     parts.join("; ")
 }
 
-fn downtime(planned: Option<&PlannedDowntime>) -> String {
-    let Some(planned) = planned else { return "none expected: the old side serves until the new one is ready".to_owned() };
+fn downtime(plan: &Plan, planned: Option<&PlannedDowntime>) -> String {
+    let Some(planned) = planned else { return no_downtime(plan) };
+    let (stop, refuse) = stops(plan, planned);
+    let mut parts = Vec::new();
+    if !stop.is_empty() {
+        parts.push(format!("{} stops and starts", listed(&stop)));
+    }
+    if !refuse.is_empty() {
+        parts.push(format!("{} refuses writes until clients are routed to the other region, and again on the way back", listed(&refuse)));
+    }
+    let takes = (!parts.is_empty()).then(|| format!("{}: {}", estimate(&planned.takes), parts.join("; ")));
     let open = || format!("how long {} is down is not known: no restart time is stated", listed(&planned.not_known));
-    match (planned.places.is_empty(), planned.not_known.is_empty()) {
-        (true, _) => open(),
-        (false, true) => format!("{}: {} stops and starts", estimate(&planned.takes), listed(&planned.places)),
-        (false, false) => format!("{}: {} stops and starts; {}", estimate(&planned.takes), listed(&planned.places), open()),
+    takes.into_iter().chain((!planned.not_known.is_empty()).then(open)).collect::<Vec<_>>().join("; ")
+}
+
+/// Why nothing is down, where that is known.
+fn no_downtime(plan: &Plan) -> String {
+    let has_new_side = |strategy: Strategy| {
+        matches!(strategy, Strategy::Canary | Strategy::BlueGreen | Strategy::AliasShift | Strategy::Shadow | Strategy::Experiment)
+    };
+    let strategies = || plan.body.assignments.iter().map(|assignment| assignment.strategy);
+    if plan.body.assignments.is_empty() {
+        "not known: nothing says what its steps stop".to_owned()
+    } else if strategies().all(has_new_side) {
+        "none expected: the old side serves until the new one is ready".to_owned()
+    } else {
+        "none expected".to_owned()
     }
 }
 

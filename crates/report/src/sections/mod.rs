@@ -166,7 +166,7 @@ fn highlights(plan: &Plan) -> Vec<Highlight> {
                 "Bad requests expected",
                 count(p.bad_requests),
                 format!(
-                    "{} if it fails; {} by a straight deploy that is noticed after 5 min",
+                    "{} if it fails; {} by a straight deploy that nothing watches",
                     count(p.bad_requests_if_failing),
                     count(p.bad_requests_straight)
                 ),

@@ -1,7 +1,7 @@
 //! The rollout document in its forms.
 
 use crate::fixture::{at, facts, plan, plan_titled};
-use glidepath_model::plan::{Held, Schedule, Undo, Work};
+use glidepath_model::plan::{Held, PlannedDowntime, Schedule, Strategy, Undo, Work};
 use glidepath_model::{Code, Diagnostic, Severity, Share};
 use glidepath_report::{Detail, SUMMARY_COLUMNS_MAX, Style, card, document, summary, to_html, to_json, to_markdown};
 
@@ -180,6 +180,40 @@ fn findings_of_several_places_are_told_once_with_the_places() {
     assert_eq!(full.matches("hint: State artifact on the item.").count(), 1, "{full}");
     assert_eq!(full.matches("why: A name can be moved to other bytes.").count(), 2, "{full}");
     assert_eq!(serde_json::to_value(&plan).unwrap()["findings"].as_array().unwrap().len(), 4, "data stays whole");
+}
+
+/// An old side serves only where there is a new one beside it, and an objective that is declared is not said to be missing.
+#[test]
+fn what_is_said_to_serve_and_to_be_missing_is_so() {
+    let (mut plan, facts) = (plan(), facts());
+    plan.prediction.downtime = None;
+    (plan.prediction.budget_share, plan.prediction.budgets_not_known) = (None, vec!["payments-availability".to_owned()]);
+    let serves = "the old side serves until the new one is ready";
+    for (strategy, has_new_side) in [
+        (Strategy::BlueGreen, true),
+        (Strategy::Canary, true),
+        (Strategy::Capacity, false),
+        (Strategy::ExpandContract, false),
+        (Strategy::InPlace, false),
+    ] {
+        plan.body.assignments.iter_mut().for_each(|assignment| assignment.strategy = strategy);
+        let text = to_markdown(&document(&plan, &facts));
+        assert_eq!(text.contains(serves), has_new_side, "{strategy}");
+        for text in [text, summary(&plan, Style::Plain, Detail::Short, SUMMARY_COLUMNS_MAX)] {
+            let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat.contains("not known for payments-availability") && !flat.contains("no objective is declared"), "{text}");
+        }
+    }
+    let assignment = plan.body.assignments[0].clone();
+    plan.body.assignments.iter_mut().for_each(|assignment| assignment.strategy = Strategy::Failover);
+    let place = format!("{}/{}/failover", assignment.environment, assignment.component);
+    plan.prediction.downtime =
+        Some(PlannedDowntime { takes: plan.prediction.duration.clone(), places: vec![place.clone()], not_known: Vec::new() });
+    let text = to_markdown(&document(&plan, &facts));
+    assert!(text.contains(&format!("{place} refuses writes until clients are routed")) && !text.contains("stops and starts"), "{text}");
+    plan.body.assignments.clear();
+    let text = to_markdown(&document(&plan, &facts));
+    assert!(!text.contains(serves), "{text}");
 }
 
 /// Whatever is read, nothing promises a way back that the plan does not have: the step that takes it away is named.

@@ -441,6 +441,7 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
         bad_requests_if_failing: bad * 9.0,
         bad_requests_straight: 18_400.0,
         budget_share: Some(0.004),
+        budgets_not_known: Vec::new(),
         duration: estimate(minutes * 60, minutes * 90, "critical path over 19 steps"),
         schedule: Some(Schedule {
             takes_off: at(3600),
