@@ -149,7 +149,7 @@ pub const FIGURES: &[Measure] = &[
         "change-lead-time",
         "change lead time",
         Seconds,
-        "From when the change was there (`committedAt` of the change; where it has none, when the plan that flew was made) until its deployment landed. Median.",
+        "From when the change was there (`committedAt` of the change; where it has none, when the plan that flew was made) until its deployment landed. Median. It has no band while one of them begins with a plan, since those are too short.",
     ),
     report("change-fail-rate", "change fail rate", Share, "Deployments that failed, of all deployments."),
     report(

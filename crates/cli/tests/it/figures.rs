@@ -55,6 +55,8 @@ fn what_landed_and_what_failed_is_told_by_component_by_team_and_in_all() {
     assert_eq!(figure(&report, "recovery-time").2, 1.0);
     assert_eq!(figure(&report, "journal-completeness").0, 1.0);
     assert!(figure(&report, "change-lead-time").0.as_f64().unwrap() > 86_400.0, "it begins when the change was committed");
+    let lead = report["scopes"][0]["figures"].as_array().unwrap().iter().find(|figure| figure["id"] == "change-lead-time").unwrap();
+    assert_eq!((&lead["assumed"], &lead["band"]), (&Value::from(0), &Value::from("low")));
     assert!(figure(&report, "gate-pass-rate").2 >= 2.0);
     // Where runs lie makes no difference.
     wait_for("the archive", || {

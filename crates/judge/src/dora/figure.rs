@@ -17,6 +17,8 @@ pub struct Figure {
     pub denominator: f64,
     /// What should have counted, and is not known.
     pub left_out: u64,
+    /// Lead times among them that begin when the change was planned, since nobody said when it was committed; so they are too short.
+    pub assumed: u64,
     /// How times spread; the value is their median.
     pub spread: Option<Spread>,
     /// The band, where there are bands.
@@ -25,7 +27,7 @@ pub struct Figure {
 
 impl Figure {
     pub(super) const fn new(id: &'static str, numerator: f64, denominator: f64) -> Self {
-        Self { id, value: None, numerator, denominator, left_out: 0, spread: None, band: None }
+        Self { id, value: None, numerator, denominator, left_out: 0, assumed: 0, spread: None, band: None }
     }
 }
 

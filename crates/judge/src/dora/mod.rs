@@ -108,6 +108,8 @@ pub struct Executed {
     pub teams: Vec<String>,
     /// When the change was there: committed, or else planned.
     pub made_ms: Option<i64>,
+    /// Whether that is when it was committed.
+    pub is_committed: bool,
     /// When it was accepted.
     pub started_ms: i64,
     /// When it began to alter production; none where it never did, and for what is no change.
@@ -325,14 +327,16 @@ impl<'a> Counted<'a> {
             band: frequency_band(landings, length_ms),
             ..Figure::new("deployment-frequency", landings as f64, days)
         };
-        let lead = landed.iter().filter_map(|run| run.landed_ms.map(|landed| span(run.made_ms, Some(landed))));
-        let lead = of_times("change-lead-time", lead);
+        let times = landed.iter().filter_map(|run| run.landed_ms.map(|landed| span(run.made_ms, Some(landed))));
+        let assumed = landed.iter().filter(|run| !run.is_committed).count() as u64;
+        let lead = Figure { assumed, ..of_times("change-lead-time", times) };
         let recovery = of_times("recovery-time", self.failed().map(|run| wait(run.recovery())));
         let reworks = self.deployments.iter().zip(&self.follows).filter(|(run, follows)| run.repairs || follows.a_failure).count() as u64;
         let failures = self.failed().count() as u64;
         vec![
             frequency,
-            Figure { band: lead.value.map(|seconds| time_band(seconds, Band::LEAD_DAYS)), ..lead },
+            // A time that begins when the change was planned flatters: it has no band.
+            Figure { band: lead.value.filter(|_| assumed == 0).map(|seconds| time_band(seconds, Band::LEAD_DAYS)), ..lead },
             Figure { band: share_band(failures, deployments), ..of_share("change-fail-rate", failures, deployments) },
             Figure { band: recovery.value.map(|seconds| time_band(seconds, Band::RECOVERY_DAYS)), ..recovery },
             Figure { band: share_band(reworks, deployments), ..of_share("rework-rate", reworks, deployments) },

@@ -13,6 +13,7 @@ fn landed(component: &str, started: i64) -> Executed {
         components: vec![component.to_owned()],
         teams: vec![format!("{component}-team")],
         made_ms: Some(started - HOUR),
+        is_committed: true,
         started_ms: started,
         deployed_ms: Some(started + 60_000),
         landed_ms: Some(started + HOUR / 2),
@@ -122,6 +123,9 @@ fn one_deployment_that_landed() {
     assert_eq!(figure(&found, "run-success"), (Some(1.0), 1.0, 1.0));
     let bands: Vec<Option<Band>> = found.figures[..5].iter().map(|figure| figure.band).collect();
     assert_eq!(bands, [Some(Band::High), Some(Band::High), Some(Band::Elite), None, Some(Band::Elite)]);
+    let planned = all(&[Executed { is_committed: false, ..landed("web", DAY) }]);
+    let lead = planned.figure("change-lead-time").unwrap();
+    assert_eq!((lead.value, lead.assumed, lead.band), (Some(5400.0), 1, None), "from planning on it is too short to be called anything");
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub fn executed_by_summary(summary: &RunSummary, plan: &Plan, catalog: &Catalog)
         teams: teams(summary, &plan.body, catalog),
         // A plan may be made as if it were later; it was there before it flew in any case.
         made_ms: Some(ms(made.min(summary.started_at))),
+        is_committed: change.committed_at.is_some(),
         started_ms: ms(summary.started_at),
         landed_ms: ended_ms.filter(|_| summary.status == RunStatus::Ended(RunEnd::Succeeded)),
         ended_ms,

@@ -61,7 +61,7 @@ fn highlight(figure: &Figure) -> Markup {
         div class="highlight" {
             p class="name" { (name(figure)) }
             p class="value" { (value(figure)) }
-            p class="note" { (basis_of(figure)) }
+            p class="note" { (worded(&basis_of(figure))) }
             @if let Some(band) = figure.band { p { span class=(format!("badge {}", tone(band))) { (band.name()) } } }
         }
     }

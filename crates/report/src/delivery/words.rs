@@ -48,6 +48,10 @@ pub(super) fn basis_of(figure: &Figure) -> String {
             None => String::new(),
         },
     };
+    let text = match figure.assumed {
+        0 => text,
+        assumed => format!("{text}; {assumed} from planning on, without `committedAt`"),
+    };
     match figure.left_out {
         0 => text,
         left_out if text.is_empty() => format!("{left_out} not known"),

@@ -171,6 +171,7 @@ fn month() -> Vec<Executed> {
                 components: vec![component.to_owned()],
                 teams: vec!["group:default/payments-team".to_owned()],
                 made_ms: Some(started - (number + 1) * 4 * 3_600_000),
+                is_committed: true,
                 started_ms: started,
                 deployed_ms: Some(started + 60_000),
                 landed_ms: (!fails).then_some(ended),
