@@ -449,7 +449,7 @@ impl StageHands {
         }
         self.show.table(&rows);
         self.show.line("");
-        self.show.say("Predicted: the plan's median duration, and the bad requests if the change is bad. Straight deploy: the same bad change on all replicas, noticed after 5 min.");
+        self.show.say("Predicted: the plan's median duration, and the bad requests if the change is bad. Straight deploy: the same bad change on all replicas, noticed after 30 min, and then taken back.");
         self.show.line("");
         self.show.say("Documents, each a page that needs nothing else:");
         for document in report.acts.iter().flat_map(|act| &act.documents) {
