@@ -4,6 +4,7 @@
 //! a text look like another, but for colours
 //! that this program or the report chose itself ([`drawn`], [`findings`]).
 
+use crate::failure::Failure;
 use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{Diagnostic, Severity};
 use std::borrow::Cow;
@@ -47,6 +48,26 @@ pub(crate) fn drawn(text: &str) {
         let _ = out.write_all(b"\n");
     }
     let _ = out.flush();
+}
+
+/// Writes what a command came to into the file that was named, else to standard output; `is_drawn` where the report has tamed it.
+pub(crate) fn deliver(file: Option<&std::path::Path>, text: &str, is_drawn: bool) -> Result<(), Failure> {
+    match file {
+        Some(file) => std::fs::write(file, text).map_err(|error| {
+            Failure::usage(
+                format!("{} cannot be written: {error}", file.display()),
+                "name a file in a folder that exists and that you may write to",
+            )
+        }),
+        None if is_drawn => {
+            drawn(text);
+            Ok(())
+        }
+        None => {
+            data(text);
+            Ok(())
+        }
+    }
 }
 
 /// Writes JSON to standard output, for people to read and programs to parse.

@@ -37,16 +37,7 @@ pub(crate) async fn run(root: &Path, args: &CalibrateArgs) -> Result<Exit, Failu
         CalibrationForm::Markdown => calibration_markdown(found, &left_out),
         CalibrationForm::Svg => calibration_svg(found.ok_or_else(nothing_to_draw)?),
     };
-    match &args.out {
-        Some(file) => std::fs::write(file, text).map_err(|error| {
-            Failure::usage(
-                format!("{} cannot be written: {error}", file.display()),
-                "name a file in a folder that exists and that you may write to",
-            )
-        })?,
-        None if args.format == CalibrationForm::Human => output::drawn(&text),
-        None => output::data(&text),
-    }
+    output::deliver(args.out.as_deref(), &text, args.format == CalibrationForm::Human)?;
     Ok(Exit::Done)
 }
 

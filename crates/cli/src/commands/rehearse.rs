@@ -77,16 +77,7 @@ pub(crate) async fn run(root: &Path, args: &RehearseArgs) -> Result<Exit, Failur
         DocumentForm::Markdown => to_markdown(&rehearsal_document(&told)),
         DocumentForm::Html => to_html(&rehearsal_document(&told)),
     };
-    match &args.out {
-        Some(file) => std::fs::write(file, text).map_err(|error| {
-            Failure::usage(
-                format!("{} cannot be written: {error}", file.display()),
-                "name a file in a folder that exists and that you may write to",
-            )
-        })?,
-        None if args.format == DocumentForm::Human => output::drawn(&text),
-        None => output::data(&text),
-    }
+    output::deliver(args.out.as_deref(), &text, args.format == DocumentForm::Human)?;
     if args.format == DocumentForm::Human {
         output::say(&format!("\n{runs} flights in {:.1} s.", began.elapsed().as_secs_f64()));
     }

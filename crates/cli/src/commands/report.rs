@@ -39,16 +39,7 @@ pub(crate) async fn run(root: &Path, args: &ReportArgs) -> Result<Exit, Failure>
         ReportForm::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
         ReportForm::Html => delivery_page(&report, &catalog.settings.project),
     };
-    match &args.out {
-        Some(file) => std::fs::write(file, text).map_err(|error| {
-            Failure::usage(
-                format!("{} cannot be written: {error}", file.display()),
-                "name a file in a folder that exists and that you may write to",
-            )
-        })?,
-        None if args.format == ReportForm::Human => output::drawn(&text),
-        None => output::data(&text),
-    }
+    output::deliver(args.out.as_deref(), &text, args.format == ReportForm::Human)?;
     Ok(Exit::Done)
 }
 
