@@ -1,9 +1,9 @@
 //! The demo as a test: both ways, each act with the outcome it promises.
 
-use crate::gate::cargo;
 use crate::workspace;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What the three acts must come to.
@@ -13,12 +13,12 @@ const OUTCOMES: [&str; 3] = ["landed", "rolled-back", "landed"];
 /// unlucky demo says nothing. Two in a row do.
 const TRIES_MAX: u32 = 2;
 
-/// Builds the release binary and flies the demo with HAProxy and Prometheus, then with the small ones of our own.
+/// Flies the demo with HAProxy and Prometheus, then with the small ones of our own.
 pub(crate) fn run() -> Result<()> {
-    cargo(&["build", "--release", "--locked", "--package", "glidepath-cli"])?;
+    let binary = workspace::glidepath_binary(false)?;
     for flags in [&[][..], &["--no-haproxy", "--no-prometheus"]] {
         let mut tries = 1;
-        while let Err(error) = fly(flags) {
+        while let Err(error) = fly(&binary, flags) {
             if tries == TRIES_MAX {
                 return Err(error);
             }
@@ -29,10 +29,10 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-fn fly(flags: &[&str]) -> Result<()> {
+fn fly(binary: &Path, flags: &[&str]) -> Result<()> {
     let folder = tempfile::tempdir().context("no folder for the demo can be made")?;
     let project = folder.path().join("demo");
-    let output = Command::new(workspace::target()?.join("release/glidepath"))
+    let output = Command::new(binary)
         .args(["demo", "--fast", "--format", "json", "--dir"])
         .arg(&project)
         .args(flags)

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// The whole gate must be done within this time on two cores; beyond it the gate says so.
 const GATE_GOAL: Duration = Duration::from_secs(40 * 60);
 
+/// Tests that run side by side for each core: those with servers and processes mostly wait.
+const TESTS_PER_CORE: usize = 2;
+
 /// A step of the gate.
 struct Step {
     name: &'static str,
@@ -97,10 +100,11 @@ pub(crate) fn run_to_end(command: &mut Command) -> Result<()> {
 /// All tests: by `cargo nextest` where it is installed (each test in its own process), else by `cargo test`.
 fn tests() -> Result<()> {
     let has_nextest = workspace::cargo()?.args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+    let side_by_side = (std::thread::available_parallelism().map_or(1, usize::from) * TESTS_PER_CORE).to_string();
     if has_nextest {
-        cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
+        cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--test-threads", &side_by_side])
     } else {
-        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"])
+        cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast", "--", "--test-threads", &side_by_side])
     }
 }
 

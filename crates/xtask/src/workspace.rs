@@ -48,14 +48,6 @@ pub(crate) fn root() -> Result<PathBuf> {
     Ok(root.to_owned())
 }
 
-/// The folder that cargo builds into.
-pub(crate) fn target() -> Result<PathBuf> {
-    match std::env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => Ok(root()?.join(folder)),
-        None => Ok(root()?.join("target")),
-    }
-}
-
 /// A `cargo` command in the root of the workspace.
 pub(crate) fn cargo() -> Result<Command> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
