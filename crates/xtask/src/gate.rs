@@ -54,6 +54,11 @@ fn steps() -> Vec<Step> {
             mend: "run `cargo xtask bench judge --runs 10000` to see whether it is chance; docs/internals/simulator.md says what the rows are",
         },
         Step {
+            name: "forecasts",
+            work: Work::Here(bench::forecast_gate),
+            mend: "run `cargo xtask bench forecast`; docs/internals/forecasts.md says what the rows were",
+        },
+        Step {
             name: "documents",
             work: Work::Here(documents::run),
             mend: "run `cargo xtask documents`, and look at the page in a browser (`glidepath plan CHANGE --format html --out page.html`)",

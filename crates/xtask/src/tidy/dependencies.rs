@@ -4,11 +4,12 @@ use super::Project;
 use crate::workspace::Package;
 
 /// What a crate of the workspace may depend on, by short names. A new crate needs a row.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("files", &["model"]),
     ("calendar", &["model"]),
     ("judge", &["model"]),
+    ("forecast", &[]),
     ("plan", &["model", "calendar", "judge"]),
     ("engine", &["model"]),
     ("rehearse", &["model", "engine", "judge", "plan"]),
@@ -24,19 +25,22 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ),
     (
         "cli",
-        &["model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo"],
+        &[
+            "model", "files", "calendar", "judge", "forecast", "plan", "engine", "rehearse", "report", "ports", "runtime", "store",
+            "adapters", "demo",
+        ],
     ),
     (
         "xtask",
         &[
-            "model", "files", "calendar", "judge", "plan", "engine", "rehearse", "report", "ports", "runtime", "store", "adapters", "demo",
-            "testkit",
+            "model", "files", "calendar", "judge", "forecast", "plan", "engine", "rehearse", "report", "ports", "runtime", "store",
+            "adapters", "demo", "testkit",
         ],
     ),
 ];
 
 /// Crates that decide and do not act.
-pub(super) const PURE: [&str; 9] = ["model", "files", "calendar", "plan", "judge", "engine", "rehearse", "report", "ports"];
+pub(super) const PURE: [&str; 10] = ["model", "files", "calendar", "plan", "judge", "forecast", "engine", "rehearse", "report", "ports"];
 
 /// What would let a pure crate act.
 const IMPURE: [&str; 12] =
