@@ -13,7 +13,7 @@ use crate::durations::{Kind, estimate, plain};
 use crate::extra;
 use crate::ladder::{RATE_MIN, Signal, bad_ratio};
 use crate::level::level;
-use crate::outline::Outline;
+use crate::outline::{Outline, Watches};
 use crate::risk::Risks;
 use crate::site::{Site, SiteRegion};
 use crate::strategy::{self, Extra};
@@ -278,14 +278,18 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
         let paths: Vec<DurationEstimate> = wave
             .iter()
             .map(|path| {
-                let steered = path.region.and_then(|at| site.regions.get(at)).is_some_and(|r| r.weighs_hosts() && r.region.hosts.len() > 1);
+                let is_steered = |r: &SiteRegion<'_>| r.weighs_hosts() && (r.region.hosts.len() > 1 || outline.uses_standby());
+                let steered = path.region.and_then(|at| site.regions.get(at)).is_some_and(is_steered);
                 let mut list = Vec::new();
                 for stage in &path.stages {
                     for batch in &stage.batches {
                         list.push(together(&vec![step(by_host); batch.end - batch.begin]));
                         list.push(DurationEstimate::certain(stage.settle.0));
                         if steered {
-                            list.extend([step(Kind::Drain), step(Kind::Shift), step(Kind::Shift)]);
+                            // Hosts on standby have nothing to be drained of.
+                            let is_idle = stage.gate.as_ref().is_some_and(|gate| gate.watches == Watches::Standby);
+                            list.extend((!is_idle).then(|| step(Kind::Drain)));
+                            list.extend([step(Kind::Shift), step(Kind::Shift)]);
                         }
                     }
                     list.extend(stage.once.iter().map(|kind| step(*kind)));
