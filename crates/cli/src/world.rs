@@ -219,6 +219,11 @@ impl World {
         Ok(last.is_none_or(|process| !glidepath_runtime::process::is_alive(process)))
     }
 
+    /// Whether no process owns the project's own store, so that none would answer. A shared one has nodes.
+    pub(crate) fn is_unowned(&self) -> bool {
+        self.shared.is_none() && !is_locked(&self.state, OWNER_LOCK)
+    }
+
     /// A run's plan, facts and journal.
     pub(crate) async fn dossier(&self, run: &RunSummary) -> Result<Dossier, Failure> {
         let stored = self.store.load_plan(run.plan.as_str()).await?;

@@ -107,7 +107,12 @@ pub(super) async fn told(world: &World, summary: &RunSummary, request: Request, 
         return flight::fly(world, &summary.run, Beginning::TakeOver, format, None).await;
     }
     let number = world.store.submit(Submission::Ask(request)).await?;
-    let answer_wait = if is_deserted { DESERTED_WAIT } else { ANSWER_WAIT };
+    let answer_wait = match is_deserted {
+        true => DESERTED_WAIT,
+        // Nobody is about to come for a run that is over.
+        false if !summary.has_work() && world.is_unowned() => Duration::ZERO,
+        false => ANSWER_WAIT,
+    };
     let waited = tokio::time::timeout(answer_wait, async {
         loop {
             if let Some(answer) = world.store.answer_to(number).await? {
