@@ -15,7 +15,7 @@ struct Program {
 }
 
 /// Everything that tests start. Add a row when a test needs one more.
-const PROGRAMS: [Program; 14] = [
+const PROGRAMS: [Program; 15] = [
     Program { binary: "haproxy", package: "haproxy", service: Some("haproxy") },
     Program { binary: "prometheus", package: "prometheus", service: Some("prometheus") },
     Program { binary: "promtool", package: "prometheus", service: Some("prometheus") },
@@ -26,6 +26,7 @@ const PROGRAMS: [Program; 14] = [
     Program { binary: "openssl", package: "openssl", service: None },
     Program { binary: "python3", package: "python3", service: None },
     Program { binary: "git", package: "git", service: None },
+    Program { binary: "curl", package: "curl", service: None },
     Program { binary: "jq", package: "jq", service: None },
     Program { binary: "jsonschema", package: "python3-jsonschema", service: None },
     Program { binary: "chromium", package: "chromium", service: None },

@@ -164,8 +164,10 @@ macro_rules! laws {
 }
 
 laws! {
+    blue_green "blue-green/shop-2"
     capacity "capacity/busy-week"
     checkout "checkout/checkout-3ds"
+    compose "compose/web-1-5"
     config "config/cache-2"
     database_notes "database/notes"
     database_contract "database/notes-contract"
@@ -175,6 +177,7 @@ laws! {
     leave_west "failover/leave-west"
     flag "flag/new-search"
     kubernetes "kubernetes/web-1-5"
+    recreate "recreate/ledger-2"
     replace "replace/image-2"
     rotate "rotate/signing-key"
     announce "runbook/announce"
