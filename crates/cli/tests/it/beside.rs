@@ -2,6 +2,13 @@
 
 use crate::harness::{Project, wait_for};
 
+/// An example that watches shorter than it says.
+fn hurried(name: &str) -> Project {
+    let project = Project::example(name);
+    project.hurry();
+    project
+}
+
 fn alias(project: &Project) -> Vec<String> {
     ["eu", "us"].map(|region| project.read(&format!("state/{region}/alias")).trim().to_owned()).into()
 }
@@ -12,7 +19,7 @@ fn has(project: &Project, path: &str) -> bool {
 
 #[test]
 fn a_function_gets_its_share_and_the_old_one_goes_when_nothing_watches_any_more() {
-    let project = Project::example("serverless");
+    let project = hurried("serverless");
     project.ok(&["validate", "--live"], 0);
     let said = project.ok(&["plan", "resize-2"], 0);
     assert!(said.out.contains("alias-shift"), "{}", said.out);
@@ -28,7 +35,7 @@ fn a_function_gets_its_share_and_the_old_one_goes_when_nothing_watches_any_more(
 
 #[test]
 fn a_function_that_fails_is_met_by_few_and_taken_away() {
-    let project = Project::example("serverless");
+    let project = hurried("serverless");
     let script = project.read("scripts/function.sh");
     // It fails once it serves.
     project
@@ -42,12 +49,12 @@ fn a_function_that_fails_is_met_by_few_and_taken_away() {
 
 #[test]
 fn a_shadow_is_mirrored_then_met_and_one_that_answers_wrongly_is_met_by_nobody() {
-    let project = Project::example("shadow");
+    let project = hurried("shadow");
     project.ok(&["run", "search-2", "--yes"], 0);
     assert_eq!(project.read("state/split").trim(), "2.0.0 100");
     assert!(!has(&project, "state/mirror") && !has(&project, "state/sides/1.0.0"));
 
-    let project = Project::example("shadow");
+    let project = hurried("shadow");
     project.write("state/wrong-2.0.0", "");
     project.ok(&["run", "search-2", "--yes"], 1);
     let met = project.events().iter().any(|event| event.to_string().contains("/shift"));
@@ -57,22 +64,27 @@ fn a_shadow_is_mirrored_then_met_and_one_that_answers_wrongly_is_met_by_nobody()
 
 #[test]
 fn an_experiment_asks_a_person_and_goes_back_on_a_no() {
-    for (word, code, split) in [("promote", 0, "2.0.0 100"), ("abort", 7, "1.0.0 100")] {
-        let project = Project::example("experiment");
-        project.write("state/purchases-2.0.0", "162 of 4500\n");
-        let mut flight = project.start(&["run", "one-page", "--yes"]);
-        wait_for("the share of the experiment", || has(&project, "state/sticky"));
-        wait_for("the decision to be asked for", || project.events().iter().any(|event| event.to_string().contains("stage-4/decide")));
-        project.ok(&[word, &project.run_id()], 0);
-        assert_eq!(flight.wait().unwrap().code(), Some(code), "{word}");
-        assert_eq!(project.read("state/split").trim(), split, "{word}");
-        assert!(!has(&project, "state/sticky"));
-    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| experiment_ends_by("promote", 0, "2.0.0 100"));
+        scope.spawn(|| experiment_ends_by("abort", 7, "1.0.0 100"));
+    });
+}
+
+fn experiment_ends_by(word: &str, code: i32, split: &str) {
+    let project = hurried("experiment");
+    project.write("state/purchases-2.0.0", "162 of 4500\n");
+    let mut flight = project.start(&["run", "one-page", "--yes"]);
+    wait_for("the share of the experiment", || has(&project, "state/sticky"));
+    wait_for("the decision to be asked for", || project.events().iter().any(|event| event.to_string().contains("stage-4/decide")));
+    project.ok(&[word, &project.run_id()], 0);
+    assert_eq!(flight.wait().unwrap().code(), Some(code), "{word}");
+    assert_eq!(project.read("state/split").trim(), split, "{word}");
+    assert!(!has(&project, "state/sticky"));
 }
 
 /// The example of a Worker, with the stand-ins for `wrangler` and `curl` before any real ones.
 fn worker() -> Project {
-    let project = Project::example("edge");
+    let project = hurried("edge");
     let path = format!("{}:{}", project.path().join("bin").display(), std::env::var("PATH").unwrap());
     project.with_variable("PATH", &path)
 }

@@ -101,7 +101,10 @@ fn port(project: &Project) -> u16 {
 
 #[test]
 fn prometheus_sees_a_run_while_it_flies() {
-    let project = Project::fleet(&["web"], 2, 8_000);
+    let project = Project::fleet(&["web"], 2, 10);
+    // It flies until it was seen.
+    project
+        .write("scripts/deploy.sh", &project.read("scripts/deploy.sh").replace("sleep 0.010", "until test -e seen; do sleep 0.05; done"));
     let mut run = project.start(&["run", "upgrade", "--yes", "--metrics-addr", "0"]);
     let prometheus = Prometheus::scraping(port(&project));
     wait_for("the run in Prometheus", || prometheus.query("glidepath_runs_live{status=\"flying\"} == 1").len() == 1);
@@ -112,6 +115,7 @@ fn prometheus_sees_a_run_while_it_flies() {
         Some(0.0)
     );
     assert_eq!(prometheus.query("glidepath_store_up")[0].1, 1.0);
+    project.write("seen", "");
     run.wait().unwrap();
 }
 

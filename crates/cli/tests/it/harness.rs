@@ -99,6 +99,14 @@ impl Project {
         self.shares().pop().map(|(_, share)| share)
     }
 
+    /// Shortens how long an example watches.
+    pub(crate) fn hurry(&self) {
+        let config = self.read("glidepath.yaml");
+        let hurried = config.replace("minBake: 2s", "minBake: 500ms").replace("immediate, length: 2s", "immediate, length: 500ms");
+        assert_ne!(config, hurried, "the example does not say how long it watches");
+        self.write("glidepath.yaml", &hurried);
+    }
+
     /// Writes how long things take.
     pub(crate) fn pace(&self, pace: &Pace) {
         let Pace { min_bake, hold_limit, window } = pace;

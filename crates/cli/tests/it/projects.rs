@@ -20,6 +20,7 @@ fn a_new_project_validates_plans_and_lands() {
 #[test]
 fn the_vm_fleet_example_lands_without_any_telemetry() {
     let project = Project::example("vm-fleet");
+    project.hurry();
     project.ok(&["validate"], 0);
     let change = only_change(&project);
     let said = project.ok(&["plan", &change], 0);
@@ -124,6 +125,7 @@ fn every_problem_of_every_file_is_told_at_once() {
 /// The example of two regions, before anything has moved.
 fn two_regions() -> Project {
     let project = Project::example("failover");
+    project.hurry();
     ledger(&project, &["write", "eu-west", "opening"]);
     project
 }
@@ -196,6 +198,7 @@ fn traffic_stops_before_the_step_for_which_there_is_no_room() {
 /// The example of two clusters, with the stand-in for `kubectl` before any real one.
 fn two_clusters() -> Project {
     let project = Project::example("kubernetes");
+    project.hurry();
     let path = format!("{}:{}", project.path().join("bin").display(), std::env::var("PATH").unwrap());
     project.with_variable("PATH", &path)
 }
@@ -238,4 +241,43 @@ fn an_image_of_another_repository_is_no_version() {
     project.write("state/shop-eu-west/shop/web", "registry.example.com/web-debug:1.4.0\n");
     let said = project.ok(&["plan", "web-1-5"], 3);
     assert!(said.err.contains("is not of the form registry.example.com/web:{version}"), "{}", said.err);
+}
+
+/// The example of Docker Compose, with the stand-in for `docker`, a script of the example, before any real one.
+fn three_daemons() -> Project {
+    let project = Project::example("compose");
+    project.hurry();
+    let path = format!("{}:{}", project.path().join("bin").display(), std::env::var("PATH").unwrap());
+    project.with_variable("PATH", &path)
+}
+
+fn containers(project: &Project) -> [String; 3] {
+    ["web-1", "web-2", "web-3"].map(|host| project.read(&format!("state/{host}/web")).trim().to_owned())
+}
+
+#[test]
+fn a_service_of_compose_is_changed_by_exact_commands_and_goes_back_to_the_image_that_ran() {
+    let project = three_daemons();
+    let said = project.ok(&["plan", "web-1-5", "--format", "json"], 0);
+    assert!(said.out.contains("no adapter for container yet, so exact docker compose commands are used"), "{}", said.out);
+    project.ok(&["run", "web-1-5", "--yes"], 0);
+    assert_eq!(containers(&project), ["registry.example.com/web:1.5.0"; 3]);
+    let calls = project.read("state/calls.log");
+    for host in ["web-1", "web-2", "web-3"] {
+        let up = format!("TAG=1.5.0 docker --host ssh://{host} compose --file deploy/compose.yaml up --detach --no-deps --wait web");
+        assert_eq!(calls.lines().filter(|line| **line == up).count(), 1, "{up}\n{calls}");
+    }
+    project.say(&["rollback", "--reason", "sorting is slow"]);
+    wait_for("the rollback to end", || project.runs()[0]["status"] == serde_json::json!({ "ended": "rolledBack" }));
+    assert_eq!(containers(&project), ["registry.example.com/web:1.4.0"; 3]);
+}
+
+#[test]
+fn a_container_that_is_unhealthy_is_replaced_by_the_old_one_and_so_are_those_before_it() {
+    let project = three_daemons();
+    project.write("state/unhealthy-web-2", "1.5.0\n");
+    project.ok(&["run", "web-1-5", "--yes"], 1);
+    assert_eq!(containers(&project), ["registry.example.com/web:1.4.0"; 3]);
+    let calls = project.read("state/calls.log");
+    assert!(!calls.contains("TAG=1.5.0 docker --host ssh://web-3"), "it went on after web-2:\n{calls}");
 }
