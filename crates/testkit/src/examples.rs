@@ -55,6 +55,17 @@ pub fn examples() -> Result<Vec<Example>, String> {
     Ok(found)
 }
 
+/// The plan of one example, by its folder and name; the other examples are not planned for it.
+///
+/// # Errors
+/// When its project cannot be read or planned, with what stands in its way, and where it has no such plan.
+pub fn example(name: &str) -> Result<Example, String> {
+    let project = name.split_once('/').map_or(name, |(project, _)| project);
+    let found = plans_of(&folder().join(project))?;
+    let names: Vec<String> = found.iter().map(|example| example.name.clone()).collect();
+    found.into_iter().find(|example| example.name == name).ok_or_else(|| format!("{name} is none of {names:?}"))
+}
+
 /// A change of a project whose files are given as text, planned; its hosts answer like healthy ones that run the version before.
 ///
 /// # Errors

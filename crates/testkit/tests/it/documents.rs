@@ -6,7 +6,7 @@ use glidepath_model::Plan;
 use glidepath_model::catalog::Stage;
 use glidepath_model::plan::{RiskLevel, Undo, Work};
 use glidepath_report::{Block, Branch, Document, SheetBox, Text, document, measures, messages, run_sheet, to_html, to_markdown};
-use glidepath_testkit::examples::{Example, examples};
+use glidepath_testkit::examples::{self, Example, examples};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
@@ -64,12 +64,7 @@ fn a_call_for_traffic_stands_behind_the_hosts_that_must_go_back_before_it() {
             // What it stays with is told behind what leads back.
             let words = here.back.words();
             let leads_back = words.split("; ").next().unwrap_or_default();
-            assert!(
-                leads_back.split(", then ").any(|label| label == way.label),
-                "{name}: box {} leads to {}",
-                here.label,
-                way.label
-            );
+            assert!(leads_back.split(", then ").any(|label| label == way.label), "{name}: box {} leads to {}", here.label, way.label);
         }
     }
     assert!(behind > 0);
@@ -170,7 +165,7 @@ fn figures_have_no_false_digits_and_stress_is_well_formed() {
 }
 
 fn example(name: &str) -> Example {
-    examples().unwrap().into_iter().find(|example| example.name == name).unwrap_or_else(|| panic!("no example {name}"))
+    examples::example(name).unwrap()
 }
 
 /// Each run of digits as `#`: what is left are words. What is typed keeps its digits.
