@@ -12,6 +12,8 @@ fn a_new_project_validates_plans_and_lands() {
     let name = changes[0].path();
     let said = project.ok(&["plan", name.to_str().unwrap()], 0);
     assert!(said.err.contains("glidepath run"), "{}", said.err);
+    // As it is written, but for how long it watches.
+    project.write("glidepath.yaml", &project.read("glidepath.yaml").replace(": 5s", ": 1s"));
     project.ok(&["run", name.to_str().unwrap(), "--yes"], 0);
     let again = project.ok(&["init"], 2);
     assert!(again.err.contains("never overwrites"), "{}", again.err);
@@ -32,6 +34,7 @@ fn the_vm_fleet_example_lands_without_any_telemetry() {
 #[test]
 fn the_flag_example_raises_the_flag_in_stages() {
     let project = Project::example("flag");
+    project.hurry();
     project.ok(&["validate"], 0);
     let change = only_change(&project);
     project.ok(&["run", &change, "--yes"], 0);
@@ -42,6 +45,7 @@ fn the_flag_example_raises_the_flag_in_stages() {
 #[test]
 fn the_schema_example_flies_over_its_releases() {
     let project = Project::example("schema");
+    project.hurry();
     project.write("state/shop.db", "");
     project.ok(&["validate"], 0);
     // Nothing has landed yet that the contract could complete.
