@@ -49,11 +49,20 @@ fn a_function_that_fails_is_met_by_few_and_taken_away() {
 
 #[test]
 fn a_shadow_is_mirrored_then_met_and_one_that_answers_wrongly_is_met_by_nobody() {
+    std::thread::scope(|scope| {
+        scope.spawn(a_shadow_is_mirrored_then_met);
+        scope.spawn(a_shadow_that_answers_wrongly_is_met_by_nobody);
+    });
+}
+
+fn a_shadow_is_mirrored_then_met() {
     let project = hurried("shadow");
     project.ok(&["run", "search-2", "--yes"], 0);
     assert_eq!(project.read("state/split").trim(), "2.0.0 100");
     assert!(!has(&project, "state/mirror") && !has(&project, "state/sides/1.0.0"));
+}
 
+fn a_shadow_that_answers_wrongly_is_met_by_nobody() {
     let project = hurried("shadow");
     project.write("state/wrong-2.0.0", "");
     project.ok(&["run", "search-2", "--yes"], 1);
@@ -113,13 +122,21 @@ fn a_worker_gets_its_share_by_exact_commands_and_goes_back_by_one() {
 
 #[test]
 fn a_worker_that_fails_is_met_by_nobody_and_one_that_fails_later_goes_back() {
+    std::thread::scope(|scope| {
+        scope.spawn(a_worker_that_fails_is_met_by_nobody);
+        scope.spawn(a_worker_that_fails_at_a_quarter_goes_back);
+    });
+}
+
+fn a_worker_that_fails_is_met_by_nobody() {
     let project = worker();
     project.write(&format!("state/broken-{WORKER_AFTER}"), "");
     project.ok(&["run", "storefront-2", "--yes"], 1);
     assert_eq!(deployment(&project), [format!("{WORKER_AFTER} 0"), format!("{WORKER_BEFORE} 100")]);
     assert!(!project.read("state/calls.log").contains("@5%"), "a side that does not answer got a share");
+}
 
-    // It fails once it serves a quarter.
+fn a_worker_that_fails_at_a_quarter_goes_back() {
     let project = worker();
     let script = project.read("bin/wrangler");
     let fails = format!("case \"$3\" in *@25%) touch state/broken-{WORKER_AFTER} ;; esac; mv state/deployment.new state/deployment");
