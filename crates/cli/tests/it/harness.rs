@@ -99,8 +99,12 @@ impl Project {
         self.shares().pop().map(|(_, share)| share)
     }
 
-    /// Shortens how long an example watches.
+    /// Shortens how long an example watches, and how long what is new there warms up.
     pub(crate) fn hurry(&self) {
+        for entry in std::fs::read_dir(self.path().join("catalog")).unwrap().flatten() {
+            let file = format!("catalog/{}", entry.file_name().to_str().unwrap());
+            self.write(&file, &self.read(&file).replace("warmUp: 2s", "warmUp: 500ms"));
+        }
         let config = self.read("glidepath.yaml");
         let hurried = config.replace("minBake: 2s", "minBake: 500ms").replace("immediate, length: 2s", "immediate, length: 500ms");
         assert_ne!(config, hurried, "the example does not say how long it watches");
