@@ -6,7 +6,7 @@ mod sound;
 mod sql;
 
 use crate::fixture::*;
-use glidepath_model::catalog::{Dependency, EdgeKind, Indicator, Objective, Split};
+use glidepath_model::catalog::{Dependency, EdgeKind, Split};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, DurationFact, History, Sourced};
 use glidepath_model::plan::{Plan, Strategy, Undo, VerificationKind, Work};
@@ -56,15 +56,7 @@ fn split(facts: &mut Facts, canary: &str, baseline: &str) {
 }
 
 fn objective(facts: &mut Facts, fact: Option<BudgetFact>) {
-    facts.catalog.objectives.push(Objective {
-        name: "availability".to_owned(),
-        component: "payments".into(),
-        target: Share::parse("99%").unwrap(),
-        period_ms: Millis::from_mins(30 * 24 * 60),
-        rolling: true,
-        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
-        terms: glidepath_model::catalog::Terms::default(),
-    });
+    facts.catalog.objectives.push(ratio_objective("availability", "payments", "99%"));
     facts.budgets.extend(fact.map(|fact| ("availability".to_owned(), Sourced::observed(fact, "prometheus", now()))));
 }
 

@@ -1,10 +1,10 @@
 //! How far a rollout reaches at once: zones inside a region, and the bound of an environment on a wave.
 
 use crate::fixture::*;
-use glidepath_model::catalog::{Indicator, Objective, Region, WaveBound};
+use glidepath_model::catalog::{Region, WaveBound};
 use glidepath_model::facts::{BudgetFact, Sourced};
 use glidepath_model::plan::{Plan, Strategy, Work};
-use glidepath_model::{Change, Facts, Millis, Share};
+use glidepath_model::{Change, Facts, Share};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A region of nine hosts in three zones.
@@ -102,15 +102,7 @@ fn a_bound_on_users_splits_waves_and_rules_out_what_passes_it_alone() {
 #[test]
 fn a_bound_on_the_budget_splits_waves() {
     let (change, mut facts) = four_regions(WaveBound { rate: None, budget: Some(Share::percent(1)) });
-    facts.catalog.objectives.push(Objective {
-        name: "availability".to_owned(),
-        component: "payments".into(),
-        target: Share::parse("99.9%").unwrap(),
-        period_ms: Millis::from_mins(30 * 24 * 60),
-        rolling: true,
-        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
-        terms: glidepath_model::catalog::Terms::default(),
-    });
+    facts.catalog.objectives.push(ratio_objective("availability", "payments", "99.9%"));
     let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
     facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
     let together = |plan: &Plan| regions_by_wave(plan).into_iter().max().unwrap();

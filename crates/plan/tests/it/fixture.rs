@@ -20,6 +20,19 @@ pub(crate) fn options() -> PlanOptions {
     PlanOptions { now: now(), seed: 7, accept_stale: false, facts_digest: Digest::of(b"facts") }
 }
 
+/// An objective over 30 days, by a share of bad requests.
+pub(crate) fn ratio_objective(name: &str, component: &str, target: &str) -> Objective {
+    Objective {
+        name: name.to_owned(),
+        component: component.into(),
+        target: Share::parse(target).unwrap(),
+        period_ms: Millis::from_mins(30 * 24 * 60),
+        rolling: true,
+        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
+        terms: Terms::default(),
+    }
+}
+
 fn descriptor(kind: &str, fields: &[(&str, bool)], on_unknown: OnUnknown) -> ActionDescriptor {
     ActionDescriptor {
         kind: kind.to_owned(),

@@ -1,7 +1,6 @@
 //! Limits that nothing keeps: the fewest that conflict are named, and each way out that is proposed gives a plan.
 
 use crate::fixture::*;
-use glidepath_model::catalog::{Indicator, Objective};
 use glidepath_model::facts::{BudgetFact, Sourced};
 use glidepath_model::plan::{CandidateSummary, Plan, Strategy};
 use glidepath_model::{Change, Diagnostic, Facts, Millis, Money, Share, Timestamp};
@@ -10,15 +9,7 @@ use glidepath_plan::codes;
 /// `payments` with an objective, all of whose budget is left.
 fn with_budget() -> (Change, Facts) {
     let (change, mut facts) = payments();
-    facts.catalog.objectives.push(Objective {
-        name: "availability".to_owned(),
-        component: "payments".into(),
-        target: Share::parse("99.9%").unwrap(),
-        period_ms: Millis::from_mins(30 * 24 * 60),
-        rolling: true,
-        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
-        terms: glidepath_model::catalog::Terms::default(),
-    });
+    facts.catalog.objectives.push(ratio_objective("availability", "payments", "99.9%"));
     let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
     facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
     (change, facts)

@@ -1,7 +1,7 @@
 //! Figures that people decide by: what is down, what is refused, what it costs, and what is not known.
 
 use crate::fixture::*;
-use glidepath_model::catalog::{Indicator, Infrastructure, Objective, Scaling};
+use glidepath_model::catalog::{Infrastructure, Scaling};
 use glidepath_model::change::ItemKind;
 use glidepath_model::facts::{BudgetFact, DurationFact, Sourced};
 use glidepath_model::plan::{CandidateSummary, Plan, RiskLevel, Strategy};
@@ -24,15 +24,7 @@ fn slow(hosts: &[usize]) -> (Change, Facts) {
 }
 
 fn with_budget(facts: &mut Facts) {
-    facts.catalog.objectives.push(Objective {
-        name: "availability".to_owned(),
-        component: "payments".into(),
-        target: Share::parse("99.9%").unwrap(),
-        period_ms: Millis::from_mins(30 * 24 * 60),
-        rolling: true,
-        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
-        terms: glidepath_model::catalog::Terms::default(),
-    });
+    facts.catalog.objectives.push(ratio_objective("availability", "payments", "99.9%"));
     let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
     facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
 }

@@ -6,7 +6,7 @@ use crate::property::{build, shape};
 use glidepath_engine::{Claiming, Effect, Input, RunState, decide, effects, next_wake};
 use glidepath_files::{Loaded, Project};
 use glidepath_model::action::ActionCall;
-use glidepath_model::catalog::{ErrorRatio, Indicator, Objective, Region, Selector, Signals};
+use glidepath_model::catalog::{ErrorRatio, Region, Selector, Signals};
 use glidepath_model::change::{Constraints, ItemKind, OnFailure};
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, RunEnd};
 use glidepath_model::facts::{DurationFact, Sourced, TargetFacts};
@@ -369,15 +369,7 @@ fn the_windows_after_deployment_watch_the_errors_of_every_region() {
             ..signals
         });
         let mut facts = facts(vec![component("web", &[])], vec![web], &["production"]);
-        facts.catalog.objectives.push(Objective {
-            name: "availability".to_owned(),
-            component: "web".into(),
-            target: Share::parse("99.9%").unwrap(),
-            period_ms: Millis::from_mins(30 * 24 * 60),
-            rolling: true,
-            indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
-            terms: glidepath_model::catalog::Terms::default(),
-        });
+        facts.catalog.objectives.push(ratio_objective("availability", "web", "99.9%"));
         let plan = plan_of(&change(&["production"], vec![version("web", "2.0")]), &facts);
         let gate = |s: &&Step| s.id.as_str().starts_with("production/verify");
         let Some(Work::Gate(gate)) = plan.body.steps.iter().find(gate).map(|s| s.work.clone()) else { panic!("no window") };

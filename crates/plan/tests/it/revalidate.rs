@@ -1,25 +1,17 @@
 //! What speaks against a stored plan when it is about to take off.
 
 use crate::fixture::*;
-use glidepath_model::catalog::{Catalog, Dependency, EdgeKind, Indicator, Objective};
+use glidepath_model::catalog::{Catalog, Dependency, EdgeKind};
 use glidepath_model::change::Intent;
 use glidepath_model::facts::{BudgetFact, Facts, Sourced, TargetFacts};
 use glidepath_model::plan::PlanBody;
-use glidepath_model::{HostName, Millis, Share, Timestamp, Version};
+use glidepath_model::{HostName, Millis, Timestamp, Version};
 use glidepath_plan::{codes, revalidate};
 
 /// The plan of `payments` with a budget half spent, and its facts.
 fn planned() -> (PlanBody, Facts) {
     let (change, mut facts) = payments();
-    facts.catalog.objectives.push(Objective {
-        name: "payments-availability".to_owned(),
-        component: "payments".into(),
-        target: Share::from_f64(0.999),
-        period_ms: Millis::from_mins(30 * 24 * 60),
-        rolling: true,
-        indicator: Indicator::Ratio { bad: Some("bad".to_owned()), good: None, total: "all".to_owned() },
-        terms: glidepath_model::catalog::Terms::default(),
-    });
+    facts.catalog.objectives.push(ratio_objective("payments-availability", "payments", "99.9%"));
     budget(&mut facts, 0.5);
     (plan_of(&change, &facts).body, facts)
 }

@@ -1,12 +1,11 @@
 //! How likely a change fails, and why.
 
 use crate::fixture::*;
-use glidepath_model::catalog::{Indicator, Objective};
 use glidepath_model::change::*;
 use glidepath_model::facts::*;
 use glidepath_model::ids::{ComponentName, TargetName};
 use glidepath_model::plan::{ComponentRisk, Plan};
-use glidepath_model::{Facts, Millis, Share, Timestamp};
+use glidepath_model::{Facts, Share, Timestamp};
 use glidepath_plan::risk::{WEIGHTS, add_to_owners};
 use std::collections::BTreeSet;
 
@@ -94,15 +93,7 @@ fn kind(change: &mut Change, to: VersionedKind) {
 }
 
 fn budget(facts: &mut Facts, remaining: f64) {
-    facts.catalog.objectives = vec![Objective {
-        name: "cart-availability".to_owned(),
-        component: "cart".into(),
-        target: Share::parse("99.9%").unwrap(),
-        period_ms: Millis::from_mins(30 * 24 * 60),
-        rolling: true,
-        indicator: Indicator::Ratio { good: None, bad: Some("bad".to_owned()), total: "total".to_owned() },
-        terms: glidepath_model::catalog::Terms::default(),
-    }];
+    facts.catalog.objectives = vec![ratio_objective("cart-availability", "cart", "99.9%")];
     let fact = BudgetFact { bad_ratio: 0.0, total: 1e9, remaining };
     facts.budgets.insert("cart-availability".to_owned(), Sourced::observed(fact, "prometheus", now()));
 }

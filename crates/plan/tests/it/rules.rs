@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze, Window};
-use glidepath_model::catalog::{ActionTemplate, Database, Indicator, Link, Objective, Runway, TableSize, ThresholdSignal};
+use glidepath_model::catalog::{ActionTemplate, Database, Link, Objective, Runway, TableSize, ThresholdSignal};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
 use glidepath_model::plan::{Estimate, Undo, Work};
@@ -33,15 +33,7 @@ fn ended_long_ago(facts: &mut Facts) {
 }
 
 fn objective(name: &str, target: &str) -> Objective {
-    Objective {
-        name: name.to_owned(),
-        component: "payments".into(),
-        target: Share::parse(target).unwrap(),
-        period_ms: Millis::from_mins(30 * 24 * 60),
-        rolling: true,
-        indicator: Indicator::Ratio { bad: Some("b".to_owned()), good: None, total: "t".to_owned() },
-        terms: glidepath_model::catalog::Terms::default(),
-    }
+    ratio_objective(name, "payments", target)
 }
 
 fn budget(total: f64, remaining: f64) -> Sourced<BudgetFact> {
