@@ -7,6 +7,7 @@ mod calendars;
 mod changes;
 mod condition;
 mod config;
+mod data;
 mod entities;
 mod graph;
 mod indicators;
