@@ -1,5 +1,6 @@
 //! What a team has: components, owners, targets, objectives, environments.
 
+mod edges;
 mod entity;
 mod index;
 mod objective;
@@ -10,6 +11,7 @@ mod signals;
 mod target;
 mod template;
 
+pub use edges::Edges;
 pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
 pub use index::TargetIndex;
 pub use objective::{AlertRule, Budgeting, CalendarPeriod, Indicator, Objective, PeriodUnit, Terms, counter_of};

@@ -1,8 +1,8 @@
 //! Who is touched by a change: the changed components, those that depend on them at each distance, and what they need.
 
-use glidepath_model::catalog::EdgeKind;
+use glidepath_model::catalog::{EdgeKind, Edges};
 use glidepath_model::{Catalog, ComponentName, Plan};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a component stands to the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,18 +54,11 @@ impl<'a> Blast<'a> {
 
 /// Finds the neighbourhood. Goes through the catalog once, so a document finds it once.
 pub(crate) fn of<'a>(plan: &'a Plan, catalog: &'a Catalog) -> Blast<'a> {
-    let mut numbers = Numbers::default();
-    for name in catalog.components.keys() {
-        numbers.number(name);
-    }
-    let depends_on: Vec<Vec<usize>> =
-        catalog.components.values().map(|component| component.depends_on.iter().map(|edge| numbers.number(&edge.to)).collect()).collect();
-    let changed: BTreeSet<usize> = plan.body.change.items.iter().map(|item| numbers.number(&item.component)).collect();
-    let mut dependants: Vec<Vec<usize>> = vec![Vec::new(); numbers.names.len()];
-    for (from, to) in depends_on.iter().enumerate().flat_map(|(from, list)| list.iter().map(move |to| (from, *to))) {
-        dependants[to].push(from);
-    }
-    let mut standing: Vec<Option<Standing>> = vec![None; numbers.names.len()];
+    let items = || plan.body.change.items.iter().map(|item| &item.component);
+    let walk = Edges::from(catalog, catalog.components.keys().chain(items()));
+    let changed: BTreeSet<usize> = items().filter_map(|name| walk.number_of(name)).collect();
+    let dependants = walk.dependants();
+    let mut standing: Vec<Option<Standing>> = vec![None; walk.names.len()];
     changed.iter().for_each(|at| standing[*at] = Some(Standing::Changed));
     let mut front: Vec<usize> = changed.iter().copied().collect();
     let mut distance = 0;
@@ -80,30 +73,14 @@ pub(crate) fn of<'a>(plan: &'a Plan, catalog: &'a Catalog) -> Blast<'a> {
         }
         front = next;
     }
-    for needed in changed.iter().filter_map(|at| depends_on.get(*at)).flatten() {
+    for (needed, _) in changed.iter().flat_map(|at| &walk.depends_on[*at]) {
         standing[*needed].get_or_insert(Standing::Needed);
     }
     let mut edges = Vec::new();
-    for ((component, numbers), _) in catalog.components.values().zip(&depends_on).zip(&standing).filter(|(_, own)| own.is_some()) {
-        let inside = component.depends_on.iter().zip(numbers).filter(|(_, to)| standing[**to].is_some());
-        edges.extend(inside.map(|(edge, _)| (&component.name, &edge.to, edge.kind)));
+    for (from, list) in walk.depends_on.iter().enumerate().filter(|(from, _)| standing[*from].is_some()) {
+        let inside = list.iter().filter(|(to, _)| standing[*to].is_some());
+        edges.extend(inside.map(|(to, kind)| (walk.names[from], walk.names[*to], *kind)));
     }
-    let standing = numbers.names.iter().zip(&standing).filter_map(|(name, standing)| Some((*name, (*standing)?)));
+    let standing = walk.names.iter().zip(&standing).filter_map(|(name, standing)| Some((*name, (*standing)?)));
     Blast { standing: standing.collect(), edges }
-}
-
-/// Numbers for names, as they come up: those of the catalog come first, in its order.
-#[derive(Default)]
-struct Numbers<'a> {
-    names: Vec<&'a ComponentName>,
-    of: HashMap<&'a ComponentName, usize>,
-}
-
-impl<'a> Numbers<'a> {
-    fn number(&mut self, name: &'a ComponentName) -> usize {
-        *self.of.entry(name).or_insert_with(|| {
-            self.names.push(name);
-            self.names.len() - 1
-        })
-    }
 }

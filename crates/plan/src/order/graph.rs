@@ -4,10 +4,10 @@
 //! on each, and what changed components a knot rests on follows from the knots beneath it.
 
 use crate::bits::Bits;
-use glidepath_model::catalog::{Catalog, EdgeKind};
+use glidepath_model::catalog::{Catalog, EdgeKind, Edges};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::ids::ComponentName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Dependencies, from one changed component to another by number, that are taken to be `deploys-with` whatever the catalog says.
 pub(super) type Ties = BTreeSet<(usize, usize)>;
@@ -35,27 +35,23 @@ pub(super) struct Before {
 
 impl<'a> Graph<'a> {
     pub(super) fn of(change: &'a Change, catalog: &'a Catalog) -> Self {
-        let mut names = Numbers::default();
+        let walk = Edges::from(catalog, change.items.iter().map(|item| &item.component));
         let mut items: Vec<Vec<usize>> = Vec::new();
+        // Components of items come first, in the order of their first items.
         for (at, item) in change.items.iter().enumerate() {
-            let number = names.number(&item.component);
+            let Some(number) = walk.number_of(&item.component) else { continue };
             if number == items.len() {
                 items.push(Vec::new());
             }
             items[number].push(at);
         }
-        let mut edges: Vec<Vec<(usize, EdgeKind)>> = Vec::new();
-        // Names that come up are numbered and then looked at in their turn.
-        while let Some(name) = names.names.get(edges.len()).copied() {
-            let depends_on = catalog.components.get(name).map(|component| component.depends_on.as_slice()).unwrap_or_default();
-            edges.push(depends_on.iter().map(|edge| (names.number(&edge.to), edge.kind)).collect());
-        }
+        let Edges { mut names, depends_on: mut edges, .. } = walk;
         let count = items.len();
         let through = through(&edges, count);
         edges.truncate(count);
         edges.iter_mut().for_each(|list| list.retain(|(to, _)| *to < count));
-        names.names.truncate(count);
-        Self { change, changed: names.names, items, edges, through }
+        names.truncate(count);
+        Self { change, changed: names, items, edges, through }
     }
 
     /// What must be behind what, with some dependencies tied.
@@ -141,22 +137,6 @@ impl<'a> Graph<'a> {
             ItemKind::Flag { .. } => 4,
             ItemKind::Contract { .. } => 5,
         }
-    }
-}
-
-/// Numbers for names, as they come up.
-#[derive(Default)]
-struct Numbers<'a> {
-    names: Vec<&'a ComponentName>,
-    of: BTreeMap<&'a ComponentName, usize>,
-}
-
-impl<'a> Numbers<'a> {
-    fn number(&mut self, name: &'a ComponentName) -> usize {
-        *self.of.entry(name).or_insert_with(|| {
-            self.names.push(name);
-            self.names.len() - 1
-        })
     }
 }
 
