@@ -33,6 +33,8 @@ const DATA_EXEC_TIMEOUT: Millis = Millis::from_mins(60);
 const STATEMENTS_MAX: usize = 50;
 /// Tries of a data step.
 const DATA_ATTEMPTS_MAX: u32 = 5;
+/// Names that a promise rests on and that are written out; of more the number is told.
+const GRANTED_MAX: usize = 4;
 
 /// The parts of a schema change. The first two fly with it, the contract as a change of its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -442,16 +444,30 @@ fn way_back(half: Half, script: &Script) -> Undo {
             _ => None,
         })
         .collect();
+    let granted = granted(script).map_or_else(String::new, |granted| format!(" ({granted})"));
     if widened.is_empty() {
-        return Undo::LeaveInPlace { reason: half.harmless().to_owned() };
+        return Undo::LeaveInPlace { reason: format!("{}{granted}", half.harmless()) };
     }
     Undo::LeaveInPlace {
-        reason: format!("the old version works on with it; it {}", widened.into_iter().collect::<Vec<_>>().join(", and ")),
+        reason: format!("the old version works on with it; it {}{granted}", widened.into_iter().collect::<Vec<_>>().join(", and ")),
     }
+}
+
+/// What a promise rests on that the text does not say: `taken for granted: c.id and c.status are columns, not functions`.
+fn granted(script: &Script) -> Option<String> {
+    let names: Vec<&str> = script.granted().into_iter().collect();
+    let more = names.len().saturating_sub(GRANTED_MAX);
+    let shown = names.iter().take(GRANTED_MAX).copied().collect::<Vec<_>>().join(", ");
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let are = if names.len() == 1 { "is a column, not a function" } else { "are columns, not functions" };
+    (!names.is_empty()).then(|| format!("taken for granted: {shown}{more} {are}"))
 }
 
 /// Who waits while the text runs: one sentence for the plan.
 fn locks(path: &str, database: &Database, script: &Script, target: &Target, facts: &Facts) -> String {
+    if script.engine == Some(Engine::Sqlite) {
+        return locks_of_file(path, database, script, target, facts);
+    }
     let lasting: BTreeSet<&str> = script.lasting().iter().map(|held| held.table).collect();
     let mut worst: BTreeMap<&str, Lock> = BTreeMap::new();
     for hold in script.statements.iter().flat_map(|statement| &statement.judged.holds) {
@@ -470,7 +486,7 @@ fn locks(path: &str, database: &Database, script: &Script, target: &Target, fact
             let sizes =
                 tables.iter().filter_map(|table| lock_time::told(lock, table, script, target, facts)).collect::<Vec<_>>().join("; ");
             let told = if sizes.is_empty() { sizes } else { format!(" ({sizes})") };
-            parts.push(format!("{}{told}", waiting(lock, &tables.join(", "), script.engine)));
+            parts.push(format!("{}{told}", waiting(lock, &tables.join(", "))));
         }
     }
     let is_unknown = |statement: &Statement| {
@@ -482,15 +498,31 @@ fn locks(path: &str, database: &Database, script: &Script, target: &Target, fact
     if script.statements.iter().any(is_unknown) {
         parts.push("what statements lock that do more than their text says is not known".to_owned());
     }
+    let granted = granted(script).map_or_else(String::new, |granted| format!("; {granted}"));
     if parts.is_empty() {
-        return format!("{path} locks nothing that is in use.");
+        return format!("{path} locks nothing that is in use{granted}.");
     }
-    format!("{path}: {}; no statement waits longer than {} for its lock.", parts.join("; "), database.lock_timeout_ms)
+    format!("{path}: {}; no statement waits longer than {} for its lock{granted}.", parts.join("; "), database.lock_timeout_ms)
 }
 
-fn waiting(lock: Lock, tables: &str, engine: Option<Engine>) -> String {
+/// The same for SQLite, where a lock is that of the whole file: one writes at a time, whatever the table, and who reads sees what was there before.
+fn locks_of_file(path: &str, database: &Database, script: &Script, target: &Target, facts: &Facts) -> String {
+    let changes = |statement: &Statement| !statement.judged.effects.is_empty();
+    if !script.statements.iter().any(changes) && script.unread.is_empty() {
+        return format!("{path} only looks: on SQLite it keeps nobody from reading, and a writer only at the moment of its commit.");
+    }
+    let holds = script.statements.iter().flat_map(|statement| &statement.judged.holds);
+    let sizes: BTreeSet<String> = holds.filter_map(|hold| lock_time::told(hold.lock, &hold.table, script, target, facts)).collect();
+    let sizes = if sizes.is_empty() { String::new() } else { format!(" ({})", sizes.into_iter().collect::<Vec<_>>().join("; ")) };
+    let unread = if script.unread.is_empty() { "" } else { "; how long that is with statements that could not be read is not known" };
+    format!(
+        "{path}: SQLite locks the whole file: nobody else writes to any table of it until the text is done{sizes}, and reads wait for the moment of its commit, or not at all under write-ahead logging{unread}; it waits {} at most for its own turn.",
+        database.lock_timeout_ms
+    )
+}
+
+fn waiting(lock: Lock, tables: &str) -> String {
     match lock {
-        Lock::Rows if engine == Some(Engine::Sqlite) => format!("nobody else writes while {tables} is changed"),
         Lock::Rows => format!("rows of {tables} are locked while they are changed"),
         Lock::Beside => format!("reads and writes of {tables} go on while it is read from end to end"),
         Lock::Brief => format!("reads and writes of {tables} wait for moments"),

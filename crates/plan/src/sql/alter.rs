@@ -1,6 +1,6 @@
 //! `ALTER TABLE`: which forms the running version does not notice, and how long they lock.
 
-use super::define::{listed, unless};
+use super::define::{listed, unless, what_it_calls};
 use super::expression::{columns_in, folded, is_null, is_steady, is_steady_function, key, lets_empty_pass};
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
@@ -124,6 +124,10 @@ impl Reader {
         }
         if place.is_new {
             judged.holds.retain(|hold| hold.table != place.name.to_string());
+        }
+        if !self.news.certainly_has_table(&place.key) {
+            // A default, a computed value or a rule is worked out for rows that are there, and for those of the running version.
+            judged.effects.extend(what_it_calls(&alter.operations));
         }
         judged
     }

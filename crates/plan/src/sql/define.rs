@@ -5,8 +5,10 @@ use super::rows::read_by;
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
     AlterTypeOperation, ColumnOption, CopySource, CreateIndex, CreateTable, CreateView, Insert, ObjectName, ObjectType, Set, SetExpr,
-    Statement, TableConstraint, Truncate, UtilityOption, Visit,
+    Statement, TableConstraint, Truncate, UtilityOption, Visit, visit_statements,
 };
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 /// Where names without a schema are looked up.
 const SEARCH_PATH: &str = "search_path";
@@ -34,6 +36,14 @@ impl Reader {
         judged.takes_time |= takes_time(statement);
         if matches!(statement, Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_)) {
             judged.effects.extend(what_it_calls(statement));
+        }
+        if reads_rows(statement) {
+            let dotted = self.dotted(statement, only_looks(statement));
+            judged.effects.extend(may_call(&dotted.may_call));
+            judged.granted.extend(dotted.granted);
+        }
+        if let Statement::CreateFunction(function) = statement {
+            self.news.functions.extend(key(&function.name).rsplit('.').next().map(str::to_owned));
         }
         judged
     }
@@ -166,6 +176,9 @@ impl Reader {
         }
         let may_have_been = table.if_not_exists;
         self.news.add_table(&own, !may_have_been);
+        for column in &table.columns {
+            self.news.declare(&own, folded(&column.name));
+        }
         if let Some(query) = &table.query {
             // Rows that it is made of may come from more than a look.
             let made = self.query(query);
@@ -196,6 +209,10 @@ impl Reader {
             Effect::Additive
         };
         let mut judged = Judged::of(effect).again(unless(index.if_not_exists, "IF NOT EXISTS"));
+        if !self.news.certainly_has_table(&table) {
+            // An index on an expression computes it for every row.
+            judged.effects.extend(what_it_calls(index));
+        }
         match (is_new, index.concurrently) {
             (true, _) => {}
             (false, true) => judged.hold(index.table_name.to_string(), Lock::Beside, ""),
@@ -304,6 +321,33 @@ fn takes_time(statement: &Statement) -> bool {
 
 fn is_written_out(insert: &Insert) -> bool {
     insert.source.as_ref().is_none_or(|source| matches!(&*source.body, SetExpr::Values(_)))
+}
+
+/// Whether a statement evaluates expressions on rows while it runs. A plain view is evaluated by whoever reads it.
+fn reads_rows(statement: &Statement) -> bool {
+    match statement {
+        Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) => true,
+        Statement::CreateTable(table) => table.query.is_some(),
+        Statement::CreateView(view) => view.materialized,
+        Statement::AlterTable(_) | Statement::CreateIndex(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a statement is a query whose rows nobody takes.
+fn only_looks(statement: &Statement) -> bool {
+    let Statement::Query(query) = statement else { return false };
+    let goes_somewhere = matches!(&*query.body, SetExpr::Select(select) if select.into.is_some());
+    let changes = visit_statements(&**query, |_| ControlFlow::Break(())).is_break();
+    !goes_somewhere && !changes
+}
+
+/// Names with a dot that PostgreSQL calls where they are no columns.
+fn may_call(names: &BTreeSet<String>) -> Option<Effect> {
+    let listed = names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| {
+        Effect::Unjudged(format!("has {listed}, which PostgreSQL reads as a call where it is no column; a column without a table or a parenthesis before it is always one"))
+    })
 }
 
 /// What running it again comes to, where a clause says that it may be there.

@@ -18,10 +18,13 @@
 //! the description, scans and rewrites in the notes), "Explicit Locking", <https://www.postgresql.org/docs/current/explicit-locking.html>, "CREATE
 //! INDEX", <https://www.postgresql.org/docs/current/sql-createindex.html>; SQLite, "ALTER TABLE", <https://www.sqlite.org/lang_altertable.html>.
 //! Locks of triggers, policies, rules, views and of what cleans up: "CREATE TRIGGER", "REFRESH MATERIALIZED VIEW" and "VACUUM" of the same manual, and "Explicit Locking".
+//! Names with a dot, which PostgreSQL may read as calls: `attribute`. Lock and journal of SQLite: "File Locking And Concurrency",
+//! <https://www.sqlite.org/lockingv3.html>, and "Write-Ahead Logging", <https://www.sqlite.org/wal.html>.
 //! A column of a domain with a rule has the table written anew; a domain cannot be told from an enumeration that the text did not make, so a type of
 //! neither the engine nor the text is told as written anew.
 
 mod alter;
+mod attribute;
 mod cut;
 mod define;
 mod expression;
@@ -78,6 +81,11 @@ pub(crate) struct Lasting<'a> {
 }
 
 impl Script {
+    /// What is taken to be a column, and no call: `customers.id and t.status`.
+    pub(crate) fn granted(&self) -> BTreeSet<&str> {
+        self.statements.iter().flat_map(|statement| &statement.judged.granted).map(String::as_str).collect()
+    }
+
     /// Tables that are locked for moments, and then for as long as what follows in the same transaction. On SQLite a transaction keeps out no reader.
     pub(crate) fn lasting(&self) -> Vec<Lasting<'_>> {
         if self.engine != Some(Engine::Postgres) || self.needs_no_transaction {
@@ -131,6 +139,8 @@ pub(crate) struct Judged {
     pub(crate) takes_time: bool,
     pub(crate) holds: Vec<Hold>,
     pub(crate) again: Again,
+    /// Names with a dot that are taken to be columns: PostgreSQL would call a function of the name behind the dot where they are none.
+    pub(crate) granted: BTreeSet<String>,
 }
 
 impl Judged {
@@ -224,6 +234,10 @@ pub(crate) struct News {
     columns: BTreeMap<(String, String), bool>,
     /// Types that are enumerations or made of several values: no rule is on them.
     types: BTreeSet<String>,
+    /// Columns that a text has named as columns, of tables that it makes or alters.
+    declared: BTreeSet<(String, String)>,
+    /// Functions that it makes, without their schemas.
+    functions: BTreeSet<String>,
     /// Where names without a schema are looked up; empty where nothing set it.
     search_path: String,
 }
@@ -239,7 +253,16 @@ impl News {
     }
 
     fn add_column(&mut self, table: &str, column: String, has_value: bool) {
+        self.declare(table, column.clone());
         self.columns.insert((self.meant(table), column), has_value);
+    }
+
+    fn declare(&mut self, table: &str, column: String) {
+        self.declared.insert((self.meant(table), column));
+    }
+
+    fn declares(&self, table: &str, column: &str) -> bool {
+        self.declared.contains(&(self.meant(table), column.to_owned()))
     }
 
     fn has_table(&self, table: &str) -> bool {

@@ -31,10 +31,14 @@ fn line(judged: &Judged) -> String {
         let _ = write!(line, "{} {} {lock}", if at == 0 { " |" } else { "," }, hold.table);
     }
     match &judged.again {
-        Again::Same => line,
-        Again::Fails(_) => line + " | fails",
-        Again::Doubles(_) => line + " | doubles",
+        Again::Same => {}
+        Again::Fails(_) => line += " | fails",
+        Again::Doubles(_) => line += " | doubles",
     }
+    if !judged.granted.is_empty() {
+        let _ = write!(line, " | granted {}", judged.granted.iter().cloned().collect::<Vec<_>>().join(", "));
+    }
+    line
 }
 
 /// Text, and what is told of it.
@@ -248,12 +252,12 @@ const POSTGRES: &[Case] = &[
     ("insert into t values (1) on conflict do nothing", "widens: adds rows to t, which the running version sees | t rows"),
     (
         "insert into t select * from s where not exists (select 1 from t where t.id = s.id)",
-        "widens: adds rows to t, which the running version sees | t rows",
+        "widens: adds rows to t, which the running version sees | t rows | granted s.id, t.id",
     ),
     ("insert into t select * from s where id not in (select id from t)", "widens: adds rows to t, which the running version sees | t rows"),
     (
         "insert into t select s.* from s left join t on t.id = s.id where t.id is null",
-        "widens: adds rows to t, which the running version sees | t rows",
+        "widens: adds rows to t, which the running version sees | t rows | granted s.id, t.id",
     ),
     ("insert into t select id + 1 from t", "widens: adds rows to t, which the running version sees | t rows | doubles"),
     ("insert into t (id, n) values (1, 1) on conflict (id) do update set n = excluded.n", "overwrites rows of t | t rows"),
@@ -261,9 +265,12 @@ const POSTGRES: &[Case] = &[
     ("delete from t where id = 1", "breaking: takes rows of t away from the running version, and no rollback brings them back | t rows"),
     (
         "merge into t using s on t.id = s.id when not matched then insert (id) values (s.id)",
-        "widens: adds rows to t, which the running version sees | t rows",
+        "widens: adds rows to t, which the running version sees | t rows | granted s.id, t.id",
     ),
-    ("merge into t using s on t.id = s.id when matched then update set n = s.n", "overwrites rows of t | t rows | doubles"),
+    (
+        "merge into t using s on t.id = s.id when matched then update set n = s.n",
+        "overwrites rows of t | t rows | doubles | granted s.id, s.n, t.id",
+    ),
     // What explains a statement may do it.
     ("explain select * from t", "looks"),
     ("explain (costs, verbose) delete from t", "looks"),
@@ -291,7 +298,10 @@ const POSTGRES: &[Case] = &[
     ("create domain posint as int check (value > 0); alter table t add column if not exists c posint", "additive\nadditive | t rewrite"),
     // Rows that are looked at to be changed.
     ("select * from t for update", "looks | t rows"),
-    ("select * from t, u where t.id = u.id for share of u", "looks | u rows"),
+    (
+        "select * from t, u where t.id = u.id for share of u",
+        "unjudged: has t.id, u.id, which PostgreSQL reads as a call where it is no column; a column without a table or a parenthesis before it is always one | u rows",
+    ),
     ("create table if not exists p1 partition of p for values from (1) to (2)", "additive | p closedscan"),
     (
         "create materialized view if not exists m as select sweep() from t",
@@ -319,9 +329,79 @@ const SQLITE: &[Case] = &[
     ),
 ];
 
+/// Names with a dot: PostgreSQL calls a function of that name where there is no such column.
+const DOTTED: &[Case] = &[
+    ("select evil from t", "looks"),
+    (
+        "select t.evil from t",
+        "unjudged: has t.evil, which PostgreSQL reads as a call where it is no column; a column without a table or a parenthesis before it is always one",
+    ),
+    (
+        "select max(t.evil) from t",
+        "unjudged: has t.evil, which PostgreSQL reads as a call where it is no column; a column without a table or a parenthesis before it is always one",
+    ),
+    (
+        "select (t).evil from t",
+        "unjudged: has (t).evil, which PostgreSQL reads as a call where it is no column; a column without a table or a parenthesis before it is always one",
+    ),
+    (
+        "update t set a = (t).evil where a is null",
+        "widens: fills what was empty in t.a + unjudged: has (t).evil, which PostgreSQL reads as a call where it is no column; a column without a table or a parenthesis before it is always one | t rows",
+    ),
+    ("update t set a = t.evil where a is null", "widens: fills what was empty in t.a | t rows | granted t.evil"),
+    ("update t as x set a = coalesce(x.a, 1) where x.a is null", "widens: fills what was empty in t.a | t rows"),
+    (
+        "update t set a = o.a from o where o.id = t.o_id and t.a is null",
+        "widens: fills what was empty in t.a | t rows | granted o.a, o.id, t.o_id",
+    ),
+    ("create table if not exists n as select t.evil from t", "additive | granted t.evil"),
+    ("create materialized view if not exists n as select t.evil from t", "additive | granted t.evil"),
+    ("create view n as select t.evil from t", "additive | fails"),
+    ("insert into t (id, a) values (1, 2) on conflict (id) do update set a = excluded.a", "overwrites rows of t | t rows"),
+    (
+        "insert into t (id) values (1) on conflict (id) do update set a = excluded.evil",
+        "overwrites rows of t | t rows | granted excluded.evil",
+    ),
+    (
+        "with batch as (select id from t where a is null limit 10) update t set a = 1 from batch where batch.id = t.id",
+        "overwrites t.a | t rows",
+    ),
+    // What is worked out for rows that are there.
+    (
+        "alter table t add column if not exists c int default f()",
+        "additive + unjudged: calls f, and what that does is not in the text | t rewrite",
+    ),
+    (
+        "alter table t add column if not exists c int generated always as (f(a)) stored",
+        "additive + unjudged: calls f, and what that does is not in the text | t rewrite",
+    ),
+    ("create index if not exists i on t (f(a))", "additive + unjudged: calls f, and what that does is not in the text | t scan"),
+    ("create index if not exists i on t (lower(a))", "additive | t scan"),
+    ("create materialized view if not exists n as select f()", "additive + unjudged: calls f, and what that does is not in the text"),
+];
+
+/// A column that the text declares is one; a function that it makes is none, however it is called.
+#[test]
+fn a_name_with_a_dot_is_a_column_only_where_the_text_says_so() {
+    for (before, text, expected) in [
+        ("create table n (id int, a int)", "update n set a = n.id", "additive | doubles"),
+        ("create table n (id int, a int)", "update n set a = n.evil", "additive | doubles | granted n.evil"),
+        ("alter table t add column if not exists c int", "select t.c from t", "looks"),
+        (
+            "create function evil(t) returns int language sql as 'select 1'",
+            "update t set a = t.evil where a is null",
+            "widens: fills what was empty in t.a + unjudged: has t.evil, which PostgreSQL reads as a call where it is no column; a column without a table or a parenthesis before it is always one | t rows",
+        ),
+    ] {
+        let told = told("postgres", &format!("{before};\n{text}"));
+        assert_eq!(told.lines().last(), Some(expected), "{before}; {text}");
+    }
+    assert_eq!(told("sqlite", "select t.evil from t"), "looks", "SQLite has no such calls");
+}
+
 #[test]
 fn each_statement_is_told_for_what_it_does() {
-    let cases = POSTGRES.iter().map(|case| ("postgres", case)).chain(SQLITE.iter().map(|case| ("sqlite", case)));
+    let cases = POSTGRES.iter().chain(DOTTED).map(|case| ("postgres", case)).chain(SQLITE.iter().map(|case| ("sqlite", case)));
     let wrong: Vec<String> = cases
         .filter_map(|(engine, (text, expected))| {
             let told = told(engine, text);

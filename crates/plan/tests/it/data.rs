@@ -202,7 +202,7 @@ fn the_plan_tells_who_waits_for_each_text() {
         (
             "sqlite",
             "create table n (id int); insert into n values (1)",
-            "migrations/expand.sql: nobody else writes while n is changed; no statement waits longer than 2 s for its lock.",
+            "migrations/expand.sql: SQLite locks the whole file: nobody else writes to any table of it until the text is done, and reads wait for the moment of its commit, or not at all under write-ahead logging; it waits 2 s at most for its own turn.",
         ),
     ] {
         let (change, facts) = schema(engine, sql("expand", text), None);

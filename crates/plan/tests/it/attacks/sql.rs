@@ -39,6 +39,15 @@ const POSTGRES: &[&str] = &[
     "select query_to_xml('delete from payments returning *', true, true, '')",
     "select setval('payments_id_seq', 1)",
     "select lo_unlink(1)",
+    // Calls that look like columns, or run on rows that are there.
+    "select payments.wipe from payments",
+    "select max(p.wipe) from payments p",
+    "select (payments).wipe from payments",
+    "create function wipe(payments) returns int language sql as 'delete from payments returning 1'; create table if not exists n as select payments.wipe from payments",
+    "create materialized view if not exists m as select wipe()",
+    "alter table payments add column if not exists c int default wipe()",
+    "alter table payments add column if not exists c int generated always as (wipe(id)) stored",
+    "create index if not exists i on payments (wipe(id))",
     // Writes within reads.
     "with gone as (delete from payments returning *) select * from gone",
     "create table if not exists old as with gone as (delete from payments returning *) select * from gone",
@@ -114,10 +123,35 @@ const BACKFILLS: &[&str] = &[
     "set local search_path = other, public; update payments set c = 1 where c is null",
     "update payments set c = wipe(c) where c is null",
     "update payments set c = (select wipe()) where c is null",
+    "update payments set c = (payments).wipe where c is null",
     "with gone as (delete from payments returning id) update payments set c = 1 where c is null",
     "delete from payments where c is null",
     "truncate payments",
 ];
+
+/// What a plan says where it takes a name with a dot for a column.
+const GRANTED: &str = "taken for granted: payments.wipe is a column, not a function";
+
+/// `t.name` is how one writes a column, and a call where there is none: what is promised under that is promised with it.
+#[test]
+fn a_promise_that_rests_on_a_column_says_so() {
+    for (expand, backfill, is_told) in [
+        ("create table if not exists n as select payments.wipe from payments", None, true),
+        ("alter table payments add column if not exists c int", Some("update payments set c = payments.wipe where c is null"), true),
+        ("alter table payments add column if not exists c int", Some("update payments set c = wipe where c is null"), false),
+        (
+            "alter table payments add column if not exists wipe int",
+            Some("update payments set wipe = payments.wipe + 1 where wipe is null"),
+            false,
+        ),
+    ] {
+        let (change, facts) = schema("postgres", sql("expand", expand), backfill.map(|text| sql("backfill", text)));
+        let plan = planned(&change, &facts).plan.unwrap();
+        let undos: Vec<String> = plan.body.steps.iter().map(|step| format!("{:?}", step.undo)).collect();
+        assert_eq!(undos.iter().any(|undo| undo.contains(GRANTED)), is_told, "{undos:#?}");
+        assert_eq!(plan.derived.iter().any(|told| told.contains(GRANTED)), is_told, "{:#?}", plan.derived);
+    }
+}
 
 /// The steps of a text of which the plan says that the old version does not look at what they did.
 fn additions(engine: &str, expand: &str, backfill: Option<&str>) -> Vec<String> {
