@@ -1,38 +1,23 @@
 //! `slo rules`: recording and alert rules for Prometheus.
-//!
-//! Every minute the events of the last five minutes are recorded, bad ones and all; a burn is the sum of the bad ones of a window over the sum of all,
-//! taken from slices that do not overlap, and never a mean of ratios. Maintenance is left out of the slices themselves, so that all windows
-//! agree on it; its windows are written out as absolute times, which a change of clocks does not move.
 
 use super::wanted;
 use crate::args::SloRulesArgs;
-use crate::budgets::promise;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::{output, project};
-use glidepath_judge::slo::{BurnAlert, Severity, burn_alerts};
-use glidepath_model::catalog::{Budgeting, Indicator, Objective, Selector, counter_of};
-use glidepath_model::{Catalog, Code, Diagnostic, Millis, Timestamp};
+use glidepath_model::{Catalog, Code, Diagnostic, Timestamp};
 use glidepath_ports::Clock;
+use glidepath_report::slo_rules;
 use glidepath_runtime::RealClock;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::path::Path;
-
-const SLICE_MS: i64 = 300_000;
-const SLICE: &str = "5m";
-/// Windows of maintenance are written out so far ahead.
-const AHEAD: Millis = Millis::from_mins(90 * 24 * 60);
-/// The rules ask to be written anew when only so much of it is left.
-const STALE_BEFORE: Millis = Millis::from_mins(14 * 24 * 60);
 
 pub(super) fn run(root: &Path, args: &SloRulesArgs) -> Result<Exit, Failure> {
     let catalog = project::load(root)?.catalog;
     let objectives = wanted(&catalog, args.name.as_deref())?;
     let now = args.at.unwrap_or_else(|| RealClock.now());
-    let (text, findings) = written(&catalog, &objectives, now);
-    output::findings(&findings);
-    let Some(text) = text else {
+    let rules = slo_rules(&objectives, now, |calendar, from, to| windows(&catalog, calendar, from, to));
+    output::findings(&rules.left_out.iter().map(|(name, why)| left_out(name, why)).collect::<Vec<_>>());
+    let Some(text) = rules.text else {
         let finding = Diagnostic::error(Code(698), "no objective can be written as rules")
             .because("every one of them was left out for a reason told above");
         return Err(Failure::new(
@@ -50,216 +35,14 @@ pub(super) fn run(root: &Path, args: &SloRulesArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The file, unless nothing can be written, and what is left out of it.
-fn written(catalog: &Catalog, objectives: &[Objective], now: Timestamp) -> (Option<String>, Vec<Diagnostic>) {
-    let mut findings = Vec::new();
-    let mut groups = String::new();
-    for objective in objectives {
-        match Counters::of(objective) {
-            Ok(counters) => groups.push_str(&group(catalog, objective, &counters, now, &mut findings)),
-            Err(why) => findings.push(left_out(&objective.name, why)),
-        }
-    }
-    let head = "# Written by `glidepath slo rules`; write it anew instead of editing it.\ngroups:\n";
-    ((!groups.is_empty()).then(|| format!("{head}{groups}")), findings)
+/// Windows of a calendar between two times; none where the calendar is not known.
+fn windows(catalog: &Catalog, calendar: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+    let known = catalog.calendars.iter().filter(|known| known.name == calendar);
+    known.flat_map(|known| glidepath_calendar::windows(known, from, to)).collect()
 }
 
-fn left_out(name: &str, why: String) -> Diagnostic {
+fn left_out(name: &str, why: &str) -> Diagnostic {
     Diagnostic::warning(Code(698), format!("no rules for {name}: {why}"))
         .because("rules that count something else would be believed")
         .hint("`glidepath slo` still tells what it can of it")
-}
-
-/// The counters of an objective.
-struct Counters {
-    part: Selector,
-    part_is_good: bool,
-    total: Selector,
-}
-
-impl Counters {
-    fn of(objective: &Objective) -> Result<Self, String> {
-        if let Some(why) = &objective.terms.uncounted {
-            return Err(why.clone());
-        }
-        if objective.terms.budgeting != Budgeting::Occurrences {
-            return Err(format!("it counts by {}, and rules count events", objective.terms.budgeting.name()));
-        }
-        let Indicator::Ratio { bad, good, total } = &objective.indicator else {
-            return Err("it is no ratio of two counters".to_owned());
-        };
-        let selector = |query: &str| counter_of(query).ok_or_else(|| format!("`{query}` is not about one counter"));
-        let part = bad.as_ref().or(good.as_ref()).ok_or_else(|| "it has neither `good` nor `bad`".to_owned())?;
-        Ok(Self { part: selector(part)?, part_is_good: bad.is_none(), total: selector(total)? })
-    }
-
-    /// All events of the last slice.
-    fn total(&self) -> String {
-        format!("sum(increase({}[{SLICE}]))", self.total)
-    }
-
-    /// Bad events of the last slice: none where nothing failed yet, unknown where nothing is known.
-    fn bad(&self) -> String {
-        let (part, total) = (format!("sum(increase({}[{SLICE}]))", self.part), self.total());
-        if self.part_is_good { format!("clamp_min({total} - ({part} or 0 * {total}), 0)") } else { format!("{part} or 0 * {total}") }
-    }
-}
-
-fn group(catalog: &Catalog, objective: &Objective, counters: &Counters, now: Timestamp, findings: &mut Vec<Diagnostic>) -> String {
-    let name = &objective.name;
-    let (target, _) = promise(objective);
-    let mut text = String::new();
-    let _ = writeln!(text, "  - name: {}\n    interval: 1m\n    rules:", quoted(&format!("slo-{name}")));
-    if let Some(calendar) = &objective.terms.maintenance {
-        maintenance(&mut text, catalog, objective, calendar, now);
-    }
-    let working = |expr: String| match &objective.terms.maintenance {
-        Some(_) => format!("({expr}) unless on() slo:maintenance{{slo={}}}", quoted(name)),
-        None => expr,
-    };
-    record(&mut text, "slo:total:increase5m", &working(counters.total()), &labels_of(objective, &[]));
-    record(&mut text, "slo:bad:increase5m", &working(counters.bad()), &labels_of(objective, &[]));
-    let mut alerts = String::new();
-    let mut windows = BTreeSet::new();
-    let period_ms = i64::try_from(objective.period_ms.0).unwrap_or(i64::MAX);
-    if objective.terms.alerts.is_empty() {
-        for made in burn_alerts(period_ms, target) {
-            match made {
-                Ok(made) => {
-                    windows.extend([slices_of(made.long_ms), slices_of(made.short_ms)]);
-                    burn_alert(&mut alerts, objective, &made);
-                }
-                Err(problem) => findings.push(left_out(name, format!("an alert is left out: {problem}"))),
-            }
-        }
-    }
-    for rule in &objective.terms.alerts {
-        let window_ms = slices_of(i64::try_from(rule.lookback_ms.0).unwrap_or(i64::MAX));
-        windows.insert(window_ms);
-        let told = rule.targets.join(",");
-        let length = window(window_ms);
-        let more =
-            [("severity", rule.severity.as_str()), ("policy", rule.name.as_str()), ("targets", told.as_str()), ("window", length.as_str())];
-        let labels = labels_of(objective, &more);
-        if rule.when_breaching {
-            let expr = format!("{} >= {}", burn_of(name, window_ms), rule.threshold);
-            let summary = format!(
-                "{name} burns its error budget {} times as fast as it lasts, over {}",
-                rule.threshold,
-                Millis(window_ms.unsigned_abs())
-            );
-            alert(&mut alerts, "SloBurn", &expr, rule.alert_after_ms, &labels, &summary);
-        }
-        if rule.when_no_data {
-            let expr = format!("absent({})", burn_of(name, window_ms));
-            alert(&mut alerts, "SloUnknown", &expr, rule.alert_after_ms, &labels, &format!("nothing is known of {name}"));
-        }
-    }
-    for window_ms in windows {
-        record(
-            &mut text,
-            "slo:burn:ratio",
-            &burn(name, window_ms, f64::from(target.budget_ppb().unwrap_or(1)) / 1e9),
-            &labels_of(objective, &[("window", &window(window_ms))]),
-        );
-    }
-    text + &alerts
-}
-
-type Labels = BTreeMap<String, String>;
-
-fn labels(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect()
-}
-
-/// Labels that tell whose it is, and more.
-fn labels_of(objective: &Objective, more: &[(&str, &str)]) -> Labels {
-    let mut all = labels(&[("slo", &objective.name), ("component", objective.component.as_str())]);
-    all.extend(labels(more));
-    all
-}
-
-fn burn_alert(text: &mut String, objective: &Objective, made: &BurnAlert) {
-    let (long_ms, short_ms) = (slices_of(made.long_ms), slices_of(made.short_ms));
-    let name = &objective.name;
-    let expr = format!("{} > {factor} and on(slo) {} > {factor}", burn_of(name, long_ms), burn_of(name, short_ms), factor = made.factor);
-    let severity = match made.severity {
-        Severity::Page => "page",
-        Severity::Ticket => "ticket",
-    };
-    let summary = format!(
-        "{name} burns its error budget more than {:.1} times as fast as it lasts: {} % of it within {}",
-        made.factor,
-        made.budget_percent,
-        Millis(long_ms.unsigned_abs())
-    );
-    alert(text, "SloBurn", &expr, Millis::ZERO, &labels_of(objective, &[("severity", severity), ("window", &window(long_ms))]), &summary);
-}
-
-/// The window in whole slices: a shorter one sees one slice.
-fn slices_of(window_ms: i64) -> i64 {
-    (window_ms.saturating_add(SLICE_MS - 1) / SLICE_MS).max(1) * SLICE_MS
-}
-
-/// Half a minute less than the window: as many slices as it has, wherever in its minute a rule is evaluated, and whether or not the beginning of a range
-/// belongs to it, which differs between versions.
-fn burn(name: &str, window_ms: i64, budget: f64) -> String {
-    let sum = |what: &str| format!("sum_over_time(slo:{what}:increase5m{{slo={}}}[{}s:{SLICE}])", quoted(name), window_ms / 1000 - 30);
-    format!("{} / ({} > 0) / {budget}", sum("bad"), sum("total"))
-}
-
-fn burn_of(name: &str, window_ms: i64) -> String {
-    format!("slo:burn:ratio{{slo={},window={}}}", quoted(name), quoted(&window(window_ms)))
-}
-
-/// A window as Prometheus writes lengths: `5m`, `6h`, `3d`.
-fn window(ms: i64) -> String {
-    let minutes = ms / 60_000;
-    match minutes {
-        m if m % 1440 == 0 => format!("{}d", m / 1440),
-        m if m % 60 == 0 => format!("{}h", m / 60),
-        m => format!("{m}m"),
-    }
-}
-
-/// Times of maintenance, and an alert for when they come to an end. They stand in the group of each objective, because rules of one group are evaluated
-/// one after another, and those of different groups are not.
-fn maintenance(text: &mut String, catalog: &Catalog, objective: &Objective, calendar: &str, now: Timestamp) {
-    let until = now.plus(AHEAD);
-    let windows =
-        catalog.calendars.iter().filter(|known| known.name == calendar).flat_map(|known| glidepath_calendar::windows(known, now, until));
-    // A slice looks back: the first one that holds nothing of the maintenance ends one slice after it.
-    let times = windows.map(|(from, to)| format!("(vector(time()) > {} < {})", seconds(from), seconds(to) + SLICE_MS / 1000));
-    let times: Vec<String> = times.collect();
-    let expr = if times.is_empty() { "vector(1) < 0".to_owned() } else { times.join(" or ") };
-    record(text, "slo:maintenance", &expr, &labels_of(objective, &[("calendar", calendar)]));
-    let expr = format!("vector(time()) > {}", seconds(until.minus(STALE_BEFORE)));
-    let summary =
-        format!("the maintenance of {} is known until {until} only: write the rules anew with `glidepath slo rules`", objective.name);
-    alert(text, "SloRulesOutOfDate", &expr, Millis::ZERO, &labels_of(objective, &[("severity", "ticket")]), &summary);
-}
-
-fn seconds(at: Timestamp) -> i64 {
-    at.as_micros() / 1_000_000
-}
-
-fn record(text: &mut String, name: &str, expr: &str, labels: &Labels) {
-    let _ = writeln!(text, "      - record: {name}\n        expr: {}\n        labels: {{ {} }}", quoted(expr), pairs(labels));
-}
-
-fn alert(text: &mut String, name: &str, expr: &str, after: Millis, labels: &Labels, summary: &str) {
-    let _ = writeln!(text, "      - alert: {name}\n        expr: {}", quoted(expr));
-    if after > Millis::ZERO {
-        let _ = writeln!(text, "        for: {}s", after.0.div_ceil(1000));
-    }
-    let _ = writeln!(text, "        labels: {{ {} }}\n        annotations: {{ summary: {} }}", pairs(labels), quoted(summary));
-}
-
-fn pairs(labels: &Labels) -> String {
-    labels.iter().map(|(label, value)| format!("{label}: {}", quoted(value))).collect::<Vec<_>>().join(", ")
-}
-
-/// In double quotes, as both YAML and PromQL read it.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
