@@ -7,6 +7,7 @@ use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{PlanBody, Step, Work};
 use glidepath_model::projection::RunSummary;
 use glidepath_model::request::Verb;
+use glidepath_model::text::plural;
 use glidepath_model::{ComponentName, PlanId, StepId, TargetName, Timestamp};
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ impl RunState {
         let behind = counted().filter(|s| self.step(&s.id).is_behind()).count();
         let tolerated = counted().filter(|s| matches!(self.step(&s.id).forward.progress, Progress::Tolerated { .. })).count();
         let failed = if tolerated > 0 { format!(", {tolerated} failed and tolerated") } else { String::new() };
-        let of = format!("{} of {} steps done{failed}", behind - tolerated, counted().count());
+        let of = format!("{} of {} done{failed}", behind - tolerated, plural(counted().count(), "step", "steps"));
         match self.mode() {
             Mode::Ended(ended) => match ended.end {
                 RunEnd::Succeeded => format!("{}; {of}", landed_words(self, plan)),

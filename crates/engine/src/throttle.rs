@@ -5,6 +5,7 @@
 //! trying one no longer than the breaker would stay open.
 
 use glidepath_model::plan::{Breaker, Rate, Throttle};
+use glidepath_model::text::plural;
 use glidepath_model::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -100,7 +101,7 @@ impl ThrottleState {
         // Plans made before the limit was changed may have counted more.
         let oldest_in_the_way = self.starts.len().checked_sub(most).and_then(|index| self.starts.get(index));
         if let Some(oldest) = oldest_in_the_way {
-            let reason = format!("{} takes {} attempts per {}", throttle.target, rate.starts_max, rate.per_ms);
+            let reason = format!("{} takes {} per {}", throttle.target, plural(rate.starts_max, "attempt", "attempts"), rate.per_ms);
             return Err((oldest.plus(rate.per_ms), reason));
         }
         self.starts.push_back(at);

@@ -1,4 +1,12 @@
-//! Characters that people do not see, and that change what they see.
+//! Words for people: numbers with what they count; characters that people do not see, and that change what they see.
+
+use std::fmt::Display;
+
+/// `1 step`, `3 steps`.
+pub fn plural<N: Display + PartialEq + From<u8>>(number: N, one: &str, many: &str) -> String {
+    let word = if number == N::from(1) { one } else { many };
+    format!("{number} {word}")
+}
 
 /// Whether a character has no look of its own and changes how a text is shown or compared: marks, embeddings, overrides and isolates of direction, ends of
 /// lines and paragraphs that few programs take for such, and spaces and breaks without width. With one of them a text can look like another.
@@ -24,6 +32,12 @@ pub fn is_unfit_to_show(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let told = [plural(0_usize, "run", "runs"), plural(1_u64, "run", "runs"), plural(2_u32, "run", "runs")];
+        assert_eq!(told, ["0 runs", "1 run", "2 runs"]);
+    }
 
     #[test]
     fn what_changes_the_look_of_others_is_unfit_and_letters_of_all_scripts_are_not() {

@@ -13,6 +13,7 @@ use glidepath_model::change::{Change, Item, ItemKind, VersionedKind};
 use glidepath_model::facts::{Facts, History, Sourced};
 use glidepath_model::ids::{ComponentName, EnvironmentName, OwnerRef, Version};
 use glidepath_model::plan::{ComponentRisk, ProbabilityEstimate, RiskReason};
+use glidepath_model::text::plural;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A weight as published: what is counted, what one of it adds to the log-odds, and why.
@@ -245,6 +246,7 @@ fn record_words(failed: u64, landed: u64) -> String {
     match (failed, landed) {
         (0, 1) => "its one run landed".to_owned(),
         (0, landed) => format!("all of its {landed} runs landed"),
+        (1, 0) => "its one run did not land".to_owned(),
         (failed, landed) => format!("{failed} of its {} runs did not land", failed + landed),
     }
 }
@@ -301,17 +303,10 @@ fn reasons(
             .filter_map(kind)
             .max_by(|a, b| a.log_odds.total_cmp(&b.log_odds))
             .and_then(|weight| said(weight, weight.about.trim_start_matches("kind: ").to_owned(), 1.0)),
-        said(HOSTS, format!("{hosts} hosts"), (hosts.max(1) as f64).log10()),
+        said(HOSTS, plural(hosts, "host", "hosts"), (hosts.max(1) as f64).log10()),
         tier.and_then(|tier| said(TIER, format!("tier {tier}"), 3.0 - f64::from(tier.clamp(1, 4)))),
         one_way(sites).and_then(|why| said(ONE_WAY, why.to_owned(), 1.0)),
-        said(
-            DEPENDANTS,
-            match dependants {
-                1 => "1 component depends on it".to_owned(),
-                more => format!("{more} components depend on it"),
-            },
-            (1.0 + dependants as f64).log2(),
-        ),
+        said(DEPENDANTS, plural(dependants, "component depends on it", "components depend on it"), (1.0 + dependants as f64).log2()),
         evidence(facts, around, sites).and_then(|words| said(EVIDENCE, words, 1.0)),
         budget(facts, name),
         takes_off
@@ -395,9 +390,13 @@ fn of_owner(facts: &Facts, owner: &OwnerRef, change: &Change) -> Option<RiskReas
     let changed: BTreeSet<&ComponentName> = change.items.iter().flat_map(Item::components).collect();
     let others = facts.owners.get(owner)?.iter().filter(|(component, _)| !changed.contains(component));
     let (failed, landed) = others.map(|(_, history)| counts(history)).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    let words = match failed {
-        0 => format!("all {landed} runs of {owner} on other components landed"),
-        failed => format!("{failed} of {} runs of {owner} on other components did not land", failed + landed),
+    // Without its kind and its namespace, as people know it.
+    let team = owner.as_str().rsplit('/').next().unwrap_or_default();
+    let words = match (failed, landed) {
+        (0, 1) => format!("the one run of {team} on another component landed"),
+        (1, 0) => format!("the one run of {team} on another component did not land"),
+        (0, landed) => format!("all {landed} runs of {team} on other components landed"),
+        (failed, landed) => format!("{failed} of {} runs of {team} on other components did not land", failed + landed),
     };
     said(OWNER, words, of_record(failed, landed))
 }

@@ -1,6 +1,6 @@
 //! Times of day for what is known as time from take-off, by the plan's schedule.
 
-use crate::timeline::{Placed, placed};
+use crate::timeline::{Placed, placed, placed_by_hand};
 use glidepath_model::plan::Schedule;
 use glidepath_model::{Millis, Plan, Timestamp};
 
@@ -8,11 +8,17 @@ use glidepath_model::{Millis, Plan, Timestamp};
 pub(crate) struct Clock<'a> {
     pub(crate) schedule: Option<&'a Schedule>,
     pub(crate) steps: Vec<Placed<'a>>,
+    is_by_hand: bool,
 }
 
 impl<'a> Clock<'a> {
     pub(crate) fn of(plan: &'a Plan) -> Self {
-        Self { schedule: plan.prediction.schedule.as_ref(), steps: placed(plan) }
+        Self { schedule: plan.prediction.schedule.as_ref(), steps: placed(plan), is_by_hand: false }
+    }
+
+    /// Of a flight by hand, in which every gate is watched to its end.
+    pub(crate) fn by_hand(plan: &'a Plan) -> Self {
+        Self { schedule: plan.prediction.schedule.as_ref(), steps: placed_by_hand(plan), is_by_hand: true }
     }
 
     /// Milliseconds from take-off to landing, by the steps' medians.
@@ -21,10 +27,10 @@ impl<'a> Clock<'a> {
     }
 
     /// The time of day at `offset` milliseconds from take-off. What would begin while nothing may start begins after that. The landing is the
-    /// schedule's own.
+    /// schedule's own, where it is flown as that says.
     pub(crate) fn at(&self, offset: u64) -> Option<Timestamp> {
         let schedule = self.schedule?;
-        if offset >= self.length() {
+        if offset >= self.length() && !self.is_by_hand {
             return Some(schedule.lands_p50);
         }
         let mut at = schedule.takes_off.plus(Millis(offset));

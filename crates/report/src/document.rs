@@ -253,7 +253,7 @@ pub struct SheetLine {
 #[serde(rename_all = "camelCase")]
 pub struct Decision {
     /// What is looked at, how often and how long.
-    pub question: String,
+    pub question: Text,
     /// On when all of these are as they should be, back when one is not.
     pub looks: Vec<SheetLook>,
     /// What to do when neither is clear.

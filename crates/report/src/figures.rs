@@ -1,6 +1,7 @@
 //! Numbers and times as people read them: units always, no more digits than are known.
 
 use glidepath_model::plan::{Estimate, PlannedDowntime, Schedule, Strategy};
+pub(crate) use glidepath_model::text::plural;
 use glidepath_model::{Millis, Money, Plan, Timestamp};
 
 /// A fraction as percent: `12 %`, `1.5 %`, `0.04 %`.
@@ -60,7 +61,23 @@ pub(crate) fn stops(plan: &Plan, planned: &PlannedDowntime) -> (Vec<String>, Vec
         let failovers = plan.body.assignments.iter().filter(|assignment| assignment.strategy == Strategy::Failover);
         failovers.into_iter().any(|of| *place == format!("{}/{}/failover", of.environment, of.component))
     };
-    planned.places.iter().cloned().partition(|place| !fails_over(place))
+    let (stop, refuse): (Vec<&String>, Vec<&String>) = planned.places.iter().partition(|place| !fails_over(place));
+    let words = |places: Vec<&String>| places.into_iter().map(|place| place_words(place)).collect();
+    (words(stop), words(refuse))
+}
+
+/// The same of several.
+pub(crate) fn places_listed(paths: &[String]) -> String {
+    listed(&paths.iter().map(|path| place_words(path)).collect::<Vec<_>>())
+}
+
+/// `ledger in production` of `production/ledger/failover`, `web in production, eu` of `production/web/eu`.
+fn place_words(path: &str) -> String {
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        [environment, component] | [environment, component, "failover"] => format!("{component} in {environment}"),
+        [environment, component, region] => format!("{component} in {environment}, {region}"),
+        _ => path.to_owned(),
+    }
 }
 
 /// Why nothing is said of an error budget.
@@ -147,11 +164,6 @@ pub(crate) fn moment(time: Timestamp, day: Timestamp) -> String {
         (_, Some(clock)) => clock.to_owned(),
         (_, None) => text,
     }
-}
-
-/// `1 step`, `3 steps`.
-pub(crate) fn plural(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// `a, b and c`.

@@ -234,7 +234,7 @@ fn line_markup(line: &SheetLine, is_alone: bool) -> Markup {
 
 fn decision_markup(decision: &Decision) -> Markup {
     html! {
-        p class="question" { strong { "Decide. " } (decision.question) }
+        p class="question" { strong { "Decide. " } (inline(&decision.question)) }
         div class="ways" {
             p class="way" {} p class="way go" { "ON, if all of this" } p class="way back" { "BACK, if one of this" }
             @for look in &decision.looks {

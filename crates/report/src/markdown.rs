@@ -97,7 +97,7 @@ fn sheet_text(sheet: &SheetBox) -> String {
     }
     let mut typed: Vec<String> = Vec::new();
     if let Some(decision) = &sheet.decision {
-        told("**Decide**", escape(&decision.question));
+        told("**Decide**", inline(&decision.question));
         for look in decision.looks.iter().filter(|look| look.commands.is_empty()) {
             told("On, if", inline(&look.go));
             told("Back, if", inline(&look.back));

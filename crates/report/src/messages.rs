@@ -6,7 +6,7 @@ use crate::blast::{self, Blast};
 use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
-use crate::figures::{count, estimate, knows_traffic, listed, percent, spent, stops};
+use crate::figures::{count, estimate, knows_traffic, listed, percent, places_listed, spent, stops};
 use crate::promise;
 use crate::sections::WAITS;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
@@ -145,7 +145,13 @@ impl<'a> Writer<'a> {
             all.push(message(2, "progress", (self.progress_times(), None), "In progress".to_owned(), self.progress()));
         }
         all.push(message(3, "landed", self.at(self.clock.length(), "on landing"), "Landed".to_owned(), self.landed(audience)));
-        all.push(message(4, "rolled-back", ("when it turns back".to_owned(), None), "Going back".to_owned(), self.rolled_back(audience)));
+        all.push(message(
+            4,
+            "rolled-back",
+            ("when it does not land".to_owned(), None),
+            promise::turned(self.plan).to_owned(),
+            self.rolled_back(audience),
+        ));
         all
     }
 
@@ -238,12 +244,15 @@ impl<'a> Writer<'a> {
     fn flight(&self) -> String {
         let p = &self.plan.prediction;
         match self.clock.schedule {
-            Some(schedule) => format!(
-                "Takes off {}, lands about {}, and by {} in 19 of 20 cases.",
-                self.clock.shown(schedule.takes_off),
-                self.clock.shown(schedule.lands_p50),
-                self.clock.shown(schedule.lands_p95)
-            ),
+            Some(schedule) => {
+                let [takes_off, lands, late] =
+                    [schedule.takes_off, schedule.lands_p50, schedule.lands_p95].map(|time| self.clock.shown(time));
+                if lands == late {
+                    format!("Takes off {takes_off} and takes {}.", estimate(&p.duration))
+                } else {
+                    format!("Takes off {takes_off}, lands about {lands}, and by {late} in 19 of 20 cases.")
+                }
+            }
             None => format!("It takes {}; when it takes off is not known yet.", estimate(&p.duration)),
         }
     }
@@ -257,7 +266,7 @@ impl<'a> Writer<'a> {
                 self.flight(),
                 format!("What changes:\n{}", self.changed_or_done(&all)),
                 format!(
-                    "Risk is {}: {} of flights like it do not land ({}){}. If it turns back: {}.",
+                    "Risk is {}: {} of flights like it do not land ({}){}. If it does not land: {}.",
                     p.risk,
                     percent(p.failure.mean),
                     p.failure.label,
@@ -266,7 +275,7 @@ impl<'a> Writer<'a> {
                     } else {
                         String::new()
                     },
-                    promise::back(self.plan, promise::P95)
+                    promise::back(self.plan, promise::BOTH)
                 ),
                 match promise::one_way(self.plan).first() {
                     None => {
@@ -285,7 +294,7 @@ impl<'a> Writer<'a> {
                 format!(
                     "You should notice nothing. {} If it goes wrong, requests to it can fail until we have turned back: {}.",
                     promise::first_met(self.plan).unwrap_or_default(),
-                    promise::safe_within(self.plan)
+                    promise::safe_within(self.plan, promise::IN_WORDS)
                 ),
                 format!("Please change nothing of yours in that time, and tell us at once if your errors rise: {}.", self.contact),
             ],
@@ -326,7 +335,7 @@ impl<'a> Writer<'a> {
             }
             None if self.plan.body.assignments.is_empty() => "whether something is down meanwhile is not known".to_owned(),
             None => "no downtime is expected".to_owned(),
-            Some(planned) if planned.places.is_empty() => format!("how long {} is down is not known", listed(&planned.not_known)),
+            Some(planned) if planned.places.is_empty() => format!("how long {} is down is not known", places_listed(&planned.not_known)),
             Some(planned) => match stops(self.plan, planned) {
                 (stop, refuse) if stop.is_empty() => {
                     format!("writes to {} are refused for about {}", listed(&refuse), planned.takes.p50_ms)
@@ -403,12 +412,15 @@ impl<'a> Writer<'a> {
     }
 
     fn rolled_back(&self, audience: Audience) -> Vec<String> {
-        let back = promise::safe_within(self.plan);
+        let back = promise::safe_within(self.plan, promise::IN_WORDS);
+        if !promise::has_way_back(self.plan) {
+            return self.stopped(audience);
+        }
         match audience {
             Audience::Team => vec![
                 format!(
                     "We turn back, because (the cause: `glidepath card RUN`). What that promises, from the decision on: {}.",
-                    promise::back(self.plan, promise::P95)
+                    promise::back(self.plan, promise::BOTH)
                 ),
                 format!("Nobody changes anything by hand until `glidepath status` says that it has gone back. Contact: {}.", self.contact),
             ],
@@ -419,6 +431,35 @@ impl<'a> Writer<'a> {
             ],
             Audience::Business => vec![format!(
                 "The change did not go well and we turn back: {back}.{} What happened, and when we try again, follows. Contact: {}.",
+                self.for_the_business_failing(),
+                self.contact
+            )],
+        }
+    }
+
+    /// The same of a change that no command takes back.
+    fn stopped(&self, audience: Audience) -> Vec<String> {
+        let stays: Vec<String> = promise::one_way(self.plan).iter().map(|step| format!("'{}'", step.title)).collect();
+        let stays = if stays.is_empty() {
+            "What was done stays as it is.".to_owned()
+        } else {
+            format!("What was done stays as it is; if {} was begun, no command takes it back.", listed(&stays))
+        };
+        match audience {
+            Audience::Team => vec![
+                format!("We have stopped, because (the cause: `glidepath card RUN`). {stays}"),
+                format!(
+                    "What is left is in section 6 of the document. Nobody changes anything by hand until it is decided. Contact: {}.",
+                    self.contact
+                ),
+            ],
+            Audience::Dependants => vec![
+                format!("We have stopped half-way. {stays} Requests to what we changed can fail until it is mended."),
+                self.yours(),
+                format!("Please wait with changes of yours until we say that it is over. Contact: {}.", self.contact),
+            ],
+            Audience::Business => vec![format!(
+                "The change did not go well and we have stopped. {stays}{} What happened, and how we go on, follows. Contact: {}.",
                 self.for_the_business_failing(),
                 self.contact
             )],

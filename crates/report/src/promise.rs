@@ -7,7 +7,7 @@
 use crate::figures::{estimate, plural};
 use crate::flight::region_of;
 use glidepath_model::plan::{Estimate, Exposure, Step, Undo};
-use glidepath_model::{Plan, Share, StepId, TargetName};
+use glidepath_model::{Millis, Plan, Share, StepId, TargetName};
 use std::collections::BTreeMap;
 
 /// Factor between two times to safety from which they are told apart.
@@ -23,8 +23,17 @@ pub(crate) type Form = fn(&Estimate) -> String;
 pub(crate) const BOTH: Form = estimate;
 /// The median alone.
 pub(crate) const MEDIAN: Form = |time| time.p50_ms.to_string();
-/// The 95 % value alone: what people are told to count on.
-pub(crate) const P95: Form = |time| time.p95_ms.to_string();
+/// The 95 % value alone, and that it is one: what people are told to count on.
+pub(crate) const P95: Form = |time| {
+    let is_one_figure = time.p50_ms == time.p95_ms;
+    if is_one_figure { time.p95_ms.to_string() } else { format!("{} (95 %)", time.p95_ms) }
+};
+
+/// The same for readers who know no percentiles.
+pub(crate) const IN_WORDS: Form = |time| {
+    let is_one_figure = time.p50_ms == time.p95_ms;
+    if is_one_figure { time.p95_ms.to_string() } else { format!("{} in 19 of 20 cases", time.p95_ms) }
+};
 
 /// `1 s per region until 25 %, up to 3 min after`; where there is no way to safety, the step that takes it away.
 pub(crate) fn safety(plan: &Plan, form: Form) -> String {
@@ -45,6 +54,16 @@ pub(crate) fn safety(plan: &Plan, form: Form) -> String {
 /// Whether any step moves traffic, so that there is something to bring to safety.
 pub(crate) fn moves_traffic(plan: &Plan) -> bool {
     exposures(plan).next().is_some()
+}
+
+/// Whether a command leads back from anywhere: one that undoes a step, or one that moves traffic.
+pub(crate) fn has_way_back(plan: &Plan) -> bool {
+    plan.body.steps.iter().any(|step| matches!(step.undo, Undo::Call { .. }) || step.exposure.is_some())
+}
+
+/// How the messages begin that tell of a flight which did not land: nothing goes back where no command leads back.
+pub(crate) fn turned(plan: &Plan) -> &'static str {
+    if has_way_back(plan) { "Going back" } else { "Stopped" }
 }
 
 /// `safe in 1 s per region until 25 %, up to 3 min after`; of a plan that moves no traffic, what is promised of undoing it.
@@ -74,11 +93,20 @@ pub(crate) fn safe_by(plan: &Plan, gate: Option<&Step>, form: Form) -> String {
         .map_or_else(|| safe(plan, form), |time| format!("the traffic here is safe in {}", form(time)))
 }
 
-/// `traffic is safe within 3 min`, for those who only need the longest.
-pub(crate) fn safe_within(plan: &Plan) -> String {
+/// What follows of a run that rests and that nobody answers: `what is partly exposed goes back after 30 min`. Where nothing is ever exposed no limit runs.
+pub(crate) fn unanswered(plan: &Plan) -> String {
+    if moves_traffic(plan) {
+        format!("what is partly exposed goes back after {}", plan.body.hold_limit_ms)
+    } else {
+        "it waits, and nothing goes back by itself".to_owned()
+    }
+}
+
+/// `traffic is safe within 3 min (95 %)`, for those who only need the longest.
+pub(crate) fn safe_within(plan: &Plan, form: Form) -> String {
     match &plan.prediction.time_to_safety {
-        _ if !moves_traffic(plan) => all_undone(plan, P95),
-        Some(time) => format!("traffic is safe within {}", time.p95_ms),
+        _ if !moves_traffic(plan) => all_undone(plan, form),
+        Some(time) => format!("traffic is safe within {}", form(time)),
         None => no_way(plan),
     }
 }
@@ -95,6 +123,7 @@ pub(crate) fn undone(plan: &Plan, form: Form) -> String {
 /// `all undone in 5 min`.
 pub(crate) fn all_undone(plan: &Plan, form: Form) -> String {
     match (one_way(plan).first(), &plan.prediction.time_to_rollback) {
+        (None, Some(time)) if time.p95_ms == Millis::ZERO => "nothing has to be undone".to_owned(),
         (None, Some(time)) => format!("all undone in {}", form(time)),
         (Some(step), _) => format!("not all can be undone: '{}' stays{}", step.title, more(plan)),
         (None, None) => "no time is promised until all is undone".to_owned(),

@@ -51,10 +51,10 @@ fn header(found: &Rehearsed<'_>) -> Vec<Line> {
         Line::of(
             Ink::Dim,
             format!(
-                "plan {} · {} · {} flights · seed {}",
+                "plan {} · {} · {} · seed {}",
                 plan.id.short(),
                 plural(plan.body.steps.len(), "step", "steps"),
-                count(rehearsal.runs as f64),
+                flights(rehearsal.runs),
                 rehearsal.seed
             ),
         ),
@@ -150,11 +150,7 @@ fn turned(found: &Rehearsed<'_>) -> Vec<Line> {
     if rehearsal.failing > 0 {
         lines.extend(paragraph(
             Ink::Plain,
-            &format!(
-                "Something about the change failed in {} flights; gates saw it in {} of them.",
-                count(rehearsal.failing as f64),
-                count(saved as f64)
-            ),
+            &format!("Something about the change failed in {}; gates saw it in {}.", flights(rehearsal.failing), count(saved as f64)),
         ));
     }
     lines
@@ -241,4 +237,9 @@ fn agreement(list: &[Agreement]) -> Vec<Line> {
         .collect();
     lines.extend(table(&["", "predicted", "rehearsed", "its interval", ""], &rows));
     lines
+}
+
+/// `1 flight`, `2,000 flights`.
+pub(crate) fn flights(number: u64) -> String {
+    format!("{} {}", count(number as f64), if number == 1 { "flight" } else { "flights" })
 }

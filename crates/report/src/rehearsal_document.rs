@@ -2,6 +2,7 @@
 
 use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Section, Text, Tone};
 use crate::figures::{count, percent, plural, stopwatch};
+use crate::rehearsal::flights;
 use crate::rehearsal::{Rehearsed, end_words, figure_of, turned_words};
 use crate::sections::badges;
 use crate::svg::{self, Ended, Histogram};
@@ -28,8 +29,8 @@ pub fn rehearsal_document(found: &Rehearsed<'_>) -> Document {
         kind: DocumentKind::Rehearsal,
         title: plan.body.change.title.clone(),
         subtitle: format!(
-            "Flown {} times in virtual time, on the engine itself. Nothing was touched; what is counted is what the plan came to.",
-            count(rehearsal.runs as f64)
+            "{} in virtual time, on the engine itself. Nothing was touched; what is counted is what the plan came to.",
+            flights(rehearsal.runs)
         ),
         badges: badges(plan).into_iter().chain(faults).collect(),
         identity: vec![
@@ -141,9 +142,9 @@ fn turned(found: &Rehearsed<'_>) -> Section {
     if rehearsal.failing > 0 {
         let saved: u64 = rehearsal.saved_by.values().sum();
         section.paragraph(format!(
-            "Something about the change failed in {} of {} flights; gates saw it in {}.",
+            "Something about the change failed in {} of {}; gates saw it in {}.",
             count(rehearsal.failing as f64),
-            count(rehearsal.runs as f64),
+            flights(rehearsal.runs),
             count(saved as f64)
         ));
     }

@@ -30,6 +30,11 @@ fn cause(what: impl Into<String>) -> Text {
     Text::new().strong(what)
 }
 
+fn joined_text(mut one: Text, other: Text) -> Text {
+    one.0.extend(other.0);
+    one
+}
+
 fn ends_in(before: &str) -> Text {
     Text::from(before).strong(FOR_GOOD)
 }
@@ -61,6 +66,17 @@ pub(crate) fn for_good(plan: &Plan) -> Branch {
     };
     let head = cause("A step or a gate fails for good.");
     match plan.body.on_failure {
+        OnFailure::RollbackChange | OnFailure::RollbackItem if !promise::has_way_back(plan) => {
+            let stays = promise::one_way(plan).iter().map(|step| step.title.as_str()).collect::<Vec<_>>();
+            let stays = if stays.is_empty() { String::new() } else { format!(": where it was begun, {} stays", listed(&stays)) };
+            fork(
+                head.plain(" Nothing new starts, and no command takes back what was done"),
+                vec![
+                    leaf(format!("what is in place is left as it is{stays}")),
+                    leaf("section 6 says what is left to do: to restore, or to go on with what is mended"),
+                ],
+            )
+        }
         OnFailure::RollbackChange => fork(head.plain(" Nothing new starts, and the whole change goes back"), back()),
         OnFailure::RollbackItem => {
             let mut then = back();
@@ -78,10 +94,7 @@ fn answers(plan: &Plan, when: &str, verb: &str) -> Vec<Branch> {
     vec![
         leaf(Text::from(format!("{when}, it goes on: ")).code(format!("glidepath {verb} RUN"))),
         leaf(Text::from("it is to go back: ").code("glidepath abort RUN")),
-        leaf(format!(
-            "nobody answers: what is partly exposed goes back after {}; where nothing is exposed, the run waits",
-            plan.body.hold_limit_ms
-        )),
+        leaf(format!("nobody answers: {}", promise::unanswered(plan))),
     ]
 }
 
@@ -91,10 +104,11 @@ pub(crate) fn of_commands(plan: &Plan) -> Vec<Branch> {
     if steps.is_empty() {
         return Vec::new();
     }
-    let failed = alike(&steps, |step| (step.retry.attempts_max, step.retry.first_delay_ms, step.retry.delay_max_ms));
-    let failed = failed.iter().map(|(tries, steps)| of_failed(&who(plan, steps), *tries));
-    let cut_off = alike(&steps, |step| step.on_unknown);
-    let cut_off = cut_off.iter().map(|(meeting, steps)| of_cut_off(&who(plan, steps), *meeting));
+    let failed = alike(&steps, |step| (step.retry.attempts_max, step.retry.first_delay_ms, step.retry.delay_max_ms, is_transaction(step)));
+    let failed =
+        failed.iter().map(|((most, first, longest, whole), steps)| of_failed(&who(plan, steps), (*most, *first, *longest), *whole));
+    let cut_off = alike(&steps, |step| (step.on_unknown, is_transaction(step)));
+    let cut_off = cut_off.iter().map(|((meeting, whole), steps)| of_cut_off(&who(plan, steps), *meeting, *whole));
     vec![
         fork(cause("A command says that it was not done."), failed.collect()),
         fork(
@@ -102,6 +116,12 @@ pub(crate) fn of_commands(plan: &Plan) -> Vec<Branch> {
             cut_off.collect(),
         ),
     ]
+}
+
+/// Whether a step is done whole or not at all, and knows whether it was: transactions of SQL, which carry a key of their own. Where a statement refuses
+/// to be part of one, a person is asked.
+fn is_transaction(step: &Step) -> bool {
+    step.on_unknown == OnUnknown::Rerun && matches!(&step.work, Work::Call(call) if call.kind == SQL)
 }
 
 /// Steps by what is the same of them, in the order of the plan.
@@ -158,17 +178,20 @@ fn who(plan: &Plan, steps: &[&Step]) -> String {
     format!("{} of {}", listed(&roles.collect::<Vec<_>>()), joined(&places))
 }
 
-fn of_failed(who: &str, (attempts_max, first_delay, delay_max): (u32, Millis, Millis)) -> Branch {
+fn of_failed(who: &str, (attempts_max, first_delay, delay_max): (u32, Millis, Millis), is_whole: bool) -> Branch {
+    let whole = if is_whole { ", for a transaction that fails leaves nothing behind" } else { "" };
     match attempts_max {
         0 | 1 => leaf(ends_in(&format!("{who}: not tried again, it "))),
         most => fork(
-            format!("{who}: tried again, {most} times in all, the second time after {first_delay} and then at most {delay_max} apart"),
+            format!(
+                "{who}: tried again{whole}, {most} times in all, the second time after {first_delay} and then at most {delay_max} apart"
+            ),
             vec![leaf("one try succeeds: the flight goes on"), leaf(ends_in("none does: it "))],
         ),
     }
 }
 
-fn of_cut_off(who: &str, meeting: OnUnknown) -> Branch {
+fn of_cut_off(who: &str, meeting: OnUnknown, is_whole: bool) -> Branch {
     let asked = || {
         vec![
             leaf(Text::from("it was done: ").code("glidepath mark-done RUN")),
@@ -176,12 +199,15 @@ fn of_cut_off(who: &str, meeting: OnUnknown) -> Branch {
         ]
     };
     match meeting {
+        OnUnknown::Rerun if is_whole => {
+            leaf(format!("{who}: run again, since the database knows by a key what was done, and does it no second time"))
+        }
         OnUnknown::Rerun => leaf(format!("{who}: run again, which the plan takes to do no harm")),
         OnUnknown::Probe => fork(
             format!("{who}: what is there is asked, for 30 s"),
             vec![
                 leaf("it is there: the flight goes on"),
-                leaf("it is not there: tried again, as above"),
+                leaf("it is not there: the same as when it says so itself, above"),
                 fork("no answer: a person looks, and says", asked()),
             ],
         ),
@@ -229,7 +255,7 @@ fn span(lengths: impl Iterator<Item = Millis> + Clone) -> Option<String> {
 pub(crate) fn of_waits(plan: &Plan) -> Vec<Branch> {
     let trees = plan.body.steps.iter().filter_map(|step| match &step.work {
         Work::Manual { prompt, deadline_ms } => Some(fork(
-            cause("A person is asked").plain(format!(": {}: {prompt}", step.title)),
+            joined_text(cause("A person is asked").plain(format!(": {}: ", step.title)), prompt.as_str().into()),
             vec![
                 leaf(Text::from("yes: ").code("glidepath promote RUN")),
                 leaf(Text::from("no: ").code("glidepath abort RUN")),
@@ -260,7 +286,7 @@ pub(crate) fn of_window(plan: &Plan) -> Option<Branch> {
                 vec![
                     leaf("it opens again: the flight goes on"),
                     leaf(Text::from("somebody wants to go on now: ").code("glidepath resume RUN --reason \"...\"")),
-                    leaf(format!("what is partly exposed goes back after {}", plan.body.hold_limit_ms)),
+                    leaf(format!("nobody does: {}", promise::unanswered(plan))),
                 ],
             ),
         }
@@ -283,7 +309,7 @@ pub(crate) fn of_runner(plan: &Plan) -> Branch {
                 vec![
                     leaf(Text::from("fly on: ").code("glidepath resume RUN")),
                     leaf(Text::from("go back: ").code("glidepath abort RUN")),
-                    leaf(format!("neither works: section 6 by hand; {}", promise::safe_within(plan))),
+                    leaf(format!("neither works: section 6 by hand; {}", promise::safe_within(plan, promise::P95))),
                 ],
             ),
         ],

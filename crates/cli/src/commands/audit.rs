@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::world::{EVENTS_MAX, RUNS_MAX, UNREAD, World};
+use glidepath_model::text::plural;
 use glidepath_model::{Code, Diagnostic};
 use std::path::Path;
 
@@ -18,10 +19,9 @@ pub(crate) async fn verify(root: &Path, form: Form) -> Result<Exit, Failure> {
         );
     } else if audit.findings.is_empty() {
         output::data(&format!(
-            "intact: {} events in {} {}, every chain closed",
-            audit.events,
-            audit.streams,
-            if audit.streams == 1 { "stream" } else { "streams" }
+            "intact: {} in {}, every chain closed",
+            plural(audit.events, "event", "events"),
+            plural(audit.streams, "stream", "streams")
         ));
     }
     if audit.findings.is_empty() {

@@ -7,6 +7,7 @@ use crate::output;
 use crate::project::STATE_FOLDER;
 use crate::world::{World, who};
 use glidepath_adapters::EnvFileSecrets;
+use glidepath_model::text::plural;
 use glidepath_model::{Code, Diagnostic, Millis, Timestamp};
 use glidepath_ports::Clock as _;
 use glidepath_ports::store::Archived;
@@ -83,10 +84,9 @@ async fn archive(root: &Path, older_than: Option<Millis>, form: Form) -> Result<
             output::say(&format!("No run was archived: none that ended has been quiet for {age}, or another process archives right now."));
         }
         Form::Human => output::data(&format!(
-            "archived {} {} with {} events in {} KiB",
-            archived.runs,
-            if archived.runs == 1 { "run" } else { "runs" },
-            archived.events,
+            "archived {} with {} in {} KiB",
+            plural(archived.runs, "run", "runs"),
+            plural(archived.events, "event", "events"),
             archived.bytes.div_ceil(1024)
         )),
     }
@@ -107,11 +107,11 @@ async fn backup(root: &Path, file: &Path, form: Form) -> Result<Exit, Failure> {
             "file": file, "madeAt": facts.made_at, "runs": facts.runs, "runsWithWork": facts.runs_with_work, "events": facts.events, "bytes": facts.bytes,
         })),
         Form::Human => output::data(&format!(
-            "{}: {} runs ({} live or watched), {} events, {} KiB, every chain closed",
+            "{}: {} ({} live or watched), {}, {} KiB, every chain closed",
             file.display(),
-            facts.runs,
+            plural(facts.runs, "run", "runs"),
             facts.runs_with_work,
-            facts.events,
+            plural(facts.events, "event", "events"),
             facts.bytes.div_ceil(1024)
         )),
     }
@@ -145,12 +145,14 @@ async fn restore(root: &Path, file: &Path, replace: bool, form: Form) -> Result<
 
 fn tell(restored: &Restored) {
     let backup = &restored.backup;
-    output::data(&format!("restored what was there at {}: {} runs, {} events", backup.made_at, backup.runs, backup.events));
+    let (runs, events) = (plural(backup.runs, "run", "runs"), plural(backup.events, "event", "events"));
+    output::data(&format!("restored what was there at {}: {runs}, {events}", backup.made_at));
     if let Some(aside) = &restored.moved_aside {
         output::say(&format!("What was there before is now {}; remove it when you are sure.", aside.display()));
     }
     if restored.refused_requests > 0 {
-        output::say(&format!("{} requests that nobody had taken were refused; ask again what is still wanted.", restored.refused_requests));
+        let refused = plural(restored.refused_requests, "request that nobody had taken was", "requests that nobody had taken were");
+        output::say(&format!("{refused} refused; ask again what is still wanted."));
     }
     for run in &restored.resting {
         output::say(&format!("warning: {} (\"{}\") was live then and may have gone on since; nothing moves it now", run.run, run.title));

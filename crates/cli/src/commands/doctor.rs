@@ -12,6 +12,7 @@ use crate::stores;
 use crate::world::{Dossier, GUARD_LOCK, OWNER_LOCK, RUNS_MAX, UNREAD, World, is_locked};
 use glidepath_engine::{Owner, RunState, StepStatus, invariants};
 use glidepath_model::projection::RunSummary;
+use glidepath_model::text::plural;
 use glidepath_model::{Code, Diagnostic, Millis, PlanBody, RunId, Step, Timestamp};
 use glidepath_ports::{Clock, StoreError};
 use glidepath_runtime::RealClock;
@@ -291,9 +292,10 @@ fn clock(world: &World, state: &Path) -> Check {
 
 async fn journal(world: &World) -> Check {
     match world.store.verify().await {
-        Ok(audit) if audit.findings.is_empty() => {
-            Check::well("journal", format!("{} events in {} streams, every chain closed", audit.events, audit.streams))
-        }
+        Ok(audit) if audit.findings.is_empty() => Check::well(
+            "journal",
+            format!("{} in {}, every chain closed", plural(audit.events, "event", "events"), plural(audit.streams, "stream", "streams")),
+        ),
         Ok(audit) => {
             let first = audit.findings.first().map(String::as_str).unwrap_or_default();
             let more = audit.findings.len() - 1;
@@ -368,7 +370,9 @@ async fn database(world: &World) -> Check {
 }
 
 fn living(nodes: &[Node]) -> Check {
-    let of = |node: &Node| format!("{} with {} runs{}", node.name, node.runs, if node.is_draining { ", draining" } else { "" });
+    let of = |node: &Node| {
+        format!("{} with {}{}", node.name, plural(node.runs, "run", "runs"), if node.is_draining { ", draining" } else { "" })
+    };
     let line = nodes.iter().map(of).collect::<Vec<_>>().join("; ");
     match nodes {
         [] => Check::new("nodes", Finding::Failed, "none lives, so that nothing flies", "`glidepath node` starts one"),

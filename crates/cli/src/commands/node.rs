@@ -10,6 +10,7 @@ use crate::stores::{default_node_name, named_by_files};
 use crate::world::World;
 use glidepath_engine::RunState;
 use glidepath_model::event::Event;
+use glidepath_model::text::plural;
 use glidepath_model::{Code, Diagnostic, Plan};
 use glidepath_ports::store::Node;
 use glidepath_ports::{CancelToken, Clock};
@@ -67,7 +68,7 @@ pub(crate) async fn drain(root: &Path, args: &DrainArgs) -> Result<Exit, Failure
     let nodes = living(&world).await?;
     let node = chosen(&nodes, args.node.as_deref())?;
     world.store.ask_to_drain(&node.name).await?;
-    output::say(&format!("Node {} takes nothing new and hands over {} runs.", node.name, node.runs));
+    output::say(&format!("Node {} takes nothing new and hands over {}.", node.name, plural(node.runs, "run", "runs")));
     if nodes.iter().all(|other| other.name == node.name || other.is_draining) {
         output::say("warning: no other node is there to take them; they wait until one joins");
     }
@@ -80,9 +81,12 @@ pub(crate) async fn drain(root: &Path, args: &DrainArgs) -> Result<Exit, Failure
         if begin.elapsed() >= Duration::from_secs(args.wait_seconds) {
             return Err(Failure::new(
                 Exit::Interrupted,
-                Diagnostic::error(Code(673), format!("node {} has {} runs left after {} s", left.name, left.runs, args.wait_seconds))
-                    .because("it waits for attempts that are at work, and ends them after a while")
-                    .hint(format!("it goes on draining; `glidepath status` shows it, `glidepath drain {}` waits again", left.name)),
+                Diagnostic::error(
+                    Code(673),
+                    format!("node {} has {} left after {} s", left.name, plural(left.runs, "run", "runs"), args.wait_seconds),
+                )
+                .because("it waits for attempts that are at work, and ends them after a while")
+                .hint(format!("it goes on draining; `glidepath status` shows it, `glidepath drain {}` waits again", left.name)),
             ));
         }
         tokio::time::sleep(LEAVE_POLL).await;

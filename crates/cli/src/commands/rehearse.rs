@@ -7,6 +7,7 @@ use crate::planning::{self, Planned};
 use crate::world::World;
 use crate::{output, project};
 use glidepath_files::{Expectations, GameDay, Loaded};
+use glidepath_model::text::plural;
 use glidepath_model::{Code, Diagnostic, Millis};
 use glidepath_rehearse::{Agreement, End, Fault, Model, Outcome, Rehearsal, Story, agreement, summary};
 use glidepath_report::{Rehearsed, Style, rehearsal_document, to_html, to_markdown};
@@ -79,7 +80,7 @@ pub(crate) async fn run(root: &Path, args: &RehearseArgs) -> Result<Exit, Failur
     };
     output::deliver(args.out.as_deref(), &text, args.format == DocumentForm::Human)?;
     if args.format == DocumentForm::Human {
-        output::say(&format!("\n{runs} flights in {:.1} s.", began.elapsed().as_secs_f64()));
+        output::say(&format!("\n{} in {:.1} s.", plural(runs, "flight", "flights"), began.elapsed().as_secs_f64()));
     }
     let broken = game_day.iter().flat_map(|game_day| broken(&game_day.expect, &found)).collect::<Vec<_>>();
     output::findings(&broken);

@@ -8,6 +8,7 @@ use crate::world::{EVENTS_MAX, RUNS_MAX, UNREAD, World, unread_line};
 use crate::{flight, output};
 use glidepath_engine::RunState;
 use glidepath_model::projection::RunSummary;
+use glidepath_model::text::plural;
 use glidepath_model::{Event, RunId, StepId};
 use glidepath_ports::store::{Runs, UnreadRun};
 use serde_json::{Value, json};
@@ -66,8 +67,10 @@ async fn say_nodes(world: &World) -> Result<(), Failure> {
     for node in nodes {
         let draining = if node.is_draining { ", hands them over and leaves" } else { "" };
         output::say(&format!(
-            "node {}: {} runs{draining}; its lease ends at {} if it is not renewed",
-            node.name, node.runs, node.lease_until
+            "node {}: {}{draining}; its lease ends at {} if it is not renewed",
+            node.name,
+            plural(node.runs, "run", "runs"),
+            node.lease_until
         ));
     }
     Ok(())

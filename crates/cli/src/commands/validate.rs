@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::world::World;
 use crate::{deny, output, sarif};
 use glidepath_files::{CONFIG_FILE, Loaded, Project};
+use glidepath_model::text::plural;
 use glidepath_model::{Code, Diagnostic, Facts, Severity};
 use glidepath_ports::store::Lessons;
 use std::collections::BTreeMap;
@@ -37,7 +38,12 @@ pub(crate) fn run(root: &Path, args: &ValidateArgs) -> Result<Exit, Failure> {
             let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
             let (bad, warnings) = (count(Severity::Error), count(Severity::Warning));
             let verdict = if bad == 0 { "valid" } else { "not valid" };
-            output::say(&format!("{} files, {verdict}: {bad} errors, {warnings} warnings", loaded.files));
+            output::say(&format!(
+                "{}, {verdict}: {}, {}",
+                plural(loaded.files, "file", "files"),
+                plural(bad, "error", "errors"),
+                plural(warnings, "warning", "warnings")
+            ));
         }
     }
     match (errors, out_of_reach) {

@@ -26,6 +26,13 @@ pub struct GateSpec {
     pub early_promotion: bool,
 }
 
+impl GateSpec {
+    /// How long is watched where nothing ends the watch early.
+    pub fn window(&self) -> Millis {
+        self.bake_ms.max(self.min_bake_ms)
+    }
+}
+
 /// One check of a gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

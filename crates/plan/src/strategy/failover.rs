@@ -25,6 +25,7 @@ use glidepath_model::catalog::{self, ActionTemplate};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{RegionName, StepId};
 use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Phase, Step, Strategy, Undo, Work};
+use glidepath_model::text::plural;
 use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
 
 /// Last part of the id of the look that there is one leader.
@@ -140,7 +141,8 @@ fn room(site: &Site<'_>, way: Way<'_>) -> Result<Option<String>, Shortfall> {
     let (name, to) = (&site.target.name, way.to);
     match (capacity, site.rate()) {
         (Some(room), Some(rate)) if rate > room => Err(Shortfall::new(format!(
-            "{to} carries {room:.0} requests/s with its {hosts} hosts, and {rate:.0} requests/s would arrive there"
+            "{to} carries {room:.0} requests/s with its {}, and {rate:.0} requests/s would arrive there",
+            plural(hosts, "host", "hosts")
         ))
         .unless(format!("more hosts in {to}, or less traffic"))),
         (Some(_), Some(_)) => Ok(None),

@@ -37,6 +37,7 @@ use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{RegionName, StepId};
 use glidepath_model::plan::Strategy;
+use glidepath_model::text::plural;
 use glidepath_model::{Money, Timestamp};
 
 /// One way to change a target.
@@ -279,7 +280,7 @@ fn no_spare(site: &Site<'_>, region: &SiteRegion<'_>) -> Shortfall {
         _ => needed,
     };
     let lacking = carrying.saturating_add(1).saturating_sub(hosts);
-    Shortfall::new(format!("needs {needed} of {hosts} hosts in {place} to carry {traffic}, so none can be taken out"))
+    Shortfall::new(format!("needs {needed} of {} in {place} to carry {traffic}, so none can be taken out", plural(hosts, "host", "hosts")))
         .unless(format!("{} in {place}", more(lacking, "host")))
 }
 

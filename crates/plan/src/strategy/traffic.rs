@@ -17,6 +17,7 @@ use glidepath_model::catalog::TrafficShares;
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{RegionName, StepId};
 use glidepath_model::plan::{CompensateOn, Exposure, Phase, Step, Strategy, Work};
+use glidepath_model::text::plural;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts of the way, in percent.
@@ -155,15 +156,14 @@ fn room(site: &Site<'_>, way: &Way<'_>, region: &RegionName, share: u32) -> Resu
     match (capacity, site.rate()) {
         (Some(capacity), Some(rate)) => {
             let (coming, room) = (rate * f64::from(share) / 100.0, capacity * hosts as f64);
+            let of = plural(hosts, "host", "hosts");
             if coming > room {
                 return Err(Shortfall::new(format!(
-                    "{region} carries {room:.0} requests/s with its {hosts} hosts, and {share} % of {rate:.0} requests/s are {coming:.0}"
+                    "{region} carries {room:.0} requests/s with its {of}, and {share} % of {rate:.0} requests/s are {coming:.0}"
                 ))
                 .unless(format!("{} in {region}, or a smaller share for it", more(((coming - room) / capacity).ceil() as usize, "host"))));
             }
-            Ok(Some(format!(
-                "{name}: {share} % of {rate:.0} requests/s are {coming:.0} in {region}, and its {hosts} hosts carry {room:.0}."
-            )))
+            Ok(Some(format!("{name}: {share} % of {rate:.0} requests/s are {coming:.0} in {region}, whose {of} can carry {room:.0}.")))
         }
         _ if way.how.headroom.is_some() => Ok(None),
         _ => Err(Shortfall::new(format!("nothing says whether {region} has room for {share} % of the traffic"))

@@ -1,7 +1,7 @@
 //! The way up: a section for each wave, and in it a box for whatever is done in one go.
 
 use super::back::{Ways, otherwise};
-use super::gates::{self, decision, in_a_line, is_of_health, rhythm};
+use super::gates::{self, decision, in_a_line, is_of_health, rhythm, rhythm_and_patience};
 use super::shell::Shell;
 use super::{answers, checks, is_look};
 use crate::calls::answer;
@@ -199,7 +199,7 @@ impl Up<'_> {
                 let typed: Vec<String> = gates::looks(self.shell, gate).into_iter().map(|look| look.commands).collect();
                 (typed.join("\n"), in_a_line(self.plan, self.shell, gate), rhythm(gate))
             }
-            Work::Gate(gate) => (String::new(), Vec::new(), format!("{}; not clear: {} in all", rhythm(gate), gate.patience_ms)),
+            Work::Gate(gate) => (String::new(), Vec::new(), rhythm_and_patience(gate)),
             Work::Wait(length) => (String::new(), vec![format!("{length} have passed").into()], String::new()),
             Work::Manual { .. } => (String::new(), Vec::new(), String::new()),
             Work::Event { event, deadline_ms, .. } => {

@@ -5,16 +5,19 @@ use crate::calls::answer;
 use crate::document::{Decision, SheetLook, Span, Text};
 use crate::figures::{fold, percent};
 use crate::places::joined;
+use crate::promise;
 use crate::sections::criteria;
 use glidepath_model::action::HttpInput;
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
-use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec, Undo};
+use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
 use glidepath_model::{ActionCall, Millis, Plan};
 use std::collections::BTreeSet;
 
 /// Nobody looks more often than this by hand.
 const LOOK_MIN: Millis = Millis::from_secs(30);
+/// Where one look is enough, a look that is not clear is followed by as many as a gate needs to turn back.
+const LOOKS_AGAIN: Millis = Millis::from_secs(90);
 /// Least window of a query by hand: shorter ones see too few scrapes.
 const WINDOW_MIN_S: u64 = 120;
 /// The share of bad requests goes by this name on a sheet.
@@ -29,7 +32,7 @@ pub fn measures(gate: &GateSpec) -> Vec<String> {
 
 /// What shows one check, line by line, the new side before the old one.
 pub(super) fn looks_of(gate: &GateSpec, check: &GateCheck) -> Vec<Look> {
-    let window = format!("{}s", (gate.bake_ms.0 / 1000).max(WINDOW_MIN_S));
+    let window = format!("{}s", (gate.window().0 / 1000).max(WINDOW_MIN_S));
     let scraped = |urls: &[String]| urls.iter().map(|url| named(last_word(url), format!("curl -sS {}", quoted(url)))).collect();
     match check {
         GateCheck::Proportion { name, source: CountSource::Prometheus { url, .. }, canary, baseline, .. } => {
@@ -68,10 +71,13 @@ fn query(url: &str, text: &str) -> String {
     format!("curl -sSG {}/api/v1/query --data-urlencode {}", quoted(url.trim_end_matches('/')), quoted(&format!("query={text}")))
 }
 
-/// Bad requests over all requests of one side.
+/// Bad requests over all requests of one side. Where none has failed yet there is no series of failures, and the share is 0; without requests there is
+/// no answer.
 fn share_of(side: &CountSelectors, window: &str) -> String {
     match side {
-        CountSelectors::BadOfTotal { bad, total } => format!("sum(increase({bad}[{window}])) / sum(increase({total}[{window}]))"),
+        CountSelectors::BadOfTotal { bad, total } => {
+            format!("(sum(increase({bad}[{window}])) or vector(0)) / sum(increase({total}[{window}]))")
+        }
         CountSelectors::AboveLimit { histogram, limit_ms } => {
             let (bucket, count) = histogram.histogram_parts(*limit_ms);
             format!("1 - sum(increase({bucket}[{window}])) / sum(increase({count}[{window}]))")
@@ -95,7 +101,7 @@ pub(super) fn looks(shell: &Shell, gate: &GateSpec) -> Vec<SheetLook> {
     let mut all: Vec<Alike> = Vec::new();
     for check in &gate.checks {
         let lines: Vec<String> = looks_of(gate, check).into_iter().map(|look| look.line).collect();
-        let (name, go, back) = asked_of(check);
+        let (name, go, back) = asked_of(gate, check);
         match all.iter_mut().find(|known| {
             (&known.go, &known.back) == (&go, &back) && matches!(check, GateCheck::Threshold { .. } | GateCheck::Probe { .. })
         }) {
@@ -115,24 +121,20 @@ pub(super) fn looks(shell: &Shell, gate: &GateSpec) -> Vec<SheetLook> {
 }
 
 /// What a check is about, when it says to go on, and when to go back.
-fn asked_of(check: &GateCheck) -> (String, Text, Text) {
+fn asked_of(gate: &GateSpec, check: &GateCheck) -> (String, Text, Text) {
     match check {
-        GateCheck::Proportion { name, effect, ceiling, .. } => {
+        GateCheck::Proportion { name, effect, ceiling, tolerated, .. } => {
             let what = if name == criteria::SLOW { "slow requests" } else { name };
-            let times = fold(*effect).replace("-fold", " times");
-            let above = ceiling.map_or_else(String::new, |ceiling| format!(", or above {}", percent(ceiling)));
-            // A noisy figure is not judged by one look; the run's own judge counts, people look again.
-            (
-                format!("share of {what}, new side first"),
-                format!("at the end well below {times} that of the old side").into(),
-                format!("{times} that of the old side or more{above}, at two looks in a row").into(),
-            )
+            let [go, back] = ByHand::of(*effect, *ceiling, *tolerated).words(gate.window());
+            (format!("share of {what}, new side first"), go.into(), back.into())
         }
         GateCheck::Threshold { name, min, max, failures_max, .. } => {
             let figure = criteria::figure_of(name);
-            let bounds = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
-            let bounds = bounds.into_iter().flatten().collect::<Vec<_>>().join(" or ");
-            (name.clone(), format!("never {bounds}").into(), format!("{bounds} at {}", looks_in_a_row(*failures_max)).into())
+            let good = [min.map(|v| format!("not below {}", figure(v))), max.map(|v| format!("not above {}", figure(v)))];
+            let bad = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
+            let words = |bounds: [Option<String>; 2], word: &str| bounds.into_iter().flatten().collect::<Vec<_>>().join(word);
+            let back = format!("{} at {}", words(bad, " or "), looks_in_a_row(*failures_max));
+            (name.clone(), format!("at the end {}", words(good, " and ")).into(), back.into())
         }
         GateCheck::Probe { name, calls, failures_max } => {
             let mut answers: Vec<Text> = Vec::new();
@@ -162,25 +164,98 @@ fn looks_in_a_row(failures_max: u32) -> String {
     if failures_max == 1 { "one look".to_owned() } else { format!("{failures_max} looks in a row") }
 }
 
+/// When a share is judged without a judge.
+///
+/// The program weighs each request and decides as soon as the evidence suffices; people compare two shares. The window of a gate is as long as it takes
+/// to see the effect, so that at its end the middle between no rise and the effect tells one from the other. At the half of it the noise is about half
+/// as large again, and the effect itself is what is far from chance; before that a few requests make any multiple, and only a share that is bad by
+/// itself counts.
+#[derive(Clone, Copy, Debug)]
+struct ByHand {
+    /// The smallest rise worth finding, as a multiple.
+    effect: f64,
+    /// The middle between no rise and the effect, by factors.
+    middle: f64,
+    ceiling: Option<f64>,
+    /// What counts as no rise where the old side has nothing to be compared with.
+    tolerated: Option<f64>,
+    /// What is bad however few the requests were.
+    outright: f64,
+}
+
+/// A share that is bad outright is as many times the tolerated one.
+const OUTRIGHT_TOLERATED: f64 = 5.0;
+/// And as many times the ceiling: the judge's own idea of what is clearly above it.
+const OUTRIGHT_CEILING: f64 = 2.0;
+/// Less is not bad outright: a request or two of the first dozens.
+const OUTRIGHT_MIN: f64 = 0.05;
+/// More than this is bad outright wherever the old side is not as bad.
+const OUTRIGHT_MAX: f64 = 0.5;
+
+impl ByHand {
+    fn of(effect: f64, ceiling: Option<f64>, tolerated: Option<f64>) -> Self {
+        let of_ceiling = ceiling.unwrap_or_default() * OUTRIGHT_CEILING;
+        let of_tolerated = tolerated.unwrap_or_default() * OUTRIGHT_TOLERATED;
+        let outright = of_ceiling.max(of_tolerated).clamp(OUTRIGHT_MIN, OUTRIGHT_MAX);
+        Self { effect, middle: effect.max(1.0).sqrt(), ceiling, tolerated, outright }
+    }
+
+    /// When to go on, and when to go back.
+    fn words(self, window: Millis) -> [String; 2] {
+        let times = |factor: f64| fold(factor).replace("-fold", " times");
+        let (least, most) = match self.tolerated {
+            Some(tolerated) => (format!("at most {}", percent(tolerated)), format!("above {}", percent(tolerated))),
+            None => ("0 as well".to_owned(), "not 0".to_owned()),
+        };
+        let under = self.ceiling.map_or_else(String::new, |ceiling| format!(", and not above {}", percent(ceiling)));
+        let above = self.ceiling.map_or_else(String::new, |ceiling| format!(", or above {}", percent(ceiling)));
+        let effect = times(self.effect);
+        let go = format!("at the end at most {} that of the old side{under}; where the old side has 0, {least}", times(self.middle));
+        let back = format!(
+            "at two looks in a row, from {} on, {effect} that of the old side or more{above}; where the old side has 0, {most}. Before that: above {} and {effect} that of the old side, at two looks in a row",
+            Millis(window.0 / 2),
+            percent(self.outright)
+        );
+        [go, back]
+    }
+}
+
+/// Whether a gate is looked at more than once.
+fn looks_often(gate: &GateSpec) -> bool {
+    gate.look_every_ms.max(LOOK_MIN) < gate.window()
+}
+
 /// `look every 30 s for 7 min 30 s`.
 pub(super) fn rhythm(gate: &GateSpec) -> String {
-    let bake = gate.bake_ms.max(gate.min_bake_ms);
-    match gate.look_every_ms.max(LOOK_MIN) {
-        every if every < bake => format!("look every {every} for {bake}"),
-        _ => format!("look once, after {bake}"),
-    }
+    let (every, window) = (gate.look_every_ms.max(LOOK_MIN), gate.window());
+    if looks_often(gate) { format!("look every {every} for {window}") } else { format!("look after {window}") }
+}
+
+/// How long to look when it is not clear, if longer than is looked anyway.
+fn patience(gate: &GateSpec) -> Option<Millis> {
+    let most = if looks_often(gate) { gate.patience_ms } else { gate.patience_ms.max(gate.window().plus(LOOKS_AGAIN)) };
+    (most > gate.window()).then_some(most)
 }
 
 /// How long to look when it is not clear; then it goes the way of the plan.
 pub(super) fn unsure(plan: &Plan, gate: &GateSpec) -> String {
-    format!("look on, for {} in all; then {}", gate.patience_ms, then(plan))
+    match patience(gate) {
+        Some(most) if looks_often(gate) => format!("look on, for {most} in all; then {}", then(plan)),
+        Some(most) => format!("look again every {LOOK_MIN}, for {most} in all; then {}", then(plan)),
+        None => format!("{} at the end", then(plan)),
+    }
+}
+
+/// `look every 30 s for 5 min; not clear: 15 min in all`.
+pub(super) fn rhythm_and_patience(gate: &GateSpec) -> String {
+    let patience = patience(gate).map_or_else(String::new, |most| format!("; not clear: {most} in all"));
+    format!("{}{patience}", rhythm(gate))
 }
 
 /// What follows when somebody is not sure.
 pub(super) fn then(plan: &Plan) -> &'static str {
-    let has_way = plan.body.steps.iter().any(|step| matches!(step.undo, Undo::Call { .. }) || step.exposure.is_some());
     match plan.body.on_failure {
-        OnFailure::RollbackChange | OnFailure::RollbackItem if !has_way => "stop here, and call the owner",
+        OnFailure::RollbackChange | OnFailure::RollbackItem if !promise::has_way_back(plan) => "stop here, and call the owner",
         OnFailure::RollbackChange | OnFailure::RollbackItem => "go back",
         OnFailure::Hold => "hold, and call the owner",
     }
@@ -191,7 +266,7 @@ pub(super) fn decision(plan: &Plan, shell: &Shell, gates: &[&GateSpec]) -> Decis
     let Some(first) = gates.first() else { return Decision::default() };
     let is_one = gates.len() == 1;
     Decision {
-        question: if is_one { rhythm(first) } else { "the same look for all windows, one after the other".to_owned() },
+        question: if is_one { rhythm(first).into() } else { "the same look for all windows, one after the other".into() },
         looks: looks(shell, first),
         unsure: if is_one { unsure(plan, first) } else { format!("look on for as long as the window says; then {}", then(plan)) },
     }
@@ -202,7 +277,7 @@ pub(super) fn asked(prompt: &str, deadline: Millis) -> Decision {
     let go = "somebody who may decide says yes".into();
     let back = format!("somebody who may decide says no, or nobody answers within {deadline}").into();
     Decision {
-        question: prompt.to_owned(),
+        question: prompt.into(),
         looks: vec![SheetLook { go, back, ..SheetLook::default() }],
         unsure: format!("ask once more; the limit is {deadline}"),
     }

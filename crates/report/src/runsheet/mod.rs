@@ -21,6 +21,7 @@ use crate::document::{DOCUMENT_FORMAT, Document, DocumentKind, Entry, Section, T
 use crate::figures::{minute, plural};
 use crate::promise;
 use crate::sections::badges;
+use crate::state;
 use crate::tree::AGAIN;
 use boxes::Up;
 use gates::{look_of, looks_of, then};
@@ -28,16 +29,16 @@ use glidepath_model::action::ActionCall;
 use glidepath_model::change::{ItemKind, OnFailure};
 use glidepath_model::command::shell_line;
 use glidepath_model::plan::{GateCheck, Phase, Step, Strategy, Undo, Work};
-use glidepath_model::{Facts, Plan, version_shown};
+use glidepath_model::{Facts, Millis, Plan, version_shown};
 use needs::{programs, secrets};
 use shell::Look;
 
 /// The run sheet of a plan.
 pub fn run_sheet(plan: &Plan, facts: &Facts) -> Document {
-    let clock = Clock::of(plan);
+    let clock = Clock::by_hand(plan);
     let shell = shell_of(plan);
     let ways = Ways::of(plan);
-    let mut sections = vec![before(plan, facts, &shell)];
+    let mut sections = vec![before(plan, facts, &clock, &shell)];
     sections.extend(Up { plan, catalog: &facts.catalog, clock: &clock, shell: &shell, ways: &ways }.sections());
     sections.push(ways.section(plan, &shell));
     sections.push(after(plan, &clock, &shell));
@@ -138,7 +139,7 @@ fn checks(shell: &Shell, calls: &[ActionCall]) -> Vec<Text> {
     alike.flat_map(text).collect()
 }
 
-fn before(plan: &Plan, facts: &Facts, shell: &Shell) -> Section {
+fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell) -> Section {
     let mut section = Section::new(0, "Before you begin");
     let mut items = vec![
         Text::from("Nobody else flies this change: ")
@@ -162,13 +163,19 @@ fn before(plan: &Plan, facts: &Facts, shell: &Shell) -> Section {
     }
     let mut reading = Text::from("You know how to read what comes back: ").code("echo $?").plain(" shows the status of the last command");
     if asks_telemetry(plan) {
-        reading = reading.plain("; a query answers in JSON, and its figure is the last one: ").code("0.002").plain(" is 0.2 %");
+        reading = reading
+            .plain("; a query answers in JSON, and its figure is the last one: ")
+            .code("0.002")
+            .plain(" is 0.2 %. An empty answer (")
+            .code("[]")
+            .plain("), or one that is no number, means that nobody asked the service: that is never a reason to go on");
     }
     items.push(reading.plain("."));
+    items.push(how_long(plan, clock).into());
     items.push(
         format!(
             "Somebody beside you reads the sheet and writes down times. The way back is the last section but one: {}.",
-            promise::back(plan, promise::P95)
+            promise::back(plan, promise::BOTH)
         )
         .into(),
     );
@@ -192,9 +199,7 @@ fn before(plan: &Plan, facts: &Facts, shell: &Shell) -> Section {
             OnFailure::RollbackItem => " Go back with the item that is in doubt, traffic first. Nobody is asked for leave to go back.",
             OnFailure::Hold => " Hold, and call the owner.",
         }),
-        Text::new()
-            .strong("Half-way?")
-            .plain(format!(" Between two versions nobody rests longer than {}: after that go on or go back.", plan.body.hold_limit_ms)),
+        Text::new().strong("Half-way?").plain(format!(" {}", half_way(plan))),
     ]);
     let script = shell.script();
     if !script.is_empty() {
@@ -205,6 +210,42 @@ fn before(plan: &Plan, facts: &Facts, shell: &Shell) -> Section {
     section
 }
 
+/// How long the flight takes by hand, and until when.
+fn how_long(plan: &Plan, clock: &Clock<'_>) -> String {
+    let (by_hand, flown) = (Millis(clock.length()), plan.prediction.duration.p50_ms);
+    let lands = clock.at(by_hand.0);
+    let until = lands.map_or_else(String::new, |at| format!(", until {}", clock.shown(at)));
+    let longer = if by_hand > flown {
+        format!(
+            "; Glidepath would need {flown}, because it weighs each request and ends a watch as soon as that is enough. By hand none ends early"
+        )
+    } else {
+        String::new()
+    };
+    let too_late = plan.body.change.constraints.finish_before.filter(|deadline| lands.is_some_and(|at| at > *deadline));
+    let too_late = too_late.map_or_else(String::new, |deadline| {
+        format!(
+            ". That is too late: it must be finished before {}, so it is not flown by hand without its owner's word",
+            clock.shown(deadline)
+        )
+    });
+    format!("By hand it takes {by_hand}{until}{longer}{too_late}.")
+}
+
+/// How long anybody may rest half-way.
+fn half_way(plan: &Plan) -> String {
+    let limit = plan.body.hold_limit_ms;
+    let is_watched = plan.body.steps.iter().any(|step| !step.after_landing && matches!(step.work, Work::Gate(_)));
+    let watch = if is_watched { " A box that watches is no rest: it says itself how long." } else { "" };
+    if promise::moves_traffic(plan) {
+        format!("Between two boxes nobody rests longer than {limit}: after that go on or go back.{watch}")
+    } else {
+        format!(
+            "Nothing here goes back by itself, and nobody sees that you rest: say aloud when you do, and call the owner after {limit}.{watch}"
+        )
+    }
+}
+
 fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
     let mut section = Section::new(0, "When it is over");
     let mut items: Vec<Text> = plan
@@ -212,7 +253,8 @@ fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
         .assignments
         .iter()
         .map(|a| {
-            let runs = Text::from(format!("{} in {} runs ", a.component, a.environment)).code(version_shown(&a.to));
+            let mut runs = Text::from(format!("{} in {}: ", a.component, a.environment));
+            runs.0.extend(state::words(plan, a, &a.to).0);
             let item = plan.body.change.items.get(a.item as usize).map(|item| &item.kind);
             match item {
                 Some(ItemKind::Contract { .. }) => runs.plain("; what it took away comes back from the backup alone"),
@@ -239,6 +281,9 @@ fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
             .plain(")."),
     );
     section.checklist(items);
-    section.paragraph(format!("{} in the plan; times are medians.", plural(plan.body.steps.len(), "step", "steps")));
+    section.paragraph(format!(
+        "{} in the plan. Commands are timed by their medians, watches to their end.",
+        plural(plan.body.steps.len(), "step", "steps")
+    ));
     section
 }

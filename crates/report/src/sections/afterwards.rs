@@ -155,7 +155,7 @@ pub(crate) fn how(text: Text, follow_up: &FollowUp, change: &Change) -> Text {
         Some(file) => text
             .plain(format!(", from the file {}, which is written by ", file.name))
             .code(format!("glidepath plan {} --follow-ups changes", change.name))
-            .plain("; read it before"),
+            .plain("; read it first"),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::tree;
 use glidepath_model::change::{ItemKind, OnFailure};
 use glidepath_model::command::SQL;
 use glidepath_model::plan::{Assignment, GateSpec, Step, Strategy, Work};
+use glidepath_model::version_shown;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(9, "Contingency");
@@ -37,7 +38,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     if data(of).is_empty() {
         section.paragraph(format!(
             "No item of this change alters data or its form. Should old and new side write what the other cannot read, that is a reason to go back: {}; then compare what both have written.",
-            promise::safe_within(of.plan)
+            promise::safe_within(of.plan, promise::P95)
         ));
     }
     section.heading("Dependency failure");
@@ -65,11 +66,11 @@ fn row(what: impl Into<Text>, symptoms: impl Into<Text>, response: impl Into<Tex
 fn then(of: &Sources<'_>, step: Option<&Step>) -> String {
     match of.plan.body.on_failure {
         OnFailure::RollbackChange => {
-            let safe = promise::safe_by(of.plan, step, promise::MEDIAN);
-            format!("the change goes back: {safe}; {}", promise::all_undone(of.plan, promise::MEDIAN))
+            let safe = promise::safe_by(of.plan, step, promise::BOTH);
+            format!("the change goes back: {safe}; {}", promise::all_undone(of.plan, promise::BOTH))
         }
         OnFailure::RollbackItem => "the item goes back, earlier ones stay".to_owned(),
-        OnFailure::Hold => format!("exposure is held, a person is asked; safe after {}", of.plan.body.hold_limit_ms),
+        OnFailure::Hold => format!("it stays where it is and a person is asked; where nobody answers, {}", promise::unanswered(of.plan)),
     }
 }
 
@@ -126,7 +127,7 @@ fn degradation(of: &Sources<'_>, section: &mut Section) {
 /// How long the traffic of the stage takes to be safe, where the plan's rule is to go back.
 fn safety_of(of: &Sources<'_>, step: &Step) -> String {
     match of.plan.body.on_failure {
-        OnFailure::RollbackChange => promise::safe_by(of.plan, Some(step), promise::MEDIAN),
+        OnFailure::RollbackChange => promise::safe_by(of.plan, Some(step), promise::BOTH),
         OnFailure::RollbackItem | OnFailure::Hold => then(of, Some(step)),
     }
 }
@@ -199,10 +200,18 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
             )
         })
         .collect();
+    rows.extend(of.plan.body.assignments.iter().filter(|a| a.strategy == Strategy::Failover).map(|a| {
+        row(
+            format!("{} in {}", a.component, a.environment),
+            format!("a write that {} took is missing in {}; or both have taken writes", version_shown(&a.from), version_shown(&a.to)),
+            "let no region take writes until it is decided which one leads: what both have taken cannot be made one again by a command. Whoever owns the data compares the two and says which is kept",
+            "each write until then makes it worse",
+        )
+    }));
     let mixes = of.plan.body.matrices.len();
     if mixes > 0 {
         let words = format!("one of the {} of section 6 is in place and writes differ", plural(mixes, "mix", "mixes"));
-        rows.push(row("versions that were never together", words, then(of, None), promise::safe_within(of.plan)));
+        rows.push(row("versions that were never together", words, then(of, None), promise::safe_within(of.plan, promise::P95)));
     }
     rows
 }
@@ -224,7 +233,7 @@ fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
                 name.as_str(),
                 format!("errors of {} rise on both sides at once, so the judge sees no difference", listed(&callers)),
                 format!("pause with `glidepath pause`; {call}; go on or abort when it is back"),
-                format!("held for at most {}, then traffic goes to safety", of.plan.body.hold_limit_ms),
+                format!("until somebody goes on; {}", promise::unanswered(of.plan)),
             )
         })
         .collect();
@@ -234,7 +243,7 @@ fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
             "a dependant suffers while the changed component looks well",
             format!("alerts of {}", listed(&dependants)),
             "abort; section 6",
-            promise::safe_within(of.plan),
+            promise::safe_within(of.plan, promise::P95),
         ));
     }
     rows

@@ -1,13 +1,14 @@
 //! Section 1: what, why, when, how risky, who is touched, and why in this way.
 
-use super::{Sources, WAITS, regions_words};
+use super::{Sources, WAITS, criteria, regions_words};
 use crate::alike::{Told, told_once};
 use crate::candidates::names;
 use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{
-    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, knows_traffic, listed, no_budget, percent, plural, spent, standstills, stops,
+    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, knows_traffic, listed, no_budget, percent, places_listed, plural, spent,
+    standstills, stops,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::{joined, rows_told_once};
@@ -118,11 +119,8 @@ fn when(of: &Sources<'_>) -> String {
         }
         None => vec![format!("takes off {NO_TAKE_OFF}")],
     };
-    let held_max = of.plan.body.hold_limit_ms;
     let standstills = schedule.iter().flat_map(|schedule| standstills(schedule));
-    parts.extend(
-        standstills.map(|held| format!("stands still {held} (what is partly exposed is held for at most {held_max} and then goes back)")),
-    );
+    parts.extend(standstills.map(|held| format!("stands still {held} ({})", promise::unanswered(of.plan))));
     let expires_at = of.plan.body.expires_at;
     let expires = expires_at.shown_in(zone);
     parts.push(match schedule {
@@ -147,7 +145,7 @@ fn downtime(plan: &Plan, planned: Option<&PlannedDowntime>) -> String {
         parts.push(format!("{} refuses writes until clients are routed to the other region, and again on the way back", listed(&refuse)));
     }
     let takes = (!parts.is_empty()).then(|| format!("{}: {}", estimate(&planned.takes), parts.join("; ")));
-    let open = || format!("how long {} is down is not known: no restart time is stated", listed(&planned.not_known));
+    let open = || format!("how long {} is down is not known: no restart time is stated", places_listed(&planned.not_known));
     takes.into_iter().chain((!planned.not_known.is_empty()).then(open)).collect::<Vec<_>>().join("; ")
 }
 
@@ -304,14 +302,19 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
     }
     parts(of, section);
     let on_failure = match of.plan.body.on_failure {
+        OnFailure::RollbackChange | OnFailure::RollbackItem if !promise::has_way_back(of.plan) => {
+            "the flight stops, and no command takes back what was done"
+        }
         OnFailure::RollbackChange if !promise::one_way(of.plan).is_empty() => "all goes back that can; what has no way back stays",
         OnFailure::RollbackChange => "everything goes back",
         OnFailure::RollbackItem => "the failed item goes back, earlier ones stay",
         OnFailure::Hold => "exposure stays where it is and a person is asked",
     };
+    let is_watched = criteria::gates(of.plan, false).next().is_some() && promise::moves_traffic(of.plan);
+    let watch = if is_watched { " A gate that watches is no rest, however long it takes." } else { "" };
     section.paragraph(format!(
-        "When a step or gate fails for good, {on_failure}. Partial exposure is held for at most {}.",
-        of.plan.body.hold_limit_ms
+        "When a step or gate fails for good, {on_failure}. Where the run rests (on a pause, on a gate that cannot tell, on a person who does not answer), {}.{watch}",
+        promise::unanswered(of.plan)
     ));
 }
 
@@ -407,7 +410,7 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
 /// The longest way to safety of the targets of a strategy, where they move traffic.
 fn slowest_way(of: &Sources<'_>, strategy: Strategy) -> String {
     let targets: Vec<&TargetName> = of.plan.body.assignments.iter().filter(|a| a.strategy == strategy).map(|a| &a.target).collect();
-    promise::safe_at(of.plan, &targets, promise::MEDIAN).map_or_else(String::new, |words| format!("; {words}"))
+    promise::safe_at(of.plan, &targets, promise::BOTH).map_or_else(String::new, |words| format!("; {words}"))
 }
 
 fn findings(of: &Sources<'_>, section: &mut Section) {

@@ -5,6 +5,7 @@ use crate::document::{Section, Text, Tone};
 use crate::figures::{listed, minute, percent, plural, rate};
 use crate::places::rows_told_once;
 use crate::promise;
+use crate::state;
 use glidepath_model::plan::{Assignment, Phase};
 use glidepath_model::{ComponentName, version_shown};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +48,7 @@ fn rows(of: &Sources<'_>, assignment: &Assignment) -> Vec<Vec<Text>> {
         .iter()
         .map(|region| {
             let known: Vec<bool> = region.hosts.iter().filter_map(|h| facts.healthy.get(h)).map(|s| s.value).collect();
-            let healthy = format!("{} of {} hosts", known.iter().filter(|h| **h).count(), region.hosts.len());
+            let healthy = format!("{} of {}", known.iter().filter(|h| **h).count(), plural(region.hosts.len(), "host", "hosts"));
             let mut versions: Vec<&str> = region.hosts.iter().filter_map(|h| facts.versions.get(h)).map(|v| v.value.as_str()).collect();
             versions.dedup();
             let figure = |fact: Option<&glidepath_model::facts::Sourced<f64>>, words: fn(f64) -> String| {
@@ -165,8 +166,12 @@ fn go(of: &Sources<'_>, section: &mut Section) {
                 Text::new().strong("no-go until somebody has found out what runs there"),
             ];
         }
-        let is_so = if has_hosts { " on every host, and every host is healthy" } else { ", and it answers" };
-        vec![format!("{} in {}", a.component, a.environment).into(), Text::new().code(version_shown(&a.from)).plain(is_so)]
+        let is_so = match state::is_of_hosts(of.plan, a) {
+            true if has_hosts => " on every host, and every host is healthy",
+            true => ", and it answers",
+            false => "",
+        };
+        vec![format!("{} in {}", a.component, a.environment).into(), state::words(of.plan, a, &a.from).plain(is_so)]
     });
     let runs = rows_told_once(runs.collect(), 0).into_iter().map(|row| {
         let mut text = Text::new();
@@ -195,7 +200,7 @@ fn go(of: &Sources<'_>, section: &mut Section) {
     } else {
         format!("Targets held by other runs: {}", listed(&busy)).into()
     });
-    let way = promise::safe_within(of.plan);
+    let way = promise::safe_within(of.plan, promise::P95);
     items.push(if promise::one_way(of.plan).is_empty() {
         format!("Somebody can turn back, and section 6 is at hand: {way}").into()
     } else {

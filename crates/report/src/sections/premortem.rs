@@ -191,7 +191,7 @@ fn not_known(of: &Sources<'_>) -> Option<Story> {
             plural(steps.len(), "step", "steps")
         ),
         Text::from("a page, and ").code("glidepath status").plain(": needs an operator"),
-        format!("somebody at hand who can look; what is partly exposed goes back after {}", of.plan.body.hold_limit_ms),
+        format!("somebody at hand who can look; until then {}", promise::unanswered(of.plan)),
     )
 }
 
@@ -209,7 +209,7 @@ fn unreachable(of: &Sources<'_>) -> Option<Story> {
         Ends::ByPeople,
         format!("It held and asked, and nobody knew {who}."),
         "the empty fields of section 10",
-        "fill them before take-off; until then the limit of holds decides",
+        format!("fill them before take-off; where nobody comes, {}", promise::unanswered(of.plan)),
     )
 }
 
@@ -236,7 +236,7 @@ fn stands_still(of: &Sources<'_>, clock: &Clock<'_>) -> Option<Story> {
             clock.shown(held.to)
         ),
         "what section 5 lists, with both versions in place",
-        format!("what is partly exposed goes back after {}; or take off earlier", of.plan.body.hold_limit_ms),
+        format!("{}; or take off earlier", promise::unanswered(of.plan)),
     )
 }
 
@@ -337,7 +337,7 @@ fn likeliest(of: &Sources<'_>) -> Option<Story> {
     let own = |step: &Step| component_of(of.plan, step).is_some_and(|name| name == risk.component.as_str());
     if let Some((step, gate)) = criteria::gates(of.plan, false).find(|(step, _)| own(step)) {
         let place = criteria::place(of.plan, step, gate);
-        let saves = format!("first the gate on {place}: {}", promise::safe_by(of.plan, Some(step), promise::MEDIAN));
+        let saves = format!("first the gate on {place}: {}", promise::safe_by(of.plan, Some(step), promise::BOTH));
         return story(Ends::AtOnce, what, criteria::line(of.plan, step, gate), saves);
     }
     let first = of.plan.body.steps.iter().find(|step| step.phase == Phase::Deploy && own(step))?;
@@ -366,6 +366,6 @@ fn first_stage(of: &Sources<'_>) -> Option<Story> {
             ),
         },
         criteria::line(of.plan, step, gate),
-        format!("the gate on {place}: {}", promise::safe_by(of.plan, Some(step), promise::MEDIAN)),
+        format!("the gate on {place}: {}", promise::safe_by(of.plan, Some(step), promise::BOTH)),
     )
 }

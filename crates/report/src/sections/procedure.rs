@@ -30,7 +30,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     let script = shell.script();
     if !script.is_empty() {
         section.heading("Looks by name");
-        section.code("Typed once into a shell, it makes each of these looks one line.", script);
+        section.code("Typed once into a shell, it makes each of these looks one line", script);
     }
     let same = looks_alike(&of.plan.body.steps);
     let numbered = of.plan.body.steps.iter().enumerate().zip(same);
@@ -88,12 +88,14 @@ impl Typing<'_> {
         let one = |numbered: &Numbered<'_>| {
             let (block, Numbered { number, step, .. }) = (self.block(numbered), numbered);
             let id = if depth >= Depth::Simplified { format!(" · {}", block.id) } else { String::new() };
-            let mut lines = vec![format!("# {number}. {} ({}){id}", block.title, estimate(&step.expected))];
+            let mut lines = vec![format!("# {number}. {}, {}{id}", block.title, estimate(&step.expected))];
             if matches!(step.work, Work::Call(_)) {
                 lines.push(block.command);
             }
-            // A command that is no check of itself is followed by what must hold.
-            let is_checked = !step.validations.is_empty() || !matches!(step.work, Work::Call(_));
+            // What must hold is told where the command does not say it itself, as one that ends well or sets a router's weights.
+            let says_itself =
+                |call: &ActionCall| step.validations.is_empty() && !is_look(step) && (call.kind != HAPROXY || sets_weights(call));
+            let is_checked = !matches!(&step.work, Work::Call(call) if says_itself(call));
             lines.extend(
                 block
                     .validation
@@ -233,5 +235,5 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
 
 /// One line about a step for lists elsewhere.
 pub(super) fn brief(step: &Step) -> String {
-    format!("{} ({})", step.title, estimate(&step.expected))
+    format!("{}, {}", step.title, estimate(&step.expected))
 }

@@ -9,11 +9,11 @@ use crate::document::{Section, Text, Tone};
 use crate::places::{joined, rows_told_once};
 use crate::promise;
 use crate::runsheet::{Way, Ways};
+use crate::state;
 use crate::way_back::WayBack;
 use glidepath_model::Step;
 use glidepath_model::change::{ItemKind, OnFailure, OnWindowEnd};
 use glidepath_model::plan::{TakeoffGate, Undo};
-use glidepath_model::version_shown;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(6, "Rollback");
@@ -29,13 +29,21 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
     section.heading("Decision criteria");
     let gates = criteria::table(of.plan);
     if !gates.is_empty() {
-        section.paragraph("A gate turns back by itself when it sees:");
-        section.table(&["Measured", "Turns back at", "Where"], gates);
+        let goes_back = promise::has_way_back(of.plan);
+        section.paragraph(if goes_back {
+            "A gate turns back by itself when it sees:"
+        } else {
+            "A gate stops the flight by itself when it sees:"
+        });
+        section.table(&["Measured", if goes_back { "Turns back at" } else { "Stops at" }, "Where"], gates);
         section.list(criteria::bounds_explained(of.plan, of.catalog));
         section.paragraph("Besides the gates:");
     }
     let mut items: Vec<Text> = Vec::new();
     items.push(match of.plan.body.on_failure {
+        OnFailure::RollbackChange | OnFailure::RollbackItem if !promise::has_way_back(of.plan) => {
+            "A step that fails for good: the flight stops, and no command takes back what was done.".into()
+        }
         OnFailure::RollbackChange if !promise::one_way(of.plan).is_empty() => {
             "A step that fails for good: all goes back that can; what has no way back stays (points of no return, below).".into()
         }
@@ -43,13 +51,13 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
         OnFailure::RollbackItem => "A step that fails for good: its item goes back, the others stay (see the matrices below).".into(),
         OnFailure::Hold => "A step that fails for good: exposure stays where it is and a person is asked.".into(),
     });
-    items.push(format!("Nobody answers a hold: traffic goes to safety after {}.", of.plan.body.hold_limit_ms).into());
+    items.push(format!("Nobody answers a hold: {}.", promise::unanswered(of.plan)).into());
     if of.plan.body.takeoff.iter().any(|gate| matches!(gate, TakeoffGate::Calendar { .. })) {
         items.push(
             match of.plan.body.change.on_window_end {
                 OnWindowEnd::Finish => "The window closes in mid-flight: what began is finished.",
                 OnWindowEnd::Hold => {
-                    "The window closes in mid-flight: nothing more begins until it opens again or a person goes on; the limit of holds applies."
+                    "The window closes in mid-flight: nothing more begins until it opens again or a person goes on; that is a hold as well."
                 }
                 OnWindowEnd::Rollback => "The window closes in mid-flight: everything goes back, unless all of it is confirmed already.",
             }
@@ -83,9 +91,9 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
         ));
         if ways.all(true).next().is_none() {
             section.paragraph(if ways.all(false).next().is_some() {
-                "No step shifts traffic by a router or a flag, so undoing the deployments below is what brings it back."
+                "No step shifts traffic by a router or a flag, so taking back the steps below is what brings it back."
             } else {
-                "No step shifts traffic by a router or a flag, and no deployment is undone by a command: going on with a mended version is what is left."
+                "No step shifts traffic by a router or a flag, and no step is undone by a command: going on with a mended version is what is left."
             });
         }
         traffic_by_place(&ways, section);
@@ -155,6 +163,11 @@ fn restore(of: &Sources<'_>, section: &mut Section) {
     }
 }
 
+fn joined_text(mut one: Text, other: Text) -> Text {
+    one.0.extend(other.0);
+    one
+}
+
 /// The step with its environment, which its title leaves out.
 fn titled(step: &Step) -> String {
     step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} ({environment})", step.title))
@@ -220,16 +233,18 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
         text = match item {
             Some(ItemKind::Schema { .. }) => text.plain("what was added stays, and nothing of the old version looks at it"),
             Some(ItemKind::Contract { .. }) => text.plain("stays as it is by then; what it took away is in the backup alone"),
-            _ => text.plain("runs ").code(version_shown(&assignment.from)),
+            _ => joined_text(text, state::words(of.plan, assignment, &assignment.from)),
         };
-        if let Some(call) = checks.last() {
-            text = text.plain(if checks.len() > 1 { "; for each host, such as " } else { "; " });
+        // The first step is taken back last, and so its check is the one that holds in the end.
+        if let Some(call) = checks.first() {
+            let is_of_hosts = checks.len() > 1 && state::is_of_hosts(of.plan, assignment);
+            text = text.plain(if is_of_hosts { "; for each host, such as " } else { "; " });
             text.0.extend(expectation(call).0);
         }
         items.push(text);
     }
     section.checklist(items);
     if of.depth > Depth::Minimal {
-        section.paragraph("Then send the messages of section 7 that begin with \"Going back\".");
+        section.paragraph(format!("Then send the messages of section 7 that begin with \"{}\".", promise::turned(of.plan)));
     }
 }

@@ -6,6 +6,7 @@ use crate::depth::Depth;
 use crate::document::{Section, Text};
 use crate::figures::{listed, minute, percent, stopwatch};
 use crate::places::{joined, rows_told_once};
+use crate::promise;
 use glidepath_model::catalog::{Environment, VerifyWindow};
 use glidepath_model::plan::Assignment;
 use glidepath_model::{EnvironmentName, Millis};
@@ -25,7 +26,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
             Some(_) | None => usual(of, name, last, &mut section),
         }
     }
-    gates(of, &mut section, false, "Gates on the way", "Turns back at");
+    gates(of, &mut section, false, "Gates on the way", if promise::has_way_back(of.plan) { "Turns back at" } else { "Stops at" });
     gates(of, &mut section, true, "Watched after landing: it holds nothing back, and nothing goes back by itself", "People are told of");
     if criteria::gates(of.plan, false).next().is_some() {
         section.paragraph("What the gates ask, word by word, stands in section 4.");

@@ -2,7 +2,7 @@
 
 use super::{WIDTH, cut, label, line, number, picture, rect};
 use crate::document::Figure;
-use crate::figures::stopwatch;
+use crate::figures::{plural, stopwatch};
 use crate::timeline::{Activity, Row, rows, ticks};
 use glidepath_model::{Millis, Plan};
 use maud::html;
@@ -23,8 +23,8 @@ pub(crate) fn gantt(plan: &Plan) -> Figure {
     let bottom = TOP + ROW * shown.len() as f64;
     let title = "Waves and stages over time";
     let description = format!(
-        "{} rows from take-off to {}. Bars are median durations, whiskers end at the 95 % duration. {}",
-        all.len(),
+        "{} from take-off to {}. Bars are median durations, whiskers end at the 95 % duration. {}",
+        plural(all.len(), "row", "rows"),
         Millis(all.iter().map(Row::ends).max().unwrap_or(0)),
         if all.len() > ROWS_MAX { format!("{} further rows are not drawn.", all.len() - ROWS_MAX) } else { String::new() }
     );

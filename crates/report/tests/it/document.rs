@@ -128,7 +128,7 @@ fn the_document_and_the_summary_say_when_it_takes_off_and_lands() {
         (Some(Schedule { time_zone: None, ..usual.clone() }), vec!["takes off Tue 2026-11-24 10:00 UTC"]),
         (
             Some(Schedule { held: vec![over_night], ..usual.clone() }),
-            vec!["stands still from Tue 2026-11-24 17:00 CET to Wed 2026-11-25 08:00 CET (what is partly exposed is held for at most"],
+            vec!["stands still from Tue 2026-11-24 17:00 CET to Wed 2026-11-25 08:00 CET (what is partly exposed goes back after"],
         ),
         (Some(Schedule { takes_off: at(5 * 86_400), ..usual }), vec!["this plan expires before, at", "plan it anew then"]),
         (None, vec!["takes off when the calendars have room for it; no such time is known"]),
@@ -206,9 +206,9 @@ fn what_is_said_to_serve_and_to_be_missing_is_so() {
     }
     let assignment = plan.body.assignments[0].clone();
     plan.body.assignments.iter_mut().for_each(|assignment| assignment.strategy = Strategy::Failover);
-    let place = format!("{}/{}/failover", assignment.environment, assignment.component);
-    plan.prediction.downtime =
-        Some(PlannedDowntime { takes: plan.prediction.duration.clone(), places: vec![place.clone()], not_known: Vec::new() });
+    let path = format!("{}/{}/failover", assignment.environment, assignment.component);
+    let place = format!("{} in {}", assignment.component, assignment.environment);
+    plan.prediction.downtime = Some(PlannedDowntime { takes: plan.prediction.duration.clone(), places: vec![path], not_known: Vec::new() });
     let text = to_markdown(&document(&plan, &facts));
     assert!(text.contains(&format!("{place} refuses writes until clients are routed")) && !text.contains("stops and starts"), "{text}");
     plan.body.assignments.clear();

@@ -26,6 +26,7 @@ use crate::limits::{
 use crate::runtime::{Observer, RuntimeError, load_run};
 use futures_util::{StreamExt, stream};
 use glidepath_model::request::Request;
+use glidepath_model::text::plural;
 use glidepath_model::{Plan, Recorded, RunId};
 use glidepath_ports::store::Submission;
 use glidepath_ports::{Clock, Store, StoreError};
@@ -247,7 +248,8 @@ impl Owner<'_> {
         let at_work = |(_, flight): (&RunId, &super::Flight)| flight.at_work.len();
         let count: usize = self.flights.iter().map(at_work).sum();
         self.deps.observer.trouble(&format!(
-            "{count} attempts have not ended within {} s; they are told to end, so that the runs can be handed over",
+            "{} not ended within {} s and must end now, so that the runs can be handed over",
+            plural(count, "attempt has", "attempts have"),
             HAND_OVER_MAX.as_secs()
         ));
         let runs: Vec<RunId> = self.flights.iter().map(|(run, _)| run.clone()).collect();

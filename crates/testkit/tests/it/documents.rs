@@ -2,9 +2,9 @@
 //!
 //! What is kept is words, not figures: those belong to the planner, and a document must not change with each of them.
 
-use glidepath_model::Plan;
 use glidepath_model::catalog::Stage;
 use glidepath_model::plan::{RiskLevel, Undo, Work};
+use glidepath_model::{Plan, StepId};
 use glidepath_report::{Block, Branch, Document, SheetBox, Text, document, measures, messages, run_sheet, to_html, to_markdown};
 use glidepath_testkit::examples::{self, Example, examples};
 use std::collections::{BTreeMap, BTreeSet};
@@ -347,6 +347,58 @@ fn a_run_sheet_flown_by_hand_asks_what_the_run_would_ask() {
         assert_eq!(shell(&["-n"], &whole), "", "{name}");
     }
     assert!(short > 0, "the looks of the examples have short names");
+}
+
+/// Seconds from take-off at which a box begins.
+fn begins_s(one: &SheetBox) -> u64 {
+    let (_, clock) = one.time.split_once('+').unwrap_or_else(|| panic!("{one:?}"));
+    clock.split(':').fold(0, |sum, part| sum * 60 + part.parse::<u64>().unwrap())
+}
+
+/// By hand nobody weighs evidence, so that no watch ends early: what comes after one begins when it is over, and so does the landing.
+#[test]
+fn the_clock_of_a_run_sheet_counts_each_watch_to_its_end() {
+    let mut watched = 0;
+    for Example { name, plan, facts, .. } in examples().unwrap() {
+        let sheet = run_sheet(&plan, &facts);
+        let box_of = |id: &StepId| {
+            let number = plan.body.steps.iter().position(|step| step.id == *id).unwrap() + 1;
+            boxes(&sheet).find(|one| numbers(one).contains(&number))
+        };
+        for step in &plan.body.steps {
+            let Work::Gate(gate) = &step.work else { continue };
+            let next = plan.body.steps.iter().filter(|next| next.needs.contains(&step.id) && !next.after_landing);
+            for (here, next) in
+                next.filter_map(|next| box_of(&step.id).zip(box_of(&next.id))).filter(|(here, next)| here.label != next.label)
+            {
+                assert!(begins_s(next) >= begins_s(here) + gate.window().0 / 1000, "{name}: {} after {}", next.label, here.label);
+                watched += 1;
+            }
+        }
+        let gates: Vec<_> = plan.body.steps.iter().filter(|s| !s.after_landing && matches!(s.work, Work::Gate(_))).collect();
+        let first = to_markdown(&sheet);
+        assert!(first.contains("By hand it takes "), "{name}");
+        assert_eq!(gates.is_empty(), !first.contains("A box that watches is no rest"), "{name}");
+    }
+    assert!(watched > 0);
+}
+
+/// What is typed by hand answers where nothing has failed yet, and the rules say what then.
+#[test]
+fn a_share_is_judged_by_hand_by_figures_that_its_command_prints() {
+    let Example { plan, facts, .. } = example("checkout/checkout-3ds");
+    let sheet = run_sheet(&plan, &facts);
+    let decisions = boxes(&sheet).filter_map(|one| one.decision.as_ref()).flat_map(|decision| &decision.looks);
+    let shares: Vec<_> = decisions.filter(|look| look.what.starts_with("share of errors")).collect();
+    assert!(!shares.is_empty());
+    for look in shares {
+        let (go, back) = (look.go.words(), look.back.words());
+        // The middle between no rise and a two-fold one, by factors.
+        assert!(go.starts_with("at the end at most 1.4 times that of the old side") && go.contains("where the old side has 0"), "{go}");
+        assert!(back.contains("2 times that of the old side or more") && back.contains("Before that: above 14 %"), "{back}");
+    }
+    assert!(functions(&sheet).contains("or vector(0)"), "no failed request is a share of 0");
+    assert!(to_markdown(&sheet).contains("nobody asked the service"));
 }
 
 /// A sheet is short enough to be flown by at night: as many lines as a page holds, times the pages that are leafed through.
