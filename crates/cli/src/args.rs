@@ -291,7 +291,7 @@ pub(crate) struct RunArgs {
     /// Take off although a calendar or budget says no; needs a reason, which is journaled.
     #[arg(long, value_name = "REASON")]
     pub(crate) override_gates: Option<String>,
-    /// Say for a person, where nobody is at the terminal, why a plan may fly that needs one; journaled.
+    /// Say for a person, where nobody is at the terminal, why a plan may fly that needs one, or that has a finding of severity error; journaled.
     #[arg(long, value_name = "REASON")]
     pub(crate) cleared_by: Option<String>,
     /// Serve metrics for Prometheus while this process flies: a port of this machine, such as `9464`, or an address with one.

@@ -13,7 +13,7 @@ use crate::{output, parentage, project};
 use glidepath_files::Loaded;
 use glidepath_model::catalog::Supersede;
 use glidepath_model::request::Who;
-use glidepath_model::{ChangeName, Code, Diagnostic, Plan, RunId};
+use glidepath_model::{ChangeName, Code, Diagnostic, Plan, RunId, Severity};
 use glidepath_ports::store::Submission;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -50,6 +50,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     };
     cleared(&plan, present, now, overridden, world.shared.is_some())?;
     cleared_by_a_person(&plan, args)?;
+    errors_are_cleared(&plan, args)?;
     world.someone_flies().await?;
     if !args.wait {
         claims_are_free(&world, &plan).await?;
@@ -101,6 +102,22 @@ fn cleared_by_a_person(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
             Diagnostic::error(Code(680), format!("a person must clear plan {}: {why}", plan.id.short()))
                 .because("`policy.automatic` of the project does not let it fly by itself, and nobody is at the terminal")
                 .hint("run it at a terminal, or say why it may fly with `--cleared-by REASON`, which is journaled with who said so")
+        })
+        .collect();
+    if diagnostics.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Refused, diagnostics }) }
+}
+
+/// Refuses a plan of which a finding says that it is wrong, where nobody has been asked about it: `--yes` alone answers no question that was not put.
+fn errors_are_cleared(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
+    if !args.yes || args.cleared_by.is_some() {
+        return Ok(());
+    }
+    let errors = plan.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let diagnostics: Vec<Diagnostic> = errors
+        .map(|finding| {
+            let accept = "To fly it all the same, leave out `--yes` and answer at a terminal, or say why with `--cleared-by REASON`, which is journaled with who said so.";
+            let hint = format!("{} {accept}", finding.hint);
+            finding.clone().hint(hint.trim())
         })
         .collect();
     if diagnostics.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Refused, diagnostics }) }

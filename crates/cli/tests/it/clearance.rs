@@ -27,6 +27,27 @@ fn a_pipeline_flies_what_the_rules_let_through_and_nothing_else() {
 }
 
 #[test]
+fn what_a_finding_calls_wrong_does_not_fly_by_a_bare_yes() {
+    let project = Project::fleet(&["web"], 1, 0);
+    let catalog = project.read("catalog/services.yaml");
+    let quick = "\"{from}\" ] } }";
+    assert!(catalog.contains(quick));
+    project.write("catalog/services.yaml", &catalog.replace(quick, "\"{from}\" ] }, timeout: 1s }\n  restart: 8s"));
+    let change = project.read("changes/upgrade.yaml").replace("spec:\n", "spec:\n  constraints: { downtime: 5m }\n");
+    project.write("changes/upgrade.yaml", &change);
+    let planned = project.ok(&["plan", "upgrade"], 0);
+    assert!(
+        planned.out.contains("no way back that can be promised") && !planned.out.contains("every step can be undone"),
+        "{}",
+        planned.out
+    );
+    let refused = project.ok(&["run", "upgrade", "--yes"], 3).err;
+    assert!(refused.contains("GP0355") && refused.contains("--cleared-by REASON"), "{refused}");
+    assert!(project.runs().is_empty());
+    project.ok(&["run", "upgrade", "--yes", "--cleared-by", "the undo is quick, CHG-8"], 0);
+}
+
+#[test]
 fn a_trivial_change_of_a_plain_environment_is_told_in_its_commands() {
     let project = ruled("    plain: { environments: [ production ] }\n");
     let told = project.ok(&["plan", "upgrade"], 0);
