@@ -14,6 +14,10 @@ const STEP_DEFAULT: Share = Share::percent(1);
 /// Placeholders that say how large a share is, each in its own way.
 const SHARE_WORDS: &[&str] = &["share", "rest", "fraction"];
 
+/// Stands for the declared methods.
+const METHODS: &str = "{methods}";
+/// Flags that say which methods are copied.
+const METHOD_FLAGS: &[&str] = &["--methods", "--method", "--only-methods", "--allow-methods", "--http-methods"];
 /// Methods that change something, or that open a way past the router.
 const UNSAFE_METHODS: &[&str] = &["POST", "PUT", "PATCH", "DELETE", "CONNECT"];
 
@@ -66,16 +70,59 @@ fn only_reads(context: &mut Context<'_, '_>, node: &Node, field: &str, set: Opti
         let reason = "What is mirrored happens twice, so that everything it changes would be changed twice.";
         let hint = "Give `{methods}` to the command, and nothing beside it.";
         context.findings.error(written.at, &format!("{field}.set"), codes::MIRROR_UNSAFE, message, reason, hint);
+    } else if let (Some(word), Some(written)) = (beyond_methods(&input), node.get("set")) {
+        let message = format!("`set` of a mirror says `{word}`, and by that more or less than `{{methods}}`");
+        let reason = "What is mirrored happens twice, and only the declared methods are vouched for.";
+        let hint = "Give `{methods}` to the command as a word of its own, as `--methods={methods}` or as a variable, and let no other word speak of methods.";
+        context.findings.error(written.at, &format!("{field}.set"), codes::MIRROR_UNSAFE, message, reason, hint);
     }
     for (index, path) in node.items_of("paths").iter().enumerate() {
         let written = path.text().unwrap_or_default();
-        if !written.starts_with('/') || written.contains([',', '*', '?', '#']) || written.contains(char::is_whitespace) {
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/-._~%".contains(letter);
+        if written == "/" {
+            let message = "`/` is the beginning of every path";
+            let reason = "It would vouch for all reads there are, those that nobody thought of among them.";
+            let hint = "Write the paths below which a read changes nothing, such as `/search`.";
+            context.findings.error(path.at, &format!("{field}.paths[{index}]"), codes::MIRROR_UNSAFE, message, reason, hint);
+        } else if !written.starts_with('/') || !written.chars().all(is_plain) || written.split('/').any(|part| part == "..") {
             let message = format!("`{written}` is not the beginning of a path");
             let reason =
                 "The router would be told something else than what is vouched for: `{paths}` are beginnings of paths, separated by commas.";
             let hint = "Write each path by itself and from its slash on, such as `/search`.";
             context.findings.error(path.at, &format!("{field}.paths[{index}]"), codes::MIRROR_UNSAFE, message, reason, hint);
         }
+    }
+}
+
+/// A word of a mirror's call that makes something else of `{methods}` than the declared ones: what is told stands by itself, as the whole of a word or variable, of
+/// a flag of that name, of a parameter of an address or of a text in a body. Another word that speaks of methods takes back what that one says.
+fn beyond_methods(input: &serde_json::Value) -> Option<String> {
+    let of_flag = |word: &str| METHOD_FLAGS.iter().any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest == "={methods}"));
+    let bad_word = |word: &&str| *word != METHODS && !of_flag(word) && word.to_ascii_lowercase().contains("method");
+    let bad_text = |text: &&str| {
+        let mut parts = text.split(METHODS).peekable();
+        let mut stands_alone = true;
+        while let (Some(before), Some(after)) = (parts.next(), parts.peek()) {
+            let is_parameter = before.ends_with('=') && (after.is_empty() || after.starts_with('&'));
+            let is_text = before.ends_with('"') && after.starts_with('"');
+            stands_alone &= is_parameter || is_text || (before.is_empty() && after.is_empty());
+        }
+        !stands_alone
+    };
+    let texts = |field: &str| input.get(field).into_iter().flat_map(scalars).collect::<Vec<_>>();
+    let words = texts("argv").into_iter().find(bad_word);
+    let others = || ["env", "headers", "url", "body"].into_iter().flat_map(texts).find(bad_text);
+    words.or_else(others).map(str::to_owned)
+}
+
+/// The texts in a value, its own or those of its members.
+fn scalars(value: &serde_json::Value) -> Vec<&str> {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(text) => vec![text],
+        Json::Array(items) => items.iter().flat_map(scalars).collect(),
+        Json::Object(fields) => fields.values().flat_map(scalars).collect(),
+        Json::Null | Json::Bool(_) | Json::Number(_) => Vec::new(),
     }
 }
 
