@@ -7,7 +7,8 @@
 //! - fewer items and environments, and regions whose hosts are all done;
 //! - more hosts in an approved region, none of them the first, to which exactly what was approved is done, but for the name of the host;
 //! - a ladder that exposes no more at any of its gates, with weights of an approved backend, and bakes between the least that was approved and the hold limit;
-//! - gates and windows that watch more, or look more closely at the same.
+//! - gates and windows that watch more, or look more closely at the same;
+//! - a shorter time for which partial exposure is held.
 //!
 //! Everything else is outside, and is said, each thing for itself. A plan without assignments, such as that of a runbook, has no ladder and no hosts: it is compared
 //! step by step, and nothing of a step but its title and what it is expected to take may differ.

@@ -38,6 +38,9 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         }),
         &["in eu-west at 5 % would bake", "in us-east at 25 % would bake"],
     ),
+    ("a shorter hold limit", Otherwise::Plan(|b| b.hold_limit_ms = Millis(b.hold_limit_ms.0 / 2)), &[]),
+    ("a plan that holds for longer", Otherwise::Plan(|b| b.expires_at = b.expires_at.plus(Millis::from_mins(10_000))), &[]),
+    ("facts that may be older", Otherwise::Input(|_, f| f.catalog.settings.fact_age_max_ms = Millis::from_mins(50_000)), &[]),
     ("another reason", Otherwise::Input(|c, _| c.reason = Some("Better words".to_owned())), &[]),
     (
         "one more host",
