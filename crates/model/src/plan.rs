@@ -21,7 +21,7 @@ pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
 pub use strategy::{Assignment, Back, LadderStage, Met, Strategy, Traits, VerificationKind};
 
 use crate::change::{Change, OnFailure};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::event::{AttemptRef, Direction};
 use crate::ids::*;
 use crate::time::{Millis, Timestamp};
@@ -69,6 +69,12 @@ impl Plan {
         derived: Vec<String>,
     ) -> Self {
         Self { id: body.id(), body, prediction, candidates, ruled_out, findings, derived, clearance: None, split: None }
+    }
+
+    /// Findings that call the plan itself wrong, such as an undo that is ended before it is done. It may fly all the same, once a person was asked about
+    /// them: whoever starts it without having asked one has to ask here.
+    pub fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error)
     }
 }
 

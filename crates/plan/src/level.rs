@@ -5,9 +5,10 @@ use crate::predict::Figures;
 use crate::site::Site;
 use crate::strategy;
 use glidepath_judge::duration::DurationEstimate;
-use glidepath_model::Millis;
 use glidepath_model::catalog::RiskPolicy;
 use glidepath_model::plan::{Prediction, RiskLevel, Strategy, VerificationKind};
+use glidepath_model::{Diagnostic, Millis, Severity};
+use std::collections::BTreeSet;
 
 /// Says how risky a prediction is, and why.
 pub(crate) fn level(
@@ -73,4 +74,17 @@ pub(crate) fn level(
         reasons.push("every step can be undone, and little of an error budget is at stake".to_owned());
     }
     (prediction.risk, prediction.risk_reasons) = (level, reasons);
+}
+
+/// What the findings make of it: a plan of which one says that it is wrong is of no low risk, whatever its figures say.
+pub(crate) fn of_findings(prediction: &mut Prediction, findings: &[Diagnostic]) {
+    let wrong: BTreeSet<String> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code.to_string()).collect();
+    if wrong.is_empty() {
+        return;
+    }
+    if prediction.risk == RiskLevel::Low {
+        (prediction.risk, prediction.risk_reasons) = (RiskLevel::Medium, Vec::new());
+    }
+    let codes: Vec<String> = wrong.into_iter().collect();
+    prediction.risk_reasons.push(format!("the plan is wrong by its own findings: {}", codes.join(", ")));
 }

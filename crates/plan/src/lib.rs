@@ -244,6 +244,10 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
             plan.findings.push(finding);
         }
     }
+    level::of_findings(&mut plan.prediction, &plan.findings);
+    if let Some(first) = plan.candidates.first_mut() {
+        (first.prediction.risk, first.prediction.risk_reasons) = (plan.prediction.risk, plan.prediction.risk_reasons.clone());
+    }
     plan.clearance = clearance::clearance(&plan, facts);
     Some(plan)
 }

@@ -21,7 +21,7 @@ use glidepath_engine::claims::{ClaimEntry, in_the_way};
 use glidepath_model::action::{ActionDescriptor, InputField, OnUnknown, OutputType, RunInput};
 use glidepath_model::event::{Direction, Event, Outcome, RunEnd};
 use glidepath_model::request::{Request, Verb, Who};
-use glidepath_model::{Digest, Millis, PlanId, Recorded, RunId, StepId};
+use glidepath_model::{Digest, Millis, Plan, PlanId, Recorded, RunId, StepId};
 use glidepath_ports::store::Submission;
 use glidepath_ports::{Action, ActionContext, BoxFuture, Clock, Store, StoreError};
 use serde_json::{Value, json};
@@ -135,7 +135,11 @@ impl Children {
         let mut followed = Followed::default();
         self.follow(&child, &mut followed).await?;
         if followed.seq == 0 {
-            if let Some(refusal) = self.claims_of_the_parent(context, plan).await? {
+            let child_plan = self.store.load_plan(plan.as_str()).await?.plan;
+            if let Some(refusal) = called_wrong(&child_plan) {
+                return Ok(not_done(refusal, false));
+            }
+            if let Some(refusal) = self.claims_of_the_parent(context, &child_plan).await? {
                 return Ok(not_done(refusal, false));
             }
             let start = Submission::Start {
@@ -164,8 +168,7 @@ impl Children {
     }
 
     /// What the child claims and its parent, which waits for it, holds.
-    async fn claims_of_the_parent(&self, context: &ActionContext, plan: &PlanId) -> Result<Option<String>, StoreError> {
-        let child = self.store.load_plan(plan.as_str()).await?.plan;
+    async fn claims_of_the_parent(&self, context: &ActionContext, child: &Plan) -> Result<Option<String>, StoreError> {
         let Ok(parent) = load_plan_of(self.store.as_ref(), &context.run).await else { return Ok(None) };
         let held = |claim: glidepath_model::plan::Claim| ClaimEntry {
             resource: claim.resource,
@@ -292,6 +295,19 @@ fn rounds_of(journal: &[Recorded], step: &StepId) -> BTreeSet<u32> {
 pub fn child_of(parent: &RunId, step: &StepId, round: u32) -> RunId {
     let digest = Digest::of(format!("{parent}/{step}/{round}").as_bytes());
     RunId::new(format!("run-{}", digest.as_str().get(..NAME_CHARS).unwrap_or_default()))
+}
+
+/// Why a plan is not flown from a step: its own findings call it wrong, and no person is asked about it there.
+fn called_wrong(child: &Plan) -> Option<String> {
+    let codes: BTreeSet<String> = child.errors().map(|finding| finding.code.to_string()).collect();
+    let codes: Vec<String> = codes.into_iter().collect();
+    let plan = child.id.short();
+    (!codes.is_empty()).then(|| {
+        format!(
+            "findings call plan {plan} wrong ({}), and nobody is asked about it here; mend what they name and plan again, or fly it by itself with `glidepath run {plan} --cleared-by REASON`",
+            codes.join(", ")
+        )
+    })
 }
 
 fn not_done(reason: String, retryable: bool) -> Outcome {

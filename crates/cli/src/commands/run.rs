@@ -13,7 +13,7 @@ use crate::{output, parentage, project};
 use glidepath_files::Loaded;
 use glidepath_model::catalog::Supersede;
 use glidepath_model::request::Who;
-use glidepath_model::{ChangeName, Code, Diagnostic, Plan, RunId, Severity};
+use glidepath_model::{ChangeName, Code, Diagnostic, Plan, RunId};
 use glidepath_ports::store::Submission;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -24,6 +24,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     // Before a run in flight is asked to give way to it.
     if let (Meant::Stored(planned), true, false) = (&meant, args.yes, args.dry_run) {
         parentage::refuse_outside(&world, &planned.plan).await?;
+        cleared_by_a_person(&planned.plan, args)?;
     }
     if !args.dry_run {
         supersede::make_room(&world, &meant.change(), meant.supersede(root, args)?, args.yes).await?;
@@ -50,7 +51,6 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     };
     cleared(&plan, present, now, overridden, world.shared.is_some())?;
     cleared_by_a_person(&plan, args)?;
-    errors_are_cleared(&plan, args)?;
     world.someone_flies().await?;
     if !args.wait {
         claims_are_free(&world, &plan).await?;
@@ -82,7 +82,8 @@ pub(super) fn starter(overridden: Option<&str>) -> Who {
     starter
 }
 
-/// Refuses a plan that needs a person where there is none: nobody at the terminal, and no reason given.
+/// Refuses a plan that needs a person where there is none: nobody at the terminal, and no reason given; or of which a finding says that it is wrong, where
+/// nobody is asked.
 fn cleared_by_a_person(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
     if let Some(reason) = &args.cleared_by {
         if !reason.trim().is_empty() {
@@ -93,6 +94,7 @@ fn cleared_by_a_person(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
             .hint("say why in a few words, such as `--cleared-by \"CHG-1204, agreed with the payments team\"`");
         return Err(Failure::new(Exit::BadInput, diagnostic));
     }
+    errors_are_cleared(plan, args)?;
     let needed = plan.clearance.iter().flat_map(|clearance| &clearance.needs_person);
     if !args.yes || std::io::stdin().is_terminal() {
         return Ok(());
@@ -107,19 +109,14 @@ fn cleared_by_a_person(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
     if diagnostics.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Refused, diagnostics }) }
 }
 
-/// Refuses a plan of which a finding says that it is wrong, where nobody has been asked about it: `--yes` alone answers no question that was not put.
+/// Refuses a plan of which a finding says that it is wrong, where nobody is asked about it: `--yes` answers no question that was not put.
 fn errors_are_cleared(plan: &Plan, args: &RunArgs) -> Result<(), Failure> {
     if !args.yes || args.cleared_by.is_some() {
         return Ok(());
     }
-    let errors = plan.findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let diagnostics: Vec<Diagnostic> = errors
-        .map(|finding| {
-            let accept = "To fly it all the same, leave out `--yes` and answer at a terminal, or say why with `--cleared-by REASON`, which is journaled with who said so.";
-            let hint = format!("{} {accept}", finding.hint);
-            finding.clone().hint(hint.trim())
-        })
-        .collect();
+    let accept = "To fly it all the same, leave out `--yes` and answer at a terminal, or say why with `--cleared-by REASON`, which is journaled with who said so.";
+    let refusal = |finding: &Diagnostic| finding.clone().hint(format!("{} {accept}", finding.hint).trim_start());
+    let diagnostics: Vec<Diagnostic> = plan.errors().map(refusal).collect();
     if diagnostics.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Refused, diagnostics }) }
 }
 

@@ -8,7 +8,7 @@ use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{PlanBody, Undo, Work};
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::{Request, Signal, Verb};
-use glidepath_model::{ActionCall, Event, EventName, Millis, Plan, RunId, StepId};
+use glidepath_model::{ActionCall, Code, Diagnostic, Event, EventName, Millis, Plan, RunId, StepId};
 use glidepath_ports::store::{Answer, Submission};
 use glidepath_ports::{CancelToken, Clock, Store};
 use glidepath_runtime::{FlightEnd, RuntimeError, Until};
@@ -289,12 +289,19 @@ async fn a_child_run_lands_with_its_parent_and_goes_back_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_fails_turns_its_parent_back_and_one_that_claims_what_its_parent_holds_is_refused() {
+async fn a_child_that_fails_turns_its_parent_back_and_one_that_may_not_fly_from_it_is_refused() {
     let sky = Sky::new();
     let owner = own(&sky);
     sky.world.always(&StepId::from("broken"), Direction::Do, Script::fails(false));
     let [failing, greedy] = [shaped("plan\ncall broken"), plan_of(vec![step("inner", &[])], "parents")];
-    for (child, name, why) in [(&failing, "fails", "rolled back"), (&greedy, "greedy", "parents, which this run holds")] {
+    let mut wrong = shaped("plan\ncall unasked");
+    wrong.findings.push(Diagnostic::error(Code(355), "The undo of unasked may take 1 s, and is expected to take 10 s."));
+    let cases = [
+        (&failing, "fails", "rolled back"),
+        (&greedy, "greedy", "parents, which this run holds"),
+        (&wrong, "wrong", "wrong (GP0355), and nobody is asked about it here"),
+    ];
+    for (child, name, why) in cases {
         sky.store.save_plan(child, b"{}").await.unwrap();
         let run = run_id(name);
         start(&sky, &parent_of(child), &run, false).await;
