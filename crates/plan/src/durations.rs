@@ -1,6 +1,6 @@
 //! How long steps take: observed, stated, or a default that says so.
 
-use crate::command::HAPROXY;
+use crate::command::{HAPROXY, pause_of};
 use crate::site::Site;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
@@ -27,6 +27,7 @@ pub const PEOPLE_ANSWER: DurationEstimate = DurationEstimate { p50_ms: 10 * 60_0
 pub(crate) enum Kind {
     Deploy,
     Drain,
+    Admit,
     Shift,
     Check,
     Flag,
@@ -53,6 +54,7 @@ impl Kind {
         match self {
             Self::Deploy => "deploy",
             Self::Drain => "drain",
+            Self::Admit => "admit",
             Self::Shift => "shift",
             Self::Check => "check",
             Self::Flag => "flag",
@@ -81,7 +83,7 @@ impl Kind {
             Self::Deploy => (30_000, 90_000),
             Self::Drain => (5_000, 30_000),
             Self::Shift => (1_000, 3_000),
-            Self::Check => (1_000, 5_000),
+            Self::Check | Self::Admit => (1_000, 5_000),
             Self::Flag => (2_000, 5_000),
             Self::Backup => (60_000, 300_000),
             Self::Expand | Self::Backfill | Self::Contract => (10_000, 60_000),
@@ -137,22 +139,28 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         Kind::Promote => target.failover.as_ref().map(|failover| &failover.promote),
         Kind::Demote => target.failover.as_ref().and_then(|failover| failover.demote.as_ref()),
         Kind::RestoreTest => target.restore_test.as_deref(),
-        Kind::Drain | Kind::Shift | Kind::Check | Kind::Expand | Kind::Backfill | Kind::Contract | Kind::Approval | Kind::Decide => None,
+        Kind::Drain | Kind::Admit | Kind::Shift | Kind::Check | Kind::Expand | Kind::Backfill | Kind::Contract | Kind::Approval | Kind::Decide => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
     Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }
 }
 
-/// Expected duration of the way back of a step by `call`: what speaks to a router takes as long as such calls do, what was taken away as long as its
-/// deployment, everything else as long as the way forward.
+/// Expected duration of the way back of a step by `call`: a pause takes what it says, what speaks to a router as long as such calls do, what was taken away as
+/// long as its deployment, a host that is emptied again as long as that takes on the way forward, everything else as long as the way forward.
 pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
+    if let Some(length) = pause_of(call) {
+        return Estimate { p50_ms: length, p95_ms: length, source: "stated".to_owned() };
+    }
     if call.kind != HAPROXY {
         let target = step.target.as_ref().and_then(|name| facts.catalog.targets.get(name));
-        let is_retired = |target: &Target| step.duration_key.as_deref() == Some(Kind::Retire.key(&target.component).as_str());
+        let is = |kind: Kind, target: &Target| step.duration_key.as_deref() == Some(kind.key(&target.component).as_str());
         // What goes back by a deployment takes as long as it takes, however long the way forward was given. Of what nobody knows, what it is given says most.
         let is_known = |target: &Target| learnt(Kind::Deploy, &target.component, facts).is_some() || target.restart_ms.is_some();
         return match target {
-            Some(target) if is_retired(target) => at_target(Kind::Deploy, target, facts),
+            Some(target) if is(Kind::Retire, target) => at_target(Kind::Deploy, target, facts),
+            // Each of the two is the way back of the other.
+            Some(target) if is(Kind::Drain, target) => at_target(Kind::Admit, target, facts),
+            Some(target) if is(Kind::Admit, target) => at_target(Kind::Drain, target, facts),
             Some(target) if deploys(step, target) && is_known(target) => usual(Kind::Deploy, target, facts),
             Some(_) | None => step.expected.clone(),
         };

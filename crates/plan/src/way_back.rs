@@ -2,7 +2,7 @@
 //!
 //! *Safety.* A place, a target in a region, is brought to safety by the call of the step that exposed it last. Before that call everything goes back
 //! that it needs and that can have begun by then: what stands before the step, and what follows it up to the next exposure of the place. Where no call
-//! takes the traffic away, the deploys that brought it do, all of the place that can have begun.
+//! takes the traffic away, the deploys that brought it do, all of the place that can have begun, with what each of them needs.
 //! *All traffic.* Places whose call needs nothing are safe at once. The others wait for one another: what goes back in one place may rest on what goes
 //! back in another, and then it is undone first. So the time for all is that of everything that any safety call of the plan needs.
 //! *Undo.* Once all traffic is safe, the rest goes back.
@@ -18,7 +18,7 @@ use glidepath_judge::duration::{DurationEstimate, slowest, sum};
 use glidepath_model::Millis;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{RegionName, StepId, TargetName};
-use glidepath_model::plan::{Estimate, Prediction, STEPS_IN_FLIGHT_MAX, Step, Undo};
+use glidepath_model::plan::{Estimate, Exposure, Prediction, STEPS_IN_FLIGHT_MAX, Step, Undo};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Index of a step in the plan.
@@ -181,9 +181,11 @@ impl<'a> Graph<'a> {
     /// of it cannot.
     fn first(&self, exposing: At, place: &[At]) -> Option<BTreeSet<At>> {
         let Some(exposure) = self.steps.get(exposing).and_then(|step| step.exposure.as_ref()) else { return Some(BTreeSet::new()) };
-        let needed = exposure.safety_needs.iter().filter_map(|id| self.at.get(id).copied());
+        let needs = |exposure: &'a Exposure| exposure.safety_needs.iter().filter_map(|id| self.at.get(id).copied());
         let has_call = exposure.safety.is_some();
-        let candidates: BTreeSet<At> = if has_call { needed.collect() } else { needed.chain(place.iter().copied()).collect() };
+        let of_place = place.iter().filter_map(|at| self.steps.get(*at)?.exposure.as_ref());
+        let candidates: BTreeSet<At> =
+            if has_call { needs(exposure).collect() } else { of_place.flat_map(needs).chain(place.iter().copied()).collect() };
         let last = candidates.last().copied().unwrap_or_default();
         let after = self.resting_on(&BTreeSet::from([exposing]), last);
         // A later exposure has a figure of its own, which counts what rests on it.

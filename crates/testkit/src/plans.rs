@@ -327,7 +327,7 @@ fn step(kind: &str, work: &str, id: &str, words: &Words) -> Result<Step, String>
     let timeout_ms = length(words, "timeout", Millis::from_secs(10))?;
     let undo_call = Undo::Call { call: call("undo"), validations: Vec::new(), command: format!("undo {id}"), timeout_ms };
     let undo = match (work, word("undo")) {
-        ("call", None | Some("call")) => undo_call,
+        ("call", None) | (_, Some("call")) => undo_call,
         (_, Some("leave")) => Undo::LeaveInPlace { reason: "it may stay".to_owned() },
         (_, Some("one-way")) => Undo::ForwardOnly { reason: "it drops data".to_owned() },
         _ => Undo::Nothing,

@@ -1,7 +1,7 @@
 //! The hosts of a region batch by batch, with the router where there is one.
 
 use super::calls::{self, LOOK_TIMEOUT};
-use super::host::Doing;
+use super::host::{Doing, TURN};
 use super::{Lowering, Spot};
 use crate::command::haproxy_call;
 use crate::durations::Kind;
@@ -24,6 +24,9 @@ pub(crate) const DRAIN_MAX: Millis = Millis::from_secs(30);
 struct Leg {
     batch: Batch,
     ready: Option<StepId>,
+    /// What must be taken back before those that were taken earlier: that its hosts are rid of their work, and the time after it.
+    taken: Vec<StepId>,
+    /// What must be taken back for its hosts to be whole.
     deploys: Vec<StepId>,
 }
 
@@ -67,6 +70,14 @@ impl Way<'_, '_> {
         }))
     }
 
+    /// What goes back with the last of `new` hosts where no router takes their traffic: they are rid of their work again and take it again, and those that
+    /// were taken after them are back before.
+    fn around(&self, new: usize) -> Vec<StepId> {
+        let own = self.legs.iter().filter(|leg| leg.batch.end == new && !leg.taken.is_empty());
+        let after = self.legs.iter().filter(|leg| leg.batch.begin == new);
+        own.flat_map(|leg| &leg.deploys).chain(after.flat_map(|leg| &leg.taken)).cloned().collect()
+    }
+
     /// The exposure of `new` hosts on the new side, while `next` is out or about to be taken out.
     ///
     /// Hosts of `next` are left as they are by the safety call: until they are drained they serve, afterwards they may be half-done. They count
@@ -103,7 +114,7 @@ impl Way<'_, '_> {
             region: site.regions.get(self.at).map(|r| r.region.name.clone()),
             share: Share::from_f64(share),
             safety_command: None,
-            safety_needs: if safety.is_some() { safety_needs } else { Vec::new() },
+            safety_needs: if safety.is_some() { safety_needs } else { self.around(new) },
             safety_takes: None,
             safety,
         }
@@ -154,7 +165,9 @@ impl Lowering<'_> {
             .filter(|router| is_steered && matches!(router, Router::Haproxy { .. }))
             .map(|router| region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect());
         // What must be taken back for a host to be whole.
-        let verbs: &[&str] = if (doing.vacate)(site.target).is_some() { &["vacate", doing.verb] } else { &[doing.verb] };
+        let is_vacated = (doing.vacate)(site.target).is_some();
+        let verbs: &[&str] = if is_vacated { &["vacate", doing.verb, "admit"] } else { &[doing.verb] };
+        let turns = (doing.settle)(site.target) > Millis::ZERO;
         let mut way = Way { site, at, doing, hosts: &region.hosts, servers, legs: Vec::new(), is_sketch: self.is_sketch };
         way.legs = path
             .stages
@@ -163,14 +176,15 @@ impl Lowering<'_> {
             .flat_map(|(stage, s)| s.batches.iter().enumerate().map(move |(number, batch)| (stage, s.batches.len(), number, batch)))
             .map(|(stage, count, number, batch)| {
                 let prefix = leg_prefix(site, &region.name, stage, count, number);
+                let hosts = &region.hosts[batch.begin..batch.end];
+                let of = |verb: &str, host: &HostName| StepId::new(format!("{prefix}/{verb}-{host}"));
+                let turn = turns.then(|| StepId::new(format!("{prefix}/{TURN}")));
+                let vacated = hosts.iter().filter(|_| is_vacated).map(|host| of("vacate", host));
                 Leg {
                     batch: batch.clone(),
                     ready: way.servers.is_some().then(|| StepId::new(format!("{prefix}/ready"))),
-                    deploys: region.hosts[batch.begin..batch.end]
-                        .iter()
-                        .flat_map(|host| verbs.iter().map(move |verb| (host, verb)))
-                        .map(|(host, verb)| StepId::new(format!("{prefix}/{verb}-{host}")))
-                        .collect(),
+                    taken: turn.into_iter().chain(vacated).collect(),
+                    deploys: hosts.iter().flat_map(|host| verbs.iter().map(|verb| of(verb, host))).collect(),
                 }
             })
             .collect();
@@ -199,12 +213,15 @@ impl Lowering<'_> {
         frontier
     }
 
-    /// One batch: drain, deploy, ready, shift.
+    /// One batch: take it out, deploy, ready, shift.
     fn leg(&mut self, way: &Way<'_, '_>, index: usize, spot: &Spot, share_now: f64, needs: Vec<StepId>) -> Vec<StepId> {
         let leg = &way.legs[index];
         let hosts = &way.hosts[leg.batch.begin..leg.batch.end];
         let mut frontier = needs;
         if let Some(step) = self.drain(way, index, spot, share_now, &frontier) {
+            frontier = vec![self.push(step)];
+        }
+        if let Some(step) = self.turn_step(way.doing, way.site, spot, &names(hosts), &frontier) {
             frontier = vec![self.push(step)];
         }
         let exposes = way.servers.is_none();
@@ -217,7 +234,9 @@ impl Lowering<'_> {
                 if exposes {
                     step.exposure = Some(way.exposure(leg.batch.share_after, leg.batch.end, None));
                 }
-                self.push(step)
+                let done = self.push(step);
+                let admitted = self.admit_step(way.doing, way.site, way.at, host, spot, std::slice::from_ref(&done));
+                admitted.map_or(done, |step| self.push(step))
             })
             .collect();
         let settled = self.settle_step(way.doing, way.site, spot, &deploys).map(|step| vec![self.push(step)]);

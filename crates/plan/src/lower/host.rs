@@ -4,9 +4,10 @@ use super::calls::{self, Side};
 use super::fleet::{on_unknown, undo_call};
 use super::{Lowering, Spot};
 use crate::codes;
+use crate::command::pause_call;
 use crate::durations::{self, Kind};
 use crate::site::Site;
-use glidepath_model::action::ActionCall;
+use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::{ActionTemplate, Target};
 use glidepath_model::ids::{HostName, StepId};
 use glidepath_model::plan::{CompensateOn, Step, Undo, Work};
@@ -48,7 +49,10 @@ pub(crate) const DEPLOY: Doing = Doing {
 };
 
 /// Beginnings of the names of steps that are for one host: `deploy-pay-1`.
-pub(crate) const HOST_VERBS: [&str; 6] = ["deploy", "reload", "replace", "install", "vacate", "retire"];
+pub(crate) const HOST_VERBS: [&str; 7] = ["deploy", "reload", "replace", "install", "vacate", "admit", "retire"];
+
+/// Name of the place before hosts are taken.
+pub(crate) const TURN: &str = "turn";
 
 /// Time that a wait may take beyond its length.
 const SETTLE_GRACE: Millis = Millis::from_mins(1);
@@ -77,6 +81,47 @@ impl Lowering<'_> {
         step.timeout_ms = calls::timeout(drain, kinds);
         step.retry = calls::retry(drain, kinds);
         step.on_unknown = on_unknown(drain, false, step.on_unknown);
+        step.needs = needs.to_vec();
+        Some(step)
+    }
+
+    /// Lets a changed host take work, where the target says how; its undo rids it of its work again, before it is changed back.
+    pub(super) fn admit_step(
+        &mut self,
+        doing: Doing,
+        site: &Site<'_>,
+        at: usize,
+        host: &HostName,
+        spot: &Spot,
+        needs: &[StepId],
+    ) -> Option<Step> {
+        let (drain, admit) = (doing.vacate)(site.target)?;
+        let region = site.regions[at].region;
+        let kinds = self.kinds;
+        let values = calls::host_values(site, region, host);
+        let call = calls::filled(admit, &values, site, "command that admits a host", kinds, self.notes)?;
+        let back = calls::filled(drain, &values, site, "command that drains a host", kinds, self.notes)?;
+        let mut step = self.draft(site, spot, &format!("admit-{host}"), format!("Let {host} take work"), Work::Call(call), Kind::Admit);
+        step.undo = undo_call(back, Vec::new(), calls::timeout(drain, kinds));
+        step.compensate_on = CompensateOn::Attempt;
+        step.timeout_ms = calls::timeout(admit, kinds);
+        step.retry = calls::retry(admit, kinds);
+        step.on_unknown = on_unknown(admit, false, step.on_unknown);
+        step.needs = needs.to_vec();
+        Some(step)
+    }
+
+    /// The place before hosts are taken: on the way forward nothing is left to do there, on the way back those that were just changed back are left alone
+    /// for as long as on the way there, before the next are taken.
+    pub(super) fn turn_step(&self, doing: Doing, site: &Site<'_>, spot: &Spot, hosts: &str, needs: &[StepId]) -> Option<Step> {
+        let length = (doing.settle)(site.target);
+        if length == Millis::ZERO {
+            return None;
+        }
+        let title = format!("Turn to {hosts}");
+        let mut step = self.draft(site, spot, TURN, title, Work::Wait(Millis::ZERO), Kind::Check);
+        step.undo = undo_call(pause_call(length), Vec::new(), length.plus(SETTLE_GRACE));
+        step.on_unknown = OnUnknown::Rerun;
         step.needs = needs.to_vec();
         Some(step)
     }

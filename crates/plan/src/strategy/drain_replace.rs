@@ -1,7 +1,7 @@
 //! Drain and replace: machines emptied and replaced one by one, each warm before the next is taken out.
 //!
 //! A new machine is cold: its caches are empty and its programs have just begun. Taking the next one out at once would leave the work of two to
-//! machines of which one is slow, so each is left alone for `warmUp` first.
+//! machines of which one is slow, so each is left alone for `warmUp` first. The way back is the same, with machines of the old version.
 
 use super::{Ask, Method, Shortfall, by_region, no_spare, one_by_one};
 use crate::durations::Kind;
@@ -48,15 +48,11 @@ impl Method for DrainAndReplace {
         let name = &site.target.name;
         let mut derived = Vec::new();
         if replace.warm_up_ms == Millis::ZERO {
-            derived.push(format!("{name}: a new machine is taken to be warm at once, since no warmUp is stated."));
-        } else {
-            derived.push(format!(
-                "{name}: on the way back the next machine is replaced before the last one is warm: it does not wait for warmUp."
-            ));
+            derived.push(format!("{name}: a machine is taken to be warm at once, there and back, since no warmUp is stated."));
         }
-        if replace.drain.is_some() {
+        if replace.drain.is_none() {
             derived.push(format!(
-                "{name}: on the way back machines are replaced without being emptied first, so what they work on then is lost."
+                "{name}: machines are replaced without being emptied first, there and back, since no drain is stated: what they work on then is lost."
             ));
         }
         Ok(Outline { strategy: Strategy::DrainAndReplace, verification, blind_to, waves: paths, derived })

@@ -5,7 +5,7 @@ use glidepath_model::Facts;
 use glidepath_model::Millis;
 use glidepath_model::catalog::{ActionTemplate, Replacement, Scaling};
 use glidepath_model::change::{Change, ItemKind, VersionedKind};
-use glidepath_model::plan::{Plan, RuledOut, Strategy, Undo, Work};
+use glidepath_model::plan::{Plan, RuledOut, Step, Strategy, Undo, Work};
 use serde_json::json;
 
 struct Case {
@@ -214,6 +214,18 @@ fn a_new_machine_is_warm_before_the_next_is_taken_out_and_a_drained_one_takes_wo
     assert_eq!((vacated.len(), replaced.len(), warm.len()), (6, 6, 6));
     assert!(warm.iter().all(|step| matches!(step.work, Work::Wait(length) if length == Millis::from_mins(5))));
     assert!(vacated.iter().all(|step| matches!(&step.undo, Undo::Call { command, .. } if command.contains("admit.sh"))));
+    // The way back is the same: empty it, replace it, let it take work, wait until it is warm, and only then take the next.
+    let undo = |step: &Step| match &step.undo {
+        Undo::Call { command, .. } => command.clone(),
+        _ => String::new(),
+    };
+    let back: Vec<String> = plan.body.steps.iter().rev().map(undo).filter(|command| !command.is_empty()).collect();
+    let back: Vec<&str> = back.iter().map(String::as_str).filter(|command| !command.contains("haproxy") && !command.contains("socat")).collect();
+    assert_eq!(back.chunks(4).count(), 6, "{back:#?}");
+    for machine in back.chunks(4) {
+        let is_in_order = machine[0].contains("drain.sh") && machine[1].contains("replace.sh") && machine[1].contains("1.0.0");
+        assert!(is_in_order && machine[2].contains("admit.sh") && machine[3] == "sleep 300", "{machine:#?}");
+    }
     for ready in steps("/ready") {
         assert!(ready.needs.iter().all(|need| need.as_str().ends_with("/warm-up")), "{} takes traffic cold", ready.id);
     }
