@@ -39,6 +39,15 @@ pub(crate) struct Collector {
     pub(crate) scratch: PathBuf,
 }
 
+/// What is asked of single targets because the change is about it.
+#[derive(Default)]
+pub(crate) struct Asked {
+    /// Tables that it goes through.
+    pub(crate) tables: BTreeMap<TargetName, BTreeSet<String>>,
+    /// Flags that it sets.
+    pub(crate) flags: BTreeMap<TargetName, BTreeSet<String>>,
+}
+
 /// One answered question.
 enum Answer {
     Version(TargetName, HostName, Sourced<Version>),
@@ -49,6 +58,7 @@ enum Answer {
     Slow(TargetName, Region, Sourced<f64>),
     Split(TargetName, Sourced<bool>),
     Table(TargetName, String, Sourced<TableSize>),
+    Flag(TargetName, String, Sourced<f64>),
     Budget(String, Sourced<BudgetFact>),
     Missing(MissingFact),
 }
@@ -61,7 +71,7 @@ impl Collector {
         &self,
         catalog: &Catalog,
         scope: &[TargetName],
-        tables: &BTreeMap<TargetName, BTreeSet<String>>,
+        Asked { tables, flags }: &Asked,
         lessons: Lessons,
         active: BTreeMap<TargetName, RunId>,
     ) -> Facts {
@@ -73,6 +83,9 @@ impl Collector {
         }
         for (target, tables) in tables.iter().filter_map(|(name, tables)| Some((catalog.targets.get(name)?, tables))) {
             questions.extend(tables.iter().take(TABLES_MAX).filter_map(|table| self.table_question(target, table)));
+        }
+        for (target, flags) in flags.iter().filter_map(|(name, flags)| Some((catalog.targets.get(name)?, flags))) {
+            questions.extend(flags.iter().filter_map(|flag| self.flag_question(target, flag)));
         }
         questions.extend(self.budget_questions(catalog, scope));
         let answers = self.ask_all(questions).await;
@@ -401,6 +414,40 @@ impl Collector {
         }))
     }
 
+    /// The share of a flag now, where the target says how it is read.
+    fn flag_question(&self, target: &Target, flag: &str) -> Option<Question> {
+        let template = target.flag_read.as_deref()?.without_expected_answer();
+        let (this, name, flag) = (self.clone(), target.name.clone(), flag.to_owned());
+        let values = BTreeMap::from([
+            ("flag", flag.clone()),
+            ("component", target.component.to_string()),
+            ("environment", target.environment.to_string()),
+        ]);
+        Some(Box::pin(async move {
+            let what = format!("share of the flag {flag} on {name}");
+            let missing =
+                |why: String| vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(name.clone()), kind: "flag".to_owned() })];
+            let call = match template.filled(&values) {
+                Ok(call) => call,
+                Err(unknown) => return missing(format!("its read uses {{{}}}, which has no value here", unknown.join("}, {"))),
+            };
+            let source = source_of(&call);
+            match this.call(&call, template.timeout_ms.unwrap_or(PROBE_TIMEOUT_MS), &format!("flag-{name}-{flag}")).await {
+                Outcome::Done { outputs } => {
+                    let told = outputs.get("text").and_then(|text| text.as_str()).unwrap_or_default().trim();
+                    match whole_percent(told) {
+                        Some(percent) => {
+                            let share = Sourced::observed(f64::from(percent) / 100.0, source, this.clock.now());
+                            vec![Answer::Flag(name.clone(), flag.clone(), share)]
+                        }
+                        None => missing(format!("{source} answered `{told}`, which is not whole percent from 0 to 100, such as `25`")),
+                    }
+                }
+                Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => missing(reason),
+            }
+        }))
+    }
+
     fn budget_questions(&self, catalog: &Catalog, scope: &[TargetName]) -> Vec<Question> {
         use glidepath_model::catalog::Indicator;
         let Some(prometheus) = &catalog.settings.prometheus else { return Vec::new() };
@@ -537,9 +584,15 @@ fn put(facts: &mut Facts, answer: Answer) {
         Answer::Slow(name, region, fact) => of(facts, name, &|t| drop(t.slow_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Split(name, fact) => of(facts, name, &|t| t.split_answers = Some(fact.clone())),
         Answer::Table(name, table, fact) => of(facts, name, &|t| drop(t.tables.insert(table.clone(), fact.clone()))),
+        Answer::Flag(name, flag, fact) => of(facts, name, &|t| drop(t.flags.insert(flag.clone(), fact.clone()))),
         Answer::Budget(name, fact) => drop(facts.budgets.insert(name, fact)),
         Answer::Missing(missing) => facts.missing.push(missing),
     }
+}
+
+/// A share as `{share}` has it: in flight the answer is compared with that, letter by letter.
+fn whole_percent(told: &str) -> Option<u32> {
+    told.parse::<u32>().ok().filter(|percent| *percent <= 100 && percent.to_string() == told)
 }
 
 /// Where counters of a target are read, if anywhere.

@@ -1,6 +1,7 @@
 //! From a change or a runbook to a plan: facts, planner, store.
 
 use crate::args::PlanningArgs;
+use crate::collect::Asked;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::past;
@@ -125,8 +126,8 @@ async fn facts_about(
     if let Some(file) = &args.facts {
         return read_facts(file);
     }
-    let tables = change.map(|change| tables(catalog, change)).unwrap_or_default();
-    let mut facts = collect(world, catalog, scope, &tables).await?;
+    let asked = change.map(|change| asked(catalog, change)).unwrap_or_default();
+    let mut facts = collect(world, catalog, scope, &asked).await?;
     if let Some(change) = change {
         landings(world, change, &mut facts).await?;
     }
@@ -138,23 +139,26 @@ async fn collect(
     world: &World,
     catalog: &Catalog,
     scope: &[TargetName],
-    tables: &BTreeMap<TargetName, BTreeSet<String>>,
+    asked: &Asked,
 ) -> Result<Facts, Failure> {
     let (lessons, active) = (world.store.lessons().await?, world.active().await?);
     let collector = world.collector();
-    let mut facts = collector.collect(catalog, scope, tables, lessons, active).await;
+    let mut facts = collector.collect(catalog, scope, asked, lessons, active).await;
     past::learn(world, &mut facts).await?;
     let _ = std::fs::remove_dir_all(&collector.scratch);
     Ok(facts)
 }
 
-/// Tables of each target that the change goes through.
-fn tables(catalog: &Catalog, change: &Change) -> BTreeMap<TargetName, BTreeSet<String>> {
+/// Tables of each target that the change goes through, and flags that it sets.
+fn asked(catalog: &Catalog, change: &Change) -> Asked {
     let index = TargetIndex::of(catalog, &change.environments);
-    let mut found: BTreeMap<TargetName, BTreeSet<String>> = BTreeMap::new();
+    let mut found = Asked::default();
     for item in &change.items {
         for target in change.environments.iter().filter_map(|name| index.target_of(&item.component, name)) {
-            found.entry(target.name.clone()).or_default().extend(glidepath_plan::tables(item, target));
+            found.tables.entry(target.name.clone()).or_default().extend(glidepath_plan::tables(item, target));
+            if let ItemKind::Flag { flag, .. } = &item.kind {
+                found.flags.entry(target.name.clone()).or_default().insert(flag.clone());
+            }
         }
     }
     found

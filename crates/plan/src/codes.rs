@@ -199,6 +199,8 @@ pub const UNDO_CUT: Code = Code(355);
 pub const UNDO_GOES_FORWARD: Code = Code(356);
 /// A secret's reader is not in its rotation.
 pub const READER_LEFT_OUT: Code = Code(357);
+/// Nothing reads the share of a flag.
+pub const FLAG_UNREAD: Code = Code(363);
 
 /// What the files say of a plan's targets is not what it was made from.
 pub const DECLARED_OTHERWISE: Code = Code(351);

@@ -26,6 +26,8 @@ pub(crate) struct Site<'a> {
     pub(crate) is_last: bool,
     /// Version, flag share or schema state that is there now; `None` where nobody knows.
     pub(crate) from: Option<String>,
+    /// Whether nothing observed what is there now, so that it is taken for granted.
+    pub(crate) is_granted: bool,
     pub(crate) to: String,
     /// Whether hosts run different versions now.
     pub(crate) mixed: bool,
@@ -228,6 +230,7 @@ fn site<'a>(
         environment,
         is_last: true,
         from: None,
+        is_granted: false,
         to: String::new(),
         mixed: false,
         owner,
@@ -253,7 +256,9 @@ fn site<'a>(
         }
         ItemKind::Flag { flag, to, .. } => {
             site.to = to.to_string();
-            site.from = flag_share(target, flag, observed, facts, now, notes).map(|share| share.to_string());
+            let share = flag_share(target, flag, observed, facts, now, notes);
+            site.is_granted = share.is_none();
+            site.from = Some(share.unwrap_or(Share::ZERO).to_string());
             if site.from.as_deref() == Some(site.to.as_str()) {
                 notes.derive(format!("The flag {flag} is at {to} already in {}: left out.", environment.name));
                 return None;
@@ -506,6 +511,7 @@ fn stale<K: Ord + AsRef<str>, V>(
     );
 }
 
+/// The share of a flag as observed; `None` where nothing observed it.
 fn flag_share(
     target: &Target,
     flag: &str,
@@ -527,8 +533,11 @@ fn flag_share(
             Some(Share::from_f64(share.value))
         }
         None => {
+            if target.flag_read.is_some() {
+                missing(target, "flag", &format!("The share of the flag {flag} is not known"), facts, notes);
+            }
             notes.derive(format!("The flag {flag} is taken to be at 0 % in {}; nothing observed it. The first stage sets its own share whatever is there, and the way back sets 0 %.", target.environment));
-            Some(Share::ZERO)
+            None
         }
     }
 }

@@ -8,12 +8,14 @@ use crate::terminal::{Ink, Line, Style, hung};
 use crate::waterfall::strongest;
 use crate::way_back::{WayBack, way_back};
 use glidepath_engine::RunState;
-use glidepath_model::{Facts, Plan, Share, Timestamp, version_shown};
+use glidepath_model::{Code, Facts, Plan, Share, Timestamp, version_shown};
 
 /// Columns of the card at most.
 pub const CARD_COLUMNS_MAX: usize = 100;
 /// Lines of the card at most.
 pub const CARD_LINES_MAX: usize = 40;
+/// The finding that a way back leads to where nobody looked.
+const FLAG_UNREAD: Code = Code(363);
 /// How a command begins on the card.
 const COMMAND: &str = "  $ ";
 const SERVING_LINES_MAX: usize = 10;
@@ -120,6 +122,10 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Lin
     let mut lines = vec![Line::of(Ink::Plain, "WAY BACK (raw commands; they need nothing of this program)")];
     let times = format!("{}; {one_way}", promise::back(plan, promise::BOTH));
     lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Plain, &times, CARD_COLUMNS_MAX, TIMES_LINES_MAX));
+    for granted in plan.findings.iter().filter(|finding| finding.code == FLAG_UNREAD) {
+        let text = format!("{} {}", granted.message, granted.reason);
+        lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Caution, &text, CARD_COLUMNS_MAX, TIMES_LINES_MAX));
+    }
     let mut commands = way_back(plan, state);
     if state.is_none() {
         // Before take-off the card shows the calls that come first; what must go back before them later is for section 6.

@@ -6,7 +6,8 @@
 use crate::flight::{place_of, region_of};
 use crate::timeline::component_of;
 use glidepath_engine::RunState;
-use glidepath_model::plan::Undo;
+use glidepath_model::change::ItemKind;
+use glidepath_model::plan::{Strategy, Undo};
 use glidepath_model::{Plan, Step, StepId, version_shown};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,14 +50,19 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
             }
         }
         let place = place_of(plan, step);
-        let old = plan.body.assignments.iter().find(|a| a.target == exposure.target);
-        let old = old.map_or("the old side".into(), |assignment| version_shown(&assignment.from));
+        let assignment = plan.body.assignments.iter().find(|a| a.target == exposure.target);
+        let old = assignment.map_or("the old side".into(), |assignment| version_shown(&assignment.from));
         let component = component_of(plan, step).unwrap_or_else(|| exposure.target.to_string());
         let here = region_of(step).map_or(String::new(), |region| format!(" in {region}"));
+        let flag = assignment.filter(|a| a.strategy == Strategy::Flag).and_then(|a| plan.body.change.items.get(a.item as usize));
+        let reaches = match flag.map(|item| &item.kind) {
+            Some(ItemKind::Flag { flag, .. }) => format!("{flag} is shown to {old} of the users of {component}"),
+            _ => format!("{component}{here} serves {old} only"),
+        };
         found.push(WayBack {
             command: command.clone(),
             what: format!("Traffic of {place} to safety"),
-            reaches: format!("{component}{here} serves {old} only"),
+            reaches,
             place,
             safety: true,
             of: numbers.get(&step.id).copied().unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! `validate`: every problem of every file; with `--live`, whether everything answers.
 
 use crate::args::{FindingsForm, ValidateArgs};
+use crate::collect::Asked;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::world::World;
@@ -75,7 +76,7 @@ fn observe(root: &Path, catalog: &glidepath_model::Catalog) -> Result<Facts, Fai
     let world = runtime.block_on(World::open(root))?;
     let scope: Vec<_> = catalog.targets.keys().cloned().collect();
     let collector = world.collector();
-    let facts = runtime.block_on(collector.collect(catalog, &scope, &BTreeMap::new(), Lessons::default(), BTreeMap::new()));
+    let facts = runtime.block_on(collector.collect(catalog, &scope, &Asked::default(), Lessons::default(), BTreeMap::new()));
     let _ = std::fs::remove_dir_all(&collector.scratch);
     Ok(facts)
 }

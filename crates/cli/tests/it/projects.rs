@@ -43,6 +43,36 @@ fn the_flag_example_raises_the_flag_in_stages() {
 }
 
 #[test]
+fn a_flag_goes_back_to_the_share_that_was_read() {
+    let project = Project::example("flag");
+    project.write("flags/new-search", "30\n");
+    let planned = project.ok(&["plan", "new-search", "--format", "json"], 0).out;
+    let plan: serde_json::Value = serde_json::from_str(&planned).unwrap();
+    let id = plan["id"].as_str().unwrap();
+    let script = project.read("scripts/flag.sh");
+    let failing = script.replace("set -eu\n", "set -eu\necho \"$*\" >> asked\n[ \"$*\" != \"set new-search 100\" ] || exit 1\n");
+    project.write("scripts/flag.sh", &failing);
+    project.ok(&["run", id, "--yes"], 1);
+    assert_eq!(project.read("flags/new-search").trim(), "30");
+    let asked = project.read("asked");
+    assert!(asked.contains("set new-search 50") && !asked.contains("set new-search 5\n"), "the ladder begins from what is there:\n{asked}");
+
+    // Somebody sets another share between the plan and its flight: nothing is set.
+    project.write("flags/new-search", "40\n");
+    let before = project.read("asked").matches("set ").count();
+    project.ok(&["run", id, "--yes"], 1);
+    assert_eq!(project.read("asked").matches("set ").count(), before);
+    assert_eq!(project.read("flags/new-search").trim(), "40");
+
+    let catalog = project.read("catalog/shop.yaml");
+    let unread: Vec<&str> = catalog.lines().filter(|line| !line.contains("read: ")).collect();
+    project.write("catalog/shop.yaml", &format!("{}\n", unread.join("\n")));
+    let planned = project.ok(&["plan", "new-search"], 0).out;
+    assert!(planned.contains("GP0363") && planned.contains("is taken to be at 0 % now, which nothing observed"), "{planned}");
+    assert!(!planned.contains("every step can be undone"), "{planned}");
+}
+
+#[test]
 fn the_schema_example_flies_over_its_releases() {
     let project = Project::example("schema");
     project.hurry();

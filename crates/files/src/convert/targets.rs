@@ -181,6 +181,7 @@ fn target(
         }
     });
     let outcomes = sides::outcomes(context, spec, database.as_ref());
+    let flag_read = template(context, spec.dig(&["flag", "read"]), "spec.flag.read", database.as_ref()).map(Box::new);
     let version_probe = template(context, spec.dig(&["version", "probe"]), "spec.version.probe", database.as_ref());
     let (regions, regions_assumed) = regions(context, spec, database.as_ref());
     Target {
@@ -198,6 +199,7 @@ fn target(
         backup,
         restore_test,
         flag,
+        flag_read,
         reload,
         replace: replace.map(Box::new),
         scale: scale.map(Box::new),

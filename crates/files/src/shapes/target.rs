@@ -16,6 +16,7 @@ const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "
 const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
 const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
 const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environment"];
+const FLAG_READ_PLACES: &[&str] = &["flag", "component", "environment"];
 /// What a router is told: the sides by their versions, and the share of the new one.
 const SHARE_PLACES: &[&str] = &["share", "rest", "fraction", "version", "from", "region", "component", "environment"];
 const SHARE_READ_PLACES: &[&str] = &["version", "from", "region", "component", "environment"];
@@ -44,7 +45,7 @@ macro_rules! target_fields {
             Field::optional("health", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "How to see that a host is healthy."),
             Field::optional("backup", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to save data before a risky step."),
             Field::optional("restoreTest", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to prove, beside what serves, that the newest backup can be restored; done before a contract."),
-            Field::optional("flag", Form::With(FLAG_PLACES, &Form::Object(&ACTION)), "How a flag is set: `{flag}`, `{share}` in whole percent, `{value}`."),
+            Field::optional("flag", Form::With(FLAG_PLACES, &Form::Object(&FLAG)), "How a flag is set and read: `{flag}`, `{share}` in whole percent, `{value}`."),
             Field::optional("reload", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How a host takes the settings of a version while it goes on serving."),
             Field::optional("replace", Form::Object(&REPLACEMENT), "How a machine is replaced."),
             Field::optional("scale", Form::Object(&SCALING), "How the number of replicas is set."),
@@ -92,15 +93,15 @@ const REPLACEMENT: Shape = Shape::closed(
         Field::required(
             "host",
             Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)),
-            "How a host becomes a machine of a version that takes work.",
+            "How a machine of a version comes in the place of a host.",
         ),
         Field::optional("drain", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How a host is rid of its work before."),
         Field::optional(
             "admit",
             Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)),
-            "How a drained host takes work again, where it is not replaced after all.",
+            "How a host takes work: once it is replaced, and where it was drained in vain.",
         ),
-        Field::optional("warmUp", Form::Duration, "How long a new machine is left to warm up before the next one is taken out."),
+        Field::optional("warmUp", Form::Duration, "How long a new machine is left to warm up before the next one is taken out, there and back."),
     ],
 );
 
@@ -283,6 +284,25 @@ const VERSION: Shape = Shape::closed(
         "An action whose answer is the version; where it holds more, `expectText` says where the version stands, such as `shop:{version}`.",
     )],
 );
+
+const FLAG: Shape = Shape::closed(
+    "Flag",
+    "How the share of a flag is set, and how it is read.",
+    &[
+        Field::optional("exec", Form::Object(&EXEC), "A command."),
+        Field::optional("http", Form::Object(&HTTP), "A request."),
+        Field::optional("sql", Form::Object(&SQL), "Statements on the target's database."),
+        Field::optional("timeout", Form::Duration, "Deadline of one attempt."),
+        Field::optional("onUnknown", Form::Choice(&["rerun", "probe", "ask"]), "What an unknown outcome means."),
+        Field::optional("attempts", Form::Integer(1, 100), "Tries at most."),
+        Field::optional(
+            "read",
+            Form::With(FLAG_READ_PLACES, &Form::Object(&ACTION)),
+            "How the share of `{flag}` is read: the answer is whole percent, as `{share}` is. Without it 0 is taken for granted, and the way back sets 0.",
+        ),
+    ],
+)
+.one_of(&["exec", "http", "sql"]);
 
 pub(super) const ACTION: Shape = Shape::closed(
     "Action",

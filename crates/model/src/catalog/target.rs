@@ -42,6 +42,9 @@ pub struct Target {
     pub restore_test: Option<Box<ActionTemplate>>,
     /// How a flag is set: placeholders `{flag}`, `{share}` (whole percent), `{value}`.
     pub flag: Option<Box<ActionTemplate>>,
+    /// How the share of a flag is read, as whole percent: placeholder `{flag}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag_read: Option<Box<ActionTemplate>>,
     /// How `{host}` takes the settings of `{version}` while it goes on serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reload: Option<Box<ActionTemplate>>,
@@ -118,13 +121,13 @@ impl Target {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replacement {
-    /// How `{host}` becomes a machine of `{version}` that takes work.
+    /// How a machine of `{version}` comes in the place of `{host}`.
     pub host: ActionTemplate,
     /// How `{host}` is rid of its work before.
     pub drain: Option<ActionTemplate>,
-    /// How a drained `{host}` takes work again, where it is not replaced after all.
+    /// How `{host}` takes work: once it is replaced, and where it was drained in vain.
     pub admit: Option<ActionTemplate>,
-    /// How long a new machine is left to warm up before the next one is taken out.
+    /// How long a new machine is left to warm up before the next one is taken out, there and back.
     pub warm_up_ms: Millis,
 }
 

@@ -95,6 +95,7 @@ pub const RULES: &[Rule] = &[
     rule(codes::UNDO_CUT, "undo-cut", Severity::Error, calls::undo_cut),
     rule(codes::UNDO_GOES_FORWARD, "undo-goes-forward", Severity::Warning, change::undo_goes_forward),
     rule(codes::READER_LEFT_OUT, "reader-left-out", Severity::Error, change::reader_left_out),
+    rule(codes::FLAG_UNREAD, "flag-unread", Severity::Warning, people::flag_unread),
 ];
 
 /// Looks a plan over, with one rule for each known mistake. Every finding has its own code.

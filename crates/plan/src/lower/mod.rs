@@ -297,6 +297,7 @@ impl Lowering<'_> {
             environment: site.environment,
             is_last: site.is_last,
             from: None,
+            is_granted: false,
             to: String::new(),
             mixed: false,
             owner: self.facts.catalog.components.get(&target.component).and_then(|c| c.owner.clone()),

@@ -9,7 +9,7 @@ use crate::lower::fleet::{on_unknown, undo_call};
 use crate::lower::{Lowering, Spot};
 use crate::outline::{Outline, RegionPath, StagePath, plain_gate, plain_verification, rounded};
 use crate::site::Site;
-use crate::template::Placeholders;
+use crate::template::{Placeholders, expecting};
 use glidepath_model::action::ActionCall;
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
@@ -28,7 +28,7 @@ impl Method for Flag {
     fn outline(&self, ask: &Ask<'_>) -> Result<Outline, Shortfall> {
         let site = ask.site;
         let (verification, blind_to) = plain_verification(site);
-        let from = site.from.as_deref().and_then(Share::parse).unwrap_or(Share::ZERO);
+        let from = present(site);
         let to = Share::parse(&site.to).unwrap_or(Share::ALL);
         let first_max = site.environment.first_stage_max;
         let mut shares: Vec<Share> = FLAG_PERCENT.iter().map(|p| Share::percent(*p)).filter(|share| *share > from && *share < to).collect();
@@ -53,6 +53,16 @@ impl Method for Flag {
     }
 }
 
+/// The share that is there before.
+fn present(site: &Site<'_>) -> Share {
+    site.from.as_deref().and_then(Share::parse).unwrap_or(Share::ZERO)
+}
+
+/// A share as commands are told it.
+fn percent(share: Share) -> u32 {
+    (share.ppb() + 5_000_000) / 10_000_000
+}
+
 impl Lowering<'_> {
     fn flag(
         &mut self,
@@ -71,9 +81,9 @@ impl Lowering<'_> {
             );
             return needs;
         }
-        let from = site.from.as_deref().and_then(Share::parse).unwrap_or(Share::ZERO);
+        let from = present(site);
         let back = self.flag_call(site, flag, from);
-        let mut frontier = needs;
+        let mut frontier = self.still_at(site, flag, from, needs);
         for (number, stage) in outline.waves.iter().flatten().flat_map(|path| &path.stages).enumerate() {
             let stage_number = number as u32 + 1;
             let spot = Spot {
@@ -116,7 +126,9 @@ impl Lowering<'_> {
         let mut step = self.draft(site, spot, "set", title, Work::Call(call), Kind::Flag);
         step.timeout_ms = calls::timeout(template, kinds);
         step.retry = calls::retry(template, kinds);
-        step.on_unknown = on_unknown(template, false, step.on_unknown);
+        step.probe = self.flag_is(site, flag, share);
+        step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
+        step.validations = step.probe.iter().cloned().collect();
         step.compensate_on = CompensateOn::Attempt;
         step.exposure = Some(Exposure {
             target: site.target.name.clone(),
@@ -128,15 +140,35 @@ impl Lowering<'_> {
             safety_takes: None,
         });
         if let (1, Some(back)) = (spot.stage, back) {
-            step.undo = undo_call(back.clone(), Vec::new(), step.timeout_ms);
+            let from = present(site);
+            step.undo = undo_call(back.clone(), self.flag_is(site, flag, from).into_iter().collect(), step.timeout_ms);
         }
         step.needs = needs;
         Some(step)
     }
 
+    /// A look that nobody has set another share meanwhile.
+    fn still_at(&mut self, site: &Site<'_>, flag: &str, from: Share, needs: Vec<StepId>) -> Vec<StepId> {
+        let Some(call) = self.flag_is(site, flag, from).filter(|_| !site.is_granted) else { return needs };
+        let prefix = format!("{}/preflight", site.path());
+        let spot = Spot { phase: Phase::Preflight, wave: 0, stage: 0, region: None, prefix };
+        let title = format!("{flag} is still shown to {from} of the users of {}", site.target.component);
+        let begin = self.steps.len();
+        self.look(site, &spot, "flag", title, vec![call], &needs);
+        self.steps.get(begin).map_or(needs, |step| vec![step.id.clone()])
+    }
+
+    /// A read that answers this share, where the target says how one is read.
+    fn flag_is(&mut self, site: &Site<'_>, flag: &str, share: Share) -> Option<ActionCall> {
+        let template = site.target.flag_read.as_deref()?;
+        let values = calls::site_values(site).with("flag", flag);
+        let call = calls::filled(template, &values, site, "share of a flag", self.kinds, self.notes)?;
+        expecting(call, &percent(share).to_string())
+    }
+
     fn flag_call(&mut self, site: &Site<'_>, flag: &str, share: Share) -> Option<ActionCall> {
         let template = site.target.flag.as_deref()?;
-        let percent = (share.ppb() + 5_000_000) / 10_000_000;
+        let percent = percent(share);
         let values: Placeholders = calls::site_values(site)
             .with("flag", flag)
             .with("share", percent.to_string())

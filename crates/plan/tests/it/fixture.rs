@@ -199,6 +199,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         reload: None,
         replace: None,
         restore_test: None,
+        flag_read: None,
         scale: None,
         side: None,
         failover: None,

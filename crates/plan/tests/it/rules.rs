@@ -275,6 +275,13 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         }),
     ),
     (
+        codes::FLAG_UNREAD,
+        "The flag x of payments is taken to be at 0 % in production: nothing reads it",
+        Spoil::Input(|c, _| {
+            c.items[0].kind = ItemKind::Flag { flag: "x".to_owned(), to: Share::ALL, remove_by: None };
+        }),
+    ),
+    (
         codes::NO_ON_CALL,
         "group:default/shop-team names one contact on call and nobody after",
         Spoil::Input(|_, f| f.catalog.owners.values_mut().for_each(|owner| owner.on_call_secondary = None)),

@@ -98,6 +98,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         health: None,
         backup: None,
         flag: None,
+        flag_read: None,
         reload: None,
         replace: None,
         restore_test: None,

@@ -256,6 +256,7 @@ fn target(number: usize) -> Result<Target> {
         health: template("http", json!({"url": "http://{host}:8080/healthz"})),
         backup: None,
         flag: None,
+        flag_read: None,
         reload: None,
         replace: None,
         scale: None,
