@@ -120,6 +120,7 @@ pub fn haproxy() -> ActionDescriptor {
             field("drain", "texts", false, "Servers to wait for until they have no session left."),
             field("drainMaxMs", "integer", false, "How long to wait for that, in milliseconds."),
             field("expectServers", "texts", false, "Servers that the backend must have."),
+            field("expectWeights", "map", false, "Weights that servers must have before anything is set."),
         ],
         on_unknown: OnUnknown::Rerun,
         timeout_ms: Millis::from_secs(60),
@@ -190,11 +191,12 @@ mod tests {
         )
         .unwrap();
         let http_input: HttpInput = serde_json::from_value(json!({"url": "http://x"})).unwrap();
+        let haproxy_input = HaproxyInput { expect_weights: BTreeMap::from([("x".to_owned(), 1)]), ..HaproxyInput::default() };
         let cases = [
             (exec(), serde_json::to_value(ExecInput::default()).unwrap()),
             (http(), serde_json::to_value(http_input).unwrap()),
             (sql(), serde_json::to_value(sql_input).unwrap()),
-            (haproxy(), serde_json::to_value(HaproxyInput::default()).unwrap()),
+            (haproxy(), serde_json::to_value(haproxy_input).unwrap()),
         ];
         for (descriptor, typed) in cases {
             let described: std::collections::BTreeSet<_> = descriptor.input.iter().map(|f| f.name.clone()).collect();

@@ -29,6 +29,11 @@ pub const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// Greatest weight HAProxy knows.
 pub const WEIGHT_MAX: u16 = 256;
 
+/// What stands between two servers in the action's answer.
+const SERVERS_APART: &str = ", ";
+/// What stands behind a server that is down.
+const DOWN: &str = " (down)";
+
 /// Between two looks at the sessions of servers that drain.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
 
@@ -71,7 +76,8 @@ impl Action for HaproxyAction {
 
 fn check(input: &Value) -> Result<HaproxyInput, Outcome> {
     let input: HaproxyInput = read("haproxy", input)?;
-    let names = input.weights.keys().chain(&input.drain).chain(&input.expect_servers).chain([&input.backend]);
+    let names =
+        input.weights.keys().chain(&input.drain).chain(&input.expect_servers).chain(input.expect_weights.keys()).chain([&input.backend]);
     for name in names {
         // A blank, a semicolon or a newline would be read as a further command.
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b)) {
@@ -88,6 +94,7 @@ async fn attempt(router: &Router, input: &HaproxyInput) -> Result<Outcome, Outco
     let fault = |fault| router.outcome(fault);
     let before = router.servers().await.map_err(fault)?;
     known(router, input, &before)?;
+    as_expected(router, input, &before)?;
     // Raised ones first; sorting by the sign of the difference keeps the order of names otherwise.
     let mut order: Vec<(&String, u16)> = input.weights.iter().map(|(name, weight)| (name, *weight)).collect();
     order.sort_by_key(|(name, weight)| before.get(*name).is_some_and(|server| server.weight >= *weight));
@@ -98,15 +105,21 @@ async fn attempt(router: &Router, input: &HaproxyInput) -> Result<Outcome, Outco
     read_back(router, input, &after)?;
     let sessions_left = drain(router, input).await.map_err(fault)?;
     let shown: Vec<String> =
-        after.iter().map(|(name, server)| format!("{name}={}{}", server.weight, if server.up { "" } else { " (down)" })).collect();
+        after.iter().map(|(name, server)| format!("{name}={}{}", server.weight, if server.up { "" } else { DOWN })).collect();
     Ok(Outcome::Done {
-        outputs: BTreeMap::from([("text".to_owned(), json!(shown.join(", "))), ("sessionsLeft".to_owned(), json!(sessions_left))]),
+        outputs: BTreeMap::from([("text".to_owned(), json!(shown.join(SERVERS_APART))), ("sessionsLeft".to_owned(), json!(sessions_left))]),
     })
+}
+
+/// The weights in an answer of the action; servers that it cannot have told of are left out.
+pub fn weights_in(answer: &str) -> BTreeMap<String, u16> {
+    let servers = answer.split(SERVERS_APART).filter_map(|server| server.strip_suffix(DOWN).unwrap_or(server).split_once('='));
+    servers.filter_map(|(name, weight)| Some((name.to_owned(), weight.parse().ok()?))).collect()
 }
 
 /// Every server that the input names is known.
 fn known(router: &Router, input: &HaproxyInput, servers: &BTreeMap<String, Server>) -> Result<(), Outcome> {
-    for name in input.expect_servers.iter().chain(input.weights.keys()).chain(&input.drain) {
+    for name in input.expect_servers.iter().chain(input.expect_weights.keys()).chain(input.weights.keys()).chain(&input.drain) {
         if !servers.contains_key(name) {
             let names = servers.keys().map(String::as_str);
             let hint = match nearest(name, names.clone()) {
@@ -114,6 +127,18 @@ fn known(router: &Router, input: &HaproxyInput, servers: &BTreeMap<String, Serve
                 None => format!("it has {}", names.collect::<Vec<_>>().join(", ")),
             };
             return Err(never(Code(582), format!("the backend {} has no server `{name}`; {hint}", router.backend)));
+        }
+    }
+    Ok(())
+}
+
+/// Every server has the weight that the plan was made for: its way back sets that one.
+fn as_expected(router: &Router, input: &HaproxyInput, servers: &BTreeMap<String, Server>) -> Result<(), Outcome> {
+    for (name, expected) in &input.expect_weights {
+        if let Some(server) = servers.get(name).filter(|server| server.weight != *expected) {
+            let (backend, found) = (&router.backend, server.weight);
+            let hint = format!("`set server {backend}/{name} weight {expected}` brings it back, or plan again with what is so now");
+            return Err(never(Code(564), format!("the weight of {backend}/{name} reads {found}, and {expected} is expected; {hint}")));
         }
     }
     Ok(())

@@ -44,7 +44,7 @@ const PARTS: &[Part] = &[
     part("owners", &["/catalog/owners"]),
     part("versions that run", &["/targets/*/versions"]),
     part("health of hosts", &["/targets/*/healthy"]),
-    part("routers", &["/targets/*/routers"]),
+    part("routers", &["/targets/*/routers", "/targets/*/weights"]),
     part("traffic", &["/targets/*/requestRate"]),
     part("share of errors", &["/targets/*/errorRatio"]),
     part("share of slow requests", &["/targets/*/slowRatio"]),

@@ -7,6 +7,7 @@ use glidepath_model::action::{HaproxyInput, SqlInput};
 use glidepath_model::catalog::{
     ActionTemplate, Catalog, Region, Router, Selector, TableSize, Target, TrafficSource, filled_text, version_in,
 };
+use glidepath_model::command::HAPROXY;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts};
 use glidepath_model::plan::CountSource;
@@ -53,6 +54,7 @@ enum Answer {
     Version(TargetName, HostName, Sourced<Version>),
     Health(TargetName, HostName, Sourced<bool>),
     Router(TargetName, Region, Sourced<bool>),
+    Weights(TargetName, Region, Sourced<BTreeMap<String, u16>>),
     Rate(TargetName, Region, Sourced<f64>),
     Errors(TargetName, Region, Sourced<f64>),
     Slow(TargetName, Region, Sourced<f64>),
@@ -197,7 +199,13 @@ impl Collector {
                 let outcome = this.call(&call, PROBE_TIMEOUT_MS, &format!("router-{name}-{}", region.name)).await;
                 let now = this.clock.now();
                 match outcome {
-                    Outcome::Done { .. } => vec![Answer::Router(name, region, Sourced::observed(true, source, now))],
+                    Outcome::Done { outputs } => {
+                        let told = outputs.get("text").and_then(|text| text.as_str()).filter(|_| call.kind == HAPROXY);
+                        let weights =
+                            told.map(|told| Sourced::observed(glidepath_adapters::haproxy::weights_in(told), source.clone(), now));
+                        let weights = weights.map(|weights| Answer::Weights(name.clone(), region.clone(), weights));
+                        weights.into_iter().chain([Answer::Router(name, region, Sourced::observed(true, source, now))]).collect()
+                    }
                     Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => {
                         let what = format!("router of {name} in {}", region.name);
                         let missing = MissingFact { what, why: reason, target: Some(name.clone()), kind: "router".to_owned() };
@@ -425,8 +433,9 @@ impl Collector {
         ]);
         Some(Box::pin(async move {
             let what = format!("share of the flag {flag} on {name}");
-            let missing =
-                |why: String| vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(name.clone()), kind: "flag".to_owned() })];
+            let missing = |why: String| {
+                vec![Answer::Missing(MissingFact { what: what.clone(), why, target: Some(name.clone()), kind: "flag".to_owned() })]
+            };
             let call = match template.filled(&values) {
                 Ok(call) => call,
                 Err(unknown) => return missing(format!("its read uses {{{}}}, which has no value here", unknown.join("}, {"))),
@@ -542,7 +551,7 @@ fn router_question(target: &Target, region: &Region, router: &Router) -> Option<
                 expect_servers: region.hosts.iter().map(name_of).collect(),
                 ..HaproxyInput::default()
             };
-            let call = ActionCall { kind: "haproxy".to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or_default() };
+            let call = ActionCall { kind: HAPROXY.to_owned(), version: 1, input: serde_json::to_value(input).unwrap_or_default() };
             Some((call, format!("haproxy {socket}")))
         }
         Router::Share(share) => {
@@ -574,6 +583,7 @@ fn put(facts: &mut Facts, answer: Answer) {
         Answer::Version(name, host, fact) => of(facts, name, &|t| drop(t.versions.insert(host.clone(), fact.clone()))),
         Answer::Health(name, host, fact) => of(facts, name, &|t| drop(t.healthy.insert(host.clone(), fact.clone()))),
         Answer::Router(name, region, fact) => of(facts, name, &|t| drop(t.routers.insert(region.name.clone(), fact.clone()))),
+        Answer::Weights(name, region, fact) => of(facts, name, &|t| drop(t.weights.insert(region.name.clone(), fact.clone()))),
         Answer::Rate(name, region, mut fact) => {
             if fact.assumed {
                 fact.observed_at = facts.collected_at;

@@ -135,12 +135,7 @@ async fn facts_about(
 }
 
 /// Observes everything the change touches, and its direct dependencies.
-async fn collect(
-    world: &World,
-    catalog: &Catalog,
-    scope: &[TargetName],
-    asked: &Asked,
-) -> Result<Facts, Failure> {
+async fn collect(world: &World, catalog: &Catalog, scope: &[TargetName], asked: &Asked) -> Result<Facts, Failure> {
     let (lessons, active) = (world.store.lessons().await?, world.active().await?);
     let collector = world.collector();
     let mut facts = collector.collect(catalog, scope, asked, lessons, active).await;

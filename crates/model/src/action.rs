@@ -267,4 +267,7 @@ pub struct HaproxyInput {
     /// Servers that must be known to the router.
     #[serde(default)]
     pub expect_servers: Vec<String>,
+    /// Weights that servers must have before anything is set.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expect_weights: BTreeMap<String, u16>,
 }

@@ -104,6 +104,9 @@ pub struct TargetFacts {
     pub healthy: BTreeMap<HostName, Sourced<bool>>,
     /// Whether the router of a region answered and knows the hosts.
     pub routers: BTreeMap<RegionName, Sourced<bool>>,
+    /// Weight of each server of a region's backend, as its router has it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<RegionName, Sourced<BTreeMap<String, u16>>>,
     /// Requests per second, by region.
     pub request_rate: BTreeMap<RegionName, Sourced<f64>>,
     /// Share of failed requests, 0 to 1, by region.

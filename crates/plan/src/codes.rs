@@ -202,6 +202,9 @@ pub const READER_LEFT_OUT: Code = Code(357);
 /// Nothing reads the share of a flag.
 pub const FLAG_UNREAD: Code = Code(363);
 
+/// Servers of a router that have no one weight.
+pub const WEIGHTS_UNEQUAL: Code = Code(296);
+
 /// What the files say of a plan's targets is not what it was made from.
 pub const DECLARED_OTHERWISE: Code = Code(351);
 /// Hosts are not as they were when the plan was made.

@@ -139,7 +139,15 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         Kind::Promote => target.failover.as_ref().map(|failover| &failover.promote),
         Kind::Demote => target.failover.as_ref().and_then(|failover| failover.demote.as_ref()),
         Kind::RestoreTest => target.restore_test.as_deref(),
-        Kind::Drain | Kind::Admit | Kind::Shift | Kind::Check | Kind::Expand | Kind::Backfill | Kind::Contract | Kind::Approval | Kind::Decide => None,
+        Kind::Drain
+        | Kind::Admit
+        | Kind::Shift
+        | Kind::Check
+        | Kind::Expand
+        | Kind::Backfill
+        | Kind::Contract
+        | Kind::Approval
+        | Kind::Decide => None,
     };
     let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
     Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }

@@ -55,7 +55,10 @@ pub(crate) fn level(
         }
         if site.is_granted {
             let (path, share) = (site.path(), site.from.as_deref().unwrap_or_default());
-            raise(RiskLevel::Medium, format!("{path} is taken to be at {share} now, which nothing observed: the way back goes to {share}, whatever is there"));
+            raise(
+                RiskLevel::Medium,
+                format!("{path} is taken to be at {share} now, which nothing observed: the way back goes to {share}, whatever is there"),
+            );
         }
         if figures.downtime.time != DurationEstimate::default() {
             let (usual, long) = (Millis(figures.downtime.time.p50_ms), Millis(figures.downtime.time.p95_ms));

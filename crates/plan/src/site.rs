@@ -1,9 +1,11 @@
 //! One item in one environment, with what the facts say about the place.
 
 use crate::notes::Notes;
-use crate::traffic::Fleet;
+use crate::traffic::{Fleet, WEIGHT_FULL};
 use crate::{codes, contract};
-use glidepath_model::catalog::{Catalog, Component, Environment, Infrastructure, Region, Router, Target, TargetIndex, TrafficSource};
+use glidepath_model::catalog::{
+    Catalog, Component, Environment, Infrastructure, Region, Router, Target, TargetIndex, TrafficSource, filled_text,
+};
 use glidepath_model::change::{Change, DataStep, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
@@ -49,8 +51,23 @@ pub(crate) struct SiteRegion<'a> {
     pub(crate) slow: Option<f64>,
     /// Hosts that must serve so that the traffic is carried.
     pub(crate) needed: usize,
+    /// The servers of its hosts in the router with the weights that were observed.
+    pub(crate) weights: Vec<(String, u16)>,
     /// How many hosts stand up to the end of each zone; one end where no zones are stated.
     pub(crate) zone_ends: Vec<usize>,
+}
+
+impl SiteRegion<'_> {
+    /// The one weight that all its servers have now; `None` where nobody asked, or where they have no one weight.
+    pub(crate) fn weight(&self) -> Option<u16> {
+        let (_, first) = self.weights.first()?;
+        (*first > 0 && self.weights.iter().all(|(_, weight)| weight == first)).then_some(*first)
+    }
+
+    /// Weight of a host that takes its full part: the one it has, where that was observed.
+    pub(crate) fn weight_full(&self) -> u16 {
+        self.weight().unwrap_or(WEIGHT_FULL)
+    }
 }
 
 impl Site<'_> {
@@ -302,6 +319,10 @@ fn site<'a>(
             site.to = data_text(&contract.step);
             contract::check(item, target, facts, now, notes);
         }
+    }
+    // The weights of a run in flight are its own, and are gone when it ends.
+    if site.changes_hosts() && !facts.active.contains_key(&target.name) {
+        refuse_unequal(&site, notes);
     }
     if let Some(run) = facts.active.get(&target.name) {
         notes.find(
@@ -565,10 +586,47 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
             errors: ratio(observed.map(|o| &o.error_ratio), &region.name),
             slow: ratio(observed.map(|o| &o.slow_ratio), &region.name),
             needed: needed(target, region, rate, notes),
+            weights: weights(target, region, observed),
             zone_ends: zone_ends(region),
         });
     }
     regions
+}
+
+/// The servers of a region's hosts with the weights that its router has, where it was asked.
+fn weights(target: &Target, region: &Region, observed: Option<&TargetFacts>) -> Vec<(String, u16)> {
+    let Some(Router::Haproxy { server, .. }) = &region.router else { return Vec::new() };
+    let Some(seen) = observed.and_then(|observed| observed.weights.get(&region.name)) else { return Vec::new() };
+    let server_of = |host: &HostName| {
+        let places = [
+            ("host", host.to_string()),
+            ("region", region.name.to_string()),
+            ("component", target.component.to_string()),
+            ("environment", target.environment.to_string()),
+        ];
+        filled_text(server, &BTreeMap::from(places), &mut Vec::new())
+    };
+    region.hosts.iter().map(server_of).filter_map(|name| Some((name.clone(), *seen.value.get(&name)?))).collect()
+}
+
+/// Weights that somebody chose server by server could not be brought back, so they refuse what changes hosts.
+fn refuse_unequal(site: &Site<'_>, notes: &mut Notes) {
+    for here in site.regions.iter().filter(|here| !here.weights.is_empty() && here.weight().is_none()) {
+        let Some(Router::Haproxy { backend, .. }) = &here.region.router else { continue };
+        let listed: Vec<String> = here.weights.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
+        let (component, name) = (&site.target.component, &site.target.name);
+        notes.refuse(
+            Diagnostic::error(
+                codes::WEIGHTS_UNEQUAL,
+                format!("The servers of {component} in {} have no one weight above 0: {}.", here.region.name, listed.join(", ")),
+            )
+            .because("The plan gives each host an equal part, there and on the way back; what somebody set server by server would be lost.")
+            .hint(format!(
+                "Give them one weight with `set server {backend}/SERVER weight 100`, or take a host that is to get no traffic out of the hosts of {name}; then plan again."
+            ))
+            .field(site.target.declared_at.clone().unwrap_or_default()),
+        );
+    }
 }
 
 /// How many hosts stand up to the end of each zone.

@@ -188,7 +188,7 @@ pub fn descriptors() -> Vec<ActionDescriptor> {
     );
     let haproxy = of(
         "haproxy",
-        &["socket", "backend", "weights", "drain", "drainMaxMs", "expectServers"],
+        &["socket", "backend", "weights", "drain", "drainMaxMs", "expectServers", "expectWeights"],
         &[text, ("sessionsLeft", OutputType::Integer)],
     );
     vec![

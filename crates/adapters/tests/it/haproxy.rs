@@ -139,6 +139,9 @@ async fn whatever_is_wrong_with_the_router_is_told() {
         (json!({"weights": {"stable": 257}}), "never", "HAProxy knows 0 to 256"),
         (json!({"weights": {"canary": 10}}), "never", "is in maintenance or drain"),
         (json!({"weights": {"canary": 0}}), "done", "canary=0"),
+        (json!({"expectWeights": {"stable": 30}, "weights": {"stable": 7}}), "never", "payments/stable reads 100, and 30 is expected"),
+        (json!({"expectWeights": {"stable": 100}}), "done", "stable=100"),
+        (json!({"expectWeights": {"stabel": 100}}), "never", "did you mean `stable`?"),
         (json!({"socket": "no-such.sock"}), "not-done", "is HAProxy running? (GP0580)"),
         (json!({"socket": dead}), "not-done", "(GP0580)"),
         (json!({"socket": mute}), "not-done", "reached its deadline (GP0587)"),
@@ -155,6 +158,10 @@ async fn whatever_is_wrong_with_the_router_is_told() {
         let (told_kind, words) = told(&outcome);
         assert!(told_kind == kind && words.contains(part), "{with}: expected {kind} with `{part}`, got {told_kind}: {words}");
     }
+    admin(&admin_socket, "set server payments/stable weight 30").await;
+    let seen = told(&run(&attempt, json!({"socket": admin_socket, "backend": "payments"})).await).1;
+    let weights = glidepath_adapters::haproxy::weights_in(&seen);
+    assert_eq!(weights, BTreeMap::from([("stable".to_owned(), 30), ("canary".to_owned(), 0)]), "{seen}");
     admin(&admin_socket, "set server payments/canary state ready").await;
     assert_told(
         &run(&attempt, json!({"socket": admin_socket, "backend": "payments", "weights": {"canary": 10}})).await,

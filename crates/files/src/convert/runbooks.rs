@@ -442,6 +442,7 @@ fn haproxy(node: &Node) -> Option<serde_json::Value> {
         drain: node.texts_of("drain"),
         drain_max_ms: duration(node, "drainMax").unwrap_or_default(),
         expect_servers: node.texts_of("expectServers"),
+        expect_weights: BTreeMap::new(),
     };
     serde_json::to_value(input).ok()
 }

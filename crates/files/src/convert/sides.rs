@@ -97,7 +97,8 @@ fn only_reads(context: &mut Context<'_, '_>, node: &Node, field: &str, set: Opti
 /// A word of a mirror's call that makes something else of `{methods}` than the declared ones: what is told stands by itself, as the whole of a word or variable, of
 /// a flag of that name, of a parameter of an address or of a text in a body. Another word that speaks of methods takes back what that one says.
 fn beyond_methods(input: &serde_json::Value) -> Option<String> {
-    let of_flag = |word: &str| METHOD_FLAGS.iter().any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest == "={methods}"));
+    let of_flag =
+        |word: &str| METHOD_FLAGS.iter().any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest == "={methods}"));
     let bad_word = |word: &&str| *word != METHODS && !of_flag(word) && word.to_ascii_lowercase().contains("method");
     let bad_text = |text: &&str| {
         let mut parts = text.split(METHODS).peekable();

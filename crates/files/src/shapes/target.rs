@@ -101,7 +101,11 @@ const REPLACEMENT: Shape = Shape::closed(
             Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)),
             "How a host takes work: once it is replaced, and where it was drained in vain.",
         ),
-        Field::optional("warmUp", Form::Duration, "How long a new machine is left to warm up before the next one is taken out, there and back."),
+        Field::optional(
+            "warmUp",
+            Form::Duration,
+            "How long a new machine is left to warm up before the next one is taken out, there and back.",
+        ),
     ],
 );
 

@@ -130,7 +130,9 @@ pub(super) fn flag_stays(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
 pub(super) fn flag_unread(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (assignment, target) in places(plan, facts) {
-        let Some(ItemKind::Flag { flag, .. }) = plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind) else { continue };
+        let Some(ItemKind::Flag { flag, .. }) = plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind) else {
+            continue;
+        };
         if facts.targets.get(&target.name).is_some_and(|observed| observed.flags.contains_key(flag)) {
             continue;
         }
@@ -138,11 +140,16 @@ pub(super) fn flag_unread(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
             Some(_) => format!("Make `flag.read` of {} answer and plan again.", target.name),
             None => format!("Declare `flag.read` on {}, which answers the share of `{{flag}}` in whole percent.", target.name),
         };
-        let message =
-            format!("The flag {flag} of {} is taken to be at {} in {}: nothing reads it.", assignment.component, assignment.from, assignment.environment);
+        let message = format!(
+            "The flag {flag} of {} is taken to be at {} in {}: nothing reads it.",
+            assignment.component, assignment.from, assignment.environment
+        );
         findings.push(
             Diagnostic::warning(codes::FLAG_UNREAD, message)
-                .because(format!("The first stage sets its own share and the way back sets {}, whatever was there before.", assignment.from))
+                .because(format!(
+                    "The first stage sets its own share and the way back sets {}, whatever was there before.",
+                    assignment.from
+                ))
                 .hint(hint),
         );
     }

@@ -6,7 +6,7 @@ use super::{Lowering, Spot};
 use crate::command::haproxy_call;
 use crate::durations::Kind;
 use crate::outline::{Outline, RegionPath, rounded};
-use crate::site::{Site, names};
+use crate::site::{Site, SiteRegion, names};
 use crate::strategy;
 use crate::traffic::{Batch, WEIGHT_FULL, weights};
 use glidepath_model::action::{ActionCall, HaproxyInput, OnUnknown};
@@ -56,8 +56,14 @@ impl Way<'_, '_> {
         let Router::Haproxy { socket, backend, .. } = self.router()? else { return None };
         let servers = self.servers.as_ref()?;
         let weighed = if self.is_sketch { &[] } else { servers.as_slice() };
-        let weights: BTreeMap<String, u16> =
+        let mut weights: BTreeMap<String, u16> =
             weighed.iter().enumerate().filter_map(|(at, name)| weight(at).map(|w| (name.clone(), w))).collect();
+        // Where all serve alike they do so with the weight that they had. In between none is lowered to it: until the last one is set, a new host that is still to
+        // fall to 0 would have most of the traffic.
+        if weights.len() == weighed.len() && weights.values().all(|weight| *weight == WEIGHT_FULL) {
+            let full = self.site.regions.get(self.at).map_or(WEIGHT_FULL, SiteRegion::weight_full);
+            weights.values_mut().for_each(|weight| *weight = full);
+        }
         let drain: Vec<String> = servers.get(drain).unwrap_or_default().to_vec();
         let drain_max_ms = if drain.is_empty() { Millis::ZERO } else { DRAIN_MAX };
         Some(haproxy_call(&HaproxyInput {
@@ -66,7 +72,7 @@ impl Way<'_, '_> {
             weights,
             drain,
             drain_max_ms,
-            expect_servers: Vec::new(),
+            ..HaproxyInput::default()
         }))
     }
 
@@ -122,18 +128,22 @@ impl Way<'_, '_> {
 }
 
 impl Lowering<'_> {
-    /// The preflight check of a region's router; its undo gives all hosts equal weight again and is the last to be undone.
+    /// The preflight check of a region's router; its undo gives all hosts the weight that they had and is the last to be undone.
     pub(crate) fn router_check(&mut self, site: &Site<'_>, at: usize, outline: &Outline, spot: &Spot, needs: &[StepId]) {
-        let Some(region) = site.regions.get(at).map(|r| r.region) else { return };
+        let Some(here) = site.regions.get(at) else { return };
+        let (region, full) = (here.region, here.weight_full());
         let Some(router @ Router::Haproxy { socket, backend, .. }) = &region.router else { return };
         let hosts: Vec<String> = region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect();
         let standby = region.standby.iter().filter(|_| outline.uses_standby());
         let standby: Vec<String> = standby.map(|h| calls::server(router, site, region, h, self.notes)).collect();
-        let weights = hosts.iter().map(|s| (s.clone(), WEIGHT_FULL)).chain(standby.iter().map(|s| (s.clone(), 0))).collect();
+        let weights: BTreeMap<String, u16> =
+            hosts.iter().map(|s| (s.clone(), full)).chain(standby.iter().map(|s| (s.clone(), 0))).collect();
+        let expect_weights = if here.weight().is_some() { weights.clone() } else { BTreeMap::new() };
         let look = HaproxyInput {
             socket: socket.clone(),
             backend: backend.clone(),
             expect_servers: hosts.into_iter().chain(standby).collect(),
+            expect_weights,
             ..HaproxyInput::default()
         };
         let restore = haproxy_call(&HaproxyInput { socket: socket.clone(), backend: backend.clone(), weights, ..HaproxyInput::default() });

@@ -9,7 +9,7 @@ use crate::lower::host::DEPLOY;
 use crate::lower::{Lowering, Spot};
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, plain_verification};
 use crate::site::{Site, SiteRegion};
-use crate::traffic::{Batch, WEIGHT_FULL};
+use crate::traffic::Batch;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
 use glidepath_model::Share;
@@ -90,6 +90,8 @@ struct Switch<'a> {
     backend: &'a str,
     regular: Vec<String>,
     standby: Vec<String>,
+    /// Weight of each server of the copy that serves.
+    full: u16,
 }
 
 impl Switch<'_> {
@@ -99,14 +101,14 @@ impl Switch<'_> {
             Side::Regular => (&self.regular, &self.standby),
             Side::Standby => (&self.standby, &self.regular),
         };
-        let weights = on.iter().map(|s| (s.clone(), WEIGHT_FULL)).chain(off.iter().map(|s| (s.clone(), 0))).collect();
+        let weights = on.iter().map(|s| (s.clone(), self.full)).chain(off.iter().map(|s| (s.clone(), 0))).collect();
         haproxy_call(&HaproxyInput {
             socket: self.socket.to_owned(),
             backend: self.backend.to_owned(),
             weights,
             drain: if drain { off.clone() } else { Vec::new() },
             drain_max_ms: if drain { DRAIN_MAX } else { Millis::ZERO },
-            expect_servers: Vec::new(),
+            ..HaproxyInput::default()
         })
     }
 
@@ -144,6 +146,7 @@ impl Lowering<'_> {
             backend,
             regular: region.hosts.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect(),
             standby: spare.iter().map(|h| calls::server(router, site, region, h, self.notes)).collect(),
+            full: site.regions[at].weight_full(),
         };
         let spot = |stage: u32| Spot {
             phase: Phase::Deploy,

@@ -220,7 +220,8 @@ fn a_new_machine_is_warm_before_the_next_is_taken_out_and_a_drained_one_takes_wo
         _ => String::new(),
     };
     let back: Vec<String> = plan.body.steps.iter().rev().map(undo).filter(|command| !command.is_empty()).collect();
-    let back: Vec<&str> = back.iter().map(String::as_str).filter(|command| !command.contains("haproxy") && !command.contains("socat")).collect();
+    let back: Vec<&str> =
+        back.iter().map(String::as_str).filter(|command| !command.contains("haproxy") && !command.contains("socat")).collect();
     assert_eq!(back.chunks(4).count(), 6, "{back:#?}");
     for machine in back.chunks(4) {
         let is_in_order = machine[0].contains("drain.sh") && machine[1].contains("replace.sh") && machine[1].contains("1.0.0");

@@ -2,7 +2,7 @@
 //!
 //! - `now TIME`, and `age DURATION`: how long ago the facts below were seen;
 //! - `hosts TARGET run VERSION`, `host HOST runs VERSION`, `host HOST is ill`, `host HOST is silent`;
-//! - `rate TARGET REGION NUMBER`, `errors TARGET REGION SHARE`, `slow TARGET REGION SHARE`, `router TARGET REGION up|down`;
+//! - `rate TARGET REGION NUMBER`, `errors TARGET REGION SHARE`, `slow TARGET REGION SHARE`, `router TARGET REGION up|down`, `weights TARGET REGION SERVER=WEIGHT...`;
 //! - `flag TARGET KEY SHARE`, `budget OBJECTIVE SHARE of EVENTS`, `held TARGET RUN`, `missing KIND TARGET "what" "why"`;
 //! - `history COMPONENT landed COUNT failed COUNT [undone]`, `took KEY P50 P95 COUNT`.
 
@@ -68,6 +68,15 @@ impl World {
             }
             ["router", target, region, state @ ("up" | "down")] => {
                 self.target(target)?.routers.insert((*region).into(), Sourced::observed(*state == "up", "socket", seen));
+            }
+            ["weights", target, region, rest @ ..] => {
+                let weight = |word: &&str| {
+                    let (server, weight) = word.split_once('=')?;
+                    Some((server.to_owned(), weight.parse::<u16>().ok()?))
+                };
+                let weights =
+                    rest.iter().map(|word| weight(word).ok_or_else(|| format!("{word} is no server=weight"))).collect::<Result<_, _>>()?;
+                self.target(target)?.weights.insert((*region).into(), Sourced::observed(weights, "socket", seen));
             }
             ["flag", target, key, value] => {
                 let value = share(value)?;
