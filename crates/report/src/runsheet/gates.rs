@@ -207,12 +207,12 @@ impl ByHand {
             Some(tolerated) => (format!("at most {}", percent(tolerated)), format!("above {}", percent(tolerated))),
             None => ("0 as well".to_owned(), "not 0".to_owned()),
         };
-        let under = self.ceiling.map_or_else(String::new, |ceiling| format!(", and not above {}", percent(ceiling)));
+        let under = self.ceiling.map_or_else(String::new, |ceiling| format!(", not above {}", percent(ceiling)));
         let above = self.ceiling.map_or_else(String::new, |ceiling| format!(", or above {}", percent(ceiling)));
         let effect = times(self.effect);
-        let go = format!("at the end at most {} that of the old side{under}; where the old side has 0, {least}", times(self.middle));
+        let go = format!("at the end at most {} the old side's{under} (old side 0: {least})", times(self.middle));
         let back = format!(
-            "at two looks in a row, from {} on, {effect} that of the old side or more{above}; where the old side has 0, {most}. Before that: above {} and {effect} that of the old side, at two looks in a row",
+            "two looks in a row from {} on: {effect} the old side's or more{above} (old side 0: {most}); before: above {} and {effect}",
             Millis(window.0 / 2),
             percent(self.outright)
         );

@@ -127,7 +127,7 @@ fn degradation(of: &Sources<'_>, section: &mut Section) {
 /// How long the traffic of the stage takes to be safe, where the plan's rule is to go back.
 fn safety_of(of: &Sources<'_>, step: &Step) -> String {
     match of.plan.body.on_failure {
-        OnFailure::RollbackChange => promise::safe_by(of.plan, Some(step), promise::BOTH),
+        OnFailure::RollbackChange => promise::safe_by(of.plan, Some(step), promise::P95),
         OnFailure::RollbackItem | OnFailure::Hold => then(of, Some(step)),
     }
 }

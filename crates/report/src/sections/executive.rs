@@ -410,7 +410,7 @@ fn trade_offs(of: &Sources<'_>, section: &mut Section) {
 /// The longest way to safety of the targets of a strategy, where they move traffic.
 fn slowest_way(of: &Sources<'_>, strategy: Strategy) -> String {
     let targets: Vec<&TargetName> = of.plan.body.assignments.iter().filter(|a| a.strategy == strategy).map(|a| &a.target).collect();
-    promise::safe_at(of.plan, &targets, promise::BOTH).map_or_else(String::new, |words| format!("; {words}"))
+    promise::safe_at(of.plan, &targets, promise::P95).map_or_else(String::new, |words| format!("; {words}"))
 }
 
 fn findings(of: &Sources<'_>, section: &mut Section) {

@@ -92,10 +92,8 @@ impl Typing<'_> {
             if matches!(step.work, Work::Call(_)) {
                 lines.push(block.command);
             }
-            // What must hold is told where the command does not say it itself, as one that ends well or sets a router's weights.
-            let says_itself =
-                |call: &ActionCall| step.validations.is_empty() && !is_look(step) && (call.kind != HAPROXY || sets_weights(call));
-            let is_checked = !matches!(&step.work, Work::Call(call) if says_itself(call));
+            // A command that is no check of itself is followed by what must hold.
+            let is_checked = !step.validations.is_empty() || !matches!(step.work, Work::Call(_));
             lines.extend(
                 block
                     .validation

@@ -394,8 +394,8 @@ fn a_share_is_judged_by_hand_by_figures_that_its_command_prints() {
     for look in shares {
         let (go, back) = (look.go.words(), look.back.words());
         // The middle between no rise and a two-fold one, by factors.
-        assert!(go.starts_with("at the end at most 1.4 times that of the old side") && go.contains("where the old side has 0"), "{go}");
-        assert!(back.contains("2 times that of the old side or more") && back.contains("Before that: above 14 %"), "{back}");
+        assert!(go.starts_with("at the end at most 1.4 times the old side's") && go.contains("(old side 0: at most "), "{go}");
+        assert!(back.contains("2 times the old side's or more") && back.contains("before: above 14 %"), "{back}");
     }
     assert!(functions(&sheet).contains("or vector(0)"), "no failed request is a share of 0");
     assert!(to_markdown(&sheet).contains("nobody asked the service"));
