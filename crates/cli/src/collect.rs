@@ -11,7 +11,7 @@ use glidepath_model::command::HAPROXY;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts};
 use glidepath_model::plan::CountSource;
-use glidepath_model::{ActionCall, HostName, Millis, PlanId, RunId, StepId, TargetName, Timestamp, Version};
+use glidepath_model::{ActionCall, HostName, Millis, PlanId, RegionName, RunId, StepId, TargetName, Timestamp, Version};
 use glidepath_ports::store::Lessons;
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError, Telemetry};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +27,8 @@ const SCRAPE_SPAN_MS: Millis = Millis::from_secs(2);
 const TABLES_MAX: usize = 50;
 /// Questions under way at once.
 const QUESTIONS_MAX: usize = 64;
+/// Over which time counters are read that a declared traffic is held against.
+const COUNTED_OVER: &str = "5m";
 
 /// What asking needs.
 #[derive(Clone)]
@@ -56,6 +58,7 @@ enum Answer {
     Router(TargetName, Region, Sourced<bool>),
     Weights(TargetName, Region, Sourced<BTreeMap<String, u16>>),
     Rate(TargetName, Region, Sourced<f64>),
+    Counted(TargetName, RegionName, Sourced<f64>),
     Errors(TargetName, Region, Sourced<f64>),
     Slow(TargetName, Region, Sourced<f64>),
     Split(TargetName, Sourced<bool>),
@@ -261,6 +264,10 @@ impl Collector {
         let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
             && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus { .. }));
         let mut questions: Vec<Question> = Vec::new();
+        let is_declared = matches!((&target.traffic, source), (Some(TrafficSource::Assumed(_)), CountSource::Prometheus { .. }));
+        if let Some(errors) = signals.errors.as_ref().filter(|_| is_declared) {
+            questions.push(self.counted_question(target, region, source, &fill(&errors.total)));
+        }
         for (kind, part, total, part_is_good) in pairs.into_iter().flatten() {
             let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.clone());
             let with_rate = rate_wanted && kind == "errors";
@@ -269,6 +276,17 @@ impl Collector {
             }));
         }
         questions
+    }
+
+    /// What the counters say of traffic that is declared; where they say nothing, nothing is missing.
+    fn counted_question(&self, target: &Target, region: &Region, source: &CountSource, total: &Selector) -> Question {
+        let query = format!("sum(rate({total}[{COUNTED_OVER}]))");
+        let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.name.clone());
+        Box::pin(async move {
+            let reading = this.telemetry.value(&source, &query).await.ok().flatten();
+            let fact = reading.map(|reading| Sourced::observed(reading.value, query, reading.observed_at));
+            fact.map(|fact| Answer::Counted(name, region, fact)).into_iter().collect()
+        })
     }
 
     async fn ask_ratio(
@@ -590,6 +608,7 @@ fn put(facts: &mut Facts, answer: Answer) {
             }
             of(facts, name, &|t| drop(t.request_rate.insert(region.name.clone(), fact.clone())));
         }
+        Answer::Counted(name, region, fact) => of(facts, name, &|t| drop(t.counted_rate.insert(region.clone(), fact.clone()))),
         Answer::Errors(name, region, fact) => of(facts, name, &|t| drop(t.error_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Slow(name, region, fact) => of(facts, name, &|t| drop(t.slow_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Split(name, fact) => of(facts, name, &|t| t.split_answers = Some(fact.clone())),

@@ -100,7 +100,7 @@ fn compared(run: &RunSummary, plan: &Known) -> Option<PastRun> {
     };
     Some(PastRun {
         flown,
-        uncorrected: failure.uncorrected.unwrap_or(failure.mean),
+        uncorrected: failure.uncorrected.unwrap_or(failure.change_fails()),
         owner: plan.owner.clone(),
         components: run.components.clone(),
     })

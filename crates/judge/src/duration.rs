@@ -6,6 +6,7 @@
 //! the sum of the medians; the median of a sum of lognormals does not, so that is the least that is said. A maximum is exact under the same assumptions, by solving the product of the
 //! distribution functions. Durations that share a cause (a slow registry slows all steps) spread more than this says.
 
+use crate::normal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -40,6 +41,24 @@ impl DurationEstimate {
     pub fn mean_ms(self) -> f64 {
         let sigma = self.spread();
         self.p50_ms as f64 * libm::exp(0.5 * sigma * sigma)
+    }
+
+    /// The probability that it is over within that time.
+    pub fn within(self, ms: u64) -> f64 {
+        let path = self.repaired();
+        if ms == 0 {
+            return if path.p50_ms == 0 { 1.0 } else { 0.0 };
+        }
+        Path { median: path.p50_ms as f64, sigma: path.spread() }.probability_below(ms as f64)
+    }
+
+    /// The length that it does not pass with that probability, in milliseconds.
+    pub fn quantile(self, probability: f64) -> u64 {
+        let path = self.repaired();
+        if path.spread() <= 0.0 {
+            return path.p50_ms;
+        }
+        to_ms(path.p50_ms as f64 * libm::exp(path.spread() * normal::quantile(probability.clamp(0.0, 1.0))))
     }
 
     /// This median, with a spread that weighs its own, seen `count` times, with that of another one that counts for `others`.
@@ -211,6 +230,18 @@ mod tests {
         let total = sum(&steps);
         assert!(total.p50_ms >= 101_000 && (total.p50_ms as f64 / p50 - 1.0).abs() < 0.01, "{total:?} {p50}");
         assert!(total.p95_ms as f64 >= p95, "{total:?} {p95}");
+    }
+
+    #[test]
+    fn quantiles_are_lengths_that_are_kept_as_often() {
+        let length = estimate(600_000, 1_200_000);
+        for (probability, ms) in [(0.5, 600_000), (0.95, 1_200_000)] {
+            assert_eq!(length.quantile(probability), ms);
+            assert!((length.within(ms) - probability).abs() < 1e-9);
+        }
+        assert!(length.within(120_000) < 1e-4 && length.within(0) < f64::MIN_POSITIVE);
+        let certain = DurationEstimate::certain(1000);
+        assert_eq!((certain.within(999), certain.within(1000), certain.quantile(0.1)), (0.0, 1.0, 1000));
     }
 
     #[test]

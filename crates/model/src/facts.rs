@@ -109,6 +109,9 @@ pub struct TargetFacts {
     pub weights: BTreeMap<RegionName, Sourced<BTreeMap<String, u16>>>,
     /// Requests per second, by region.
     pub request_rate: BTreeMap<RegionName, Sourced<f64>>,
+    /// Requests per second by the counters that judges read, by region, where the target declares another figure.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted_rate: BTreeMap<RegionName, Sourced<f64>>,
     /// Share of failed requests, 0 to 1, by region.
     pub error_ratio: BTreeMap<RegionName, Sourced<f64>>,
     /// Share of slow requests, 0 to 1, by region.

@@ -4,7 +4,7 @@
 //! tolerates it any more, so that a failure turns the run back and leaves no second dead letter. The run claims whatever its first run claimed: no plan says
 //! which lock is for which step. Calendars are those of now; the plan is new, and holds as long as any.
 
-use crate::timetable::Timetable;
+use crate::timetable::{Joints, Timetable};
 use crate::{FORMAT, TTL_DEFAULT, body, non_zero, runbook};
 use glidepath_model::catalog::Catalog;
 use glidepath_model::change::{Change, OnFailure};
@@ -26,7 +26,8 @@ pub fn plan_again(earlier: &PlanBody, step: &StepId, again: Again, catalog: &Cat
     let takeoff = std::iter::once(TakeoffGate::Fresh).chain(calendars).collect();
     let throttles = earlier.throttles.iter().filter(|throttle| step.target.as_ref() == Some(&throttle.target)).cloned().collect();
     let mut prediction = runbook::prediction_of_step(&step);
-    prediction.schedule = Timetable::of(&change, &catalog.calendars, earlier.hold_limit_ms, now).schedule(&prediction.duration);
+    prediction.schedule =
+        Timetable::of(&change, &catalog.calendars, earlier.hold_limit_ms, now).schedule(&prediction.duration, &Joints::default());
     let derived =
         vec![format!("The step is that of {}, as it was planned then; its claims are all that {} claimed.", again.run, again.run)];
     let steps = vec![step];

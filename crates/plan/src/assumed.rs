@@ -1,15 +1,19 @@
 //! What the planner takes for granted of the world when it predicts, for a simulation that is to be held against the predictions.
 
 pub use crate::burn::rise;
+pub use crate::deadline::{Deadline, deadline};
 pub use crate::downtime::{Refusal, refusal};
 pub use crate::durations::{PEOPLE_ANSWER, back as way_back, deploys, is_known};
 pub use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
+pub use crate::users::{User, Users};
 
 use crate::downtime::{Stop, part, stop};
 use crate::ladder::{Signal, bad_ratio};
 use crate::notes::Notes;
 use crate::site::regions;
+use glidepath_model::Timestamp;
 use glidepath_model::catalog::{Region, Target};
+use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{RegionName, TargetName};
 use glidepath_model::plan::{Estimate, Strategy};
@@ -36,6 +40,16 @@ pub fn traffic(facts: &Facts, target: &TargetName) -> BTreeMap<RegionName, Traff
         slow: bad_ratio(at, Signal::Slow).0,
     };
     found.iter().map(|at| (at.region.name.clone(), of(at))).collect()
+}
+
+/// The times at which a change may no longer start, and those at which it may again, from a time on: what closes a flight's window opens it, too.
+pub fn windows(change: &Change, facts: &Facts, from: Timestamp) -> Vec<(Timestamp, bool)> {
+    let mut found = Vec::new();
+    for opening in glidepath_calendar::openings(&facts.catalog.calendars, &change.environments, change.class, from) {
+        found.extend((opening.from > from).then_some((opening.from, true)));
+        found.extend(opening.closing.map(|closing| (closing.at, false)));
+    }
+    found
 }
 
 /// The part of a host's deployment for which its region serves nobody, under a strategy; `None` where it goes on serving, or nobody knows.

@@ -5,10 +5,12 @@
 //! does, which holds what fails where it is until then, however soon it passes what is well; from there the way back costs what is exposed until it is safe. Where a call takes all traffic away at once that is the whole share for the whole
 //! time; where deploys are undone one after the other it falls with them. What no gate sees goes on, until people notice it [`UNSEEN`] after
 //! everything of a place was on the new side: in the last environment only, since nobody is in those before it to notice.
+//! A step that is ended at its deadline at every try turns all flights back, whatever comes of their change.
 //! While nothing of a region serves, every request of it is refused, whether the change fails or not; going back the same way is the same again. So it is
-//! with a failover, between the steps in which nobody takes writes.
+//! with a failover, between the steps in which nobody takes writes. What depends on the place answers nobody meanwhile either, and is counted beside it.
 
 use crate::course::{Course, mean_secs, together};
+use crate::deadline::deadline;
 use crate::downtime::{Stop, part, refusal, stop};
 use crate::durations::{deploys, plain};
 use crate::ladder::{Signal, bad_ratio, look_every};
@@ -16,9 +18,11 @@ use crate::lower::gates::SKETCHED;
 use crate::outline::{Outline, StageGate};
 use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
 use crate::site::Site;
+use crate::users::{User, Users};
 use crate::way_back::WaysBack;
 use glidepath_judge::duration::DurationEstimate;
-use glidepath_model::ids::RegionName;
+use glidepath_model::facts::Facts;
+use glidepath_model::ids::{ComponentName, RegionName};
 use glidepath_model::plan::{Phase, Step, Strategy};
 
 /// Times in its bake at which a gate is taken to see what it sees, each as likely as the others.
@@ -45,8 +49,36 @@ pub(crate) struct Stage {
     pub(crate) refused: f64,
 }
 
+/// Requests of a component that depends on the site's, which come to nothing while that serves nobody.
+#[derive(Clone, Debug)]
+pub(crate) struct Dependant {
+    pub(crate) component: ComponentName,
+    /// Whether its traffic is known; what is counted is 0 where it is not.
+    pub(crate) is_known: bool,
+    pub(crate) rate: f64,
+    /// Whether the change fails or not.
+    pub(crate) refused: f64,
+    /// If it fails, on the way back, on average.
+    pub(crate) failing: f64,
+    /// If it fails and no stage sees it, on the way back.
+    pub(crate) way_back: f64,
+}
+
+/// What is exposed for a while, in seconds from the beginning of the site.
+#[derive(Clone, Debug)]
+pub(crate) struct Spell {
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    /// Index of the stage.
+    pub(crate) stage: usize,
+    /// Bad requests per second if the change fails, on average.
+    pub(crate) failing: f64,
+    /// Whether people notice it by themselves.
+    pub(crate) is_noticed: bool,
+}
+
 /// What a site costs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Burn {
     pub(crate) stages: Vec<Stage>,
     /// Part of failures that nothing has seen when the stages are behind.
@@ -59,12 +91,39 @@ pub(crate) struct Burn {
     pub(crate) way_back: f64,
     /// Seconds from the beginning until something sees a failure or people notice it, on average.
     pub(crate) seen_after: f64,
+    /// Part of all flights of which no step is ended at its deadline.
+    pub(crate) flies_on: f64,
+    /// What is exposed when, in order.
+    pub(crate) spells: Vec<Spell>,
+    /// What depends on it, where it is down for a while.
+    pub(crate) dependants: Vec<Dependant>,
+}
+
+impl Default for Burn {
+    fn default() -> Self {
+        Self {
+            stages: Vec::new(),
+            missed: 0.0,
+            after: 0.0,
+            noticed_in: 0.0,
+            way_back: 0.0,
+            seen_after: 0.0,
+            flies_on: 1.0,
+            spells: Vec::new(),
+            dependants: Vec::new(),
+        }
+    }
 }
 
 impl Burn {
     /// Bad requests of a failing change in its stages, on average.
     pub(crate) fn failing(&self) -> f64 {
         self.stages.iter().map(|stage| stage.failing).sum()
+    }
+
+    /// What is exposed right before some second from the beginning of the site.
+    pub(crate) fn exposed_at(&self, second: f64) -> impl Iterator<Item = &Spell> {
+        self.spells.iter().filter(move |spell| spell.from < second && second <= spell.to)
     }
 
     /// Requests that are refused, whether it fails or not.
@@ -80,6 +139,8 @@ struct Place {
     bad: f64,
     /// Requests per second that are refused while it is down.
     refused: f64,
+    /// What depends on it, where it is down for a while.
+    users: Vec<User>,
     stops: Option<f64>,
     share: f64,
     /// Index of the stage that it stands at.
@@ -103,13 +164,15 @@ enum Happening {
     Serves(usize),
     /// A gate sees a part of the failures, or will so many seconds later: until then it holds what fails where it is.
     Sees(usize, f64, f64),
+    /// A step is ended at its deadline at every try, with that probability, the last one so many seconds later.
+    Ended(f64, f64),
     /// People notice.
     Noticed,
 }
 
 /// What a site is expected to cost if its change fails, and what it refuses.
-pub(crate) fn burn(site: &Site<'_>, outline: &Outline, steps: &[Step], ways: &WaysBack, effect: f64) -> Burn {
-    let mut walk = Walk::new(site, outline, steps, ways, effect);
+pub(crate) fn burn(site: &Site<'_>, outline: &Outline, steps: &[Step], ways: &WaysBack, users: &Users<'_>) -> Burn {
+    let mut walk = Walk::new(site, outline, steps, ways, users);
     let (mut happenings, ends) = walk.happenings();
     happenings.sort_by(|a, b| a.0.total_cmp(&b.0));
     for (at, happening) in happenings {
@@ -125,6 +188,7 @@ struct Walk<'w> {
     ways: &'w WaysBack,
     outline: &'w Outline,
     site: &'w Site<'w>,
+    facts: &'w Facts,
     course: Course,
     places: Vec<Place>,
     stages: Vec<Stage>,
@@ -134,6 +198,10 @@ struct Walk<'w> {
     seen: Vec<f64>,
     /// Part of failures that nothing has seen.
     unseen: f64,
+    /// Part of all flights of which no step was ended at its deadline.
+    flies_on: f64,
+    spells: Vec<Spell>,
+    dependants: Vec<Dependant>,
     now: f64,
     /// When the first place was on the new side altogether.
     full_since: Option<f64>,
@@ -142,7 +210,9 @@ struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
-    fn new(site: &'w Site<'w>, outline: &'w Outline, steps: &'w [Step], ways: &'w WaysBack, effect: f64) -> Self {
+    fn new(site: &'w Site<'w>, outline: &'w Outline, steps: &'w [Step], ways: &'w WaysBack, users: &Users<'w>) -> Self {
+        let facts = users.facts;
+        let effect = facts.catalog.settings.verification.effect;
         let (mut places, mut stages) = (Vec::new(), Vec::new());
         for path in outline.waves.iter().flatten() {
             let regions = path.region.map_or_else(|| (0..site.regions.len()).collect::<Vec<_>>(), |at| vec![at]);
@@ -153,10 +223,12 @@ impl<'w> Walk<'w> {
                 Stop::Serves | Stop::Unknown => None,
             });
             let deploy = steps.iter().find(|step| is_deploy(site, step)).map(|step| &step.expected);
+            let is_down = stops.is_some() || outline.strategy == Strategy::Failover;
             places.push(Place {
                 region: region.map(|region| region.name.clone()),
                 bad: here().map(|at| at.rate.unwrap_or(1.0) * rise(bad_ratio(at, Signal::Errors).0, effect)).sum(),
                 refused: here().map(|at| at.rate.unwrap_or(1.0)).sum(),
+                users: if is_down { users.of_region(site.target, region.map(|region| &region.name)) } else { Vec::new() },
                 stops: match outline.strategy {
                     Strategy::Failover => Some(1.0),
                     _ => stops.zip(deploy).map(|(restart, deploy)| part(restart, deploy)),
@@ -187,12 +259,16 @@ impl<'w> Walk<'w> {
             ways,
             outline,
             site,
+            facts,
             course,
             places,
             stages,
             catches,
             seen: Vec::new(),
             unseen,
+            flies_on: 1.0,
+            spells: Vec::new(),
+            dependants: Vec::new(),
             now: 0.0,
             full_since: None,
             seen_after: 0.0,
@@ -209,6 +285,11 @@ impl<'w> Walk<'w> {
         let mut full: Option<f64> = None;
         let mut stopped: Vec<(usize, f64, Vec<DurationEstimate>)> = Vec::new();
         for (at, step) in self.steps.iter().enumerate().filter(|(_, step)| step.phase != Phase::Finish && !step.after_landing) {
+            if let Some(deadline) = deadline(step, self.facts) {
+                // What is given up goes no further than this step, until its last try is ended.
+                let (gives_up, end) = (self.course.begin(at) + deadline.gives_up_after().as_secs_f64(), self.course.end(at));
+                found.push((end, Happening::Ended(deadline.ends_all(), (gives_up - end).max(0.0))));
+            }
             let Some(place) = self.place_of(step) else { continue };
             let (begin, end) = (self.course.begin(at), self.course.end(at));
             if let Some(exposure) = &step.exposure {
@@ -251,6 +332,8 @@ impl<'w> Walk<'w> {
         found.extend(noticed.map(|noticed| (noticed, Happening::Noticed)));
         // What happens after people have noticed happens to nobody.
         let ends = noticed.unwrap_or(last);
+        let last_ended = found.iter().filter(|(_, one)| matches!(one, Happening::Ended(..))).map(|(at, _)| *at).fold(ends, f64::max);
+        let ends = if noticed.is_some() { ends } else { last_ended };
         found.retain(|(at, _)| *at <= ends);
         (found, ends)
     }
@@ -270,10 +353,17 @@ impl<'w> Walk<'w> {
         let passed = (at - self.now).max(0.0);
         for place in &self.places {
             let Some(stage) = self.stages.get_mut(place.stage) else { continue };
-            let mut failing = self.unseen * place.share * place.bad * passed;
+            let rate = self.flies_on * self.unseen * place.share * place.bad;
+            if passed > 0.0 && place.share > 0.0 {
+                let is_noticed = self.site.is_last && self.full_since.is_some_and(|full| full <= self.now);
+                self.spells.push(Spell { from: self.now, to: at, stage: place.stage, failing: rate, is_noticed });
+            }
+            let mut failing = rate * passed;
             if let Some(part) = place.stops.filter(|_| place.down > 0) {
                 // For the rest of its deployment a host serves.
-                stage.refused += place.refused * passed * part;
+                stage.refused += self.flies_on * place.refused * passed * part;
+                let secs = self.flies_on * passed * part;
+                meet(&mut self.dependants, &place.users, |user, rate| user.refused += rate * secs);
                 failing *= 1.0 - part;
             }
             stage.failing += failing;
@@ -306,6 +396,7 @@ impl<'w> Walk<'w> {
                 self.goes_back(self.unseen - unseen, later);
                 self.unseen = unseen;
             }
+            Happening::Ended(part, later) => self.is_ended(part, later),
             Happening::Noticed => {
                 self.goes_back(self.unseen, 0.0);
                 self.unseen = 0.0;
@@ -313,34 +404,75 @@ impl<'w> Walk<'w> {
         }
     }
 
+    /// A part of all flights goes back, whatever comes of the change: a step of them was not done.
+    fn is_ended(&mut self, part: f64, later: f64) {
+        let part = self.flies_on * part;
+        for place in &self.places {
+            let until = match place.stops {
+                Some(stops) if place.down > 0 => place.refused * stops * later,
+                Some(_) => 0.0,
+                None => place.share * place.bad * later,
+            };
+            let costs = until + way_back(self.steps, self.ways, place, self.outline.strategy);
+            let Some(stage) = self.stages.get_mut(place.stage) else { continue };
+            match place.stops {
+                Some(_) => {
+                    stage.refused += part * costs;
+                    let down = if place.down > 0 { place.stops.unwrap_or_default() * later } else { 0.0 };
+                    let secs = part * (down + down_back(self.ways, place, self.outline.strategy).unwrap_or_default());
+                    meet(&mut self.dependants, &place.users, |user, rate| user.refused += rate * secs);
+                }
+                None => stage.failing += part * self.unseen * costs,
+            }
+        }
+        self.seen_after += part * self.unseen * self.now;
+        self.flies_on -= part;
+    }
+
     /// A part of all failures is seen now, or held until it is seen later, and goes back.
     fn goes_back(&mut self, part: f64, later: f64) {
+        let part = self.flies_on * part;
         self.seen_after += part * (self.now + later);
         for place in &self.places {
             let failing = part * (place.share * place.bad * later + way_back(self.steps, self.ways, place, self.outline.strategy));
             if let Some(stage) = self.stages.get_mut(place.stage) {
                 stage.failing += failing;
             }
+            let secs = part * down_back(self.ways, place, self.outline.strategy).unwrap_or_default();
+            meet(&mut self.dependants, &place.users, |user, rate| user.failing += rate * secs);
         }
     }
 
-    fn end(self) -> Burn {
+    fn end(mut self) -> Burn {
         let after = self.places.iter().map(|place| place.share * place.bad).sum();
         let way_back = self.places.iter().map(|place| way_back(self.steps, self.ways, place, self.outline.strategy)).sum();
+        for place in &self.places {
+            let secs = down_back(self.ways, place, self.outline.strategy).unwrap_or_default();
+            meet(&mut self.dependants, &place.users, |user, rate| user.way_back += rate * secs);
+        }
         let noticed_in = self.full_since.map_or(UNSEEN.as_secs_f64(), |full| (full + UNSEEN.as_secs_f64() - self.now).max(0.0));
-        let seen_after = self.seen_after + self.unseen * (self.now + noticed_in);
-        Burn { missed: self.unseen, after, noticed_in, way_back, seen_after, stages: self.stages }
+        let seen_after = self.seen_after + self.flies_on * self.unseen * (self.now + noticed_in);
+        Burn {
+            missed: self.unseen,
+            after,
+            noticed_in,
+            way_back,
+            seen_after,
+            flies_on: self.flies_on,
+            stages: self.stages,
+            spells: self.spells,
+            dependants: self.dependants,
+        }
     }
 }
 
 /// Bad requests of a place from the decision to turn back until it is safe.
 fn way_back(steps: &[Step], ways: &WaysBack, place: &Place, strategy: Strategy) -> f64 {
-    let takes = |at: usize| ways.while_exposed_by(at).map_or(UNSEEN.as_secs_f64(), mean_secs);
+    let takes = |at: usize| back_in(ways, at);
     let share = |at: usize| steps[at].exposure.as_ref().map_or(0.0, |exposure| exposure.share.as_f64());
     let Some(last) = place.exposed_by.last().copied() else { return 0.0 };
-    // A failover from which no way leads back refuses nothing more: the new side serves until people have found one.
-    if let Some(part) = place.stops.filter(|_| strategy != Strategy::Failover || ways.while_exposed_by(last).is_some()) {
-        return place.refused * takes(last) * part;
+    if let Some(secs) = down_back(ways, place, strategy) {
+        return place.refused * secs;
     }
     if steps[last].exposure.as_ref().is_some_and(|exposure| exposure.safety.is_some()) {
         return place.share * place.bad * takes(last);
@@ -354,6 +486,37 @@ fn way_back(steps: &[Step], ways: &WaysBack, place: &Place, strategy: Strategy) 
         costs
     });
     place.bad * parts.sum::<f64>()
+}
+
+/// Seconds of the way back, while the exposure of a step is in force.
+fn back_in(ways: &WaysBack, at: usize) -> f64 {
+    ways.while_exposed_by(at).map_or(UNSEEN.as_secs_f64(), mean_secs)
+}
+
+/// Seconds for which a place serves nobody on its way back; `None` where something serves.
+fn down_back(ways: &WaysBack, place: &Place, strategy: Strategy) -> Option<f64> {
+    let last = place.exposed_by.last().copied()?;
+    // A failover from which no way leads back refuses nothing more: the new side serves until people have found one.
+    let part = place.stops.filter(|_| strategy != Strategy::Failover || ways.while_exposed_by(last).is_some())?;
+    Some(back_in(ways, last) * part)
+}
+
+/// Counts what the users of a place meet.
+fn meet(dependants: &mut Vec<Dependant>, users: &[User], count: impl Fn(&mut Dependant, f64)) {
+    for user in users {
+        let known = dependants.iter().position(|known| known.component == user.component);
+        let at = known.unwrap_or_else(|| {
+            let component = user.component.clone();
+            dependants.push(Dependant { component, is_known: true, rate: 0.0, refused: 0.0, failing: 0.0, way_back: 0.0 });
+            dependants.len() - 1
+        });
+        if let Some(dependant) = dependants.get_mut(at) {
+            let rate = user.rate.unwrap_or_default();
+            dependant.is_known &= user.rate.is_some();
+            dependant.rate = dependant.rate.max(rate);
+            count(dependant, rate);
+        }
+    }
 }
 
 /// Whether a step brings a host to the new version.

@@ -193,6 +193,14 @@ pub const FOLLOW_UP_EARLY: Code = Code(348);
 pub const HEADROOM_THIN: Code = Code(349);
 /// An attempt has less time than it usually takes.
 pub const TIMEOUT_SHORT: Code = Code(350);
+/// A step is ended before it is usually done.
+pub const STEP_CUT: Code = Code(358);
+/// Extra capacity is wanted until a time before the plan lands.
+pub const CAPACITY_GONE: Code = Code(360);
+/// A declared traffic is far from what counters say.
+pub const TRAFFIC_DECLARED: Code = Code(361);
+/// The change is unlikely to land.
+pub const LANDS_RARELY: Code = Code(359);
 /// An undo is ended before it may be done.
 pub const UNDO_CUT: Code = Code(355);
 /// An undo names the new version alone.

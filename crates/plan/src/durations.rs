@@ -1,17 +1,20 @@
 //! How long steps take: observed, stated, or a default that says so.
 
 use crate::command::{HAPROXY, pause_of};
+use crate::deadline::Deadline;
 use crate::site::Site;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
-use glidepath_model::action::ActionCall;
-use glidepath_model::catalog::Target;
+use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::catalog::{ActionTemplate, Target};
 use glidepath_model::facts::{DurationFact, Facts};
 use glidepath_model::ids::ComponentName;
-use glidepath_model::plan::{Estimate, Step};
+use glidepath_model::plan::{Estimate, RetryPolicy, Step};
 
 /// Factor from a stated length to its 95 % quantile.
 const STATED_SPREAD: u64 = 2;
+/// Greatest factor from a median to a 95 % quantile that sums of durations are good for.
+const SPREAD_MAX: u64 = 3;
 /// Source of an estimate of which nothing is known.
 const NEVER_OBSERVED: &str = "default, never observed";
 /// Steps that the usual spread of a kind counts for beside those that were seen: of one alone nobody can tell how much the next will differ.
@@ -50,6 +53,31 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 22] = [
+        Self::Deploy,
+        Self::Drain,
+        Self::Admit,
+        Self::Shift,
+        Self::Check,
+        Self::Flag,
+        Self::Backup,
+        Self::Expand,
+        Self::Backfill,
+        Self::Contract,
+        Self::Make,
+        Self::Install,
+        Self::Reload,
+        Self::Replace,
+        Self::Scale,
+        Self::Retire,
+        Self::Stop,
+        Self::Promote,
+        Self::Demote,
+        Self::RestoreTest,
+        Self::Approval,
+        Self::Decide,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
@@ -86,8 +114,8 @@ impl Kind {
             Self::Check | Self::Admit => (1_000, 5_000),
             Self::Flag => (2_000, 5_000),
             Self::Backup => (60_000, 300_000),
-            Self::Expand | Self::Backfill | Self::Contract => (10_000, 60_000),
-            // No wider than sums of durations are good for.
+            // No wider from here on than sums of durations are good for.
+            Self::Expand | Self::Backfill | Self::Contract => (10_000, 30_000),
             Self::Make | Self::Reload => (3_000, 9_000),
             Self::Stop => (5_000, 15_000),
             Self::Install | Self::Retire | Self::Promote => (10_000, 30_000),
@@ -109,9 +137,14 @@ impl Kind {
     }
 }
 
-/// Expected duration of a kind of step at a site: no longer than one attempt may take, where that is stated.
+/// Expected duration of a kind of step at a site, with the tries that their own deadline ends before one is done.
 pub(crate) fn estimate(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
     at_target(kind, site.target, facts)
+}
+
+/// What one try takes that nobody ends.
+pub(crate) fn of_one_try(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate {
+    usual(kind, site.target, facts)
 }
 
 fn usual(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
@@ -125,7 +158,29 @@ fn usual(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
 
 fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
     let estimate = usual(kind, target, facts);
-    let template = match kind {
+    let template = template(kind, target);
+    let Some((template, given)) = template.and_then(|template| Some((template, template.timeout_ms?))) else { return estimate };
+    if !is_known(&estimate) {
+        return below(estimate, given);
+    }
+    let can_tell = match template.on_unknown {
+        Some(OnUnknown::Rerun) => true,
+        Some(OnUnknown::Ask) => false,
+        Some(OnUnknown::Probe) | None => target.version_probe.is_some(),
+    };
+    let tries = if can_tell { template.attempts_max.unwrap_or(RetryPolicy::default().attempts_max) } else { 1 };
+    match Deadline::of(&estimate, given, tries) {
+        Some(deadline) => {
+            let DurationEstimate { p50_ms, p95_ms } = deadline.done_in();
+            Estimate { p50_ms: Millis(p50_ms), p95_ms: Millis(p95_ms), ..estimate }
+        }
+        None => estimate,
+    }
+}
+
+/// What a target declares for a kind of step.
+fn template(kind: Kind, target: &Target) -> Option<&ActionTemplate> {
+    match kind {
         Kind::Deploy => target.deploy.as_ref(),
         Kind::Backup => target.backup.as_deref(),
         Kind::Flag => target.flag.as_deref(),
@@ -148,9 +203,24 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         | Kind::Contract
         | Kind::Approval
         | Kind::Decide => None,
-    };
-    let longest = template.and_then(|template| template.timeout_ms).unwrap_or(Millis(u64::MAX));
-    Estimate { p50_ms: estimate.p50_ms.min(longest), p95_ms: estimate.p95_ms.min(longest), ..estimate }
+    }
+}
+
+/// A default that leaves room below a deadline which somebody stated: who gives a try so long has seen it take less, and nobody knows how much less.
+fn below(default: Estimate, given: Millis) -> Estimate {
+    let room = given.0 / PATIENCE;
+    if default.p95_ms.0 <= room {
+        return default;
+    }
+    let shortened = (default.p50_ms.as_secs_f64() / default.p95_ms.as_secs_f64() * room as f64) as u64;
+    Estimate { p50_ms: Millis(shortened.max(room / SPREAD_MAX)), p95_ms: Millis(room), ..default }
+}
+
+/// How long a try of a step takes that nobody ends; `None` where nothing is known of it.
+pub(crate) fn unbounded(step: &Step, facts: &Facts) -> Option<Estimate> {
+    let (key, target) = (step.duration_key.as_deref()?, facts.catalog.targets.get(step.target.as_ref()?)?);
+    let kind = Kind::ALL.into_iter().find(|kind| kind.key(&target.component) == key)?;
+    Some(usual(kind, target, facts)).filter(is_known)
 }
 
 /// Expected duration of the way back of a step by `call`: a pause takes what it says, what speaks to a router as long as such calls do, what was taken away as
@@ -170,7 +240,7 @@ pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
             Some(target) if is(Kind::Drain, target) => at_target(Kind::Admit, target, facts),
             Some(target) if is(Kind::Admit, target) => at_target(Kind::Drain, target, facts),
             Some(target) if deploys(step, target) && is_known(target) => usual(Kind::Deploy, target, facts),
-            Some(_) | None => step.expected.clone(),
+            Some(_) | None => unbounded(step, facts).unwrap_or_else(|| step.expected.clone()),
         };
     }
     let drains = call.input.get("drain").and_then(|list| list.as_array()).is_some_and(|list| !list.is_empty());

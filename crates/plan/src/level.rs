@@ -17,6 +17,7 @@ pub(crate) fn level(
     sites: &[Site<'_>],
     chosen: &[(&Outline, &Figures)],
     traffic_known: bool,
+    rests_over: Option<Millis>,
 ) {
     let mut level = RiskLevel::Low;
     let mut reasons = Vec::new();
@@ -36,8 +37,13 @@ pub(crate) fn level(
     if !traffic_known {
         raise(RiskLevel::Medium, "no traffic figures, or no traffic: the cost of a failure is not known for every target".to_owned());
     }
-    if prediction.failure.mean > policy.failure_medium.as_f64() {
-        raise(RiskLevel::Medium, format!("fails with {:.0} % ({})", prediction.failure.mean * 100.0, prediction.failure.label));
+    let failure = &prediction.failure;
+    if failure.mean > policy.failure_medium.as_f64() {
+        let to = if failure.mean > policy.failure_high.as_f64() { RiskLevel::High } else { RiskLevel::Medium };
+        raise(to, format!("does not land with {:.0} % ({})", failure.mean * 100.0, failure.label));
+    }
+    if let Some(rest) = rests_over {
+        raise(RiskLevel::High, format!("stands still for {rest} over a closed window, and what is exposed goes back at the hold limit"));
     }
     for (site, (outline, figures)) in sites.iter().zip(chosen) {
         if site.from.is_none() {
@@ -60,13 +66,22 @@ pub(crate) fn level(
                 format!("{path} is taken to be at {share} now, which nothing observed: the way back goes to {share}, whatever is there"),
             );
         }
+        if let Some(deadline) = figures.deadline.as_ref().filter(|_| 1.0 - figures.flies_on > policy.failure_medium.as_f64()) {
+            let (usual, long, given) = (deadline.takes.p50_ms, deadline.takes.p95_ms, deadline.given);
+            let often = (1.0 - figures.flies_on) * 100.0;
+            let reason =
+                format!("{} is not done in time with {often:.0} %: a step takes {usual} (95 %: {long}) and is given {given}", site.path());
+            raise(RiskLevel::Medium, reason);
+        }
         if figures.downtime.time != DurationEstimate::default() {
             let (usual, long) = (Millis(figures.downtime.time.p50_ms), Millis(figures.downtime.time.p95_ms));
             let what = match outline.strategy {
                 Strategy::Failover => "refuses writes while another region takes over",
                 _ => "is down while it is changed",
             };
-            raise(RiskLevel::Medium, format!("{} {what}: {usual} (95 %: {long})", site.path()));
+            let others: Vec<&str> = figures.costs.dependants.iter().map(|user| user.component.as_str()).collect();
+            let with = if others.is_empty() { String::new() } else { format!("; so is what depends on it: {}", others.join(", ")) };
+            raise(RiskLevel::Medium, format!("{} {what}: {usual} (95 %: {long}){with}", site.path()));
         }
         if figures.downtime.is_open {
             let path = site.path();

@@ -4,7 +4,7 @@
 //!
 //! The way of a change: `site` puts each item into each environment with what the facts say of the place; `size` refuses what is too large; `order` sorts the items over
 //! the dependency graph; `ladder` asks the judge which shares can see what in which time; `strategy` draws each way in outline or names the fact that
-//! rules it out; `risk` says how likely each component's change fails and why, `predict` gives each way figures (`burn` bad requests along the `course` of its steps, `downtime` and `extra` what it stops and what it costs), and `way_back` those of its way back; `timetable` says when it takes off and lands; `rank` picks one
+//! rules it out; `risk` says how likely each component's change fails and why, `predict` gives each way figures (`burn` bad requests along the `course` of its steps, `downtime` and `extra` what it stops for its own `users` and for those of what depends on it, and what it costs), and `way_back` those of its way back; what a deadline ends before it is done, `deadline` counts; `timetable` says when it takes off and lands; `rank` picks one
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
 //! database is read by `sql`, never assumed; whether its contract half may fly says `contract`. Whether a later plan keeps within what people approved of an earlier one, `envelope` says. A runbook, whose steps a
 //! person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and that is done again: `again`. At take-off `revalidate` holds what
@@ -23,6 +23,7 @@ mod command;
 mod conflict;
 mod contract;
 mod course;
+mod deadline;
 mod downtime;
 mod durations;
 mod envelope;
@@ -48,6 +49,7 @@ mod strategy;
 mod template;
 mod timetable;
 mod traffic;
+mod users;
 mod way_back;
 
 pub use again::plan_again;
@@ -129,6 +131,8 @@ fn try_ways_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor]
     }
     let mut tries = WAYS_TRIED_MAX;
     let mut open: Vec<String> = Vec::new();
+    // What refuses the plan once the first way out is taken: the other half of the conflict.
+    let mut other: Option<String> = None;
     for way in &ways {
         if open.len() == conflict::WAYS_OUT_MAX {
             break;
@@ -142,11 +146,18 @@ fn try_ways_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor]
             if work_out(&change, &facts, descriptors, options, &mut tried).is_some() {
                 open.push(words.join(", with "));
             } else {
+                let refusals = tried.refused.iter().chain(&tried.diagnostics);
+                let refusal = refusals.map(|refusal| refusal.message.as_str()).next();
+                other = other.or_else(|| Some(format!("With {} it is refused all the same: {}", words.join(", with "), refusal?)));
                 way = tried.ways.into_iter().next();
             }
         }
     }
-    refusal.hint = if open.is_empty() { NO_WAY_OPEN.to_owned() } else { conflict::cheapest(&open) };
+    refusal.hint = match (open.as_slice(), other) {
+        ([], Some(other)) => format!("{other} {NO_WAY_OPEN}"),
+        ([], None) => NO_WAY_OPEN.to_owned(),
+        (open, _) => conflict::cheapest(open),
+    };
 }
 
 /// Plans made at most to see which way out is one.
@@ -173,10 +184,11 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(&sites), options.now);
     let around = risk::Around::of(&facts.catalog, sites.iter());
     let risks = risk::risks(change, facts, &around, &sites.iter().collect::<Vec<_>>(), timetable.takes_off());
+    let users = users::Users::of(facts);
     let kinds = descriptors.iter().map(|d| (d.kind.as_str(), d)).collect();
     let figures = |site: &Site<'_>, outline: &Outline| {
         let steps = lower::alone(change, facts, options, &kinds, &ladders, site, outline);
-        predict::figures(site, outline, &steps, facts, &risks, options.now)
+        predict::figures(site, outline, &steps, &users, &risks, options.now)
     };
     let mut ruled_out = Vec::new();
     let asks = || sites.iter().enumerate().map(|(at, site)| Ask { site, change, facts, ladder: ladders.of_site(at) });
@@ -189,6 +201,10 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         asks().map(|ask| conflict::beyond_limits(&ask).into_iter().map(|way| priced(ask.site, way)).collect()).collect()
     };
     let mut ranking = rank::rank(change, facts, &sites, &usable, beyond_limits, &levels, &risks, &timetable, notes)?;
+    refuse_gone_before_landing(change, &ranking.prediction, &timetable, notes);
+    if notes.is_stuck() {
+        return None;
+    }
     let chosen: Vec<&Outline> = rank::chosen(&usable, &ranking.winner).into_iter().map(|(outline, _)| outline).collect();
     let Lowered { mut steps, follow_ups, groups } =
         lower::lower(change, facts, &index, options, &kinds, &ladders, &sites, &chosen, &levels, notes);
@@ -250,6 +266,26 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     }
     plan.clearance = clearance::clearance(&plan, facts);
     Some(plan)
+}
+
+/// Extra capacity that is wanted until a time before the plan lands would be taken away while it is being brought.
+fn refuse_gone_before_landing(change: &Change, predicted: &Prediction, timetable: &Timetable<'_>, notes: &mut Notes) {
+    let Some(schedule) = &predicted.schedule else { return };
+    for item in &change.items {
+        let ItemKind::Capacity { until: Some(until), .. } = &item.kind else { continue };
+        if *until < schedule.lands_p95 {
+            let (until, lands) = (timetable.words(*until), timetable.words(schedule.lands_p95));
+            notes.wrong(
+                Diagnostic::error(
+                    codes::CAPACITY_GONE,
+                    format!("{} is to have its extra capacity until {until}, and the plan lands {lands} (95 %).", item.component),
+                )
+                .because("What is wanted until then would be taken away before it is there, and what it costs cannot be told.")
+                .hint("Write a time after the landing as `until`, or leave it out.")
+                .field(item.declared_at.clone().unwrap_or_default()),
+            );
+        }
+    }
 }
 
 /// A plan holds for as long as the project says, and no longer than the evidence that a contract rests on.

@@ -6,8 +6,9 @@
 //! The straight deploy that this is set against goes to all replicas at once and nothing watches it. Everything else is as it is with the plan: hosts are
 //! down for as long as they take to start again, people notice [`UNSEEN`] after it is done, and the old version comes the same way, all at once.
 
-use crate::burn::{self, Burn, rise};
-use crate::course::{mean_secs, together};
+use crate::burn::{self, Burn, Dependant, rise};
+use crate::course::{Course, mean_secs, together};
+use crate::deadline::{Deadline, all_done, deadline, undo_cut};
 use crate::downtime::{self, Downtime};
 use crate::durations::{Kind, estimate, plain};
 use crate::extra;
@@ -17,14 +18,18 @@ use crate::outline::{Outline, Watches};
 use crate::risk::Risks;
 use crate::site::{Site, SiteRegion};
 use crate::strategy::{self, Extra};
-use crate::way_back::{WaysBack, cut, side_by_side, ways_back};
+use crate::timetable::{Joints, Standstill, Timetable};
+use crate::users::Users;
+use crate::way_back::{WaysBack, side_by_side, ways_back};
 use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName};
-use glidepath_model::plan::{Between, Estimate, Phase, PlannedDowntime, Prediction, RiskLevel, StageBurn, Step, Strategy, Undo};
+use glidepath_model::plan::{
+    Between, Estimate, Phase, PlannedDowntime, Prediction, ProbabilityEstimate, RiskLevel, StageBurn, Step, Strategy, Undo,
+};
 use glidepath_model::{Millis, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Part of failures that plain thresholds catch.
 pub const THRESHOLDS_CATCH: f64 = 0.5;
@@ -40,10 +45,12 @@ pub(crate) struct Figures {
     pub(crate) burn: f64,
     pub(crate) straight: Straight,
     /// What the site costs if its change fails, and what it refuses.
-    costs: Burn,
+    pub(crate) costs: Burn,
     /// Probability that the component's change fails, and both ends of its interval as parts of it.
     failing: (f64, Between),
     pub(crate) traffic_known: bool,
+    /// Seconds from its beginning at which its steps begin, in order.
+    begins: Vec<f64>,
     /// How long the looks before a wave take, side by side.
     looks: DurationEstimate,
     /// How long it takes to clean up once nothing watches any more.
@@ -56,22 +63,32 @@ pub(crate) struct Figures {
     pub(crate) one_way: Option<String>,
     /// Whether an undo may be ended before it is done.
     pub(crate) may_be_cut: bool,
+    /// The probability that no step is ended at its deadline at every try.
+    pub(crate) flies_on: f64,
+    /// The deadline that ends a step most often, where any does.
+    pub(crate) deadline: Option<Deadline>,
 }
 
 /// Figures of a strategy at a site, of which `steps` are the steps.
-pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts: &Facts, risks: &Risks, now: Timestamp) -> Figures {
+pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], users: &Users<'_>, risks: &Risks, now: Timestamp) -> Figures {
+    let facts = users.facts;
     let method = strategy::of(outline.strategy);
-    let effect = facts.catalog.settings.verification.effect;
     let looks = looks(steps);
     let ways_back = ways_back(steps, facts);
-    let costs = if method.meets_users() { burn::burn(site, outline, steps, &ways_back, effect) } else { Burn::default() };
+    let costs = if method.meets_users() { burn::burn(site, outline, steps, &ways_back, users) } else { Burn::default() };
+    let deadlines = || steps.iter().filter_map(|step| deadline(step, facts));
     let failing = failing(risks, &site.target.component);
+    let of_others = |of: fn(&Dependant) -> f64| costs.dependants.iter().map(of).sum::<f64>();
     Figures {
-        burn: costs.refused() + failing.0 * (costs.failing() + costs.missed * (costs.after * costs.noticed_in + costs.way_back)),
-        straight: straight(site, outline, &costs, facts),
+        burn: of_others(|user| user.refused)
+            + failing.0 * of_others(|user| user.failing)
+            + costs.refused()
+            + failing.0 * (costs.failing() + costs.flies_on * costs.missed * (costs.after * costs.noticed_in + costs.way_back)),
+        straight: straight(site, outline, &costs, users),
         costs,
         failing,
         traffic_known: site.rate().is_some_and(|rate| rate > RATE_MIN) || !method.meets_users(),
+        begins: begins(steps),
         looks,
         cleans_up: cleans_up(steps),
         duration: duration(site, outline, looks, facts),
@@ -82,7 +99,9 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], facts:
             Undo::ForwardOnly { reason } => Some(reason.clone()),
             Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
         }),
-        may_be_cut: steps.iter().any(|step| cut(step, facts).is_some()),
+        may_be_cut: steps.iter().any(|step| undo_cut(step, facts).is_some()),
+        flies_on: all_done(steps, facts),
+        deadline: deadlines().max_by(|a, b| a.ends_all().total_cmp(&b.ends_all())),
     }
 }
 
@@ -93,9 +112,12 @@ pub(crate) struct Straight {
     refused: f64,
     /// Bad requests if it fails, beside those.
     failing: f64,
+    /// Requests of what depends on it, while it is down once; if it fails, it is so twice.
+    of_others: f64,
 }
 
-fn straight(site: &Site<'_>, outline: &Outline, costs: &Burn, facts: &Facts) -> Straight {
+fn straight(site: &Site<'_>, outline: &Outline, costs: &Burn, users: &Users<'_>) -> Straight {
+    let facts = users.facts;
     if outline.waves.is_empty() {
         return Straight::default();
     }
@@ -106,7 +128,8 @@ fn straight(site: &Site<'_>, outline: &Outline, costs: &Burn, facts: &Facts) -> 
     if outline.strategy == Strategy::Failover {
         // There is no other way to fail over than this one, unwatched.
         let all: f64 = site.regions.iter().map(bad).sum();
-        return Straight { refused: costs.refused(), failing: all * UNSEEN.as_secs_f64() + costs.way_back };
+        let of_others = costs.dependants.iter().map(|user| user.refused).sum();
+        return Straight { refused: costs.refused(), failing: all * UNSEEN.as_secs_f64() + costs.way_back, of_others };
     }
     let by_host = outline.waves.iter().flatten().flat_map(|path| &path.stages).any(|stage| !stage.batches.is_empty());
     let mut found = Straight::default();
@@ -116,6 +139,8 @@ fn straight(site: &Site<'_>, outline: &Outline, costs: &Burn, facts: &Facts) -> 
         let down = if is_down { mean_secs(downtime::of_waves(site, Strategy::Recreate, [vec![number]], facts).time) } else { 0.0 };
         let refused = at.rate.unwrap_or(1.0) * down;
         // The way there is down for a while and fails for the rest of it, and so does the way back.
+        let others = if down > 0.0 { users.of_region(site.target, Some(&at.region.name)) } else { Vec::new() };
+        found.of_others += others.iter().filter_map(|user| user.rate).sum::<f64>() * down;
         found.refused += refused;
         found.failing += refused + bad(at) * (UNSEEN.as_secs_f64() + 2.0 * (takes - down).max(0.0));
     }
@@ -133,16 +158,32 @@ fn failing(risks: &Risks, component: &ComponentName) -> (f64, Between) {
 }
 
 /// What a site is expected to cost, with what the windows of its environment and everything in those before it see.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Costs {
     /// Part of failures that get as far as the site.
     reach: f64,
+    /// Part of all flights that no deadline has ended before it.
+    begins: f64,
+    /// Bad requests of failures while the flight stands still over a closed window, by index of the stage.
+    rest: Vec<(usize, f64)>,
     /// Bad requests of failures once its stages are behind.
     after: f64,
     /// Bad requests of failures, all together.
     failing: f64,
     /// Requests that are refused, whether it fails or not.
     refused: f64,
+    /// Those of what depends on it.
+    others: Vec<OfOther>,
+}
+
+/// Expected bad requests of a component that depends on a site.
+#[derive(Clone, Debug)]
+struct OfOther {
+    component: ComponentName,
+    is_known: bool,
+    rate: f64,
+    refused: f64,
+    failing: f64,
 }
 
 impl Costs {
@@ -188,25 +229,83 @@ fn legs(change: &Change, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], le
     found
 }
 
+/// The work of a flight through all environments, as it begins.
+fn joints(legs: &[Leg], chosen: &[(&Outline, &Figures)], whole: DurationEstimate) -> Joints {
+    let mut begins: Vec<f64> = Vec::new();
+    for leg in legs {
+        for (number, level) in leg.levels.iter().enumerate() {
+            let from = leg.begin_of(number);
+            begins.extend(level.iter().flat_map(|at| chosen[*at].1.begins.iter().map(move |begin| from + begin)));
+        }
+        let after = leg.begin_of(leg.lengths.len());
+        let mut passed = 0.0;
+        for window in &leg.windows {
+            begins.push(after + passed);
+            passed += window;
+        }
+    }
+    begins.sort_by(f64::total_cmp);
+    Joints { begins: Some(begins), whole: mean_secs(whole) }
+}
+
+/// Where the average flight stands still over a closed window.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rests {
+    /// Seconds of flying after which it does, with the seconds for which it does.
+    at: Vec<(f64, f64)>,
+    /// For how many seconds something may be held that is exposed in part.
+    limit: f64,
+}
+
+impl Rests {
+    fn of(standstills: &[Standstill], limit: Millis) -> Self {
+        let at = standstills.iter().map(|one| (one.after.as_secs_f64(), one.length().as_secs_f64())).collect();
+        Self { at, limit: limit.as_secs_f64() }
+    }
+
+    /// Seconds for which it stands still from one time of flying to another, counted from what begins at the first to what has ended at the second.
+    fn between(&self, from: f64, to: f64) -> f64 {
+        self.at.iter().filter(|(at, _)| from < *at && *at < to).map(|(_, length)| length).sum()
+    }
+
+    fn all(&self) -> f64 {
+        self.at.iter().map(|(_, length)| length).sum()
+    }
+}
+
+/// What a site costs while the flight stands still with something of it exposed, by its stages, if its change fails. People notice what serves everybody.
+fn resting(rests: &Rests, begins: f64, length: f64, own: &burn::Burn) -> Vec<(usize, f64)> {
+    let inside = rests.at.iter().filter(|(at, _)| begins < *at && *at <= begins + length);
+    let costs = inside.flat_map(|(at, rest)| {
+        own.exposed_at(at - begins).map(move |spell| {
+            let most = if spell.is_noticed { UNSEEN.as_secs_f64() } else { rests.limit };
+            (spell.stage, spell.failing * rest.min(most))
+        })
+    });
+    costs.collect()
+}
+
 /// Seconds after which a failure that a site's own stages have not seen is noticed, from their end on, if no window sees it: by people in the last
 /// environment, and before it by what sees it in a later one.
-fn noticed_in(at: usize, level_begins: f64, later: &[Leg], sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> f64 {
+fn noticed_in(at: usize, level_begins: f64, later: &[Leg], sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], rests: &Rests) -> f64 {
     let figures = chosen[at].1;
     let again = later.iter().flat_map(|leg| leg.levels.iter().enumerate().map(move |(number, level)| (leg.begin_of(number), level)));
     let seen = again.flat_map(|(begins, level)| level.iter().map(move |other| (begins, *other)));
     let seen = seen.filter(|(_, other)| sites[*other].target.component == sites[at].target.component);
     let first = seen.map(|(begins, other)| begins + chosen[other].1.costs.seen_after).reduce(f64::min);
-    first.map_or(figures.costs.noticed_in, |first| (first - level_begins - mean_secs(figures.duration)).max(0.0))
+    let ends = level_begins + mean_secs(figures.duration);
+    first.map_or(figures.costs.noticed_in, |first| (first - ends).max(0.0) + rests.between(ends, first))
 }
 
 /// What each site costs. A failure that something sees turns the whole flight back, so what comes later meets fewer flights, whoever fails.
-fn costs(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], levels: &[Vec<u32>]) -> Vec<Costs> {
+fn costs(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], legs: &[Leg], rests: &Rests) -> Vec<Costs> {
     // Of each component, the probability that it fails, and the part of that which nothing has seen yet.
     let mut reaches: BTreeMap<&ComponentName, (f64, f64)> = BTreeMap::new();
     reaches.extend(sites.iter().zip(chosen).map(|(site, (_, figures))| (&site.target.component, (figures.failing.0, 1.0))));
     let mut found = vec![Costs::default(); sites.len()];
     let goes_on = |(fails, reach): &(f64, f64)| 1.0 - fails * (1.0 - reach);
-    let legs = legs(change, sites, chosen, levels);
+    // The part of all flights of which no step before was ended at its deadline.
+    let mut flies_on = 1.0;
     for (leg, later) in legs.iter().enumerate().map(|(number, leg)| (leg, &legs[number + 1..])) {
         let catch = leg.levels.iter().flatten().map(|at| window_catches(&sites[*at], facts)).fold(0.0, f64::max);
         let mut unwatched_by: BTreeMap<&ComponentName, f64> = BTreeMap::new();
@@ -216,17 +315,33 @@ fn costs(change: &Change, facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline
                 level.iter().map(|at| reaches.get(&sites[*at].target.component).copied().unwrap_or((0.0, 1.0))).collect();
             for (at, own_reach) in level.iter().zip(before) {
                 let (site, own) = (&sites[*at], &chosen[*at].1.costs);
-                let noticed_in = noticed_in(*at, leg.begin_of(number), later, sites, chosen);
-                let (missed, runs_on) = unwatched(&leg.windows, catch, leg.lengths.iter().skip(number + 1).sum(), noticed_in);
-                let reach = own_reach.1 * all / goes_on(&own_reach).max(f64::MIN_POSITIVE);
-                let after = reach * own_reach.0 * own.missed * (own.after * runs_on + own.way_back);
-                let failing = reach * own_reach.0 * own.failing() + after;
-                found[*at] = Costs { reach, after, failing, refused: own.refused() };
+                let begins = leg.begin_of(number);
+                let noticed_in = noticed_in(*at, begins, later, sites, chosen, rests);
+                let ends = begins + leg.lengths.get(number).copied().unwrap_or_default();
+                let until_watched = leg.begin_of(leg.lengths.len());
+                let before = until_watched - ends + rests.between(ends, until_watched + f64::EPSILON);
+                let (missed, runs_on) = unwatched(&leg.windows, catch, before, noticed_in);
+                let reach = flies_on * own_reach.1 * all / goes_on(&own_reach).max(f64::MIN_POSITIVE);
+                let after = reach * own_reach.0 * own.flies_on * own.missed * (own.after * runs_on + own.way_back);
+                let rest = resting(rests, begins, mean_secs(chosen[*at].1.duration), own);
+                let rest: Vec<(usize, f64)> = rest.into_iter().map(|(stage, costs)| (stage, reach * own_reach.0 * costs)).collect();
+                let failing = reach * own_reach.0 * own.failing() + after + rest.iter().map(|(_, costs)| costs).sum::<f64>();
+                let fails = reach * own_reach.0;
+                let others = own.dependants.iter().map(|user| OfOther {
+                    component: user.component.clone(),
+                    is_known: user.is_known,
+                    rate: user.rate,
+                    refused: flies_on * user.refused,
+                    failing: fails * (user.failing + own.flies_on * own.missed * user.way_back),
+                });
+                found[*at] =
+                    Costs { others: others.collect(), reach, begins: flies_on, after, failing, rest, refused: flies_on * own.refused() };
                 if let Some((_, reach)) = reaches.get_mut(&site.target.component) {
                     *reach *= own.missed;
                 }
                 unwatched_by.insert(&site.target.component, missed);
             }
+            flies_on *= level.iter().map(|at| chosen[*at].1.flies_on).product::<f64>();
         }
         for (component, missed) in unwatched_by {
             if let Some((_, reach)) = reaches.get_mut(component) {
@@ -310,6 +425,15 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
     sum(&parts)
 }
 
+fn begins(steps: &[Step]) -> Vec<f64> {
+    let own = || steps.iter().filter(|step| step.phase != Phase::Finish && !step.after_landing);
+    let course = Course::of(own());
+    let mut found: Vec<f64> = (0..own().count()).map(|at| course.begin(at)).collect();
+    found.sort_by(f64::total_cmp);
+    found.dedup();
+    found
+}
+
 fn looks(steps: &[Step]) -> DurationEstimate {
     let looks = steps.iter().filter(|step| step.phase == Phase::Preflight);
     side_by_side(&looks.map(|step| plain(&step.expected)).collect::<Vec<_>>())
@@ -333,6 +457,7 @@ pub(crate) fn prediction(
     chosen: &[(&Outline, &Figures)],
     levels: &[Vec<u32>],
     risks: &Risks,
+    timetable: &Timetable<'_>,
 ) -> Prediction {
     let mut rows = Vec::new();
     let (mut safe, mut rest) = (Vec::new(), Vec::new());
@@ -377,18 +502,38 @@ pub(crate) fn prediction(
     }
     let total = sum(&rows);
     let known = chosen.iter().all(|(_, f)| f.traffic_known);
-    let costs = costs(change, facts, sites, chosen, levels);
+    let duration = told(total, "steps, bakes and windows on the longest path");
+    let legs = legs(change, sites, chosen, levels);
+    let joints = joints(&legs, chosen, total);
+    let (standstills, in_window) = timetable.stands_still(&duration, &joints);
+    let rests = Rests::of(&standstills, timetable.hold_limit());
+    let costs = costs(facts, sites, chosen, &legs, &rests);
+    let held_too_long = standstills.iter().find(|one| one.length() > timetable.hold_limit() && is_exposed(&legs, chosen, one));
+    let in_window = if held_too_long.is_some() { 0.0 } else { in_window };
+    for tail in tails.values_mut() {
+        *tail = sum(&[*tail, DurationEstimate::certain((rests.all() * 1000.0) as u64)]);
+    }
     let safe = sum(&safe);
     let is_safe = chosen.iter().all(|(_, f)| f.ways_back.to_safety().is_some());
     let is_undone = is_safe && chosen.iter().all(|(_, f)| f.ways_back.rest().is_some());
     let last = change.environments.last();
     let at_last = || sites.iter().zip(chosen).filter(|(s, (_, f))| Some(&s.environment.name) == last && f.traffic_known);
-    let straight = at_last().map(|(_, (_, f))| f.straight.refused).fold(0.0, |a, b| a + b)
+    let of_others = sites.iter().zip(chosen).filter(|(site, _)| Some(&site.environment.name) == last);
+    let of_others = of_others.map(|(_, (_, f))| f.straight.of_others);
+    let straight = of_others.clone().sum::<f64>()
+        + of_others.fold(0.0, f64::max)
+        + at_last().map(|(_, (_, f))| f.straight.refused).fold(0.0, |a, b| a + b)
         + at_last().map(|(_, (_, f))| f.straight.failing).fold(0.0, f64::max);
     let known_costs = || chosen.iter().zip(&costs).filter(|((_, f), _)| f.traffic_known);
-    let refused: f64 = known_costs().map(|(_, costs)| costs.refused).fold(0.0, |a, b| a + b);
+    let of_others = |of: fn(&OfOther) -> f64| costs.iter().flat_map(|costs| &costs.others).map(of).fold(0.0, |a, b| a + b);
+    let refused: f64 = known_costs().map(|(_, costs)| costs.refused).fold(0.0, |a, b| a + b) + of_others(|other| other.refused);
     let failing_of = |part: &dyn Fn(&Between) -> f64| -> f64 {
-        known_costs().map(|((_, f), costs)| costs.failing * part(&f.failing.1)).fold(0.0, |a, b| a + b)
+        let own = known_costs().map(|((_, f), costs)| costs.failing * part(&f.failing.1)).fold(0.0, |a, b| a + b);
+        let others = chosen
+            .iter()
+            .zip(&costs)
+            .map(|((_, f), costs)| costs.others.iter().map(|other| other.failing).fold(0.0, |a, b| a + b) * part(&f.failing.1));
+        own + others.fold(0.0, |a, b| a + b)
     };
     // What fails refuses what it would anyway, and costs on average what all failures cost together by how often there is one.
     let failing = failing_of(&|_| 1.0);
@@ -397,14 +542,14 @@ pub(crate) fn prediction(
     let down = down(change, sites, chosen, levels);
     let spent = budget_spent(facts, sites, chosen, &costs);
     let mut prediction = Prediction {
-        failure: risks.whole.clone(),
+        failure: does_not_land(risks, chosen, in_window),
         bad_requests: tidy(refused + failing),
         bad_requests_if_failing: tidy(if_failing),
         bad_requests_straight: tidy(straight),
         budget_share: spent.greatest,
         budgets_not_known: spent.not_known,
-        duration: told(total, "steps, bakes and windows on the longest path"),
-        schedule: None,
+        schedule: timetable.schedule(&duration, &joints),
+        duration,
         extra_cost,
         extra_cost_p95,
         downtime: down,
@@ -419,8 +564,33 @@ pub(crate) fn prediction(
         reasons: Vec::new(),
         stages: Vec::new(),
     };
-    level(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known);
+    let rests_over = held_too_long.map(Standstill::length);
+    level(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known, rests_over);
     prediction
+}
+
+/// Whether something is exposed, and not yet confirmed, while the flight stands still.
+fn is_exposed(legs: &[Leg], chosen: &[(&Outline, &Figures)], rest: &Standstill) -> bool {
+    let after = rest.after.as_secs_f64();
+    let mut begun = legs.iter().flat_map(|leg| leg.levels.iter().enumerate().map(move |(number, level)| (leg.begin_of(number), level)));
+    begun.any(|(begins, level)| level.iter().any(|at| chosen[*at].1.costs.spells.first().is_some_and(|spell| begins + spell.from < after)))
+}
+
+/// The probability that something about the change fails, that a step is not done within its deadline, or that a closed window turns the flight back.
+fn does_not_land(risks: &Risks, chosen: &[(&Outline, &Figures)], in_window: f64) -> ProbabilityEstimate {
+    let flies_on: f64 = in_window * chosen.iter().map(|(_, figures)| figures.flies_on).product::<f64>();
+    let whole = risks.whole.clone();
+    if flies_on >= 1.0 {
+        return whole;
+    }
+    let or_ended = |fails: f64| tidy(1.0 - (1.0 - fails) * flies_on);
+    ProbabilityEstimate {
+        mean: or_ended(whole.mean),
+        low: or_ended(whole.low),
+        high: or_ended(whole.high),
+        of_change: Some(whole.mean),
+        ..whole
+    }
 }
 
 /// Expected bad requests of some items as a change of their own with these risks; `None` where the traffic of one is not known.
@@ -439,7 +609,7 @@ pub(crate) fn alone(
     let own_sites: Vec<Site<'_>> = own().map(|(site, _)| site.clone()).collect();
     let of = |level: &Vec<u32>| level.iter().copied().filter(|item| items.contains(item)).collect::<Vec<u32>>();
     let own_levels: Vec<Vec<u32>> = levels.iter().map(of).filter(|level| !level.is_empty()).collect();
-    let costs = costs(change, facts, &own_sites, &outlines, &own_levels);
+    let costs = costs(facts, &own_sites, &outlines, &legs(change, &own_sites, &outlines, &own_levels), &Rests::default());
     figures.iter().zip(costs).map(|(figures, costs)| figures.traffic_known.then_some(costs.all())).sum()
 }
 
@@ -464,7 +634,9 @@ fn down(change: &Change, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], le
         let takes = told(time, "restarts as stated, side by side within a wave, waves and items one after the other");
         let is_longer = |known: &PlannedDowntime| (open.len(), takes.p95_ms) > (known.not_known.len(), known.takes.p95_ms);
         if !(stops.is_empty() && open.is_empty()) && longest.as_ref().is_none_or(is_longer) {
-            longest = Some(PlannedDowntime { takes, places: stops, not_known: open });
+            let others = here().flat_map(|(_, (_, f))| &f.costs.dependants).map(|user| format!("{environment}/{}", user.component));
+            let users = others.collect::<BTreeSet<_>>().into_iter().filter(|user| !stops.contains(user)).collect();
+            longest = Some(PlannedDowntime { takes, places: stops, not_known: open, users });
         }
     }
     longest
@@ -477,9 +649,13 @@ pub(crate) fn stages(
     sites: &[Site<'_>],
     chosen: &[(&Outline, &Figures)],
     levels: &[Vec<u32>],
+    (duration, timetable): (&Estimate, &Timetable<'_>),
 ) -> Vec<StageBurn> {
     let mut list = Vec::new();
-    for ((site, (_, figures)), costs) in sites.iter().zip(chosen).zip(costs(change, facts, sites, chosen, levels)) {
+    let legs = legs(change, sites, chosen, levels);
+    let (standstills, _) = timetable.stands_still(duration, &joints(&legs, chosen, plain(duration)));
+    let rests = Rests::of(&standstills, timetable.hold_limit());
+    for ((site, (_, figures)), costs) in sites.iter().zip(chosen).zip(costs(facts, sites, chosen, &legs, &rests)) {
         let told = |at: Option<&burn::Stage>, failing: f64, refused: f64| {
             let part = &figures.failing.1;
             let between = Between { low: tidy(refused + failing * part.low), high: tidy(refused + failing * part.high) };
@@ -492,8 +668,10 @@ pub(crate) fn stages(
                 between,
             }
         };
-        let own = figures.costs.stages.iter();
-        let own = own.map(|stage| told(Some(stage), costs.reach * figures.failing.0 * stage.failing, stage.refused));
+        let own = figures.costs.stages.iter().enumerate().map(|(at, stage)| {
+            let rest: f64 = costs.rest.iter().filter(|(of, _)| *of == at).map(|(_, costs)| costs).sum();
+            told(Some(stage), costs.reach * figures.failing.0 * stage.failing + rest, costs.begins * stage.refused)
+        });
         let all = own.chain([told(None, costs.after, 0.0)]);
         list.extend(all.filter(|stage| figures.traffic_known && stage.bad_requests > 0.0));
     }
@@ -535,6 +713,10 @@ fn budget_spent(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures
         let entry = spent.entry(&site.target.component).or_insert(Some((0.0, 0.0)));
         let is_known = figures.traffic_known && !figures.downtime.is_open;
         *entry = entry.filter(|_| is_known).map(|(bad, rate)| (bad + costs.all(), rate.max(site.rate().unwrap_or_default())));
+    }
+    for other in costs.iter().flat_map(|costs| &costs.others) {
+        let entry = spent.entry(&other.component).or_insert(Some((0.0, 0.0)));
+        *entry = entry.filter(|_| other.is_known).map(|(bad, rate)| (bad + other.refused + other.failing, rate.max(other.rate)));
     }
     let mut found = Spent::default();
     for objective in &facts.catalog.objectives {

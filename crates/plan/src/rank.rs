@@ -55,11 +55,7 @@ pub(crate) fn rank(
         return None;
     }
     let limits = Limits::of(change, left, timetable);
-    let predict = |chosen: &[(&Outline, &Figures)]| {
-        let mut predicted = prediction(change, facts, sites, chosen, levels, risks);
-        predicted.schedule = timetable.schedule(&predicted.duration);
-        predicted
-    };
+    let predict = |chosen: &[(&Outline, &Figures)]| prediction(change, facts, sites, chosen, levels, risks, timetable);
     let mut feasible: Vec<Scored> = Vec::new();
     let mut broken: Vec<Broken> = Vec::new();
     for assignment in assignments(options, options, preference) {
@@ -119,7 +115,7 @@ pub(crate) fn rank(
     }
     let mut prediction = best.predicted.clone();
     // Told of the winner alone: the reasons are the same for all, and a plan lists dozens of candidates.
-    prediction.stages = stages(change, facts, sites, &chosen(options, &best.assignment), levels);
+    prediction.stages = stages(change, facts, sites, &chosen(options, &best.assignment), levels, (&prediction.duration, timetable));
     prediction.reasons.clone_from(&risks.components);
     Some(Ranking { winner: best.assignment.clone(), prediction, summaries })
 }

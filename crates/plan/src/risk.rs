@@ -223,7 +223,14 @@ pub(crate) fn risks(
     let uncorrected = correction.map(|_| tidy(before));
     Risks {
         components,
-        whole: ProbabilityEstimate { mean: tidy(whole.mean), low: tidy(whole.low), high: tidy(whole.high), label, uncorrected },
+        whole: ProbabilityEstimate {
+            mean: tidy(whole.mean),
+            low: tidy(whole.low),
+            high: tidy(whole.high),
+            label,
+            uncorrected,
+            of_change: None,
+        },
     }
 }
 
@@ -231,7 +238,7 @@ pub(crate) fn risks(
 pub(crate) fn unknown() -> ProbabilityEstimate {
     let risk = risk::risk(0, 0, &[]);
     let label = "prior only, 0 of your runs".to_owned();
-    ProbabilityEstimate { mean: tidy(risk.mean), low: tidy(risk.low), high: tidy(risk.high), label, uncorrected: None }
+    ProbabilityEstimate { mean: tidy(risk.mean), low: tidy(risk.low), high: tidy(risk.high), label, uncorrected: None, of_change: None }
 }
 
 fn logistic_base() -> f64 {

@@ -33,6 +33,8 @@ pub(crate) struct Site<'a> {
     pub(crate) to: String,
     /// Whether hosts run different versions now.
     pub(crate) mixed: bool,
+    /// What each host runs, where that is not the same of all: what it goes back to.
+    pub(crate) running: BTreeMap<HostName, Version>,
     pub(crate) owner: Option<OwnerRef>,
     /// Regions that have hosts.
     pub(crate) regions: Vec<SiteRegion<'a>>,
@@ -136,6 +138,11 @@ impl Site<'_> {
         self.from.as_deref().unwrap_or("unknown")
     }
 
+    /// What a host goes back to.
+    pub(crate) fn goes_back_to(&self, host: &HostName) -> Option<&str> {
+        self.running.get(host).map(Version::as_str).or(self.from.as_deref())
+    }
+
     /// Requests per second over all regions, where known in each.
     pub(crate) fn rate(&self) -> Option<f64> {
         if self.regions.is_empty() { None } else { self.regions.iter().map(|r| r.rate).sum() }
@@ -146,6 +153,13 @@ impl SiteRegion<'_> {
     /// Its hosts as batches are cut from them.
     pub(crate) fn fleet(&self, weighted: bool) -> Fleet<'_> {
         Fleet { hosts: self.region.hosts.len(), needed: self.needed, weighted, zone_ends: &self.zone_ends }
+    }
+
+    /// How many hosts its traffic needs, where that is more than there are.
+    pub(crate) fn needs_more_than(&self, hosts: usize, target: &Target) -> Option<usize> {
+        let capacity = target.replica_capacity.filter(|capacity| capacity.is_finite() && *capacity > 0.0)?;
+        let needed = (self.rate? / capacity).ceil() as usize;
+        (needed > hosts).then_some(needed)
     }
 
     /// Whether its router gives hosts weights.
@@ -250,6 +264,7 @@ fn site<'a>(
         is_granted: false,
         to: String::new(),
         mixed: false,
+        running: BTreeMap::new(),
         owner,
         regions,
     };
@@ -379,6 +394,9 @@ fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, e
         *counts.entry(version).or_default() += 1;
     }
     site.mixed = counts.len() > 1;
+    if site.mixed {
+        site.running = running.iter().map(|(host, version)| ((*host).clone(), (*version).clone())).collect();
+    }
     let commonest =
         counts.iter().filter(|(version, _)| **version != to).max_by_key(|(version, count)| (**count, std::cmp::Reverse(*version)));
     site.from = commonest.map(|(version, _)| version.as_str().to_owned()).or_else(|| expected.map(|v| v.as_str().to_owned()));
@@ -390,7 +408,7 @@ fn place_version(site: &mut Site<'_>, running: &BTreeMap<&HostName, &Version>, e
             .join(", ");
         notes.find(
             Diagnostic::warning(codes::MIXED_VERSIONS, format!("{} runs several versions now: {mix}.", site.target.name))
-                .because(format!("A rollback would bring every host to {}.", site.present()))
+                .because("A rollback brings each host back to what it runs now, so they are as different after it as before.")
                 .hint("Find out why, and bring the hosts to one version first if this is not meant."),
         );
     }

@@ -52,7 +52,16 @@ pub(crate) fn split(
     apart.failure = 1.0 - lands;
     let all: Vec<u32> = parts.iter().flat_map(|(_, items)| items.iter().copied()).collect();
     let together = expected(change, whole, burn(&all, whole));
-    (apart.back <= together.back * (1.0 - GAIN_MIN)).then(|| Split { together: tidy(together), apart: tidy(apart), parts: offered })
+    // Where the whole hardly lands, parts that land more often are a gain, however little of them is taken back.
+    let likeliest = offered.iter().map(|part| part.failure).fold(0.0, f64::max);
+    let is_high =
+        change.on_failure == OnFailure::RollbackChange && together.failure > facts.catalog.settings.policy.risk.failure_high.as_f64();
+    let lands_more = is_high && likeliest <= together.failure * (1.0 - GAIN_MIN);
+    (lands_more || apart.back <= together.back * (1.0 - GAIN_MIN)).then(|| Split {
+        together: tidy(together),
+        apart: tidy(apart),
+        parts: offered,
+    })
 }
 
 /// What may come of a change with these risks.

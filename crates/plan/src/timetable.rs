@@ -4,11 +4,13 @@
 //! open together, whichever environment is altered at that time. What follows when they close in mid-flight is the change's own rule:
 //!
 //! - `finish`: what began is finished, so only the start must lie in an opening;
-//! - `hold`: the flight stands still until the next opening. Work that was under way when it closed goes on in truth, so it lands no later than said.
-//!   What is partly exposed goes back at the hold limit; so the first start without a longer standstill is taken where there is one, and else the first;
+//! - `hold`: what is under way when it closes is finished, and what would begin after it waits for the next opening: the flight stands still. What is
+//!   partly exposed stays so for as long, and goes back at the hold limit; so the first start without a longer standstill is taken where there is one,
+//!   and else the first;
 //! - `rollback`: it turns back, so it lands only from an opening in which 95 % of such flights land.
 
 use crate::codes;
+use crate::durations::plain;
 use glidepath_calendar::{Closing, Opening, SEARCH_MAX, closed, may_start, openings};
 use glidepath_model::calendar::Calendar;
 use glidepath_model::change::{Change, OnWindowEnd};
@@ -26,6 +28,38 @@ pub(crate) struct Timetable<'a> {
     hold_limit: Millis,
     openings: Vec<Opening>,
     time_zone: Option<String>,
+}
+
+/// When the work of a flight begins, in seconds of flying.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Joints {
+    /// In order; where nobody knows them, something begins all the time.
+    pub(crate) begins: Option<Vec<f64>>,
+    /// The whole flight.
+    pub(crate) whole: f64,
+}
+
+impl Joints {
+    /// The first time, in milliseconds of a flight of that length, at which work would begin that is not under way then; `None` where all of it is.
+    fn next(&self, flown: Millis, length: Millis) -> Option<Millis> {
+        let Some(begins) = &self.begins else { return Some(flown).filter(|flown| *flown < length) };
+        let scale = if self.whole > 0.0 { length.0 as f64 / self.whole } else { 1.0 };
+        begins.iter().map(|begin| Millis((begin * scale) as u64)).find(|begin| *begin >= flown && *begin < length)
+    }
+}
+
+/// A time at which a flight stands still.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Standstill {
+    pub(crate) held: Held,
+    /// How long it has been flying by then.
+    pub(crate) after: Millis,
+}
+
+impl Standstill {
+    pub(crate) fn length(&self) -> Millis {
+        self.held.to.since(self.held.from)
+    }
 }
 
 /// Starts from which a flight of some length lands before the opening ends.
@@ -52,39 +86,80 @@ impl<'a> Timetable<'a> {
     }
 
     /// When a flight of that duration takes off and lands; `None` where no start within the search lands.
-    pub(crate) fn schedule(&self, duration: &Estimate) -> Option<Schedule> {
+    pub(crate) fn schedule(&self, duration: &Estimate, joints: &Joints) -> Option<Schedule> {
         let (p50, p95) = (duration.p50_ms, duration.p95_ms.max(duration.p50_ms));
-        let takes_off = match self.change.on_window_end {
-            OnWindowEnd::Finish => self.first()?.from,
-            OnWindowEnd::Hold => self.start_without_long_standstill(p95).or(self.first().map(|first| first.from))?,
-            OnWindowEnd::Rollback => self.fit(p95)?.from,
-        };
-        let (lands_p50, _) = self.landing(takes_off, p50)?;
-        let (lands_p95, held) = self.landing(takes_off, p95)?;
+        let takes_off = self.takes_off_for(p95, joints)?;
+        let (lands_p50, _) = self.landing(takes_off, p50, joints)?;
+        let (lands_p95, held) = self.landing(takes_off, p95, joints)?;
+        let held = held.into_iter().map(|standstill| standstill.held).collect();
         Some(Schedule { takes_off, lands_p50, lands_p95, held, time_zone: self.time_zone.clone() })
     }
 
-    fn start_without_long_standstill(&self, length: Millis) -> Option<Timestamp> {
-        let is_short = |held: &Held| held.to.since(held.from) <= self.hold_limit;
+    /// Where the average flight stands still, and the probability that no window turns it back.
+    pub(crate) fn stands_still(&self, duration: &Estimate, joints: &Joints) -> (Vec<Standstill>, f64) {
+        let takes = plain(duration);
+        let Some(takes_off) = self.takes_off_for(duration.p95_ms.max(duration.p50_ms), joints) else { return (Vec::new(), 1.0) };
+        match self.change.on_window_end {
+            OnWindowEnd::Finish => (Vec::new(), 1.0),
+            OnWindowEnd::Hold => {
+                let usual = Millis(takes.mean_ms() as u64);
+                (self.landing(takes_off, usual, joints).map(|(_, held)| held).unwrap_or_default(), 1.0)
+            }
+            OnWindowEnd::Rollback => {
+                let opening = self.openings.iter().find(|opening| opening.from == takes_off);
+                let closing = opening.and_then(|opening| opening.closing);
+                (Vec::new(), closing.map_or(1.0, |closing| takes.within(closing.at.since(takes_off).0)))
+            }
+        }
+    }
+
+    fn takes_off_for(&self, longest: Millis, joints: &Joints) -> Option<Timestamp> {
+        match self.change.on_window_end {
+            OnWindowEnd::Finish => Some(self.first()?.from),
+            OnWindowEnd::Hold => self.start_without_long_standstill(longest, joints).or(self.first().map(|first| first.from)),
+            OnWindowEnd::Rollback => Some(self.fit(longest)?.from),
+        }
+    }
+
+    fn start_without_long_standstill(&self, length: Millis, joints: &Joints) -> Option<Timestamp> {
+        let is_short = |held: &Standstill| held.length() <= self.hold_limit;
         let mut starts = self.openings.iter().map(|opening| opening.from);
-        starts.find(|start| self.landing(*start, length).is_some_and(|(_, held)| held.iter().all(is_short)))
+        starts.find(|start| self.landing(*start, length, joints).is_some_and(|(_, held)| held.iter().all(is_short)))
     }
 
     /// When a flight lands, and when it stands still on its way. `takes_off` is the beginning of an opening.
-    fn landing(&self, takes_off: Timestamp, length: Millis) -> Option<(Timestamp, Vec<Held>)> {
+    fn landing(&self, takes_off: Timestamp, length: Millis, joints: &Joints) -> Option<(Timestamp, Vec<Standstill>)> {
         let mut held = Vec::new();
         if self.change.on_window_end != OnWindowEnd::Hold {
             return Some((takes_off.plus(length), held));
         }
-        let mut left = length;
-        let mut later = self.openings.iter().skip_while(|opening| opening.from < takes_off);
-        let mut opening = later.next()?;
-        while let Some(closing) = opening.closing.filter(|closing| closing.at < opening.from.plus(left)) {
-            left = Millis(left.0.saturating_sub(closing.at.since(opening.from).0));
-            opening = later.next()?;
-            held.push(Held { from: closing.at, to: opening.from });
+        let (mut now, mut flown) = (takes_off, Millis::ZERO);
+        let mut openings = self.openings.iter().skip_while(|opening| opening.from < takes_off).peekable();
+        while let Some(opening) = openings.next() {
+            let left = |flown: Millis| Millis(length.0.saturating_sub(flown.0));
+            let Some(closing) = opening.closing.filter(|closing| closing.at < now.plus(left(flown))) else {
+                return Some((now.plus(left(flown)), held));
+            };
+            // What is under way then is finished, however long that takes: by the next opening, or beyond it.
+            let at_closing = flown.plus(closing.at.since(now));
+            let Some(begins) = joints.next(at_closing, length) else { return Some((now.plus(left(flown)), held)) };
+            now = now.plus(Millis(begins.0.saturating_sub(flown.0)));
+            flown = begins;
+            while openings.peek().is_some_and(|next| next.closing.is_some_and(|closing| closing.at <= now)) {
+                openings.next();
+            }
+            let next = openings.peek()?;
+            if next.from > now {
+                held.push(Standstill { held: Held { from: now, to: next.from }, after: flown });
+                now = next.from;
+            }
         }
-        Some((opening.from.plus(left), held))
+        None
+    }
+
+    /// How long what is partly exposed is held.
+    pub(crate) fn hold_limit(&self) -> Millis {
+        self.hold_limit
     }
 
     /// When it may take off at the earliest, and the time zone of its calendar, where it has one.

@@ -12,8 +12,8 @@
 //! out among those, comes on top: no order of work that leaves no room unused takes longer (Graham, Bounds on Multiprocessing Timing Anomalies, 1969).
 //! *One way.* A step that cannot be undone ends the way: there is no figure across it, and none across one whose undo has less time than it takes.
 
-use crate::command::HAPROXY;
-use crate::durations::{back, is_known, plain};
+use crate::deadline::undo_cut;
+use crate::durations::{back, plain};
 use glidepath_judge::duration::{DurationEstimate, slowest, sum};
 use glidepath_model::Millis;
 use glidepath_model::facts::Facts;
@@ -166,7 +166,7 @@ impl<'a> Graph<'a> {
             Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
         };
         let safety = |step: &Step| step.exposure.as_ref().and_then(|e| e.safety.as_ref()).map(|call| plain(&back(step, call, facts)));
-        let stays = |step: &Step| matches!(step.undo, Undo::ForwardOnly { .. }) || cut(step, facts).is_some_and(|cut| cut.is_usual());
+        let stays = |step: &Step| matches!(step.undo, Undo::ForwardOnly { .. }) || undo_cut(step, facts).is_some_and(|cut| cut.is_usual());
         Self {
             steps,
             needs,
@@ -324,30 +324,6 @@ impl<'g, 'a> Rows<'g, 'a> {
 fn latest<'e>(ends: impl Iterator<Item = &'e Row>) -> Row {
     let (times, steps): (Vec<DurationEstimate>, Vec<usize>) = ends.map(|end| (end.time, end.steps)).unzip();
     Row { time: side_by_side(&times), steps: steps.into_iter().max().unwrap_or_default() }
-}
-
-/// An undo that its own timeout may end before it is done.
-pub(crate) struct Cut {
-    /// What it takes.
-    pub(crate) takes: Estimate,
-    /// What it is given.
-    pub(crate) given: Millis,
-}
-
-impl Cut {
-    /// Whether it is usually ended: no time can be promised across it.
-    pub(crate) fn is_usual(&self) -> bool {
-        self.takes.p50_ms > self.given
-    }
-}
-
-/// Whether the undo of a step may be ended before it is done.
-pub(crate) fn cut(step: &Step, facts: &Facts) -> Option<Cut> {
-    let Undo::Call { call, timeout_ms, .. } = &step.undo else { return None };
-    // A router stops waiting by itself, and what is left over is cut.
-    let takes = back(step, call, facts);
-    let may_be_cut = call.kind != HAPROXY && is_known(&takes) && takes.p95_ms > *timeout_ms;
-    may_be_cut.then_some(Cut { takes, given: *timeout_ms })
 }
 
 /// The slowest of several that go on at the same time; nothing takes no time.

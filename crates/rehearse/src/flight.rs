@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::story::{Moment, Teller};
 use crate::weather::Weather;
 use glidepath_engine::throttle::ThrottleState;
-use glidepath_engine::{Claiming, Effect, Input, Mode, Progress, RunState, decide, effects, next_wake, recovery, reports};
+use glidepath_engine::{Claiming, Effect, Input, Mode, Progress, RunState, WindowNow, decide, effects, next_wake, recovery, reports};
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome as Came, ProcessMark, RunEnd};
 use glidepath_model::plan::{GateSpec, Step, Throttle};
@@ -19,7 +19,7 @@ use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Millis, RunId, Share, StepId, TargetName, Timestamp};
 use glidepath_plan::assumed::{Refusal, UNSEEN};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Inputs after which a flight that has not ended counts as stuck.
 const INPUTS_MAX: usize = 20_000;
@@ -62,6 +62,8 @@ struct Flight<'m, 'p> {
     random: Random,
     weather: Weather<'p>,
     queue: BTreeMap<(Timestamp, u32), Happening>,
+    /// Index of the next time at which a window closes or opens.
+    window: usize,
     count: u32,
     began: Timestamp,
     now: Timestamp,
@@ -72,8 +74,10 @@ struct Flight<'m, 'p> {
     failing: Vec<bool>,
     /// Steps every try of which fails.
     broken: Vec<usize>,
-    /// Steps of which a try died with its node: a probe says that they were not done.
+    /// Steps of which a try died with its node or was ended: a probe says that they were not done.
     lost: Vec<StepId>,
+    /// Steps of which a try was ended in mid-work at its deadline.
+    ended: BTreeSet<StepId>,
     /// Steps whose undo was ended in mid-work: a probe says that they are still in place.
     cut: Vec<StepId>,
     /// Bad requests per second of usual traffic since a time, and whether something that fails is exposed.
@@ -92,7 +96,7 @@ struct Flight<'m, 'p> {
 impl<'m, 'p> Flight<'m, 'p> {
     fn new(model: &'m Model<'p>, seed: u64, number: u64, teller: Option<Teller>) -> Self {
         let mut random = Random::new(seed.wrapping_add(number));
-        let began = model.plan.body.created_at;
+        let began = model.began;
         let failing: Vec<bool> = model.components.iter().map(|component| random.happens(component.failure)).collect();
         let mut broken: Vec<usize> = Vec::new();
         for component in model.components.iter().zip(&failing).filter(|(_, fails)| **fails).map(|(component, _)| component) {
@@ -128,6 +132,7 @@ impl<'m, 'p> Flight<'m, 'p> {
             random,
             weather,
             queue: BTreeMap::new(),
+            window: 0,
             count: 0,
             began,
             now: began,
@@ -137,6 +142,7 @@ impl<'m, 'p> Flight<'m, 'p> {
             failing,
             broken,
             lost: Vec::new(),
+            ended: BTreeSet::new(),
             cut: Vec::new(),
             burning: None,
             throttles: BTreeMap::new(),
@@ -170,7 +176,15 @@ impl<'m, 'p> Flight<'m, 'p> {
     /// The next thing that happens; whether there was one.
     fn step(&mut self) -> bool {
         let wake = if self.is_owned { next_wake(&self.state, &self.model.plan.body).map(|at| at.max(self.now)) } else { None };
-        match self.queue.first_key_value().map(|(key, _)| *key) {
+        let next = self.queue.first_key_value().map(|(key, _)| *key);
+        if let Some((at, is_open)) = self.window_before([next.map(|key| key.0), wake]) {
+            self.window += 1;
+            self.now = at.max(self.now);
+            let window = if is_open { WindowNow::Open } else { WindowNow::Closed("changes may not start now".to_owned()) };
+            self.take(Input::Window(window));
+            return true;
+        }
+        match next {
             Some(key) if wake.is_none_or(|wake| key.0 <= wake) => {
                 let Some(happening) = self.queue.remove(&key) else { return false };
                 self.now = key.0.max(self.now);
@@ -184,6 +198,16 @@ impl<'m, 'p> Flight<'m, 'p> {
                 true
             }
         }
+    }
+
+    /// A window that closes or opens before anything else happens. Where nothing else does, only a flight that stands still waits for it.
+    fn window_before(&self, others: [Option<Timestamp>; 2]) -> Option<(Timestamp, bool)> {
+        let (at, is_open) = self.model.windows.get(self.window).copied().filter(|_| self.is_owned && self.landed.is_none())?;
+        let is_first = match others.into_iter().flatten().min() {
+            Some(other) => at <= other,
+            None => self.state.closed_window.is_some(),
+        };
+        is_first.then_some((at, is_open))
     }
 
     fn happens(&mut self, happening: Happening) {
@@ -238,17 +262,26 @@ impl<'m, 'p> Flight<'m, 'p> {
             Direction::Undo => (step.undo, step.undo_timeout, self.weather.slow),
             Direction::Probe | Direction::ProbeUndo => (DurationEstimate::certain(1000), step.timeout, 1.0),
         };
-        // A deadline is there for what hangs: without a fault no call is taken to reach it. An undo is what its plan promises, so one that has less time
-        // than it takes is ended in mid-work here as it would be.
-        let is_cut = attempt.direction == Direction::Undo && step.can_be_cut;
+        // A deadline is there for what hangs: without a fault no call is taken to reach it. What has less time than it takes is ended in mid-work here as
+        // it would be, there and back.
+        let is_cut = match attempt.direction {
+            Direction::Do => step.is_ended,
+            Direction::Undo => step.can_be_cut,
+            Direction::Safety | Direction::Probe | Direction::ProbeUndo => false,
+        };
         let drawn = self.random.length(usual).min(if is_cut { Millis(u64::MAX) } else { timeout });
         let took = Millis((drawn.0 as f64 * slow) as u64);
         let ends = self.now.plus(took);
         if ends > deadline {
             let reason = "it did not end in time".to_owned();
             let took = deadline.since(self.now);
-            if is_cut {
-                self.cut.push(attempt.step.clone());
+            match attempt.direction {
+                Direction::Do if is_cut => {
+                    self.lost.push(attempt.step.clone());
+                    self.ended.insert(attempt.step.clone());
+                }
+                Direction::Undo if is_cut => self.cut.push(attempt.step.clone()),
+                Direction::Do | Direction::Undo | Direction::Safety | Direction::Probe | Direction::ProbeUndo => {}
             }
             return self.queue_at(deadline, Happening::Ends(attempt, Came::Unknown { reason }, took));
         }
@@ -257,7 +290,7 @@ impl<'m, 'p> Flight<'m, 'p> {
         let outcome = match (is_broken, down, attempt.direction) {
             (false, None, Direction::Probe) if self.lost.contains(&attempt.step) => {
                 self.lost.retain(|step| *step != attempt.step);
-                Came::NotDone { reason: "it died with its node".to_owned(), retryable: true }
+                Came::NotDone { reason: "its last try was ended before it was done".to_owned(), retryable: true }
             }
             (false, None, Direction::ProbeUndo) if self.cut.contains(&attempt.step) => {
                 self.cut.retain(|step| *step != attempt.step);
@@ -340,6 +373,8 @@ impl<'m, 'p> Flight<'m, 'p> {
                 Event::WaitEnded { step, passed: false } => ended = Some(step),
                 Event::GateClosed { step, passed: false, reason } => closed = Some((step, reason.as_str())),
                 Event::WaitStarted { step, .. } => self.wait_of(step),
+                // A closed window opens again: nobody is asked to go on without it.
+                Event::HoldBegan { step: None, .. } if self.state.closed_window.is_some() => {}
                 Event::HoldBegan { step, .. } | Event::OperatorNeeded { step, .. } => asks_about = Some(step.clone()),
                 Event::RollbackBegan { cause, .. } => {
                     moved = true;
@@ -390,7 +425,11 @@ impl<'m, 'p> Flight<'m, 'p> {
     }
 
     fn count_questions(&mut self) {
-        let asks = matches!(self.state.mode(), Mode::Holding(_) | Mode::NeedsOperator(_));
+        let asks = match self.state.mode() {
+            Mode::Holding(hold) => hold.step.is_some() || self.state.closed_window.is_none(),
+            Mode::NeedsOperator(_) => true,
+            _ => false,
+        };
         match (asks, self.asked_since) {
             (true, None) => self.asked_since = Some(self.now),
             (false, Some(since)) => {

@@ -4,9 +4,10 @@ use crate::fault::Fault;
 use crate::gate::GateModel;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::action::{ActionCall, OutputType};
+use glidepath_model::change::OnWindowEnd;
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{Comparison, Estimate, Plan, PlanBody, Step, Strategy, Test, Undo, Work};
-use glidepath_model::{ComponentName, EnvironmentName, Millis, RegionName, StepId, TargetName};
+use glidepath_model::{ComponentName, EnvironmentName, Millis, RegionName, StepId, TargetName, Timestamp};
 use glidepath_plan::assumed::{self, Refusal, Traffic};
 
 pub use glidepath_plan::assumed::PEOPLE_ANSWER;
@@ -32,6 +33,10 @@ pub struct Model<'p> {
     pub(crate) breaks: f64,
     /// Failovers: while one is on its way, nobody takes writes there.
     pub(crate) refusals: Vec<(Place, Refusal<'p>)>,
+    /// When it takes off.
+    pub(crate) began: Timestamp,
+    /// Times at which changes may start no longer (false), or again (true), where the change does not fly on regardless.
+    pub(crate) windows: Vec<(Timestamp, bool)>,
     /// Whether some place serves nobody for a while.
     pub(crate) goes_down: bool,
     /// Steps that call something, by index: those that can fail.
@@ -69,6 +74,8 @@ pub(crate) struct StepModel {
     pub(crate) undo: DurationEstimate,
     pub(crate) timeout: Millis,
     pub(crate) undo_timeout: Millis,
+    /// Whether a try is ended in mid-work where it takes longer than it is given.
+    pub(crate) is_ended: bool,
     /// Components whose being down makes it fail.
     pub(crate) rests_on: Vec<ComponentName>,
     /// Whether its undo is ended in mid-work where it takes longer than it is given: a router stops waiting by itself, and of what nobody has seen nobody
@@ -110,6 +117,7 @@ impl<'p> Model<'p> {
         };
         let last_of: Vec<Option<&EnvironmentName>> =
             (0..components.len()).map(|number| body.change.environments.iter().rev().find(|name| has(name, number))).collect();
+        let users = assumed::Users::of(facts);
         let mut places = BTreeMap::new();
         for step in &body.steps {
             let Some((exposure, number)) = step.exposure.as_ref().and_then(|e| Some((e, *of_target.get(&e.target)?))) else { continue };
@@ -118,6 +126,9 @@ impl<'p> Model<'p> {
                 traffic_of(&exposure.target, exposure.region.as_ref()).and_then(|t| Some((t.rate?, assumed::rise(t.errors, effect))));
             let (arrives, rise) = traffic.unwrap_or_default();
             let burns = arrives * rise;
+            // What depends on the place is refused with it while it is down.
+            let depending = facts.catalog.targets.get(&exposure.target).map(|target| users.of_region(target, exposure.region.as_ref()));
+            let arrives = arrives + depending.iter().flatten().filter_map(|user| user.rate).sum::<f64>();
             let has_users = step.environment.as_ref() == last_of.get(number).copied().flatten();
             places.insert(place, PlaceModel { component: number, burns, arrives, has_users });
         }
@@ -159,8 +170,10 @@ impl<'p> Model<'p> {
                 }
                 Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
             };
+            let deadline = assumed::deadline(step, facts);
             StepModel {
-                forward: plain(&step.expected),
+                forward: plain(deadline.as_ref().map_or(&step.expected, |deadline| &deadline.takes)),
+                is_ended: deadline.is_some(),
                 safety: step.exposure.as_ref().and_then(|e| e.safety.as_ref()).map(back).unwrap_or_default(),
                 undo,
                 timeout: step.timeout_ms,
@@ -184,7 +197,12 @@ impl<'p> Model<'p> {
         let calls = body.steps.iter().enumerate().filter(|(_, step)| is_call(step)).map(|(at, _)| at).collect();
         let breaks = if components.is_empty() { plan.prediction.failure.mean } else { 0.0 };
         let at = body.steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
-        Self { plan, faults, steps, components, places, breaks, refusals, goes_down, calls, at }
+        let began = plan.prediction.schedule.as_ref().map_or(body.created_at, |schedule| schedule.takes_off);
+        let windows = match body.change.on_window_end {
+            OnWindowEnd::Finish => Vec::new(),
+            OnWindowEnd::Hold | OnWindowEnd::Rollback => assumed::windows(&body.change, facts, began),
+        };
+        Self { began, windows, plan, faults, steps, components, places, breaks, refusals, goes_down, calls, at }
     }
 
     /// The plan it is about.

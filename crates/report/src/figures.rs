@@ -1,6 +1,6 @@
 //! Numbers and times as people read them: units always, no more digits than are known.
 
-use glidepath_model::plan::{Estimate, PlannedDowntime, Schedule, Strategy};
+use glidepath_model::plan::{Estimate, PlannedDowntime, Prediction, Schedule, Strategy};
 pub(crate) use glidepath_model::text::plural;
 use glidepath_model::{Millis, Money, Plan, Timestamp};
 
@@ -127,6 +127,14 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
         estimate.p50_ms.to_string()
     } else {
         format!("{} (95 %: {})", estimate.p50_ms, estimate.p95_ms)
+    }
+}
+
+/// How long a flight takes; where it stands still on its way, flying and by the clock: `12 min flying, 14 h on the clock`.
+pub(crate) fn duration(prediction: &Prediction) -> String {
+    match prediction.on_the_clock() {
+        Some(clock) => format!("{} flying, {} on the clock", estimate(&prediction.duration), estimate(&clock)),
+        None => estimate(&prediction.duration),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::blast::{self, Blast};
 use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
-use crate::figures::{count, estimate, knows_traffic, listed, percent, places_listed, spent, stops};
+use crate::figures::{count, duration, knows_traffic, listed, percent, places_listed, spent, stops};
 use crate::promise;
 use crate::sections::WAITS;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
@@ -248,12 +248,12 @@ impl<'a> Writer<'a> {
                 let [takes_off, lands, late] =
                     [schedule.takes_off, schedule.lands_p50, schedule.lands_p95].map(|time| self.clock.shown(time));
                 if lands == late {
-                    format!("Takes off {takes_off} and takes {}.", estimate(&p.duration))
+                    format!("Takes off {takes_off} and takes {}.", duration(p))
                 } else {
                     format!("Takes off {takes_off}, lands about {lands}, and by {late} in 19 of 20 cases.")
                 }
             }
-            None => format!("It takes {}; when it takes off is not known yet.", estimate(&p.duration)),
+            None => format!("It takes {}; when it takes off is not known yet.", duration(p)),
         }
     }
 
@@ -394,10 +394,7 @@ impl<'a> Writer<'a> {
         match audience {
             Audience::Team => vec![
                 format!("Everything is in place:\n{}", self.changed_or_done(&all)),
-                format!(
-                    "We expected {}; what it came to: `glidepath history RUN`. The tasks of section 8 begin now.",
-                    estimate(&p.duration)
-                ),
+                format!("We expected {}; what it came to: `glidepath history RUN`. The tasks of section 8 begin now.", duration(p)),
                 format!("{watch}Report anything odd to {}.", self.contact),
             ],
             Audience::Dependants => vec![

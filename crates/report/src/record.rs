@@ -2,7 +2,7 @@
 
 use crate::card::card;
 use crate::document::{Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Section, Text, Tone};
-use crate::figures::{count, estimate, minute, moment, percent, plural};
+use crate::figures::{count, duration, estimate, minute, moment, percent, plural};
 use crate::flight::{Counted, counted, event_words, status_words};
 use crate::promise;
 use glidepath_engine::{RunState, StepStatus};
@@ -63,7 +63,7 @@ fn identity(plan: &Plan, state: &RunState) -> Vec<Entry> {
 fn highlights(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp) -> Vec<Highlight> {
     let p = &plan.prediction;
     let highlight = |name: &str, value: String, note: String| Highlight { name: name.to_owned(), value, note };
-    let mut found = vec![highlight("Duration", now.since(state.started_at).to_string(), format!("predicted {}", estimate(&p.duration)))];
+    let mut found = vec![highlight("Duration", now.since(state.started_at).to_string(), format!("predicted {}", duration(p)))];
     found.push(match bad_requests(events) {
         Some(bad) => highlight(
             "Bad requests caused",
@@ -163,7 +163,7 @@ fn comparison(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
             landed,
             &p.failure.label,
         ),
-        row("duration", estimate(&p.duration), now.since(state.started_at).to_string(), &p.duration.source),
+        row("duration", duration(p), now.since(state.started_at).to_string(), &p.duration.source),
     ];
     let bad = bad_requests(events);
     let predicted_bad =

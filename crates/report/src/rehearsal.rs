@@ -3,7 +3,7 @@
 use crate::figures::{count, percent, plural};
 use crate::terminal::{Ink, Line, Style, bar, hung, table, wrapped};
 use glidepath_model::{Millis, Plan, Step, StepId};
-use glidepath_rehearse::{Agreement, Distribution, End, Fault, Rehearsal, Story, Turned};
+use glidepath_rehearse::{Agreement, BAD_REQUESTS_TOLERANCE, DURATION_TOLERANCE, Distribution, End, Fault, Rehearsal, Story, Turned};
 
 /// Columns at most.
 const COLUMNS_MAX: usize = 100;
@@ -236,10 +236,32 @@ fn agreement(list: &[Agreement]) -> Vec<Line> {
         })
         .collect();
     lines.extend(table(&["", "predicted", "rehearsed", "its interval", ""], &rows));
+    let stated = list.iter().find(|one| one.unit == "share").map(|one| format!(", {} for what does not land", good_for(one)));
+    let rule = format!(
+        "{AGREES} That is {} about a duration, {} about bad requests{}, and no more than {} above what is promised at the longest.",
+        percent(DURATION_TOLERANCE),
+        percent(BAD_REQUESTS_TOLERANCE),
+        stated.unwrap_or_default(),
+        percent(DURATION_TOLERANCE)
+    );
+    lines.extend(paragraph(Ink::Dim, &rule));
     lines
 }
 
 /// `1 flight`, `2,000 flights`.
 pub(crate) fn flights(number: u64) -> String {
     format!("{} {}", count(number as f64), if number == 1 { "flight" } else { "flights" })
+}
+
+/// The rule by which a figure agrees.
+pub(crate) const AGREES: &str = "A figure agrees where what the prediction is good for and the interval of the rehearsed value meet.";
+
+/// Where the truth lies by the prediction: `11 min to 13 min`, `at most 13 min` of what is promised at its longest.
+pub(crate) fn good_for(one: &Agreement) -> String {
+    let most = figure_of(one, one.predicted_high);
+    if one.unit == "ms" && one.predicted_low <= 0.0 {
+        format!("at most {most}")
+    } else {
+        format!("{} to {most}", figure_of(one, one.predicted_low))
+    }
 }

@@ -2,8 +2,7 @@
 
 use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Section, Text, Tone};
 use crate::figures::{count, percent, plural, stopwatch};
-use crate::rehearsal::flights;
-use crate::rehearsal::{Rehearsed, end_words, figure_of, turned_words};
+use crate::rehearsal::{AGREES, Rehearsed, end_words, figure_of, flights, good_for, turned_words};
 use crate::sections::badges;
 use crate::svg::{self, Ended, Histogram};
 use glidepath_model::Millis;
@@ -221,12 +220,16 @@ fn agreement(found: &Rehearsed<'_>) -> Section {
         vec![
             one.what.into(),
             shown(one.predicted).into(),
+            good_for(one).into(),
             shown(one.simulated).into(),
             format!("{} to {}", shown(one.low), shown(one.high)).into(),
             if one.holds { "agrees".into() } else { Text::new().strong("disagrees") },
         ]
     };
-    section.table(&["", "Predicted", "Rehearsed", "Its interval", ""], found.agreement.iter().map(row).collect());
+    section.table(&["", "Predicted", "Good for", "Rehearsed", "Its interval", ""], found.agreement.iter().map(row).collect());
+    if !found.agreement.is_empty() {
+        section.paragraph(AGREES);
+    }
     let disagreeing = found.agreement.iter().filter(|one| !one.holds).count();
     if disagreeing > 0 {
         section.callout(

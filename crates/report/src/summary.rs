@@ -3,7 +3,7 @@
 use crate::alike::told_once;
 use crate::candidates::{names, standing};
 use crate::figures::{
-    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, fold, knows_traffic, minute, no_budget, percent, plural, spent, standstills,
+    NO_TAKE_OFF, count, duration, extra_cost, flight_times, fold, knows_traffic, minute, no_budget, percent, plural, spent, standstills,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::joined;
@@ -233,7 +233,7 @@ fn predictions(plan: &Plan, shown: Shown) -> Vec<Line> {
         }
         None => row("takes off", NO_TAKE_OFF.to_owned()),
     }
-    row("duration", format!("{}, {}", estimate(&p.duration), p.duration.source));
+    row("duration", format!("{}, {}", duration(p), p.duration.source));
     if let Some(clearance) = &plan.clearance {
         row("ceremony", crate::clearance::line(clearance));
     }

@@ -29,7 +29,8 @@ pub(crate) fn waterfall(prediction: &Prediction) -> Vec<Fall> {
     let own = logistic(odds);
     falls.push(sum(format!("{} fails", first.component), own));
     let others = prediction.reasons.len() - 1;
-    let before = prediction.failure.uncorrected.unwrap_or(prediction.failure.mean);
+    let failure = &prediction.failure;
+    let before = failure.uncorrected.unwrap_or(failure.change_fails());
     if others > 0 {
         let what = if others == 1 {
             "or the other component".to_owned()
@@ -40,7 +41,11 @@ pub(crate) fn waterfall(prediction: &Prediction) -> Vec<Fall> {
     }
     if prediction.failure.uncorrected.is_some() {
         let what = prediction.failure.label.clone();
-        falls.push(Fall { what, from: before, to: prediction.failure.mean, is_sum: false });
+        falls.push(Fall { what, from: before, to: failure.change_fails(), is_sum: false });
+    }
+    if let Some(from) = failure.of_change {
+        let what = "or a step is ended at its deadline at every try".to_owned();
+        falls.push(Fall { what, from, to: failure.mean, is_sum: false });
     }
     if falls.last().is_some_and(|last| !last.is_sum) {
         falls.push(sum("the change does not land".to_owned(), prediction.failure.mean));
@@ -86,7 +91,14 @@ mod tests {
         };
         let length = Estimate { p50_ms: Millis(1), p95_ms: Millis(1), source: String::new() };
         Prediction {
-            failure: ProbabilityEstimate { mean: 0.2, low: 0.1, high: 0.4, label: "corrected by 30 of your runs".to_owned(), uncorrected },
+            failure: ProbabilityEstimate {
+                mean: 0.2,
+                low: 0.1,
+                high: 0.4,
+                label: "corrected by 30 of your runs".to_owned(),
+                uncorrected,
+                of_change: None,
+            },
             bad_requests: 0.0,
             bad_requests_if_failing: 0.0,
             bad_requests_straight: 0.0,

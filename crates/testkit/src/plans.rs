@@ -45,6 +45,7 @@ pub fn whole_plan(body: PlanBody) -> Plan {
             high: 0.125,
             label: "prior only, 0 of your runs".to_owned(),
             uncorrected: None,
+            of_change: None,
         },
         bad_requests: 12.5,
         bad_requests_if_failing: 40.0,

@@ -39,7 +39,18 @@ fn risk(context: &mut Context<'_, '_>, node: &Node) -> RiskPolicy {
         budget_medium: share(node, "budgetMedium").unwrap_or(default.budget_medium),
         budget_high: share(node, "budgetHigh").unwrap_or(default.budget_high),
         failure_medium: share(node, "failureMedium").unwrap_or(default.failure_medium),
+        failure_high: share(node, "failureHigh").unwrap_or(default.failure_high),
     };
+    if policy.failure_medium > policy.failure_high {
+        context.findings.error(
+            node.at,
+            "spec.policy.risk",
+            codes::RISK_LIMITS_CROSSED,
+            format!("risk would be high above a probability of {} and medium only above {}", policy.failure_high, policy.failure_medium),
+            "No change could be of medium risk by how likely it fails, which nobody means.",
+            "Let `failureMedium` be at most `failureHigh`; 10% and 25% hold where they are left out.",
+        );
+    }
     if policy.budget_medium > policy.budget_high {
         context.findings.error(
             node.at,

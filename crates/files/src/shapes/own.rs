@@ -99,7 +99,8 @@ const RISK: Shape = Shape::closed(
     &[
         Field::optional("budgetMedium", Form::Share, "Expected share of an error budget above which the risk is medium; 1% when left out."),
         Field::optional("budgetHigh", Form::Share, "Expected share of an error budget above which the risk is high; 10% when left out."),
-        Field::optional("failureMedium", Form::Share, "Probability of failure above which the risk is medium; 10% when left out."),
+        Field::optional("failureMedium", Form::Share, "Probability of not landing above which the risk is medium; 10% when left out."),
+        Field::optional("failureHigh", Form::Share, "Probability of not landing above which the risk is high; 25% when left out."),
     ],
 );
 

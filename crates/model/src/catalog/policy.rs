@@ -42,11 +42,29 @@ pub struct RiskPolicy {
     pub budget_high: Share,
     /// Probability of failure above which the risk is medium.
     pub failure_medium: Share,
+    /// Probability of failure above which the risk is high.
+    #[serde(default = "failure_high", skip_serializing_if = "is_failure_high")]
+    pub failure_high: Share,
+}
+
+/// One flight in four: as many as no team would start again and again.
+const fn failure_high() -> Share {
+    Share::percent(25)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_failure_high(share: &Share) -> bool {
+    *share == failure_high()
 }
 
 impl Default for RiskPolicy {
     fn default() -> Self {
-        Self { budget_medium: Share::percent(1), budget_high: Share::percent(10), failure_medium: Share::percent(10) }
+        Self {
+            budget_medium: Share::percent(1),
+            budget_high: Share::percent(10),
+            failure_medium: Share::percent(10),
+            failure_high: failure_high(),
+        }
     }
 }
 

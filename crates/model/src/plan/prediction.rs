@@ -71,6 +71,16 @@ pub struct Prediction {
     pub stages: Vec<StageBurn>,
 }
 
+impl Prediction {
+    /// From take-off to landing by the clock, where the flight stands still on its way.
+    pub fn on_the_clock(&self) -> Option<Estimate> {
+        let schedule = self.schedule.as_ref().filter(|schedule| !schedule.held.is_empty())?;
+        let until = |lands: Timestamp| lands.since(schedule.takes_off);
+        let source = "flying and standing still".to_owned();
+        Some(Estimate { p50_ms: until(schedule.lands_p50), p95_ms: until(schedule.lands_p95), source })
+    }
+}
+
 /// A planned downtime, in the environment that has the longest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,6 +92,9 @@ pub struct PlannedDowntime {
     /// Where it may be down beyond that, and nothing says how long.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_known: Vec<String>,
+    /// What depends on these places, and answers nobody meanwhile either: `production/shop`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
 }
 
 /// Both ends of an interval.
@@ -187,6 +200,16 @@ pub struct ProbabilityEstimate {
     /// The mean before it was corrected by what came of earlier runs; `None` where it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncorrected: Option<f64>,
+    /// The part of the mean by which something about the change fails, where steps that are ended at their deadlines add to it; `None` where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_change: Option<f64>,
+}
+
+impl ProbabilityEstimate {
+    /// The probability that something about the change fails, corrected, whatever ends its steps.
+    pub fn change_fails(&self) -> f64 {
+        self.of_change.unwrap_or(self.mean)
+    }
 }
 
 /// Risk level.

@@ -2,8 +2,8 @@
 
 use super::{is_of_runbook, places};
 use crate::codes;
+use crate::deadline::{Deadline, deadline, undo_cut as cut};
 use crate::durations::{deploy_unbounded, deploys, is_known};
-use crate::way_back::cut;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
@@ -255,13 +255,48 @@ pub(super) fn timeout_short(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
             }
             (None, Some(_) | None) => continue,
         };
-        if long <= step.timeout_ms || !told.insert(key) {
+        // What is usually ended has a finding of its own.
+        let is_usual = deadline(step, facts).is_some_and(|deadline| deadline.is_usual());
+        let ended = deadline(step, facts).map_or_else(String::new, |deadline| {
+            format!("; a try is ended with {:.0} %, all of them with {:.1} %", deadline.ends_one() * 100.0, deadline.ends_all() * 100.0)
+        });
+        if long <= step.timeout_ms || is_usual || !told.insert(key) {
             continue;
         }
         findings.push(
-            Diagnostic::warning(codes::TIMEOUT_SHORT, format!("{} may take {}, and {source}.", step.id, step.timeout_ms))
+            Diagnostic::warning(codes::TIMEOUT_SHORT, format!("{} may take {}, and {source}{ended}.", step.id, step.timeout_ms))
                 .because("An attempt that is ended in mid-work leaves an unknown outcome although nothing went wrong.")
                 .hint("Raise `timeout` of the action on its target."),
+        );
+    }
+    findings
+}
+
+/// A step whose own timeout ends most of its tries before they are done.
+pub(super) fn step_cut(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut told = BTreeSet::new();
+    let mut findings = Vec::new();
+    for step in &plan.body.steps {
+        let Some(deadline) = deadline(step, facts).filter(Deadline::is_usual) else { continue };
+        if !told.insert((&step.target, &step.duration_key)) {
+            continue;
+        }
+        let (usual, long, given) = (deadline.takes.p50_ms, deadline.takes.p95_ms, deadline.given);
+        let (one, all) = (deadline.ends_one() * 100.0, deadline.ends_all() * 100.0);
+        let tries = match deadline.tries {
+            1 => "at its only try".to_owned(),
+            tries => format!("at all of its {tries} tries"),
+        };
+        findings.push(
+            Diagnostic::error(
+                codes::STEP_CUT,
+                format!(
+                    "{} may take {given}, and is expected to take {usual} (95 %: {long}): it is ended {tries} with {all:.0} %.",
+                    step.id
+                ),
+            )
+            .because(format!("A try is ended in mid-work with {one:.0} %, and a flight of which a step is not done turns back."))
+            .hint("Raise `timeout` of the action on its target, or leave it out: then it is twice what 95 % of the tries take."),
         );
     }
     findings

@@ -1,9 +1,9 @@
 //! Rules about what the change itself says.
 
-use super::{listed, places};
+use super::{is_of_runbook, listed, places};
 use crate::codes;
 use glidepath_model::catalog::EdgeKind;
-use glidepath_model::change::{ItemKind, VersionedKind};
+use glidepath_model::change::{ItemKind, OnFailure, VersionedKind};
 use glidepath_model::ids::{ComponentName, TargetName};
 use glidepath_model::plan::{Assignment, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
@@ -75,6 +75,42 @@ pub(super) fn callers_left_out(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         )
     };
     callers.into_iter().filter_map(finding).collect()
+}
+
+/// A flight that hardly lands, with what would let more of it land.
+pub(super) fn lands_rarely(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let failure = &plan.prediction.failure;
+    if is_of_runbook(plan) || failure.mean <= facts.catalog.settings.policy.risk.failure_high.as_f64() {
+        return Vec::new();
+    }
+    let items = plan.body.change.items.len();
+    let hint = match (&plan.split, items) {
+        (Some(split), _) => {
+            let likeliest = split.parts.iter().map(|part| part.failure).fold(0.0, f64::max) * 100.0;
+            format!("Fly its {} parts as changes of their own: each does not land with at most {likeliest:.0} %.", split.parts.len())
+        }
+        (None, 0 | 1) => {
+            "It is one item, so nothing of it can fly apart: see what makes its failure so likely, and mend that first.".to_owned()
+        }
+        (None, _) if plan.body.change.on_failure != OnFailure::RollbackChange => {
+            "No split is offered: what fails goes back by itself, and the rest stays. See what makes it so likely, and mend that first."
+                .to_owned()
+        }
+        (None, _) => format!(
+            "No split is offered: dependencies tie its {items} items to each other, or parts of it would land no more often. Fly what others rest on first, as a change of its own, and the rest after it."
+        ),
+    };
+    let message = format!(
+        "The change does not land with {:.0} % (90 %: {:.0} % to {:.0} %).",
+        failure.mean * 100.0,
+        failure.low * 100.0,
+        failure.high * 100.0
+    );
+    vec![
+        Diagnostic::warning(codes::LANDS_RARELY, message)
+            .because("What does not land is taken back, and its users and its crew have had the work of it.")
+            .hint(hint),
+    ]
 }
 
 /// An undo that gets the version which it is to take away, and not the one to go back to.

@@ -95,6 +95,9 @@ pub const RULES: &[Rule] = &[
     rule(codes::UNDO_CUT, "undo-cut", Severity::Error, calls::undo_cut),
     rule(codes::UNDO_GOES_FORWARD, "undo-goes-forward", Severity::Warning, change::undo_goes_forward),
     rule(codes::READER_LEFT_OUT, "reader-left-out", Severity::Error, change::reader_left_out),
+    rule(codes::STEP_CUT, "step-cut", Severity::Error, calls::step_cut),
+    rule(codes::LANDS_RARELY, "lands-rarely", Severity::Warning, change::lands_rarely),
+    rule(codes::TRAFFIC_DECLARED, "traffic-declared", Severity::Warning, signals::traffic_declared),
     rule(codes::FLAG_UNREAD, "flag-unread", Severity::Warning, people::flag_unread),
 ];
 

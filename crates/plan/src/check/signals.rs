@@ -2,13 +2,15 @@
 
 use super::{places, steps_by_target};
 use crate::codes;
-use glidepath_model::catalog::Target;
+use glidepath_model::catalog::{Target, TrafficSource};
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Strategy, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Remaining share of a budget under which a feature is better left alone.
 const BUDGET_CAUTION: f64 = 0.25;
+/// By how much a declared traffic may differ from what is counted: nights and weekends have a tenth of a busy hour.
+const DECLARED_FOLD: f64 = 10.0;
 
 fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
     plan.body.steps.iter().filter_map(|step| match &step.work {
@@ -204,4 +206,27 @@ pub(super) fn gate_jumpy(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
             .hint(format!("Set failuresMax of the threshold {name} to 2 or 3."))
     };
     jumpy.into_iter().map(finding).collect()
+}
+
+/// Traffic that a target declares, and its own counters do not see.
+pub(super) fn traffic_declared(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut told = BTreeSet::new();
+    let mut findings = Vec::new();
+    for (_, target) in places(plan, facts) {
+        let Some(TrafficSource::Assumed(declared)) = target.traffic else { continue };
+        let counted = facts.targets.get(&target.name).map(|seen| &seen.counted_rate).filter(|counted| !counted.is_empty());
+        let Some(counted) = counted.map(|counted| counted.values().map(|fact| fact.value).sum::<f64>()) else { continue };
+        let is_far = declared > counted * DECLARED_FOLD || counted > declared * DECLARED_FOLD;
+        if is_far && told.insert(&target.name) {
+            findings.push(
+                Diagnostic::warning(
+                    codes::TRAFFIC_DECLARED,
+                    format!("{} declares {declared} requests/s, and its counters count {counted:.3}.", target.name),
+                )
+                .because("Bakes, power and expected bad requests rest on the declared figure.")
+                .hint("Declare what arrives, or a query; or leave `traffic` out: then it is read from the same counters."),
+            );
+        }
+    }
+    findings
 }

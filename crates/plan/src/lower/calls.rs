@@ -35,7 +35,12 @@ pub(crate) fn site_values(site: &Site<'_>) -> Placeholders {
 
 /// Values that hold for one host.
 pub(crate) fn host_values(site: &Site<'_>, region: &Region, host: &HostName) -> Placeholders {
-    site_values(site).with("region", region.name.as_str()).with("host", host.as_str())
+    let values = site_values(site).with("region", region.name.as_str()).with("host", host.as_str());
+    // Hosts that run different versions each go back to their own.
+    match site.running.get(host) {
+        Some(own) => values.with("from", own.as_str()),
+        None => values,
+    }
 }
 
 /// A filled template; what does not fit goes to the notes and the call is left out.
@@ -153,7 +158,7 @@ pub(crate) fn is_on(
         // A host proves the old value by being healthy.
         (ItemKind::Secret { .. }, Side::Old) => None,
         (_, Side::New) => runs(site, region, host, &site.to, kinds, notes),
-        (_, Side::Old) => runs(site, region, host, site.from.as_deref()?, kinds, notes),
+        (_, Side::Old) => runs(site, region, host, site.goes_back_to(host)?, kinds, notes),
     }
 }
 

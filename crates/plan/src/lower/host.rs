@@ -177,7 +177,9 @@ impl Lowering<'_> {
         if let Some(template) = template {
             step.timeout_ms = calls::patience(template, kinds, &step.expected);
             step.retry = calls::retry(template, kinds);
-            step.on_unknown = on_unknown(template, step.probe.is_some(), step.on_unknown);
+            // A sketch has no probe, and is tried again as often as what it is a sketch of.
+            let has_probe = step.probe.is_some() || (self.is_sketch && site.target.version_probe.is_some());
+            step.on_unknown = on_unknown(template, has_probe, step.on_unknown);
         }
         step.needs = needs.to_vec();
         step
@@ -200,7 +202,7 @@ impl Lowering<'_> {
             (None, None) => return Undo::Nothing,
         };
         let values = calls::host_values(site, region, host);
-        let values = match &site.from {
+        let values = match site.goes_back_to(host) {
             Some(from) if own.is_none() => values.with("version", from),
             Some(_) => values,
             None if own.is_some() && template.filled(values.values()).is_ok() => values,
@@ -208,7 +210,7 @@ impl Lowering<'_> {
         };
         let Some(call) = calls::filled(template, &values, site, "undo command", kinds, self.notes) else { return Undo::Nothing };
         let validations = if self.is_sketch { Vec::new() } else { calls::validations(site, region, host, Side::Old, kinds, self.notes) };
-        let expected = durations::estimate(doing.kind, site, self.facts);
+        let expected = durations::of_one_try(doing.kind, site, self.facts);
         undo_call(call, validations, calls::patience(template, kinds, &expected))
     }
 }

@@ -35,9 +35,9 @@ use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::{Target, TargetIndex};
 use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::{ComponentName, EnvironmentName, StepId, version_shown};
+use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, StepId, version_shown};
 use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Group, Phase, RetryPolicy, Step, Undo, Work};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What lowering works with, and what it has made.
 pub(crate) struct Lowering<'a> {
@@ -244,10 +244,11 @@ impl Lowering<'_> {
         let healths: Vec<ActionCall> = region.hosts.iter().filter_map(|h| calls::health(site, region, h, kinds, self.notes)).collect();
         let title = format!("All hosts of {} in {} are healthy", site.target.component, region.name);
         self.look(site, spot, "health", title, healths, before);
-        if let (ItemKind::Version { .. }, Some(from), false) = (&site.change_item.kind, &site.from, site.mixed) {
-            let versions: Vec<ActionCall> =
-                region.hosts.iter().filter_map(|h| calls::runs(site, region, h, from, kinds, self.notes)).collect();
-            let title = format!("All hosts of {} in {} still run {}", site.target.component, region.name, version_shown(from.as_str()));
+        if let (ItemKind::Version { .. }, Some(from)) = (&site.change_item.kind, &site.from) {
+            let runs = |host: &HostName, notes: &mut Notes| calls::runs(site, region, host, site.goes_back_to(host)?, kinds, notes);
+            let versions: Vec<ActionCall> = region.hosts.iter().filter_map(|host| runs(host, self.notes)).collect();
+            let what = if site.mixed { "what each of them ran".to_owned() } else { version_shown(from.as_str()).to_string() };
+            let title = format!("All hosts of {} in {} still run {what}", site.target.component, region.name);
             self.look(site, spot, "version", title, versions, before);
         }
     }
@@ -300,6 +301,7 @@ impl Lowering<'_> {
             is_granted: false,
             to: String::new(),
             mixed: false,
+            running: BTreeMap::new(),
             owner: self.facts.catalog.components.get(&target.component).and_then(|c| c.owner.clone()),
             regions: Vec::new(),
         }

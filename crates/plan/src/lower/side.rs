@@ -324,7 +324,7 @@ impl Lowering<'_> {
             Some(deploy) => calls::filled(deploy, &old, site, "deploy command", kinds, self.notes).map_or(Undo::Nothing, |call| {
                 let health = site.target.side.as_ref().and_then(|side| side.health.as_ref());
                 let healthy = health.and_then(|health| calls::filled(health, &old, site, "health check of a side", kinds, self.notes));
-                let expected = durations::estimate(Kind::Deploy, site, self.facts);
+                let expected = durations::of_one_try(Kind::Deploy, site, self.facts);
                 undo_call(call, healthy.into_iter().collect(), calls::patience(deploy, kinds, &expected))
             }),
             None => Undo::Nothing,

@@ -4,10 +4,10 @@
 //! on each, and what changed components a knot rests on follows from the knots beneath it.
 
 use crate::bits::Bits;
-use glidepath_model::catalog::{Catalog, EdgeKind, Edges};
+use glidepath_model::catalog::{Catalog, EdgeKind, Edges, Infrastructure};
 use glidepath_model::change::{Change, ItemKind};
-use glidepath_model::ids::ComponentName;
-use std::collections::BTreeSet;
+use glidepath_model::ids::{ComponentName, EnvironmentName, HostName};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Dependencies, from one changed component to another by number, that are taken to be `deploys-with` whatever the catalog says.
 pub(super) type Ties = BTreeSet<(usize, usize)>;
@@ -23,6 +23,8 @@ pub(super) struct Graph<'a> {
     pub(super) edges: Vec<Vec<(usize, EdgeKind)>>,
     /// Those of them that each depends on through unchanged components.
     through: Vec<Bits>,
+    /// Pairs of them that are on the same hosts in an environment.
+    on_same_hosts: BTreeSet<(usize, usize)>,
 }
 
 /// What must be behind each group of items. A group goes by its least item.
@@ -31,6 +33,8 @@ pub(super) struct Before {
     pub(super) group_of: Vec<usize>,
     /// Of each group, the groups before it.
     pub(super) needs: Vec<Bits>,
+    /// Components, one before the other, that nothing orders but the hosts that both are on.
+    pub(super) apart: BTreeSet<(usize, usize)>,
 }
 
 impl<'a> Graph<'a> {
@@ -51,7 +55,8 @@ impl<'a> Graph<'a> {
         edges.truncate(count);
         edges.iter_mut().for_each(|list| list.retain(|(to, _)| *to < count));
         names.truncate(count);
-        Self { change, changed: names, items, edges, through }
+        let on_same_hosts = on_same_hosts(change, catalog, &names);
+        Self { change, changed: names, items, edges, through, on_same_hosts }
     }
 
     /// What must be behind what, with some dependencies tied.
@@ -78,7 +83,24 @@ impl<'a> Graph<'a> {
                 }
             }
         }
-        Before { group_of, needs }
+        let apart = self.put_apart(&group_of, &mut needs);
+        Before { group_of, needs, apart }
+    }
+
+    /// Lets what is on the same hosts go one after the other, in the order of the change where nothing else orders it: a host that is changed for one
+    /// serves nobody of the other.
+    fn put_apart(&self, group_of: &[usize], needs: &mut [Bits]) -> BTreeSet<(usize, usize)> {
+        let mut apart = BTreeSet::new();
+        for (first, second) in self.on_same_hosts.iter().copied() {
+            for (one, other) in self.items[first].iter().flat_map(|one| self.items[second].iter().map(move |other| (*one, *other))) {
+                let (one, other) = (group_of[one], group_of[other]);
+                if one != other && !rests(needs, one, other) && !rests(needs, other, one) {
+                    needs[other].insert(one);
+                    apart.insert((first, second));
+                }
+            }
+        }
+        apart
     }
 
     /// Changed components that one depends on, directly or through unchanged ones.
@@ -138,6 +160,43 @@ impl<'a> Graph<'a> {
             ItemKind::Contract { .. } => 5,
         }
     }
+}
+
+/// Whether a group rests on another one, directly or through others.
+fn rests(needs: &[Bits], on: usize, group: usize) -> bool {
+    let mut seen = Bits::below(needs.len());
+    let mut open = vec![group];
+    while let Some(next) = open.pop() {
+        for need in needs[next].iter() {
+            if need == on {
+                return true;
+            }
+            if !seen.contains(need) {
+                seen.insert(need);
+                open.push(need);
+            }
+        }
+    }
+    false
+}
+
+/// Pairs of components that have a host in common, in an environment of the change.
+fn on_same_hosts(change: &Change, catalog: &Catalog, components: &[&ComponentName]) -> BTreeSet<(usize, usize)> {
+    let numbers: BTreeMap<&ComponentName, usize> = components.iter().enumerate().map(|(number, name)| (*name, number)).collect();
+    let mut on: BTreeMap<(&EnvironmentName, &HostName), BTreeSet<usize>> = BTreeMap::new();
+    for target in catalog.targets.values().filter(|target| change.environments.contains(&target.environment)) {
+        let Some(number) = numbers.get(&target.component) else { continue };
+        // What a router of shares, or a platform, calls a host is no machine.
+        let machines = target.regions.iter().filter(|region| region.share_router().is_none());
+        let machines = machines.filter(|_| matches!(target.infrastructure, Infrastructure::Vm | Infrastructure::Container));
+        for host in machines.flat_map(|region| region.hosts.iter().chain(&region.standby)) {
+            on.entry((&target.environment, host)).or_default().insert(*number);
+        }
+    }
+    let pairs = |numbers: &BTreeSet<usize>| -> Vec<(usize, usize)> {
+        numbers.iter().flat_map(|one| numbers.range(one + 1..).map(move |other| (*one, *other))).collect()
+    };
+    on.values().flat_map(pairs).collect()
 }
 
 /// Of each of the first `changed` components, those among them that it depends on through others.

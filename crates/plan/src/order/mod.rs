@@ -2,7 +2,8 @@
 //!
 //! A provider goes before its consumers, because what it adds must be there before it is used; a provider that removes something
 //! goes after them. Items of one component go schema, secret and capacity, region and traffic, version, flag. `deploys-with` puts items into one group, which goes together. Components
-//! that do not change are looked through: in frontend -> auth -> payments the order of frontend and payments holds also when auth stays.
+//! that do not change are looked through: in frontend -> auth -> payments the order of frontend and payments holds also when auth stays. What nothing
+//! orders and is on the same machines goes one after the other, in the order of the change.
 
 mod circle;
 mod graph;
@@ -25,7 +26,12 @@ pub(crate) fn levels(change: &Change, catalog: &Catalog, notes: &mut Notes) -> O
         return None;
     }
     let graph = Graph::of(change, catalog);
-    let levels = by_level(&graph.before(&Ties::new()));
+    let before = graph.before(&Ties::new());
+    for (first, second) in &before.apart {
+        let (first, second) = (graph.changed[*first], graph.changed[*second]);
+        notes.derive(format!("{first} and {second} are on the same hosts, so {first} goes first and {second} after it."));
+    }
+    let levels = by_level(&before);
     if levels.is_none() {
         notes.wrong(circle::refusal(&graph));
     }

@@ -13,7 +13,7 @@ mod predict;
 
 use crate::clearance::clearance;
 use crate::notes::Notes;
-use crate::timetable::Timetable;
+use crate::timetable::{Joints, Timetable};
 use crate::{FORMAT, HOLD_DEFAULT, PlanOptions, Planning, TTL_DEFAULT, body, check, codes, non_zero, size};
 use glidepath_model::action::ActionDescriptor;
 use glidepath_model::catalog::{Catalog, Target};
@@ -64,7 +64,8 @@ fn work_out(runbook: &Runbook, facts: &Facts, descriptors: &[ActionDescriptor], 
     let mut prediction = predict::prediction(runbook, &graph, &steps);
     let hold_limit =
         non_zero(environment.and_then(|name| facts.catalog.environment(name)).map(|e| e.hold_limit_ms).unwrap_or_default(), HOLD_DEFAULT);
-    prediction.schedule = Timetable::of(&change, &facts.catalog.calendars, hold_limit, options.now).schedule(&prediction.duration);
+    prediction.schedule =
+        Timetable::of(&change, &facts.catalog.calendars, hold_limit, options.now).schedule(&prediction.duration, &Joints::default());
     let mut envelope = body::envelope(&change, &steps, &[]);
     let noun = if steps.len() == 1 { "step" } else { "steps" };
     envelope.items = vec![format!("runbook {}: {} {noun}", runbook.name, steps.len())];

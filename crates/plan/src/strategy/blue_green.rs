@@ -34,6 +34,13 @@ impl Method for BlueGreen {
                 return Err(Shortfall::new(format!("needs {} in {place}, {standby} declared", counted(hosts, "standby host")))
                     .unless(format!("{} in {place} while both copies run", more(hosts - standby, "standby host"))));
             }
+            if let Some(needed) = region.needs_more_than(hosts, site.target) {
+                let (rate, lacking) = (region.rate.unwrap_or_default(), needed - hosts);
+                return Err(Shortfall::new(format!(
+                    "needs {needed} hosts in {place} to carry {rate:.0} requests/s, and a copy has {hosts}"
+                ))
+                .unless(format!("{} and {} in {place}", more(lacking, "host"), more(lacking, "standby host"))));
+            }
             if region.region.router.is_none() {
                 return Err(Shortfall::new(format!("needs a router in {place} that can switch, none declared"))
                     .unless(format!("a router declared for {place}")));

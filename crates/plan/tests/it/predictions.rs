@@ -4,7 +4,7 @@ use crate::fixture::*;
 use glidepath_model::catalog::{Infrastructure, Scaling};
 use glidepath_model::change::ItemKind;
 use glidepath_model::facts::{BudgetFact, DurationFact, Sourced};
-use glidepath_model::plan::{CandidateSummary, Plan, RiskLevel, Strategy};
+use glidepath_model::plan::{CandidateSummary, Plan, RiskLevel, Strategy, Undo};
 use glidepath_model::{Change, Facts, Millis, Money, Share, Timestamp};
 use glidepath_plan::codes;
 use serde_json::json;
@@ -163,7 +163,66 @@ fn capacity_until_a_time_that_is_past_is_refused() {
     let said = refusal(&change, &facts);
     assert!(said.contains("which is past"), "{said}");
     change.items[0].kind = until("2026-12-05T00:00:00Z");
-    plan_of(&change, &facts);
+    let plan = plan_of(&change, &facts);
+    // What is gone before it is there is refused as well.
+    let lands = plan.prediction.schedule.as_ref().unwrap().lands_p95;
+    let ItemKind::Capacity { until, .. } = &mut change.items[0].kind else { panic!("no capacity") };
+    *until = Some(lands.minus(Millis(1)));
+    let said = refusal(&change, &facts);
+    assert!(said.contains("GP0360") && said.contains("and the plan lands"), "{said}");
+}
+
+#[test]
+fn each_of_several_versions_comes_back() {
+    let (mut change, mut facts) = payments();
+    let target = only_target(&mut facts);
+    target.undo = Some(template("exec", json!({"argv": ["./undo.sh", "{host}", "{from}"]})));
+    target.version_probe = Some(template("exec", json!({"argv": ["./version.sh", "{host}"]})));
+    let hosts: Vec<_> = target.hosts().map(|(_, host)| host.clone()).collect();
+    observe(&mut facts, "1.0.0");
+    let odd = Sourced::observed("0.9.0".into(), "probe", now());
+    facts.targets.values_mut().for_each(|seen| drop(seen.versions.insert(hosts[1].clone(), odd.clone())));
+    change.items[0].strategy = Some("rolling".to_owned());
+    let plan = plan_of(&change, &facts);
+    for (host, version) in [(&hosts[0], "1.0.0"), (&hosts[1], "0.9.0")] {
+        let step = plan.body.steps.iter().find(|step| step.id.as_str().ends_with(&format!("deploy-{host}"))).unwrap();
+        let Undo::Call { call, validations, .. } = &step.undo else { panic!("{:?}", step.undo) };
+        assert_eq!(call.input["argv"], json!(["./undo.sh", host.as_str(), version]));
+        assert!(validations.iter().any(|call| call.input["expectText"] == json!(version)), "{validations:?}");
+    }
+}
+
+#[test]
+fn a_copy_that_is_too_small_for_the_traffic_is_no_second_copy() {
+    let (mut change, mut facts) = payments();
+    let target = only_target(&mut facts);
+    target.regions[0].standby = (1..=4).map(|at| format!("standby-{at}").as_str().into()).collect();
+    target.replica_capacity = Some(50.0);
+    change.items[0].strategy = Some("blue-green".to_owned());
+    let said = refusal(&change, &facts);
+    assert!(said.contains("hosts in eu-west to carry") && said.contains("and a copy has"), "{said}");
+}
+
+#[test]
+fn what_was_never_seen_is_expected_well_below_its_deadline() {
+    let (change, mut facts) = payments();
+    only_target(&mut facts).deploy.as_mut().unwrap().timeout_ms = Some(Millis::from_secs(6));
+    let plan = plan_of(&change, &facts);
+    let step = plan.body.steps.iter().find(|step| step.id.as_str().contains("/deploy-")).unwrap();
+    let (usual, long) = (step.expected.p50_ms, step.expected.p95_ms);
+    assert!(usual < long && long < step.timeout_ms, "{usual} {long} {}", step.timeout_ms);
+}
+
+#[test]
+fn the_other_half_of_a_conflict_is_named() {
+    let (mut change, mut facts) = slow(&[4]);
+    with_budget(&mut facts);
+    only_target(&mut facts).strategies_allowed = vec!["recreate".to_owned()];
+    change.constraints.downtime_ms = Some(Millis::from_mins(10));
+    change.constraints.max_budget_share = Some(Share::percent(1));
+    facts.budgets.values_mut().for_each(|budget| budget.value.remaining = 0.0);
+    let said = refusal(&change, &facts);
+    assert!(said.contains("`maxBudgetSpend`"), "{said}");
 }
 
 #[test]

@@ -4,8 +4,9 @@ use crate::fixture::*;
 use glidepath_model::change::*;
 use glidepath_model::facts::*;
 use glidepath_model::ids::{ComponentName, TargetName};
-use glidepath_model::plan::{ComponentRisk, Plan};
+use glidepath_model::plan::{ComponentRisk, Plan, RiskLevel};
 use glidepath_model::{Facts, Share, Timestamp};
+use glidepath_plan::codes;
 use glidepath_plan::risk::{WEIGHTS, add_to_owners};
 use std::collections::BTreeSet;
 
@@ -185,7 +186,12 @@ fn the_time_of_week_counts_where_a_calendar_has_a_time_zone() {
 fn limits_of_the_level_are_the_projects_to_set() {
     let (change, mut facts) = shop();
     let reasons = |facts: &Facts| plan_of(&change, facts).prediction.risk_reasons.join("; ");
-    assert!(!reasons(&facts).contains("fails with"), "{}", reasons(&facts));
+    assert!(!reasons(&facts).contains("does not land with"), "{}", reasons(&facts));
     facts.catalog.settings.policy.risk.failure_medium = Share::percent(1);
-    assert!(reasons(&facts).contains("fails with"), "{}", reasons(&facts));
+    assert!(reasons(&facts).contains("does not land with"), "{}", reasons(&facts));
+    assert_eq!(plan_of(&change, &facts).prediction.risk, RiskLevel::Medium);
+    facts.catalog.settings.policy.risk.failure_high = Share::percent(2);
+    let plan = plan_of(&change, &facts);
+    assert_eq!(plan.prediction.risk, RiskLevel::High);
+    assert!(plan.findings.iter().any(|finding| finding.code == codes::LANDS_RARELY));
 }

@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze, Window};
-use glidepath_model::catalog::{ActionTemplate, Database, Link, Objective, Runway, TableSize, ThresholdSignal};
+use glidepath_model::catalog::{ActionTemplate, Database, Link, Objective, Runway, TableSize, ThresholdSignal, TrafficSource};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
 use glidepath_model::plan::{Estimate, Undo, Work};
@@ -440,6 +440,24 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
             target.deploy.as_mut().unwrap().timeout_ms = Some(Millis::from_secs(6));
         }),
     ),
+    (
+        codes::STEP_CUT,
+        "may take 2 min, and is expected to take 10 min (95 %: 20 min): it is ended at all of its 3 tries with 100 %",
+        Spoil::Input(|_, f| {
+            only_target(f).restart_ms = Some(Millis::from_mins(10));
+            only_target(f).deploy.as_mut().unwrap().timeout_ms = Some(Millis::from_mins(2));
+        }),
+    ),
+    (
+        codes::TRAFFIC_DECLARED,
+        "declares 100 requests/s, and its counters count 0.010",
+        Spoil::Input(|_, f| {
+            only_target(f).traffic = Some(TrafficSource::Assumed(100.0));
+            let counted = Sourced::observed(0.01, "prometheus", now());
+            f.targets.values_mut().for_each(|seen| drop(seen.counted_rate.insert("eu-west".into(), counted.clone())));
+        }),
+    ),
+    (codes::LANDS_RARELY, "The change does not land with 31 %", Spoil::Plan(|p| p.prediction.failure.mean = 0.31)),
     (
         codes::UNDO_CUT,
         "may take 1 s, and is expected to take 8 s (95 %: 16 s)",

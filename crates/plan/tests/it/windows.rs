@@ -106,25 +106,22 @@ fn take_off_and_landing_count_windows_freezes_and_fridays_in_their_time_zone() {
             "what is exposed would not be held over night",
         ),
         Times {
-            held: &[("2026-11-17T11:00:00Z", "2026-11-17T11:30:00Z")],
+            held: &[("2026-11-17T11:00:56Z", "2026-11-17T11:30:00Z")],
             ..of(
                 "2026-11-17T10:50:00Z",
                 "08:00-12:00,12:30-16:00",
                 Hold,
-                Some(("2026-11-17T10:50:00Z", "2026-11-17T11:40:57Z")),
-                "holds over noon",
+                Some(("2026-11-17T10:50:00Z", "2026-11-17T11:40:00Z")),
+                "finishes what is under way, then holds over noon",
             )
         },
-        Times {
-            held: &[("2026-11-19T07:20:00Z", "2026-11-20T07:00:00Z")],
-            ..of(
-                "2026-11-18T20:00:00Z",
-                "08:00-08:20",
-                Hold,
-                Some(("2026-11-19T07:00:00Z", "2026-11-20T07:00:57Z")),
-                "no window is long enough",
-            )
-        },
+        of(
+            "2026-11-18T20:00:00Z",
+            "08:00-08:20",
+            Hold,
+            Some(("2026-11-19T07:00:00Z", "2026-11-19T07:20:57Z")),
+            "all that is left is under way when the window closes",
+        ),
     ];
     for case in cases {
         let (change, facts) = under(case.rule, None);
@@ -134,7 +131,7 @@ fn take_off_and_landing_count_windows_freezes_and_fridays_in_their_time_zone() {
         let to_second = |t: Timestamp| t.to_second();
         let found = schedule.as_ref().map(|s| (to_second(s.takes_off), to_second(s.lands_p95)));
         assert_eq!(found, case.expected.map(|(from, to)| (time(from), time(to))), "{}", case.why);
-        let held: Vec<_> = schedule.iter().flat_map(|s| &s.held).map(|held| (held.from, held.to)).collect();
+        let held: Vec<_> = schedule.iter().flat_map(|s| &s.held).map(|held| (to_second(held.from), to_second(held.to))).collect();
         assert_eq!(held, case.held.iter().map(|(from, to)| (time(from), time(to))).collect::<Vec<_>>(), "{}", case.why);
     }
 }

@@ -46,6 +46,7 @@ impl Flight<'_, '_> {
         let back = self.state.rollback.is_some();
         let gate = about.as_ref().and_then(|id| self.model.step(id)).and_then(|(step, _)| step.gate.as_ref());
         let is_broken = about.as_ref().and_then(|id| self.model.index(id)).is_some_and(|at| self.broken.contains(&at));
+        let is_broken = is_broken || about.as_ref().is_some_and(|id| self.ended.contains(id));
         let fails = gate.is_some_and(|gate| gate.suspects.iter().any(|at| self.failing.get(*at) == Some(&true)));
         let cannot_be_seen = gate.is_some_and(|gate| gate.needs_telemetry && self.weather.is_dark(self.now));
         if !back && (fails || is_broken || cannot_be_seen) {

@@ -2,7 +2,7 @@
 
 use super::{About, Difference, Row};
 use crate::calls::expectation;
-use crate::figures::{count, estimate, flight_times, fold, minute, percent, plain, plural};
+use crate::figures::{count, duration, estimate, flight_times, fold, minute, percent, plain, plural};
 use crate::summary::is_mirrored;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{DataStep, ItemKind};
@@ -317,7 +317,7 @@ pub(super) fn prediction(plan: &Plan) -> Vec<Row> {
     row("bad requests", count(expected.bad_requests));
     row("bad requests if failing", count(expected.bad_requests_if_failing));
     row("budget", expected.budget_share.map_or_else(|| "not known".to_owned(), percent));
-    row("duration", estimate(&expected.duration));
+    row("duration", duration(expected));
     if let Some(schedule) = &expected.schedule {
         let (takes_off, lands) = flight_times(schedule);
         row("takes off", takes_off);

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::directory::{lead, name};
 use crate::document::{Section, Text};
-use crate::figures::{count, estimate, knows_traffic, listed, minute, percent};
+use crate::figures::{count, duration, knows_traffic, listed, minute, percent};
 use crate::runsheet::{measures, shell_of};
 use glidepath_model::Millis;
 use glidepath_model::change::{Change, ItemKind};
@@ -118,7 +118,7 @@ fn after_a_week(of: &Sources<'_>) -> Vec<Text> {
     vec![
         Text::from("What was predicted beside what it came to: ").code("glidepath history RUN --format markdown").plain(format!(
             ". Predicted were {}{bad}, and {} that it does not land.",
-            estimate(&p.duration),
+            duration(p),
             percent(p.failure.mean)
         )),
         "Each surprise has become a fact in the catalog, a signal on a target, or a test.".into(),

@@ -7,8 +7,8 @@ use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{
-    NO_TAKE_OFF, count, estimate, extra_cost, flight_times, knows_traffic, listed, no_budget, percent, places_listed, plural, spent,
-    standstills, stops,
+    NO_TAKE_OFF, count, duration, estimate, extra_cost, flight_times, knows_traffic, listed, no_budget, percent, places_listed, plural,
+    spent, standstills, stops,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::{joined, rows_told_once};
@@ -87,7 +87,7 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
         ("not known: there are no traffic figures".to_owned(), "not known".to_owned())
     };
     let mut rows = vec![
-        row("Duration", estimate(&p.duration), &p.duration.source),
+        row("Duration", duration(p), &p.duration.source),
         row("When", when(of), "calendars and duration; change"),
         row(
             "Does not land",
@@ -143,6 +143,9 @@ fn downtime(plan: &Plan, planned: Option<&PlannedDowntime>) -> String {
     }
     if !refuse.is_empty() {
         parts.push(format!("{} refuses writes until clients are routed to the other region, and again on the way back", listed(&refuse)));
+    }
+    if !planned.users.is_empty() {
+        parts.push(format!("{}, which depends on it, answers nobody meanwhile and is counted with it", listed(&planned.users)));
     }
     let takes = (!parts.is_empty()).then(|| format!("{}: {}", estimate(&planned.takes), parts.join("; ")));
     let open = || format!("how long {} is down is not known: no restart time is stated", places_listed(&planned.not_known));
@@ -269,7 +272,7 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
                 p.risk.to_string().into(),
                 percent(p.failure.mean).into(),
                 count(p.bad_requests).into(),
-                estimate(&p.duration).into(),
+                duration(p).into(),
                 p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), estimate).into(),
                 extra_cost(p.extra_cost.as_ref(), c.strategies.values().copied()).into(),
                 match c.dominated_by.filter(|_| !c.on_front) {

@@ -208,7 +208,8 @@ fn what_is_said_to_serve_and_to_be_missing_is_so() {
     plan.body.assignments.iter_mut().for_each(|assignment| assignment.strategy = Strategy::Failover);
     let path = format!("{}/{}/failover", assignment.environment, assignment.component);
     let place = format!("{} in {}", assignment.component, assignment.environment);
-    plan.prediction.downtime = Some(PlannedDowntime { takes: plan.prediction.duration.clone(), places: vec![path], not_known: Vec::new() });
+    plan.prediction.downtime =
+        Some(PlannedDowntime { takes: plan.prediction.duration.clone(), places: vec![path], not_known: Vec::new(), users: Vec::new() });
     let text = to_markdown(&document(&plan, &facts));
     assert!(text.contains(&format!("{place} refuses writes until clients are routed")) && !text.contains("stops and starts"), "{text}");
     plan.body.assignments.clear();

@@ -437,6 +437,7 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
             high: 0.24,
             label: "prior only, 0 of your runs".to_owned(),
             uncorrected: None,
+            of_change: None,
         },
         bad_requests: bad,
         bad_requests_if_failing: bad * 9.0,
