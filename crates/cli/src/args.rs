@@ -1,10 +1,12 @@
 //! The command line.
 
+mod capacity;
 mod figures;
 mod judge;
 mod plan;
 mod slo;
 
+pub(crate) use capacity::{CapacityArgs, KnownEvent};
 pub(crate) use figures::{ReportArgs, ReportForm};
 pub(crate) use judge::{JudgeArgs, JudgeName};
 pub(crate) use plan::{DiffArgs, DiffForm, DocumentForm, FindingsForm, PlanArgs, PlanCommand, PlanForm, PlanningArgs, ValidateArgs};
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Judge(JudgeArgs),
     /// Error budgets: what is left, how fast it burns, when it runs out, what that allows.
     Slo(SloArgs),
+    /// Capacity: what targets carry, what load will come, how likely it is too much, when more has to be ordered.
+    Capacity(Box<CapacityArgs>),
     /// The flight card of a run.
     Card(CardArgs),
     /// Start nothing new; gates go on watching.

@@ -636,7 +636,7 @@ pub(crate) fn count_source(catalog: &Catalog, target: &Target) -> Option<CountSo
     }
 }
 
-fn region_values(target: &Target, region: &Region) -> BTreeMap<&'static str, String> {
+pub(crate) fn region_values(target: &Target, region: &Region) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("region", region.name.to_string()),
         ("component", target.component.to_string()),

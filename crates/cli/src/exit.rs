@@ -36,7 +36,7 @@ impl Exit {
             Self::Refused,
             "refused by a gate: window, freeze, budget, stale or missing facts, a gated environment; `judge` found a regression",
         ),
-        (Self::NeedsOperator, "needs an operator; `judge` could not decide"),
+        (Self::NeedsOperator, "needs an operator; `judge` could not decide; `capacity` says that an order is late"),
         (Self::OutOfReach, "a target or a telemetry source is out of reach"),
         (Self::Internal, "the store or the program itself failed"),
         (Self::Aborted, "aborted by a person, rolled back"),

@@ -71,6 +71,7 @@ fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Validate(args) => commands::validate::run(&project::root(given)?, &args),
         Command::Judge(args) => commands::judge::run(&args),
         Command::Slo(args) => block_on(commands::slo::run(&project::root(given)?, &args)),
+        Command::Capacity(args) => block_on(commands::capacity::run(&project::root(given)?, &args)),
         Command::Demo(args) => block_on(commands::demo::run(&args)),
         Command::Guard { root } => block_on(flight::guard(&root)),
         command => {
@@ -120,6 +121,7 @@ async fn in_project(root: &Path, command: Command) -> Result<Exit, Failure> {
         | Command::Validate(_)
         | Command::Judge(_)
         | Command::Slo(_)
+        | Command::Capacity(_)
         | Command::Demo(_)
         | Command::Explain { .. }
         | Command::Schema { .. }

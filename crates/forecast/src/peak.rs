@@ -7,7 +7,8 @@
 //! A forecast is itself made of noisy history, and its greatest step is the one where the noise was: with the errors on top, peaks come out too high. So
 //! the same is done at each past origin, with the errors of the others, and the mean difference from the peaks that came is taken off every error.
 //!
-//! Errors that never happened are not drawn: with `n` origins, a probability below `1/(n+1)` is not known to be that small. [`Peak::floor`] says so.
+//! Errors that never happened are not drawn: with `n` origins that are apart, a probability below `1/(n+1)` is not known to be that small.
+//! [`Peak::floor`] says so.
 
 use crate::race::Forecast;
 use crate::random::Random;
@@ -164,7 +165,7 @@ impl Forecast {
             paths += count;
             f64::from(paths) / PATHS as f64
         });
-        Ok(Peak { passed_by: cumulated.collect(), peaks, floor: 1.0 / (self.residuals.len() as f64 + 1.0) })
+        Ok(Peak { passed_by: cumulated.collect(), peaks, floor: 1.0 / (self.origins_apart as f64 + 1.0) })
     }
     /// The mean difference of the peaks that came at past origins from those that would have been drawn there.
     fn peak_correction(&self, random: &mut Random) -> f64 {

@@ -6,7 +6,8 @@
 //! with the least mean absolute scaled error over the origins carries the series on. It has to be better than a plainer one by more than a tie, since
 //! the errors of few origins are themselves uncertain. Its errors by horizon, one row for each origin, are kept: intervals and peaks are made of them.
 //!
-//! No further ahead than was tested: where the history has no room for [`ORIGINS_MIN`] origins of the asked horizon, the horizon ends where it has.
+//! No further ahead than was tested: where the history has no room for [`ORIGINS_MIN`] origins of the asked horizon, the horizon ends where it has. Up to one
+//! longest season ahead the origins may stand close together; farther, they stand a shortest season apart at least, since close ones see the same days.
 
 use crate::decomposed::SEASONS_MIN;
 use crate::history::History;
@@ -50,6 +51,8 @@ pub struct Forecast {
     pub seasons: Vec<usize>,
     /// Origins of the race.
     pub origins: usize,
+    /// How many of them there would be, were none closer to another than the shortest season: errors of closer ones are alike.
+    pub origins_apart: usize,
     /// All models that could be had, the plainest first.
     pub contestants: Vec<Contestant>,
     /// Errors of the chosen model: one row for each origin, one column for each step ahead; `None` where nothing was seen.
@@ -134,6 +137,7 @@ pub fn forecast(history: &History, seasons: &[usize], horizon: usize) -> Result<
         start_ms: history.at_ms(values.len()),
         step_ms: history.step_ms(),
         origins: course.origins.len(),
+        origins_apart: course.apart(&seasons),
         residuals: winner.residuals.clone(),
         said: winner.said.clone(),
         contestants: races.iter().map(|race| race.contestant).collect(),
@@ -173,7 +177,10 @@ impl Course {
     fn of(steps: usize, seasons: &[usize], horizon: usize) -> Self {
         let known_by = seasons.last().map_or(0, |season| season * SEASONS_MIN);
         let room_for_tests = steps.saturating_sub(known_by);
-        let horizon = horizon.min(room_for_tests.saturating_sub(ORIGINS_MIN - 1)).max(1);
+        let (shortest, longest) = (seasons.first().copied().unwrap_or(1), seasons.last().copied().unwrap_or(1));
+        let apart = room_for_tests.saturating_sub((ORIGINS_MIN - 1) * shortest);
+        let close = room_for_tests.saturating_sub(ORIGINS_MIN - 1).min(longest);
+        let horizon = horizon.min(apart.max(close)).max(1);
         let room = room_for_tests.saturating_sub(horizon);
         let strides = || seasons.iter().rev().copied().chain([1]);
         let count = |stride: usize| room / stride + 1;
@@ -182,6 +189,11 @@ impl Course {
         let stride = base * ((count(base) - 1) / (ORIGINS_MAX - 1)).max(1);
         let origins = (0..count(stride).min(ORIGINS_MAX)).map(|back| steps - horizon - back * stride).collect();
         Self { origins, horizon }
+    }
+
+    fn apart(&self, seasons: &[usize]) -> usize {
+        let span = self.origins.first().zip(self.origins.last()).map_or(0, |(newest, oldest)| newest - oldest);
+        (span / seasons.first().copied().unwrap_or(1).max(1) + 1).min(self.origins.len())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod calibrate;
+pub(crate) mod capacity;
 pub(crate) mod claims;
 pub(crate) mod db;
 pub(crate) mod demo;

@@ -6,6 +6,7 @@ mod badinput;
 mod beside;
 mod budgets;
 mod calibrating;
+mod capacity;
 mod causes;
 mod checkout;
 mod clearance;

@@ -31,10 +31,10 @@ fn each_shape_has_its_model() {
 fn nothing_is_said_further_ahead_than_was_tested() {
     let values = hours(3, 24 * 30, 0.0, 0.1);
     let far = carried(&values, &[24, 168], 24 * 90);
-    // 30 days, two weeks to be known by, and four more origins.
-    assert_eq!((far.point.len(), far.origins, far.seasons.clone()), (24 * 16 - 4, 5, vec![24, 168]));
+    // 30 days, two weeks to be known by, and four more days to stand apart on; more origins between them see the same days.
+    assert_eq!((far.point.len(), far.origins, far.origins_apart, far.seasons.clone()), (24 * 12, 24, 4, vec![24, 168]));
     let near = carried(&values, &[24, 168], 24 * 7);
-    assert_eq!((near.point.len(), near.origins), (24 * 7, 10));
+    assert_eq!((near.point.len(), near.origins, near.origins_apart), (24 * 7, 10, 10));
     let short = carried(&values[..24 * 9], &[24, 168], 24);
     assert_eq!(short.seasons, vec![24], "nine days know no week");
 }
