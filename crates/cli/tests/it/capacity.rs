@@ -101,6 +101,11 @@ fn what_is_not_known_is_said_and_never_a_small_load() {
     project.write("load.csv", &csv(24 * 15, |hour| load(hour).to_string()));
     let notes = capacity(&project, &["--history", "load.csv"], 0)["places"][0]["notes"].to_string();
     assert!(notes.contains("too short to know a season of 168 steps") && notes.contains("tested until "), "{notes}");
+    // As of a day after the last sample.
+    project.write("load.csv", &csv(24 * 40, |hour| load(hour).to_string()));
+    let at = glidepath_model::Timestamp::from_micros((FROM + 24 * 41 * HOUR) * 1_000_000).to_string();
+    let notes = capacity(&project, &["--history", "load.csv", "--days", "7", "--at", &at], 0)["places"][0]["notes"].to_string();
+    assert!(notes.contains("the newest sample is 1 d old"), "{notes}");
     // Nobody to ask.
     let told = project.ok(&["capacity"], 5);
     assert!(told.err.contains("error[GP0704]: nothing is known of the load of "), "{}", told.err);
@@ -153,6 +158,7 @@ fn a_load_is_read_from_prometheus_by_its_busiest_minutes() {
     let answer = capacity(&project, &["--days", "7", "--lead", "3d", "--back", "40", "--at", &at], 0);
     let place = &answer["places"][0];
     let greatest = (hours - 168..hours).map(load).fold(0.0, f64::max);
+    assert_eq!(place["notes"], json!([]), "nothing is old");
     assert!((place["now"]["peak"].as_f64().unwrap() - greatest).abs() < 1e-6 * greatest, "{} {greatest}", place["now"]);
     assert_eq!((&place["history"]["stepMs"], &place["history"]["filled"]), (&json!(3_600_000), &json!(0)));
     assert!(place["ahead"]["peak"].as_f64().unwrap() > 0.9 * greatest, "{}", place["ahead"]);

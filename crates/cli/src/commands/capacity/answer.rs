@@ -22,6 +22,13 @@ const DRAWN_DAYS: usize = 14;
 /// A load that is older than this is told to be old.
 const AGE_MAX_MS: i64 = 2 * HOUR_MS;
 
+/// What to do where there is no load, where its samples are no history, and where they cannot be carried on.
+const NO_LOAD: &str =
+    "declare `traffic: { query: ... }` on the target and a Prometheus under `telemetry`, or give the load with `--history FILE`";
+const BAD_SAMPLES: &str =
+    "look at the samples of that time: the query in `traffic` must give the requests per second, one value for each step, or the file must";
+const NO_FORECAST: &str = "give a longer history with `--back DAYS`, or one from elsewhere with `--history FILE`; where the value is wrong, look at the query in `traffic`";
+
 /// A target in a region, as it is declared.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -174,8 +181,8 @@ struct Course {
 }
 
 impl Answer {
-    /// What is told of a place, from its load; the error is why there is none.
-    pub(super) fn of(place: &Place, load: Result<Vec<Point>, String>, args: &CapacityArgs) -> Self {
+    /// What is told of a place, from its load up to `at`, or to its end; the error is why there is none.
+    pub(super) fn of(place: &Place, load: Result<Vec<Point>, String>, at: Option<Timestamp>, args: &CapacityArgs) -> Self {
         let capacity = place.per_host.map(|per_host| per_host * place.hosts as f64).filter(|capacity| *capacity > 0.0);
         let mut answer = Self {
             target: place.target.clone(),
@@ -203,9 +210,16 @@ impl Answer {
                     .hint("declare `capacity: { replica: 320 requests/s }` on the target, and its hosts; or give `--limit`"),
             );
         }
-        match load.map_err(|why| (704, why)).and_then(|points| answer.learn(&points, args).map_err(|why| (699, why))) {
+        let points = match load {
+            Ok(points) => points,
+            Err(why) => {
+                answer.unknown(704, why, NO_LOAD);
+                return answer;
+            }
+        };
+        match answer.learn(&points, at, args) {
             Ok(course) => answer.carry_on(&course, args),
-            Err((code, why)) => answer.unknown(code, why),
+            Err(why) => answer.unknown(699, why, BAD_SAMPLES),
         }
         answer
     }
@@ -214,12 +228,7 @@ impl Answer {
         format!("{}/{}", self.target, self.region)
     }
 
-    fn unknown(&mut self, code: u16, why: String) {
-        let hint = if code == 704 {
-            "declare `traffic: { query: ... }` on the target and a Prometheus under `telemetry`, or give the load with `--history FILE`"
-        } else {
-            "give a longer history with `--back DAYS`, or one from elsewhere with `--history FILE`"
-        };
+    fn unknown(&mut self, code: u16, why: String, hint: &str) {
         let of = if code == 704 { "the load" } else { "the load to come" };
         self.findings.push(
             Diagnostic::error(Code(code), format!("nothing is known of {of} of {}: {why}", self.name()))
@@ -230,8 +239,8 @@ impl Answer {
     }
 
     /// The history on its steps: hours, of which the greatest sample counts, unless the samples lie farther apart.
-    fn learn(&mut self, points: &[Point], args: &CapacityArgs) -> Result<Course, String> {
-        let at_ms = args.at.map(|at| at.as_micros().div_euclid(1000));
+    fn learn(&mut self, points: &[Point], at: Option<Timestamp>, args: &CapacityArgs) -> Result<Course, String> {
+        let at_ms = at.map(|at| at.as_micros().div_euclid(1000));
         let known: Vec<Point> = points.iter().copied().filter(|point| at_ms.is_none_or(|at_ms| point.at_ms <= at_ms)).collect();
         let told = |problem: HistoryProblem| match problem.at_ms() {
             Some(at_ms) => format!("{problem} ({})", instant(at_ms)),
@@ -292,7 +301,7 @@ impl Answer {
         let horizon = usize::try_from(i64::from(args.days) * DAY_MS / step_ms).unwrap_or(0);
         let carried = match forecast(history, seasons, horizon) {
             Ok(carried) => carried,
-            Err(unknown) => return self.unknown(699, unknown.to_string()),
+            Err(unknown) => return self.unknown(699, unknown.to_string(), NO_FORECAST),
         };
         let event = |event: &crate::args::KnownEvent| Event {
             from_ms: event.from.as_micros().div_euclid(1000),
@@ -309,7 +318,7 @@ impl Answer {
         let drawn = |limit: f64| carried.peak(limit, outlook, SEED);
         let (peak, expected) = match (drawn(self.limit.unwrap_or(f64::INFINITY)), carried.expected(outlook)) {
             (Ok(peak), Ok(expected)) => (peak, expected),
-            (Err(problem), _) | (_, Err(problem)) => return self.unknown(699, problem.to_string()),
+            (Err(problem), _) | (_, Err(problem)) => return self.unknown(699, problem.to_string(), NO_FORECAST),
         };
         let headroom_at = |share: f64| self.capacity.and_then(|capacity| headroom(capacity, peak.quantile(share)));
         let state = headroom_at(0.5).map(|share| Headroom::of(share).as_str());

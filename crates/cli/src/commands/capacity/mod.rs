@@ -136,6 +136,8 @@ fn fits((target, region): &(String, String), place: &Place) -> bool {
 async fn answers(root: &Path, catalog: &Catalog, places: Vec<Asked<'_>>, loads: Option<Loads>, args: &CapacityArgs) -> Vec<Answer> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let to = args.at.unwrap_or_else(|| clock.now());
+    // What a server answers is held against the clock; a file may be of any time.
+    let at = if loads.is_some() { args.at } else { Some(to) };
     let telemetry: Arc<dyn Telemetry> = Arc::new(TelemetryRouter::new(world::secrets(root), clock));
     let permits = Arc::new(tokio::sync::Semaphore::new(READ_AT_ONCE));
     let span = RangeSpan { from: to.minus(Millis::from_mins(u64::from(args.back) * 24 * 60)), to, step: STEP };
@@ -154,7 +156,7 @@ async fn answers(root: &Path, catalog: &Catalog, places: Vec<Asked<'_>>, loads: 
                 (None, Ok((source, query))) => read(&*telemetry, &source, &query, span).await,
                 (None, Err(why)) => Err(why),
             };
-            let worked_out = tokio::task::spawn_blocking(move || Answer::of(&place, load, &args)).await;
+            let worked_out = tokio::task::spawn_blocking(move || Answer::of(&place, load, at, &args)).await;
             worked_out.ok().map(|answer| (index, answer))
         });
     }
