@@ -12,10 +12,10 @@ const NOW: char = '│';
 /// A line for each place.
 pub(super) fn all(answers: &[Answer], args: &CapacityArgs) -> String {
     let width = answers.iter().map(|answer| answer.name().chars().count()).max().unwrap_or(0).max("target".len());
-    let (passes, ahead) = (if args.limit.is_some() { "P(limit)" } else { "P(<30 %)" }, format!("peak {} d", args.days));
+    let (passes, ahead) = (if args.limit.is_some() { "P(limit)" } else { "P(<30 %)" }, format!("next {} d", args.days));
     let mut text = format!(
         "{:<width$}  {:>9}  {:>8}  {:>8}  {:>9}  {:>8}  {passes:>8}  {:<31}  order\n",
-        "target", "capacity", "peak 7 d", "headroom", ahead, "headroom", "peaks by day"
+        "target", "capacity", "last 7 d", "headroom", ahead, "headroom", "peaks by day"
     );
     for answer in answers {
         let now = answer.now.as_ref();
@@ -36,7 +36,7 @@ pub(super) fn all(answers: &[Answer], args: &CapacityArgs) -> String {
     }
     let _ = write!(
         text,
-        "\nrates in requests/s, of the busiest samples; headroom of 30 to 50 % is the policy; left of {NOW} the last days, right of it those to come, {} is the capacity or more",
+        "\npeaks in requests/s, of the busiest samples; headroom of 30 to 50 % is the policy; left of {NOW} the last days, right of it those to come, {} is the capacity or more",
         CELLS[7]
     );
     text
