@@ -26,7 +26,7 @@ fn history_survives_the_loss_of_the_state_folder() {
     wait_for_the_guards_end(&project);
     std::fs::remove_dir_all(project.path().join(".glidepath")).unwrap();
     let said = project.ok(&["db", "restore", "nightly.db"], 0);
-    assert!(said.out.contains("1 runs"), "{}", said.out);
+    assert!(said.out.contains(": 1 run, "), "{}", said.out);
     assert_eq!(project.ok(&["audit", "export"], 0).out, exported);
     assert!(project.ok(&["history", &id], 0).out.contains("front"));
     for command in [&["audit", "verify"][..], &["db", "check"], &["doctor"]] {
