@@ -398,7 +398,7 @@ impl<'a> Counted<'a> {
         let within = landed.iter().filter(|(took_ms, said)| *took_ms <= said.p95_ms).count() as u64;
         vec![
             Figure {
-                value: (expected > 0.0).then(|| failures / expected),
+                value: Some(failures / expected).filter(|value| value.is_finite()),
                 ..Figure::new("failures-against-prediction", failures, expected)
             },
             of_share("within-predicted-duration", within, landed.len() as u64),
