@@ -291,7 +291,11 @@ fn window_catches(site: &Site<'_>, facts: &Facts) -> f64 {
 
 fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: &Facts) -> DurationEstimate {
     let step = |kind| plain(&estimate(kind, site, facts));
-    let by_host = strategy::of(outline.strategy).kind();
+    let doing = strategy::of(outline.strategy).doing();
+    // A host that is rid of its work before takes it again afterwards, each host by itself.
+    let is_vacated = (doing.vacate)(site.target).is_some();
+    let changed = step(strategy::of(outline.strategy).kind());
+    let of_host = if is_vacated { sum(&[step(Kind::Drain), changed, step(Kind::Admit)]) } else { changed };
     let mut parts = Vec::new();
     if site.target.backup.is_some() && site.is_own() {
         parts.push(step(Kind::Backup));
@@ -308,7 +312,7 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
                 let mut list = Vec::new();
                 for stage in &path.stages {
                     for batch in &stage.batches {
-                        list.push(together(&vec![step(by_host); batch.end - batch.begin]));
+                        list.push(together(&vec![of_host; batch.end - batch.begin]));
                         list.push(DurationEstimate::certain(stage.settle.0));
                         if steered {
                             // Hosts on standby have nothing to be drained of.
