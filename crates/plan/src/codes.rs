@@ -199,6 +199,8 @@ pub const STEP_CUT: Code = Code(358);
 pub const CAPACITY_GONE: Code = Code(360);
 /// A declared traffic is far from what counters say.
 pub const TRAFFIC_DECLARED: Code = Code(361);
+/// A backfill rests so long between its batches that few of them fit into its time.
+pub const BATCHES_FEW: Code = Code(367);
 /// The change is unlikely to land.
 pub const LANDS_RARELY: Code = Code(359);
 /// An undo is ended before it may be done.

@@ -33,6 +33,8 @@ const DATA_EXEC_TIMEOUT: Millis = Millis::from_mins(60);
 const STATEMENTS_MAX: usize = 50;
 /// Tries of a data step.
 const DATA_ATTEMPTS_MAX: u32 = 5;
+/// Batches that the pause and the time for all of them leave room for, at the least.
+const BATCHES_MIN: u64 = 10;
 /// Names that a promise rests on and that are written out; of more the number is told.
 const GRANTED_MAX: usize = 4;
 
@@ -148,7 +150,7 @@ impl Lowering<'_> {
 
     /// The text batch by batch instead of once.
     fn in_batches(&mut self, site: &Site<'_>, data: &DataStep, batches: &Batches, step: &mut Step) {
-        let (Work::Call(call), DataStep::Sql { path, .. }) = (&mut step.work, data) else { return };
+        let (Work::Call(call), DataStep::Sql { path, text }) = (&mut step.work, data) else { return };
         if call.input.get("transaction") == Some(&Value::Bool(false)) {
             self.notes.wrong(
                 Diagnostic::error(
@@ -160,6 +162,7 @@ impl Lowering<'_> {
             );
         }
         let each = &batches.each;
+        self.ends(site, path, text, batches);
         let is_sqlite = site.target.database.as_ref().is_some_and(|database| database.engine == "sqlite");
         if is_sqlite && each.lag_max_ms.is_some() && each.lag_query.is_none() {
             self.notes.wrong(
@@ -183,6 +186,37 @@ impl Lowering<'_> {
             "{path} goes through {} on {} by {}, {} rows at a time, each batch a transaction of its own; between two of them it rests {}{lag}. After a failure it goes on where it was.",
             each.table, site.target.name, each.by, each.size, each.pause_ms
         ));
+    }
+
+    /// Batches that never come to an end, or to next to none of their rows.
+    fn ends(&mut self, site: &Site<'_>, path: &str, text: &str, batches: &Batches) {
+        let each = &batches.each;
+        let engine = site.target.database.as_ref().map_or("", |database| database.engine.as_str());
+        for (line, why) in sql::feeds_itself(engine, text, &each.table, &each.by) {
+            self.notes.wrong(
+                Diagnostic::error(codes::STATEMENT_UNFIT, format!("{path} line {line} {why}."))
+                    .because("Batches go on from key to key until none is greater: these would make their own work, and never end.")
+                    .hint("Write new rows to a table of their own, and fill those that are there by `update`, without touching the key.")
+                    .at(place(path, text, line)),
+            );
+        }
+        let fit = batches.within_ms.0 / each.pause_ms.0.max(1);
+        if fit < BATCHES_MIN && lock_time::of_batches(batches, site.target, self.facts).is_none() {
+            self.notes.find(
+                Diagnostic::warning(
+                    codes::BATCHES_FEW,
+                    format!(
+                        "{path} rests {} between two batches and may take {} in all: time for {} rows of {} at most.",
+                        each.pause_ms,
+                        batches.within_ms,
+                        (fit + 1) * u64::from(each.size),
+                        each.table
+                    ),
+                )
+                .because("How many rows there are is not known; where there are more, the step is ended before it is done, and the change turns back.")
+                .hint("Shorten `pause`, take more rows at a time (`size`), or give all of them longer (`within`)."),
+            );
+        }
     }
 
     /// What must hold once the data is moved.
@@ -385,7 +419,7 @@ fn judge(half: Half, path: &str, text: &str, script: &Script, notes: &mut Notes)
 fn rows_in_expand(diagnostic: Diagnostic) -> Diagnostic {
     diagnostic
         .because("An expansion is additive: it leaves rows that are there as they are, so that it can stay after a rollback.")
-        .hint("Move the statement into `backfill`; in `expand` only tables and columns that the same file adds may be filled.")
+        .hint("Move the statement into `backfill`; in `expand` only tables and columns may be filled that the same file adds, by the name that it gives them and without IF NOT EXISTS.")
 }
 
 fn unread(path: &str, text: &str, line: u32, what: &str) -> Diagnostic {

@@ -1,11 +1,13 @@
 //! `ALTER TABLE`: which forms the running version does not notice, and how long they lock.
 
-use super::define::{listed, unless, what_it_calls};
+use super::define::{keeps_rows, listed, unless, what_it_calls};
 use super::expression::{columns_in, folded, is_null, is_steady, is_steady_function, key, lets_empty_pass};
+use super::news::Reference;
+use super::rows::refers;
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, ColumnOption, DataType, Expr, GeneratedExpressionMode, Ident,
-    NullsDistinctOption, ObjectName, RenameTableNameKind, TableConstraint,
+    AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, ColumnOption, DataType, Expr, ForeignKeyConstraint,
+    GeneratedExpressionMode, Ident, NullsDistinctOption, ObjectName, ReferentialAction, RenameTableNameKind, TableConstraint,
 };
 use std::collections::BTreeSet;
 
@@ -58,7 +60,7 @@ const BASE_TYPES: [&str; 38] = [
 struct Place<'a> {
     name: &'a ObjectName,
     key: String,
-    /// Whether the text made it.
+    /// Whether the text made it, and nobody else has to do with it.
     is_new: bool,
 }
 
@@ -74,7 +76,7 @@ struct Wants<'a> {
     stored: bool,
     computed: bool,
     checks: Vec<&'a Expr>,
-    refers_to: Option<&'a ObjectName>,
+    refers_to: Option<&'a ForeignKeyConstraint>,
 }
 
 impl<'a> Wants<'a> {
@@ -88,7 +90,7 @@ impl<'a> Wants<'a> {
                 ColumnOption::Identity(_) => wants.identity = true,
                 ColumnOption::Default(default) => wants.default = Some(default).filter(|default| !is_null(default)),
                 ColumnOption::Check(check) => wants.checks.push(&check.expr),
-                ColumnOption::ForeignKey(foreign) => wants.refers_to = Some(&foreign.foreign_table),
+                ColumnOption::ForeignKey(foreign) => wants.refers_to = Some(foreign),
                 ColumnOption::Generated { generation_expr: None, .. } => wants.identity = true,
                 ColumnOption::Generated { generation_expr: Some(_), generation_expr_mode, .. } => {
                     wants.computed = true;
@@ -113,7 +115,7 @@ fn is_counting(data_type: &DataType) -> bool {
 impl Reader {
     pub(super) fn alter_table(&mut self, alter: &AlterTable) -> Judged {
         let table = key(&alter.name);
-        let place = Place { name: &alter.name, is_new: self.news.has_table(&table), key: table };
+        let place = Place { name: &alter.name, is_new: self.news.is_free(&table), key: table };
         let mut judged = Judged::default();
         for operation in &alter.operations {
             let (effect, again) = self.operation(&place, operation, &mut judged);
@@ -122,10 +124,10 @@ impl Reader {
                 judged.again = again;
             }
         }
-        if place.is_new {
+        if self.news.is_made(&place.key) {
             judged.holds.retain(|hold| hold.table != place.name.to_string());
         }
-        if !self.news.certainly_has_table(&place.key) {
+        if !place.is_new {
             // A default, a computed value or a rule is worked out for rows that are there, and for those of the running version.
             judged.effects.extend(what_it_calls(&alter.operations));
         }
@@ -137,8 +139,11 @@ impl Reader {
         let effect = match operation {
             AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
                 let effect = self.add_column(place, column_def, judged);
-                let has_value = Wants::of(column_def).has_value();
-                self.news.add_column(&place.key, folded(&column_def.name), has_value);
+                let (own, wants) = (folded(&column_def.name), Wants::of(column_def));
+                if let Some(foreign) = wants.refers_to {
+                    self.refer(place, foreign, vec![own.clone()], wants.has_value());
+                }
+                self.news.add_column(&place.key, own, wants.has_value(), !*if_not_exists);
                 // SQLite has no such clause.
                 let may_be_there = *if_not_exists || self.engine == Engine::Sqlite;
                 return (effect, unless(may_be_there, "IF NOT EXISTS"));
@@ -190,8 +195,8 @@ impl Reader {
             String::new()
         };
         judged.hold(table.to_string(), lock, instead);
-        if let (Some(other), Engine::Postgres) = (wants.refers_to, self.engine)
-            && !self.news.has_table(&key(other))
+        if let (Some(other), Engine::Postgres) = (wants.refers_to.map(|foreign| &foreign.foreign_table), self.engine)
+            && !self.news.is_made(&key(other))
         {
             judged.hold(other.to_string(), if wants.default.is_some() { Lock::Scan } else { Lock::Brief }, "");
         }
@@ -207,7 +212,11 @@ impl Reader {
                 why: format!(
                     "adds {table}.{name}, which must have a value and gets none: not in rows that are there, and not from the running version"
                 ),
-                instead: format!("{filled}Ask for it in `contract`: {}", set_not_null(self.engine, table, name)),
+                instead: format!(
+                    "{filled}Ask for it in `contract`: {}{}",
+                    set_not_null(self.engine, table, name),
+                    self.news.aside(&place.key, [])
+                ),
             };
         }
         if wants.unique && (wants.default.is_some() || self.engine == Engine::Sqlite) {
@@ -221,7 +230,7 @@ impl Reader {
         if !wants.checks.iter().all(is_kept) {
             return Effect::Breaking {
                 why: format!("asks of {table} from now on what the running version may not keep"),
-                instead: format!("{filled}Add the CHECK in `contract`."),
+                instead: format!("{filled}Add the CHECK in `contract`.{}", self.news.aside(&place.key, [])),
             };
         }
         Effect::Additive
@@ -270,7 +279,7 @@ impl Reader {
         }
     }
 
-    fn add_constraint(&self, place: &Place<'_>, constraint: &TableConstraint, not_valid: bool, judged: &mut Judged) -> Effect {
+    fn add_constraint(&mut self, place: &Place<'_>, constraint: &TableConstraint, not_valid: bool, judged: &mut Judged) -> Effect {
         let table = place.name;
         let (columns, by_rows) = match constraint {
             TableConstraint::Check(check) => (columns_in(&*check.expr), true),
@@ -302,7 +311,7 @@ impl Reader {
         let beside = if lock > Lock::Brief { format!("In two parts nobody waits: {steps}.") } else { String::new() };
         judged.hold(table.to_string(), lock, beside.clone());
         if let TableConstraint::ForeignKey(foreign) = constraint
-            && !self.news.has_table(&key(&foreign.foreign_table))
+            && !self.news.is_made(&key(&foreign.foreign_table))
         {
             judged.hold(foreign.foreign_table.to_string(), lock, beside);
         }
@@ -315,11 +324,28 @@ impl Reader {
             _ => all_new && !is_primary,
         };
         if place.is_new || is_kept {
-            return Effect::Additive;
+            let TableConstraint::ForeignKey(foreign) = constraint else { return Effect::Additive };
+            let other = key(&foreign.foreign_table);
+            let holds_on_to = keeps_rows(foreign) && self.news.is_filled(&place.key) && !self.news.is_of_the_text(&other);
+            self.refer(place, foreign, foreign.columns.iter().map(folded).collect(), false);
+            return if holds_on_to { refers(table, &other) } else { Effect::Additive };
         }
+        let aside = self.news.aside(&place.key, &columns);
         Effect::Breaking {
             why: format!("holds what the running version writes to {table} to a rule that it does not know"),
-            instead: format!("Let the new version keep it first; ask for it in `contract`: {steps}."),
+            instead: format!("Let the new version keep it first; ask for it in `contract`: {steps}.{aside}"),
+        }
+    }
+
+    /// Keeps in mind who refers to whom, where one of the two is in use and the other is not.
+    fn refer(&mut self, place: &Place<'_>, foreign: &ForeignKeyConstraint, columns: Vec<String>, has_value: bool) {
+        let to = key(&foreign.foreign_table);
+        match (place.is_new, self.news.is_of_the_text(&to)) {
+            (_, false) if keeps_rows(foreign) && to != place.key => {
+                self.news.refer(&place.key, Reference { to, columns, place: None, has_value });
+            }
+            (false, true) => self.news.refer_back(&to, foreign.on_delete == Some(ReferentialAction::Cascade)),
+            _ => {}
         }
     }
 
@@ -354,6 +380,10 @@ impl Reader {
             AlterColumnOperation::DropNotNull => {
                 (Lock::Brief, Effect::Widens(format!("lets {table}.{column} be empty, which the running version may not expect")))
             }
+            AlterColumnOperation::SetDefault { .. } if self.news.has_column_perhaps(&place.key, &folded(column)) => (
+                Lock::Brief,
+                Effect::Widens(format!("sets the default of {table}.{column}, which had another one if the column was there")),
+            ),
             AlterColumnOperation::SetDefault { .. } => {
                 (Lock::Brief, Effect::Replaces(format!("the default of {table}.{column}, also for rows of the running version")))
             }
@@ -363,7 +393,7 @@ impl Reader {
         };
         // The running version leaves a new column empty, so that it still needs the default that it has.
         let asks = matches!(operation, AlterColumnOperation::SetNotNull | AlterColumnOperation::DropDefault);
-        let free = self.news.certainly_has_table(&place.key) || (is_new && !place.is_new && !asks);
+        let free = place.is_new || (is_new && !asks);
         judged.hold(
             table.to_string(),
             lock,

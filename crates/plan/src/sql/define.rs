@@ -1,11 +1,13 @@
 //! What is made, renamed and dropped beside the columns of a table, and what only concerns the connection.
 
 use super::expression::{calls, columns_in, folded, key};
+use super::news::{Made, Reference};
 use super::rows::read_by;
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
-    AlterTypeOperation, ColumnOption, CopySource, CreateIndex, CreateTable, CreateView, Insert, ObjectName, ObjectType, Set, SetExpr,
-    Statement, TableConstraint, Truncate, UtilityOption, Visit, visit_statements,
+    AlterTypeOperation, CascadeOption, ColumnOption, CopySource, CreateIndex, CreateTable, CreateView, ForeignKeyConstraint, Insert,
+    ObjectName, ObjectType, OnCommit, ReferentialAction, Set, SetExpr, Statement, TableConstraint, Truncate, UtilityOption, Visit,
+    visit_statements,
 };
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -38,7 +40,7 @@ impl Reader {
             judged.effects.extend(what_it_calls(statement));
         }
         if reads_rows(statement) {
-            let dotted = self.dotted(statement, only_looks(statement));
+            let dotted = self.dotted(statement, only_looks(statement) || is_made_of_rows(statement));
             judged.effects.extend(may_call(&dotted.may_call));
             judged.granted.extend(dotted.granted);
         }
@@ -77,7 +79,7 @@ impl Reader {
             Statement::Copy { source: CopySource::Table { table_name, .. }, to: false, .. } => (table_name, Lock::Rows, ""),
             _ => return,
         };
-        if !self.news.has_table(&key(name)) {
+        if !self.news.is_made(&key(name)) {
             judged.hold(name.to_string(), lock, instead);
         }
     }
@@ -138,7 +140,11 @@ impl Reader {
             Statement::Explain { analyze, options, statement, .. } if *analyze || options.iter().flatten().any(runs_it) => {
                 self.judge(statement)
             }
-            Statement::Explain { .. } | Statement::Rollback { savepoint: Some(_), .. } => Judged::default(),
+            Statement::Explain { .. } => Judged::default(),
+            Statement::Rollback { savepoint: Some(_), .. } => {
+                self.news.forget();
+                Judged::default()
+            }
             Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { savepoint: None, .. } => {
                 Judged::of(Effect::Meddles {
                     why: "begins or ends a transaction itself, which would undo the promise to apply the text once and whole".to_owned(),
@@ -151,48 +157,77 @@ impl Reader {
 
     fn create_table(&mut self, table: &CreateTable) -> Judged {
         let mut judged = Judged::of(Effect::Additive).again(unless(table.if_not_exists, "IF NOT EXISTS"));
-        let of_columns = table.columns.iter().flat_map(|column| &column.options).filter_map(|option| match &option.option {
-            ColumnOption::ForeignKey(foreign) => Some(&foreign.foreign_table),
-            _ => None,
-        });
-        let of_table = table.constraints.iter().filter_map(|constraint| match constraint {
-            TableConstraint::ForeignKey(foreign) => Some(&foreign.foreign_table),
-            _ => None,
-        });
+        let own = key(&table.name);
+        let parents: Vec<&ObjectName> = table.inherits.iter().flatten().collect();
+        let references = references_of(table);
         if let (Engine::Postgres, Some(parent)) = (self.engine, &table.partition_of)
-            && !self.news.has_table(&key(parent))
+            && !self.news.is_ours(&key(parent))
         {
             let aside = "Where it has a default partition, its rows are read: make the table alone and `attach partition` it, with a CHECK on the default partition that leaves the new rows out.";
             judged.hold(parent.to_string(), Lock::ClosedScan, aside);
         }
-        let mut named: Vec<&ObjectName> = of_columns.chain(of_table).chain(table.inherits.iter().flatten()).collect();
+        let mut named: Vec<&ObjectName> = references.iter().map(|(foreign, _)| &foreign.foreign_table).chain(parents.clone()).collect();
         named.sort();
         named.dedup();
-        let own = key(&table.name);
         for other in named {
-            if self.engine == Engine::Postgres && !self.news.has_table(&key(other)) && key(other) != own {
+            if self.engine == Engine::Postgres && !self.news.is_made(&key(other)) && key(other) != own {
                 judged.hold(other.to_string(), Lock::Brief, "");
             }
         }
-        let may_have_been = table.if_not_exists;
-        self.news.add_table(&own, !may_have_been);
+        let mut above = parents.into_iter().chain(&table.partition_of).map(key).collect::<Vec<_>>();
+        let is_part = above.iter().any(|parent| !self.news.is_of_the_text(parent));
+        above.retain(|parent| self.news.is_perhaps(parent));
+        match (table.if_not_exists, is_part) {
+            // It may have been there, and the running version meets it: as any table that is in use.
+            (true, true) => {}
+            (false, true) => self.name_table(table, &own, Made::Seen),
+            (may_be_there, false) => {
+                let made = if may_be_there || !above.is_empty() { Made::Perhaps } else { Made::Free };
+                self.name_table(table, &own, made);
+            }
+        }
         for column in &table.columns {
             self.news.declare(&own, folded(&column.name));
+        }
+        for (foreign, reference) in references {
+            if key(&foreign.foreign_table) != own && !self.news.is_of_the_text(&reference.to) && keeps_rows(foreign) {
+                self.news.refer(&own, reference);
+            }
         }
         if let Some(query) = &table.query {
             // Rows that it is made of may come from more than a look.
             let made = self.query(query);
             judged.effects.extend(made.effects);
             judged.holds.extend(made.holds);
+            self.news.fill(&own);
         }
         judged
+    }
+
+    /// Takes a table for new under the names that certainly mean it.
+    fn name_table(&mut self, table: &CreateTable, own: &str, made: Made) {
+        let schema = match self.engine {
+            Engine::Postgres => "pg_temp",
+            Engine::Sqlite => "temp",
+        };
+        let is_gone = table.on_commit == Some(OnCommit::Drop) && !self.is_transaction;
+        // The catalog comes first where names are looked up.
+        let is_of_catalog = self.engine == Engine::Postgres && own.starts_with("pg_") && !own.contains('.');
+        if is_gone || is_of_catalog {
+            return;
+        }
+        if table.temporary || own.strip_prefix(schema).is_some_and(|rest| rest.starts_with('.')) {
+            self.news.add_temporary(own, schema, made);
+        } else {
+            self.news.add_table(own, made);
+        }
     }
 
     fn create_index(&self, index: &CreateIndex) -> Judged {
         let table = key(&index.table_name);
         let name = index.name.as_ref().map_or_else(|| "NAME".to_owned(), ToString::to_string);
         let columns = columns_in(&index.columns);
-        let is_new = self.news.has_table(&table);
+        let is_new = self.news.is_free(&table);
         // Rows of the running version are unlike as long as they leave a column empty.
         let on_new =
             is_new || (index.nulls_distinct != Some(false) && columns.iter().any(|column| self.news.has_empty_column(&table, column)));
@@ -200,20 +235,21 @@ impl Reader {
             Effect::Breaking {
                 why: format!("refuses from now on what the running version may write to {} twice", index.table_name),
                 instead: format!(
-                    "Let the new version write unique values first; make the index in `contract`: `create unique index concurrently {name} on {} ({})`.",
+                    "Let the new version write unique values first; make the index in `contract`: `create unique index concurrently {name} on {} ({})`.{}",
                     index.table_name,
-                    listed(&index.columns)
+                    listed(&index.columns),
+                    self.news.aside(&table, &columns)
                 ),
             }
         } else {
             Effect::Additive
         };
         let mut judged = Judged::of(effect).again(unless(index.if_not_exists, "IF NOT EXISTS"));
-        if !self.news.certainly_has_table(&table) {
+        if !is_new {
             // An index on an expression computes it for every row.
             judged.effects.extend(what_it_calls(index));
         }
-        match (is_new, index.concurrently) {
+        match (self.news.is_ours(&table), index.concurrently) {
             (true, _) => {}
             (false, true) => judged.hold(index.table_name.to_string(), Lock::Beside, ""),
             (false, false) => judged.hold(index.table_name.to_string(), Lock::Scan, self.index_beside(&name)),
@@ -230,7 +266,8 @@ impl Reader {
 
     fn truncate(&self, truncate: &Truncate) -> Judged {
         let names: Vec<&ObjectName> = truncate.table_names.iter().map(|target| &target.name).collect();
-        let old: Vec<&&ObjectName> = names.iter().filter(|name| !self.news.certainly_has_table(&key(name))).collect();
+        let cascades = truncate.cascade == Some(CascadeOption::Cascade);
+        let old: Vec<&&ObjectName> = names.iter().filter(|name| !self.news.may_be_emptied(&key(name), cascades)).collect();
         let mut judged = Judged { changes_rows: true, ..Judged::default() };
         for name in old {
             judged.effects.push(Effect::Breaking {
@@ -272,8 +309,7 @@ impl Reader {
             Set::SingleAssignment { variable, values, .. } => {
                 let name = key(variable);
                 if name == SEARCH_PATH {
-                    let path = listed(values).to_lowercase();
-                    self.news.search_path = path.strip_prefix("public").filter(|rest| rest.is_empty()).map_or(path.clone(), str::to_owned);
+                    self.news.look_up_in(&listed(values).to_lowercase());
                 }
                 name
             }
@@ -332,6 +368,45 @@ fn reads_rows(statement: &Statement) -> bool {
         Statement::AlterTable(_) | Statement::CreateIndex(_) => true,
         _ => false,
     }
+}
+
+/// Whether a statement makes a table of the rows of a query. Who needs names with a dot in it makes the table first, and inserts.
+fn is_made_of_rows(statement: &Statement) -> bool {
+    match statement {
+        Statement::CreateTable(table) => table.query.is_some(),
+        Statement::CreateView(view) => view.materialized,
+        _ => false,
+    }
+}
+
+/// The foreign keys of a new table.
+fn references_of(table: &CreateTable) -> Vec<(&ForeignKeyConstraint, Reference)> {
+    let place = |name: &String| table.columns.iter().position(|column| folded(&column.name) == *name);
+    let has_value = |name: &String| {
+        let column = place(name).and_then(|at| table.columns.get(at));
+        column.is_some_and(|column| column.options.iter().any(|option| matches!(option.option, ColumnOption::Default(_))))
+    };
+    let reference = |foreign: &ForeignKeyConstraint, columns: Vec<String>| Reference {
+        to: key(&foreign.foreign_table),
+        place: columns.iter().filter_map(place).min(),
+        has_value: columns.iter().any(has_value),
+        columns,
+    };
+    let of_columns = table.columns.iter().flat_map(|column| column.options.iter().map(move |option| (column, option)));
+    let of_columns = of_columns.filter_map(|(column, option)| match &option.option {
+        ColumnOption::ForeignKey(foreign) => Some((foreign, reference(foreign, vec![folded(&column.name)]))),
+        _ => None,
+    });
+    let of_table = table.constraints.iter().filter_map(|constraint| match constraint {
+        TableConstraint::ForeignKey(foreign) => Some((foreign, reference(foreign, foreign.columns.iter().map(folded).collect()))),
+        _ => None,
+    });
+    of_columns.chain(of_table).collect()
+}
+
+/// Whether a row that refers to another keeps it from being deleted.
+pub(super) fn keeps_rows(foreign: &ForeignKeyConstraint) -> bool {
+    !matches!(foreign.on_delete, Some(ReferentialAction::Cascade | ReferentialAction::SetNull))
 }
 
 /// Whether a statement is a query whose rows nobody takes.

@@ -7,22 +7,21 @@ use sqlparser::ast::{
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-/// The schema that names without one mean, where nothing else is set.
-const SCHEMA_DEFAULT: &str = "public.";
-
 /// A column's name as the engine compares it.
 pub(super) fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_lowercase() }
 }
 
-/// A table's name as the engine compares it.
+/// What stands for a dot within a part of a name: no name can hold it.
+const DOT: &str = "\u{0}";
+
+/// A table's name as the engine compares it. `"a.b"` is not `a.b`, and `t` is not always `public.t`.
 pub(super) fn key(name: &ObjectName) -> String {
     let parts = name.0.iter().map(|part| match part {
-        ObjectNamePart::Identifier(ident) => folded(ident),
+        ObjectNamePart::Identifier(ident) => folded(ident).replace('.', DOT),
         ObjectNamePart::Function(function) => function.to_string(),
     });
-    let whole = parts.collect::<Vec<_>>().join(".");
-    whole.strip_prefix(SCHEMA_DEFAULT).map(str::to_owned).unwrap_or(whole)
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// The column that a name of an assignment means.

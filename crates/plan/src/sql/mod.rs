@@ -10,9 +10,12 @@
 //! The judgement errs on one side. A statement that cannot be parsed, or whose effect lies elsewhere (a function, a trigger, a command of the
 //! engine that is not known here), is never called harmless: it is told as what it is, not read.
 //!
-//! What a text adds itself is free for the taking: nobody uses a column yet that came a line before. [`News`] holds what is new, and goes from the
-//! expansion to the backfill. A table made `IF NOT EXISTS` may have been there: it may be filled and constrained, but not emptied or changed in kind. A
-//! column added so is taken at its word.
+//! What a text adds itself is free for the taking: nobody uses a column yet that came a line before. [`News`] holds what is new (`news`), by the name
+//! under which it was made, and goes from the expansion to the backfill. A table or column made `IF NOT EXISTS` may have been there: rows may be added
+//! to it and values filled where none is, but nothing is overwritten or emptied in it, and nothing asked of it that the running version may not keep.
+//!
+//! A new table is in use as soon as the running version meets it elsewhere: as a part of a table that is there, or by a foreign key that keeps rows of
+//! such a table from being deleted.
 //!
 //! Sources of what locks and what rewrites: PostgreSQL, "ALTER TABLE", <https://www.postgresql.org/docs/current/sql-altertable.html> (lock levels in
 //! the description, scans and rewrites in the notes), "Explicit Locking", <https://www.postgresql.org/docs/current/explicit-locking.html>, "CREATE
@@ -25,15 +28,20 @@
 
 mod alter;
 mod attribute;
+mod batch;
 mod cut;
 mod define;
 mod expression;
+mod news;
 mod rows;
 #[cfg(test)]
 mod tests;
 
 use crate::sql::cut::Piece;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+pub(crate) use batch::feeds_itself;
+pub(crate) use news::News;
 
 /// Characters of a statement that are shown.
 const SHOWN_MAX: usize = 80;
@@ -225,73 +233,12 @@ pub(crate) enum Again {
     Doubles(String),
 }
 
-/// Tables and columns that nobody uses yet, by their folded names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct News {
-    /// Whether the table was certainly not there; one made `IF NOT EXISTS` may have been.
-    tables: BTreeMap<String, bool>,
-    /// Whether the column has a value in each row of the running version, too, which does not name it.
-    columns: BTreeMap<(String, String), bool>,
-    /// Types that are enumerations or made of several values: no rule is on them.
-    types: BTreeSet<String>,
-    /// Columns that a text has named as columns, of tables that it makes or alters.
-    declared: BTreeSet<(String, String)>,
-    /// Functions that it makes, without their schemas.
-    functions: BTreeSet<String>,
-    /// Where names without a schema are looked up; empty where nothing set it.
-    search_path: String,
-}
-
-impl News {
-    /// The table that a name means: the same name is another table where it is looked up elsewhere.
-    fn meant(&self, table: &str) -> String {
-        if self.search_path.is_empty() || table.contains('.') { table.to_owned() } else { format!("{}.{table}", self.search_path) }
-    }
-
-    fn add_table(&mut self, table: &str, is_certain: bool) {
-        self.tables.insert(self.meant(table), is_certain);
-    }
-
-    fn add_column(&mut self, table: &str, column: String, has_value: bool) {
-        self.declare(table, column.clone());
-        self.columns.insert((self.meant(table), column), has_value);
-    }
-
-    fn declare(&mut self, table: &str, column: String) {
-        self.declared.insert((self.meant(table), column));
-    }
-
-    fn declares(&self, table: &str, column: &str) -> bool {
-        self.declared.contains(&(self.meant(table), column.to_owned()))
-    }
-
-    fn has_table(&self, table: &str) -> bool {
-        self.tables.contains_key(&self.meant(table))
-    }
-
-    fn certainly_has_table(&self, table: &str) -> bool {
-        self.tables.get(&self.meant(table)).is_some_and(|certain| *certain)
-    }
-
-    fn has_column(&self, table: &str, column: &str) -> bool {
-        self.has_table(table) || self.columns.contains_key(&(self.meant(table), column.to_owned()))
-    }
-
-    /// Whether nobody can have written the column yet: it came with this text, and so did its table, or it came by itself.
-    fn is_untouched(&self, table: &str, column: &str) -> bool {
-        self.certainly_has_table(table) || self.columns.contains_key(&(self.meant(table), column.to_owned()))
-    }
-
-    /// Whether rows of the running version leave the column empty.
-    fn has_empty_column(&self, table: &str, column: &str) -> bool {
-        self.has_table(table) || self.columns.get(&(self.meant(table), column.to_owned())).is_some_and(|has_value| !has_value)
-    }
-}
-
 /// What a statement is judged with.
 struct Reader {
     engine: Engine,
     news: News,
+    /// Whether the text is one transaction.
+    is_transaction: bool,
 }
 
 /// Reads `text` as the engine of that name would; `news` is what earlier texts of the same change have added.
@@ -300,11 +247,12 @@ pub(crate) fn read(engine: &str, text: &str, news: &News) -> Script {
         let unread = Unread { line: 1, shown: shown(text), why: format!("the SQL of {engine} is not known here") };
         return Script { unread: vec![unread], news: news.clone(), ..Script::default() };
     };
+    let pieces = cut::pieces(engine, text);
+    let needs_no_transaction = pieces.iter().any(|piece| piece.needs_no_transaction);
     // Each text has a connection of its own.
-    let mut reader = Reader { engine, news: News { search_path: String::new(), ..news.clone() } };
-    let mut script = Script { engine: Some(engine), ..Script::default() };
-    for Piece { line, text, needs_no_transaction, parsed } in cut::pieces(engine, text) {
-        script.needs_no_transaction |= needs_no_transaction;
+    let mut reader = Reader { engine, news: news.for_another_connection(), is_transaction: !needs_no_transaction };
+    let mut script = Script { engine: Some(engine), needs_no_transaction, ..Script::default() };
+    for Piece { line, text, parsed, .. } in pieces {
         let shown = shown(&text);
         match parsed {
             Ok(statement) => script.statements.push(Statement { line, shown, judged: reader.judge(&statement) }),

@@ -2,13 +2,14 @@
 
 use super::define::what_it_calls;
 use super::expression::{Guard, column, column_of, guards, is_null, key, selection};
+use super::news::Reference;
 use super::{Again, Effect, Engine, Judged, Lock, Reader};
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete, DoUpdate, Expr, FromTable, InTarget, Insert, Join, JoinOperator, Merge, MergeAction,
     MergeClauseKind, ObjectName, OnConflictAction, OnInsert, Query, SetExpr, SqliteOnConflict, Statement, TableFactor, TableObject, Update,
     Visit, Visitor, visit_relations, visit_statements,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 impl Reader {
@@ -59,8 +60,11 @@ impl Reader {
         let ctes = around.and_then(|query| query.with.as_ref()).map_or(&[][..], |with| &with.cte_tables);
         all.extend(ctes.iter().filter_map(|cte| selection(&cte.query)).flat_map(guards));
 
-        let old: Vec<&String> = sets.keys().filter(|column| !self.news.is_untouched(&table, column)).collect();
         let fills = |column: &&String| own.contains(&Guard::Empty((*column).clone()));
+        // A column that may have been there loses nothing where only what is empty in it is filled.
+        let is_free =
+            |column: &&String| self.news.has_column(&table, column) || (fills(column) && self.news.has_column_perhaps(&table, column));
+        let old: Vec<&String> = sets.keys().filter(|column| !is_free(column)).collect();
         let listed = |columns: &[&String]| columns.iter().map(|column| format!("{name}.{column}")).collect::<Vec<_>>().join(", ");
         let overwritten: Vec<&String> = old.iter().copied().filter(|column| !fills(column)).collect();
         let effect = match (old.is_empty(), overwritten.is_empty()) {
@@ -77,7 +81,9 @@ impl Reader {
                 sets.keys().cloned().collect::<Vec<_>>().join(", ")
             ))
         };
-        self.rows(effect, name, &table).again(again)
+        let others = self.news.referred_by(&table, |reference| reference.columns.iter().any(|column| sets.contains_key(column)));
+        self.news.fill(&table);
+        self.holding(effect, name, &table, others).again(again)
     }
 
     pub(super) fn insert(&mut self, insert: &Insert) -> Judged {
@@ -94,9 +100,9 @@ impl Reader {
             Some(_) | None => None,
         };
         // A table that may have been there may be filled; what is replaced in it may be somebody's.
-        let effect = match (self.news.has_table(&table), replaces || update.is_some()) {
+        let effect = match (self.news.is_of_the_text(&table), replaces || update.is_some()) {
             (true, false) => Effect::Additive,
-            (true, true) if self.news.certainly_has_table(&table) => Effect::Additive,
+            (true, true) if self.news.may_lose_rows(&table) => Effect::Additive,
             (_, true) => Effect::Overwrites(format!("rows of {name}")),
             (false, false) => Effect::Widens(format!("adds rows to {name}, which the running version sees")),
         };
@@ -106,7 +112,9 @@ impl Reader {
             (_, Some(source)) if leaves_out_rows_of(source, &table) => Again::Same,
             _ => Again::Doubles(format!("nothing leaves out rows that {name} has already (ON CONFLICT DO NOTHING, WHERE NOT EXISTS)")),
         };
-        self.rows(effect, name, &table).again(again)
+        let others = self.news.referred_by(&table, |reference| sets_it(insert, reference));
+        self.news.fill(&table);
+        self.holding(effect, name, &table, others).again(again)
     }
 
     pub(super) fn delete(&mut self, delete: &Delete) -> Judged {
@@ -115,7 +123,7 @@ impl Reader {
             return Judged::of(Effect::Unjudged("deletes from what is no table by name".to_owned()));
         };
         let table = key(name);
-        let effect = if self.news.certainly_has_table(&table) { Effect::Additive } else { takes_rows(name) };
+        let effect = if self.news.may_lose_rows(&table) { Effect::Additive } else { takes_rows(name) };
         self.rows(effect, name, &table)
     }
 
@@ -124,7 +132,7 @@ impl Reader {
             return Judged::of(Effect::Unjudged("merges into what is no table by name".to_owned()));
         };
         let table = key(name);
-        let is_new = self.news.certainly_has_table(&table);
+        let is_new = self.news.may_lose_rows(&table);
         let mut effect =
             if is_new { Effect::Additive } else { Effect::Widens(format!("adds rows to {name}, which the running version sees")) };
         let mut again = Again::Same;
@@ -140,12 +148,23 @@ impl Reader {
                 again = Again::Doubles(format!("it changes rows of {name} that it has changed before"));
             }
         }
-        self.rows(effect, name, &table).again(again)
+        let others = self.news.referred_by(&table, |_| true);
+        self.news.fill(&table);
+        self.holding(effect, name, &table, others).again(again)
+    }
+
+    /// What writes rows that refer to those of `others`, which are in use.
+    fn holding(&self, effect: Effect, name: &ObjectName, table: &str, others: BTreeSet<String>) -> Judged {
+        let listed = others.iter().map(String::as_str).collect::<Vec<_>>().join(" and ");
+        let effect = if effect == Effect::Additive && !others.is_empty() { refers(name, &listed) } else { effect };
+        let mut judged = self.rows(effect, name, table);
+        others.into_iter().for_each(|other| judged.hold(other, Lock::Rows, ""));
+        judged
     }
 
     fn rows(&self, effect: Effect, name: &ObjectName, table: &str) -> Judged {
         let mut judged = Judged { changes_rows: true, ..Judged::of(effect) };
-        if !self.news.has_table(table) || self.engine == Engine::Sqlite {
+        if !self.news.is_ours(table) || self.engine == Engine::Sqlite {
             judged.hold(name.to_string(), Lock::Rows, "");
         }
         judged
@@ -159,6 +178,26 @@ fn takes_rows(name: &ObjectName) -> Effect {
     }
 }
 
+/// Rows of a new table, or a new column, keep rows of a table that is in use.
+pub(super) fn refers(name: &ObjectName, other: &str) -> Effect {
+    Effect::Widens(format!("lets rows of {name} refer to {other}, so that the running version can no longer delete what they refer to"))
+}
+
+/// Whether an insert may set a foreign key: it names its columns, or gives as many values as it takes to come to them.
+fn sets_it(insert: &Insert, reference: &Reference) -> bool {
+    if reference.has_value {
+        return true;
+    }
+    if !insert.columns.is_empty() {
+        return insert.columns.iter().any(|name| reference.columns.contains(&column(name)));
+    }
+    let width = insert.source.as_ref().and_then(|source| match &*source.body {
+        SetExpr::Values(values) => values.rows.iter().map(|row| row.len()).max(),
+        _ => None,
+    });
+    width.zip(reference.place).is_none_or(|(width, place)| width > place)
+}
+
 fn name_of(factor: &TableFactor) -> Option<&ObjectName> {
     match factor {
         TableFactor::Table { name, args: None, .. } => Some(name),
@@ -167,7 +206,7 @@ fn name_of(factor: &TableFactor) -> Option<&ObjectName> {
 }
 
 /// Columns with what they are set to; `None` where a row of values is assigned at once.
-fn assigned(assignments: &[Assignment]) -> BTreeMap<String, Option<&Expr>> {
+pub(super) fn assigned(assignments: &[Assignment]) -> BTreeMap<String, Option<&Expr>> {
     let mut sets = BTreeMap::new();
     for assignment in assignments {
         match &assignment.target {

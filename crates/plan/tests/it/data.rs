@@ -99,6 +99,14 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("select 1", "delete from payments where old", "backfill.sql line 1 takes rows of payments away"),
     ("select 1", "alter table payments alter fee set not null", "backfill.sql line 1 asks for a value of payments.fee"),
     ("select 1", "select 1;\nset statement_timeout = 0", "backfill.sql line 2 sets statement_timeout itself"),
+    ("create temp table payments (id int); delete from public.payments", "", "expand.sql line 1 takes rows of public.payments away"),
+    ("alter table payments add column if not exists fee int; update payments set fee = 0", "", "expand.sql line 1 overwrites payments.fee"),
+    ("create temp table payments (id int)", "truncate payments", "backfill.sql line 1 empties payments"),
+    (
+        "create table n (p int references payments); insert into n select id from payments",
+        "",
+        "expand.sql line 1 lets rows of n refer to payments",
+    ),
     ("begin; alter table payments add column c int; commit", "", "expand.sql line 1 begins or ends a transaction itself"),
 ];
 
@@ -134,6 +142,17 @@ const WAYS_BACK: &[(&str, &str, &str)] = &[
         "update payments set fee = 1 where fee is null",
         "stays: the old version works on with it; it fills what was empty in payments.fee",
     ),
+    (
+        "alter table payments add column if not exists fee int",
+        "update payments set fee = 1",
+        "one-way: it overwrites payments.fee, which this change did not add",
+    ),
+    (
+        "create table n (p int references payments)",
+        "insert into n select id from payments on conflict do nothing",
+        "stays: the old version works on with it; it lets rows of n refer to payments, so that the running version can no longer delete what they refer to",
+    ),
+    ("create table n as select payments.fee from payments", "", "one-way: what it does could not be read"),
     ("select 1", "update payments set fee = 1 where fee = 2", "one-way: it overwrites payments.fee, which this change did not add"),
     (
         "create table if not exists rates (id int primary key); insert into rates values (1) on conflict do nothing",
@@ -304,6 +323,59 @@ fn a_backfill_in_batches_is_checked_before_the_code_goes_out() {
     assert_eq!((call.input["expectText"].as_str(), call.input["path"].as_str()), (Some("0"), Some("verify.sql")));
     let told = "migrations/backfill.sql goes through payments on orders-db-production by id, 500 rows at a time, each batch a transaction of its own; between two of them it rests 250 ms and until replicas are at most 5 s behind. After a failure it goes on where it was.";
     assert!(plan.derived.iter().any(|sentence| sentence == told), "{:#?}", plan.derived);
+}
+
+/// A backfill of that text in batches that rest so long, within 12 hours.
+fn of_batches(text: &str, pause_ms: Millis) -> Planning {
+    let (mut change, facts) = schema("postgres", sql("expand", "alter table payments add column c text"), Some(sql("backfill", text)));
+    if let ItemKind::Schema { batches, .. } = &mut change.items[0].kind {
+        let each = SqlBatches { table: "payments".to_owned(), by: "id".to_owned(), size: 500, pause_ms, lag_max_ms: None, lag_query: None };
+        *batches = Some(Batches { each, within_ms: Millis::from_mins(720) });
+    }
+    planned(&change, &facts)
+}
+
+#[test]
+fn batches_that_never_end_are_refused() {
+    for (text, expected) in [
+        (
+            "insert into payments (id) select id + 1000000 from payments where id between :first and :last",
+            "migrations/backfill.sql line 1 adds rows to payments, through which its batches go: they would go on to the rows that they have made.",
+        ),
+        (
+            "update payments\nset id = id + 1000000 where id between :first and :last",
+            "migrations/backfill.sql line 1 changes id of payments, by which its batches go: they would come to the same rows again.",
+        ),
+    ] {
+        let planning = of_batches(text, Millis(250));
+        let told: Vec<(u16, &str)> = planning.diagnostics.iter().map(|d| (d.code.0, d.message.as_str())).collect();
+        assert!(planning.plan.is_none() && told.contains(&(codes::STATEMENT_UNFIT.0, expected)), "{told:#?}");
+    }
+}
+
+#[test]
+fn batches_of_which_few_fit_into_their_time_are_told() {
+    for (pause_ms, expected) in [
+        (Millis(250), None),
+        (Millis::from_mins(72), None),
+        (
+            Millis::from_mins(80),
+            Some(
+                "migrations/backfill.sql rests 1 h 20 min between two batches and may take 12 h in all: time for 5000 rows of payments at most.",
+            ),
+        ),
+        (
+            Millis::from_mins(8760 * 60),
+            Some(
+                "migrations/backfill.sql rests 365 d between two batches and may take 12 h in all: time for 500 rows of payments at most.",
+            ),
+        ),
+    ] {
+        let planning = of_batches(BOUNDED, pause_ms);
+        let plan = planning.plan.unwrap_or_else(|| panic!("{:#?}", planning.diagnostics));
+        let told = plan.findings.iter().find(|d| d.code == codes::BATCHES_FEW).map(|d| d.message.as_str());
+        assert_eq!(told, expected, "{pause_ms}");
+    }
 }
 
 #[test]
