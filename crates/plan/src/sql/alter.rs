@@ -138,9 +138,15 @@ impl Reader {
         let table = place.name;
         let effect = match operation {
             AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
-                let effect = self.add_column(place, column_def, judged);
+                let mut effect = self.add_column(place, column_def, judged);
                 let (own, wants) = (folded(&column_def.name), Wants::of(column_def));
                 if let Some(foreign) = wants.refers_to {
+                    let other = key(&foreign.foreign_table);
+                    let holds_on_to = wants.has_value() && keeps_rows(foreign) && !self.news.is_of_the_text(&other) && other != place.key;
+                    // With a default every row refers at once, and so does each new one of the running version.
+                    if holds_on_to && !place.is_new && effect == Effect::Additive {
+                        effect = refers(table, &other);
+                    }
                     self.refer(place, foreign, vec![own.clone()], wants.has_value());
                 }
                 self.news.add_column(&place.key, own, wants.has_value(), !*if_not_exists);

@@ -309,7 +309,7 @@ impl Reader {
             Set::SingleAssignment { variable, values, .. } => {
                 let name = key(variable);
                 if name == SEARCH_PATH {
-                    self.news.look_up_in(&listed(values).to_lowercase());
+                    self.news.look_up_in(&listed(values));
                 }
                 name
             }

@@ -85,8 +85,9 @@ impl News {
     }
 
     pub(super) fn look_up_in(&mut self, path: &str) {
-        self.is_temporary_last |= path.contains("pg_temp");
-        path.strip_prefix("public").filter(|rest| rest.is_empty()).unwrap_or(path).clone_into(&mut self.search_path);
+        self.is_temporary_last |= path.to_lowercase().contains("pg_temp");
+        // As written: `'Shop'` is not `'shop'`, and `public` need not be what a role looks up by itself.
+        path.clone_into(&mut self.search_path);
     }
 
     fn name(&self, table: &str) -> Name {

@@ -114,7 +114,15 @@ impl Reader {
         };
         let others = self.news.referred_by(&table, |reference| sets_it(insert, reference));
         self.news.fill(&table);
-        self.holding(effect, name, &table, others).again(again)
+        let mut judged = self.holding(effect, name, &table, others).again(again);
+        let changes = |source: &Query| visit_statements(source, |_| ControlFlow::Break(())).is_break();
+        if let Some(source) = insert.source.as_deref().filter(|source| changes(source)) {
+            // What it inserts may be what it takes away elsewhere.
+            let taken = self.query(source);
+            judged.effects.extend(taken.effects);
+            judged.holds.extend(taken.holds);
+        }
+        judged
     }
 
     pub(super) fn delete(&mut self, delete: &Delete) -> Judged {

@@ -61,7 +61,11 @@ const POSTGRES: &[Case] = &[
     ("alter table t add column if not exists c int check (c > 0)", "additive | t closedscan"),
     ("alter table t add column if not exists c int unique", "additive | t closedscan"),
     ("alter table t add column if not exists c int references o (id)", "additive | t brief, o brief"),
-    ("alter table t add column if not exists c int default 1 references o (id)", "additive | t closedscan, o scan"),
+    (
+        "alter table t add column if not exists c int default 1 references o (id)",
+        "widens: lets rows of t refer to o, so that the running version can no longer delete what they refer to | t closedscan, o scan",
+    ),
+    ("alter table t add column if not exists c int default 1 references o (id) on delete set null", "additive | t closedscan, o scan"),
     (
         "alter table t add column if not exists c int not null",
         "breaking: adds t.c, which must have a value and gets none: not in rows that are there, and not from the running version | t brief",

@@ -35,6 +35,8 @@ const POSTGRES: &[(&str, &str, bool)] = &[
     ("set search_path to shop; create table t (b int)", "delete from t", true),
     ("set search_path to shop; create table t (b int); set search_path to public", "delete from t", false),
     ("create table t (b int); set search_path to shop", "delete from t", false),
+    ("create table t (b int); set search_path to public", "delete from t", false),
+    ("set search_path to 'Shop'; create table t (b int); set search_path to 'shop'", "delete from t", false),
     ("set search_path to public, pg_temp; create temp table t (b int)", "delete from t", false),
     ("savepoint s; create temp table t (b int); rollback to s", "delete from t", false),
     ("create temp table t (b int) on commit drop", "delete from t", true),
@@ -117,6 +119,18 @@ fn only_what_the_text_certainly_made_is_free_for_the_taking() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Rows of a new table may be those that the same statement takes from another.
+#[test]
+fn what_an_insert_takes_away_elsewhere_is_told() {
+    for text in [
+        "insert into n with gone as (delete from t returning a) select a from gone",
+        "with gone as (delete from t returning a) insert into n select a from gone",
+    ] {
+        let told = last("postgres", &format!("create table n (a int); {text}"));
+        assert!(told.contains("breaking: takes rows of t away"), "{text}: {told}");
+    }
 }
 
 #[test]
