@@ -3,11 +3,11 @@
 pub use crate::burn::rise;
 pub use crate::deadline::{Deadline, deadline};
 pub use crate::downtime::{Refusal, refusal};
-pub use crate::durations::{PEOPLE_ANSWER, back as way_back, deploys, is_known};
+pub use crate::durations::{PEOPLE_ANSWER, back as way_back, deploys, halts, is_known};
 pub use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
 pub use crate::users::{User, Users};
 
-use crate::downtime::{Stop, part, stop};
+use crate::downtime::{Stop, part, stop, stops_first};
 use crate::ladder::{Signal, bad_ratio};
 use crate::notes::Notes;
 use crate::site::regions;
@@ -52,9 +52,10 @@ pub fn windows(change: &Change, facts: &Facts, from: Timestamp) -> Vec<(Timestam
     found
 }
 
-/// The part of a host's deployment for which its region serves nobody, under a strategy; `None` where it goes on serving, or nobody knows.
+/// The part of a host's deployment, and of its stop before, for which its region serves nobody, under a strategy; `None` where it goes on serving, or nobody knows.
 pub fn down_part(strategy: Strategy, target: &Target, region: &Region, deploy: &Estimate) -> Option<f64> {
     match stop(strategy, target, region) {
+        Stop::Down(_) if stops_first(strategy, target) => Some(1.0),
         Stop::Down(restart) => Some(part(restart, deploy)),
         Stop::Serves | Stop::Unknown => None,
     }

@@ -11,8 +11,8 @@
 
 use crate::course::{Course, mean_secs, together};
 use crate::deadline::deadline;
-use crate::downtime::{Stop, part, refusal, stop};
-use crate::durations::{deploys, plain};
+use crate::downtime::{Stop, part, refusal, stop, stops_first};
+use crate::durations::{deploys, halts, plain};
 use crate::ladder::{Signal, bad_ratio, look_every};
 use crate::lower::gates::SKETCHED;
 use crate::outline::{Outline, StageGate};
@@ -231,6 +231,7 @@ impl<'w> Walk<'w> {
                 users: if is_down { users.of_region(site.target, region.map(|region| &region.name)) } else { Vec::new() },
                 stops: match outline.strategy {
                     Strategy::Failover => Some(1.0),
+                    _ if stops_first(outline.strategy, site.target) => stops.map(|_| 1.0),
                     _ => stops.zip(deploy).map(|(restart, deploy)| part(restart, deploy)),
                 },
                 share: 0.0,
@@ -298,7 +299,7 @@ impl<'w> Walk<'w> {
                     full = Some(full.map_or(end, |known: f64| known.min(end)));
                 }
             }
-            if self.places[place].stops.is_some() && is_deploy(self.site, step) {
+            if self.places[place].stops.is_some() && (is_deploy(self.site, step) || halts(step, self.site.target)) {
                 // Hosts that go down together: the last of them to serve again ends it.
                 match stopped.iter_mut().find(|(known, since, _)| *known == place && *since == begin) {
                     Some((.., times)) => times.push(plain(&step.expected)),

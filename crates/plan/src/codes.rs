@@ -209,6 +209,8 @@ pub const UNDO_CUT: Code = Code(355);
 pub const UNDO_GOES_FORWARD: Code = Code(356);
 /// A secret's reader is not in its rotation.
 pub const READER_LEFT_OUT: Code = Code(357);
+/// Two versions run side by side while hosts are restarted.
+pub const VERSIONS_BESIDE: Code = Code(362);
 /// Nothing reads the share of a flag.
 pub const FLAG_UNREAD: Code = Code(363);
 

@@ -69,6 +69,11 @@ pub fn refusal<'s>(steps: &'s [Step], target: &TargetName) -> Option<Refusal<'s>
     Some(Refusal { drain, route, back })
 }
 
+/// Whether all hosts are stopped before one is started, so that a host is down for the whole of both.
+pub(crate) fn stops_first(strategy: Strategy, target: &Target) -> bool {
+    strategy == Strategy::Recreate && target.stop.is_some()
+}
+
 /// The part of a host's deployment for which it is down.
 pub(crate) fn part(restart: Millis, deploy: &Estimate) -> f64 {
     (restart.as_secs_f64() / deploy.p50_ms.as_secs_f64().max(0.001)).min(1.0)
@@ -97,6 +102,7 @@ pub(crate) fn of_outline(site: &Site<'_>, outline: &Outline, facts: &Facts) -> D
 /// How long a site is down while regions are changed by a strategy, wave by wave.
 pub(crate) fn of_waves(site: &Site<'_>, strategy: Strategy, waves: impl IntoIterator<Item = Vec<usize>>, facts: &Facts) -> Downtime {
     let deploy = estimate(Kind::Deploy, site, facts);
+    let halts = stops_first(strategy, site.target);
     let mut is_open = false;
     let mut rows = Vec::new();
     for wave in waves {
@@ -106,13 +112,16 @@ pub(crate) fn of_waves(site: &Site<'_>, strategy: Strategy, waves: impl IntoIter
                 Stop::Serves => {}
                 Stop::Unknown => is_open = true,
                 Stop::Down(restart) => {
-                    let part = part(restart, &deploy);
+                    let part = if halts { 1.0 } else { part(restart, &deploy) };
                     let shortened = |ms: u64| (ms as f64 * part) as u64;
                     let DurationEstimate { p50_ms, p95_ms } = plain(&deploy);
                     let one = DurationEstimate { p50_ms: shortened(p50_ms), p95_ms: shortened(p95_ms) };
                     hosts.extend(std::iter::repeat_n(one, region.region.hosts.len()));
                 }
             }
+        }
+        if halts && !hosts.is_empty() {
+            rows.push(together(&vec![plain(&estimate(Kind::Halt, site, facts)); hosts.len()]));
         }
         if !hosts.is_empty() {
             rows.push(together(&hosts));

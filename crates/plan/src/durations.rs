@@ -2,6 +2,7 @@
 
 use crate::command::{HAPROXY, pause_of};
 use crate::deadline::Deadline;
+use crate::lower::host::STOP;
 use crate::site::Site;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::Millis;
@@ -29,6 +30,7 @@ pub const PEOPLE_ANSWER: DurationEstimate = DurationEstimate { p50_ms: 10 * 60_0
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Deploy,
+    Halt,
     Drain,
     Admit,
     Shift,
@@ -53,8 +55,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Deploy,
+        Self::Halt,
         Self::Drain,
         Self::Admit,
         Self::Shift,
@@ -81,6 +84,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
+            Self::Halt => "halt",
             Self::Drain => "drain",
             Self::Admit => "admit",
             Self::Shift => "shift",
@@ -117,7 +121,7 @@ impl Kind {
             // No wider from here on than sums of durations are good for.
             Self::Expand | Self::Backfill | Self::Contract => (10_000, 30_000),
             Self::Make | Self::Reload => (3_000, 9_000),
-            Self::Stop => (5_000, 15_000),
+            Self::Halt | Self::Stop => (5_000, 15_000),
             Self::Install | Self::Retire | Self::Promote => (10_000, 30_000),
             Self::Replace | Self::RestoreTest => (300_000, 900_000),
             Self::Scale | Self::Demote => (60_000, 180_000),
@@ -152,6 +156,10 @@ fn usual(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
         (Kind::Deploy, Some(restart)) => {
             Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() }
         }
+        // A stop is a part of stop plus start, and may be all of it.
+        (Kind::Halt, Some(restart)) => {
+            Estimate { p50_ms: Millis(restart.0 / 2), p95_ms: restart, source: "stated, with the start".to_owned() }
+        }
         _ => kind.default(),
     })
 }
@@ -182,6 +190,7 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
 fn template(kind: Kind, target: &Target) -> Option<&ActionTemplate> {
     match kind {
         Kind::Deploy => target.deploy.as_ref(),
+        Kind::Halt => target.stop.as_deref(),
         Kind::Backup => target.backup.as_deref(),
         Kind::Flag => target.flag.as_deref(),
         Kind::Make => target.rotate.as_ref().and_then(|rotate| rotate.make.as_ref()),
@@ -235,6 +244,9 @@ pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
         // What goes back by a deployment takes as long as it takes, however long the way forward was given. Of what nobody knows, what it is given says most.
         let is_known = |target: &Target| learnt(Kind::Deploy, &target.component, facts).is_some() || target.restart_ms.is_some();
         return match target {
+            // What was stopped goes back by being started, and what was started after a stop by being stopped.
+            Some(target) if is(Kind::Halt, target) => at_target(Kind::Deploy, target, facts),
+            Some(target) if deploys(step, target) && starts_again(step) => at_target(Kind::Halt, target, facts),
             Some(target) if is(Kind::Retire, target) => at_target(Kind::Deploy, target, facts),
             // Each of the two is the way back of the other.
             Some(target) if is(Kind::Drain, target) => at_target(Kind::Admit, target, facts),
@@ -270,6 +282,18 @@ pub(crate) fn patience(stated: Option<Millis>, default: Millis, expected: &Estim
 /// Whether a step deploys its target.
 pub fn deploys(step: &Step, target: &Target) -> bool {
     step.duration_key.as_deref() == Some(Kind::Deploy.key(&target.component).as_str())
+}
+
+/// Whether a step stops what runs on a host of its target, so that another one starts it.
+pub fn halts(step: &Step, target: &Target) -> bool {
+    step.duration_key.as_deref() == Some(Kind::Halt.key(&target.component).as_str())
+}
+
+/// Whether a deployment starts what was stopped before, on its host and on all others.
+fn starts_again(step: &Step) -> bool {
+    step.needs
+        .iter()
+        .any(|need| need.as_str().rsplit('/').next().is_some_and(|name| name.strip_prefix(STOP).is_some_and(|host| host.starts_with('-'))))
 }
 
 /// How long a deployment takes, whatever it is given.

@@ -300,6 +300,9 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
     if site.target.backup.is_some() && site.is_own() {
         parts.push(step(Kind::Backup));
     }
+    if downtime::stops_first(outline.strategy, site.target) {
+        parts.push(together(&vec![step(Kind::Halt); site.regions.iter().map(|here| here.region.hosts.len()).sum()]));
+    }
     for (number, wave) in outline.waves.iter().enumerate() {
         if number > 0 {
             parts.push(looks);

@@ -248,7 +248,8 @@ fn down(body: &PlanBody, facts: &Facts, step: &Step) -> Option<f64> {
     let target = facts.catalog.targets.get(step.target.as_ref()?)?;
     let assignment = body.assignments.iter().find(|a| a.target == target.name && Some(a.item) == step.item)?;
     let region = target.regions.iter().find(|region| Some(&region.name) == step.region.as_ref())?;
-    assumed::down_part(assignment.strategy, target, region, &step.expected).filter(|_| assumed::deploys(step, target))
+    assumed::down_part(assignment.strategy, target, region, &step.expected)
+        .filter(|_| assumed::deploys(step, target) || assumed::halts(step, target))
 }
 
 /// Several regions as one.

@@ -16,6 +16,8 @@ pub const CARD_COLUMNS_MAX: usize = 100;
 pub const CARD_LINES_MAX: usize = 40;
 /// The finding that a way back leads to where nobody looked.
 const FLAG_UNREAD: Code = Code(363);
+/// Two versions run side by side while hosts are restarted, on the way back as well.
+const VERSIONS_BESIDE: Code = Code(362);
 /// How a command begins on the card.
 const COMMAND: &str = "  $ ";
 const SERVING_LINES_MAX: usize = 10;
@@ -122,7 +124,7 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Lin
     let mut lines = vec![Line::of(Ink::Plain, "WAY BACK (raw commands; they need nothing of this program)")];
     let times = format!("{}; {one_way}", promise::back(plan, promise::BOTH));
     lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Plain, &times, CARD_COLUMNS_MAX, TIMES_LINES_MAX));
-    for granted in plan.findings.iter().filter(|finding| finding.code == FLAG_UNREAD) {
+    for granted in plan.findings.iter().filter(|finding| [FLAG_UNREAD, VERSIONS_BESIDE].contains(&finding.code)) {
         let text = format!("{} {}", granted.message, granted.reason);
         lines.extend(hung(Line::of(Ink::Plain, "  "), Ink::Caution, &text, CARD_COLUMNS_MAX, TIMES_LINES_MAX));
     }

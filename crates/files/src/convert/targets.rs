@@ -156,7 +156,8 @@ fn target(
     let database = spec.get("database").and_then(|node| database(context, node, "spec.database"));
     let mut action = |field: &str| template(context, spec.get(field), &format!("spec.{field}"), database.as_ref());
     let (deploy, undo, health) = (action("deploy"), action("undo"), action("health"));
-    let [backup, flag, reload, restore_test] = ["backup", "flag", "reload", "restoreTest"].map(|field| action(field).map(Box::new));
+    let [stop, backup, flag, reload, restore_test] =
+        ["stop", "backup", "flag", "reload", "restoreTest"].map(|field| action(field).map(Box::new));
     let replace = spec.get("replace").and_then(|node| {
         let mut action = |field: &str| template(context, node.get(field), &format!("spec.replace.{field}"), database.as_ref());
         let warm_up_ms = duration(node, "warmUp").unwrap_or_default();
@@ -195,6 +196,7 @@ fn target(
         version_probe,
         deploy,
         undo,
+        stop,
         health,
         backup,
         restore_test,

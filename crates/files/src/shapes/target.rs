@@ -42,6 +42,7 @@ macro_rules! target_fields {
             Field::optional("version", Form::Object(&VERSION), "How to read the version that runs."),
             Field::optional("deploy", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How to bring a version to a host."),
             Field::optional("undo", Form::With(DEPLOY_PLACES, &Form::Object(&ACTION)), "How to bring the old version back; `deploy` of the old version when left out."),
+            Field::optional("stop", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "How what runs on a host is stopped: with it all hosts are stopped before one is started with another version. What is stopped already stays so."),
             Field::optional("health", Form::With(HOST_PLACES, &Form::Object(&ACTION)), "How to see that a host is healthy."),
             Field::optional("backup", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to save data before a risky step."),
             Field::optional("restoreTest", Form::With(BACKUP_PLACES, &Form::Object(&ACTION)), "How to prove, beside what serves, that the newest backup can be restored; done before a contract."),

@@ -33,6 +33,9 @@ pub struct Target {
     pub deploy: Option<ActionTemplate>,
     /// How to bring `{from}` back to `{host}`; `deploy` with `{version}` = the old version when left out.
     pub undo: Option<ActionTemplate>,
+    /// How what runs on `{host}` is stopped, so that `deploy` and `undo` have to start it. What is stopped already stays so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Box<ActionTemplate>>,
     /// How to see that `{host}` is healthy.
     pub health: Option<ActionTemplate>,
     /// How to save data before a risky step.

@@ -98,6 +98,7 @@ pub const RULES: &[Rule] = &[
     rule(codes::STEP_CUT, "step-cut", Severity::Error, calls::step_cut),
     rule(codes::LANDS_RARELY, "lands-rarely", Severity::Warning, change::lands_rarely),
     rule(codes::TRAFFIC_DECLARED, "traffic-declared", Severity::Warning, signals::traffic_declared),
+    rule(codes::VERSIONS_BESIDE, "versions-beside", Severity::Warning, steps::side_by_side),
     rule(codes::FLAG_UNREAD, "flag-unread", Severity::Warning, people::flag_unread),
 ];
 

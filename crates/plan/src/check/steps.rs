@@ -3,6 +3,7 @@
 use super::{is_of_runbook, places, steps_by_target};
 use crate::bits::Bits;
 use crate::codes;
+use crate::downtime::stops_first;
 use crate::strategy;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::ItemKind;
@@ -145,6 +146,30 @@ fn is_deploy(step: &Step) -> bool {
     Strategy::ALL.iter().any(|one| name.strip_prefix(strategy::of(*one).doing().verb).is_some_and(|host| host.starts_with('-')))
 }
 
+/// Hosts that stop and start each by itself, so that two versions run side by side.
+pub(super) fn side_by_side(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts).filter(|(assignment, _)| assignment.strategy == Strategy::Recreate) {
+        let regions = target.regions.iter().filter(|region| !region.hosts.is_empty()).count();
+        if target.stop.is_some() || target.hosts().count() < 2 {
+            continue;
+        }
+        let (component, environment) = (&assignment.component, &assignment.environment);
+        let until = if regions > 1 { "the last region has followed the first, its bake included" } else { "the slowest is done" };
+        findings.push(
+            Diagnostic::warning(
+                codes::VERSIONS_BESIDE,
+                format!(
+                    "The hosts of {component} in {environment} are restarted each by itself: two versions run side by side until {until}."
+                ),
+            )
+            .because("It is so on the way back, too. What must never meet another version, such as a single writer, is not safe here.")
+            .hint(format!("Declare `stop` on {}: all hosts are stopped then before one is started.", target.name)),
+        );
+    }
+    findings
+}
+
 /// A changing step whose unknown outcome would wait for a person.
 pub(super) fn unknown_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
@@ -187,6 +212,10 @@ pub(super) fn pair_together(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let steps = steps_by_target(plan);
     for (assignment, target) in places(plan, facts) {
         if !matches!(plan.body.change.items.get(assignment.item as usize).map(|i| &i.kind), Some(ItemKind::Version { .. })) {
+            continue;
+        }
+        // Where all hosts are stopped before one is started no region is to be left to serve.
+        if stops_first(assignment.strategy, target) {
             continue;
         }
         let waves = |region: &RegionName| -> BTreeSet<u32> {

@@ -1,7 +1,7 @@
 //! The hosts of a region batch by batch, with the router where there is one.
 
 use super::calls::{self, LOOK_TIMEOUT};
-use super::host::{Doing, TURN};
+use super::host::{Doing, STOP, TURN};
 use super::{Lowering, Spot};
 use crate::command::haproxy_call;
 use crate::durations::Kind;
@@ -39,6 +39,8 @@ struct Way<'s, 'a> {
     /// Server names in the router, where traffic is steered.
     servers: Option<Vec<String>>,
     legs: Vec<Leg>,
+    /// What stops and starts any host of the site, where all of them are stopped before one is started: they go back together.
+    halted: Vec<StepId>,
     is_sketch: bool,
 }
 
@@ -79,6 +81,9 @@ impl Way<'_, '_> {
     /// What goes back with the last of `new` hosts where no router takes their traffic: they are rid of their work again and take it again, and those that
     /// were taken after them are back before.
     fn around(&self, new: usize) -> Vec<StepId> {
+        if !self.halted.is_empty() {
+            return self.halted.clone();
+        }
         let own = self.legs.iter().filter(|leg| leg.batch.end == new && !leg.taken.is_empty());
         let after = self.legs.iter().filter(|leg| leg.batch.begin == new);
         own.flat_map(|leg| &leg.deploys).chain(after.flat_map(|leg| &leg.taken)).cloned().collect()
@@ -156,6 +161,22 @@ impl Lowering<'_> {
         self.push(step);
     }
 
+    /// Stops all hosts of a site, where the target says how and the strategy is to; gives these steps.
+    pub(crate) fn halt(&mut self, site: &Site<'_>, strategy: Strategy, wave: u32, needs: &[StepId]) -> Vec<StepId> {
+        let doing = strategy::of(strategy).doing();
+        let mut stops = Vec::new();
+        for (at, here) in site.regions.iter().enumerate() {
+            let prefix = leg_prefix(site, &here.region.name, 0, 1, 0);
+            let spot = Spot { phase: Phase::Deploy, wave, stage: 1, region: Some(at), prefix };
+            for host in &here.region.hosts {
+                if let Some(step) = self.halt_step(doing, site, at, host, &spot, needs) {
+                    stops.push(self.push(step));
+                }
+            }
+        }
+        stops
+    }
+
     /// A region's way to the new version, batch by batch; gives its last steps.
     pub(crate) fn fleet(
         &mut self,
@@ -178,7 +199,16 @@ impl Lowering<'_> {
         let is_vacated = (doing.vacate)(site.target).is_some();
         let verbs: &[&str] = if is_vacated { &["vacate", doing.verb, "admit"] } else { &[doing.verb] };
         let turns = (doing.settle)(site.target) > Millis::ZERO;
-        let mut way = Way { site, at, doing, hosts: &region.hosts, servers, legs: Vec::new(), is_sketch: self.is_sketch };
+        let mut way = Way {
+            site,
+            at,
+            doing,
+            hosts: &region.hosts,
+            servers,
+            legs: Vec::new(),
+            halted: halted(site, doing),
+            is_sketch: self.is_sketch,
+        };
         way.legs = path
             .stages
             .iter()
@@ -331,6 +361,19 @@ impl Lowering<'_> {
 
 /// Tries of a shift: it is absolute, so trying again does no harm.
 const SHIFT_ATTEMPTS_MAX: u32 = 5;
+
+/// The steps that stop and start the hosts of a site, where all of them are stopped before one is started.
+fn halted(site: &Site<'_>, doing: Doing) -> Vec<StepId> {
+    if (doing.halt)(site.target).is_none() {
+        return Vec::new();
+    }
+    let of_region = |region: &glidepath_model::catalog::Region| {
+        let prefix = leg_prefix(site, &region.name, 0, 1, 0);
+        let of = move |verb: &str, host: &HostName| StepId::new(format!("{prefix}/{verb}-{host}"));
+        region.hosts.iter().flat_map(|host| [STOP, doing.verb].map(|verb| of(verb, host))).collect::<Vec<_>>()
+    };
+    site.regions.iter().flat_map(|here| of_region(here.region)).collect()
+}
 
 /// `production/payments/eu-west/stage-1`, and `/batch-2` below it where a stage has several.
 fn leg_prefix(site: &Site<'_>, region: &glidepath_model::RegionName, stage: usize, count: usize, number: usize) -> String {

@@ -32,6 +32,8 @@ pub(crate) struct Doing {
     pub(crate) goes_back_itself: bool,
     /// How a host is rid of its work before, and how it takes work again.
     pub(crate) vacate: fn(&Target) -> Option<(&ActionTemplate, &ActionTemplate)>,
+    /// How what runs on a host is stopped before, where no host is started until all of them are. The way back of a start is the stop.
+    pub(crate) halt: fn(&Target) -> Option<&ActionTemplate>,
     /// How long a host is left alone afterwards.
     pub(crate) settle: fn(&Target) -> Millis,
 }
@@ -45,11 +47,15 @@ pub(crate) const DEPLOY: Doing = Doing {
     back: |target| target.undo.as_ref(),
     goes_back_itself: true,
     vacate: |_| None,
+    halt: |_| None,
     settle: |_| Millis::ZERO,
 };
 
 /// Beginnings of the names of steps that are for one host: `deploy-pay-1`.
-pub(crate) const HOST_VERBS: [&str; 7] = ["deploy", "reload", "replace", "install", "vacate", "admit", "retire"];
+pub(crate) const HOST_VERBS: [&str; 8] = ["deploy", "reload", "replace", "install", "vacate", "admit", "retire", STOP];
+
+/// Beginning of the name of a step that stops what runs on a host.
+pub(crate) const STOP: &str = "stop";
 
 /// Name of the place before hosts are taken.
 pub(crate) const TURN: &str = "turn";
@@ -58,6 +64,44 @@ pub(crate) const TURN: &str = "turn";
 const SETTLE_GRACE: Millis = Millis::from_mins(1);
 
 impl Lowering<'_> {
+    /// Stops what runs on a host, where the target says how; its undo starts the old version there.
+    pub(super) fn halt_step(
+        &mut self,
+        doing: Doing,
+        site: &Site<'_>,
+        at: usize,
+        host: &HostName,
+        spot: &Spot,
+        needs: &[StepId],
+    ) -> Option<Step> {
+        let template = (doing.halt)(site.target)?;
+        let kinds = self.kinds;
+        let values = calls::host_values(site, site.regions[at].region, host);
+        let call = calls::filled(template, &values, site, "command that stops a host", kinds, self.notes)?;
+        let title = format!("Stop {} {} on {host}", site.target.component, site.present());
+        let mut step = self.draft(site, spot, &format!("{STOP}-{host}"), title, Work::Call(call), Kind::Halt);
+        step.undo = self.host_undo(doing, site, at, host);
+        step.compensate_on = CompensateOn::Attempt;
+        step.timeout_ms = calls::patience(template, kinds, &step.expected);
+        step.retry = calls::retry(template, kinds);
+        step.on_unknown = on_unknown(template, false, step.on_unknown);
+        step.needs = needs.to_vec();
+        Some(step)
+    }
+
+    /// The way back of a start: to be stopped again. There is none where the old version could not be started then.
+    fn start_undo(&mut self, doing: Doing, site: &Site<'_>, at: usize, host: &HostName) -> Undo {
+        let old = self.host_undo(doing, site, at, host);
+        let (Undo::Call { .. }, Some(template)) = (&old, (doing.halt)(site.target)) else { return old };
+        let kinds = self.kinds;
+        let values = calls::host_values(site, site.regions[at].region, host);
+        let Some(call) = calls::filled(template, &values, site, "command that stops a host", kinds, self.notes) else {
+            return Undo::Nothing;
+        };
+        let expected = durations::of_one_try(Kind::Halt, site, self.facts);
+        undo_call(call, Vec::new(), calls::patience(template, kinds, &expected))
+    }
+
     /// Rids a host of its work, where the target says how; its undo lets it take work again.
     pub(super) fn vacate_step(
         &mut self,
@@ -172,7 +216,7 @@ impl Lowering<'_> {
             step.validations = calls::validations(site, region, host, Side::New, kinds, self.notes);
             step.probe = calls::is_on(site, region, host, Side::New, kinds, self.notes);
         }
-        step.undo = self.host_undo(doing, site, at, host);
+        step.undo = self.start_undo(doing, site, at, host);
         step.compensate_on = CompensateOn::Attempt;
         if let Some(template) = template {
             step.timeout_ms = calls::patience(template, kinds, &step.expected);

@@ -25,6 +25,7 @@ const REPLACE: Doing = Doing {
     back: |_| None,
     goes_back_itself: true,
     vacate: |target| target.replace.as_ref().and_then(|replace| replace.drain.as_ref().zip(replace.admit.as_ref())),
+    halt: |_| None,
     settle: |target| target.replace.as_ref().map_or(Millis::ZERO, |replace| replace.warm_up_ms),
 };
 

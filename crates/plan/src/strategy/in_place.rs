@@ -24,6 +24,7 @@ const RELOAD: Doing = Doing {
     back: |_| None,
     goes_back_itself: true,
     vacate: |_| None,
+    halt: |_| None,
     settle: |_| Millis::ZERO,
 };
 

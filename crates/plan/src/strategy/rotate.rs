@@ -31,6 +31,7 @@ const INSTALL: Doing = Doing {
     back: |target| declared(target, |rotation| rotation.restore.as_ref()),
     goes_back_itself: false,
     vacate: |_| None,
+    halt: |_| None,
     settle: |_| Millis::ZERO,
 };
 

@@ -196,6 +196,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         health: Some(template("http", json!({"url": "http://{host}:8080/healthz"}))),
         backup: None,
         flag: Some(Box::new(template("http", json!({"url": "http://flags/{flag}?share={share}", "method": "PUT"})))),
+        stop: None,
         reload: None,
         replace: None,
         restore_test: None,

@@ -14,7 +14,7 @@ use glidepath_model::plan::{Estimate, GateCheck, Plan, Prediction, RiskLevel, St
 use glidepath_model::request::{Request, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Change, Facts, Millis, Money, RegionName, RunId, Share, StepId, TargetName, Timestamp};
-use glidepath_plan::{plan, plan_runbook};
+use glidepath_plan::{codes, plan, plan_runbook};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -291,6 +291,33 @@ fn more_hosts_than_go_back_at_once_take_turns() {
     let plan = plan_of(&change, &facts);
     let back = turned_back(&plan, None);
     assert_eq!(back.safe, Millis::from_secs(90), "150 deploys, 64 at a time");
+    check_promises(&plan, true).unwrap();
+}
+
+#[test]
+fn all_hosts_are_stopped_before_one_is_started_there_and_back() {
+    let regions = vec![region("eu-west", "eu", 3, false), region("us-east", "us", 2, false)];
+    let mut web = target("web", "production", regions);
+    web.restart_ms = Some(Millis::from_secs(30));
+    web.stop = Some(Box::new(template("exec", json!({"argv": ["./stop.sh", "{host}"]}))));
+    let mut facts = facts(vec![component("web", &[])], vec![web], &["production"]);
+    certain(&mut facts);
+    let mut item = version("web", "2.0");
+    item.strategy = Some("recreate".to_owned());
+    let mut change = change(&["production"], vec![item]);
+    change.constraints.downtime_ms = Some(Millis::from_mins(10));
+    let plan = plan_of(&change, &facts);
+    let named = |verb: &str| plan.body.steps.iter().filter(|step| step.id.as_str().contains(verb)).collect::<Vec<_>>();
+    let (stops, starts) = (named("/stop-"), named("/deploy-"));
+    let ids = stops.iter().map(|step| step.id.clone()).collect::<Vec<_>>();
+    assert_eq!((stops.len(), starts.len()), (5, 5));
+    let says = |undo: &Undo, word: &str| matches!(undo, Undo::Call { call, .. } if call.input.to_string().contains(word));
+    for step in starts {
+        assert_eq!(step.needs, ids, "{} begins once all hosts are stopped", step.id);
+        assert!(says(&step.undo, "stop.sh"), "{:?}", step.undo);
+    }
+    assert!(stops.iter().all(|step| says(&step.undo, "1.0.0")), "{:?}", stops[0].undo);
+    assert!(!plan.findings.iter().any(|finding| finding.code == codes::VERSIONS_BESIDE));
     check_promises(&plan, true).unwrap();
 }
 

@@ -457,6 +457,15 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
             f.targets.values_mut().for_each(|seen| drop(seen.counted_rate.insert("eu-west".into(), counted.clone())));
         }),
     ),
+    (
+        codes::VERSIONS_BESIDE,
+        "The hosts of payments in production are restarted each by itself: two versions run side by side until the last region",
+        Spoil::Input(|c, f| {
+            c.items[0].strategy = Some("recreate".to_owned());
+            c.constraints.downtime_ms = Some(Millis::from_mins(30));
+            only_target(f).restart_ms = Some(Millis::from_secs(20));
+        }),
+    ),
     (codes::LANDS_RARELY, "The change does not land with 31 %", Spoil::Plan(|p| p.prediction.failure.mean = 0.31)),
     (
         codes::UNDO_CUT,
@@ -568,7 +577,7 @@ fn a_careful_plan_has_no_finding() {
 #[test]
 fn every_code_has_a_page() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    for code in (250..=284).chain([286, 288, 294]).chain(300..=350).chain(355..=357) {
+    for code in (250..=284).chain([286, 288, 294]).chain(300..=350).chain(355..=363) {
         let page = std::fs::read_to_string(folder.join(format!("GP{code:04}.md"))).unwrap_or_default();
         assert!(page.starts_with(&format!("# GP{code:04}: ")), "GP{code:04}");
         assert!((6..=20).contains(&page.lines().count()), "GP{code:04} has {} lines", page.lines().count());

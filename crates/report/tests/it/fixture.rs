@@ -99,6 +99,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         backup: None,
         flag: None,
         flag_read: None,
+        stop: None,
         reload: None,
         replace: None,
         restore_test: None,

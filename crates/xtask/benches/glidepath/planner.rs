@@ -257,6 +257,7 @@ fn target(number: usize) -> Result<Target> {
         backup: None,
         flag: None,
         flag_read: None,
+        stop: None,
         reload: None,
         replace: None,
         scale: None,
