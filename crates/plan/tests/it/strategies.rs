@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use glidepath_model::Facts;
 use glidepath_model::Millis;
-use glidepath_model::catalog::{ActionTemplate, Replacement, Scaling};
+use glidepath_model::catalog::{ActionTemplate, Replacement, Scaling, TrafficSource};
 use glidepath_model::change::{Change, ItemKind, VersionedKind};
 use glidepath_model::plan::{Plan, RuledOut, Step, Strategy, Undo, Work};
 use serde_json::json;
@@ -276,4 +276,10 @@ fn fewer_replicas_are_only_what_the_traffic_leaves_over() {
         plan.body.steps.iter().filter(|step| step.id.as_str().ends_with("/scale")).map(|step| step.command.as_str()).collect();
     assert_eq!(set, ["./replicas.sh set 2", "./replicas.sh set 1"]);
     assert_eq!(plan.body.steps.iter().filter(|step| matches!(step.undo, Undo::Call { .. })).count(), 1);
+    // Where no host is named the traffic counts as well.
+    let target = only_target(&mut facts);
+    target.traffic = Some(TrafficSource::Assumed(500.0));
+    target.regions.iter_mut().for_each(|region| region.hosts.clear());
+    let said = &planned(&change, &facts).diagnostics[0];
+    assert!(said.message.contains("needs 2 replicas to carry 500 requests/s, and 1 would be left"), "{said:?}");
 }
