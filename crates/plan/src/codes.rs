@@ -213,6 +213,10 @@ pub const READER_LEFT_OUT: Code = Code(357);
 pub const VERSIONS_BESIDE: Code = Code(362);
 /// Nothing reads the share of a flag.
 pub const FLAG_UNREAD: Code = Code(363);
+/// Hosts are given one and the same command.
+pub const HOSTS_ALIKE: Code = Code(364);
+/// A deploy is the same for each version.
+pub const VERSION_UNNAMED: Code = Code(365);
 
 /// Servers of a router that have no one weight.
 pub const WEIGHTS_UNEQUAL: Code = Code(296);

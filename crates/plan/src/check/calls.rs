@@ -1,12 +1,13 @@
 //! Rules about what the steps call, how long that may take, and what lies behind what cannot be undone.
 
-use super::{is_of_runbook, places};
+use super::{is_of_runbook, places, steps_by_target};
 use crate::codes;
 use crate::deadline::{Deadline, deadline, undo_cut as cut};
 use crate::durations::{deploy_unbounded, deploys, is_known};
 use glidepath_model::action::{ActionCall, OnUnknown};
+use glidepath_model::catalog::Target;
 use glidepath_model::change::ItemKind;
-use glidepath_model::ids::StepId;
+use glidepath_model::ids::{StepId, TargetName};
 use glidepath_model::plan::{Assignment, GateCheck, Phase, Step, Strategy, Undo, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity, Share};
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,6 +126,77 @@ fn has_password(text: &str) -> bool {
         let user = authority.rsplit_once('@').map(|(user, _)| user);
         user.and_then(|user| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty() && !password.starts_with('$'))
     })
+}
+
+/// Hosts of a target that are all given the very same command: it cannot bring each of them there, or back.
+pub(super) fn hosts_alike(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let steps = steps_by_target(plan);
+    let mut findings = Vec::new();
+    for (_, target) in deployed(plan, facts) {
+        let of_target = || steps.get(&target.name).into_iter().flatten().filter(|step| deploys(step, target));
+        let forward = of_target().filter_map(|step| match &step.work {
+            Work::Call(call) => Some(call),
+            Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
+        });
+        let back = of_target().filter_map(|step| match &step.undo {
+            Undo::Call { call, .. } => Some(call),
+            Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
+        });
+        // Without an undo of its own the deploy is what goes back, and is told of once.
+        let found = [("deploy", alike(forward)), ("undo", alike(back))].into_iter().find_map(|(field, hosts)| Some((field, hosts?)));
+        let Some((field, hosts)) = found else { continue };
+        findings.push(
+            Diagnostic::error(codes::HOSTS_ALIKE, format!("{hosts} hosts of {} are given one and the same {field} command.", target.name))
+                .because(match field {
+                    "deploy" => {
+                        "It is called once for each host, so that it reaches one of them again and again, or all of them at the first."
+                    }
+                    _ => "It is called once for each host, so that it takes back one of them again and again, or all of them at the first.",
+                })
+                .hint(format!("Write `{{host}}` where the name of the host belongs in `{field}`.")),
+        );
+    }
+    findings
+}
+
+/// How many calls are the same as another one.
+fn alike<'p>(calls: impl Iterator<Item = &'p ActionCall>) -> Option<usize> {
+    let mut times: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for call in calls {
+        *times.entry((call.kind.as_str(), call.input.to_string())).or_default() += 1;
+    }
+    times.into_values().max().filter(|times| *times > 1)
+}
+
+/// A deploy that is the same for each version.
+pub(super) fn version_unnamed(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let slips: BTreeMap<&TargetName, bool> = deployed(plan, facts)
+        .filter_map(|(_, target)| {
+            let deploy = target.deploy.as_ref().filter(|deploy| deploy.kind != "manual")?;
+            (!deploy.input.to_string().contains("{version}")).then_some((&target.name, target.undo.is_some()))
+        })
+        .collect();
+    let finding = |(target, has_undo): (&TargetName, bool)| {
+        let severity = if has_undo { Severity::Warning } else { Severity::Error };
+        Diagnostic::new(codes::VERSION_UNNAMED, severity, format!("The deploy of {target} is not told which version to bring."))
+            .because(match has_undo {
+                true => "It does the same for each version, so that the plan cannot say what it brings.",
+                false => {
+                    "It does the same for each version. The way back calls it with the old one, and would bring the new one once more."
+                }
+            })
+            .hint("Write `{version}` where the version belongs in `deploy`.")
+    };
+    slips.into_iter().map(finding).collect()
+}
+
+/// The places to which a version is deployed.
+fn deployed<'a>(plan: &'a Plan, facts: &'a Facts) -> impl Iterator<Item = (&'a Assignment, &'a Target)> {
+    let is_version = |assignment: &Assignment| {
+        let item = plan.body.change.items.get(assignment.item as usize);
+        item.is_some_and(|item| matches!(item.kind, ItemKind::Version { .. }))
+    };
+    places(plan, facts).filter(move |(assignment, _)| is_version(assignment))
 }
 
 /// A request by POST or PATCH that is sent again when nobody knows whether it arrived.

@@ -100,6 +100,8 @@ pub const RULES: &[Rule] = &[
     rule(codes::TRAFFIC_DECLARED, "traffic-declared", Severity::Warning, signals::traffic_declared),
     rule(codes::VERSIONS_BESIDE, "versions-beside", Severity::Warning, steps::side_by_side),
     rule(codes::FLAG_UNREAD, "flag-unread", Severity::Warning, people::flag_unread),
+    rule(codes::HOSTS_ALIKE, "hosts-alike", Severity::Error, calls::hosts_alike),
+    rule(codes::VERSION_UNNAMED, "version-unnamed", Severity::Error, calls::version_unnamed),
 ];
 
 /// Looks a plan over, with one rule for each known mistake. Every finding has its own code.

@@ -482,6 +482,21 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         Spoil::Input(|_, f| only_target(f).undo = Some(template("exec", json!({"argv": ["./undo.sh", "{host}", "{version}"]})))),
     ),
     (
+        codes::HOSTS_ALIKE,
+        "6 hosts of payments-production are given one and the same undo command",
+        Spoil::Input(|_, f| only_target(f).undo = Some(template("exec", json!({"argv": ["./undo.sh", "{from}"]})))),
+    ),
+    (
+        codes::HOSTS_ALIKE,
+        "hosts of payments-production are given one and the same deploy command",
+        Spoil::Input(|_, f| only_target(f).deploy = Some(template("exec", json!({"argv": ["./deploy.sh", "pay-1", "{version}"]})))),
+    ),
+    (
+        codes::VERSION_UNNAMED,
+        "The deploy of payments-production is not told which version to bring",
+        Spoil::Input(|_, f| only_target(f).deploy = Some(template("exec", json!({"argv": ["./deploy.sh", "{host}", "2.0.0"]})))),
+    ),
+    (
         codes::ENVIRONMENTS_UNLIKE,
         "staging is unlike production for payments: it has not a router; it ran 0.9.0, and production runs 1.0.0",
         Spoil::Input(|c, f| {
@@ -577,7 +592,7 @@ fn a_careful_plan_has_no_finding() {
 #[test]
 fn every_code_has_a_page() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    for code in (250..=284).chain([286, 288, 294]).chain(300..=350).chain(355..=363) {
+    for code in (250..=284).chain([286, 288, 294]).chain(300..=350).chain(355..=365) {
         let page = std::fs::read_to_string(folder.join(format!("GP{code:04}.md"))).unwrap_or_default();
         assert!(page.starts_with(&format!("# GP{code:04}: ")), "GP{code:04}");
         assert!((6..=20).contains(&page.lines().count()), "GP{code:04} has {} lines", page.lines().count());
