@@ -178,21 +178,30 @@ pub(super) fn follow_up_early(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
     let watched = watches.max().unwrap_or(Millis::ZERO);
     let mut findings = Vec::new();
     for item in &plan.body.change.items {
-        let (what, after, field) = match &item.kind {
+        // Readers that nobody declared are met after landing: whoever is to decide on a way back is given the time of a hold.
+        let hold = plan.body.hold_limit_ms;
+        let (what, after, field, needed) = match &item.kind {
             ItemKind::Schema { contract: Some(contract), .. } => {
-                (format!("The contract of {}", item.component), contract.not_before_ms, "contract.notBefore")
+                (format!("The contract of {}", item.component), contract.not_before_ms, "contract.notBefore", watched)
             }
-            ItemKind::Secret { secret, retire_after_ms, .. } => (format!("The end of the old {secret}"), *retire_after_ms, "retireAfter"),
+            ItemKind::Secret { secret, retire_after_ms, .. } => {
+                (format!("The end of the old {secret}"), *retire_after_ms, "retireAfter", watched.max(hold))
+            }
             _ => continue,
         };
-        if after < watched {
-            findings.push(
-                Diagnostic::warning(
-                    codes::FOLLOW_UP_EARLY,
-                    format!("{what} may follow {after} after landing, and the change is watched for {watched}."),
+        if after < needed {
+            let (why, because) = if needed == watched {
+                ("the change is watched", "Once it is done, what the watch finds cannot be rolled back any more.")
+            } else {
+                (
+                    "people are given time to decide on a way back",
+                    "Once it is done, a rotation that has to go back has nothing to go back to.",
                 )
-                .because("Once it is done, what the watch finds cannot be rolled back any more.")
-                .hint(format!("Raise {field} to {watched} or more.")),
+            };
+            findings.push(
+                Diagnostic::warning(codes::FOLLOW_UP_EARLY, format!("{what} may follow {after} after landing, and {why} for {needed}."))
+                    .because(because)
+                    .hint(format!("Raise {field} to {needed} or more.")),
             );
         }
     }

@@ -159,6 +159,21 @@ fn what_a_rotation_lacks_is_named() {
 }
 
 #[test]
+fn an_old_value_that_ends_before_a_way_back_can_be_decided_is_a_finding() {
+    for (after, is_found) in [(Millis::ZERO, true), (Millis(1), true), (Millis::from_mins(24 * 60), false)] {
+        let (mut change, facts) = rotation();
+        if let ItemKind::Secret { retire_after_ms, .. } = &mut change.items[0].kind {
+            *retire_after_ms = after;
+        }
+        let plan = plan_of(&change, &facts);
+        let found: Vec<&str> =
+            plan.findings.iter().filter(|one| one.code == codes::FOLLOW_UP_EARLY).map(|one| one.message.as_str()).collect();
+        let said = format!("The end of the old signing-key may follow {after} after landing");
+        assert_eq!(found.iter().any(|message| message.starts_with(&said)), is_found, "{found:?}");
+    }
+}
+
+#[test]
 fn whoever_takes_values_of_the_store_and_is_not_told_is_named() {
     let left_out = |consumers: &[&str], depends: bool| {
         let (mut change, mut facts) = rotation();
