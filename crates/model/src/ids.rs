@@ -75,6 +75,29 @@ pub fn version_shown(version: &str) -> std::borrow::Cow<'_, str> {
     format!("{}…{}", &version[..from + DIGEST_SHOWN], &version[from + digits..]).into()
 }
 
+/// Longest version accepted anywhere, in bytes.
+pub const VERSION_BYTES_MAX: usize = 256;
+/// What a version may be made of, for whoever is told that a text is none.
+pub const VERSION_FORM: &str =
+    "up to 256 letters, digits and `.`, `_`, `+`, `-`, `:`, `@`, `/`, beginning with a letter, a digit or `_`, without `..`";
+
+/// Whether a text is one word of a command in every shell and no option: letters, digits and `marks`, of which only `first` may begin it.
+fn is_plain_word(text: &str, marks: &str, first: &str, bytes_max: usize) -> bool {
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
+    text.len() <= bytes_max && text.chars().all(is_usual) && text.starts_with(|c: char| c.is_ascii_alphanumeric() || first.contains(c))
+}
+
+/// Whether a host's name can be put into a command or a path as it is: what fills `{host}` is a name and never a second command, nor an option.
+pub fn is_host_name(text: &str) -> bool {
+    is_plain_word(text, "._-:/@[]", "[_", NAME_BYTES_MAX)
+}
+
+/// Whether a text is a version. What files declare and what hosts answer fills `{version}` and `{from}` in commands, perhaps within a shell's text, so
+/// that it must be a word and never a second command, an option or a path that climbs.
+pub fn is_version(text: &str) -> bool {
+    is_plain_word(text, "._+-:@/", "_", VERSION_BYTES_MAX) && !text.contains("..")
+}
+
 impl ResourceName {
     /// The resource that is a target.
     pub fn of_target(target: &TargetName) -> Self {
@@ -136,7 +159,7 @@ pub fn is_valid_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::version_shown;
+    use super::{is_host_name, is_version, version_shown};
 
     #[test]
     fn a_digest_is_cut_for_people_and_nothing_else_is() {
@@ -149,6 +172,38 @@ mod tests {
             ("sha256:é".to_owned(), "sha256:é".to_owned()),
         ] {
             assert_eq!(version_shown(&version), shown);
+        }
+    }
+
+    #[test]
+    fn what_fills_commands_is_a_word_and_no_option() {
+        let digest = format!("registry.example:5000/team/pay@sha256:{}", "0123456789abcdef".repeat(4));
+        for version in ["1.0.0", "v4.12.0-rc.1+b", "2026-11-29T10:00", "_internal", "7", &digest, &"1".repeat(256)] {
+            assert!(is_version(version), "{version}");
+        }
+        let (long, none) =
+            ("1".repeat(257), ["", " ", "1 0", "1.0\n2.0", "1.0.0; touch x #", "--force", "$(id)", "`id`", "1'", "1\"", "1|2", "1>2"]);
+        for text in none.into_iter().chain([
+            long.as_str(),
+            "../../etc",
+            "1/../2",
+            "/etc",
+            "@file",
+            ".",
+            "1\\",
+            "1*",
+            "~",
+            "{from}",
+            "é",
+            "1\u{200b}",
+        ]) {
+            assert!(!is_version(text), "{text}");
+        }
+        for host in ["pay-1", "user@b.example", "[2001:db8::1]:22", "_a"] {
+            assert!(is_host_name(host), "{host}");
+        }
+        for text in ["", "--all", "a b", "a;b", "/a", "a+b"] {
+            assert!(!is_host_name(text), "{text}");
         }
     }
 }

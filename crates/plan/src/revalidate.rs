@@ -93,6 +93,10 @@ fn hosts(plan: &PlanBody, assignment: &Assignment, was: &TargetFacts, is: &Targe
     }
     let mut parts: Vec<String> =
         elsewhere.into_iter().map(|((then, now), hosts)| format!("{} {now} and no longer {then}", said(&hosts, "runs", "run"))).collect();
+    let silent: Vec<&str> = was.versions.keys().filter(|host| is_version && !is.versions.contains_key(*host)).map(AsRef::as_ref).collect();
+    if !silent.is_empty() {
+        parts.push(format!("{} no version any more", said(&silent, "tells", "tell")));
+    }
     let is_well = |facts: &TargetFacts, host| facts.healthy.get(host).is_none_or(|healthy: &Sourced<bool>| healthy.value);
     let sick: Vec<&str> = is.healthy.keys().filter(|host| is_well(was, *host) && !is_well(is, *host)).map(AsRef::as_ref).collect();
     if !sick.is_empty() {

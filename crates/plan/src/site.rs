@@ -8,8 +8,7 @@ use glidepath_model::catalog::{Catalog, Component, Environment, Target, TargetIn
 use glidepath_model::change::{Change, DataStep, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
-use glidepath_model::version_shown;
-use glidepath_model::{Diagnostic, Millis, Share, Timestamp};
+use glidepath_model::{Diagnostic, Millis, Share, Timestamp, VERSION_FORM, is_version, version_shown};
 use regions::refuse_unequal;
 pub(crate) use regions::{SiteRegion, regions, waves};
 use std::collections::{BTreeMap, BTreeSet};
@@ -398,14 +397,24 @@ fn running_versions<'a>(
 ) -> BTreeMap<&'a HostName, &'a Version> {
     let versions = observed.map(|o| &o.versions);
     let mut running = BTreeMap::new();
-    let mut absent = Vec::new();
+    let (mut absent, mut odd) = (Vec::new(), Vec::new());
     for (_, host) in target.hosts() {
         match versions.and_then(|v| v.get(host)) {
+            // Facts may come from a file, and what is no version must not get into a command.
+            Some(version) if !is_version(version.value.as_str()) => odd.push(host),
             Some(version) => {
                 running.insert(host, &version.value);
             }
             None => absent.push(host),
         }
+    }
+    if !odd.is_empty() {
+        let message = format!("What the facts say of the version on {}, for {}, is no version.", names(odd), target.name);
+        notes.unsure(
+            Diagnostic::error(codes::FACT_MISSING, message)
+                .because("In a command it could be a second command or an option; so it is left out, and no version is known there.")
+                .hint(format!("A version is {VERSION_FORM}. Mend what tells it, then plan again without --facts.")),
+        );
     }
     if target.version_probe.is_some() && !absent.is_empty() {
         missing(target, "version", &format!("The version on {} is not known", names(absent)), facts, notes);

@@ -13,7 +13,9 @@ use crate::shapes::Kind;
 use glidepath_model::catalog::{Target, TargetIndex};
 use glidepath_model::change::*;
 use glidepath_model::plan::Strategy;
-use glidepath_model::{Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Millis, Money, OwnerRef, Share};
+use glidepath_model::{
+    Catalog, ChangeName, ComponentName, Digest, EnvironmentName, Millis, Money, OwnerRef, Share, VERSION_FORM, is_version,
+};
 use std::collections::BTreeMap;
 
 /// How long the old value of a secret stays valid at least, where the item does not say.
@@ -249,15 +251,8 @@ pub(super) fn missing(context: &mut Context<'_, '_>, item: &ItemAt<'_>, needed: 
 fn version(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind> {
     let to = text(item.node, "to")?;
     let expect_from = text(item.node, "expectFrom");
-    if to.starts_with('-') {
-        context.findings.error(
-            item.node.get("to").map_or(item.node.at, |n| n.at),
-            &format!("{}.to", item.field),
-            codes::BAD_NAME,
-            format!("`{}` is not a version: it begins with a dash", crate::scalar::short(&to)),
-            "Commands get it as a word of their own and would take it for an option.",
-            "Write the version as it is released.",
-        );
+    for field in ["to", "expectFrom"] {
+        check_version(context, item, field);
     }
     if expect_from.as_deref() == Some(to.as_str()) {
         let at = item.node.get("expectFrom").map_or(item.node.at, |n| n.at);
@@ -284,6 +279,20 @@ fn version(context: &mut Context<'_, '_>, item: &ItemAt<'_>) -> Option<ItemKind>
         removes: boolean(item.node, "removes").unwrap_or(false),
         experiment: item.node.get("experiment").and_then(|node| experiment(context, item, node)),
     })
+}
+
+fn check_version(context: &mut Context<'_, '_>, item: &ItemAt<'_>, field: &str) {
+    let Some((node, text)) = item.node.get(field).and_then(|node| Some((node, node.text()?))).filter(|(_, text)| !is_version(text)) else {
+        return;
+    };
+    context.findings.error(
+        node.at,
+        &format!("{}.{field}", item.field),
+        codes::BAD_NAME,
+        format!("`{}` is not a version", crate::scalar::short(text)),
+        "It fills `{version}` or `{from}` in commands, where a space, a quote or a leading dash would make other words of it.",
+        format!("Write the version as it is released: {VERSION_FORM}."),
+    );
 }
 
 /// Both sides must have users, and a change of nothing is none.

@@ -11,14 +11,12 @@ use crate::scalar;
 use crate::shapes::Kind;
 use glidepath_model::catalog::*;
 use glidepath_model::plan::{Breaker, Rate};
-use glidepath_model::{Catalog, ComponentName, EnvironmentName, HostName, Millis, Money, TargetName};
+use glidepath_model::{Catalog, ComponentName, EnvironmentName, HostName, Millis, Money, TargetName, is_host_name};
 use std::collections::{BTreeMap, BTreeSet};
 
 const LOCK_TIMEOUT_DEFAULT: Millis = Millis::from_secs(5);
 const STATEMENT_TIMEOUT_DEFAULT: Millis = Millis::from_mins(15);
 const FAILURES_MAX_DEFAULT: u32 = 3;
-/// Characters of a host's name, as of a name in DNS.
-const HOST_NAME_MAX: usize = 253;
 /// Name of the one region of a target that names none.
 const REGION_DEFAULT: &str = "default";
 
@@ -451,14 +449,6 @@ fn check(context: &mut Context<'_, '_>, document: &Document, spec: &Node, target
             "Add `health: { http: { url: \"http://{host}:8080/healthz\" } }` or an `exec`.",
         );
     }
-}
-
-/// Whether a host's name can be put into a command or a path as it is: what fills `{host}` is a name and never a second command, nor an option.
-fn is_host_name(name: &str) -> bool {
-    let is_usual = |c: char| c.is_ascii_alphanumeric() || "._-:/@[]".contains(c);
-    name.len() <= HOST_NAME_MAX
-        && name.chars().all(is_usual)
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[' || c == '_')
 }
 
 fn check_host_names(context: &mut Context<'_, '_>, spec: &Node, target: &Target) {

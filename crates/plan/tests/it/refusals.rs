@@ -32,6 +32,10 @@ const WRONG: &[Case] = &[
 
 const REFUSED: &[Case] = &[
     (260, "pay-1.eu-west", |_, f| drop(f.targets.values_mut().next().unwrap().versions.remove(&"pay-1.eu-west".into()))),
+    (260, "the version on pay-1.eu-west, for payments-production, is no version", |_, f| {
+        let version = f.targets.values_mut().next().unwrap().versions.get_mut(&"pay-1.eu-west".into()).unwrap();
+        version.value = "1.0.0; touch pwned #".into();
+    }),
     (260, "Not observed: health of pay-2", |_, f| {
         let target = only_target(f).name.clone();
         f.missing.push(MissingFact {
@@ -95,6 +99,19 @@ fn hosts_that_fail_alike_do_not_bury_the_first_reason() {
     let planning = planned(&change, &facts);
     let message = &planning.refused.iter().find(|d| d.code == codes::FACT_MISSING).unwrap().message;
     assert!(message.ends_with("(one had no answer; and 2 more)."), "{message}");
+}
+
+#[test]
+fn what_is_no_version_gets_into_no_command() {
+    for odd in ["1.0.0; touch pwned #", "--force", "$(touch pwned)", "1.0.0\n2.0.0", "../../etc"] {
+        let (change, mut facts) = payments();
+        facts.targets.values_mut().flat_map(|t| t.versions.values_mut()).for_each(|version| version.value = odd.into());
+        let mut options = options();
+        options.accept_stale = true;
+        let plan = plan(&change, &facts, &descriptors(), &options).plan.unwrap();
+        let (written, odd) = (serde_json::to_string(&plan.body.steps).unwrap(), serde_json::to_string(odd).unwrap());
+        assert!(!written.contains(odd.trim_matches('"')), "{odd}");
+    }
 }
 
 #[test]

@@ -91,6 +91,15 @@ fn only_what_the_plan_rests_on_and_differs_speaks_against_it() {
             "more run 2.0.0 and no longer 1.0.0",
         ),
         (
+            "a host tells no version any more",
+            |f| {
+                let host = host(f);
+                target(f).versions.remove(&host);
+            },
+            &[352],
+            "tells no version any more",
+        ),
+        (
             "a host is sick",
             |f| {
                 let host = host(f);
