@@ -3,15 +3,18 @@
 //! All questions of a plan are asked at once, each under its own deadline, so that a slow host costs one deadline and not
 //! one per question. What cannot be had is listed as missing with the reason; deciding what that means is the planner's.
 
+mod counts;
+
 use glidepath_model::action::{HaproxyInput, SqlInput};
-use glidepath_model::catalog::{
-    ActionTemplate, Catalog, Region, Router, Selector, TableSize, Target, TrafficSource, filled_text, version_in,
-};
+use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, TableSize, Target, TrafficSource, filled_text, version_in};
 use glidepath_model::command::HAPROXY;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts};
 use glidepath_model::plan::CountSource;
-use glidepath_model::{ActionCall, HostName, Millis, PlanId, RegionName, RunId, StepId, TargetName, Timestamp, Version};
+use glidepath_model::text::is_unfit_to_show;
+use glidepath_model::{
+    ActionCall, HostName, Millis, PlanId, RegionName, RunId, StepId, TargetName, Timestamp, VERSION_FORM, Version, is_version,
+};
 use glidepath_ports::store::Lessons;
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError, Telemetry};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,14 +24,10 @@ use std::time::Instant;
 
 /// Deadline of one probe.
 const PROBE_TIMEOUT_MS: Millis = Millis::from_secs(5);
-/// Time between two readings of plain counter pages, from which a rate is made.
-const SCRAPE_SPAN_MS: Millis = Millis::from_secs(2);
 /// Tables of one target whose sizes are asked for, at most.
 const TABLES_MAX: usize = 50;
 /// Questions under way at once.
 const QUESTIONS_MAX: usize = 64;
-/// Over which time counters are read that a declared traffic is held against.
-const COUNTED_OVER: &str = "5m";
 
 /// What asking needs.
 #[derive(Clone)]
@@ -107,6 +106,14 @@ impl Collector {
         for answer in answers {
             put(&mut facts, answer);
         }
+        // Which series are the old side's is only known once the hosts have told their versions.
+        let of_sides = scope.iter().filter_map(|name| catalog.targets.get(name)).flat_map(|target| {
+            let versions = facts.targets.get(&target.name).map(|t| t.versions.values().map(|v| &v.value));
+            self.side_questions(catalog, target, versions.into_iter().flatten())
+        });
+        for answer in self.ask_all(of_sides.collect()).await {
+            put(&mut facts, answer);
+        }
         facts.missing.sort_by(|a, b| (&a.target, &a.kind, &a.what).cmp(&(&b.target, &b.kind, &b.what)));
         facts
     }
@@ -177,10 +184,9 @@ impl Collector {
         match (kind, outcome) {
             ("version", Outcome::Done { outputs }) => match (outputs.get("text").and_then(|t| t.as_str()).map(str::trim), &form) {
                 (None | Some(""), _) => missing(format!("{source} answered nothing")),
-                (Some(text), None) => vec![Answer::Version(target, host, Sourced::observed(Version::new(text), source, now))],
-                (Some(text), Some(form)) => match version_in(form, text) {
-                    Some(version) => vec![Answer::Version(target, host, Sourced::observed(Version::new(version), source, now))],
-                    None => missing(format!("{source} answered {text}, which is not of the form {form}")),
+                (Some(text), form) => match told_version(text, form.as_deref()) {
+                    Ok(version) => vec![Answer::Version(target, host, Sourced::observed(version, source, now))],
+                    Err(why) => missing(format!("{source} answered `{}`, which is {why}", shown(text))),
                 },
             },
             (_, Outcome::Done { .. }) => vec![Answer::Health(target, host, Sourced::observed(true, source, now))],
@@ -247,125 +253,6 @@ impl Collector {
             }
         }
         questions
-    }
-
-    /// Error and slow ratios; and, where no traffic query is declared, the rate from the same counters.
-    fn ratio_questions(&self, target: &Target, region: &Region, source: &CountSource) -> Vec<Question> {
-        let Some(signals) = &target.signals else { return Vec::new() };
-        let values = region_values(target, region);
-        let fill = |s: &Selector| s.clone().map_values(|v| filled_text(v, &values, &mut Vec::new()));
-        let pairs = [
-            signals.errors.as_ref().map(|e| ("errors", fill(&e.bad), fill(&e.total), None)),
-            signals.slow.as_ref().map(|s| {
-                let (good, total) = fill(&s.histogram).histogram_parts(s.limit_ms);
-                ("slow", good, total, Some(()))
-            }),
-        ];
-        let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
-            && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus { .. }));
-        let mut questions: Vec<Question> = Vec::new();
-        let is_declared = matches!((&target.traffic, source), (Some(TrafficSource::Assumed(_)), CountSource::Prometheus { .. }));
-        if let Some(errors) = signals.errors.as_ref().filter(|_| is_declared) {
-            questions.push(self.counted_question(target, region, source, &fill(&errors.total)));
-        }
-        for (kind, part, total, part_is_good) in pairs.into_iter().flatten() {
-            let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.clone());
-            let with_rate = rate_wanted && kind == "errors";
-            questions.push(Box::pin(async move {
-                this.ask_ratio(kind, name, region, &source, (&part, &total, part_is_good.is_some()), with_rate).await
-            }));
-        }
-        questions
-    }
-
-    /// What the counters say of traffic that is declared; where they say nothing, nothing is missing.
-    fn counted_question(&self, target: &Target, region: &Region, source: &CountSource, total: &Selector) -> Question {
-        let query = format!("sum(rate({total}[{COUNTED_OVER}]))");
-        let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.name.clone());
-        Box::pin(async move {
-            let reading = this.telemetry.value(&source, &query).await.ok().flatten();
-            let fact = reading.map(|reading| Sourced::observed(reading.value, query, reading.observed_at));
-            fact.map(|fact| Answer::Counted(name, region, fact)).into_iter().collect()
-        })
-    }
-
-    async fn ask_ratio(
-        &self,
-        kind: &'static str,
-        target: TargetName,
-        region: Region,
-        source: &CountSource,
-        (part, total, part_is_good): (&Selector, &Selector, bool),
-        with_rate: bool,
-    ) -> Vec<Answer> {
-        let what = format!("{kind} of {target} in {}", region.name);
-        let missing =
-            |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() });
-        let (all, some) = match (self.telemetry.counters(source, total).await, self.telemetry.counters(source, part).await) {
-            (Ok(all), Ok(some)) => (all, some),
-            (Err(error), _) | (_, Err(error)) => return vec![missing(error.to_string())],
-        };
-        let (all_sum, some_sum): (f64, f64) = (all.series.values().sum(), some.series.values().sum());
-        let mut answers = Vec::new();
-        if kind == "errors" {
-            let found = !all.series.is_empty();
-            answers.push(Answer::Split(target.clone(), Sourced::observed(found, format!("counters {total}"), all.observed_at)));
-        }
-        if all_sum <= 0.0 || !all_sum.is_finite() || !some_sum.is_finite() {
-            answers.push(missing(format!("{total} counts no request")));
-            return answers;
-        }
-        if part_is_good && some.series.len() < all.series.len() {
-            answers.push(missing(format!(
-                "{} of {} series have no bucket {part}; the limit of spec.signals.slow must be a bound of the histogram",
-                all.series.len() - some.series.len(),
-                all.series.len()
-            )));
-            return answers;
-        }
-        let ratio = if part_is_good { 1.0 - some_sum / all_sum } else { some_sum / all_sum };
-        let fact =
-            Sourced::observed(ratio.clamp(0.0, 1.0), format!("counters since the processes began: {part} over {total}"), all.observed_at);
-        answers.push(if kind == "errors" {
-            Answer::Errors(target.clone(), region.clone(), fact)
-        } else {
-            Answer::Slow(target.clone(), region.clone(), fact)
-        });
-        if with_rate {
-            answers.push(self.ask_rate(target.clone(), region, source, total, &all.series, all.observed_at).await);
-        }
-        answers
-    }
-
-    async fn ask_rate(
-        &self,
-        target: TargetName,
-        region: Region,
-        source: &CountSource,
-        total: &Selector,
-        first: &BTreeMap<String, f64>,
-        first_at: Timestamp,
-    ) -> Answer {
-        self.clock.sleep_until(self.clock.now().plus(SCRAPE_SPAN_MS)).await;
-        let what = format!("request rate of {target} in {}", region.name);
-        let missing = |why: String| {
-            Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: "traffic".to_owned() })
-        };
-        match self.telemetry.counters(source, total).await {
-            Err(error) => missing(error.to_string()),
-            Ok(second) => {
-                let seconds = second.observed_at.since(first_at).as_secs_f64();
-                let grown: f64 = second.series.iter().map(|(key, now)| (now - first.get(key).copied().unwrap_or(0.0)).max(0.0)).sum();
-                if seconds <= 0.0 {
-                    return missing("the source's clock stood still between two readings".to_owned());
-                }
-                Answer::Rate(
-                    target.clone(),
-                    region,
-                    Sourced::observed(grown / seconds, format!("two readings of {total}, {seconds:.1} s apart"), second.observed_at),
-                )
-            }
-        }
     }
 
     fn value_question(
@@ -467,7 +354,9 @@ impl Collector {
                             let share = Sourced::observed(f64::from(percent) / 100.0, source, this.clock.now());
                             vec![Answer::Flag(name.clone(), flag.clone(), share)]
                         }
-                        None => missing(format!("{source} answered `{told}`, which is not whole percent from 0 to 100, such as `25`")),
+                        None => {
+                            missing(format!("{source} answered `{}`, which is not whole percent from 0 to 100, such as `25`", shown(told)))
+                        }
                     }
                 }
                 Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => missing(reason),
@@ -611,12 +500,34 @@ fn put(facts: &mut Facts, answer: Answer) {
         Answer::Counted(name, region, fact) => of(facts, name, &|t| drop(t.counted_rate.insert(region.clone(), fact.clone()))),
         Answer::Errors(name, region, fact) => of(facts, name, &|t| drop(t.error_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Slow(name, region, fact) => of(facts, name, &|t| drop(t.slow_ratio.insert(region.name.clone(), fact.clone()))),
-        Answer::Split(name, fact) => of(facts, name, &|t| t.split_answers = Some(fact.clone())),
+        // One region without them is enough: there nothing could be compared.
+        Answer::Split(name, fact) => of(facts, name, &|t| {
+            if t.split_answers.as_ref().is_none_or(|other| other.value) {
+                t.split_answers = Some(fact.clone());
+            }
+        }),
         Answer::Table(name, table, fact) => of(facts, name, &|t| drop(t.tables.insert(table.clone(), fact.clone()))),
         Answer::Flag(name, flag, fact) => of(facts, name, &|t| drop(t.flags.insert(flag.clone(), fact.clone()))),
         Answer::Budget(name, fact) => drop(facts.budgets.insert(name, fact)),
         Answer::Missing(missing) => facts.missing.push(missing),
     }
+}
+
+/// The version that an answer tells, or why it tells none. A host's answer fills `{from}` on the way back, so that it is held to what a file's version is.
+fn told_version(answer: &str, form: Option<&str>) -> Result<Version, String> {
+    let told = match form {
+        Some(form) => version_in(form, answer).ok_or_else(|| format!("not of the form {form}"))?,
+        None => answer,
+    };
+    if is_version(told) { Ok(Version::new(told)) } else { Err(format!("no version ({VERSION_FORM})")) }
+}
+
+/// Beginning of an answer as people may see it: whatever drives a terminal is written out.
+fn shown(answer: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 60;
+    let escaped = |c: char| if is_unfit_to_show(c) { c.escape_default().to_string() } else { c.to_string() };
+    let rest = if answer.chars().nth(SHOWN_CHARS_MAX).is_some() { "..." } else { "" };
+    answer.chars().take(SHOWN_CHARS_MAX).map(escaped).collect::<String>() + rest
 }
 
 /// A share as `{share}` has it: in flight the answer is compared with that, letter by letter.
@@ -664,5 +575,23 @@ fn source_of(call: &ActionCall) -> String {
             format!("exec {}", words.unwrap_or_default())
         }
         kind => kind.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_version_or_none() {
+        for (answer, form, version) in [("1.0.0", None, "1.0.0"), ("shop:1.0.0", Some("shop:{version}"), "1.0.0")] {
+            assert_eq!(told_version(answer, form), Ok(Version::from(version)));
+        }
+        for (answer, form) in [("1.0.0; touch pwned #", None), ("--force", None), ("shop:$(id)", Some("shop:{version}")), ("1\n2", None)] {
+            assert!(told_version(answer, form).is_err_and(|why| why.starts_with("no version")), "{answer}");
+        }
+        assert_eq!(told_version("web:1", Some("shop:{version}")), Err("not of the form shop:{version}".to_owned()));
+        assert_eq!(shown("a\u{1b}[2J"), "a\\u{1b}[2J");
+        assert_eq!(shown(&"x".repeat(70)).len(), 63);
     }
 }

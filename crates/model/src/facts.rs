@@ -185,6 +185,6 @@ pub struct MissingFact {
     pub why: String,
     /// The target it is about, when there is one.
     pub target: Option<TargetName>,
-    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `budget`, `flag`.
+    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `budget`, `flag`, `table`, `split`.
     pub kind: String,
 }

@@ -16,7 +16,7 @@ use glidepath_judge::duration::DurationEstimate;
 use glidepath_judge::power::{
     PowerQuestion, power_at, smallest_effect, time_to_detect_ms, time_to_detect_with_ms, time_to_promote_with_ms,
 };
-use glidepath_model::catalog::{Settings, Verification};
+use glidepath_model::catalog::{Settings, Split, Verification};
 use glidepath_model::change::ItemKind;
 use glidepath_model::facts::Facts;
 use glidepath_model::{Millis, RegionName, Share};
@@ -219,8 +219,12 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
                 .unless(format!("a split of {name} with one value for the new side and another for the old")),
         );
     }
+    // Also where more stands around the version: `{from}.*` for the new side.
+    let names = |side: &str, version: &str, other: &str| side.contains(version) && !side.contains(other);
+    let is_written_so = |split: &Split| names(&split.canary, "{from}", "{version}") && names(&split.baseline, "{version}", "{from}");
     let swapped = |(new, old): &(String, String)| site.from.as_ref() == Some(new) && site.to == *old;
-    if sides.as_ref().is_some_and(swapped) {
+    let declared = site.target.signals.as_ref().and_then(|s| s.split.as_ref());
+    if sides.as_ref().is_some_and(swapped) || declared.is_some_and(is_written_so) {
         return Some(
             Shortfall::new(format!("the split of {name} takes the old version for the new side, so that a worse one would look better"))
                 .unless(format!("`canary` with `{{version}}` and `baseline` with `{{from}}` in the split of {name}")),
@@ -238,9 +242,9 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
                 .unless("a Prometheus in the Config, or a metrics page on the target"),
         );
     }
-    if facts.targets.get(name).and_then(|t| t.split_answers.as_ref()).is_some_and(|answers| !answers.value) {
+    if let Some(asked) = facts.targets.get(name).and_then(|t| t.split_answers.as_ref()).filter(|answers| !answers.value) {
         return Some(
-            Shortfall::new(format!("no series of the old side were found for {name}"))
+            Shortfall::new(format!("no series of the old side were found for {name} under `{}`", asked.source))
                 .unless("series that carry the label of the split, from the version that runs now"),
         );
     }

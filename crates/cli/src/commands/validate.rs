@@ -112,7 +112,7 @@ fn tell(facts: &Facts) {
             parts.push(format!("{rate:.1} requests/s"));
         }
         if let Some(split) = &target.split_answers {
-            parts.push(if split.value { "baseline counters found".to_owned() } else { "no baseline counters".to_owned() });
+            parts.push(if split.value { "baseline counters found" } else { "no baseline counters" }.to_owned());
         }
         output::data(&format!("{name:<32} {}", if parts.is_empty() { "nothing to ask".to_owned() } else { parts.join(", ") }));
     }

@@ -23,6 +23,12 @@ fn a_stored_plan_is_held_against_what_is_so_at_take_off() {
     type Case = (&'static str, fn(&Project), &'static str, &'static str);
     let cases: &[Case] = &[
         ("somebody deployed by hand", |p| p.write("versions/front-2", "1.5.0\n"), "GP0352", "front-2 runs 1.5.0 and no longer 1.0.0"),
+        (
+            "a host answers what is no version",
+            |p| p.write("versions/front-2", "1.0.0; touch pwned #\n"),
+            "GP0352",
+            "front-2 tells no version any more",
+        ),
         ("a host fell ill", |p| p.write("broken/front-3", ""), "GP0352", "front-3 is not healthy"),
         (
             "a host was taken out of the catalog",

@@ -14,6 +14,9 @@ const BAD_SHARE: f64 = 0.01;
 /// How long the slow server thinks; beyond the deadline of a question.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// The answer of Prometheus to a query that nothing fits.
+const NO_SERIES: &str = "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[]}}";
+
 /// What the server answers.
 #[derive(Clone, Copy, Debug)]
 enum Mood {
@@ -25,6 +28,8 @@ enum Mood {
     Says(u16, &'static str),
     /// The good answer, too late.
     Slow,
+    /// The good answer, of series that do not carry the label of the split.
+    Unlabelled,
     /// Half of the good answer, then nothing.
     BreaksOff,
 }
@@ -69,7 +74,8 @@ fn answer(mut stream: TcpStream, mood: Mood) {
             std::thread::sleep(SLOW);
             (200, good)
         }
-        Mood::BreaksOff => (200, good),
+        Mood::Unlabelled if request.contains("version%3D") => (200, NO_SERIES.to_owned()),
+        Mood::BreaksOff | Mood::Unlabelled => (200, good),
     };
     let head =
         format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
@@ -137,6 +143,22 @@ fn a_canary_lands_on_good_telemetry() {
     let project = watched_fleet(&oracle, &router);
     let plan = planned(&project);
     project.ok(&["run", &plan, "--yes"], 0);
+}
+
+#[test]
+fn a_split_whose_label_no_series_carries_is_no_canary() {
+    let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
+    let project = watched_fleet(&oracle, &router);
+    oracle.becomes(Mood::Unlabelled);
+    let refused = project.say(&["plan", "upgrade"]);
+    assert_ne!(refused.code, 0, "{}", refused.out);
+    let words = "no series of the old side were found for payments-production under `http_requests_total{version=\"1.0.0\"}`";
+    assert!(refused.err.contains(words), "{}", refused.err);
+    let live = project.say(&["validate", "--live"]);
+    assert!(live.out.contains("no baseline counters"), "{}", live.out);
+    assert!(live.err.contains("`http_requests_total{version=\"1.0.0\"}` finds none"), "{}", live.err);
+    oracle.becomes(Mood::Good);
+    assert!(project.say(&["validate", "--live"]).out.contains("baseline counters found"));
 }
 
 #[test]

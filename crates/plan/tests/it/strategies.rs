@@ -5,6 +5,7 @@ use glidepath_model::Facts;
 use glidepath_model::Millis;
 use glidepath_model::catalog::{ActionTemplate, Replacement, Scaling, TrafficSource};
 use glidepath_model::change::{Change, ItemKind, VersionedKind};
+use glidepath_model::facts::Sourced;
 use glidepath_model::plan::{Plan, RuledOut, Step, Strategy, Undo, Work};
 use serde_json::json;
 
@@ -57,6 +58,26 @@ const CASES: &[Case] = &[
         fact: "the split of payments-production takes the old version for the new side, so that a worse one would look better",
         would_do: "`canary` with `{version}` and `baseline` with `{from}` in the split of payments-production",
         mend: |_, f| *f = payments().1,
+    },
+    Case {
+        strategy: Strategy::Canary,
+        spoil: |_, f| {
+            let split = only_target(f).signals.as_mut().unwrap().split.as_mut().unwrap();
+            (split.canary, split.baseline) = ("web-{from}".to_owned(), "web-{version}".to_owned());
+        },
+        fact: "the split of payments-production takes the old version for the new side, so that a worse one would look better",
+        would_do: "`canary` with `{version}` and `baseline` with `{from}` in the split of payments-production",
+        mend: |_, f| *f = payments().1,
+    },
+    Case {
+        strategy: Strategy::Canary,
+        spoil: |_, f| {
+            let answer = Sourced::observed(false, "http_requests_total{version=\"1.0.0\"}", now());
+            f.targets.values_mut().for_each(|target| target.split_answers = Some(answer.clone()));
+        },
+        fact: "no series of the old side were found for payments-production under `http_requests_total{version=\"1.0.0\"}`",
+        would_do: "series that carry the label of the split, from the version that runs now",
+        mend: |_, f| f.targets.values_mut().for_each(|target| target.split_answers.as_mut().unwrap().value = true),
     },
     Case {
         strategy: Strategy::BlueGreen,

@@ -1,0 +1,225 @@
+//! What counters say: ratios, rates, and whether the old side's series can be told from the rest.
+
+use super::{Answer, Collector, Question, count_source, region_values};
+use glidepath_model::catalog::{Catalog, MatchOperator, Matcher, Region, Selector, Target, TrafficSource, filled_text};
+use glidepath_model::facts::{MissingFact, Sourced};
+use glidepath_model::plan::CountSource;
+use glidepath_model::{Millis, TargetName, Timestamp, Version};
+use std::collections::BTreeMap;
+
+/// Time between two readings of plain counter pages, from which a rate is made.
+const SCRAPE_SPAN_MS: Millis = Millis::from_secs(2);
+/// Over which time counters are read that a declared traffic is held against.
+const COUNTED_OVER: &str = "5m";
+
+/// Anything that is not empty, as a label's value.
+const ANY_VALUE: &str = ".+";
+
+impl Collector {
+    /// Error and slow ratios; and, where no traffic query is declared, the rate from the same counters.
+    pub(super) fn ratio_questions(&self, target: &Target, region: &Region, source: &CountSource) -> Vec<Question> {
+        let Some(signals) = &target.signals else { return Vec::new() };
+        let values = region_values(target, region);
+        let fill = |s: &Selector| s.clone().map_values(|v| filled_text(v, &values, &mut Vec::new()));
+        let pairs = [
+            signals.errors.as_ref().map(|e| ("errors", fill(&e.bad), fill(&e.total), None)),
+            signals.slow.as_ref().map(|s| {
+                let (good, total) = fill(&s.histogram).histogram_parts(s.limit_ms);
+                ("slow", good, total, Some(()))
+            }),
+        ];
+        let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
+            && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus { .. }));
+        let mut questions: Vec<Question> = Vec::new();
+        let is_declared = matches!((&target.traffic, source), (Some(TrafficSource::Assumed(_)), CountSource::Prometheus { .. }));
+        if let Some(errors) = signals.errors.as_ref().filter(|_| is_declared) {
+            questions.push(self.counted_question(target, region, source, &fill(&errors.total)));
+        }
+        for (kind, part, total, part_is_good) in pairs.into_iter().flatten() {
+            let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.clone());
+            let with_rate = rate_wanted && kind == "errors";
+            questions.push(Box::pin(async move {
+                this.ask_ratio(kind, name, region, &source, (&part, &total, part_is_good.is_some()), with_rate).await
+            }));
+        }
+        questions
+    }
+
+    /// What the counters say of traffic that is declared; where they say nothing, nothing is missing.
+    fn counted_question(&self, target: &Target, region: &Region, source: &CountSource, total: &Selector) -> Question {
+        let query = format!("sum(rate({total}[{COUNTED_OVER}]))");
+        let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.name.clone());
+        Box::pin(async move {
+            let reading = this.telemetry.value(&source, &query).await.ok().flatten();
+            let fact = reading.map(|reading| Sourced::observed(reading.value, query, reading.observed_at));
+            fact.map(|fact| Answer::Counted(name, region, fact)).into_iter().collect()
+        })
+    }
+
+    async fn ask_ratio(
+        &self,
+        kind: &'static str,
+        target: TargetName,
+        region: Region,
+        source: &CountSource,
+        (part, total, part_is_good): (&Selector, &Selector, bool),
+        with_rate: bool,
+    ) -> Vec<Answer> {
+        let what = format!("{kind} of {target} in {}", region.name);
+        let missing =
+            |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() });
+        let (all, some) = match (self.telemetry.counters(source, total).await, self.telemetry.counters(source, part).await) {
+            (Ok(all), Ok(some)) => (all, some),
+            (Err(error), _) | (_, Err(error)) => return vec![missing(error.to_string())],
+        };
+        let (all_sum, some_sum): (f64, f64) = (all.series.values().sum(), some.series.values().sum());
+        for (counters, asked) in [(&all, total), (&some, part)] {
+            if let Some(value) = no_count(&counters.series) {
+                return vec![missing(format!("{asked} counts {value}, which is no number of requests"))];
+            }
+        }
+        if all_sum <= 0.0 {
+            return vec![missing(format!("{total} counts no request"))];
+        }
+        if part_is_good && some.series.len() < all.series.len() {
+            return vec![missing(format!(
+                "{} of {} series have no bucket {part}; the limit of spec.signals.slow must be a bound of the histogram",
+                all.series.len() - some.series.len(),
+                all.series.len()
+            ))];
+        }
+        let ratio = if part_is_good { 1.0 - some_sum / all_sum } else { some_sum / all_sum };
+        let fact =
+            Sourced::observed(ratio.clamp(0.0, 1.0), format!("counters since the processes began: {part} over {total}"), all.observed_at);
+        let mut answers = vec![if kind == "errors" {
+            Answer::Errors(target.clone(), region.clone(), fact)
+        } else {
+            Answer::Slow(target.clone(), region.clone(), fact)
+        }];
+        if with_rate {
+            answers.push(self.ask_rate(target.clone(), region, source, total, &all.series, all.observed_at).await);
+        }
+        answers
+    }
+
+    async fn ask_rate(
+        &self,
+        target: TargetName,
+        region: Region,
+        source: &CountSource,
+        total: &Selector,
+        first: &BTreeMap<String, f64>,
+        first_at: Timestamp,
+    ) -> Answer {
+        self.clock.sleep_until(self.clock.now().plus(SCRAPE_SPAN_MS)).await;
+        let what = format!("request rate of {target} in {}", region.name);
+        let missing = |why: String| {
+            Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: "traffic".to_owned() })
+        };
+        match self.telemetry.counters(source, total).await {
+            Err(error) => missing(error.to_string()),
+            Ok(second) => {
+                let seconds = second.observed_at.since(first_at).as_secs_f64();
+                let grown: f64 = second.series.iter().map(|(key, now)| (now - first.get(key).copied().unwrap_or(0.0)).max(0.0)).sum();
+                if seconds <= 0.0 {
+                    return missing("the source's clock stood still between two readings".to_owned());
+                }
+                Answer::Rate(
+                    target.clone(),
+                    region,
+                    Sourced::observed(grown / seconds, format!("two readings of {total}, {seconds:.1} s apart"), second.observed_at),
+                )
+            }
+        }
+    }
+
+    /// Whether the counters of the version that runs are there under the label of the split: a canary is compared with them.
+    pub(super) fn side_questions<'v>(
+        &self,
+        catalog: &Catalog,
+        target: &Target,
+        versions: impl Iterator<Item = &'v Version>,
+    ) -> Vec<Question> {
+        let Some((signals, split)) = target.signals.as_ref().and_then(|signals| Some((signals, signals.split.as_ref()?))) else {
+            return Vec::new();
+        };
+        let Some(source) = count_source(catalog, target) else { return Vec::new() };
+        // Failed requests have no series before the first of them, so all of them are asked for.
+        let total = match (&signals.errors, &signals.slow) {
+            (Some(errors), _) => errors.total.clone(),
+            (None, Some(slow)) => slow.histogram.histogram_parts(slow.limit_ms).1,
+            (None, None) => return Vec::new(),
+        };
+        let from = commonest(versions);
+        let mut questions: Vec<Question> = Vec::new();
+        for region in &target.regions {
+            let mut values = region_values(target, region);
+            values.extend(from.map(|from| ("from", from.to_string())));
+            let mut unknown = Vec::new();
+            let old = filled_text(&split.baseline, &values, &mut unknown);
+            let everything = total.clone().map_values(|value| filled_text(value, &values, &mut Vec::new()));
+            // Where nothing tells the version, any value of the label is the best that can be asked for.
+            let asked = if unknown.is_empty() {
+                everything.clone().with(&split.label, &old)
+            } else {
+                let mut labelled = everything.clone();
+                let any = Matcher { label: split.label.clone(), operator: MatchOperator::Matches, value: ANY_VALUE.to_owned() };
+                labelled.matchers.push(any);
+                labelled
+            };
+            let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.name.clone());
+            questions.push(Box::pin(async move {
+                let what = format!("the old side's series of {name} in {region}");
+                let missing =
+                    |why: String| Answer::Missing(MissingFact { what, why, target: Some(name.clone()), kind: "split".to_owned() });
+                let found = match this.telemetry.counters(&source, &asked).await {
+                    Ok(found) => found,
+                    Err(error) => return vec![missing(error.to_string())],
+                };
+                let why = match no_count(&found.series) {
+                    Some(value) => Some(format!("`{asked}` counts {value}, which is no number of requests")),
+                    None if found.series.is_empty() => Some(format!("`{asked}` finds none, whatever else `{everything}` finds")),
+                    None => None,
+                };
+                let answer = Answer::Split(name.clone(), Sourced::observed(why.is_none(), asked.to_string(), found.observed_at));
+                std::iter::once(answer).chain(why.map(missing)).collect()
+            }));
+        }
+        questions
+    }
+}
+
+/// The version that most hosts run; of several, the lowest, as the planner takes it.
+fn commonest<'v>(versions: impl Iterator<Item = &'v Version>) -> Option<&'v Version> {
+    let mut counts: BTreeMap<&Version, usize> = BTreeMap::new();
+    for version in versions {
+        *counts.entry(version).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(version, count)| (*count, std::cmp::Reverse(*version))).map(|(version, _)| version)
+}
+
+/// A value that no counter has: below nothing, or none at all.
+fn no_count(series: &BTreeMap<String, f64>) -> Option<f64> {
+    series.values().copied().find(|value| !value.is_finite() || *value < 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_counter_can_say_is_no_count() {
+        let of = |values: &[f64]| no_count(&values.iter().enumerate().map(|(at, value)| (at.to_string(), *value)).collect());
+        assert_eq!([of(&[]), of(&[0.0, 5.0]), of(&[1.0, -2.0])], [None, None, Some(-2.0)]);
+        assert!(of(&[1.0, f64::NAN]).is_some_and(f64::is_nan) && of(&[f64::INFINITY]).is_some());
+    }
+
+    #[test]
+    fn the_side_that_is_asked_for_is_the_one_that_most_hosts_run() {
+        let of = |versions: &[&str]| {
+            let versions: Vec<Version> = versions.iter().map(|version| Version::from(*version)).collect();
+            commonest(versions.iter()).map(ToString::to_string)
+        };
+        assert_eq!([of(&[]), of(&["2", "1", "2"]), of(&["2", "1"])], [None, Some("2".to_owned()), Some("1".to_owned())]);
+    }
+}
