@@ -53,7 +53,7 @@ pub fn allowance(state: BudgetState, burn_1h: Option<f64>, burn_max: f64, purpos
     let is_critical = purpose.is_emergency || !purpose.is_feature;
     let is_burning = burn_1h.is_some_and(|burn| burn > burn_max);
     let (starts, because) = match state {
-        BudgetState::Exhausted => (!purpose.is_feature, Because::Exhausted),
+        BudgetState::Exhausted => (is_critical, Because::Exhausted),
         BudgetState::Warning => (is_critical, if is_burning { Because::Burning } else { Because::Warning }),
         BudgetState::Caution => (is_critical || !is_burning, if is_burning { Because::Burning } else { Because::Caution }),
         BudgetState::Healthy => (is_critical || !is_burning, if is_burning { Because::Burning } else { Because::Healthy }),
@@ -69,7 +69,7 @@ impl Because {
             Self::Healthy => "every change may start",
             Self::Caution => "every change may start; risky ones with an approval, and with more verification",
             Self::Warning => "features wait unless they are emergencies; the rest goes by canary, with tighter limits",
-            Self::Exhausted => "only fixes, reliability and security changes, by canary, with tighter limits",
+            Self::Exhausted => "only fixes, reliability and security changes and emergencies, by canary, with tighter limits",
             Self::Burning => "burns too fast: features wait unless they are emergencies; the rest goes by canary",
         }
     }

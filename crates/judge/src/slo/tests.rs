@@ -179,7 +179,7 @@ fn states_and_burn_allow_what_policy_says() {
         (BudgetState::Healthy, None, [true, true, true, true]),
         (BudgetState::Caution, None, [true, true, true, true]),
         (BudgetState::Warning, None, [false, true, true, true]),
-        (BudgetState::Exhausted, Some(0.0), [false, true, false, true]),
+        (BudgetState::Exhausted, Some(0.0), [false, true, true, true]),
     ];
     for (state, burn, starts) in cases {
         assert_eq!(purposes.map(|purpose| allowance(state, burn, BURN_MAX, purpose).starts), starts, "{state:?} {burn:?}");
@@ -188,6 +188,30 @@ fn states_and_burn_allow_what_policy_says() {
     assert!(low.canary && low.approval && low.tighter);
     assert_eq!(allowance(BudgetState::Healthy, Some(5.0), BURN_MAX, purposes[0]).because, Because::Burning);
     assert_eq!(allowance(BudgetState::Exhausted, Some(5.0), BURN_MAX, purposes[0]).because, Because::Exhausted);
+}
+
+#[test]
+fn burn_cools_down_when_what_is_bad_has_left_the_window() {
+    // Slices of five minutes with 1000 events each; an objective of 99.9 %, so that an hour burns at 1 for 12 bad events.
+    let cools = |bad: &[f64], burn_max: f64| {
+        let slices = bad.iter().map(|bad| SliceCounts { bad: *bad, total: 1000.0, known: *bad >= 0.0 }).collect();
+        cools_in_ms(&Counted::new(0, 300_000, slices).unwrap(), target("99.9%"), Method::Occurrences, ms("1h"), burn_max)
+    };
+    let minutes = |minutes: u64| Some(minutes * 60_000);
+    let hour = |first: &[f64], rest: f64| [first, &vec![rest; 12 - first.len()]].concat();
+    assert_eq!(cools(&hour(&[], 0.0), 4.0), minutes(0));
+    assert_eq!(cools(&hour(&[48.0], 0.0), 4.0), minutes(0), "exactly 4 is not above 4");
+    assert_eq!(cools(&hour(&[49.0], 0.0), 4.0), minutes(5), "the oldest leaves first");
+    assert_eq!(cools(&hour(&[0.0, 0.0, 0.0, 49.0], 0.0), 4.0), minutes(20));
+    assert_eq!(cools(&hour(&[], 12.0), 4.0), minutes(40), "a third of an even burn of 12 is left after two thirds of the hour");
+    assert_eq!(cools(&hour(&[0.0; 11], 500.0), 4.0), minutes(60));
+    assert_eq!(cools(&hour(&[0.0; 11], 500.0), 0.0), minutes(60));
+    assert_eq!(cools(&[-1.0; 12], 4.0), None, "nobody saw anything");
+    assert_eq!(cools(&[&[900.0; 12][..], &[0.0; 12]].concat(), 4.0), minutes(0), "what is older than the window does not count");
+    let slices = Method::Timeslices { target: target("99.9%"), slice_ms: 600_000 };
+    let counted = (0..12).map(|at| SliceCounts { bad: f64::from(u8::from(at < 2)) * 50.0, total: 1000.0, known: true }).collect();
+    // One of six slices is bad, which burns at 16.7 for a target of 99 %; it is the first to leave.
+    assert_eq!(cools_in_ms(&Counted::new(0, 300_000, counted).unwrap(), target("99%"), slices, ms("1h"), 4.0), minutes(10));
 }
 
 #[test]
