@@ -4,10 +4,11 @@
 //! around restarts every sample; what lies between is worked out exactly by the judge. A series that appears after others of its query counts
 //! from zero; the first ones may have been there before anybody looked, and count from their first sample.
 
-use glidepath_judge::budget::{BudgetProblem, TargetPpb};
+use glidepath_judge::budget::{BudgetProblem, BudgetState as State, TargetPpb};
 use glidepath_judge::series::{Point, Reading, increases};
-use glidepath_judge::slo::{Counted, Method, Period, SliceCounts, Status, status};
+use glidepath_judge::slo::{Counted, Method, Period, SliceCounts, Status, cools_in_ms, status};
 use glidepath_model::catalog::{Budgeting, Indicator, Objective, Selector, Settings, counter_of};
+use glidepath_model::facts::{BudgetFact, BudgetState, Sourced};
 use glidepath_model::plan::CountSource;
 use glidepath_model::{Millis, Timestamp};
 use glidepath_ports::Telemetry;
@@ -37,6 +38,44 @@ pub(crate) struct Known {
     pub(crate) status: Result<Status, BudgetProblem>,
     /// What somebody should know who trusts it.
     pub(crate) notes: Vec<String>,
+}
+
+/// Why nothing is known of an objective that has no source.
+pub(crate) const NO_SOURCE: &str = "the project declares no Prometheus under `telemetry`, and the objective no source of its own";
+
+impl Known {
+    /// The same as a fact, as of the end of the last slice that was counted. Its counts are of events, whatever the method makes of them.
+    pub(crate) fn fact(&self, objective: &Objective, burn_max: f64) -> Result<Sourced<BudgetFact>, BudgetProblem> {
+        let status = self.status.as_ref().map_err(|problem| *problem)?;
+        let (target, method) = promise(objective);
+        let end_ms = self.counted.end_ms();
+        let from_ms = match self.period {
+            Period::Rolling(length_ms) => end_ms.saturating_sub(length_ms),
+            Period::Calendar { from_ms, .. } => from_ms,
+        };
+        let events = self.counted.tally(from_ms, end_ms);
+        let burn_1h = status.burn_over(HOUR_MS);
+        let cools_ms = burn_1h.filter(|burn| *burn > burn_max).and_then(|_| cools_in_ms(&self.counted, target, method, HOUR_MS, burn_max));
+        let fact = BudgetFact {
+            bad_ratio: events.bad_share()?,
+            total: events.total,
+            remaining: status.remaining,
+            state: Some(match status.state {
+                State::Healthy => BudgetState::Healthy,
+                State::Caution => BudgetState::Caution,
+                State::Warning => BudgetState::Warning,
+                State::Exhausted => BudgetState::Exhausted,
+            }),
+            burn_1h,
+            burn_6h: status.burn_over(6 * HOUR_MS),
+            cools_at: cools_ms.map(|ms| time(end_ms).plus(Millis(ms))),
+        };
+        let counted = match &objective.indicator {
+            Indicator::Ratio { total, .. } => format!("{total}, counted exactly"),
+            Indicator::Threshold { query, .. } | Indicator::Raw { query, .. } => query.clone(),
+        };
+        Ok(Sourced::observed(fact, counted, time(end_ms)))
+    }
 }
 
 /// Target and method of an objective, as the judge takes them.

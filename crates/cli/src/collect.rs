@@ -3,7 +3,10 @@
 //! All questions of a plan are asked at once, each under its own deadline, so that a slow host costs one deadline and not
 //! one per question. What cannot be had is listed as missing with the reason; deciding what that means is the planner's.
 
+mod budgets;
 mod counts;
+
+pub(crate) use budgets::UNCOUNTED;
 
 use glidepath_model::action::{HaproxyInput, SqlInput};
 use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, TableSize, Target, TrafficSource, filled_text, version_in};
@@ -362,54 +365,6 @@ impl Collector {
                 Outcome::NotDone { reason, .. } | Outcome::Unverified { reason } | Outcome::Unknown { reason } => missing(reason),
             }
         }))
-    }
-
-    fn budget_questions(&self, catalog: &Catalog, scope: &[TargetName]) -> Vec<Question> {
-        use glidepath_model::catalog::Indicator;
-        let Some(prometheus) = &catalog.settings.prometheus else { return Vec::new() };
-        let source =
-            CountSource::Prometheus { url: prometheus.url.clone(), bearer: prometheus.bearer.clone(), timeout_ms: prometheus.timeout_ms };
-        let touched = |objective: &glidepath_model::catalog::Objective| {
-            scope.iter().filter_map(|n| catalog.targets.get(n)).any(|t| t.component == objective.component)
-        };
-        let mut questions: Vec<Question> = Vec::new();
-        for objective in catalog.objectives.iter().filter(|o| touched(o)).cloned() {
-            let Indicator::Ratio { bad, good, total } = objective.indicator.clone() else { continue };
-            let range = format!("[{}s]", objective.period_ms.0 / 1000);
-            let increase = move |query: &str| if query.contains('[') { query.to_owned() } else { format!("sum(increase({query}{range}))") };
-            let (part, part_is_good) = match (bad, good) {
-                (Some(bad), _) => (bad, false),
-                (None, Some(good)) => (good, true),
-                (None, None) => continue,
-            };
-            let (this, source) = (self.clone(), source.clone());
-            questions.push(Box::pin(async move {
-                let missing = |why: String| {
-                    vec![Answer::Missing(MissingFact {
-                        what: format!("error budget of {}", objective.name),
-                        why,
-                        target: None,
-                        kind: "budget".to_owned(),
-                    })]
-                };
-                let (all, some) =
-                    match (this.telemetry.value(&source, &increase(&total)).await, this.telemetry.value(&source, &increase(&part)).await) {
-                        (Ok(Some(all)), Ok(some)) => (all, some.map_or(0.0, |s| s.value)),
-                        (Ok(None), _) => return missing(format!("`{total}` counts nothing over the period")),
-                        (Err(error), _) | (_, Err(error)) => return missing(error.to_string()),
-                    };
-                if all.value <= 0.0 {
-                    return missing(format!("`{total}` counts nothing over the period"));
-                }
-                let bad_ratio = if part_is_good { 1.0 - some / all.value } else { some / all.value };
-                let remaining = 1.0 - bad_ratio / objective.target.rest().as_f64().max(1e-9);
-                vec![Answer::Budget(
-                    objective.name.clone(),
-                    Sourced::observed(BudgetFact { bad_ratio, total: all.value, remaining }, increase(&total), all.observed_at),
-                )]
-            }));
-        }
-        questions
     }
 
     /// Asks an action about the world, outside any run.

@@ -15,7 +15,7 @@ pub use edges::Edges;
 pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
 pub use index::TargetIndex;
 pub use objective::{AlertRule, Budgeting, CalendarPeriod, Indicator, Objective, PeriodUnit, Terms, counter_of};
-pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy};
+pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy, UnknownBudget};
 pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow, WaveBound};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal};

@@ -164,7 +164,7 @@ pub struct DurationFact {
 }
 
 /// State of an error budget over its period.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BudgetFact {
     /// Bad over all events in the period, 0 to 1.
@@ -173,6 +173,44 @@ pub struct BudgetFact {
     pub total: f64,
     /// What is left of the budget: 1 is all, negative is overspent.
     pub remaining: f64,
+    /// The state of policy, decided from whole counts. `None` in facts that were written before it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<BudgetState>,
+    /// Burn over the last hour: 1 uses the budget up exactly by the end of the period. `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burn_1h: Option<f64>,
+    /// The same over the last six hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burn_6h: Option<f64>,
+    /// When burn over the last hour is within the policy again if nothing more fails; `None` where it is within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cools_at: Option<Timestamp>,
+}
+
+/// State of an error budget, as policy divides it. Lower bounds are exclusive, upper bounds inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BudgetState {
+    /// More than half is left.
+    Healthy,
+    /// More than a quarter and at most half.
+    Caution,
+    /// More than nothing and at most a quarter.
+    Warning,
+    /// Nothing.
+    Exhausted,
+}
+
+impl BudgetState {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Caution => "caution",
+            Self::Warning => "warning",
+            Self::Exhausted => "exhausted",
+        }
+    }
 }
 
 /// A fact that could not be had.

@@ -187,15 +187,17 @@ fn lacks(plan: &Plan, rule: &Automatic) -> Vec<String> {
 
 fn passes(class: ChangeClass, intent: Intent) -> Vec<String> {
     let by_class = match class {
-        ChangeClass::Emergency => Some("class emergency: windows, Friday afternoons, and freezes that except it"),
+        ChangeClass::Emergency => {
+            Some("class emergency: windows, Friday afternoons, freezes that except it, and what error budgets hold back")
+        }
         ChangeClass::Standard => Some("class standard: freezes that except it"),
         ChangeClass::Normal => None,
     };
     let by_intent = match intent {
         Intent::Feature => None,
-        Intent::Fix => Some("intent fix: an exhausted error budget"),
-        Intent::Reliability => Some("intent reliability: an exhausted error budget"),
-        Intent::Security => Some("intent security: an exhausted error budget"),
+        Intent::Fix => Some("intent fix: what error budgets hold back"),
+        Intent::Reliability => Some("intent reliability: what error budgets hold back"),
+        Intent::Security => Some("intent security: what error budgets hold back"),
     };
     by_class.into_iter().chain(by_intent).map(str::to_owned).collect()
 }

@@ -76,6 +76,8 @@ pub const NO_WINDOW_BEFORE_DEADLINE: Code = Code(284);
 pub const LIMITS_CONFLICT: Code = Code(286);
 /// What a data step does could not be read.
 pub const STATEMENT_UNREAD: Code = Code(288);
+/// An error budget asks for more care than the plan takes.
+pub const BUDGET_ASKS: Code = Code(290);
 /// A failure rule can leave a consumer on an interface that its provider has removed.
 pub const LEFT_WITHOUT_PROVIDER: Code = Code(285);
 /// A version is a tag, which can be pushed again.

@@ -8,9 +8,10 @@
 //! strategy per site; `lower` makes the steps; `body` puts the rest around them; `check` looks the result over. What a schema change asks of its
 //! database is read by `sql`, never assumed; whether its contract half may fly says `contract`. Whether a later plan keeps within what people approved of an earlier one, `envelope` says. A runbook, whose steps a
 //! person wrote down, has a short way of its own: `runbook`; so has a step that a run gave up and that is done again: `again`. At take-off `revalidate` holds what
-//! is so then against what a plan was made from.
+//! is so then against what a plan was made from, and `allowed` says what the error budgets of then let start.
 
 mod again;
+pub mod allowed;
 pub mod assumed;
 mod bits;
 mod body;

@@ -49,7 +49,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         (true, None) => look_again(&world, root, &plan, &facts, &args.planning).await?,
         _ => just_planned(&facts),
     };
-    cleared(&plan, present, now, overridden, world.shared.is_some())?;
+    output::findings(&cleared(&plan, present, now, overridden, world.shared.is_some())?);
     cleared_by_a_person(&plan, args)?;
     world.someone_flies().await?;
     if !args.wait {

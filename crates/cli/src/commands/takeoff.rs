@@ -1,5 +1,7 @@
 //! What must hold at take-off, and is looked at before anything is touched.
 
+mod budgets;
+
 use crate::args::PlanningArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -30,9 +32,16 @@ pub(super) async fn look_again(world: &World, root: &Path, plan: &Plan, then: &F
     Ok(Present { facts, against })
 }
 
-/// Checks what must hold at take-off; every refusal at once.
-pub(super) fn cleared(plan: &Plan, present: Present, now: Timestamp, overridden: Option<&str>, is_shared: bool) -> Result<(), Failure> {
+/// Checks what must hold at take-off; every refusal at once. Gives what is told of a take-off that nothing refuses.
+pub(super) fn cleared(
+    plan: &Plan,
+    present: Present,
+    now: Timestamp,
+    overridden: Option<&str>,
+    is_shared: bool,
+) -> Result<Vec<Diagnostic>, Failure> {
     let Present { facts, against: mut overridable } = present;
+    let budgets::Findings { refused, told } = budgets::held_back(plan, &facts, &overridable);
     let mut refusals = if is_shared { Vec::new() } else { not_local(plan, &facts.catalog) };
     overridable.extend(closed_airspace(plan, &facts.catalog, now));
     for gate in &plan.body.takeoff {
@@ -42,19 +51,16 @@ pub(super) fn cleared(plan: &Plan, present: Present, now: Timestamp, overridden:
                     .because("the facts it rests on may no longer hold")
                     .hint(format!("`glidepath plan {}` makes a new one", plan.body.change.name)),
             ),
-            TakeoffGate::Budget { objective, remaining } if *remaining <= 0.0 && plan.body.change.intent == glidepath_model::change::Intent::Feature => overridable.push(
-                Diagnostic::error(Code(663), format!("the error budget of {objective} is exhausted ({:.0} % left)", remaining * 100.0))
-                    .because("only fixes, reliability and security changes pass an exhausted budget")
-                    .hint("wait until budget returns, or state the change's intent; `--override-gates REASON` passes and journals who and why"),
-            ),
-            // That the hosts still run what the plan was made for is the first thing the run itself checks.
+            // That the hosts still run what the plan was made for is the first thing the run itself checks, and what a budget allows is said by
+            // the facts of now.
             TakeoffGate::Fresh | TakeoffGate::Calendar { .. } | TakeoffGate::StillRuns { .. } | TakeoffGate::Budget { .. } => {}
         }
     }
+    overridable.extend(refused);
     if overridden.is_none() {
         refusals.append(&mut overridable);
     }
-    if refusals.is_empty() { Ok(()) } else { Err(Failure { exit: Exit::Refused, diagnostics: refusals }) }
+    if refusals.is_empty() { Ok(told) } else { Err(Failure { exit: Exit::Refused, diagnostics: refusals }) }
 }
 
 /// Environments in which nothing may start now. The calendars are those of now: a freeze that was declared after the plan was made counts.

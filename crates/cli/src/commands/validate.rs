@@ -1,7 +1,7 @@
 //! `validate`: every problem of every file; with `--live`, whether everything answers.
 
 use crate::args::{FindingsForm, ValidateArgs};
-use crate::collect::Asked;
+use crate::collect::{Asked, UNCOUNTED};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::world::World;
@@ -81,9 +81,9 @@ fn observe(root: &Path, catalog: &glidepath_model::Catalog) -> Result<Facts, Fai
     Ok(facts)
 }
 
-/// What did not answer.
+/// What did not answer. That an objective cannot be counted is said of its file.
 fn silent(facts: &Facts) -> Vec<Diagnostic> {
-    let rows = facts.missing.iter().map(|missing| {
+    let rows = facts.missing.iter().filter(|missing| missing.kind != UNCOUNTED).map(|missing| {
         Diagnostic::error(Code(666), format!("{}: {}", missing.what, missing.why))
             .because("a plan would have to do without this fact")
             .hint("mend what does not answer, or take its probe or signal out of the target")

@@ -31,6 +31,7 @@ mod replays;
 mod requests;
 mod runbooks;
 mod shaped;
+mod spending;
 mod takeoff;
 mod telemetry;
 mod worlds;

@@ -3,8 +3,9 @@
 use super::{Context, boolean, duration, names, owner_names, owner_reference, share};
 use crate::codes;
 use crate::node::Node;
+use crate::scalar;
 use crate::shapes::Kind;
-use glidepath_model::catalog::{Automatic, PlainPolicy, RiskPolicy};
+use glidepath_model::catalog::{Automatic, PlainPolicy, RiskPolicy, UnknownBudget};
 use glidepath_model::change::{ChangeClass, Intent};
 use glidepath_model::plan::RiskLevel;
 use glidepath_model::{Catalog, EnvironmentName, OwnerRef};
@@ -29,6 +30,8 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     let plain = policy.get("plain").map(|node| plain(context, catalog, node));
     let settings = &mut catalog.settings.policy;
     settings.restore_test_age_ms = duration(policy, "restoreTestAge");
+    settings.burn_max = policy.text_of("burnMax").and_then(scalar::multiple);
+    settings.unknown_budget = if policy.text_of("unknownBudget") == Some("refuse") { UnknownBudget::Refuse } else { UnknownBudget::Tell };
     (settings.risk, settings.automatic, settings.classes, settings.intents, settings.plain) = (risk, automatic, classes, intents, plain);
 }
 

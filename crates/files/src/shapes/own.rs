@@ -55,6 +55,16 @@ const POLICY: Shape = Shape::closed(
         Field::optional("claims", Form::Object(&CLAIMS), "Who may claim a class or an intent; anybody where one is left out."),
         Field::optional("plain", Form::Object(&PLAIN), "Changes that need no plan when everything in them can be undone."),
         Field::optional("restoreTestAge", Form::Duration, "How old the restore test may be that a contract rests on; 30d when left out."),
+        Field::optional(
+            "burnMax",
+            Form::Multiple,
+            "Burn of an error budget over the last hour above which no feature starts that is not an emergency; 4x when left out.",
+        ),
+        Field::optional(
+            "unknownBudget",
+            Form::Choice(&["tell", "refuse"]),
+            "What becomes of a feature when an error budget cannot be read at take-off; tell when left out.",
+        ),
     ],
 );
 

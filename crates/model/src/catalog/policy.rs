@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Rules of the project. Without any a person decides about everything, and is asked nothing more.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// Where risk begins to be medium and high.
@@ -30,6 +30,23 @@ pub struct Policy {
     /// How old the restore test may be that an irreversible step rests on; the planner's default where `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_test_age_ms: Option<Millis>,
+    /// Burn of an error budget over the last hour above which no feature starts; the judge's default where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burn_max: Option<f64>,
+    /// What becomes of a feature when the budget of an objective it touches is not known.
+    #[serde(default, skip_serializing_if = "crate::plan::is_default")]
+    pub unknown_budget: UnknownBudget,
+}
+
+/// What becomes of a feature when a budget is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnknownBudget {
+    /// It starts, and is told so.
+    #[default]
+    Tell,
+    /// It does not start.
+    Refuse,
 }
 
 /// Where risk begins to be medium and high.

@@ -39,6 +39,7 @@ const fn rule(code: Code, name: &'static str, severity: Severity, run: fn(&Plan,
 
 /// All rules, in the order of their codes.
 pub const RULES: &[Rule] = &[
+    rule(codes::BUDGET_ASKS, "budget-asks", Severity::Warning, present::budget_asks),
     rule(codes::TAG_MOVES, "tag-moves", Severity::Note, people::tag_moves),
     rule(codes::LOCK_LONG, "lock-long", Severity::Warning, data::lock_long),
     rule(codes::NO_SIGNAL, "no-signal", Severity::Warning, signals::no_signal),

@@ -1,11 +1,13 @@
 //! Rules about how things stand before anything is changed.
 
 use super::{listed, places};
+use crate::allowed::{self, Budget};
 use crate::codes;
+use glidepath_judge::slo::Because;
 use glidepath_model::catalog::{Indicator, Objective, TargetIndex};
 use glidepath_model::change::Intent;
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName};
-use glidepath_model::plan::Strategy;
+use glidepath_model::plan::{Assignment, RiskLevel, Strategy};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Share};
 use std::collections::BTreeSet;
 
@@ -70,6 +72,48 @@ pub(super) fn failure_spends_budget(plan: &Plan, facts: &Facts) -> Vec<Diagnosti
                 .hint("Begin with a smaller share (`firstStageMax`), or wait until budget returns."),
             );
         }
+    }
+    findings
+}
+
+/// A budget that is low or burns fast, and asks for what the plan does not do.
+pub(super) fn budget_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for Budget { objective, known } in allowed::budgets(&plan.body, facts) {
+        let Some((fact, allowance)) = known else { continue };
+        let mut asks: Vec<String> = Vec::new();
+        if !allowance.starts {
+            asks.push("for another moment: the change is a feature, and would not take off now".to_owned());
+        }
+        let at_once = |a: &&Assignment| {
+            a.component == objective.component
+                && matches!(
+                    a.strategy,
+                    Strategy::Rolling | Strategy::BlueGreen | Strategy::Recreate | Strategy::InPlace | Strategy::DrainAndReplace
+                )
+        };
+        if let (true, Some(a)) = (allowance.canary, plan.body.assignments.iter().find(at_once)) {
+            asks.push(format!("for a canary: {} in {} goes by {}", a.component, a.environment, a.strategy));
+        }
+        let is_cleared = plan.clearance.as_ref().is_some_and(|clearance| !clearance.needs_person.is_empty());
+        if allowance.approval && plan.prediction.risk > RiskLevel::Low && !is_cleared {
+            asks.push(format!("for an approval: its risk is {}", plan.prediction.risk));
+        }
+        if asks.is_empty() {
+            continue;
+        }
+        let how = match (allowance.because, fact.value.burn_1h) {
+            (Because::Burning, Some(burn)) => format!("burns at {burn:.1} over the last hour"),
+            _ => format!("has {:.0} % left", fact.value.remaining * 100.0),
+        };
+        findings.push(
+            Diagnostic::warning(codes::BUDGET_ASKS, format!("The error budget of {} {how}; it asks {}.", objective.name, asks.join(", ")))
+                .because("The less is left, and the faster it goes, the less may go wrong at once, and unseen.")
+                .hint(
+                    "Wait until budget returns, or state what the change is for (`intent`); declare traffic, signals and a router for a canary; \
+                     have somebody look at the plan.",
+                ),
+        );
     }
     findings
 }

@@ -61,7 +61,7 @@ fn objective(facts: &mut Facts, fact: Option<BudgetFact>) {
 }
 
 fn budget(remaining: f64, total: f64) -> Option<BudgetFact> {
-    Some(BudgetFact { bad_ratio: 0.001, total, remaining })
+    Some(BudgetFact { bad_ratio: 0.001, total, remaining, ..BudgetFact::default() })
 }
 
 fn may_spend(change: &mut Change, percent: u32) {
@@ -430,7 +430,7 @@ fn no_nonsense_in_a_figure_comes_out_as_a_promise() {
         ("dispersion", |_, f, x| f.catalog.settings.verification.dispersion = Some(x)),
         ("budget left", |_, f, x| objective(f, budget(x, 1e9))),
         ("budget events", |_, f, x| objective(f, budget(0.5, x))),
-        ("bad share", |_, f, x| objective(f, Some(BudgetFact { bad_ratio: x, total: 1e9, remaining: 0.5 }))),
+        ("bad share", |_, f, x| objective(f, Some(BudgetFact { bad_ratio: x, total: 1e9, remaining: 0.5, ..BudgetFact::default() }))),
         ("limit of the budget", |c, f, x| {
             objective(f, budget(x, 1e9));
             may_spend(c, 10);

@@ -103,7 +103,7 @@ fn a_bound_on_users_splits_waves_and_rules_out_what_passes_it_alone() {
 fn a_bound_on_the_budget_splits_waves() {
     let (change, mut facts) = four_regions(WaveBound { rate: None, budget: Some(Share::percent(1)) });
     facts.catalog.objectives.push(ratio_objective("availability", "payments", "99.9%"));
-    let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
+    let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0, ..BudgetFact::default() };
     facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
     let together = |plan: &Plan| regions_by_wave(plan).into_iter().max().unwrap();
     // A region of 400 requests/s with 1 % errors spends in two minutes 480 of 4,147,200 bad requests: 0.01 %.

@@ -10,7 +10,7 @@ use glidepath_plan::codes;
 fn with_budget() -> (Change, Facts) {
     let (change, mut facts) = payments();
     facts.catalog.objectives.push(ratio_objective("availability", "payments", "99.9%"));
-    let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
+    let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0, ..BudgetFact::default() };
     facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
     (change, facts)
 }

@@ -25,7 +25,7 @@ fn slow(hosts: &[usize]) -> (Change, Facts) {
 
 fn with_budget(facts: &mut Facts) {
     facts.catalog.objectives.push(ratio_objective("availability", "payments", "99.9%"));
-    let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0 };
+    let budget = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining: 1.0, ..BudgetFact::default() };
     facts.budgets.insert("availability".to_owned(), Sourced::observed(budget, "prometheus", now()));
 }
 

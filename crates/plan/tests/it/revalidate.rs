@@ -17,7 +17,7 @@ fn planned() -> (PlanBody, Facts) {
 }
 
 fn budget(facts: &mut Facts, remaining: f64) {
-    let fact = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining };
+    let fact = BudgetFact { bad_ratio: 0.0, total: 1e6, remaining, ..BudgetFact::default() };
     facts.budgets.insert("payments-availability".to_owned(), Sourced::observed(fact, "prometheus", facts.collected_at));
 }
 

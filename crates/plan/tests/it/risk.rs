@@ -95,7 +95,7 @@ fn kind(change: &mut Change, to: VersionedKind) {
 
 fn budget(facts: &mut Facts, remaining: f64) {
     facts.catalog.objectives = vec![ratio_objective("cart-availability", "cart", "99.9%")];
-    let fact = BudgetFact { bad_ratio: 0.0, total: 1e9, remaining };
+    let fact = BudgetFact { bad_ratio: 0.0, total: 1e9, remaining, ..BudgetFact::default() };
     facts.budgets.insert("cart-availability".to_owned(), Sourced::observed(fact, "prometheus", now()));
 }
 

@@ -37,7 +37,7 @@ fn objective(name: &str, target: &str) -> Objective {
 }
 
 fn budget(total: f64, remaining: f64) -> Sourced<BudgetFact> {
-    Sourced::observed(BudgetFact { bad_ratio: 0.009, total, remaining }, "prometheus", now())
+    Sourced::observed(BudgetFact { bad_ratio: 0.009, total, remaining, ..BudgetFact::default() }, "prometheus", now())
 }
 
 /// `web`, which calls payments and is owned by nobody.
@@ -223,6 +223,16 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         Spoil::Input(|_, f| {
             f.catalog.objectives.push(objective("availability", "99%"));
             f.budgets.insert("availability".to_owned(), budget(1e9, 0.1));
+        }),
+    ),
+    (
+        codes::BUDGET_ASKS,
+        "The error budget of availability burns at 9.5 over the last hour; it asks for another moment: the change is a feature",
+        Spoil::Input(|_, f| {
+            f.catalog.objectives.push(objective("availability", "99%"));
+            let mut fact = budget(1e9, 0.9);
+            fact.value.burn_1h = Some(9.5);
+            f.budgets.insert("availability".to_owned(), fact);
         }),
     ),
     (codes::NOT_REPEATABLE, "b.sql line 1 changes rows again when it is run again: no condition leaves out", Spoil::Input(schema)),

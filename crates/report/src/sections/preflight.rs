@@ -6,6 +6,8 @@ use crate::figures::{listed, minute, percent, plural, rate};
 use crate::places::rows_told_once;
 use crate::promise;
 use crate::state;
+use glidepath_judge::slo::BURN_MAX;
+use glidepath_model::change::{ChangeClass, Intent};
 use glidepath_model::plan::{Assignment, Phase};
 use glidepath_model::{ComponentName, version_shown};
 use std::collections::{BTreeMap, BTreeSet};
@@ -182,8 +184,16 @@ fn go(of: &Sources<'_>, section: &mut Section) {
         text
     });
     let mut items: Vec<Text> = runs.collect();
+    let change = &of.plan.body.change;
+    let go = if change.intent == Intent::Feature && change.class != ChangeClass::Emergency {
+        let burn_max = of.facts.catalog.settings.policy.burn_max.unwrap_or(BURN_MAX);
+        format!("go above 25 % and at a burn of {burn_max} at most")
+    } else {
+        "it holds no such change back".to_owned()
+    };
     let budgets = of.facts.budgets.iter().map(|(name, budget)| {
-        let state = format!("{} remains (seen {}); go above 0 %", percent(budget.value.remaining), minute(budget.observed_at));
+        let burn = budget.value.burn_1h.map_or_else(String::new, |burn| format!(", burning at {burn:.1} over the last hour"));
+        let state = format!("{} remains{burn} (seen {}); {go}", percent(budget.value.remaining), minute(budget.observed_at));
         vec![name.as_str().into(), state.into()]
     });
     items.extend(rows_told_once(budgets.collect(), 0).iter().map(|row| {

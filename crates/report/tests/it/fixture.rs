@@ -196,7 +196,7 @@ pub(crate) fn facts() -> Facts {
     facts.targets.insert("payments-production".into(), payments);
     facts.budgets.insert(
         "payments-availability".to_owned(),
-        Sourced::observed(BudgetFact { bad_ratio: 0.0004, total: 9e8, remaining: 0.61 }, "prometheus", at(0)),
+        Sourced::observed(BudgetFact { bad_ratio: 0.0004, total: 9e8, remaining: 0.61, ..BudgetFact::default() }, "prometheus", at(0)),
     );
     facts.missing.push(MissingFact {
         what: "traffic of auth in eu-west".to_owned(),

@@ -3,8 +3,8 @@
 use crate::budgets::{Known, promise};
 use glidepath_judge::budget::{BudgetProblem, BudgetState, TargetPpb, downtime};
 use glidepath_judge::slo::{
-    BURN_MAX, Because, BurnAlert, Counted, Exhaustion, Firing, Lint, Period, Purpose, Severity, Status, Tally, allowance, burn_alerts,
-    burn_line, fires, lints,
+    Because, BurnAlert, Counted, Exhaustion, Firing, Lint, Period, Purpose, Severity, Status, Tally, allowance, burn_alerts, burn_line,
+    fires, lints,
 };
 use glidepath_model::catalog::Objective;
 use glidepath_model::{Code, Diagnostic, Millis, Timestamp};
@@ -102,7 +102,7 @@ pub(super) struct AlertAnswer {
 }
 
 impl Answer {
-    pub(super) fn of(objective: Objective, known: Result<Known, String>) -> Self {
+    pub(super) fn of(objective: Objective, known: Result<Known, String>, burn_max: f64) -> Self {
         let period = known.as_ref().ok().map_or(Period::Rolling(0), |known| known.period);
         let mut answer = Self::without_state(&objective, period);
         match known {
@@ -113,7 +113,7 @@ impl Answer {
                 answer.unseen = Some([slices.iter().filter(|slice| !slice.known).count(), slices.len()]);
                 match status {
                     Err(problem) => answer.unknown = Some(problem.to_string()),
-                    Ok(status) => answer.put(&objective, &counted, &status),
+                    Ok(status) => answer.put(&objective, &counted, &status, burn_max),
                 }
             }
         }
@@ -156,7 +156,7 @@ impl Answer {
         }
     }
 
-    fn put(&mut self, objective: &Objective, counted: &Counted, status: &Status) {
+    fn put(&mut self, objective: &Objective, counted: &Counted, status: &Status, burn_max: f64) {
         let (target, method) = promise(objective);
         self.state = Some(status.state);
         self.remaining = Some(status.remaining);
@@ -167,7 +167,7 @@ impl Answer {
         self.burn_by_hour = line.into_iter().map(Result::ok).collect();
         self.runs_out = Some(runs_out(status.exhaustion, counted.end_ms()));
         let burn_1h = status.burn_over(HOUR_MS);
-        let allowed = |is_feature, is_emergency| allowance(status.state, burn_1h, BURN_MAX, Purpose { is_feature, is_emergency });
+        let allowed = |is_feature, is_emergency| allowance(status.state, burn_1h, burn_max, Purpose { is_feature, is_emergency });
         let because = allowed(true, false).because;
         self.allows = Some(Allows {
             features: allowed(true, false).starts,

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::{output, project, world};
 use answer::Answer;
 use glidepath_adapters::TelemetryRouter;
+use glidepath_judge::slo::BURN_MAX;
 use glidepath_model::catalog::Objective;
 use glidepath_model::{Catalog, Code, Diagnostic, Timestamp};
 use glidepath_ports::{Clock, Telemetry};
@@ -34,8 +35,9 @@ async fn show(root: &Path, args: &SloShowArgs) -> Result<Exit, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let at = args.at.unwrap_or_else(|| clock.now());
     let telemetry: Arc<dyn Telemetry> = Arc::new(TelemetryRouter::new(world::secrets(root), clock));
-    let answers: Vec<Answer> =
-        read(&telemetry, &catalog, objectives, at).await.into_iter().map(|(objective, known)| Answer::of(objective, known)).collect();
+    let burn_max = catalog.settings.policy.burn_max.unwrap_or(BURN_MAX);
+    let known = read(&telemetry, &catalog, objectives, at).await;
+    let answers: Vec<Answer> = known.into_iter().map(|(objective, known)| Answer::of(objective, known, burn_max)).collect();
     match (args.format, &args.name) {
         (Form::Json, _) => output::json(&serde_json::json!({ "at": at, "objectives": answers })),
         (Form::Human, None) => output::data(&table::all(&answers)),
@@ -88,7 +90,7 @@ async fn read(
             let _permit = permits.acquire_owned().await;
             let known = match source {
                 Some(source) => budgets::read(&*telemetry, &source, &objective, at).await,
-                None => Err("the project declares no Prometheus under `telemetry`, and the objective no source of its own".to_owned()),
+                None => Err(budgets::NO_SOURCE.to_owned()),
             };
             (index, objective, known)
         });

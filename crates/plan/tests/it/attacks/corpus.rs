@@ -86,8 +86,14 @@ const ODDITIES: &[(&str, Odd)] = &[
     ("power", Odd::Figure(|_, f, x| f.catalog.settings.verification.power = Share::from_f64(x))),
     ("false-alarm", Odd::Figure(|_, f, x| f.catalog.settings.verification.false_alarm = Share::from_f64(x))),
     ("first-stage", Odd::Figure(|_, f, x| environments(f).for_each(|e| e.first_stage_max = Share::from_f64(x)))),
-    ("budget-left", Odd::Figure(|c, f, x| with_budget(c, f, BudgetFact { bad_ratio: 0.1, total: 1e6, remaining: x }))),
-    ("budget-events", Odd::Figure(|c, f, x| with_budget(c, f, BudgetFact { bad_ratio: 0.1, total: x, remaining: 0.5 }))),
+    (
+        "budget-left",
+        Odd::Figure(|c, f, x| with_budget(c, f, BudgetFact { bad_ratio: 0.1, total: 1e6, remaining: x, ..BudgetFact::default() })),
+    ),
+    (
+        "budget-events",
+        Odd::Figure(|c, f, x| with_budget(c, f, BudgetFact { bad_ratio: 0.1, total: x, remaining: 0.5, ..BudgetFact::default() })),
+    ),
     ("price", Odd::Figure(|_, f, x| targets(f).for_each(|t| t.replica_hour = Money::parse("1 EUR").map(|m| m.times(x))))),
     ("spend", Odd::Figure(|c, _, x| c.constraints.max_budget_share = Some(Share::from_f64(x)))),
     ("cost", Odd::Figure(|c, _, x| c.constraints.max_extra_cost = Money::parse("1 EUR").map(|m| m.times(x)))),

@@ -86,7 +86,7 @@ impl World {
                 let allowed = self.facts.catalog.objectives.iter().find(|o| o.name == *objective).map(|o| o.target.rest().as_f64());
                 let allowed = allowed.ok_or_else(|| format!("no objective {objective}"))?;
                 let (remaining, total) = (share(left)?, number(events)?);
-                let fact = BudgetFact { bad_ratio: allowed * (1.0 - remaining), total, remaining };
+                let fact = BudgetFact { bad_ratio: allowed * (1.0 - remaining), total, remaining, ..BudgetFact::default() };
                 self.facts.budgets.insert((*objective).to_owned(), Sourced::observed(fact, "prometheus", seen));
             }
             ["held", target, run] => {
