@@ -51,7 +51,7 @@ use serde::{Deserialize, Serialize};
 use crate::dispersion::Dispersion;
 use crate::evidence::{Evidence, ReachedRegression};
 use crate::explanation;
-use crate::verdict::{ReasonCode, Samples, Verdict, VerdictKind};
+use crate::verdict::{Interval, ReasonCode, Samples, Verdict, VerdictKind};
 
 /// Confidence of the interval and of `NoRegression` (each side has half of the error).
 pub const INTERVAL_CONFIDENCE: f64 = 0.95;
@@ -212,6 +212,11 @@ impl SequentialState {
     /// Looks so far, with the unusable ones.
     pub fn looks(&self) -> u32 {
         self.looks
+    }
+
+    /// The 95 % interval of the ratio of bad proportions that holds at all looks so far together; absent before the first usable one.
+    pub fn interval(&self) -> Option<Interval> {
+        (self.config.problem().is_none() && self.usable_looks > 0).then(|| self.evidence.interval(&self.config, VerdictKind::Undecided))?
     }
 
     /// Takes the counts of one look, or their absence, at `elapsed_ms` milliseconds since the watch began, by the clock of the

@@ -33,6 +33,7 @@ mod rehearsal_document;
 mod runsheet;
 mod sarif;
 mod sections;
+mod spent;
 mod state;
 mod summary;
 mod svg;

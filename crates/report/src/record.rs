@@ -4,7 +4,7 @@ use crate::card::card;
 use crate::document::{Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Section, Text, Tone};
 use crate::figures::{count, duration, estimate, minute, moment, percent, plural};
 use crate::flight::{Counted, counted, event_words, status_words};
-use crate::promise;
+use crate::{promise, spent};
 use glidepath_engine::{RunState, StepStatus};
 use glidepath_model::event::{Event, Outcome, RunEnd};
 use glidepath_model::projection::RunStatus;
@@ -30,7 +30,7 @@ pub fn run_record(plan: &Plan, facts: Option<&Facts>, state: &RunState, events: 
         card: card(plan, facts, Some(state), now),
         sections: vec![
             outcome(plan, state, events),
-            comparison(plan, state, events, now),
+            comparison(plan, facts, state, events, now),
             steps(plan, state),
             timeline(plan, events),
             people(state, events),
@@ -85,29 +85,8 @@ fn highlights(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
 
 /// Counts of the last look of each opening of each gate, added up; `None` where no gate counted.
 fn bad_requests(events: &[Recorded]) -> Option<Counted> {
-    let mut rounds: BTreeMap<&StepId, u32> = BTreeMap::new();
-    let mut last: BTreeMap<(&StepId, u32), Counted> = BTreeMap::new();
-    for recorded in events {
-        match &recorded.event {
-            Event::GateOpened { step, round } => {
-                rounds.insert(step, *round);
-            }
-            Event::GateLooked { step, state, .. } => {
-                if let Some(counts) = counted(state) {
-                    last.insert((step, rounds.get(step).copied().unwrap_or(1)), counts);
-                }
-            }
-            _ => {}
-        }
-    }
-    if last.is_empty() {
-        return None;
-    }
-    Some(last.values().fold(Counted::default(), |sum, c| Counted {
-        bad: sum.bad + c.bad,
-        total: sum.total + c.total,
-        excess: sum.excess + c.excess,
-    }))
+    let counts = spent::last_looks(events).into_values().filter_map(counted);
+    counts.reduce(|sum, c| Counted { bad: sum.bad + c.bad, total: sum.total + c.total, excess: sum.excess + c.excess })
 }
 
 fn time_to_safety(state: &RunState) -> Option<Millis> {
@@ -144,7 +123,7 @@ fn outcome(plan: &Plan, state: &RunState, events: &[Recorded]) -> Section {
     section
 }
 
-fn comparison(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp) -> Section {
+fn comparison(plan: &Plan, facts: Option<&Facts>, state: &RunState, events: &[Recorded], now: Timestamp) -> Section {
     let mut section = Section::new(2, "Predicted and actual");
     let p = &plan.prediction;
     let row = |what: &str, predicted: String, actual: String, note: &str| -> Vec<Text> {
@@ -180,7 +159,23 @@ fn comparison(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
         "not flown".to_owned(),
         "same model, for comparison",
     ));
-    if let (Some(share), Some(bad)) = (p.budget_share, bad) {
+    let spent = spent::of_run(plan, facts, events);
+    for spent in &spent {
+        let own = spent.own;
+        rows.push(row(
+            &format!("error budget of {}", spent.objective),
+            p.budget_share.map_or_else(|| "not known".to_owned(), percent),
+            format!(
+                "{} by its own: {} bad requests, between {} and {}",
+                percent(own.budget_share),
+                count(own.bad),
+                count(own.low),
+                count(own.high)
+            ),
+            "new side beyond the old side's ratio of the same time, while gates compared; each gate's bounds hold with 95 %",
+        ));
+    }
+    if let (Some(share), Some(bad), true) = (p.budget_share, bad, spent.is_empty()) {
         let actual = if p.bad_requests > 0.0 { percent(share * bad.excess / p.bad_requests) } else { "not known".to_owned() };
         rows.push(row("error budget", percent(share), actual, "share of the period's budget, by the same ratio of requests"));
     }

@@ -2,8 +2,10 @@
 
 use crate::fixture::{at, events, facts, flying, plan, run};
 use glidepath_engine::RunState;
-use glidepath_model::Event;
+use glidepath_judge::proportion::{Counts, SequentialConfig, SequentialState};
+use glidepath_model::{Event, Facts, Plan, Recorded};
 use glidepath_report::{CARD_COLUMNS_MAX, CARD_LINES_MAX, Style, card, event_line, live, run_record, to_html, to_markdown};
+use serde_json::json;
 
 const NOW: u64 = 650;
 
@@ -142,4 +144,44 @@ fn the_record_sets_what_was_counted_against_what_was_predicted() {
     assert!(text.contains("| bad requests | 38 | 4 |"), "{text}");
     assert!(text.contains("looking at the dashboard"));
     assert!(to_html(&record).contains("Run record"));
+}
+
+/// Events in which each gate of payments counted these requests, as the judge remembers them.
+fn counted(plan: &Plan, counts: Counts) -> Vec<Recorded> {
+    let mut judge = SequentialState::new(SequentialConfig::default()).unwrap();
+    judge.look(Some(counts), 90_000);
+    let seen = json!({ "checks": [{ "proportion": { "judge": judge, "seen": counts } }] });
+    let mut events = events(plan);
+    for recorded in &mut events {
+        if let Event::GateLooked { state, .. } = &mut recorded.event
+            && state.get("checks").is_some()
+        {
+            state.clone_from(&seen);
+        }
+    }
+    events
+}
+
+#[test]
+fn the_record_says_what_the_run_itself_spent_of_a_budget() {
+    let (plan, mut facts) = (plan(), facts());
+    facts.budgets.values_mut().for_each(|budget| budget.value.total = 1e6);
+    let row = |canary_bad: f64, facts: Option<&Facts>| {
+        let counts = Counts { canary_bad, canary_total: 10_000.0, baseline_bad: 90.0, baseline_total: 30_000.0 };
+        let events = counted(&plan, counts);
+        let state = RunState::fold(run(), &plan.body, &events).unwrap();
+        let text = to_markdown(&run_record(&plan, facts, &state, &events));
+        text.lines().find(|line| line.starts_with("| error budget")).unwrap_or_default().to_owned()
+    };
+    // The old side fails 30 of 10 000: of 90, 60 are the run's own, at each of two gates, of 1000 that the objective allows in a million.
+    let own = row(90.0, Some(&facts));
+    assert!(
+        own.starts_with("| error budget of payments-availability |") && own.contains("| 12 % by its own: 120 bad requests, between "),
+        "{own}"
+    );
+    // No worse than the old side: nothing is charged, and how much it may be is said.
+    let none = row(30.0, Some(&facts));
+    assert!(none.contains("by its own: 0 bad requests, between 0 and "), "{none}");
+    let nobody_knows = row(90.0, None);
+    assert!(!nobody_knows.contains("by its own"), "{nobody_knows}");
 }
