@@ -202,7 +202,7 @@ impl Asked<'_> {
         let (part_selector, total_selector) = (selector(part)?, selector(total)?);
         let all = self.counter(&total_selector, None).await?;
         if all.first_ms.is_none() {
-            return Err(format!("`{total_selector}` has no series over the period"));
+            return Err(format!("`{total_selector}` has no series over the period up to {}", time(self.span.end_ms)));
         }
         let some = self.counter(&part_selector, all.first_ms).await?;
         match (some.first_ms, part_is_good) {

@@ -80,7 +80,7 @@ fn budgets_of_now_decide_what_takes_off() {
             3,
             &[
                 "error[GP0694]: the error budget of answers burns at 10.0 over the last hour, at 10.0 over 6 h; features start at 4 at most",
-                "if nothing more fails it is there from ",
+                "if nothing more fails, features may start from ",
             ],
         ),
         ("a fix while it burns", "burning", |p| change(p, "intent: fix"), 0, &[]),

@@ -57,7 +57,8 @@ fn refusal(objective: &Objective, fact: &BudgetFact, because: Because, burn_max:
             .hint("wait until budget returns, or state the change's intent; `--override-gates REASON` passes and journals who and why"),
         (Because::Burning, Some(burn)) => {
             let longer = fact.burn_6h.map_or_else(String::new, |burn| format!(", at {burn:.1} over 6 h"));
-            let until = fact.cools_at.map_or_else(String::new, |at| format!("if nothing more fails it is there from {} on; ", minute(at)));
+            let until =
+                fact.cools_at.map_or_else(String::new, |at| format!("if nothing more fails, features may start from {} on; ", minute(at)));
             Diagnostic::error(
                 Code(694),
                 format!("the error budget of {name} burns at {burn:.1} over the last hour{longer}; features start at {burn_max} at most"),
@@ -85,7 +86,7 @@ fn unknown(objective: &Objective, facts: &Facts, is_refused: bool) -> Diagnostic
         .hint(format!("`glidepath slo {}` asks again; `policy.unknownBudget: refuse` holds features back", objective.name))
 }
 
-/// `2026-11-29 03:40Z`: to the minute, as slices are.
+/// `2026-11-29T03:40Z`: to the minute, as slices are.
 fn minute(at: Timestamp) -> String {
     let text = at.to_second().to_string();
     text.rsplit_once(':').map_or_else(|| text.clone(), |(minute, _)| format!("{minute}Z"))
