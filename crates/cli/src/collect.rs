@@ -5,6 +5,7 @@
 
 mod budgets;
 mod counts;
+mod values;
 
 pub(crate) use budgets::UNCOUNTED;
 
@@ -12,7 +13,7 @@ use glidepath_model::action::{HaproxyInput, SqlInput};
 use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, TableSize, Target, TrafficSource, filled_text, version_in};
 use glidepath_model::command::HAPROXY;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
-use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts};
+use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts, ValueHistory};
 use glidepath_model::plan::CountSource;
 use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{
@@ -64,6 +65,7 @@ enum Answer {
     Errors(TargetName, Region, Sourced<f64>),
     Slow(TargetName, Region, Sourced<f64>),
     Split(TargetName, Sourced<bool>),
+    Values(TargetName, Region, String, Sourced<ValueHistory>),
     Table(TargetName, String, Sourced<TableSize>),
     Flag(TargetName, String, Sourced<f64>),
     Budget(String, Sourced<BudgetFact>),
@@ -87,6 +89,7 @@ impl Collector {
             questions.extend(self.host_questions(target));
             questions.extend(self.router_questions(target));
             questions.extend(self.traffic_questions(catalog, target));
+            questions.extend(self.value_questions(catalog, target));
         }
         for (target, tables) in tables.iter().filter_map(|(name, tables)| Some((catalog.targets.get(name)?, tables))) {
             questions.extend(tables.iter().take(TABLES_MAX).filter_map(|table| self.table_question(target, table)));
@@ -455,6 +458,9 @@ fn put(facts: &mut Facts, answer: Answer) {
         Answer::Counted(name, region, fact) => of(facts, name, &|t| drop(t.counted_rate.insert(region.clone(), fact.clone()))),
         Answer::Errors(name, region, fact) => of(facts, name, &|t| drop(t.error_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Slow(name, region, fact) => of(facts, name, &|t| drop(t.slow_ratio.insert(region.name.clone(), fact.clone()))),
+        Answer::Values(name, region, value, fact) => of(facts, name, &|t| {
+            t.values.entry(region.name.clone()).or_default().insert(value.clone(), fact.clone());
+        }),
         // One region without them is enough: there nothing could be compared.
         Answer::Split(name, fact) => of(facts, name, &|t| {
             if t.split_answers.as_ref().is_none_or(|other| other.value) {

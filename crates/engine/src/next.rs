@@ -155,7 +155,7 @@ fn gate_reaction(
 
 /// When a good look may pass the gate: thresholds and probes have no early evidence, their bake is always whole.
 pub(crate) fn bake_end(spec: &GateSpec, opened_at: Timestamp) -> Timestamp {
-    let has_early_evidence = spec.checks.iter().any(|check| matches!(check, GateCheck::Proportion { .. }));
+    let has_early_evidence = spec.checks.iter().any(|check| matches!(check, GateCheck::Proportion { .. } | GateCheck::Values { .. }));
     let least = if spec.early_promotion && has_early_evidence { Millis::ZERO } else { spec.bake_ms };
     opened_at.plus(least.max(spec.min_bake_ms))
 }

@@ -104,6 +104,7 @@ codes! {
     ALERT_UNFIT = 109, "An alert policy cannot be used";
     UNCOUNTED = 110, "The budget of an objective cannot be counted";
     SLA_NOT_LOOSER = 111, "What customers are promised is not looser than what is aimed at";
+    VALUES_UNUSABLE = 112, "A figure of a target cannot be compared side against side";
     OTHER_SOURCE = 114, "A data source of a kind that is not asked";
     ALERT_USELESS = 115, "An alert that can never fire, or fires for nothing";
     CLIENT_ENGINE = 116, "Commands of PostgreSQL for another database";

@@ -142,7 +142,8 @@ impl Information {
         libm::pow(self.rho, f64::from(gap))
     }
 
-    fn without_gaps(&self, looks: u32) -> f64 {
+    /// Raw information of so many looks, each with a point.
+    pub(crate) fn without_gaps(&self, looks: u32) -> f64 {
         1.0 + f64::from(looks.saturating_sub(1)) * self.step(1).1
     }
 

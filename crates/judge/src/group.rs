@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::boundary::{Boundary, Information, STEP_MAX, innovation_of};
 use crate::explanation::{duration, plain, short};
 use crate::noise::{NoiseModel, Scale};
+use crate::power::normal_below;
 use crate::verdict::{ReasonCode, VerdictKind};
 
 /// Looks before which `NoRegression` is not given.
@@ -96,6 +97,29 @@ impl GroupConfig {
         } else {
             None
         }
+    }
+}
+
+impl GroupConfig {
+    /// Probability that a canary which is no worse passes at a look, when no look before it was without values: that the interval then ends under the margin.
+    pub fn promotion(&self, looks: u32) -> f64 {
+        if self.problem().is_some() || looks < LOOKS_TO_PASS {
+            return 0.0;
+        }
+        let information = Information::new(&self.noise, self.boundary.looks_max);
+        let whole = information.of(information.without_gaps(looks.min(self.boundary.looks_max)));
+        let half = self.boundary.interval / (information.share_root(whole) * libm::sqrt(whole));
+        let room = (self.scale.distance(self.margin) / self.noise.sd - half) * libm::sqrt(whole);
+        let below = normal_below(room);
+        match self.direction {
+            Direction::Increase | Direction::Decrease => below,
+            Direction::Either => (2.0 * below - 1.0).max(0.0),
+        }
+    }
+
+    /// The first look at which a canary that is no worse passes with this probability; absent when none of the planned ones is.
+    pub fn looks_to_pass(&self, probability: f64) -> Option<u32> {
+        (LOOKS_TO_PASS..=self.boundary.looks_max).find(|looks| self.promotion(*looks) >= probability)
     }
 }
 

@@ -423,3 +423,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_foretold_time_to_pass_is_that_of_watches() {
+    for (rho, margin) in [(0.0, 1.2), (0.6, 1.3)] {
+        let kind = Kind { rho, ..USUAL };
+        let mut random = Random::new(11);
+        let learnt = kind.learn(1, 8, 180, &mut random);
+        let config = configs(&learnt, LOOKS, 0.01, margin, 3).remove(0);
+        let half = config.looks_to_pass(0.5).unwrap();
+        let mut passed = 0;
+        for _ in 0..400 {
+            let mut state = GroupState::default();
+            let watch = kind.draw(1, half as usize, &mut random).remove(0);
+            let said = watch.iter().zip(1..).map(|(d, look)| {
+                let values = d.map(|d| Values { canary: libm::exp(d), baseline: 1.0 });
+                state.look(&config, values, look * MINUTE_MS).kind
+            });
+            passed += usize::from(said.last() == Some(VerdictKind::NoRegression));
+        }
+        // The noise that is worked with is raised above the learnt one, so that somewhat more pass than half.
+        assert!((180..=300).contains(&passed), "rho {rho}: {passed} of 400 pass within {half} looks");
+        assert!(config.promotion(half) >= 0.5 && config.promotion(half - 1) < 0.5);
+        assert!(config.looks_to_pass(0.95).unwrap() > half);
+    }
+}

@@ -120,9 +120,34 @@ pub struct TargetFacts {
     pub split_answers: Option<Sourced<bool>>,
     /// Share of users that see a flag now, by flag key, 0 to 1.
     pub flags: BTreeMap<String, Sourced<f64>>,
+    /// How figures of the running version differed between its own hosts, by region and name of the figure.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<RegionName, BTreeMap<String, Sourced<ValueHistory>>>,
     /// Sizes of the tables that a change goes through, by their names as it writes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Sourced<TableSize>>,
+}
+
+/// A figure of hosts of the running version against that of its other hosts, at the same times: how far equal sides differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueHistory {
+    /// Time from one value to the next.
+    pub every_ms: Millis,
+    /// Hosts there were.
+    pub hosts: usize,
+    /// Splits of the hosts, those with the fewest on one side first.
+    pub splits: Vec<SplitHistory>,
+}
+
+/// The figure over time, for one size of split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SplitHistory {
+    /// Hosts on the side that stands for the new one.
+    pub hosts: usize,
+    /// Stretches of time, each with other hosts there: the value of these hosts and of the rest, absent where one of them had none.
+    pub windows: Vec<Vec<Option<[f64; 2]>>>,
 }
 
 /// Outcomes of earlier runs of one component.
@@ -223,6 +248,6 @@ pub struct MissingFact {
     pub why: String,
     /// The target it is about, when there is one.
     pub target: Option<TargetName>,
-    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `budget`, `flag`, `table`, `split`.
+    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `values`, `budget`, `flag`, `table`, `split`.
     pub kind: String,
 }

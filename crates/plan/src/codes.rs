@@ -223,6 +223,9 @@ pub const VERSION_UNNAMED: Code = Code(365);
 /// Servers of a router that have no one weight.
 pub const WEIGHTS_UNEQUAL: Code = Code(296);
 
+/// A figure is compared in no stage.
+pub const VALUE_UNCOMPARED: Code = Code(370);
+
 /// What the files say of a plan's targets is not what it was made from.
 pub const DECLARED_OTHERWISE: Code = Code(351);
 /// Hosts are not as they were when the plan was made.

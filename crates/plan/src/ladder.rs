@@ -10,6 +10,7 @@ use crate::lower::calls::site_values;
 use crate::site::{Site, SiteRegion, waves};
 use crate::strategy::{Shortfall, too_coarse};
 use crate::traffic::hosts_for;
+use crate::values::{self, StageValues};
 use crate::way_back::side_by_side;
 use glidepath_judge::Dispersion;
 use glidepath_judge::duration::DurationEstimate;
@@ -79,6 +80,19 @@ pub(crate) struct JudgedStage {
     pub(crate) signal: Signal,
     /// Whether its present bad share was assumed.
     pub(crate) ratio_assumed: bool,
+    /// Figures compared beside.
+    pub(crate) values: StageValues,
+}
+
+impl JudgedStage {
+    /// Takes figures in that are compared beside: the stage lasts until they can say something.
+    fn take(&mut self, values: StageValues) {
+        if !values.judged.is_empty() {
+            self.bake = self.bake.max(values.bake);
+            self.passes = side_by_side(&[self.passes, values.passes]);
+        }
+        self.values = values;
+    }
 }
 
 /// Judged stages by region index.
@@ -97,12 +111,8 @@ pub(crate) struct Ladders {
 pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
     let settings = &facts.catalog.settings;
     let mut cache = Cache::default();
-    let mut parts = sites
-        .iter()
-        .filter(|s| blocked(s, settings, facts).is_none())
-        .map(|s| (signals(s).len() * s.regions.len()) as u32)
-        .sum::<u32>()
-        .max(1);
+    let mut parts =
+        sites.iter().filter(|s| blocked(s, settings, facts).is_none()).map(|s| (compared(s) * s.regions.len()) as u32).sum::<u32>().max(1);
     let mut by_site: Vec<Result<Ladder, Shortfall>> = Vec::new();
     let mut judge = Judge { verification: settings.verification.clone(), parts };
     for _ in 0..3 {
@@ -117,7 +127,7 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
         let count = by_site
             .iter()
             .zip(sites)
-            .map(|(ladder, site)| ladder.as_ref().map_or(0, |l| l.values().map(Vec::len).sum::<usize>() * signals(site).len()))
+            .map(|(ladder, site)| ladder.as_ref().map_or(0, |l| l.values().map(Vec::len).sum::<usize>() * compared(site)))
             .sum::<usize>() as u32;
         if count <= parts {
             break;
@@ -126,7 +136,9 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
     }
     for (ladder, site) in by_site.iter_mut().zip(sites) {
         for (at, stage) in ladder.iter_mut().flatten().flat_map(|(at, stages)| stages.iter_mut().map(move |stage| (*at, stage))) {
-            timed(site, &site.regions[at], stage, &judge, &mut cache);
+            let region = &site.regions[at];
+            timed(site, region, stage, &judge, &mut cache);
+            stage.take(values::of_stage(site, region, values::Stage { share: stage.share, bake: stage.bake, alpha: judge.alpha() }, facts));
         }
     }
     Ladders { by_site, parts }
@@ -187,6 +199,11 @@ pub(crate) fn signals(site: &Site<'_>) -> Vec<Signal> {
         .filter(|(_, has)| *has)
         .map(|(s, _)| s)
         .collect()
+}
+
+/// Comparisons of a stage at most: signals, and figures.
+fn compared(site: &Site<'_>) -> usize {
+    signals(site).len() + values::declared(site).len()
 }
 
 /// Why nothing can be compared at a site, if so.
@@ -450,7 +467,8 @@ fn judged(
         if best.as_ref().is_none_or(|b| detect > b.detect) {
             let bake = detect.max(environment.min_bake_ms);
             let passes = DurationEstimate::default();
-            best = Some(JudgedStage { share, hosts, bake, detect, detect_half: detect, passes, signal, ratio_assumed });
+            let values = StageValues::default();
+            best = Some(JudgedStage { share, hosts, bake, detect, detect_half: detect, passes, signal, ratio_assumed, values });
         }
     }
     best

@@ -51,6 +51,7 @@ mod template;
 mod timetable;
 mod traffic;
 mod users;
+mod values;
 mod way_back;
 
 pub use again::plan_again;

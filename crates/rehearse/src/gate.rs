@@ -2,10 +2,12 @@
 
 use crate::random::Random;
 use glidepath_judge::Dispersion;
+use glidepath_judge::group::GroupConfig;
 use glidepath_judge::power::{PowerQuestion, power_at, promotion_at};
 use glidepath_model::plan::{GateCheck, GateSpec};
 use glidepath_model::{ComponentName, Millis};
 use glidepath_plan::assumed::{PROBES_CATCH, THRESHOLDS_CATCH, Traffic};
+use serde::Deserialize as _;
 
 /// Times at which a probability over time is asked of the judge; between them it is taken as even.
 const TIMES: u64 = 24;
@@ -76,7 +78,7 @@ impl GateModel {
             judged: Vec::new(),
             catches: 0.0,
             needs_telemetry: spec.checks.iter().any(|check| !matches!(check, GateCheck::Probe { .. })),
-            blames_dependencies: spec.checks.iter().any(|check| !matches!(check, GateCheck::Proportion { .. })),
+            blames_dependencies: spec.checks.iter().any(|check| matches!(check, GateCheck::Threshold { .. } | GateCheck::Probe { .. })),
             least: bake,
             bake,
             patience,
@@ -84,6 +86,8 @@ impl GateModel {
             false_alarm: 0.0,
         };
         let has_errors = spec.checks.iter().any(|check| matches!(check, GateCheck::Proportion { name, .. } if name == ERRORS));
+        // These are allowed together.
+        let values = spec.checks.iter().filter(|check| matches!(check, GateCheck::Values { .. })).count().max(1) as f64;
         for check in &spec.checks {
             match check {
                 GateCheck::Proportion { name, effect, alpha, dispersion, .. } => {
@@ -103,6 +107,17 @@ impl GateModel {
                         sees: Curve::new(patience, |time| power_at(&question, time)),
                         passes: Curve::new(patience, |time| promotion_at(&question, *effect, time)),
                         shows: name == ERRORS || !has_errors,
+                    });
+                }
+                GateCheck::Values { every_ms, alpha, asked, .. } => {
+                    // What fails is taken to show in errors; figures are waited for.
+                    gate.false_alarm += alpha / values;
+                    let Ok(asked) = GroupConfig::deserialize(asked) else { continue };
+                    let looks = |time: u64| u32::try_from(time / every_ms.0.max(1)).unwrap_or(u32::MAX);
+                    gate.judged.push(Judged {
+                        sees: Curve::new(patience, |_| 0.0),
+                        passes: Curve::new(patience, |time| asked.promotion(looks(time))),
+                        shows: false,
                     });
                 }
                 GateCheck::Threshold { .. } => gate.catches = gate.catches.max(THRESHOLDS_CATCH),

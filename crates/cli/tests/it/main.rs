@@ -34,4 +34,5 @@ mod shaped;
 mod spending;
 mod takeoff;
 mod telemetry;
+mod values;
 mod worlds;

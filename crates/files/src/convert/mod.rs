@@ -23,6 +23,7 @@ mod runways;
 mod sides;
 mod targets;
 mod templates;
+mod values;
 mod variants;
 
 pub use variants::{AS_WRITTEN, Variant};

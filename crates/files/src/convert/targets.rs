@@ -2,7 +2,7 @@
 
 use super::actions::template;
 use super::sides;
-use super::{Context, duration, locks, longer_than_nothing, merge, moves, names, runways, text};
+use super::{Context, duration, locks, longer_than_nothing, merge, moves, names, runways, text, values};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -210,7 +210,7 @@ fn target(
         outcomes,
         database,
         traffic: traffic(spec),
-        signals: spec.get("signals").map(signals),
+        signals: spec.get("signals").map(|node| signals(context, node)),
         metrics_url: spec.dig(&["metrics", "url"]).and_then(Node::text).map(str::to_owned),
         replica_capacity: spec.dig(&["capacity", "replica"]).and_then(Node::text).and_then(scalar::rate),
         restart_ms: duration(spec, "restart"),
@@ -293,7 +293,7 @@ fn traffic(spec: &Node) -> Option<TrafficSource> {
     }
 }
 
-fn signals(node: &Node) -> Signals {
+fn signals(context: &mut Context<'_, '_>, node: &Node) -> Signals {
     let selector = |node: &Node, field: &str| node.text_of(field).and_then(|t| Selector::parse(t).ok());
     let errors = node.dig(&["errors", "ratio"]).and_then(|r| Some(ErrorRatio { bad: selector(r, "bad")?, total: selector(r, "total")? }));
     let slow = node
@@ -304,6 +304,7 @@ fn signals(node: &Node) -> Signals {
         errors,
         slow,
         thresholds: node.items_of("thresholds").iter().filter_map(threshold).collect(),
+        values: values::read(context, node),
     }
 }
 

@@ -14,6 +14,8 @@ const HOST_PLACES: &[&str] = &["host", "region", "component", "environment"];
 const PROBE_PLACES: &[&str] = &["host", "region", "component", "environment", "version"];
 const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "version", "from"];
 const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
+/// What a figure of one side is asked by.
+const VALUE_PLACES: &[&str] = &["side", "region", "component", "environment"];
 const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
 const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environment"];
 const FLAG_READ_PLACES: &[&str] = &["flag", "component", "environment"];
@@ -421,6 +423,37 @@ const SIGNALS: Shape = Shape::closed(
         Field::optional("errors", Form::Object(&ERRORS), "Failed requests."),
         Field::optional("slow", Form::Object(&SLOW), "Slow requests."),
         Field::optional("thresholds", Form::List(&Form::Object(&THRESHOLD)), "Values that must stay inside bounds."),
+        Field::optional(
+            "values",
+            Form::With(VALUE_PLACES, &Form::List(&Form::Object(&VALUE))),
+            "Figures such as quantiles and means, compared side against side, with their noise learnt from history.",
+        ),
+    ],
+);
+
+const VALUE: Shape = Shape::closed(
+    "Value",
+    "A figure that each side has one of at a time.",
+    &[
+        Field::required("name", Form::Prose, "Name for people."),
+        Field::required(
+            "query",
+            Form::Template,
+            "PromQL of one side; `{side}` is filled with its matchers, so that `x{{side}}` becomes `x{version=\"2.0.0\"}`.",
+        ),
+        Field::required("host", Form::Object(&VALUE_HOST), "The label that tells hosts apart, from whose history the noise is learnt."),
+        Field::optional("worse", Form::Choice(&["increase", "decrease", "either"]), "Which way it gets worse; `increase` when left out."),
+        Field::optional("margin", Form::Multiple, "Less than this many times worse is no regression; `1.25x` when left out."),
+        Field::optional("every", Form::Duration, "Time from one value to the next; 1 min when left out."),
+    ],
+);
+
+const VALUE_HOST: Shape = Shape::closed(
+    "ValueHost",
+    "How the series of a host are found.",
+    &[
+        Field::required("label", Form::Name, "Label name, such as `instance`."),
+        Field::optional("value", Form::With(HOST_PLACES, &Form::Template), "Its value for a host; `{host}` when left out."),
     ],
 );
 

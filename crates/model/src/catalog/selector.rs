@@ -39,6 +39,26 @@ pub enum MatchOperator {
     NotMatches,
 }
 
+/// Characters that mean something in a regular expression of Prometheus.
+const REGEX_MARKS: &str = r"\.+*?()|[]{}^$";
+
+impl Matcher {
+    /// That a label has a value.
+    pub fn equal(label: &str, value: &str) -> Self {
+        Self { label: label.to_owned(), operator: MatchOperator::Equal, value: value.to_owned() }
+    }
+
+    /// That a label has one of some values, each letter by letter.
+    pub fn any_of(label: &str, values: &[String]) -> Self {
+        let literal = |value: &String| {
+            let escaped = value.chars().flat_map(|c| REGEX_MARKS.contains(c).then_some('\\').into_iter().chain([c]));
+            escaped.collect::<String>()
+        };
+        let value = values.iter().map(literal).collect::<Vec<_>>().join("|");
+        Self { label: label.to_owned(), operator: MatchOperator::Matches, value }
+    }
+}
+
 impl Selector {
     /// Counters of a histogram: its bucket that ends at a limit, and all that it saw. The limit is taken in the unit that the metric's name states.
     pub fn histogram_parts(&self, limit: Millis) -> (Self, Self) {
@@ -121,7 +141,7 @@ impl Selector {
     /// This selector with one more equality.
     #[must_use]
     pub fn with(mut self, label: &str, value: &str) -> Self {
-        self.matchers.push(Matcher { label: label.to_owned(), operator: MatchOperator::Equal, value: value.to_owned() });
+        self.matchers.push(Matcher::equal(label, value));
         self
     }
 
@@ -144,16 +164,22 @@ impl std::fmt::Display for Selector {
         f.write_str("{")?;
         for (at, matcher) in self.matchers.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            let operator = match matcher.operator {
-                MatchOperator::Equal => "=",
-                MatchOperator::NotEqual => "!=",
-                MatchOperator::Matches => "=~",
-                MatchOperator::NotMatches => "!~",
-            };
-            let value = matcher.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            write!(f, "{comma}{}{operator}\"{value}\"", matcher.label)?;
+            write!(f, "{comma}{matcher}")?;
         }
         f.write_str("}")
+    }
+}
+
+impl std::fmt::Display for Matcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let operator = match self.operator {
+            MatchOperator::Equal => "=",
+            MatchOperator::NotEqual => "!=",
+            MatchOperator::Matches => "=~",
+            MatchOperator::NotMatches => "!~",
+        };
+        let value = self.value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        write!(f, "{}{operator}\"{value}\"", self.label)
     }
 }
 

@@ -16,6 +16,9 @@ pub struct Signals {
     pub slow: Option<SlowRatio>,
     /// Plain thresholds on queries.
     pub thresholds: Vec<ThresholdSignal>,
+    /// Figures compared side against side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<ValueSignal>,
 }
 
 /// The label that tells the two sides apart.
@@ -64,4 +67,36 @@ pub struct ThresholdSignal {
     pub max: Option<f64>,
     /// How many bad looks in a row fail the stage.
     pub failures_max: u32,
+}
+
+/// A figure that each side has one of at a time, such as a quantile, a mean or a gauge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueSignal {
+    /// Name for people.
+    pub name: String,
+    /// PromQL; placeholders `{side}` (matchers of one side), `{region}`, `{component}`, `{environment}`.
+    pub query: String,
+    /// The label that tells hosts apart.
+    pub host_label: String,
+    /// Its value for a host; placeholder `{host}`.
+    pub host_value: String,
+    /// Which way the new side would be worse.
+    pub worse: Worse,
+    /// Less than this many times worse is no regression; above 1.
+    pub margin: f64,
+    /// Time from one value to the next.
+    pub every_ms: Millis,
+}
+
+/// Which way a figure gets worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Worse {
+    /// Greater is worse, as of latencies.
+    Increase,
+    /// Smaller is worse, as of throughput.
+    Decrease,
+    /// Both are.
+    Either,
 }

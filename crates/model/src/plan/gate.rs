@@ -60,6 +60,26 @@ pub enum GateCheck {
         #[serde(default)]
         tolerated: Option<f64>,
     },
+    /// One value of each side at even distances, by the judge that learnt how far equal sides differ.
+    #[serde(rename_all = "camelCase")]
+    Values {
+        /// Name for people.
+        name: String,
+        /// Where from.
+        source: CountSource,
+        /// PromQL of the new side, placeholders filled.
+        canary: String,
+        /// PromQL of the old side.
+        baseline: String,
+        /// Time from one value to the next.
+        every_ms: Millis,
+        /// Less than this many times worse is no regression.
+        margin: f64,
+        /// False alarms allowed for all checks of values of this gate together.
+        alpha: f64,
+        /// What the judge is asked, in its own form: the noise that it learnt and the limits that it drew from it.
+        asked: serde_json::Value,
+    },
     /// A query against bounds.
     #[serde(rename_all = "camelCase")]
     Threshold {

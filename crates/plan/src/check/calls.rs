@@ -80,7 +80,7 @@ fn calls_of(step: &Step) -> Vec<&ActionCall> {
         Work::Call(call) => calls.push(call),
         Work::Gate(gate) => calls.extend(gate.checks.iter().flat_map(|check| match check {
             GateCheck::Probe { calls, .. } => calls.as_slice(),
-            GateCheck::Proportion { .. } | GateCheck::Threshold { .. } => &[],
+            GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } => &[],
         })),
         Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => {}
     }

@@ -2,6 +2,7 @@
 
 use super::{places, steps_by_target};
 use crate::codes;
+use crate::values;
 use glidepath_model::catalog::{Target, TrafficSource};
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Strategy, Work};
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
@@ -21,7 +22,10 @@ fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
 
 /// Whether a check of a window is about a component, by its name: `health of payments`, `error share of payments in eu-west`.
 fn is_about(check: &GateCheck, component: &str) -> bool {
-    let (GateCheck::Proportion { name, .. } | GateCheck::Threshold { name, .. } | GateCheck::Probe { name, .. }) = check;
+    let (GateCheck::Proportion { name, .. }
+    | GateCheck::Values { name, .. }
+    | GateCheck::Threshold { name, .. }
+    | GateCheck::Probe { name, .. }) = check;
     name.split_once(" of ")
         .is_some_and(|(_, of)| of == component || of.strip_prefix(component).is_some_and(|rest| rest.starts_with(" in ")))
 }
@@ -225,6 +229,37 @@ pub(super) fn traffic_declared(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
                 )
                 .because("Bakes, power and expected bad requests rest on the declared figure.")
                 .hint("Declare what arrives, or a query; or leave `traffic` out: then it is read from the same counters."),
+            );
+        }
+    }
+    findings
+}
+
+/// A figure that a target declares, and that no stage of its canary compares.
+pub(super) fn value_uncompared(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts).filter(|(assignment, _)| !assignment.ladder.is_empty()) {
+        let compared: BTreeSet<&str> = gates(plan)
+            .filter(|(step, _)| step.target.as_ref() == Some(&assignment.target))
+            .flat_map(|(_, gate)| &gate.checks)
+            .filter_map(|check| if let GateCheck::Values { name, .. } = check { Some(name.as_str()) } else { None })
+            .collect();
+        let declared = target.signals.iter().flat_map(|signals| &signals.values);
+        for value in declared.filter(|value| !compared.contains(value.name.as_str())) {
+            let of_regions = target.regions.iter().filter(|region| !region.hosts.is_empty());
+            let without = of_regions.filter_map(|region| values::history(facts, &target.name, &region.name, value).err()).next();
+            let why = without
+                .unwrap_or_else(|| "no stage is large and long enough for its noise; what was derived says of each which".to_owned());
+            findings.push(
+                Diagnostic::warning(
+                    codes::VALUE_UNCOMPARED,
+                    format!("{} of {} is compared in no stage: {why}.", value.name, assignment.component),
+                )
+                .because("A change that makes it worse would pass every gate.")
+                .hint(format!(
+                    "Give a day of history with the label {} for each host, a wider margin, or longer bakes; or hold it to a bound under signals.thresholds.",
+                    value.host_label
+                )),
             );
         }
     }

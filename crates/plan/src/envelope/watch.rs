@@ -28,7 +28,10 @@ fn gates(body: &PlanBody) -> BTreeMap<Place<'_>, Vec<(&Step, &GateSpec)>> {
 
 const fn name(check: &GateCheck) -> &String {
     match check {
-        GateCheck::Proportion { name, .. } | GateCheck::Threshold { name, .. } | GateCheck::Probe { name, .. } => name,
+        GateCheck::Proportion { name, .. }
+        | GateCheck::Values { name, .. }
+        | GateCheck::Threshold { name, .. }
+        | GateCheck::Probe { name, .. } => name,
     }
 }
 
@@ -36,7 +39,7 @@ const fn name(check: &GateCheck) -> &String {
 fn about(check: &GateCheck) -> (&str, &str) {
     match check {
         GateCheck::Threshold { name, query, .. } => (name, query),
-        GateCheck::Proportion { name, .. } | GateCheck::Probe { name, .. } => (name, ""),
+        GateCheck::Proportion { name, .. } | GateCheck::Values { name, .. } | GateCheck::Probe { name, .. } => (name, ""),
     }
 }
 
@@ -158,7 +161,10 @@ fn false_alarms(parent: &PlanBody, child: &PlanBody) -> Option<String> {
             Work::Gate(gate) => Some(&gate.checks),
             Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
         });
-        let alpha = |check: &GateCheck| if let GateCheck::Proportion { alpha, .. } = check { *alpha } else { 0.0 };
+        let alpha = |check: &GateCheck| match check {
+            GateCheck::Proportion { alpha, .. } | GateCheck::Values { alpha, .. } => *alpha,
+            GateCheck::Threshold { .. } | GateCheck::Probe { .. } => 0.0,
+        };
         checks.flatten().map(alpha).sum()
     };
     let (approved, now) = (spent(parent), spent(child));
@@ -211,6 +217,18 @@ impl Pair<'_> {
                 }
             }
             (GateCheck::Proportion { .. }, GateCheck::Proportion { .. }) => self.looser_share(known, now),
+            (
+                GateCheck::Values { source: from, canary: new, baseline: old, every_ms: distance, margin: most, .. },
+                GateCheck::Values { source, canary, baseline, every_ms, margin, .. },
+            ) => {
+                if !self.same_source(from, source) || new != canary || old != baseline {
+                    Some("by other queries")
+                } else if margin > most {
+                    Some("with a wider margin")
+                } else {
+                    (every_ms > distance).then_some("less often")
+                }
+            }
             _ => Some("in another way than was approved"),
         }
     }

@@ -3,11 +3,13 @@
 use super::calls;
 use super::{Lowering, Spot};
 use crate::durations::Kind;
-use crate::ladder::{Signal, bad_ratio, gate_patience, look_every, signals};
+use crate::ladder::{JudgedStage, Signal, bad_ratio, gate_patience, look_every, signals};
 use crate::outline::{Outline, Route, StageGate, StagePath, Watches, rounded};
 use crate::site::Site;
+use crate::template::Placeholders;
+use crate::values::{self, JudgedValue};
 use glidepath_judge::duration::DurationEstimate;
-use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Objective, Selector, Split, Target, VerifyWindow};
+use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Matcher, Objective, Selector, Split, Target, VerifyWindow};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, OwnerRef, StepId};
 use glidepath_model::plan::{CountSelectors, CountSource, Estimate, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
@@ -62,8 +64,9 @@ impl Lowering<'_> {
             return self.push(step);
         }
         let mut checks = Vec::new();
-        if gate.judged.is_some() {
+        if let Some(judged) = &gate.judged {
             checks.extend(self.proportions(site, at));
+            checks.extend(self.values(site, at, judged));
         }
         let regions: Vec<usize> = spot.region.map_or_else(|| site.serving_regions(), |at| vec![at]);
         checks.extend(self.thresholds(site, &regions));
@@ -171,6 +174,37 @@ impl Lowering<'_> {
             });
         }
         checks
+    }
+
+    /// The figures of a stage, new side against old.
+    fn values(&self, site: &Site<'_>, at: usize, stage: &JudgedStage) -> Vec<GateCheck> {
+        let (Some(split), Some(source)) =
+            (site.target.signals.as_ref().and_then(|s| s.split.as_ref()), self.facts.catalog.settings.prometheus.as_ref())
+        else {
+            return Vec::new();
+        };
+        let source = CountSource::Prometheus { url: source.url.clone(), bearer: source.bearer.clone(), timeout_ms: source.timeout_ms };
+        let declared = values::declared(site);
+        let alpha = self.judge.alpha() * stage.values.judged.len() as f64;
+        let check = |one: &JudgedValue| {
+            let value = declared.get(one.at)?;
+            let [canary, baseline] = [&split.canary, &split.baseline].map(|side| {
+                let side = Matcher::equal(&split.label, &filled_query(site, at, side));
+                let filled = placeholders(site, at).with("side", side.to_string());
+                filled.text(&value.query, &mut Vec::new())
+            });
+            Some(GateCheck::Values {
+                name: value.name.clone(),
+                source: source.clone(),
+                canary,
+                baseline,
+                every_ms: value.every_ms,
+                margin: value.margin,
+                alpha,
+                asked: serde_json::to_value(&one.asked).ok()?,
+            })
+        };
+        stage.values.judged.iter().filter_map(check).collect()
     }
 
     /// The bad share under which the new side is accepted where the ratio of both sides stays open, as it does when nothing fails at all:
@@ -336,12 +370,15 @@ fn look_over(name: &EnvironmentName, window: &VerifyWindow, owner: Option<OwnerR
 
 fn filled_query(site: &Site<'_>, at: usize, query: &str) -> String {
     // PromQL has braces of its own, but never around a single bare word.
+    placeholders(site, at).text(query, &mut Vec::new())
+}
+
+fn placeholders(site: &Site<'_>, at: usize) -> Placeholders {
     let values = calls::site_values(site);
-    let values = match site.regions.get(at) {
+    match site.regions.get(at) {
         Some(region) => values.with("region", region.region.name.as_str()),
         None => values,
-    };
-    values.text(query, &mut Vec::new())
+    }
 }
 
 fn placed(site: &Site<'_>, at: usize, selector: &Selector) -> Selector {

@@ -46,6 +46,7 @@ pub(super) fn judged(strategy: Strategy, site: &Site<'_>, ladder: &Ladder) -> Re
         })
         .collect();
     let mut derived = vec![what_stays(site)];
+    derived.extend(ladder.values().flatten().flat_map(|stage| stage.values.left_out.iter().cloned()));
     for path in waves.iter().flatten().filter(|path| path.stages.len() == 1) {
         if let Some(region) = path.region.and_then(|at| site.regions.get(at)) {
             let place = &region.region.name;

@@ -29,6 +29,7 @@ impl Method for Canary {
                 let judged = ladder.get(&at).map(Vec::as_slice).unwrap_or_default();
                 let stages = stages(site, region, judged)?;
                 derived.extend(whole_replica_note(site, region, judged));
+                derived.extend(judged.iter().flat_map(|stage| stage.values.left_out.iter().cloned()));
                 if judged.is_empty() {
                     derived.push(format!(
                         "{}: no share in {} shows the effect in time, so health checks decide there.",

@@ -214,6 +214,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
             errors: Some(ErrorRatio { bad: selector(",code=~\"5..\""), total: selector("") }),
             slow: None,
             thresholds: Vec::new(),
+            values: Vec::new(),
         }),
         metrics_url: None,
         replica_capacity: None,

@@ -28,4 +28,5 @@ mod scenarios;
 mod speed;
 mod strategies;
 mod traits;
+mod values;
 mod windows;

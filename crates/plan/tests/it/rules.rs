@@ -3,7 +3,9 @@
 use crate::fixture::*;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::calendar::{Calendar, Freeze, Window};
-use glidepath_model::catalog::{ActionTemplate, Database, Link, Objective, Runway, TableSize, ThresholdSignal, TrafficSource};
+use glidepath_model::catalog::{
+    ActionTemplate, Database, Link, Objective, Runway, TableSize, ThresholdSignal, TrafficSource, ValueSignal, Worse,
+};
 use glidepath_model::change::*;
 use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
 use glidepath_model::plan::{Estimate, Undo, Work};
@@ -413,6 +415,22 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
             let queue =
                 ThresholdSignal { name: "queue length".to_owned(), query: "q".to_owned(), min: None, max: Some(10.0), failures_max: 1 };
             only_target(f).signals.as_mut().unwrap().thresholds.push(queue);
+        }),
+    ),
+    (
+        codes::VALUE_UNCOMPARED,
+        "p99 latency of payments is compared in no stage: there is no history to learn its noise from",
+        Spoil::Input(|_, f| {
+            let p99 = ValueSignal {
+                name: "p99 latency".to_owned(),
+                query: "p99{{side}}".to_owned(),
+                host_label: "instance".to_owned(),
+                host_value: "{host}".to_owned(),
+                worse: Worse::Increase,
+                margin: 1.25,
+                every_ms: Millis::from_secs(60),
+            };
+            only_target(f).signals.as_mut().unwrap().values.push(p99);
         }),
     ),
     (codes::LONG_FLIGHT, "The flight takes 9 h", Spoil::Plan(|p| p.prediction.duration.p50_ms = Millis::from_mins(9 * 60))),

@@ -110,6 +110,9 @@ fn gate_text(gate: &GateSpec) -> String {
                 let ceiling = ceiling.map(|ceiling| format!(" or above {}", percent(ceiling))).unwrap_or_default();
                 format!("{name} by a {} rise{ceiling}, false alarms {}", fold(*effect), percent(*alpha))
             }
+            GateCheck::Values { name, canary, every_ms, margin, asked, .. } => {
+                format!("{name} less than {}x worse, every {every_ms} ({canary}; limits {})", plain(*margin), mark(&written(asked)))
+            }
             GateCheck::Threshold { name, query, min, max, failures_max, .. } => {
                 let bounds = [min.map(|v| format!("below {}", plain(v))), max.map(|v| format!("above {}", plain(v)))];
                 let bounds: Vec<String> = bounds.into_iter().flatten().collect();

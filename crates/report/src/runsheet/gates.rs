@@ -3,7 +3,7 @@
 use super::shell::{Look, Shell};
 use crate::calls::answer;
 use crate::document::{Decision, SheetLook, Span, Text};
-use crate::figures::{fold, percent};
+use crate::figures::{fold, percent, plain};
 use crate::places::joined;
 use crate::promise;
 use crate::sections::criteria;
@@ -40,11 +40,16 @@ pub(super) fn looks_of(gate: &GateSpec, check: &GateCheck) -> Vec<Look> {
             let [new, old] = [canary, baseline].map(|side| query(url, &share_of(side, &window)));
             vec![Look { name: name.to_owned(), line: new, against: Some(old.clone()) }, named(name, old)]
         }
+        GateCheck::Values { name, source: CountSource::Prometheus { url, .. }, canary, baseline, .. } => {
+            let [new, old] = [canary, baseline].map(|side| query(url, side));
+            vec![Look { name: name.to_owned(), line: new, against: Some(old.clone()) }, named(name, old)]
+        }
         GateCheck::Threshold { name, source: CountSource::Prometheus { url, .. }, query: asked, .. } => {
             let name = [" of ", " in "].iter().find_map(|word| name.split_once(word)).map_or(name.as_str(), |(name, _)| name);
             vec![named(name, query(url, asked))]
         }
         GateCheck::Proportion { source: CountSource::Scrape { urls, .. }, .. }
+        | GateCheck::Values { source: CountSource::Scrape { urls, .. }, .. }
         | GateCheck::Threshold { source: CountSource::Scrape { urls, .. }, .. } => scraped(urls),
         GateCheck::Probe { calls, .. } => calls.iter().map(look_of).collect(),
     }
@@ -127,6 +132,14 @@ fn asked_of(gate: &GateSpec, check: &GateCheck) -> (String, Text, Text) {
             let what = if name == criteria::SLOW { "slow requests" } else { name };
             let [go, back] = ByHand::of(*effect, *ceiling, *tolerated).words(gate.window());
             (format!("share of {what}, new side first"), go.into(), back.into())
+        }
+        GateCheck::Values { name, margin, .. } => {
+            let times = format!("{} times", plain(*margin));
+            (
+                format!("{name}, new side first"),
+                format!("at the end within {times} of the old side").into(),
+                format!("worse than {times} the old side at each look of ten minutes").into(),
+            )
         }
         GateCheck::Threshold { name, min, max, failures_max, .. } => {
             let figure = criteria::figure_of(name);

@@ -59,6 +59,13 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
                 let name = if name == SLOW { "slow requests" } else { name };
                 Criterion { measured: measured(name), bad: format!("{} rise against the old side{ceiling}", fold(*effect)) }
             }
+            GateCheck::Values { name, margin, .. } => Criterion {
+                measured: measured(name),
+                bad: format!(
+                    "worse than the old side by more than equal hosts ever differ; passes when less than {}x worse",
+                    plain(*margin)
+                ),
+            },
             GateCheck::Threshold { name, min, max, failures_max, .. } => {
                 let figure = figure_of(name);
                 let bounds = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
@@ -103,7 +110,7 @@ pub(super) fn bounds_explained(plan: &Plan, catalog: &Catalog) -> Vec<Text> {
                         None => continue,
                     }
                 }
-                GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => continue,
+                GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => continue,
             };
             let is_of =
                 |o: &&Objective| component.as_deref() == Some(o.component.as_str()) && matches!(o.indicator, Indicator::Ratio { .. });

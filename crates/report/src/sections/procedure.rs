@@ -4,7 +4,7 @@ use super::{Sources, criteria, runways, sourced};
 use crate::calls::{answer, expectation};
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
-use crate::figures::{estimate, fold, percent, plural};
+use crate::figures::{estimate, fold, percent, plain, plural};
 use crate::runsheet::{Shell, Ways, answers, is_look, measures, shell_of, typed};
 use glidepath_model::command::HAPROXY;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Undo, Work};
@@ -207,6 +207,19 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
             format!(
                 "{name}: new side against old, turns back on a {} rise{ceiling}; false alarms at most {}; {noise}",
                 fold(*effect),
+                percent(*alpha)
+            )
+            .into()
+        }
+        GateCheck::Values { name, every_ms, margin, alpha, asked, .. } => {
+            let learnt = |field: &str| asked.get("noise").and_then(|noise| noise.get(field)).and_then(Value::as_f64);
+            let noise = learnt("sdLearnt").zip(learnt("points")).map_or_else(String::new, |(sd, points)| {
+                let deviation = if asked.get("scale").is_some_and(|scale| scale == "ratio") { percent(sd) } else { plain(sd) };
+                format!("; noise {deviation} learnt from {points:.0} values of equal hosts")
+            });
+            format!(
+                "{name}: new side against old, a value every {every_ms}; passes when less than {}x worse; false alarms of all such figures at most {}{noise}",
+                plain(*margin),
                 percent(*alpha)
             )
             .into()

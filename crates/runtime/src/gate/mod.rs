@@ -16,6 +16,7 @@
 
 mod counters;
 mod proportion;
+mod values;
 
 use crate::calls::CallRunner;
 use glidepath_model::event::{AttemptRef, Direction, Outcome};
@@ -27,6 +28,7 @@ use proportion::{ProportionSpec, ProportionState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
+use values::{ValuesSpec, ValuesState};
 
 /// Longest line of a look, in bytes.
 const LINE_BYTES_MAX: usize = 600;
@@ -58,6 +60,7 @@ struct GateState {
 #[serde(rename_all = "camelCase")]
 enum CheckState {
     Proportion(Box<ProportionState>),
+    Values(Box<ValuesState>),
     /// Bad looks in a row.
     Limits {
         failures: u32,
@@ -124,6 +127,10 @@ impl Watcher {
                 Some(spec) => state.look(&spec, self.telemetry.as_ref()).await,
                 None => misfit(),
             },
+            (GateCheck::Values { .. }, CheckState::Values(state)) => match values_spec(check) {
+                Some(spec) => state.look(&spec, self.telemetry.as_ref()).await,
+                None => misfit(),
+            },
             (GateCheck::Threshold { name, source, query, min, max, failures_max }, CheckState::Limits { failures }) => {
                 match self.value_problem(source, query, *min, *max).await {
                     Ok(found) => count_failures(name, found, failures, *failures_max),
@@ -133,8 +140,9 @@ impl Watcher {
             (GateCheck::Probe { name, calls, failures_max }, CheckState::Limits { failures }) => {
                 count_failures(name, self.probe_problem(calls).await, failures, *failures_max)
             }
-            (GateCheck::Proportion { .. }, CheckState::Limits { .. })
-            | (GateCheck::Threshold { .. } | GateCheck::Probe { .. }, CheckState::Proportion(_)) => misfit(),
+            (GateCheck::Proportion { .. }, CheckState::Limits { .. } | CheckState::Values(_))
+            | (GateCheck::Values { .. }, CheckState::Limits { .. } | CheckState::Proportion(_))
+            | (GateCheck::Threshold { .. } | GateCheck::Probe { .. }, CheckState::Proportion(_) | CheckState::Values(_)) => misfit(),
         }
     }
 
@@ -177,9 +185,10 @@ type Measured = Result<String, String>;
 
 impl CheckState {
     fn new(check: &GateCheck) -> Self {
-        match proportion_spec(check) {
-            Some(spec) => Self::Proportion(Box::new(ProportionState::new(&spec))),
-            None => Self::Limits { failures: 0 },
+        match (proportion_spec(check), values_spec(check)) {
+            (Some(spec), _) => Self::Proportion(Box::new(ProportionState::new(&spec))),
+            (None, Some(spec)) => Self::Values(Box::new(ValuesState::new(&spec))),
+            (None, None) => Self::Limits { failures: 0 },
         }
     }
 }
@@ -189,9 +198,11 @@ impl GateState {
         self.checks.len() == spec.checks.len()
             && self.checks.iter().zip(&spec.checks).all(|(state, check)| match (state, check) {
                 (CheckState::Proportion(state), GateCheck::Proportion { .. }) => state.is_continuable(),
+                (CheckState::Values(state), GateCheck::Values { .. }) => state.is_continuable(),
                 (CheckState::Limits { .. }, GateCheck::Threshold { .. } | GateCheck::Probe { .. }) => true,
-                (CheckState::Proportion(_), GateCheck::Threshold { .. } | GateCheck::Probe { .. })
-                | (CheckState::Limits { .. }, GateCheck::Proportion { .. }) => false,
+                (CheckState::Proportion(_), GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. })
+                | (CheckState::Values(_), GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. })
+                | (CheckState::Limits { .. }, GateCheck::Proportion { .. } | GateCheck::Values { .. }) => false,
             })
     }
 }
@@ -209,7 +220,16 @@ fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
             ceiling: *ceiling,
             tolerated: *tolerated,
         }),
-        GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
+        GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
+    }
+}
+
+fn values_spec(check: &GateCheck) -> Option<ValuesSpec<'_>> {
+    match check {
+        GateCheck::Values { name, source, canary, baseline, every_ms, asked, .. } => {
+            Some(ValuesSpec { name, source, canary, baseline, every: *every_ms, asked })
+        }
+        GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
     }
 }
 

@@ -7,6 +7,7 @@ mod broken;
 mod clocks;
 mod crashes;
 mod faults;
+mod figures;
 mod gates;
 mod guards;
 mod landed;

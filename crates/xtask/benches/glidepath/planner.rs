@@ -274,6 +274,7 @@ fn target(number: usize) -> Result<Target> {
             errors: Some(ErrorRatio { bad: selector(",code=~\"5..\"")?, total: selector("")? }),
             slow: None,
             thresholds: Vec::new(),
+            values: Vec::new(),
         }),
         metrics_url: None,
         replica_capacity: None,

@@ -114,6 +114,7 @@ pub(super) fn gate(step: &Step) -> Option<String> {
         .iter()
         .map(|check| match check {
             GateCheck::Proportion { name, effect, .. } => format!("judges {name} against the old side for a {effect:.1}-fold rise"),
+            GateCheck::Values { name, margin, .. } => format!("compares {name}, at most {margin} times worse"),
             GateCheck::Threshold { name, .. } => format!("threshold {name}"),
             GateCheck::Probe { name, .. } => format!("probe {name}"),
         })
