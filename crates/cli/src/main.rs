@@ -18,6 +18,7 @@ mod past;
 mod planning;
 mod project;
 mod sarif;
+mod series_file;
 mod splitting;
 mod stores;
 mod view;

@@ -67,12 +67,12 @@ fn in_the_dark_gates_ask_and_people_turn_back() {
 
 #[test]
 fn a_node_that_is_lost_costs_a_takeover_and_what_was_under_way() {
-    let (_, usual) = fly(FLEET, &[], 60);
-    let (_, found) = fly(FLEET, &["node-lost@1m"], 60);
+    let (_, usual) = fly(FLEET, &[], 600);
+    let (_, found) = fly(FLEET, &["node-lost@1m"], 600);
     assert_eq!(found.ended(End::GivenUp), 0, "{:?}", found.ends);
     assert!(found.landed_share() > 0.7, "{:?}", found.ends);
     let longer = median(found.duration_ms.as_ref()) - median(usual.duration_ms.as_ref());
-    assert!(longer > 29_000.0, "{longer} ms longer: a takeover takes half a minute, within what medians of 60 flights differ by");
+    assert!(longer > 30_000.0, "{longer} ms longer: a takeover takes half a minute");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn asked_of(gate: &GateSpec, check: &GateCheck) -> (String, Text, Text) {
             (
                 format!("{name}, new side first"),
                 format!("at the end within {times} of the old side").into(),
-                format!("worse than {times} the old side at each look of ten minutes").into(),
+                format!("more than {times} worse than the old side at every look from {} on", Millis(gate.window().0 / 2)).into(),
             )
         }
         GateCheck::Threshold { name, min, max, failures_max, .. } => {

@@ -1,12 +1,11 @@
 //! The load from a file: CSV with a header, `time` and `value`, and `target` and `region` where it holds several.
 
+use crate::series_file::text;
 use glidepath_forecast::Point;
 use glidepath_model::{Code, Diagnostic, Place, Timestamp};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Largest file that is read.
-const BYTES_MAX: u64 = 64 << 20;
 /// Problems of a file that are told one by one.
 const TOLD_MAX: usize = 20;
 
@@ -47,16 +46,6 @@ pub(super) fn read(path: &Path) -> Result<Loads, Vec<Diagnostic>> {
         problems.push(unusable(None, format!("{name} has no rows")));
     }
     if problems.is_empty() { Ok(loads) } else { Err(problems) }
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?.len();
-    if size > BYTES_MAX {
-        return Err(format!("it has {size} bytes; {BYTES_MAX} are read at most"));
-    }
-    let bytes = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 fn place(file: &str, at: usize, line: &str) -> Place {

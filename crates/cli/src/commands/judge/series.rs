@@ -1,12 +1,11 @@
 //! Series from a file: CSV with a header, or a JSON list of objects, with the columns `time`, `metric`, and `value` or `good` and `bad`.
 
+use crate::series_file::text;
 use glidepath_model::{Code, Diagnostic, Place, Timestamp};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Largest file that is read.
-const BYTES_MAX: u64 = 64 << 20;
 /// Most rows of a file.
 const ROWS_MAX: usize = 1_000_000;
 /// Problems of a file that are told one by one.
@@ -106,16 +105,6 @@ fn series(path: &Path, is_history: bool, problems: &mut Vec<Diagnostic>) -> BTre
     }
     problems.append(&mut reader.problems);
     reader.side
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?.len();
-    if size > BYTES_MAX {
-        return Err(format!("it has {size} bytes; {BYTES_MAX} are read at most"));
-    }
-    let bytes = std::fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 /// A row as it was written; absent where the file has no such column or an empty cell.
