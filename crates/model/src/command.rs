@@ -113,7 +113,7 @@ fn sql(input: &SqlInput) -> String {
 }
 
 /// The batches of a step one after the other, each between the keys that are next, until there is no row left. What fails ends it with a status that says so; whoever
-/// types it again begins anew, which does no harm to text that may run twice.
+/// types it again begins anew, which does no harm to text that may run twice; or, with `$beyond` set to the key that was said last, goes on behind it.
 fn batches(each: &SqlBatches, (quote, newline, yes): (&str, &str, &str), ask: impl Fn(&str) -> String, apply: &str) -> String {
     let SqlBatches { table, by, size, pause_ms, lag_max_ms, lag_query } = each;
     let keys = ask(&format!(
@@ -126,7 +126,7 @@ fn batches(each: &SqlBatches, (quote, newline, yes): (&str, &str, &str), ask: im
         format!(" while [ \"$({behind})\" = {yes} ]; do sleep 1; done;")
     });
     format!(
-        "( beyond=; while :; do{} keys=$({keys}) || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); {apply} || exit 1; beyond=\"where {by} > $last\"; sleep {}; done )",
+        "( beyond=; while :; do{} keys=$({keys}) || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); {apply} || exit 1; echo \"$last\"; beyond=\"where {by} > $last\"; sleep {}; done )",
         lag.unwrap_or_default(),
         pause_ms.as_secs_f64()
     )
@@ -200,13 +200,13 @@ mod tests {
                 "sql",
                 json!({"engine": "sqlite", "connection": "path:app.db", "text": "x", "path": "m/1.sql", "lockTimeoutMs": 1, "statementTimeoutMs": 1,
                        "batches": {"table": "t", "by": "id", "size": 500, "pauseMs": 100}}),
-                "( beyond=; while :; do keys=$(sqlite3 -bail app.db \"select case when count(*) > 0 then quote(min(k)) || char(10) || quote(max(k)) end from (select id as k from t $beyond order by id limit 500) as batch\") || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); sqlite3 -bail app.db -cmd \".parameter set :first \\\"$first\\\"\" -cmd \".parameter set :last \\\"$last\\\"\" < m/1.sql || exit 1; beyond=\"where id > $last\"; sleep 0.1; done )",
+                "( beyond=; while :; do keys=$(sqlite3 -bail app.db \"select case when count(*) > 0 then quote(min(k)) || char(10) || quote(max(k)) end from (select id as k from t $beyond order by id limit 500) as batch\") || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); sqlite3 -bail app.db -cmd \".parameter set :first \\\"$first\\\"\" -cmd \".parameter set :last \\\"$last\\\"\" < m/1.sql || exit 1; echo \"$last\"; beyond=\"where id > $last\"; sleep 0.1; done )",
             ),
             (
                 "sql",
                 json!({"engine": "postgres", "connection": "env:DB", "text": "x", "path": "m/1.sql", "lockTimeoutMs": 1, "statementTimeoutMs": 2,
                        "batches": {"table": "t", "by": "id", "size": 500, "pauseMs": 1000, "lagMaxMs": 5000}}),
-                "( beyond=; while :; do while [ \"$(psql \"$DB\" -v ON_ERROR_STOP=1 -tA -c \"select coalesce((select extract(epoch from max(replay_lag)) from pg_stat_replication), 0) > 5\")\" = t ]; do sleep 1; done; keys=$(psql \"$DB\" -v ON_ERROR_STOP=1 -tA -c \"select case when count(*) > 0 then quote_literal(min(k)) || chr(10) || quote_literal(max(k)) end from (select id as k from t $beyond order by id limit 500) as batch\") || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); PGOPTIONS='-c lock_timeout=1 -c statement_timeout=2' psql \"$DB\" -v ON_ERROR_STOP=1 --single-transaction -v first=\"$first\" -v last=\"$last\" -f m/1.sql || exit 1; beyond=\"where id > $last\"; sleep 1; done )",
+                "( beyond=; while :; do while [ \"$(psql \"$DB\" -v ON_ERROR_STOP=1 -tA -c \"select coalesce((select extract(epoch from max(replay_lag)) from pg_stat_replication), 0) > 5\")\" = t ]; do sleep 1; done; keys=$(psql \"$DB\" -v ON_ERROR_STOP=1 -tA -c \"select case when count(*) > 0 then quote_literal(min(k)) || chr(10) || quote_literal(max(k)) end from (select id as k from t $beyond order by id limit 500) as batch\") || exit 1; [ -n \"$keys\" ] || break; first=$(echo \"$keys\" | head -n 1); last=$(echo \"$keys\" | tail -n 1); PGOPTIONS='-c lock_timeout=1 -c statement_timeout=2' psql \"$DB\" -v ON_ERROR_STOP=1 --single-transaction -v first=\"$first\" -v last=\"$last\" -f m/1.sql || exit 1; echo \"$last\"; beyond=\"where id > $last\"; sleep 1; done )",
             ),
             ("pigeon", json!({"to": 1}), "pigeon {\"to\":1}"),
         ] {

@@ -1,9 +1,10 @@
 //! Calls of actions in words: what is asked and what must come back.
 
 use crate::document::Text;
+use crate::figures::listed;
 use glidepath_model::ActionCall;
 use glidepath_model::action::{ExecInput, HaproxyInput, HttpInput, SqlInput};
-use glidepath_model::command::quoted;
+use glidepath_model::command::{HAPROXY, SQL, quoted};
 use serde::de::DeserializeOwned;
 
 /// What a call asks and what it expects.
@@ -32,13 +33,63 @@ pub(crate) fn answer(call: &ActionCall) -> Text {
             None => "no ERROR".into(),
         }),
         "haproxy" => read::<HaproxyInput>(call).map(|i| match i.weights.is_empty() {
-            true if i.expect_servers.len() == 1 => format!("a line for {}", crate::figures::listed(&i.expect_servers)).into(),
-            true => format!("a line for each of {}", crate::figures::listed(&i.expect_servers)).into(),
-            false => "an empty line for each, and no error".into(),
+            true if i.expect_servers.len() == 1 => format!("a line for {}", listed(&i.expect_servers)).into(),
+            true => format!("a line for each of {}", listed(&i.expect_servers)).into(),
+            false => weighed(&i).into(),
         }),
         _ => None,
     }
     .unwrap_or_else(|| "it says that it was done".into())
+}
+
+/// What the router answers to weights, and who gets nothing new by them.
+fn weighed(input: &HaproxyInput) -> String {
+    let left: Vec<&str> = input.weights.iter().filter(|(_, weight)| **weight == 0).map(|(server, _)| server.as_str()).collect();
+    let left = if left.is_empty() { String::new() } else { format!("; nothing new reaches {} from here on", listed(&left)) };
+    format!("an empty line for each, and no error{left}")
+}
+
+/// Names and sessions of servers, as the router tells them.
+fn sessions(input: &HaproxyInput, servers: &[String]) -> String {
+    let plain = |name: &String| name.replace('.', "\\.");
+    let lines = format!("^{},({}),", plain(&input.backend), servers.iter().map(plain).collect::<Vec<_>>().join("|"));
+    format!("echo \"show stat\" | socat stdio unix-connect:{} | grep -E {} | cut -d, -f2,3,5", quoted(&input.socket), quoted(&lines))
+}
+
+/// Servers that a call gives no weight, and what shows how many sessions they have left.
+pub(crate) fn idle(call: &ActionCall) -> Option<(Vec<String>, String)> {
+    let input: HaproxyInput = read(call).filter(|_| call.kind == HAPROXY)?;
+    let servers: Vec<String> = input.weights.iter().filter(|(_, weight)| **weight == 0).map(|(server, _)| server.clone()).collect();
+    (!servers.is_empty()).then(|| (servers.clone(), sessions(&input, &servers)))
+}
+
+/// How a call goes through a table in batches: what it says, when it pauses, and how it goes on after a break.
+pub(crate) fn batched(call: &ActionCall) -> Vec<Text> {
+    let input: Option<SqlInput> = read(call).filter(|_| call.kind == SQL);
+    let Some((each, path)) = input.and_then(|input| Some((input.batches?, input.path?))) else { return Vec::new() };
+    let lag = each.lag_max_ms.map_or_else(String::new, |limit| format!(", and waits while the replicas are more than {limit} behind"));
+    vec![
+        format!("the last {} of each batch of {} rows; it pauses {} after each{lag}", each.by, each.size, each.pause_ms).into(),
+        Text::from("cut off, or a batch fails: to go on behind the last key that it said, give it again with ")
+            .code(format!("beyond=\"where {} > KEY\"", each.by))
+            .plain(" in place of ")
+            .code("beyond=")
+            .plain("; as it stands it begins at the first row, which is right where ")
+            .code(path)
+            .plain(" may run twice over a row"),
+    ]
+}
+
+/// What shows whether servers are empty that a call waits for, and what is to be seen.
+pub(crate) fn drained(call: &ActionCall) -> Option<Text> {
+    let input: HaproxyInput = read(call).filter(|_| call.kind == HAPROXY)?;
+    if input.drain.is_empty() {
+        return None;
+    }
+    let line = sessions(&input, &input.drain);
+    let seen =
+        format!(": 0,0 (in queue, in session) behind {}: then nothing is left there; look for {} at most, and go on", listed(&input.drain), input.drain_max_ms);
+    Some(Text::new().code(line).plain(seen))
 }
 
 fn printed(expected: Option<&str>) -> Text {
@@ -81,7 +132,7 @@ fn sql(input: &SqlInput) -> Text {
 fn haproxy(input: &HaproxyInput) -> Text {
     let backend = Text::new().plain("the router reads back for backend ").code(input.backend.as_str());
     if input.weights.is_empty() {
-        return backend.plain(format!(" the servers {}", crate::figures::listed(&input.expect_servers)));
+        return backend.plain(format!(" the servers {}", listed(&input.expect_servers)));
     }
     let weights: Vec<String> = input.weights.iter().map(|(server, weight)| format!("{server}={weight}")).collect();
     backend.plain(" the weights ").code(weights.join(" "))

@@ -133,6 +133,8 @@ fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Lin
         // Before take-off the card shows the calls that come first; what must go back before them later is for section 6.
         commands.retain(|command| !command.safety || command.undoes.is_none());
     }
+    // What takes a step back may be the call that stands before it.
+    commands.dedup_by(|next, before| next.command == before.command);
     if commands.is_empty() {
         lines.push(Line::of(Ink::Plain, "  nothing is exposed and nothing is in place that would have to go back"));
     }

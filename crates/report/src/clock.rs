@@ -1,7 +1,7 @@
 //! Times of day for what is known as time from take-off, by the plan's schedule.
 
-use crate::timeline::{Placed, placed, placed_by_hand};
-use glidepath_model::plan::Schedule;
+use crate::timeline::{Placed, lands, placed, placed_by_hand};
+use glidepath_model::plan::{Schedule, Step};
 use glidepath_model::{Millis, Plan, Timestamp};
 
 /// The steps of a plan with the times of day at which they are expected.
@@ -16,14 +16,14 @@ impl<'a> Clock<'a> {
         Self { schedule: plan.prediction.schedule.as_ref(), steps: placed(plan), is_by_hand: false }
     }
 
-    /// Of a flight by hand, in which every gate is watched to its end.
-    pub(crate) fn by_hand(plan: &'a Plan) -> Self {
-        Self { schedule: plan.prediction.schedule.as_ref(), steps: placed_by_hand(plan), is_by_hand: true }
+    /// Of a flight by hand, in which every gate is watched to its end. `handwork`: how long the hands are busy with a step.
+    pub(crate) fn by_hand(plan: &'a Plan, handwork: impl Fn(&Step) -> Millis) -> Self {
+        Self { schedule: plan.prediction.schedule.as_ref(), steps: placed_by_hand(plan, handwork), is_by_hand: true }
     }
 
     /// Milliseconds from take-off to landing, by the steps' medians.
     pub(crate) fn length(&self) -> u64 {
-        self.steps.iter().filter(|placed| !placed.step.after_landing).map(|placed| placed.ends).max().unwrap_or(0)
+        lands(&self.steps)
     }
 
     /// The time of day at `offset` milliseconds from take-off. What would begin while nothing may start begins after that. The landing is the

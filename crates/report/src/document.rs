@@ -222,6 +222,8 @@ pub struct SheetBox {
     pub title: String,
     /// What is decided here, where something is.
     pub decision: Option<Decision>,
+    /// What the run does side by side: lines of the box, or other boxes with it; empty where all waits for what stands before it.
+    pub beside: Text,
     /// What is done, line after line.
     pub lines: Vec<SheetLine>,
     /// What to do when something is not as expected.

@@ -204,6 +204,7 @@ fn sheet_markup(sheet: &SheetBox) -> Markup {
                 p class="done" { "done at" span {} "by" span {} }
             }
             @if sheet.one_way { p class="warn" { "No way back across this step. Look twice." } }
+            @if !sheet.beside.is_empty() { p class="question" { strong { "Order. " } (inline(&sheet.beside)) } }
             @if let Some(decision) = &sheet.decision { (decision_markup(decision)) }
             @for line in &sheet.lines { (line_markup(line, is_alone)) }
             @if !sheet.otherwise.is_empty() || !sheet.back.is_empty() || sheet.decision.is_some() {

@@ -62,7 +62,7 @@ pub use monitoring::{BOARDS, SloRules, alert_rules, alert_tests, dashboard, metr
 pub use record::run_record;
 pub use rehearsal::{Rehearsed, rehearsal};
 pub use rehearsal_document::rehearsal_document;
-pub use runsheet::{measures, run_sheet};
+pub use runsheet::{ByHand, by_hand, measures, run_sheet};
 pub use sarif::{SarifPlaces, SarifTool, sarif};
 pub use sections::document;
 pub use summary::{Detail, SUMMARY_COLUMNS_MAX, summary};

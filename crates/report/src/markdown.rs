@@ -95,6 +95,9 @@ fn sheet_text(sheet: &SheetBox) -> String {
     if sheet.one_way {
         told("**No way back across this step**", "look twice".to_owned());
     }
+    if !sheet.beside.is_empty() {
+        told("Order", inline(&sheet.beside));
+    }
     let mut typed: Vec<String> = Vec::new();
     if let Some(decision) = &sheet.decision {
         told("**Decide**", inline(&decision.question));

@@ -8,7 +8,7 @@ use crate::figures::{estimate, plural};
 use crate::flight::region_of;
 use glidepath_model::plan::{Estimate, Exposure, Step, Undo};
 use glidepath_model::{Millis, Plan, Share, StepId, TargetName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Factor between two times to safety from which they are told apart.
 const TOLD_APART_FROM: f64 = 2.0;
@@ -42,7 +42,8 @@ pub(crate) fn safety(plan: &Plan, form: Form) -> String {
     }
     let longest = plan.prediction.time_to_safety.as_ref();
     let apart = apart(plan);
-    let per = if exposures(plan).any(|(_, e)| e.region.is_some()) { " per region" } else { "" };
+    let regions: BTreeSet<_> = exposures(plan).filter_map(|(_, e)| e.region.as_ref()).collect();
+    let per = if regions.len() > 1 { " per region" } else { "" };
     let after = longest.map_or_else(|| no_way(plan), form);
     match (apart, longest) {
         (Some((time, share)), Some(_)) => format!("{}{per} until {share}, up to {after} after", form(&time)),

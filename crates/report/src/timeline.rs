@@ -56,12 +56,35 @@ pub(crate) fn placed(plan: &Plan) -> Vec<Placed<'_>> {
     placed_by(plan, lengths)
 }
 
-/// The same where people fly: they look at what a gate watches until its window is over, and weigh no evidence before.
-pub(crate) fn placed_by_hand(plan: &Plan) -> Vec<Placed<'_>> {
-    placed_by(plan, |step| match &step.work {
+/// The same where people fly. They look at what a gate watches until its window is over, and weigh no evidence before. What the run is predicted to take
+/// beyond the medians of its steps, they take as well. And the hands of one person do one thing after the other, `handwork` for each step, whatever goes on
+/// beside it.
+pub(crate) fn placed_by_hand(plan: &Plan, handwork: impl Fn(&Step) -> Millis) -> Vec<Placed<'_>> {
+    let mut steps = placed_by(plan, |step| match &step.work {
         Work::Gate(gate) => (gate.window(), gate.window()),
         Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => lengths(step),
-    })
+    });
+    let (by_medians, length) = (lands(&placed(plan)), lands(&steps));
+    let slower = plan.prediction.duration.p50_ms.0.saturating_sub(by_medians);
+    let stretched = |offset: u64| {
+        let more = u128::from(offset) * u128::from(slower) / u128::from(length.max(1));
+        offset.saturating_add(u64::try_from(more).unwrap_or(u64::MAX))
+    };
+    let mut hands = 0_u64;
+    for placed in &mut steps {
+        placed.begins = stretched(placed.begins).saturating_add(hands);
+        if !placed.step.after_landing {
+            hands = hands.saturating_add(handwork(placed.step).0);
+        }
+        placed.ends = stretched(placed.ends).saturating_add(hands);
+        placed.ends_late = stretched(placed.ends_late).saturating_add(hands);
+    }
+    steps
+}
+
+/// Milliseconds from take-off to landing.
+pub(crate) fn lands(steps: &[Placed<'_>]) -> u64 {
+    steps.iter().filter(|placed| !placed.step.after_landing).map(|placed| placed.ends).max().unwrap_or(0)
 }
 
 /// `lengths`: of a step, at the median and at 95 %.

@@ -138,7 +138,7 @@ fn alike<'a, T: PartialEq>(steps: &[&'a Step], of: impl Fn(&Step) -> T) -> Vec<(
 }
 
 /// What commands are for, in the order in which they are told.
-const ROLES: [(&str, &str); 9] = [
+const ROLES: [(&str, &str); 11] = [
     ("check before take-off", "checks before take-off"),
     ("backup", "backups"),
     ("preparation", "preparations"),
@@ -148,6 +148,8 @@ const ROLES: [(&str, &str); 9] = [
     ("command that cleans up", "commands that clean up"),
     ("statement on data", "statements on data"),
     ("look before a wave", "looks before a wave"),
+    ("stop of a host", "stops of hosts"),
+    ("command that takes work from a host or gives it back", "commands that take work from hosts or give it back"),
 ];
 
 /// The part of an id by which looks before a wave are known.
@@ -162,10 +164,17 @@ fn role(step: &Step) -> (&'static str, &'static str) {
         Phase::Prepare => ROLES[2],
         Phase::Deploy if shifts => ROLES[4],
         Phase::Deploy if step.id.as_str().contains(AGAIN) => ROLES[8],
+        Phase::Deploy if is_learnt_as(step, &["halt/"]) => ROLES[9],
+        Phase::Deploy if is_learnt_as(step, &["drain/", "admit/"]) => ROLES[10],
         Phase::Deploy => ROLES[3],
         Phase::Verify => ROLES[5],
         Phase::Finish => ROLES[6],
     }
+}
+
+/// By the name under which its duration is learnt.
+fn is_learnt_as(step: &Step, kinds: &[&str]) -> bool {
+    step.duration_key.as_ref().is_some_and(|key| kinds.iter().any(|kind| key.starts_with(kind)))
 }
 
 /// `2 backups and 3 shifts of traffic of payments in production`.

@@ -72,7 +72,19 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
     }
     let left = plan.body.steps.iter().rev().filter(|step| in_place(&step.id) && !taken.contains(&step.id));
     found.extend(left.filter_map(|step| undo_of(plan, step, false, &numbers)));
+    same_reaches(&mut found);
     found
+}
+
+/// One command has one expectation, wherever it stands: what takes a step back may be the very call that brings traffic to safety.
+fn same_reaches(found: &mut [WayBack]) {
+    let calls: BTreeMap<String, String> =
+        found.iter().filter(|command| command.undoes.is_none()).map(|call| (call.command.clone(), call.reaches.clone())).collect();
+    for command in found {
+        if let Some(reaches) = calls.get(&command.command) {
+            command.reaches.clone_from(reaches);
+        }
+    }
 }
 
 fn numbers(plan: &Plan) -> BTreeMap<&StepId, usize> {

@@ -1,7 +1,9 @@
 //! The way back, place by place, under names that the boxes on the way refer to: `W7` brings the traffic of wave 7 to safety, `U7` undoes what is left.
 
-use super::checks;
+use super::after_call;
+use super::beside::Order;
 use super::gates::then;
+use super::hands::LINE_BY_HAND;
 use super::shell::Shell;
 use crate::calls::answer;
 use crate::document::{Block, Section, SheetBox, SheetLine, Text, Tone};
@@ -13,7 +15,7 @@ use crate::way_back::{WayBack, way_back};
 use glidepath_model::Plan;
 use glidepath_model::change::OnFailure;
 use glidepath_model::plan::{Step, Undo};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The ways back of a plan, in the order in which they are gone.
 pub(crate) struct Ways {
@@ -110,29 +112,22 @@ impl Ways {
     }
 
     /// The last section but one: every command of the way back.
-    pub(super) fn section(&self, plan: &Plan, shell: &Shell) -> Section {
+    pub(super) fn section(&self, plan: &Plan, shell: &Shell, order: &Order<'_>) -> Section {
         let mut section = Section::new(0, "The way back");
         section.on_new_page = true;
         let title = if self.all.iter().any(|way| way.traffic) { "Traffic first" } else { "The way back" };
-        let leave_out = if self.all.is_empty() { "" } else { ". Leave out each line whose step was not begun" };
-        section.callout(Tone::Bad, title, format!("{}{leave_out}.", promise::back(plan, promise::BOTH)));
+        let promised = promise::back(plan, promise::BOTH);
+        let words = if self.all.is_empty() {
+            format!("{promised}.")
+        } else {
+            format!(
+                "{promised}: so Glidepath would go it. By hand each line takes {LINE_BY_HAND} more; leave out each whose step was not begun."
+            )
+        };
+        section.callout(Tone::Bad, title, words);
         let has_traffic = self.all.iter().any(|way| way.traffic);
-        let has_waves = self.all.iter().any(|way| way.place.0 > 0);
-        if has_waves {
-            let from = match plan.body.on_failure {
-                OnFailure::RollbackChange | OnFailure::Hold => {
-                    "Begin at the wave where you stand and go down to the first, whose numbers are in the names"
-                }
-                OnFailure::RollbackItem => {
-                    "Only the item in doubt goes back: the waves that are its own, from the last that was begun to the first"
-                }
-            };
-            let order = if has_traffic {
-                ": all W first, side by side where there are hands for it, then all U, one after the other"
-            } else {
-                ", one after the other"
-            };
-            section.paragraph(format!("{from}{order}."));
+        if let Some(words) = self.in_which_order(plan) {
+            section.paragraph(words);
         }
         for (heading, traffic) in [("Traffic to safety", true), ("Then undo, one after the other", false)] {
             let ways: Vec<&Way> = self.all.iter().filter(|way| way.traffic == traffic).collect();
@@ -142,7 +137,7 @@ impl Ways {
             if has_traffic {
                 section.heading(heading);
             }
-            section.blocks.extend(ways.into_iter().map(|way| Block::Sheet(Box::new(self.sheet(plan, shell, way)))));
+            section.blocks.extend(ways.into_iter().map(|way| Block::Sheet(Box::new(self.sheet(plan, shell, order, way)))));
         }
         let stays = plan.body.steps.iter().filter_map(|step| match &step.undo {
             Undo::LeaveInPlace { reason } => Some(vec![titled(step).into(), format!("stays: {reason}").into()]),
@@ -162,7 +157,35 @@ impl Ways {
         section
     }
 
-    fn sheet(&self, plan: &Plan, shell: &Shell, way: &Way) -> SheetBox {
+    /// Where to begin and in which order to go; `None` where there is only one box.
+    fn in_which_order(&self, plan: &Plan) -> Option<String> {
+        let traffic = self.all(true).count();
+        let waves: BTreeSet<u32> = self.all.iter().map(|way| way.place.0).filter(|wave| *wave > 0).collect();
+        let order = match (traffic, self.all(false).count()) {
+            (0, 0 | 1) | (1, 0) => return None,
+            (0, _) => "one after the other",
+            (1, _) => "W first, then all U, one after the other",
+            (_, 0) => "all W side by side, where there are hands for it",
+            (_, _) => "all W first, side by side where there are hands for it, then all U, one after the other",
+        };
+        let from = match plan.body.on_failure {
+            OnFailure::RollbackItem if plan.body.change.items.len() > 1 => {
+                "Only the item in doubt goes back: the waves that are its own, from the last that was begun to the first"
+            }
+            _ if waves.len() > 1 => "Begin at the wave where you stand and go down to the first, whose numbers are in the names",
+            _ => "From top to bottom",
+        };
+        Some(format!("{from}: {order}."))
+    }
+
+    /// The way that ends with the very command with which this one begins, right before it.
+    pub(crate) fn same_before(&self, way: &Way) -> Option<String> {
+        let before = self.all.iter().take_while(|other| !std::ptr::eq(*other, way)).last()?;
+        let is_same = before.commands.last()?.command == way.commands.first()?.command;
+        is_same.then(|| self.label(before))
+    }
+
+    fn sheet(&self, plan: &Plan, shell: &Shell, order: &Order<'_>, way: &Way) -> SheetBox {
         let place = &way.place.1;
         let has_other = self.all.iter().any(|other| other.place == way.place && other.traffic != way.traffic);
         let title = match (way.traffic, has_other) {
@@ -177,8 +200,13 @@ impl Ways {
         {
             *title = format!("only if {number} was begun");
         }
+        if let (Some(first), Some(before)) = (lines.first_mut(), self.same_before(way)) {
+            first.title = format!("{}; left out right after {before}, which ends with it", first.title);
+        }
+        let numbers: Vec<usize> = way.commands.iter().filter_map(|command| command.undoes).collect();
         SheetBox {
             label: self.label(way),
+            beside: order.within(&numbers, true).into(),
             title,
             lines,
             otherwise: format!(
@@ -210,18 +238,23 @@ fn place(plan: &Plan, step: &Step) -> (u32, String) {
 }
 
 fn line(plan: &Plan, shell: &Shell, command: &WayBack, first_need: Option<usize>) -> SheetLine {
+    let step = |number: usize| number.checked_sub(1).and_then(|at| plan.body.steps.get(at));
     let Some(number) = command.undoes else {
+        let safety = step(command.of).and_then(|step| step.exposure.as_ref()?.safety.as_ref());
         return SheetLine {
             title: first_need.map_or_else(String::new, |number| format!("then, or at once where {number} was not begun")),
             commands: command.command.clone(),
-            expect: vec![command.reaches.as_str().into()],
+            expect: safety.map(answer).into_iter().chain([command.reaches.as_str().into()]).collect(),
             ..SheetLine::default()
         };
     };
-    let undo = number.checked_sub(1).and_then(|at| plan.body.steps.get(at)).map(|step| &step.undo);
+    let undo = step(number).map(|step| &step.undo);
     let (expect, takes) = match undo {
         Some(Undo::Call { call, validations, timeout_ms, .. }) => {
-            (std::iter::once(answer(call)).chain(checks(shell, validations)).collect(), format!("at most {timeout_ms}"))
+            let mut expect = after_call(shell, call, validations);
+            // The same command reaches the same wherever it stands.
+            expect.extend((validations.is_empty() && answer(call).words() != command.reaches).then(|| command.reaches.as_str().into()));
+            (expect, format!("at most {timeout_ms}"))
         }
         _ => (vec![command.reaches.as_str().into()], String::new()),
     };

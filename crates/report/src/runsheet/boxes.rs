@@ -1,10 +1,10 @@
 //! The way up: a section for each wave, and in it a box for whatever is done in one go.
 
 use super::back::{Ways, otherwise};
+use super::beside::Order;
 use super::gates::{self, decision, in_a_line, is_of_health, rhythm, rhythm_and_patience};
 use super::shell::Shell;
-use super::{answers, checks, is_look};
-use crate::calls::answer;
+use super::{after_call, answers, is_look};
 use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::document::{Block, Section, SheetBox, SheetLine, Text};
@@ -12,13 +12,11 @@ use crate::figures::{listed, stopwatch};
 use crate::flight::place_of;
 use crate::places::joined;
 use crate::timeline::{Placed, component_of};
-use glidepath_model::plan::{GateSpec, Phase, Step, Undo, Work};
+use glidepath_model::plan::{GateSpec, Phase, Step, Strategy, Undo, Work};
 use glidepath_model::{Catalog, Millis, Plan};
 
 /// Lines of a box at most, where each host has one of its own.
 const LINES_MAX: usize = 8;
-/// How the last word of the id of a step begins that deploys to a host.
-const DEPLOY: &str = "deploy-";
 
 /// What the boxes are written from.
 pub(super) struct Up<'a> {
@@ -27,6 +25,7 @@ pub(super) struct Up<'a> {
     pub(super) clock: &'a Clock<'a>,
     pub(super) shell: &'a Shell,
     pub(super) ways: &'a Ways,
+    pub(super) order: &'a Order<'a>,
 }
 
 /// A step with its number and its times.
@@ -100,7 +99,9 @@ impl Up<'_> {
             && match &step.work {
                 Work::Call(_) => true,
                 Work::Gate(gate) => step.wave > 0 && self.is_in_short(step) && is_of_health(gate),
-                Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => false,
+                // What passes at once stands for a pause on the way back.
+                Work::Wait(length) => *length == Millis::ZERO,
+                Work::Manual { .. } | Work::Event { .. } => false,
             }
     }
 
@@ -140,12 +141,17 @@ impl Up<'_> {
             group.iter().filter(|n| matches!(n.step().work, Work::Call(_))).map(|n| (n.number, n.step().retry.attempts_max)).collect();
         let is_first =
             self.plan.body.change.environments.first().is_none_or(|first| step.environment.as_ref().is_none_or(|own| own == first));
-        let then = (step.phase == Phase::Preflight && is_first).then_some("do not take off: nothing has been changed");
+        let then = match group.last() {
+            _ if step.phase == Phase::Preflight && is_first => Some("do not take off: nothing has been changed"),
+            Some(last) => self.nothing_behind(last.number),
+            None => None,
+        };
         SheetBox {
             label: label(group),
             time: self.time(first),
             title: self.title(group),
             decision,
+            beside: self.beside(group),
             lines,
             otherwise: if tries.is_empty() { Text::new() } else { otherwise(self.plan, &tries, then) },
             back: self.back(group),
@@ -178,7 +184,7 @@ impl Up<'_> {
                 format!("Look at {}", place.replace(&environment, ""))
             }
             _ if self.is_in_short(step) => place,
-            _ => match hosts(group).as_slice() {
+            _ => match self.hosts(group).as_slice() {
                 [] => place,
                 hosts => format!("{} on {}", component_of(self.plan, step).unwrap_or(place), listed(hosts)),
             },
@@ -192,7 +198,7 @@ impl Up<'_> {
             Work::Call(call) if is_look(step) => (self.shell.typed(step.command.lines()).join("\n"), answers(step, call), String::new()),
             Work::Call(call) => (
                 step.command.clone(),
-                std::iter::once(answer(call)).chain(checks(self.shell, &step.validations)).collect(),
+                after_call(self.shell, call, &step.validations),
                 format!("{}, at most {}", step.expected.p50_ms, step.timeout_ms),
             ),
             Work::Gate(gate) if self.is_line(numbered) => {
@@ -200,6 +206,9 @@ impl Up<'_> {
                 (typed.join("\n"), in_a_line(self.plan, self.shell, gate), rhythm(gate))
             }
             Work::Gate(gate) => (String::new(), Vec::new(), rhythm_and_patience(gate)),
+            Work::Wait(Millis::ZERO) => {
+                (String::new(), vec!["there is nothing to do here; what takes it back is a pause".into()], String::new())
+            }
             Work::Wait(length) => (String::new(), vec![format!("{length} have passed").into()], String::new()),
             Work::Manual { .. } => (String::new(), Vec::new(), String::new()),
             Work::Event { event, deadline_ms, .. } => {
@@ -216,6 +225,64 @@ impl Up<'_> {
             commands,
             expect,
         }
+    }
+
+    /// What to do in place of going back, while nothing has been done that would have to go back.
+    fn nothing_behind(&self, number: usize) -> Option<&'static str> {
+        let done = || self.plan.body.steps.iter().take(number).filter(|step| step.phase != Phase::Preflight && !is_look(step));
+        let goes_back = |step: &Step| step.exposure.is_some() || matches!(step.undo, Undo::Call { .. } | Undo::ForwardOnly { .. });
+        let stays = |step: &Step| matches!(step.undo, Undo::LeaveInPlace { .. }) && !step.saves_data;
+        match (done().any(goes_back), done().any(stays)) {
+            (true, _) => None,
+            (false, true) => Some("stop here, and call the owner: nothing has to go back, and what was done may stay"),
+            (false, false) => Some("stop here, and call the owner: nothing has to go back"),
+        }
+    }
+
+    /// What the run does side by side, in the box and around it.
+    fn beside(&self, group: &[Numbered<'_>]) -> Text {
+        let numbers: Vec<usize> = group.iter().map(|numbered| numbered.number).collect();
+        let within = self.order.within(&numbers, false);
+        if !within.is_empty() && group.iter().all(|numbered| is_look(numbered.step())) {
+            return "any, they only look".into();
+        }
+        let is_here = |step: &Step| {
+            let own = group.first().map(Numbered::step);
+            own.is_some_and(|own| own.environment == step.environment) && step.phase != Phase::Preflight && !step.after_landing
+        };
+        let others = self.plan.body.steps.iter().enumerate().filter(|(_, step)| is_here(step)).map(|(at, _)| at + 1);
+        let is_preflight = group.iter().any(|numbered| numbered.step().phase == Phase::Preflight);
+        let around = if is_preflight { String::new() } else { self.order.around(&numbers, &others.collect::<Vec<_>>()) };
+        let mut words: Vec<String> = [within.clone(), around].into_iter().filter(|words| !words.is_empty()).collect();
+        if words.is_empty() {
+            return Text::new();
+        }
+        let is_recreated = group.iter().any(|numbered| {
+            let target = numbered.step().target.as_ref();
+            self.plan.body.assignments.iter().any(|a| a.strategy == Strategy::Recreate && Some(&a.target) == target)
+        });
+        let downtime = self.plan.prediction.downtime.as_ref().filter(|_| is_recreated && !within.is_empty());
+        words.push("a shell for each of those side by side".to_owned());
+        words.extend(
+            downtime.map(|downtime| {
+                format!("one after the other takes longer than the {} of downtime that are planned", downtime.takes.p50_ms)
+            }),
+        );
+        words.join("; ").into()
+    }
+
+    /// Hosts that the steps are about.
+    fn hosts(&self, group: &[Numbered<'_>]) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        for step in group.iter().map(Numbered::step) {
+            let regions = step.target.as_ref().and_then(|target| self.catalog.targets.get(target)).map(|target| &target.regions);
+            let hosts =
+                regions.into_iter().flatten().flat_map(|region| region.hosts.iter().chain(&region.standby)).map(|host| host.as_str());
+            let word = step.id.as_str().rsplit('/').next().unwrap_or_default();
+            let own = hosts.filter(|host| word.strip_suffix(host).is_some_and(|verb| verb.ends_with('-'))).max_by_key(|host| host.len());
+            found.extend(own.filter(|host| !found.contains(host)));
+        }
+        found
     }
 
     /// Where the way back of the box stands; and what has none.
@@ -235,7 +302,8 @@ impl Up<'_> {
             if !labels.is_empty() {
                 text = text.strong(labels.join(", then "));
             } else if let Some(labels) = last() {
-                text = text.strong(labels.join(", then ")).plain(" and all before");
+                let is_all = self.ways.all(true).chain(self.ways.all(false)).count() <= labels.len();
+                text = text.strong(labels.join(", then ")).plain(if is_all { "" } else { " and all before" });
             }
         }
         for numbered in group {
@@ -260,11 +328,6 @@ fn label(group: &[Numbered<'_>]) -> String {
         (Some(first), Some(last)) if numbers.len() > 2 && last - first + 1 == numbers.len() => format!("{first} to {last}"),
         _ => listed(&numbers.iter().map(ToString::to_string).collect::<Vec<_>>()),
     }
-}
-
-/// Hosts that the steps deploy to.
-fn hosts<'a>(group: &[Numbered<'a>]) -> Vec<&'a str> {
-    group.iter().filter_map(|numbered| numbered.step().id.as_str().rsplit('/').next()?.strip_prefix(DEPLOY)).collect()
 }
 
 /// The id of a step without its last word: what is done in one go.

@@ -4,44 +4,50 @@
 //! and what to do otherwise. It needs a shell and the programs that the commands name, nothing of Glidepath.
 
 mod back;
+mod beside;
 mod boxes;
 mod gates;
+mod hands;
 mod needs;
 mod shell;
 
 pub(crate) use back::{Way, Ways};
 pub use gates::measures;
 pub(crate) use gates::typed;
+pub use hands::{ByHand, by_hand};
 pub(crate) use shell::Shell;
 
-use crate::calls::answer;
+use crate::calls::{answer, batched, drained, idle};
 use crate::clock::Clock;
 use crate::directory::{Reach, lead, name, reach};
 use crate::document::{DOCUMENT_FORMAT, Document, DocumentKind, Entry, Section, Text};
-use crate::figures::{minute, plural};
+use crate::figures::{estimate, listed, minute, plural};
 use crate::promise;
 use crate::sections::badges;
 use crate::state;
 use crate::tree::AGAIN;
+use beside::Order;
 use boxes::Up;
 use gates::{look_of, looks_of, then};
 use glidepath_model::action::ActionCall;
 use glidepath_model::change::{ItemKind, OnFailure};
 use glidepath_model::command::shell_line;
-use glidepath_model::plan::{GateCheck, Phase, Step, Strategy, Undo, Work};
-use glidepath_model::{Facts, Millis, Plan, version_shown};
+use glidepath_model::plan::{Estimate, GateCheck, Phase, Step, Strategy, Undo, Work};
+use glidepath_model::{Facts, Plan, version_shown};
 use needs::{programs, secrets};
 use shell::Look;
+use std::collections::BTreeMap;
 
 /// The run sheet of a plan.
 pub fn run_sheet(plan: &Plan, facts: &Facts) -> Document {
-    let clock = Clock::by_hand(plan);
     let shell = shell_of(plan);
+    let clock = Clock::by_hand(plan, |step| hands::handwork(&shell, step));
     let ways = Ways::of(plan);
-    let mut sections = vec![before(plan, facts, &clock, &shell)];
-    sections.extend(Up { plan, catalog: &facts.catalog, clock: &clock, shell: &shell, ways: &ways }.sections());
-    sections.push(ways.section(plan, &shell));
-    sections.push(after(plan, &clock, &shell));
+    let order = Order::of(plan);
+    let mut sections = vec![before(plan, facts, &clock, &shell, &ways)];
+    sections.extend(Up { plan, catalog: &facts.catalog, clock: &clock, shell: &shell, ways: &ways, order: &order }.sections());
+    sections.push(ways.section(plan, &shell, &order));
+    sections.push(after(plan, facts, &clock, &shell));
     for (at, section) in sections.iter_mut().enumerate() {
         section.number = u32::try_from(at + 1).unwrap_or(u32::MAX);
     }
@@ -97,7 +103,9 @@ fn looks(plan: &Plan) -> Vec<Look> {
 pub(crate) fn is_look(step: &Step) -> bool {
     let Work::Call(call) = &step.work else { return false };
     let checks: Vec<String> = std::iter::once(call).chain(&step.validations).map(shell_line).collect();
-    step.command.lines().eq(checks.iter().map(String::as_str))
+    // What takes a time that is learnt does something.
+    step.duration_key.is_none()
+        && step.command.lines().eq(checks.iter().map(String::as_str))
         && (step.phase == Phase::Preflight || !step.validations.is_empty() || step.id.as_str().contains(AGAIN))
 }
 
@@ -139,7 +147,16 @@ fn checks(shell: &Shell, calls: &[ActionCall]) -> Vec<Text> {
     alike.flat_map(text).collect()
 }
 
-fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell) -> Section {
+/// What must come back from a call and from its checks, and what else is known of it.
+fn after_call(shell: &Shell, call: &ActionCall, validations: &[ActionCall]) -> Vec<Text> {
+    let mut told = vec![answer(call)];
+    told.extend(drained(call));
+    told.extend(batched(call));
+    told.extend(checks(shell, validations));
+    told
+}
+
+fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell, ways: &Ways) -> Section {
     let mut section = Section::new(0, "Before you begin");
     let mut items = vec![
         Text::from("Nobody else flies this change: ")
@@ -171,10 +188,15 @@ fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell) -> Secti
             .plain("), or one that is no number, means that nobody asked the service: that is never a reason to go on");
     }
     items.push(reading.plain("."));
-    items.push(how_long(plan, clock).into());
+    items.push(how_long(plan, shell, clock).into());
+    let more = if ways.all(true).chain(ways.all(false)).next().is_some() {
+        format!(": so Glidepath would go it, by hand each line takes {} more", hands::LINE_BY_HAND)
+    } else {
+        String::new()
+    };
     items.push(
         format!(
-            "Somebody beside you reads the sheet and writes down times. The way back is the last section but one: {}.",
+            "Somebody beside you reads the sheet and writes down times. The way back is the last section but one: {}{more}.",
             promise::back(plan, promise::BOTH)
         )
         .into(),
@@ -188,16 +210,19 @@ fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell) -> Secti
         },
     ));
     section.checklist(items);
+    let traffic_first = if ways.all(true).next().is_some() { ", traffic first" } else { "" };
     section.heading("The three rules");
     section.numbered(vec![
         Text::new().strong("Not as expected?").plain(" Do nothing new. Look once more after a minute. Still not: the box says what to do."),
         Text::new().strong("In doubt?").plain(match plan.body.on_failure {
             OnFailure::RollbackChange | OnFailure::RollbackItem if then(plan) != "go back" => {
-                " Stop here, and call the owner: no command leads back."
+                " Stop here, and call the owner: no command leads back.".to_owned()
             }
-            OnFailure::RollbackChange => " Go back, traffic first. Nobody is asked for leave to go back.",
-            OnFailure::RollbackItem => " Go back with the item that is in doubt, traffic first. Nobody is asked for leave to go back.",
-            OnFailure::Hold => " Hold, and call the owner.",
+            OnFailure::RollbackChange => format!(" Go back{traffic_first}. Nobody is asked for leave to go back."),
+            OnFailure::RollbackItem => {
+                format!(" Go back with the item that is in doubt{traffic_first}. Nobody is asked for leave to go back.")
+            }
+            OnFailure::Hold => " Hold, and call the owner.".to_owned(),
         }),
         Text::new().strong("Half-way?").plain(format!(" {}", half_way(plan))),
     ]);
@@ -210,18 +235,25 @@ fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell) -> Secti
     section
 }
 
-/// How long the flight takes by hand, and until when.
-fn how_long(plan: &Plan, clock: &Clock<'_>) -> String {
-    let (by_hand, flown) = (Millis(clock.length()), plan.prediction.duration.p50_ms);
-    let lands = clock.at(by_hand.0);
+/// How long the flight takes by hand, what that is made of, and until when.
+fn how_long(plan: &Plan, shell: &Shell, clock: &Clock<'_>) -> String {
+    let by_hand = hands::of(plan, shell, clock);
+    let run = &plan.prediction.duration;
+    let lands = clock.at(by_hand.p50.0);
     let until = lands.map_or_else(String::new, |at| format!(", until {}", clock.shown(at)));
-    let longer = if by_hand > flown {
-        format!(
-            "; Glidepath would need {flown}, because it weighs each request and ends a watch as soon as that is enough. By hand none ends early"
-        )
+    let watches = if by_hand.watches.0 > 0 {
+        format!(", and {} because nobody weighs each request by hand, so that no watch ends early", by_hand.watches)
     } else {
         String::new()
     };
+    let takes = Estimate { p50_ms: by_hand.p50, p95_ms: by_hand.p95, source: String::new() };
+    let made_of = format!(
+        "{} that Glidepath would need, {} for {} to find, give and read at {} each{watches}",
+        run.p50_ms,
+        by_hand.handwork,
+        plural(usize::try_from(by_hand.lines).unwrap_or(usize::MAX), "line", "lines"),
+        hands::LINE_BY_HAND
+    );
     let too_late = plan.body.change.constraints.finish_before.filter(|deadline| lands.is_some_and(|at| at > *deadline));
     let too_late = too_late.map_or_else(String::new, |deadline| {
         format!(
@@ -229,7 +261,7 @@ fn how_long(plan: &Plan, clock: &Clock<'_>) -> String {
             clock.shown(deadline)
         )
     });
-    format!("By hand it takes {by_hand}{until}{longer}{too_late}.")
+    format!("By hand it takes {}{until}: {made_of}{too_late}.", estimate(&takes))
 }
 
 /// How long anybody may rest half-way.
@@ -246,7 +278,7 @@ fn half_way(plan: &Plan) -> String {
     }
 }
 
-fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
+fn after(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell) -> Section {
     let mut section = Section::new(0, "When it is over");
     let mut items: Vec<Text> = plan
         .body
@@ -263,6 +295,7 @@ fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
             }
         })
         .collect();
+    items.extend(old_sides(plan, facts));
     for placed in clock.steps.iter().filter(|placed| placed.step.after_landing) {
         if let Work::Gate(gate) = &placed.step.work {
             let lines = measures(gate);
@@ -282,8 +315,50 @@ fn after(plan: &Plan, clock: &Clock<'_>, shell: &Shell) -> Section {
     );
     section.checklist(items);
     section.paragraph(format!(
-        "{} in the plan. Commands are timed by their medians, watches to their end.",
-        plural(plan.body.steps.len(), "step", "steps")
+        "{} in the plan. The clock counts commands by the run's own prediction, watches to their end, and {} of one person's hands for each line.",
+        plural(plan.body.steps.len(), "step", "steps"),
+        hands::LINE_BY_HAND
     ));
     section
+}
+
+/// What serves nobody at the end: since when, how it is seen to be empty, and whether anything takes it away.
+fn old_sides(plan: &Plan, facts: &Facts) -> Vec<Text> {
+    let mut told = Vec::new();
+    for assignment in &plan.body.assignments {
+        let (component, environment) = (&assignment.component, &assignment.environment);
+        let own = || plan.body.steps.iter().enumerate().filter(|(_, step)| step.target.as_ref() == Some(&assignment.target));
+        if assignment.strategy == Strategy::BlueGreen {
+            let last: BTreeMap<_, _> = own().filter(|(_, step)| step.exposure.is_some()).map(|at| (&at.1.region, at)).collect();
+            told.extend(last.into_values().filter_map(|(at, step)| {
+                let Work::Call(call) = &step.work else { return None };
+                let (servers, look) = idle(call)?;
+                let version = version_shown(&assignment.to);
+                Some(
+                    Text::from(format!(
+                        "{component} in {environment}: {} get nothing new from {} on, and are empty when this says 0,0 behind each: ",
+                        listed(&servers),
+                        at + 1
+                    ))
+                    .code(look)
+                    .plain(format!(". They go on running {version}; no step stops or removes them")),
+                )
+            }));
+        }
+        let side = facts.catalog.targets.get(&assignment.target).and_then(|target| target.side.as_ref());
+        if side.is_some() && own().any(|(_, step)| step.exposure.is_some()) {
+            let old = version_shown(&assignment.from);
+            let away: Vec<String> = own()
+                .filter(|(_, step)| step.phase == Phase::Finish && step.duration_key.is_some())
+                .map(|(at, _)| (at + 1).to_string())
+                .collect();
+            told.push(if away.is_empty() {
+                format!("{component} in {environment}: {old} stays beside the new version and serves nobody; no step takes it away").into()
+            } else {
+                format!("{component} in {environment}: {old} stands beside the new version until it is taken away by {}", listed(&away))
+                    .into()
+            });
+        }
+    }
+    told
 }

@@ -1,7 +1,7 @@
 //! Section 4: every step with its exact command, its duration, what must hold afterwards and how it is undone.
 
 use super::{Sources, criteria, runways, sourced};
-use crate::calls::{answer, expectation};
+use crate::calls::{answer, drained, expectation};
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
 use crate::figures::{estimate, fold, percent, plain, plural};
@@ -126,7 +126,10 @@ impl Typing<'_> {
             // A check is itself what must hold, and says so in its command.
             Work::Call(call) if is_look(step) => validation = answers(step, call),
             // The command says what the router is to have; of other calls the answer is to be seen.
-            Work::Call(call) if validation.is_empty() && sets_weights(call) => validation.push("the router reads it back".into()),
+            Work::Call(call) if validation.is_empty() && sets_weights(call) => {
+                validation.push("the router reads it back".into());
+                validation.extend(drained(call));
+            }
             Work::Call(call) if validation.is_empty() => validation.push(answer(call)),
             Work::Wait(length) => validation.push(format!("{length} pass").into()),
             Work::Call(_) => {}

@@ -83,19 +83,13 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     let p = &of.plan.prediction;
     let ways = Ways::of(of.plan);
     if promise::moves_traffic(of.plan) {
-        section.heading("Traffic to safety, first and in parallel");
-        section.paragraph(format!(
-            "Expected: {}; {}.",
-            promise::safety(of.plan, promise::BOTH),
-            promise::source(p.time_to_safety.as_ref())
-        ));
-        if ways.all(true).next().is_none() {
-            section.paragraph(if ways.all(false).next().is_some() {
-                "No step shifts traffic by a router or a flag, so taking back the steps below is what brings it back."
-            } else {
-                "No step shifts traffic by a router or a flag, and no step is undone by a command: going on with a mended version is what is left."
-            });
-        }
+        section.heading(if ways.all(true).next().is_some() { "Traffic to safety, first and in parallel" } else { "Traffic to safety" });
+        let expected = format!("{}; {}", promise::safety(of.plan, promise::BOTH), promise::source(p.time_to_safety.as_ref()));
+        section.paragraph(match (ways.all(true).next(), ways.all(false).next()) {
+            (Some(_), _) => format!("Expected: {expected}."),
+            (None, Some(_)) => format!("No step shifts traffic by a router or a flag: taking back the steps below is what brings it back. Expected: {expected}."),
+            (None, None) => "No step shifts traffic by a router or a flag, and no step is undone by a command: going on with a mended version is what is left.".to_owned(),
+        });
         traffic_by_place(&ways, section);
     }
     section.heading("Undo, in reverse order");
@@ -129,7 +123,10 @@ fn traffic_by_place(ways: &Ways, section: &mut Section) {
 /// Only neighbours are put together: the order is that of the way back.
 fn commands_by_place(ways: &Ways, section: &mut Section) {
     for way in ways.all(false) {
-        let lines: Vec<String> = way.commands.iter().map(|command| typed(command, None)).collect();
+        let mut lines: Vec<String> = way.commands.iter().map(|command| typed(command, None)).collect();
+        if let (Some(first), Some(before)) = (lines.first_mut(), ways.same_before(way)) {
+            *first = format!("# left out right after {before}, which ends with it\n{first}");
+        }
         section.code(named(ways, way), lines.join("\n"));
     }
 }

@@ -239,17 +239,17 @@ fn asked_by_name(markdown: &str, functions: &str) -> BTreeSet<String> {
     if lines.is_empty() { BTreeSet::new() } else { recorded(&format!("{functions}\n{}", lines.join("\n"))).into_iter().collect() }
 }
 
-fn boxes(sheet: &Document) -> impl Iterator<Item = &SheetBox> {
+pub(crate) fn boxes(sheet: &Document) -> impl Iterator<Item = &SheetBox> {
     sheet.sections.iter().flat_map(|s| &s.blocks).filter_map(|b| if let Block::Sheet(one) = b { Some(&**one) } else { None })
 }
 
 /// Boxes of the way back go by a letter.
-fn is_on_the_way(one: &SheetBox) -> bool {
+pub(crate) fn is_on_the_way(one: &SheetBox) -> bool {
     one.label.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Numbers of the steps in a box: `77 to 79`, `49, 50 and 51`.
-fn numbers(one: &SheetBox) -> Vec<usize> {
+pub(crate) fn numbers(one: &SheetBox) -> Vec<usize> {
     let found: Vec<usize> = one.label.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
     match found.as_slice() {
         [first, last] if one.label.contains(" to ") => (*first..=*last).collect(),
@@ -377,7 +377,6 @@ fn the_clock_of_a_run_sheet_counts_each_watch_to_its_end() {
         }
         let gates: Vec<_> = plan.body.steps.iter().filter(|s| !s.after_landing && matches!(s.work, Work::Gate(_))).collect();
         let first = to_markdown(&sheet);
-        assert!(first.contains("By hand it takes "), "{name}");
         assert_eq!(gates.is_empty(), !first.contains("A box that watches is no rest"), "{name}");
     }
     assert!(watched > 0);

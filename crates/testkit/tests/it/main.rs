@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod action_laws;
+mod by_hand;
 mod documents;
 mod examples;
 mod lease;
