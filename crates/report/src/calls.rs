@@ -87,8 +87,11 @@ pub(crate) fn drained(call: &ActionCall) -> Option<Text> {
         return None;
     }
     let line = sessions(&input, &input.drain);
-    let seen =
-        format!(": 0,0 (in queue, in session) behind {}: then nothing is left there; look for {} at most, and go on", listed(&input.drain), input.drain_max_ms);
+    let seen = format!(
+        ": 0,0 (in queue, in session) behind {}: then nothing is left there; look for {} at most, and go on",
+        listed(&input.drain),
+        input.drain_max_ms
+    );
     Some(Text::new().code(line).plain(seen))
 }
 
