@@ -66,5 +66,6 @@ pub use runsheet::{ByHand, by_hand, measures, run_sheet};
 pub use sarif::{SarifPlaces, SarifTool, sarif};
 pub use sections::document;
 pub use summary::{Detail, SUMMARY_COLUMNS_MAX, summary};
+pub use svg::{counts_picture, values_picture};
 pub use terminal::Style;
 pub use variants::{Way, variants};

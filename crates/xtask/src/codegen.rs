@@ -22,7 +22,7 @@ struct Row {
 }
 
 /// What is generated, beside a JSON Schema per kind of file. Add a row for one more file.
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 16] = [
     Row { path: "docs/errors/README.md", source: Source::Here(error_index) },
     Row { path: "docs/reference/commands.md", source: Source::Glidepath(&["__reference", "commands"]) },
     Row { path: "docs/reference/actions.md", source: Source::Glidepath(&["__reference", "actions"]) },
@@ -31,6 +31,8 @@ const ROWS: [Row; 14] = [
     Row { path: "docs/reference/rules.md", source: Source::Glidepath(&["__reference", "rules"]) },
     Row { path: "docs/reference/risk-weights.md", source: Source::Glidepath(&["__reference", "risk-weights"]) },
     Row { path: "docs/reference/metrics.md", source: Source::Glidepath(&["__reference", "metrics"]) },
+    Row { path: "docs/concepts/pictures/counts.svg", source: Source::Glidepath(&["__reference", "picture-counts"]) },
+    Row { path: "docs/concepts/pictures/values.svg", source: Source::Glidepath(&["__reference", "picture-values"]) },
     Row { path: "deploy/prometheus/glidepath.rules.yaml", source: Source::Glidepath(&["__reference", "alert-rules"]) },
     Row { path: "deploy/prometheus/glidepath.tests.yaml", source: Source::Glidepath(&["__reference", "alert-tests"]) },
     Row { path: "deploy/grafana/executive.json", source: Source::Glidepath(&["__reference", "dashboard-executive"]) },

@@ -28,6 +28,8 @@ pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
         "strategies" => output::data(&strategies()),
         "rules" => output::data(&rules()),
         "risk-weights" => output::data(&risk_weights()),
+        "picture-counts" => output::data(&picture(glidepath_report::counts_picture())?),
+        "picture-values" => output::data(&picture(glidepath_report::values_picture())?),
         "metrics" => output::data(&glidepath_report::metrics_page()),
         "alert-rules" => output::data(&glidepath_report::alert_rules()),
         "alert-tests" => output::data(&glidepath_report::alert_tests(RULES_FILE)),
@@ -36,12 +38,18 @@ pub(crate) fn run(page: &str) -> Result<Exit, Failure> {
             None => {
                 return Err(Failure::usage(
                     format!("there is no page `{other}`"),
-                    "commands, exit-codes, actions, formats, strategies, rules, risk-weights, metrics, alert-rules, alert-tests, dashboard-executive, dashboard-on-call, dashboard-debug",
+                    "commands, exit-codes, actions, formats, strategies, rules, risk-weights, metrics, alert-rules, alert-tests, dashboard-executive, dashboard-on-call, dashboard-debug, picture-counts, picture-values",
                 ));
             }
         },
     }
     Ok(Exit::Done)
+}
+
+fn picture(drawn: Option<String>) -> Result<String, Failure> {
+    drawn.ok_or_else(|| {
+        Failure::usage("the judge draws no limits from the numbers of this picture", "mend the numbers in the report's `svg/judging.rs`")
+    })
 }
 
 fn commands() -> String {
