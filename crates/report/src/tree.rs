@@ -137,6 +137,9 @@ fn alike<'a, T: PartialEq>(steps: &[&'a Step], of: impl Fn(&Step) -> T) -> Vec<(
     groups
 }
 
+/// How the name begins under which the duration of stops is learnt.
+pub(crate) const HALT: &str = "halt/";
+
 /// What commands are for, in the order in which they are told.
 const ROLES: [(&str, &str); 11] = [
     ("check before take-off", "checks before take-off"),
@@ -164,7 +167,7 @@ fn role(step: &Step) -> (&'static str, &'static str) {
         Phase::Prepare => ROLES[2],
         Phase::Deploy if shifts => ROLES[4],
         Phase::Deploy if step.id.as_str().contains(AGAIN) => ROLES[8],
-        Phase::Deploy if is_learnt_as(step, &["halt/"]) => ROLES[9],
+        Phase::Deploy if is_learnt_as(step, &[HALT]) => ROLES[9],
         Phase::Deploy if is_learnt_as(step, &["drain/", "admit/"]) => ROLES[10],
         Phase::Deploy => ROLES[3],
         Phase::Verify => ROLES[5],
@@ -302,14 +305,20 @@ pub(crate) fn of_window(plan: &Plan) -> Option<Branch> {
     })
 }
 
+/// The guard waits a quarter of the hold limit, and no longer than this.
+const GUARD_WAITS_MAX: Millis = Millis::from_secs(30);
+
 /// The tree of a runner that is gone.
 pub(crate) fn of_runner(plan: &Plan) -> Branch {
     fork(
         cause("The process that flies it dies, or its machine does"),
         vec![
             leaf(
-                Text::from("the guard takes over after a quarter of the hold limit, at most 30 s, and flies on: ")
-                    .code("glidepath watch RUN"),
+                Text::from(format!(
+                    "the guard takes over after {}, and flies on: ",
+                    Millis(plan.body.hold_limit_ms.0 / 4).min(GUARD_WAITS_MAX)
+                ))
+                .code("glidepath watch RUN"),
             ),
             fork(
                 Text::from("the guard is gone as well: ")

@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 const BITS: usize = u64::BITS as usize;
 
 /// Which steps wait for which, directly or not. Steps go by their numbers, from 1.
-pub(super) struct Order<'a> {
+pub(crate) struct Order<'a> {
     plan: &'a Plan,
     /// For each step one bit for each that it waits for.
     before: Vec<Vec<u64>>,
 }
 
 impl<'a> Order<'a> {
-    pub(super) fn of(plan: &'a Plan) -> Self {
+    pub(crate) fn of(plan: &'a Plan) -> Self {
         let words = plan.body.steps.len().div_ceil(BITS);
         let mut known: BTreeMap<&StepId, usize> = BTreeMap::new();
         let mut before: Vec<Vec<u64>> = Vec::with_capacity(plan.body.steps.len());
@@ -80,7 +80,7 @@ impl<'a> Order<'a> {
     }
 
     /// `3 to 5 side by side, then 6 to 8`; empty where all go one after the other.
-    pub(super) fn within(&self, numbers: &[usize], back: bool) -> String {
+    pub(crate) fn within(&self, numbers: &[usize], back: bool) -> String {
         let rounds = self.rounds(numbers, back);
         if rounds.iter().all(|round| round.len() < 2) {
             return String::new();
@@ -113,18 +113,13 @@ impl<'a> Order<'a> {
         let names: BTreeSet<_> = numbers.iter().filter_map(|number| self.group(*number)).map(|group| &group.name).collect();
         let groups = self.plan.body.groups.iter().filter(|group| names.contains(&group.name));
         let told = groups.map(|group| {
-            let of_group = numbers.iter().filter(|number| self.group(**number).is_some_and(|own| own.name == group.name)).count();
-            let most = if (group.in_flight_max as usize) < of_group {
-                format!(", at most {} of them at a time", group.in_flight_max)
-            } else {
-                String::new()
-            };
-            let apart = if of_group > 1 && group.stagger_ms.0 > 0 {
-                format!(", each begun {} after the one before", group.stagger_ms)
-            } else {
-                String::new()
-            };
-            format!("{most}{apart}")
+            let own: Vec<usize> =
+                numbers.iter().copied().filter(|number| self.group(*number).is_some_and(|of| of.name == group.name)).collect();
+            let is_narrow = (group.in_flight_max as usize) < own.len();
+            let most = is_narrow.then(|| format!("at most {} at a time", group.in_flight_max));
+            let apart = (own.len() > 1 && group.stagger_ms.0 > 0).then(|| format!("each begun {} after the one before", group.stagger_ms));
+            let limits: Vec<String> = most.into_iter().chain(apart).collect();
+            if limits.is_empty() { String::new() } else { format!("; of {} {}", ranges(&own), limits.join(", ")) }
         });
         told.collect()
     }

@@ -12,6 +12,7 @@ mod needs;
 mod shell;
 
 pub(crate) use back::{Way, Ways};
+pub(crate) use beside::Order;
 pub use gates::measures;
 pub(crate) use gates::typed;
 pub use hands::{ByHand, by_hand};
@@ -26,7 +27,6 @@ use crate::promise;
 use crate::sections::badges;
 use crate::state;
 use crate::tree::AGAIN;
-use beside::Order;
 use boxes::Up;
 use gates::{look_of, looks_of, then};
 use glidepath_model::action::ActionCall;

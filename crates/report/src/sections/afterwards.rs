@@ -67,9 +67,11 @@ fn after_an_hour(of: &Sources<'_>) -> Vec<Text> {
         items.push(format!("What was meant to be in place is: {}.", listed(&states)).into());
     }
     let commands = commands(of);
-    if !commands.is_empty() {
-        let mut text = Text::from("It looks as it did at the last gate: ");
-        for (at, command) in commands.into_iter().enumerate() {
+    if !commands.0.is_empty() {
+        let (shown, all) = commands;
+        let such_as = if all > shown.len() { format!(" ({all} looks), such as by") } else { String::new() };
+        let mut text = Text::from(format!("It looks as it did at the last gate{such_as}: "));
+        for (at, command) in shown.into_iter().enumerate() {
             text = if at == 0 { text } else { text.plain(", ") }.code(command);
         }
         items.push(text.plain("."));
@@ -137,11 +139,14 @@ fn components(of: &Sources<'_>) -> Vec<String> {
     of.components().iter().map(ToString::to_string).collect()
 }
 
-/// Commands that show how it goes, from the last gate that has any.
-fn commands(of: &Sources<'_>) -> Vec<String> {
+/// Commands that show how it goes, from the last gate that has any: the first of them, and how many there are.
+fn commands(of: &Sources<'_>) -> (Vec<String>, usize) {
     let mut gates = of.plan.body.steps.iter().filter_map(|step| if let Work::Gate(gate) = &step.work { Some(gate) } else { None });
-    let Some(gate) = gates.rfind(|gate| !measures(gate).is_empty()) else { return Vec::new() };
-    shell_of(of.plan).typed(measures(gate).iter().map(String::as_str)).into_iter().take(MEASURES_MAX).collect()
+    let Some(gate) = gates.rfind(|gate| !measures(gate).is_empty()) else { return (Vec::new(), 0) };
+    let mut all = shell_of(of.plan).typed(measures(gate).iter().map(String::as_str));
+    let count = all.len();
+    all.truncate(MEASURES_MAX);
+    (all, count)
 }
 
 /// The command of what follows and, where that is a change, the one that writes its file.

@@ -169,6 +169,7 @@ fn ladders(of: &Sources<'_>) -> Vec<Vec<Text>> {
 fn of_target(target: &Target) -> Text {
     let hosts = target.hosts().count();
     let standby: usize = target.regions.iter().map(|r| r.standby.len()).sum();
+    let standby = if standby == 0 { String::new() } else { format!(" and {standby} standby") };
     let signals = match target.signals {
         Some(_) => Text::from("; its signals are watched."),
         None => Text::from("; only its health is watched: add `spec.signals` for more."),
@@ -176,11 +177,10 @@ fn of_target(target: &Target) -> Text {
     let mut text = match (hosts, target.replica_capacity) {
         (0, _) => Text::from("no hosts of its own"),
         (hosts, Some(capacity)) => {
-            format!("{} and {standby} standby, each carries {}", plural(hosts, "host", "hosts"), crate::figures::rate(capacity)).into()
+            format!("{}{standby}, each carries {}", plural(hosts, "host", "hosts"), crate::figures::rate(capacity)).into()
         }
         (hosts, None) => {
-            format!("{} and {standby} standby; what each carries is not known: add `spec.capacity.replica`", plural(hosts, "host", "hosts"))
-                .into()
+            format!("{}{standby}; what each carries is not known: add `spec.capacity.replica`", plural(hosts, "host", "hosts")).into()
         }
     };
     text.0.extend(signals.0);

@@ -7,7 +7,8 @@ use crate::document::{Section, Text};
 use crate::figures::{listed, plural};
 use crate::places::rows_told_once;
 use crate::promise;
-use crate::tree;
+use crate::tree::{self, HALT};
+use glidepath_model::Plan;
 use glidepath_model::change::{ItemKind, OnFailure};
 use glidepath_model::command::SQL;
 use glidepath_model::plan::{Assignment, GateSpec, Step, Strategy, Work};
@@ -36,10 +37,16 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     section.heading("Data inconsistency");
     section.table(HEADER, rows_told_once(data(of), 0));
     if data(of).is_empty() {
-        section.paragraph(format!(
-            "No item of this change alters data or its form. Should old and new side write what the other cannot read, that is a reason to go back: {}; then compare what both have written.",
-            promise::safe_within(of.plan, promise::P95)
-        ));
+        let back = promise::safe_within(of.plan, promise::P95);
+        section.paragraph(if never_both(of.plan) {
+            format!(
+                "No item of this change alters data or its form, and every host stops before one starts, so that old and new never write at the same time. What the new one has written is read by the old one after going back: {back}, and look first whether it can."
+            )
+        } else {
+            format!(
+                "No item of this change alters data or its form. Should old and new side write what the other cannot read, that is a reason to go back: {back}; then compare what both have written."
+            )
+        });
     }
     section.heading("Dependency failure");
     let rows = dependency(of);
@@ -247,4 +254,13 @@ fn dependency(of: &Sources<'_>) -> Vec<Vec<Text>> {
         ));
     }
     rows
+}
+
+/// Whether no two versions of anything run at the same time: all hosts are stopped by steps of their own before one is started.
+fn never_both(plan: &Plan) -> bool {
+    let halts = |a: &Assignment| {
+        let own = plan.body.steps.iter().filter(|step| step.target.as_ref() == Some(&a.target));
+        own.filter_map(|step| step.duration_key.as_deref()).any(|key| key.starts_with(HALT))
+    };
+    !plan.body.assignments.is_empty() && plan.body.assignments.iter().all(|a| a.strategy == Strategy::Recreate && halts(a))
 }

@@ -12,7 +12,7 @@ use crate::promise;
 use crate::timeline::component_of;
 use glidepath_model::action::OnUnknown;
 use glidepath_model::change::{Item, ItemKind, OnFailure};
-use glidepath_model::plan::{GateSpec, LadderStage, Phase, Step, Undo, Work};
+use glidepath_model::plan::{GateSpec, LadderStage, Phase, Step, Strategy, Undo, Work};
 use glidepath_model::{ComponentName, Severity};
 
 /// Stories told.
@@ -307,7 +307,11 @@ fn slow_back(of: &Sources<'_>) -> Option<Story> {
     let exposures = of.plan.body.steps.iter().filter_map(|step| Some((step, step.exposure.as_ref()?)));
     let (step, exposure) = exposures.max_by_key(|(_, e)| e.safety_takes.as_ref().map_or(0, |takes| takes.p95_ms.0))?;
     let place = crate::flight::place_of(of.plan, step);
+    let is_switch = of.plan.body.assignments.iter().any(|a| a.target == exposure.target && a.strategy == Strategy::BlueGreen);
     let why = match exposure.safety {
+        Some(_) if is_switch => {
+            "by then the old copy was being brought up to date, so its hosts had to go back before it could carry the traffic"
+        }
         Some(_) => "too few old hosts were left to carry the traffic, so hosts had to go back before it could",
         None => "by then most hosts had it, and there is no other way back than host by host",
     };

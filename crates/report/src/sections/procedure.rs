@@ -5,10 +5,10 @@ use crate::calls::{answer, drained, expectation};
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
 use crate::figures::{estimate, fold, percent, plain, plural};
-use crate::runsheet::{Shell, Ways, answers, is_look, measures, shell_of, typed};
+use crate::runsheet::{Order, Shell, Ways, answers, is_look, measures, shell_of, typed};
 use glidepath_model::command::HAPROXY;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Undo, Work};
-use glidepath_model::{ActionCall, Plan};
+use glidepath_model::{ActionCall, Millis, Plan};
 use serde_json::Value;
 
 /// Commands of a gate from which on it refers to an earlier one instead of repeating them.
@@ -18,14 +18,14 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(4, "Procedure");
     section.paragraph(
         Text::new()
-            .plain(format!("{} in order. The run does them all: ", plural(of.plan.body.steps.len(), "step", "steps")))
+            .plain(format!("{}, each done by the run as soon as what it waits for is done: ", plural(of.plan.body.steps.len(), "step", "steps")))
             .code(format!("glidepath run {}", of.plan.id.short()))
             .plain(". Commands are given as they can be typed by hand; under a gate stand those that show what it looks at. What takes a step back stands in section 6, under the name given here. To fly by hand, print the run sheet: ")
             .code(format!("glidepath plan {} --format runsheet", of.plan.body.change.name))
             .plain("."),
     );
     runways::paragraphs(of, &mut section);
-    let (shell, ways) = (shell_of(of.plan), Ways::of(of.plan));
+    let (shell, ways, order) = (shell_of(of.plan), Ways::of(of.plan), Order::of(of.plan));
     let typing = Typing { plan: of.plan, shell: &shell, ways: &ways };
     let script = shell.script();
     if !script.is_empty() {
@@ -38,6 +38,11 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     for together in numbered.chunk_by(|one, next| heading_of(one.step) == heading_of(next.step)) {
         let Some(Numbered { step: first, .. }) = together.first() else { continue };
         section.heading(heading_of(first));
+        let in_flight = together.iter().filter(|numbered| !numbered.step.after_landing).map(|numbered| numbered.number);
+        let beside = order.within(&in_flight.collect::<Vec<_>>(), false);
+        if !beside.is_empty() {
+            section.paragraph(format!("Order: {beside}."));
+        }
         let depth = first.environment.as_ref().map_or(of.depth, |environment| Depth::of(of.plan, of.catalog, environment));
         match depth {
             Depth::Standard | Depth::Full => {
@@ -131,6 +136,7 @@ impl Typing<'_> {
                 validation.extend(drained(call));
             }
             Work::Call(call) if validation.is_empty() => validation.push(answer(call)),
+            Work::Wait(Millis::ZERO) => validation.push("there is nothing to do; what takes it back is a pause".into()),
             Work::Wait(length) => validation.push(format!("{length} pass").into()),
             Work::Call(_) => {}
         }

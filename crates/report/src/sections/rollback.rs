@@ -99,7 +99,7 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     if ways.all(false).next().is_none() {
         section.paragraph("No step is undone by a command.");
     } else {
-        section.paragraph("By hand, one command at a time from the top: leave out what takes back a step that was not begun, or that has been taken back already; go on when what is expected is so. The names are those of the run sheet and of section 4.");
+        section.paragraph("By hand, from the top, one command at a time or side by side as the run sheet says: leave out what takes back a step that was not begun, or that has been taken back already; go on when what is expected is so. The names are those of the run sheet and of section 4.");
     }
     commands_by_place(&ways, section);
     let stays = of.plan.body.steps.iter().filter_map(|s| match &s.undo {
@@ -150,11 +150,7 @@ fn restore(of: &Sources<'_>, section: &mut Section) {
     section.heading("Full restore");
     let backups: Vec<String> = of.plan.body.steps.iter().filter(|s| s.saves_data).map(titled).collect();
     if backups.is_empty() {
-        section.paragraph(
-            Text::from("The plan makes no backup, so there is nothing to restore from. Where data can be lost, add ")
-                .code("spec.backup")
-                .plain(" to the target."),
-        );
+        section.paragraph("The plan makes no backup, so there is nothing to restore from.");
     } else {
         section.paragraph(format!("If undo does not help, restore from what the plan saved: {}. Restoring loses what was written since, so its owner decides (section 10).", joined(&backups)));
     }

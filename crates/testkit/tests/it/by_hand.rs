@@ -86,7 +86,7 @@ fn elements_of_a_fan_out_go_side_by_side_within_its_limits() {
     assert_eq!(installs.len(), 4);
     for one in installs {
         let words = one.beside.words();
-        assert!(words.contains("at most 2 of them at a time, each begun 1 s after the one before"), "{words}");
+        assert!(words.contains("of 3 to 6 at most 2 at a time, each begun 1 s after the one before"), "{words}");
         assert!(one.lines.iter().all(|line| line.takes.contains("at most")), "{one:?}");
     }
 }
@@ -219,5 +219,31 @@ fn a_sheet_says_nothing_of_what_its_plan_does_not_have() {
             .filter(|one| is_on_the_way(one) && one.lines.len() == 1 && one.lines[0].commands.is_empty())
             .filter(|one| matches!(plan.body.steps[numbers(one)[0] - 1].work, Work::Wait(Millis::ZERO)));
         assert!(waits == 0 || alone.count() == 0, "{name}: a box with nothing in it");
+    }
+}
+
+/// The document says what this plan does, each thing once and none that is not so.
+#[test]
+fn a_document_says_what_its_own_plan_does() {
+    let of = |name: &str| {
+        let Example { plan, facts, .. } = example(name).unwrap();
+        to_markdown(&document(&plan, &facts))
+    };
+    let (switch, recreate, replace) = (of("blue-green/shop-2"), of("recreate/ledger-2"), of("replace/image-2"));
+    // What goes at once stands under its heading, and no order is claimed that the run does not keep.
+    for (text, order) in [
+        (&switch, "Order: 9, then 10 beside 11, then 12 and 13 one after the other."),
+        (&recreate, "Order: 3 to 5 side by side, then 6 to 8 side by side, then 9."),
+    ] {
+        assert!(text.contains(order) && !text.contains("steps in order"), "{order}");
+    }
+    assert!(!switch.contains("too few old hosts were left") && switch.contains("the old copy was being brought up to date"));
+    assert!(recreate.contains("old and new never write at the same time") && !recreate.contains("compare what both have written"));
+    assert!(recreate.contains("3 stops of hosts") && recreate.contains("3 hosts; what") && switch.contains("2 hosts and 2 standby; what"));
+    assert!(recreate.contains("at the last gate (3 looks), such as by: `./scripts/host.sh health ledger-1`"));
+    assert!(replace.contains("there is nothing to do; what takes it back is a pause") && !replace.contains("0 ms pass"));
+    for text in [&switch, &recreate, &replace] {
+        assert_eq!(text.matches("Where data can be lost, add").count(), 1, "advice once");
+        assert!(text.contains("the guard takes over after 30 s"), "the figure, not its rule");
     }
 }
