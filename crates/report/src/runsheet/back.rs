@@ -277,8 +277,8 @@ fn joined(mut one: Text, other: Text) -> Text {
     one
 }
 
-/// What to do when lines of a box are not as expected: how often each is tried, and what then.
-pub(super) fn otherwise(plan: &Plan, tries: &[(usize, u32)], then_words: Option<&str>) -> Text {
+/// What to do when lines of a box are not as expected: how often each is tried, and what then. `may_fail`: those that may fail for good.
+pub(super) fn otherwise(plan: &Plan, tries: &[(usize, u32)], then_words: Option<&str>, may_fail: &str) -> Text {
     let mut groups: Vec<(u32, Vec<String>)> = Vec::new();
     for (number, attempts_max) in tries {
         match groups.iter_mut().find(|(known, _)| known == attempts_max) {
@@ -297,5 +297,6 @@ pub(super) fn otherwise(plan: &Plan, tries: &[(usize, u32)], then_words: Option<
         let of = if at == 0 { String::new() } else { format!("{}: ", listed(numbers)) };
         format!("{of}{}", tries(*attempts_max))
     });
-    format!("{}; then {}", words.collect::<Vec<_>>().join("; "), then_words.unwrap_or_else(|| then(plan))).into()
+    let but = if may_fail.is_empty() { String::new() } else { format!("; but {may_fail}") };
+    format!("{}; then {}{but}", words.collect::<Vec<_>>().join("; "), then_words.unwrap_or_else(|| then(plan))).into()
 }

@@ -108,6 +108,23 @@ impl<'a> Order<'a> {
         format!("side by side with {}{}", ranges(&beside), self.limits(&all))
     }
 
+    /// `it goes on without 3, as long as no more than 1 of 3 to 6 fails`: elements of fan-outs that may fail for good. Empty where there is none.
+    pub(super) fn may_fail(&self, numbers: &[usize]) -> String {
+        let groups = self.plan.body.groups.iter().filter(|group| group.failures_max > 0);
+        let told = groups.filter_map(|group| {
+            let is_of = |number: &usize| self.group(*number).is_some_and(|own| own.name == group.name);
+            let here: Vec<usize> = numbers.iter().copied().filter(is_of).collect();
+            let all: Vec<usize> = (1..=self.plan.body.steps.len()).filter(is_of).collect();
+            let as_long = if (group.failures_max as usize) < all.len() {
+                format!(", as long as no more than {} of {} fails", group.failures_max, ranges(&all))
+            } else {
+                String::new()
+            };
+            (!here.is_empty()).then(|| format!("it goes on without {}{as_long}", ranges(&here)))
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
     /// The limits of fan-outs, where they are narrower than what stands here.
     fn limits(&self, numbers: &[usize]) -> String {
         let names: BTreeSet<_> = numbers.iter().filter_map(|number| self.group(*number)).map(|group| &group.name).collect();

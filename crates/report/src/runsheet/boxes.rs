@@ -141,6 +141,7 @@ impl Up<'_> {
             group.iter().filter(|n| matches!(n.step().work, Work::Call(_))).map(|n| (n.number, n.step().retry.attempts_max)).collect();
         let is_first =
             self.plan.body.change.environments.first().is_none_or(|first| step.environment.as_ref().is_none_or(|own| own == first));
+        let numbers: Vec<usize> = group.iter().map(|numbered| numbered.number).collect();
         let then = match group.last() {
             _ if step.phase == Phase::Preflight && is_first => Some("do not take off: nothing has been changed"),
             Some(last) => self.nothing_behind(last.number),
@@ -153,7 +154,7 @@ impl Up<'_> {
             decision,
             beside: self.beside(group),
             lines,
-            otherwise: if tries.is_empty() { Text::new() } else { otherwise(self.plan, &tries, then) },
+            otherwise: if tries.is_empty() { Text::new() } else { otherwise(self.plan, &tries, then, &self.order.may_fail(&numbers)) },
             back: self.back(group),
             one_way: matches!(step.undo, Undo::ForwardOnly { .. }),
         }

@@ -88,7 +88,17 @@ fn elements_of_a_fan_out_go_side_by_side_within_its_limits() {
         let words = one.beside.words();
         assert!(words.contains("of 3 to 6 at most 2 at a time, each begun 1 s after the one before"), "{words}");
         assert!(one.lines.iter().all(|line| line.takes.contains("at most")), "{one:?}");
+        let otherwise = one.otherwise.words();
+        assert!(
+            otherwise.ends_with(&format!("; but it goes on without {}, as long as no more than 1 of 3 to 6 fails", one.label)),
+            "{otherwise}"
+        );
     }
+    // An old side that cannot be taken away is no reason to take the new one back.
+    let Example { plan, facts, .. } = example("serverless/resize-2").unwrap();
+    let sheet = run_sheet(&plan, &facts);
+    let retired = boxes(&sheet).find(|one| one.lines.iter().any(|line| line.title.contains("which serves nobody"))).unwrap();
+    assert!(retired.otherwise.words().ends_with("; but it goes on without 26"), "{retired:?}");
 }
 
 #[test]
