@@ -85,8 +85,8 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
     ordered.sort_by_key(|s| (s.share == Some(Share::ZERO) || s.share == Some(Share::ALL), std::cmp::Reverse(order(s))));
     for serving in ordered.iter().take(SERVING_LINES_MAX) {
         let shares = match serving.share {
-            Some(Share::ZERO) => format!("{} 100 %", version_shown(&serving.from)),
-            Some(Share::ALL) => format!("{} 100 %", version_shown(&serving.to)),
+            Some(Share::ZERO) => all_of(&version_shown(&serving.from)),
+            Some(Share::ALL) => all_of(&version_shown(&serving.to)),
             Some(share) => format!("{} {}, {} {share}", version_shown(&serving.from), share.rest(), version_shown(&serving.to)),
             None => format!("{} and {} side by side, hosts half done", version_shown(&serving.from), version_shown(&serving.to)),
         };
@@ -108,6 +108,11 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
         ));
     }
     lines
+}
+
+/// `1.0.0 100 %`; a split of traffic over places says its shares itself.
+fn all_of(version: &str) -> String {
+    if version.ends_with(" %") { version.to_owned() } else { format!("{version} 100 %") }
 }
 
 fn way_back_lines(plan: &Plan, state: Option<&RunState>, room: usize) -> Vec<Line> {

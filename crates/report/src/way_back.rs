@@ -54,9 +54,10 @@ pub(crate) fn way_back(plan: &Plan, state: Option<&RunState>) -> Vec<WayBack> {
         let old = assignment.map_or("the old side".into(), |assignment| version_shown(&assignment.from));
         let component = component_of(plan, step).unwrap_or_else(|| exposure.target.to_string());
         let here = region_of(step).map_or(String::new(), |region| format!(" in {region}"));
-        let flag = assignment.filter(|a| a.strategy == Strategy::Flag).and_then(|a| plan.body.change.items.get(a.item as usize));
-        let reaches = match flag.map(|item| &item.kind) {
-            Some(ItemKind::Flag { flag, .. }) => format!("{flag} is shown to {old} of the users of {component}"),
+        let item = assignment.and_then(|a| Some((a.strategy, plan.body.change.items.get(a.item as usize)?)));
+        let reaches = match item.map(|(strategy, item)| (strategy, &item.kind)) {
+            Some((_, ItemKind::Traffic { .. })) => format!("the traffic of {component}{here} is split {old}"),
+            Some((Strategy::Flag, ItemKind::Flag { flag, .. })) => format!("{flag} is shown to {old} of the users of {component}"),
             _ => format!("{component}{here} serves {old} only"),
         };
         found.push(WayBack {

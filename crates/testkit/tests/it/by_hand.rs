@@ -77,6 +77,45 @@ fn hosts_that_go_at_once_are_given_at_once_there_and_back() {
     }
 }
 
+/// What does not fit into one box, and what other components do meanwhile, stands beside it all the same.
+#[test]
+fn boxes_that_do_not_wait_for_each_other_say_so() {
+    let hosts = |component: &str| (1..=10).map(|host| format!("{component}-{host}")).collect::<Vec<_>>().join(", ");
+    let part = |component: &str| {
+        format!(
+            "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{ name: {component} }}\nspec: {{ type: service, lifecycle: production, owner: team }}\n---\n\
+             apiVersion: glidepath.dev/v1\nkind: Target\nmetadata: {{ name: {component}-production }}\nspec:\n  component: {component}\n  environment: production\n  hosts: [ {} ]\n  \
+             deploy: {{ exec: {{ argv: [ ./deploy.sh, \"{{host}}\", \"{{version}}\" ] }}, timeout: 20s, onUnknown: rerun }}\n  \
+             undo: {{ exec: {{ argv: [ ./deploy.sh, \"{{host}}\", \"{{from}}\" ] }}, timeout: 20s }}\n  \
+             health: {{ exec: {{ argv: [ ./health.sh, \"{{host}}\" ] }}, timeout: 10s }}\n  version: {{ probe: {{ exec: {{ argv: [ ./version.sh, \"{{host}}\" ] }}, timeout: 10s }} }}\n  \
+             restart: 2s\n  strategies: [ recreate ]\n",
+            hosts(component)
+        )
+    };
+    let team = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: { name: team }\nspec: { type: team, children: [] }\n";
+    let catalog = format!("{team}---\n{}---\n{}", part("one"), part("two"));
+    let root = glidepath_testkit::examples::folder().join("recreate");
+    let project = std::fs::read_to_string(root.join("glidepath.yaml")).unwrap();
+    let change = "apiVersion: glidepath.dev/v1\nkind: Change\nmetadata: { name: both }\nspec:\n  title: Both\n  reason: They are old.\n  owner: team\n  items:\n    - { component: one, type: code, to: 2.0.0 }\n    - { component: two, type: code, to: 2.0.0 }\n  constraints: { downtime: 10m }\n";
+    let files = [("glidepath.yaml", project.as_str()), ("catalog/both.yaml", catalog.as_str()), ("changes/both.yaml", change)];
+    let Example { plan, facts, .. } = planned_project(&files, "both").unwrap();
+    let sheet = run_sheet(&plan, &facts);
+    let all: Vec<&SheetBox> = boxes(&sheet).filter(|one| is_on_the_way(one)).collect();
+    let mut told = 0;
+    for (at, one) in all.iter().enumerate() {
+        for other in &all[at + 1..] {
+            let apart = numbers(one).into_iter().all(|a| numbers(other).into_iter().all(|b| are_beside(&plan, (a, b))));
+            let is_deploy = |one: &SheetBox| one.lines.iter().any(|line| line.commands.starts_with("./deploy.sh"));
+            if apart && is_deploy(one) && is_deploy(other) {
+                told += 1;
+                assert!(one.beside.words().contains("side by side with "), "{} beside {}: {:?}", one.label, other.label, one.beside);
+                assert!(other.beside.words().contains("side by side with "), "{} beside {}: {:?}", other.label, one.label, other.beside);
+            }
+        }
+    }
+    assert!(told >= 2, "ten hosts at once do not fit into one box: {told}");
+}
+
 /// A fan-out with limits says them, and what is a change is not taken for a look.
 #[test]
 fn elements_of_a_fan_out_go_side_by_side_within_its_limits() {
