@@ -1,14 +1,15 @@
 //! Counters and values, from a Prometheus server or from the pages of the targets.
 //!
 //! Data that is missing is never taken for zero: a page that cannot be had, a partial answer, rubbish, and more series
-//! than the limit are errors, so that a gate stays undecided. Values that are no finite number are left out.
+//! than the limit are errors, so that a gate stays undecided. A counter that is no finite number is given as it is, and a value that is none is an error of
+//! its own: left out, a metric that says nothing would look like one that is absent, or make the rest look better.
 
 mod exposition;
 mod prometheus;
 mod range;
 mod scrape;
 
-use crate::input::{chain, coded};
+use crate::input::{chain, coded, quoted};
 use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
 use glidepath_model::{Code, Timestamp};
@@ -144,6 +145,11 @@ fn refused(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
 
 fn unsupported(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
     TelemetryError::Unsupported { source_name: source_name.to_owned(), reason: coded(Code(592), reason) }
+}
+
+fn no_number(source_name: &str, value: f64, asked: &str) -> TelemetryError {
+    let value = if value.is_nan() || value < 0.0 { value.to_string() } else { format!("+{value}") };
+    TelemetryError::NoNumber { source_name: source_name.to_owned(), value, asked: format!("`{}`", quoted(asked)) }
 }
 
 /// An address for people: without user and password.

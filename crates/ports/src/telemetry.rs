@@ -12,7 +12,7 @@ pub trait Telemetry: Send + Sync {
     /// Present values of all series that a selector matches. An empty reading means that no series matches.
     fn counters<'a>(&'a self, source: &'a CountSource, selector: &'a Selector) -> BoxFuture<'a, Result<CounterReading, TelemetryError>>;
 
-    /// The one value of a query; `None` when it has none.
+    /// The one value of a query; `None` when it has none. One that is no finite number is [`TelemetryError::NoNumber`].
     fn value<'a>(&'a self, source: &'a CountSource, query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>>;
 
     /// What a query gave at equal steps of a span of time. Steps at which a series had no value are absent; what is no number is left out,
@@ -73,7 +73,8 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// Present values of counters.
+/// Present values of counters, as the source answered them: what is negative or no finite number is there too, for nobody can tell otherwise whether a
+/// metric is missing or says nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CounterReading {
     /// Value by series (its labels, written in a fixed order, with the scraped address where it was scraped).
@@ -109,6 +110,16 @@ pub enum TelemetryError {
         source_name: String,
         /// Why.
         reason: String,
+    },
+    /// What was asked for is there, and its value says nothing.
+    #[error("{source_name} answered {value} for {asked}, which is no number to go by (GP0591)")]
+    NoNumber {
+        /// Source.
+        source_name: String,
+        /// What it answered: `NaN`, `+Inf`.
+        value: String,
+        /// The query or the metric.
+        asked: String,
     },
     /// More series than the limit.
     #[error("{source_name} answered with more than {series_max} series")]

@@ -84,7 +84,7 @@ pub(super) fn samples(page: &str, matchers: &Matchers) -> Option<Vec<Sample>> {
             Line::Other => understood += 1,
             Line::Found(sample) => {
                 understood += 1;
-                if sample.value.is_finite() && matchers.hold(&sample.labels) {
+                if matchers.hold(&sample.labels) {
                     found.push(sample);
                 }
             }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn samples_are_read_with_escapes_timestamps_and_exemplars_and_broken_lines_are_passed_over() {
-        let cases: [(&str, &[f64]); 11] = [
+        let cases: [(&str, &[f64]); 10] = [
             ("http_requests_total", &[1027.0, 3.0, 7.0]),
             ("http_requests_total{code=\"500\"}", &[3.0]),
             ("http_requests_total{code=~\"5..\"}", &[3.0]),
@@ -185,13 +185,14 @@ mod tests {
             ("http_requests_total{code!=\"500\"}", &[1027.0, 7.0]),
             ("http_requests_total{code=\"\"}", &[7.0]),
             ("http_requests_total{path=~\"(?s).*\\\\n.*\"}", &[1027.0]),
-            ("up", &[]),
-            ("down", &[]),
+            ("down", &[f64::INFINITY]),
             ("small", &[0.0015]),
         ];
         for (selector, expected) in cases {
             assert_eq!(values(PAGE, selector).as_deref(), Some(expected), "{selector}");
         }
+        // A metric that says nothing is there all the same.
+        assert!(matches!(values(PAGE, "up").as_deref(), Some([value]) if value.is_nan()));
     }
 
     #[test]

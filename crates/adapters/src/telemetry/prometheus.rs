@@ -1,6 +1,6 @@
 //! A thin client of Prometheus' HTTP API: questions, answers and instant queries.
 
-use super::{Answer, SERIES_MAX, bad_answer, fetch, out_of_reach, refused, shown, unsupported};
+use super::{Answer, SERIES_MAX, bad_answer, fetch, no_number, out_of_reach, refused, shown, unsupported};
 use crate::input::quoted;
 use glidepath_model::Timestamp;
 use glidepath_model::catalog::Selector;
@@ -58,7 +58,7 @@ struct Series {
     value: Option<(f64, String)>,
 }
 
-/// Values by series with the time they are for; values that are no finite number are left out.
+/// Values by series with the time they are for.
 struct Samples {
     values: Vec<(BTreeMap<String, String>, f64)>,
     at: Timestamp,
@@ -85,6 +85,7 @@ impl<'a> Server<'a> {
         let samples = self.query(query).await?;
         match samples.values.as_slice() {
             [] => Ok(None),
+            [(_, value)] if !value.is_finite() => Err(no_number(&self.name, *value, query)),
             [(_, value)] => Ok(Some(ValueReading { value: *value, observed_at: samples.at })),
             [(first, _), (second, _), ..] => {
                 let text = format!(
@@ -175,9 +176,12 @@ impl<'a> Server<'a> {
         }
         let said = rows.iter().find_map(|row| row.value.as_ref()).and_then(|(seconds, _)| time(*seconds));
         let at = said.unwrap_or_else(|| self.answered_at(answer));
-        let finite =
-            |row: Series| row.value.and_then(|(_, text)| text.parse::<f64>().ok()).filter(|v| v.is_finite()).map(|v| (row.metric, v));
-        Ok(Samples { values: rows.into_iter().filter_map(finite).collect(), at })
+        let number = |(metric, text): (BTreeMap<String, String>, String)| match text.parse::<f64>() {
+            Ok(value) => Ok((metric, value)),
+            Err(_) => Err(bad(format!("the value of {} is `{}`", key(&metric), quoted(&text)))),
+        };
+        let valued = rows.into_iter().filter_map(|row| Some((row.metric, row.value?.1)));
+        Ok(Samples { values: valued.map(number).collect::<Result<_, _>>()?, at })
     }
 
     /// Time by the clock of the other side at which it answered; by ours where it does not say.

@@ -5,7 +5,7 @@
 
 use super::exposition::{Matchers, Sample, samples};
 use super::prometheus::key;
-use super::{SERIES_MAX, bad_answer, fetch, out_of_reach, shown, unsupported};
+use super::{SERIES_MAX, bad_answer, fetch, no_number, out_of_reach, shown, unsupported};
 use crate::input::quoted;
 use futures_util::future::try_join_all;
 use glidepath_model::catalog::Selector;
@@ -53,7 +53,14 @@ impl Pages<'_> {
         })?;
         let reading = self.counters(&selector).await?;
         let sum: f64 = reading.series.values().sum();
-        Ok((!reading.series.is_empty() && sum.is_finite()).then_some(ValueReading { value: sum, observed_at: reading.observed_at }))
+        if reading.series.is_empty() {
+            return Ok(None);
+        }
+        let odd = reading.series.iter().find(|(_, value)| !value.is_finite()).map(|(series, value)| (series.as_str(), *value));
+        match odd.or((!sum.is_finite()).then_some((query, sum))) {
+            Some((asked, value)) => Err(no_number(&name(self.urls), value, asked)),
+            None => Ok(Some(ValueReading { value: sum, observed_at: reading.observed_at })),
+        }
     }
 }
 

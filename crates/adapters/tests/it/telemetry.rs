@@ -32,7 +32,7 @@ fn selector(text: &str) -> Selector {
     Selector::parse(text).unwrap()
 }
 
-/// `value`, `none`, `out-of-reach`, `bad`, `too-many` or `unsupported`, with what it says.
+/// `value`, `none`, `out-of-reach`, `bad`, `no-number`, `too-many` or `unsupported`, with what it says.
 fn told<T: std::fmt::Debug>(result: Result<Option<T>, TelemetryError>) -> (&'static str, String) {
     match result {
         Ok(Some(value)) => ("value", format!("{value:?}")),
@@ -40,6 +40,7 @@ fn told<T: std::fmt::Debug>(result: Result<Option<T>, TelemetryError>) -> (&'sta
         Err(error @ TelemetryError::OutOfReach { .. }) => ("out-of-reach", error.to_string()),
         Err(error @ TelemetryError::BadAnswer { .. }) => ("bad", error.to_string()),
         Err(error @ (TelemetryError::TooMany { .. } | TelemetryError::TooManyPoints { .. })) => ("too-many", error.to_string()),
+        Err(error @ TelemetryError::NoNumber { .. }) => ("no-number", error.to_string()),
         Err(error @ TelemetryError::Refused { .. }) => ("refused", error.to_string()),
         Err(error @ TelemetryError::Unsupported { .. }) => ("unsupported", error.to_string()),
     }
@@ -77,7 +78,8 @@ async fn a_real_prometheus_answers_counters_and_values() {
     for (query, kind, part) in [
         ("scalar(sum(http_requests_total{code=\"500\"}))", "value", "600"),
         ("sum(absent_metric)", "none", ""),
-        ("0 * sum(http_requests_total) / 0", "none", ""),
+        ("0 * sum(http_requests_total) / 0", "no-number", "answered NaN for `0 * sum(http_requests_total) / 0`"),
+        ("http_requests_total / (http_requests_total - 600)", "unsupported", "has 2 series"),
         ("http_requests_total", "unsupported", "has 2 series"),
         ("http_requests_total[5m]", "unsupported", "gives a matrix"),
         ("sum(", "bad", "failed: bad_data"),
@@ -109,9 +111,9 @@ async fn what_is_no_prometheus_is_told_from_one_that_is_out_of_reach() {
     };
     let cases = [
         (StatusCode::OK, row("7"), "value", "7.0"),
-        (StatusCode::OK, row("NaN"), "none", ""),
-        (StatusCode::OK, row("+Inf"), "none", ""),
-        (StatusCode::OK, row("seven"), "none", ""),
+        (StatusCode::OK, row("NaN"), "no-number", "answered NaN for `x`"),
+        (StatusCode::OK, row("+Inf"), "no-number", "answered +inf for `x`"),
+        (StatusCode::OK, row("seven"), "bad", "the value of {} is `seven`"),
         (StatusCode::OK, row("7").replacen('{', r#"{"warnings":["PromQL info: metric might not be a counter"],"#, 1), "value", "7.0"),
         (
             StatusCode::OK,
@@ -197,13 +199,17 @@ async fn pages_of_several_targets_are_read_together_and_none_may_be_missing() {
     let series: Vec<_> = reading.series.into_iter().collect();
     assert_eq!(series, [(format!("{a} r_total{{code=\"500\"}}"), 1.0), (format!("{b} r_total{{code=\"500\"}}"), 2.0)]);
 
+    let reading = router.counters(&scrape(&[&a]), &selector("r_total{code=\"lost\"}")).await.unwrap();
+    assert!(reading.series.values().all(|value| value.is_nan()) && reading.series.len() == 1, "a metric that says nothing is not absent: {reading:?}");
+
     let down = format!("{url}/down");
     let html = format!("{url}/html");
     let many = format!("{url}/many");
     let dead = format!("http://127.0.0.1:{}/metrics", free_port());
     let began = std::time::Instant::now();
-    let cases: [(&[&str], &str, &str, &str); 9] = [
-        (&[&a, &b], "r_total", "value", "value: 33.0"),
+    let cases: [(&[&str], &str, &str, &str); 10] = [
+        (&[&a, &b], "r_total{code!=\"lost\"}", "value", "value: 33.0"),
+        (&[&a, &b], "r_total", "no-number", "answered NaN for"),
         (&[&a], "nothing_total", "none", ""),
         (&[&a], "sum(r_total)", "unsupported", "declare a Prometheus server"),
         (&[&a, &dead], "r_total", "out-of-reach", &dead),

@@ -28,9 +28,10 @@ pub(crate) struct CounterTrack {
 }
 
 impl CounterTrack {
-    /// Whether every value of a reading can be counted.
-    pub(crate) fn is_countable(reading: &CounterReading) -> bool {
-        reading.series.values().all(|value| value.is_finite() && *value >= 0.0)
+    /// The first series of a reading that cannot be counted, with its value.
+    pub(crate) fn uncountable(reading: &CounterReading) -> Option<(&str, f64)> {
+        let odd = reading.series.iter().find(|(_, value)| !(value.is_finite() && **value >= 0.0))?;
+        Some((odd.0, *odd.1))
     }
 
     /// Makes a reading the base.
@@ -119,8 +120,9 @@ mod tests {
         for (what, series, expected) in cases {
             assert_eq!(track.advance(&reading(series)), expected, "{what}");
         }
-        assert!(!CounterTrack::is_countable(&reading(&[("a", f64::NAN)])));
-        assert!(!CounterTrack::is_countable(&reading(&[("a", -1.0)])));
+        assert!(CounterTrack::uncountable(&reading(&[("a", 1.0), ("b", f64::NAN)])).is_some_and(|(series, value)| series == "b" && value.is_nan()));
+        assert_eq!(CounterTrack::uncountable(&reading(&[("a", -1.0), ("b", 1.0)])), Some(("a", -1.0)));
+        assert_eq!(CounterTrack::uncountable(&reading(&[("a", 0.0)])), None);
     }
 
     #[test]

@@ -77,8 +77,9 @@ impl ProportionState {
             Ok(readings) => readings,
             Err(error) => return self.without_counts(spec, None, &format!("no data: {error}")),
         };
-        if !readings.are_countable() {
-            return self.without_counts(spec, Some(readings.observed_at), "a counter has a value that is no count");
+        if let Some((series, value)) = readings.uncountable() {
+            let why = format!("no data: the source answered {value} for {series}, which is no count");
+            return self.without_counts(spec, Some(readings.observed_at), &why);
         }
         if let Some(why) = readings.without_bucket(spec) {
             return self.without_counts(spec, Some(readings.observed_at), &why);
@@ -191,8 +192,9 @@ impl Readings {
         Ok(Self { canary_part, canary_total, baseline_part, baseline_total, observed_at })
     }
 
-    fn are_countable(&self) -> bool {
-        [&self.canary_part, &self.canary_total, &self.baseline_part, &self.baseline_total].into_iter().all(CounterTrack::is_countable)
+    fn uncountable(&self) -> Option<(&str, f64)> {
+        let all = [&self.canary_part, &self.canary_total, &self.baseline_part, &self.baseline_total];
+        all.into_iter().find_map(CounterTrack::uncountable)
     }
 
     /// Why a histogram cannot be read: without a bucket at the limit every request would count as slow, on both sides alike.

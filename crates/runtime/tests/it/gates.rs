@@ -131,7 +131,7 @@ async fn no_traffic_no_series_rubbish_and_a_dead_source_never_pass() {
     let cases: [(&str, Reading); 4] = [
         ("no counter matches", |_, _| Ok(BTreeMap::new())),
         ("carried no requests", |_, _| Ok(BTreeMap::from([("only".to_owned(), 5.0)]))),
-        ("no count", |_, _| Ok(BTreeMap::from([("only".to_owned(), f64::NAN)]))),
+        ("answered NaN for only, which is no count", |_, _| Ok(BTreeMap::from([("only".to_owned(), f64::NAN)]))),
         ("out of reach", |_, _| Err(TelemetryError::OutOfReach { source_name: "prometheus".to_owned(), reason: "refused".to_owned() })),
     ];
     for (expected, reading) in cases {
