@@ -161,7 +161,7 @@ impl Reader {
         let parents: Vec<&ObjectName> = table.inherits.iter().flatten().collect();
         let references = references_of(table);
         if let (Engine::Postgres, Some(parent)) = (self.engine, &table.partition_of)
-            && !self.news.is_ours(&key(parent))
+            && !self.news.is_made(&key(parent))
         {
             let aside = "Where it has a default partition, its rows are read: make the table alone and `attach partition` it, with a CHECK on the default partition that leaves the new rows out.";
             judged.hold(parent.to_string(), Lock::ClosedScan, aside);
@@ -249,10 +249,14 @@ impl Reader {
             // An index on an expression computes it for every row.
             judged.effects.extend(what_it_calls(index));
         }
-        match (self.news.is_ours(&table), index.concurrently) {
+        match (self.news.is_made(&table), index.concurrently) {
             (true, _) => {}
             (false, true) => judged.hold(index.table_name.to_string(), Lock::Beside, ""),
-            (false, false) => judged.hold(index.table_name.to_string(), Lock::Scan, self.index_beside(&name)),
+            // A table made IF NOT EXISTS may have been there, with rows and with who writes to it.
+            (false, false) => {
+                let instead = self.index_beside(&name) + self.news.aside(&table, []);
+                judged.hold(index.table_name.to_string(), Lock::Scan, instead);
+            }
         }
         judged
     }

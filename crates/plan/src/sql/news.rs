@@ -146,11 +146,6 @@ impl News {
         matches!(self.made(table), Some(Made::Free | Made::Seen))
     }
 
-    /// Whether the text makes it, whether or not it was there.
-    pub(super) fn is_ours(&self, table: &str) -> bool {
-        self.made(table).is_some()
-    }
-
     /// Whether the text makes it, and makes it no part of another: rows may be added.
     pub(super) fn is_of_the_text(&self, table: &str) -> bool {
         matches!(self.made(table), Some(Made::Free | Made::Perhaps))

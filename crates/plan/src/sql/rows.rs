@@ -172,7 +172,7 @@ impl Reader {
 
     fn rows(&self, effect: Effect, name: &ObjectName, table: &str) -> Judged {
         let mut judged = Judged { changes_rows: true, ..Judged::of(effect) };
-        if !self.news.is_ours(table) || self.engine == Engine::Sqlite {
+        if !self.news.is_made(table) || self.engine == Engine::Sqlite {
             judged.hold(name.to_string(), Lock::Rows, "");
         }
         judged

@@ -150,7 +150,7 @@ const POSTGRES: &[Case] = &[
     ),
     (
         "create table if not exists n (id int); delete from n",
-        "additive\nbreaking: takes rows of n away from the running version, and no rollback brings them back",
+        "additive\nbreaking: takes rows of n away from the running version, and no rollback brings them back | n rows",
     ),
     (
         "create table if not exists n (id int); alter table n alter id type bigint",
@@ -177,7 +177,15 @@ const POSTGRES: &[Case] = &[
     // What is new is free.
     (
         "create table if not exists n (id int primary key, o int references o); create index if not exists i on n (o); insert into n values (1) on conflict do nothing",
-        "additive | o brief\nadditive\nadditive",
+        "additive | o brief\nadditive | n scan\nadditive | n rows",
+    ),
+    ("create table n (id int); create index i on n (id)", "additive | fails\nadditive | fails"),
+    ("create table if not exists n (id int); create index i on n (id)", "additive\nadditive | n scan | fails"),
+    ("create index if not exists i on t (a); create index j on t (b)", "additive | t scan\nadditive | t scan | fails"),
+    ("create table if not exists n (id int); create index concurrently if not exists i on n (id)", "additive\nadditive | n beside"),
+    (
+        "create table if not exists p (id int) partition by range (id); create table q partition of p default",
+        "additive\nadditive | p closedscan | fails",
     ),
     (
         "create table public.n (id int); alter table public.n alter id set not null; delete from public.n",
@@ -296,12 +304,12 @@ const POSTGRES: &[Case] = &[
         "breaking: takes rows of t away from the running version, and no rollback brings them back | t rows",
     ),
     // A table that may have been there has rows that may be somebody's.
-    ("create table if not exists u (id int, n int); update u set n = 1", "additive\noverwrites u.n | doubles"),
+    ("create table if not exists u (id int, n int); update u set n = 1", "additive\noverwrites u.n | u rows | doubles"),
     (
         "create table if not exists u (id int); insert into u values (1) on conflict (id) do update set id = excluded.id",
-        "additive\noverwrites rows of u",
+        "additive\noverwrites rows of u | u rows",
     ),
-    ("create table if not exists u (id int); insert into u values (1) on conflict do nothing", "additive\nadditive"),
+    ("create table if not exists u (id int); insert into u values (1) on conflict do nothing", "additive\nadditive | u rows"),
     ("create table u (id int, n int); update u set n = 1", "additive | fails\nadditive | doubles"),
     // Types.
     ("alter table t add column if not exists c citext", "additive | t brief"),

@@ -205,6 +205,11 @@ fn the_plan_tells_who_waits_for_each_text() {
         ("postgres", "create table if not exists n (id int)", "migrations/expand.sql locks nothing that is in use."),
         (
             "postgres",
+            "create table if not exists n (id int, c int); create index if not exists i on n (c)",
+            "migrations/expand.sql: writes of n wait while it is read from end to end; no statement waits longer than 2 s for its lock.",
+        ),
+        (
+            "postgres",
             "alter table a add column if not exists c int; alter table b add column if not exists c int",
             "migrations/expand.sql: reads and writes of a, b wait for moments; no statement waits longer than 2 s for its lock.",
         ),
