@@ -8,7 +8,7 @@ use glidepath_model::catalog::{Catalog, Component, Environment, Target, TargetIn
 use glidepath_model::change::{Change, DataStep, Item, ItemKind};
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, OwnerRef, RegionName, Version};
-use glidepath_model::{Diagnostic, Millis, Share, Timestamp, VERSION_FORM, is_version, version_shown};
+use glidepath_model::{Diagnostic, Millis, Share, Timestamp, VERSION_FORM, is_host_name, is_version, version_shown};
 use regions::refuse_unequal;
 pub(crate) use regions::{SiteRegion, regions, waves};
 use std::collections::{BTreeMap, BTreeSet};
@@ -198,7 +198,7 @@ fn site<'a>(
     let component = facts.catalog.components.get(&target.component);
     let owner = component.and_then(|c| c.owner.clone()).or_else(|| change.owner.clone());
     named_twice(target, notes);
-    let regions = regions(target, observed, notes);
+    no_names(target, notes);
     let mut site = Site {
         item: index,
         change_item: item,
@@ -326,6 +326,19 @@ fn named_twice(target: &Target, notes: &mut Notes) {
 /// `1 replica`, `6 replicas`.
 pub(crate) fn replicas_text(count: u32) -> String {
     if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
+/// Hosts fill `{host}` in commands and addresses: facts may come from a file, and what is no name must not get into them.
+fn no_names(target: &Target, notes: &mut Notes) {
+    let standby = target.regions.iter().flat_map(|region| &region.standby);
+    for host in target.hosts().map(|(_, host)| host).chain(standby).filter(|host| !is_host_name(host.as_str())) {
+        notes.wrong(
+            Diagnostic::error(codes::TARGET_CANNOT, format!("{} has a host {:?}, which is no name.", target.name, host.as_str()))
+                .because("In a command it could be a second command or an option.")
+                .hint(format!("Give the hosts of {} names of letters, digits and `.`, `_`, `-`.", target.name))
+                .field(target.declared_at.clone().unwrap_or_default()),
+        );
+    }
+}
+
 }
 
 /// `eu-north 20 %, eu-west 80 %`.

@@ -5,9 +5,10 @@
 
 use crate::lower::host::HOST_VERBS;
 use glidepath_model::action::ActionCall;
-use glidepath_model::ids::{RegionName, TargetName};
+use glidepath_model::ids::{RegionName, TargetName, is_host_name};
 use glidepath_model::plan::{Phase, PlanBody, Step};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv6Addr;
 
 /// Stands for the host in what is compared; no name and no command holds it.
 const HOST: &str = "\u{0}";
@@ -53,6 +54,43 @@ pub(super) fn put_first(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
         found.extend(ahead.map(|host| format!("{host} of {place} would be changed before hosts that were approved to come first")));
     }
     found
+}
+
+/// New hosts whose name says more than a name, such as `root@evil:22`: what a shell or an address reads into it was approved of no host.
+pub(super) fn named_oddly(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
+    let (approved, now) = (Hosts::of(parent), Hosts::of(child));
+    let mut found = Vec::new();
+    for ((target, region), hosts) in &now.0 {
+        let of_target = || approved.0.iter().filter(|((other, _), _)| other == target).flat_map(|(_, known)| known);
+        let is_odd = |host: &&&str| !of_target().any(|known| **known == ***host || is_like(host, known));
+        for host in hosts.iter().filter(is_odd).filter(|host| !is_bare(host)) {
+            let place = region.map_or_else(String::new, |region| format!(" in {region}"));
+            let of = target.map(ToString::to_string).unwrap_or_default();
+            found.push(format!("{host} of {of}{place} is new, and more than a name: no approved host has that user, port or path"));
+        }
+    }
+    found
+}
+
+/// Whether a name is that of a host and nothing else: no user, no port, no path.
+fn is_bare(name: &str) -> bool {
+    is_host_name(name) && !name.contains(['@', ':', '/', '[', ']'])
+}
+
+/// Whether two names differ in the host alone, and have the same user and port around it.
+fn is_like(new: &str, known: &str) -> bool {
+    let ((user, name, port), (known_user, _, known_port)) = (parts(new), parts(known));
+    let is_name = is_bare(name) || name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|six| six.parse::<Ipv6Addr>().is_ok());
+    is_name && (user, port) == (known_user, known_port)
+}
+
+/// The user, the name and the port of what an address may be.
+fn parts(host: &str) -> (Option<&str>, &str, Option<&str>) {
+    let (user, rest) = host.rsplit_once('@').map_or((None, host), |(user, rest)| (Some(user), rest));
+    // An address of many colons stands in brackets.
+    let end = if rest.starts_with('[') { rest.find(']').map_or(rest.len(), |at| at + 1) } else { rest.find(':').unwrap_or(rest.len()) };
+    let (name, port) = rest.split_at(end);
+    (user, name, (!port.is_empty()).then_some(port))
 }
 
 /// The hosts of each region in the order in which they are first spoken of.
@@ -115,4 +153,31 @@ pub(super) fn are_known(approved: &BTreeSet<String>, now: &BTreeSet<String>, bef
 /// Whether each approved text that speaks of no host, or of one that is still there, is still there.
 pub(super) fn are_kept(approved: &BTreeSet<String>, now: &BTreeSet<String>, before: &BTreeSet<&str>, hosts: &BTreeSet<&str>) -> bool {
     approved.difference(now).all(|text| before.difference(hosts).any(|host| names(text, host)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_host_is_a_name_and_no_more_than_an_approved_one_says_around_it() {
+        for (new, known, expected) in [
+            ("pay-4", "pay-1", true),
+            ("pay-4.eu.example", "pay-1", true),
+            ("10.0.0.4", "pay-1", true),
+            ("root@evil:22", "pay-1", false),
+            ("root@pay-4", "deploy@pay-1", false),
+            ("deploy@pay-4", "deploy@pay-1", true),
+            ("deploy@evil@pay-4", "deploy@pay-1", false),
+            ("pay-4:2222", "pay-1:22", false),
+            ("pay-4:22", "pay-1:22", true),
+            ("[2001:db8::4]:22", "[2001:db8::1]:22", true),
+            ("[evil]:22", "[2001:db8::1]:22", false),
+            ("evil/pay-4", "pay-1", false),
+            ("-oProxyCommand", "pay-1", false),
+            ("", "pay-1", false),
+        ] {
+            assert_eq!(is_like(new, known), expected, "{new} beside {known}");
+        }
+    }
 }

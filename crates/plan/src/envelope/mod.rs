@@ -41,6 +41,7 @@ pub fn outside(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
     found.extend(order::turned_round(parent, child));
     found.extend(ladder::exposed(parent, child));
     found.extend(watch::watched(parent, child));
+    found.extend(hosts::named_oddly(parent, child));
     found.extend(hosts::put_first(parent, child));
     found.extend(steps::done(parent, child));
     found.extend(rules(parent, child));

@@ -51,6 +51,14 @@ const ROWS: &[(&str, Otherwise, &[&str])] = &[
         &[],
     ),
     (
+        "one more host, of which a shell reads more than a name",
+        Otherwise::Input(|_, f| {
+            only_target(f).regions[0].hosts.push("root@evil:22".into());
+            observe(f, "1.0.0");
+        }),
+        &["root@evil:22 of payments-production in eu-west is new, and more than a name"],
+    ),
+    (
         "one more host that goes first",
         Otherwise::Input(|_, f| {
             only_target(f).regions[0].hosts.insert(0, "pay-0.eu-west".into());
