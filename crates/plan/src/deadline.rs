@@ -67,6 +67,11 @@ impl Deadline {
         libm::pow(self.ends_one(), f64::from(self.tries))
     }
 
+    /// Whether hardly any try is done.
+    pub(crate) fn ends_always(&self) -> bool {
+        1.0 - self.ends_one() < HARDLY
+    }
+
     /// Whether a try is usually ended.
     pub(crate) fn is_usual(&self) -> bool {
         self.takes.p50_ms > self.given
@@ -80,7 +85,7 @@ impl Deadline {
     /// How long the step takes where one of its tries is done: those that were ended before it, and that one.
     pub(crate) fn done_in(&self) -> DurationEstimate {
         let (ends, done) = (self.ends_one(), 1.0 - self.ends_one());
-        if done < HARDLY {
+        if self.ends_always() {
             return DurationEstimate::certain(self.gives_up_after().0);
         }
         let all = 1.0 - self.ends_all();

@@ -14,10 +14,12 @@ use glidepath_model::plan::{Estimate, RetryPolicy, Step};
 
 /// Factor from a stated length to its 95 % quantile.
 const STATED_SPREAD: u64 = 2;
-/// Greatest factor from a median to a 95 % quantile that sums of durations are good for.
-const SPREAD_MAX: u64 = 3;
 /// Source of an estimate of which nothing is known.
 const NEVER_OBSERVED: &str = "default, never observed";
+/// How the source of an estimate begins of which only the deadline is known.
+const WITHIN_DEADLINE: &str = "assumed, never observed";
+/// What the source of an estimate says whose every try is ended.
+const ENDED: &str = "until its deadline has ended every try";
 /// Steps that the usual spread of a kind counts for beside those that were seen: of one alone nobody can tell how much the next will differ.
 const USUAL_COUNTS: f64 = 4.0;
 /// Tail of a time that nobody stated beyond the 95 % quantile, as a multiple of it, that an attempt is given.
@@ -169,7 +171,7 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
     let template = template(kind, target);
     let Some((template, given)) = template.and_then(|template| Some((template, template.timeout_ms?))) else { return estimate };
     if !is_known(&estimate) {
-        return below(estimate, given);
+        return within(estimate, given);
     }
     let can_tell = match template.on_unknown {
         Some(OnUnknown::Rerun) => true,
@@ -180,7 +182,9 @@ fn at_target(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
     match Deadline::of(&estimate, given, tries) {
         Some(deadline) => {
             let DurationEstimate { p50_ms, p95_ms } = deadline.done_in();
-            Estimate { p50_ms: Millis(p50_ms), p95_ms: Millis(p95_ms), ..estimate }
+            // The time after which it is given up is nothing that was seen of it.
+            let source = if deadline.ends_always() { ENDED.to_owned() } else { estimate.source };
+            Estimate { p50_ms: Millis(p50_ms), p95_ms: Millis(p95_ms), source }
         }
         None => estimate,
     }
@@ -215,14 +219,24 @@ fn template(kind: Kind, target: &Target) -> Option<&ActionTemplate> {
     }
 }
 
-/// A default that leaves room below a deadline which somebody stated: who gives a try so long has seen it take less, and nobody knows how much less.
-fn below(default: Estimate, given: Millis) -> Estimate {
-    let room = given.0 / PATIENCE;
-    if default.p95_ms.0 <= room {
+/// A default, bounded by a deadline that somebody stated: who gives a try so long takes it to be done well within it, and nobody knows by how much.
+fn within(default: Estimate, given: Millis) -> Estimate {
+    let room = Millis(given.0.saturating_mul(2) / 3);
+    if default.p95_ms <= room {
         return default;
     }
-    let shortened = (default.p50_ms.as_secs_f64() / default.p95_ms.as_secs_f64() * room as f64) as u64;
-    Estimate { p50_ms: Millis(shortened.max(room / SPREAD_MAX)), p95_ms: Millis(room), ..default }
+    let source = format!("{WITHIN_DEADLINE}: well within the {given} that a try is given");
+    Estimate { p50_ms: default.p50_ms.min(Millis(room.0 / STATED_SPREAD)), p95_ms: room, source }
+}
+
+/// What is taken of a step of which only the deadline is known, for people.
+pub(crate) fn assumed(step: &Step) -> Option<String> {
+    let Estimate { p50_ms, p95_ms, source } = &step.expected;
+    let (kind, component) = step.duration_key.as_deref()?.split_once('/')?;
+    source.starts_with(WITHIN_DEADLINE).then(|| {
+        let given = step.timeout_ms;
+        format!("{component}: a {kind} is taken to be done in {p50_ms} (95 %: {p95_ms}), well within the {given} that it is given; none was seen yet, and nothing is stated.")
+    })
 }
 
 /// How long a try of a step takes that nobody ends; `None` where nothing is known of it.
@@ -303,7 +317,7 @@ pub(crate) fn deploy_unbounded(target: &Target, facts: &Facts) -> Estimate {
 
 /// Whether an estimate rests on something that is known of the place.
 pub fn is_known(estimate: &Estimate) -> bool {
-    estimate.source != NEVER_OBSERVED
+    estimate.source != NEVER_OBSERVED && !estimate.source.starts_with(WITHIN_DEADLINE)
 }
 
 /// As the judge's arithmetic takes it.

@@ -226,6 +226,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     let assignments = assignments(&sites, &chosen, &ladders, facts, &ranking, change);
     let mut body = PlanBody {
         format: FORMAT,
+    steps.iter().filter_map(durations::assumed).for_each(|sentence| notes.derive(sentence));
         engine_semantics: 0,
         change: change.clone(),
         facts: options.facts_digest.clone(),
