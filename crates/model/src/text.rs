@@ -8,6 +8,24 @@ pub fn plural<N: Display + PartialEq + From<u8>>(number: N, one: &str, many: &st
     format!("{number} {word}")
 }
 
+/// A number with at most so many decimals, and no zeros that say nothing at its end: `0.5`, `12`, `0.04`.
+pub fn decimals(value: f64, most: usize) -> String {
+    // Nothing less than nothing is written without the sign.
+    let text = format!("{:.most$}", value + 0.0);
+    let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text.as_str() };
+    if short == "-0" { "0".to_owned() } else { short.to_owned() }
+}
+
+/// A number without a unit of its own, to four digits: `0.072`, `99.95`, `1500`.
+pub fn plain(value: f64) -> String {
+    const DIGITS: i32 = 4;
+    if value == 0.0 || !value.is_finite() {
+        return (value + 0.0).to_string();
+    }
+    let most = (DIGITS - 1 - value.abs().log10().floor() as i32).clamp(0, 12);
+    decimals(value, usize::try_from(most).unwrap_or_default())
+}
+
 /// Whether a character has no look of its own and changes how a text is shown or compared: marks, embeddings, overrides and isolates of direction, ends of
 /// lines and paragraphs that few programs take for such, and spaces and breaks without width. With one of them a text can look like another.
 ///
@@ -32,6 +50,17 @@ pub fn is_unfit_to_show(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_have_no_digits_that_say_nothing() {
+        let cases = [(0.072_000_000_000_000_01, "0.072"), (1500.0, "1500"), (-0.5, "-0.5"), (0.0, "0"), (99.951, "99.95"), (100_000.0, "100000"), (0.01, "0.01")];
+        for (value, shown) in cases {
+            assert_eq!(plain(value), shown);
+        }
+        for (value, most, shown) in [(400.0, 1, "400"), (0.10, 2, "0.1"), (14.04, 1, "14"), (-0.01, 1, "0"), (5.0, 0, "5"), (10.0, 0, "10"), (1.25, 1, "1.2")] {
+            assert_eq!(decimals(value, most), shown);
+        }
+    }
 
     #[test]
     fn one_is_not_many() {

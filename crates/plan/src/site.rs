@@ -33,7 +33,7 @@ pub(crate) struct Site<'a> {
     /// What each host runs, where that is not the same of all: what it goes back to.
     pub(crate) running: BTreeMap<HostName, Version>,
     pub(crate) owner: Option<OwnerRef>,
-    /// Regions that have hosts.
+    /// Regions that its traffic reaches; where hosts are changed, those that have some.
     pub(crate) regions: Vec<SiteRegion<'a>>,
 }
 
@@ -212,8 +212,11 @@ fn site<'a>(
         mixed: false,
         running: BTreeMap::new(),
         owner,
-        regions,
+        regions: regions(target, observed, notes),
     };
+    if site.changes_hosts() {
+        site.regions.retain(|here| !here.region.hosts.is_empty());
+    }
     match &item.kind {
         ItemKind::Version { to, expect_from, .. } => {
             if site.regions.is_empty() {
@@ -323,9 +326,6 @@ fn named_twice(target: &Target, notes: &mut Notes) {
     }
 }
 
-/// `1 replica`, `6 replicas`.
-pub(crate) fn replicas_text(count: u32) -> String {
-    if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
 /// Hosts fill `{host}` in commands and addresses: facts may come from a file, and what is no name must not get into them.
 fn no_names(target: &Target, notes: &mut Notes) {
     let standby = target.regions.iter().flat_map(|region| &region.standby);
@@ -339,6 +339,9 @@ fn no_names(target: &Target, notes: &mut Notes) {
     }
 }
 
+/// `1 replica`, `6 replicas`.
+pub(crate) fn replicas_text(count: u32) -> String {
+    if count == 1 { "1 replica".to_owned() } else { format!("{count} replicas") }
 }
 
 /// `eu-north 20 %, eu-west 80 %`.

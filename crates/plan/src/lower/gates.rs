@@ -328,7 +328,7 @@ impl Lowering<'_> {
         }
         // A target without hosts is asked once, unless its health check is about hosts.
         let about_target = |t: &&ActionTemplate| t.filled(calls::site_values(site).values()).is_ok();
-        if let (true, Some(template)) = (site.regions.is_empty(), site.target.health.as_ref().filter(about_target)) {
+        if let (true, Some(template)) = (site.target.hosts().next().is_none(), site.target.health.as_ref().filter(about_target)) {
             list.extend(calls::filled(template, &calls::site_values(site), site, "health check", kinds, self.notes));
         }
         (!list.is_empty()).then(|| GateCheck::Probe {

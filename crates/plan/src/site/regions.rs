@@ -62,17 +62,26 @@ impl SiteRegion<'_> {
     }
 }
 
-/// The regions of a target that have hosts, with what was observed of them.
+/// The regions of a target that its traffic reaches, with what was observed of them: those that have hosts, and those that serve without any that are
+/// declared, as an edge, a function or the user of a flag service does.
 pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
-    let hosts_all = host_count(target).max(1) as f64;
+    let hosts_all = host_count(target);
+    // A rate that is declared for a target arrives where its hosts are, where it has some.
+    let is_reached = |region: &&Region| {
+        !region.hosts.is_empty() || hosts_all == 0 || !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
+    };
+    let part = |region: &Region| match hosts_all {
+        0 => 1.0 / target.regions.len().max(1) as f64,
+        all => region.hosts.len() as f64 / all as f64,
+    };
     let number = |values: Option<&BTreeMap<RegionName, Sourced<f64>>>, name: &RegionName| {
         values.and_then(|v| v.get(name)).map(|v| v.value).filter(|v| (0.0..=RATE_MAX).contains(v))
     };
     let mut regions = Vec::new();
-    for region in target.regions.iter().filter(|r| !r.hosts.is_empty()) {
+    for region in target.regions.iter().filter(is_reached) {
         let measured = number(observed.map(|o| &o.request_rate), &region.name);
         let assumed = match &target.traffic {
-            Some(TrafficSource::Assumed(rate)) if (0.0..=RATE_MAX).contains(rate) => Some(rate * region.hosts.len() as f64 / hosts_all),
+            Some(TrafficSource::Assumed(rate)) if (0.0..=RATE_MAX).contains(rate) => Some(rate * part(region)),
             Some(TrafficSource::Assumed(_) | TrafficSource::Query(_)) | None => None,
         };
         let rate_assumed = observed.and_then(|o| o.request_rate.get(&region.name)).map_or(assumed.is_some(), |fact| fact.assumed);
@@ -138,8 +147,8 @@ fn zone_ends(region: &Region) -> Vec<usize> {
 /// Hosts that must serve. From the stated capacity where the rate is known, else a third of the fleet is taken to be spare, at least one host.
 fn needed(target: &Target, region: &Region, rate: Option<f64>, notes: &mut Notes) -> usize {
     let hosts = region.hosts.len();
-    // What is named there is not one replica but a function or a deployment, of which none is taken out.
-    if region.share_router().is_some() {
+    // What is named there is not one replica but a function or a deployment, of which none is taken out; and where no host is named, none is changed.
+    if hosts == 0 || region.share_router().is_some() {
         return hosts;
     }
     match (target.replica_capacity, rate) {

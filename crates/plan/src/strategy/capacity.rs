@@ -11,7 +11,7 @@ use crate::outline::{Outline, RegionPath, StagePath, plain_gate, plain_verificat
 use crate::site::{Site, replicas_text};
 use crate::template::expecting;
 use glidepath_model::action::{ActionCall, OnUnknown};
-use glidepath_model::catalog::{Scaling, TrafficSource};
+use glidepath_model::catalog::Scaling;
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::StepId;
 use glidepath_model::plan::{CompensateOn, FollowUp, Phase, Strategy, Work};
@@ -94,12 +94,7 @@ impl Method for Capacity {
 
 /// Whether what is left carries the traffic; where nobody knows, that is said.
 fn carried(site: &Site<'_>, span: Span) -> Result<Option<String>, Shortfall> {
-    // Where replicas are counted no hosts need be named, and without them no region has a part of what is declared for all.
-    let declared = match site.target.traffic {
-        Some(TrafficSource::Assumed(rate)) if rate.is_finite() && rate >= 0.0 => Some(rate),
-        Some(TrafficSource::Assumed(_) | TrafficSource::Query(_)) | None => None,
-    };
-    let known = site.target.replica_capacity.filter(|capacity| *capacity > 0.0).zip(site.rate().or(declared));
+    let known = site.target.replica_capacity.filter(|capacity| *capacity > 0.0).zip(site.rate());
     let Some((capacity, rate)) = known else {
         return Ok(Some(format!(
             "{}: {} are taken to carry the traffic, since capacity or traffic is not known.",

@@ -172,7 +172,7 @@ fn room(site: &Site<'_>, way: &Way<'_>, region: &RegionName, share: u32) -> Resu
 }
 
 fn has_health(site: &Site<'_>, region: &RegionName) -> bool {
-    site.target.health.is_some() && site.regions.iter().any(|r| r.region.name == *region)
+    site.target.health.is_some() && site.regions.iter().any(|r| r.region.name == *region && !r.region.hosts.is_empty())
 }
 
 impl Lowering<'_> {

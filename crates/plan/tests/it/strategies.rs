@@ -301,6 +301,7 @@ fn fewer_replicas_are_only_what_the_traffic_leaves_over() {
     let target = only_target(&mut facts);
     target.traffic = Some(TrafficSource::Assumed(500.0));
     target.regions.iter_mut().for_each(|region| region.hosts.clear());
+    facts.targets.values_mut().for_each(|observed| observed.request_rate.clear());
     let said = &planned(&change, &facts).diagnostics[0];
     assert!(said.message.contains("needs 2 replicas to carry 500 requests/s, and 1 would be left"), "{said:?}");
 }

@@ -2,6 +2,7 @@
 
 use glidepath_model::Diagnostic;
 use glidepath_model::plan::{Estimate, GateCheck, Plan, Step, Undo, Work};
+use glidepath_model::text::plain;
 use glidepath_plan::Planning;
 use std::fmt::Write as _;
 
@@ -141,6 +142,12 @@ fn write_prediction(out: &mut String, plan: &Plan) {
         |time: &Option<Estimate>| time.as_ref().map_or("never".to_owned(), |time| format!("within {} ({})", time.p50_ms, time.p95_ms));
     let _ = writeln!(out, "safe {}, undone {}", time(&p.time_to_safety), time(&p.time_to_rollback));
     let _ = writeln!(out, "takes {} ({})", p.duration.p50_ms, p.duration.p95_ms);
+    let spent = p.budget_share.map_or("an unknown part".to_owned(), |share| format!("{} %", plain(share * 100.0)));
+    let (bad, straight) = (plain(p.bad_requests), plain(p.bad_requests_straight));
+    let _ = match p.bad_requests_straight > 0.0 {
+        true => writeln!(out, "expects {bad} bad requests, {straight} with a straight deploy, and {spent} of a budget spent"),
+        false => writeln!(out, "expects nobody knows how many bad requests, and {spent} of a budget spent"),
+    };
     if let Some(schedule) = &p.schedule {
         let zone = schedule.time_zone.as_deref();
         let _ = writeln!(out, "takes off {}, lands {}", schedule.takes_off.written_in(zone), schedule.lands_p95.written_in(zone));
