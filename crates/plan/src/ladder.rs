@@ -6,6 +6,7 @@
 //! False alarms are split evenly over all checks of all judged stages of the change: a first pass with as few stages as possible counts
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
+use glidepath_model::text::decimals;
 use crate::lower::calls::site_values;
 use crate::site::{Site, SiteRegion, waves};
 use crate::strategy::{Shortfall, too_coarse};
@@ -444,8 +445,7 @@ pub(crate) fn effect_text(effect: f64) -> String {
 
 /// A figure with at most one decimal.
 pub(crate) fn tenths(value: f64) -> String {
-    let text = format!("{value:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    decimals(value, 1)
 }
 
 /// The stage at a share, when some signal shows the effect within the longest bake. How long it is likely to take is worked out once it is known which

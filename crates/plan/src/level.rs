@@ -1,5 +1,6 @@
 //! Low, medium or high: what a plan risks, in words that say why.
 
+use crate::ladder::tenths;
 use crate::outline::Outline;
 use crate::predict::Figures;
 use crate::site::Site;
@@ -27,10 +28,10 @@ pub(crate) fn level(
     };
     match prediction.budget_share {
         Some(share) if share > policy.budget_high.as_f64() => {
-            raise(RiskLevel::High, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
+            raise(RiskLevel::High, format!("{} % of an error budget is expected to be spent", tenths(share * 100.0)))
         }
         Some(share) if share > policy.budget_medium.as_f64() => {
-            raise(RiskLevel::Medium, format!("{:.1} % of an error budget is expected to be spent", share * 100.0))
+            raise(RiskLevel::Medium, format!("{} % of an error budget is expected to be spent", tenths(share * 100.0)))
         }
         Some(_) | None => {}
     }

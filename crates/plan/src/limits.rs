@@ -2,6 +2,7 @@
 
 use crate::codes;
 use crate::durations::plain;
+use crate::ladder::tenths;
 use crate::notes::Notes;
 use crate::outline::Outline;
 use crate::predict::Figures;
@@ -144,8 +145,8 @@ impl<'a> Limits<'a> {
             return None;
         }
         let does = format!(
-            "is expected to spend {:.1} % of an error budget, at most {most} of the remaining {:.0} % allowed",
-            share * 100.0,
+            "is expected to spend {} % of an error budget, at most {most} of the remaining {:.0} % allowed",
+            tenths(share * 100.0),
             self.left * 100.0
         );
         let relax = tenth_above(share / self.left).map(|share| Relax {

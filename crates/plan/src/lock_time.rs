@@ -6,6 +6,7 @@
 //! twenty. What locks and what rewrites, and where that is written: `sql`. Size with indexes: PostgreSQL, "Database Object Management Functions",
 //! <https://www.postgresql.org/docs/current/functions-admin.html>. Whoever has rehearsed the statement on a copy of the data knows better, and declares a size that gives what was measured.
 
+use crate::ladder::tenths;
 use crate::sql::{Engine, Lock, News, Script, read};
 use glidepath_model::Millis;
 use glidepath_model::catalog::{Database, TableSize, Target};
@@ -154,7 +155,7 @@ fn bytes_text(bytes: u64) -> String {
         None => format!("{bytes} bytes"),
         Some((size, unit)) => {
             let number = bytes as f64 / *size as f64;
-            if number < 10.0 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") }
+            if number < 10.0 { format!("{} {unit}", tenths(number)) } else { format!("{number:.0} {unit}") }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Candidates: one strategy per site, ranked.
 
+use crate::ladder::tenths;
+use glidepath_model::text::decimals;
 use crate::conflict::Tried;
 use crate::limits::{Breach, Limit, Limits};
 use crate::notes::Notes;
@@ -319,7 +321,7 @@ fn figure(preference: Preference, one: &Scored) -> String {
 
 /// Bad requests, with no more digits than are known.
 fn bad(requests: f64) -> String {
-    if requests < 10.0 { format!("{requests:.2}") } else { format!("{requests:.0}") }
+    if requests < 10.0 { decimals(requests, 2) } else { format!("{requests:.0}") }
 }
 
 /// Why nobody would take it, whatever they prefer: another one is as good by every figure and better by these.
@@ -345,7 +347,7 @@ fn beaten(by: usize, better: &Scored, one: &Scored) -> String {
 fn lost(preference: Preference, best: &Scored, one: &Scored) -> String {
     let what = if one.is_known { "the expected bad requests" } else { "the users would meet a fault before it is seen" };
     let burn =
-        if best.burn > 0.0 && one.burn > best.burn * 1.005 { Some(format!("{:.1} times {what}", one.burn / best.burn)) } else { None };
+        if best.burn > 0.0 && one.burn > best.burn * 1.005 { Some(format!("{} times {what}", tenths(one.burn / best.burn))) } else { None };
     let slower = if one.predicted.duration.p50_ms > best.predicted.duration.p50_ms {
         Some(format!("takes {} against {}", one.predicted.duration.p50_ms, best.predicted.duration.p50_ms))
     } else {

@@ -5,6 +5,7 @@
 //! by, and what is left of the budgets. Differences refuse the take-off; they never alter the plan, for a plan that alters itself is not the
 //! one that people have seen.
 
+use glidepath_model::text::plain;
 use crate::codes;
 use glidepath_model::catalog::{Catalog, Component, Target};
 use glidepath_model::change::{Intent, ItemKind};
@@ -141,7 +142,7 @@ fn traffic(plan: &PlanBody, then: &Facts, now: &Facts) -> Vec<Diagnostic> {
         let planned = rate(then, target, region).filter(|rate| *rate >= RATE_MIN)?;
         let finding = |message: String| Some(Diagnostic::error(codes::TRAFFIC_OTHERWISE, message));
         let Some(present) = rate(now, target, region).filter(|rate| rate.is_finite()) else {
-            let finding = finding(format!("the traffic of {target} in {region} cannot be read now; it was {planned:.1} requests/s"))?;
+            let finding = finding(format!("the traffic of {target} in {region} cannot be read now; it was {} requests/s", plain(planned)))?;
             return Some(finding.because("a gate that counts requests would see nothing, hold the stage and go back at its limit"));
         };
         if present * slack >= planned {
@@ -151,7 +152,7 @@ fn traffic(plan: &PlanBody, then: &Facts, now: &Facts) -> Vec<Diagnostic> {
             true => format!("would take {}", Millis((gate.bake_ms.0 as f64 * planned / present) as u64)),
             false => "would never come to a verdict".to_owned(),
         };
-        let finding = finding(format!("{target} in {region} has {present:.1} requests/s; the plan was made for {planned:.1}"))?;
+        let finding = finding(format!("{target} in {region} has {} requests/s; the plan was made for {}", plain(present), plain(planned)))?;
         Some(finding.because(format!(
             "the gate `{}` was to take {} and {needs}, more than its limit of {}",
             gate.subject, gate.bake_ms, gate.patience_ms

@@ -1,5 +1,6 @@
 //! Rules about how things stand before anything is changed.
 
+use crate::ladder::tenths;
 use super::{listed, places};
 use crate::allowed::{self, Budget};
 use crate::codes;
@@ -103,7 +104,7 @@ pub(super) fn budget_asks(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
             continue;
         }
         let how = match (allowance.because, fact.value.burn_1h) {
-            (Because::Burning, Some(burn)) => format!("burns at {burn:.1} over the last hour"),
+            (Because::Burning, Some(burn)) => format!("burns at {} over the last hour", tenths(burn)),
             _ => format!("has {:.0} % left", fact.value.remaining * 100.0),
         };
         findings.push(

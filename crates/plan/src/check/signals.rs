@@ -1,5 +1,6 @@
 //! Rules about what is seen: signals, power, telemetry, budgets.
 
+use glidepath_model::text::plain;
 use super::{places, steps_by_target};
 use crate::codes;
 use crate::values;
@@ -225,7 +226,7 @@ pub(super) fn traffic_declared(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
             findings.push(
                 Diagnostic::warning(
                     codes::TRAFFIC_DECLARED,
-                    format!("{} declares {declared} requests/s, and its counters count {counted:.3}.", target.name),
+                    format!("{} declares {} requests/s, and its counters count {}.", target.name, plain(declared), plain(counted)),
                 )
                 .because("Bakes, power and expected bad requests rest on the declared figure.")
                 .hint("Declare what arrives, or a query; or leave `traffic` out: then it is read from the same counters."),

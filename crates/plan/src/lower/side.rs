@@ -8,6 +8,7 @@
 //! end. From then on safety needs the old side to be brought back first, and says so (`safety_needs`). A side that cannot be taken away fails
 //! nothing: it stays, and its step is a dead letter.
 
+use glidepath_model::text::decimals;
 use super::calls;
 use super::fleet::{on_unknown, undo_call};
 use super::{Lowering, Spot};
@@ -204,10 +205,10 @@ impl Lowering<'_> {
         let units = set.units * window.as_secs_f64();
         let (new, old) = (units * held.share, units * (1.0 - held.share));
         let alpha = self.judge.verification.false_alarm;
-        let chance = chance_difference(set.outcome.now.as_f64(), new, old, alpha.as_f64()) * 100.0;
+        let chance = decimals(chance_difference(set.outcome.now.as_f64(), new, old, alpha.as_f64()) * 100.0, 2);
         let figures: Vec<String> = measured.iter().map(|id| format!("`glidepath logs RUN --step {id}`")).collect();
         format!(
-            "Does everybody get {}? Compare {} on both sides: {}. After {window} at {} that is about {new:.0} units on the new side and {old:.0} on the old one; where {} have it on both, chance alone explains a difference of up to {chance:.2} percentage points ({} false alarms). `promote` gives it to everybody, `abort` brings everybody back to {}. Without a word within {} it counts as failed.",
+            "Does everybody get {}? Compare {} on both sides: {}. After {window} at {} that is about {new:.0} units on the new side and {old:.0} on the old one; where {} have it on both, chance alone explains a difference of up to {chance} percentage points ({} false alarms). `promote` gives it to everybody, `abort` brings everybody back to {}. Without a word within {} it counts as failed.",
             site.new_side(),
             set.outcome.name,
             figures.join(" and "),

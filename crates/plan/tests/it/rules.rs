@@ -478,10 +478,19 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
     ),
     (
         codes::TRAFFIC_DECLARED,
-        "declares 100 requests/s, and its counters count 0.010",
+        "declares 100 requests/s, and its counters count 0.01.",
         Spoil::Input(|_, f| {
             only_target(f).traffic = Some(TrafficSource::Assumed(100.0));
             let counted = Sourced::observed(0.01, "prometheus", now());
+            f.targets.values_mut().for_each(|seen| drop(seen.counted_rate.insert("eu-west".into(), counted.clone())));
+        }),
+    ),
+    (
+        codes::TRAFFIC_DECLARED,
+        "declares 0.5 requests/s, and its counters count 100000.",
+        Spoil::Input(|_, f| {
+            only_target(f).traffic = Some(TrafficSource::Assumed(0.5));
+            let counted = Sourced::observed(100_000.0, "prometheus", now());
             f.targets.values_mut().for_each(|seen| drop(seen.counted_rate.insert("eu-west".into(), counted.clone())));
         }),
     ),

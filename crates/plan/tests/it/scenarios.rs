@@ -21,6 +21,7 @@ use glidepath_model::Plan;
 use glidepath_model::action::ActionDescriptor;
 use glidepath_plan::{PlanOptions, Planning, plan, plan_runbook};
 use script::{Head, Line, Section, read};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use world::World;
 
@@ -164,6 +165,44 @@ fn every_scenario_is_planned_as_it_says() {
         outcome.outlines.iter().for_each(|outline| told.push_str(&format!("{outline}\n")));
     }
     assert!(told.is_empty(), "\n{told}");
+}
+
+/// What a plan says in sentences.
+fn sentences(plan: &Plan) -> Vec<&str> {
+    let findings = plan.findings.iter().flat_map(|finding| [&finding.message, &finding.reason, &finding.hint]);
+    let ladders = plan.body.assignments.iter().flat_map(|one| one.ladder.iter().map(|stage| &stage.explanation).chain(&one.blind_to));
+    let ruled_out = plan.ruled_out.iter().flat_map(|one| one.would_do.iter().chain([&one.fact]));
+    let candidates = plan.candidates.iter().map(|candidate| &candidate.reason);
+    let all = findings.chain(ladders).chain(ruled_out).chain(candidates).chain(&plan.prediction.risk_reasons).chain(&plan.derived);
+    all.map(String::as_str).collect()
+}
+
+/// Whether a sentence has a figure such as `100000.000` or `0.10`: zeros that nobody counted. Versions have more than one dot, and money has its cents.
+fn has_idle_zeros(sentence: &str) -> bool {
+    let words = sentence.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/')));
+    let words: Vec<&str> = words.map(|word| word.trim_matches(|c: char| matches!(c, '.' | ':' | '-'))).collect();
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_currency = |word: Option<&&str>| word.is_some_and(|word| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase()));
+    words.iter().enumerate().filter_map(|(at, word)| Some((at, word.split_once('.')?))).any(|(at, (whole, decimals))| {
+        is_digits(whole) && is_digits(decimals) && decimals.ends_with('0') && !is_currency(words.get(at + 1))
+    })
+}
+
+#[test]
+fn no_sentence_of_any_plan_has_zeros_that_nobody_counted() {
+    for (sentence, expected) in [
+        ("its counters count 100000.000.", true),
+        ("taking 0.10 % as bad now", true),
+        ("400.0 requests/s", true),
+        ("0.04 % of 12 requests at 10.5", false),
+        ("payments 4.12.0 from 10.0.0.10:80", false),
+        ("costs 8.10 EUR", false),
+    ] {
+        assert_eq!(has_idle_zeros(sentence), expected, "{sentence}");
+    }
+    let all = plans();
+    let told: BTreeSet<&str> = all.iter().flat_map(sentences).filter(|sentence| has_idle_zeros(sentence)).collect();
+    assert!(told.is_empty(), "{told:#?}");
 }
 
 /// Files under `tests/scenarios/wrong` hold nothing but lines that are not so, with every word that a scenario may use.
