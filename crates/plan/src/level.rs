@@ -18,7 +18,7 @@ pub(crate) fn level(
     sites: &[Site<'_>],
     chosen: &[(&Outline, &Figures)],
     traffic_known: bool,
-    rests_over: Option<Millis>,
+    (rests_over, budgets_over): (Option<Millis>, Vec<String>),
 ) {
     let mut level = RiskLevel::Low;
     let mut reasons = Vec::new();
@@ -35,6 +35,7 @@ pub(crate) fn level(
         }
         Some(_) | None => {}
     }
+    budgets_over.into_iter().for_each(|reason| raise(RiskLevel::High, reason));
     if !traffic_known {
         raise(RiskLevel::Medium, "no traffic figures, or no traffic: the cost of a failure is not known for every target".to_owned());
     }
@@ -60,10 +61,10 @@ pub(crate) fn level(
         } else if figures.may_be_cut {
             raise(RiskLevel::Medium, format!("{} may not get back: an undo has less time than it may take", site.path()));
         }
-        if site.is_granted {
         if site.mixed {
             raise(RiskLevel::Medium, format!("{} runs several versions now: what is watched is compared with a mixture, and a rollback brings the mixture back", site.path()));
         }
+        if site.is_granted {
             let (path, share) = (site.path(), site.from.as_deref().unwrap_or_default());
             raise(
                 RiskLevel::Medium,

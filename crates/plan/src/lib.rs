@@ -221,12 +221,15 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
     for outline in &chosen {
         outline.derived.iter().for_each(|sentence| notes.derive(sentence.clone()));
     }
+    for (site, (_, figures)) in sites.iter().zip(rank::chosen(&usable, &ranking.winner)) {
+        users::say_whose_budgets(site, &figures.budgets_of, notes);
+    }
     say_what_watches(&sites, &chosen, &ladders, notes);
     say_what_acts(&sites, notes);
+    steps.iter().filter_map(durations::assumed).for_each(|sentence| notes.derive(sentence));
     let assignments = assignments(&sites, &chosen, &ladders, facts, &ranking, change);
     let mut body = PlanBody {
         format: FORMAT,
-    steps.iter().filter_map(durations::assumed).for_each(|sentence| notes.derive(sentence));
         engine_semantics: 0,
         change: change.clone(),
         facts: options.facts_digest.clone(),

@@ -9,12 +9,14 @@ use crate::predict::Figures;
 use crate::site::{Site, names};
 use crate::strategy::Extra;
 use crate::timetable::{Timetable, up_to_the_minute};
+use crate::users::Users;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::change::{Change, Item};
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::TargetName;
+use glidepath_model::ids::{ComponentName, TargetName};
 use glidepath_model::plan::{Prediction, Strategy};
 use glidepath_model::{Diagnostic, Millis, Money, Share, Timestamp};
+use std::collections::BTreeSet;
 
 /// Relative change that stands for a limit without a size, such as a strategy that is not allowed: as if a figure were doubled.
 const NO_SIZE: f64 = 1.0;
@@ -196,7 +198,11 @@ impl<'a> Limits<'a> {
 pub(crate) fn budget_left(change: &Change, facts: &Facts, sites: &[Site<'_>], notes: &mut Notes) -> f64 {
     let Some(most) = change.constraints.max_budget_share else { return 1.0 };
     let mut left: f64 = 1.0;
-    for objective in facts.catalog.objectives.iter().filter(|o| sites.iter().any(|s| s.target.component == o.component)) {
+    // What fails takes the calls of its users with it, and so their budgets.
+    let users = Users::of(facts);
+    let mut touched: BTreeSet<&ComponentName> = sites.iter().map(|site| &site.target.component).collect();
+    touched.extend(sites.iter().flat_map(|site| users.of_target(site.target)).map(|target| &target.component));
+    for objective in facts.catalog.objectives.iter().filter(|o| touched.contains(&o.component)) {
         match facts.budgets.get(&objective.name).map(|budget| budget.value.remaining).filter(|remaining| remaining.is_finite()) {
             Some(remaining) => left = left.min(remaining),
             None => notes.unsure(

@@ -21,15 +21,17 @@ use crate::risk::Risks;
 use crate::site::{Site, SiteRegion};
 use crate::strategy::{self, Extra};
 use crate::timetable::{Standstill, Timetable};
-use crate::users::Users;
+use crate::users::{User, Users};
 use crate::way_back::{WaysBack, side_by_side, ways_back};
 use glidepath_judge::duration::{DurationEstimate, sum};
+use glidepath_model::catalog::Objective;
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName};
 use glidepath_model::plan::{
     Between, Estimate, Phase, PlannedDowntime, Prediction, ProbabilityEstimate, RiskLevel, StageBurn, Step, Strategy, Undo,
 };
+use glidepath_model::text::plain as plain_number;
 use glidepath_model::{Millis, Timestamp};
 use legs::{Leg, Rests, joints, legs, resting};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +54,8 @@ pub(crate) struct Figures {
     /// Probability that the component's change fails, and both ends of its interval as parts of it.
     failing: (f64, Between),
     pub(crate) traffic_known: bool,
+    /// What cannot answer without it and has an error budget of its own.
+    pub(crate) budgets_of: Vec<User>,
     /// Seconds from its beginning at which its steps begin, in order.
     begins: Vec<f64>,
     /// How long the looks before a wave take, side by side.
@@ -90,6 +94,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], users:
         straight: straight(site, outline, &costs, users),
         costs,
         failing,
+        budgets_of: if method.meets_users() { users.with_budgets(site.target) } else { Vec::new() },
         traffic_known: site.rate().is_some_and(|rate| rate > RATE_MIN) || !method.meets_users(),
         begins: begins(steps),
         looks,
@@ -482,7 +487,7 @@ pub(crate) fn prediction(
         stages: Vec::new(),
     };
     let rests_over = held_too_long.map(Standstill::length);
-    level(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known, rests_over);
+    level(&mut prediction, &facts.catalog.settings.policy.risk, sites, chosen, known, (rests_over, spent.over));
     prediction
 }
 
@@ -621,6 +626,26 @@ struct Spent {
     greatest: Option<f64>,
     /// Objectives of which nobody knows it.
     not_known: Vec<String>,
+    /// What is expected to take more of a budget than is left of it, for people.
+    over: Vec<String>,
+}
+
+/// Of each component that cannot answer without a changed one and has a budget, the seconds for which all of its requests would have to fail to come to as
+/// many as are expected to: every call to what fails is taken to fail with it. With its requests per second, where they are known. What is refused while
+/// something is down is counted by itself.
+fn taken_along<'c>(sites: &[Site<'_>], chosen: &[(&Outline, &'c Figures)], costs: &[Costs]) -> BTreeMap<&'c ComponentName, (f64, Option<f64>)> {
+    let mut found: BTreeMap<&ComponentName, (f64, Option<f64>)> = BTreeMap::new();
+    for ((site, (_, figures)), costs) in sites.iter().zip(chosen).zip(costs) {
+        let rate: f64 = site.regions.iter().map(|at| at.rate.unwrap_or(1.0)).sum();
+        let secs = if rate > 0.0 { costs.failing / rate } else { 0.0 };
+        for user in figures.budgets_of.iter().filter(|_| secs > 0.0) {
+            let counted = costs.others.iter().find(|other| other.component == user.component);
+            let counted = counted.map_or(0.0, |other| if other.rate > 0.0 { other.failing / other.rate } else { secs });
+            let entry = found.entry(&user.component).or_insert((0.0, user.rate));
+            entry.0 += (secs - counted).max(0.0);
+        }
+    }
+    found
 }
 
 fn budget_spent(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)], costs: &[Costs]) -> Spent {
@@ -635,21 +660,43 @@ fn budget_spent(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures
         let entry = spent.entry(&other.component).or_insert(Some((0.0, 0.0)));
         *entry = entry.filter(|_| other.is_known).map(|(bad, rate)| (bad + other.refused + other.failing, rate.max(other.rate)));
     }
+    let along = taken_along(sites, chosen, costs);
     let mut found = Spent::default();
     for objective in &facts.catalog.objectives {
-        let Some(known) = spent.get(&objective.component) else { continue };
-        let share = known.and_then(|(bad, rate)| {
+        let (own, along) = (spent.get(&objective.component), along.get(&objective.component));
+        if own.is_none() && along.is_none() {
+            continue;
+        }
+        let (period, rest) = (objective.period_ms.as_secs_f64(), objective.target.rest().as_f64());
+        let share = own.copied().unwrap_or(Some((0.0, 0.0))).and_then(|(bad, rate)| {
+            let (secs, along_rate) = along.map_or((0.0, None), |(secs, rate)| (*secs, rate.filter(|rate| *rate > RATE_MIN)));
+            let rate = rate.max(along_rate.unwrap_or_default());
+            let bad = bad + secs * along_rate.unwrap_or_default();
+            // Where nobody knows how many requests fail, they are the part of the period for which all of them do.
+            let unknown = if along_rate.is_none() { secs / (period * rest) } else { 0.0 };
             // A young service has counted little of its period so far: the present rate then says more about the whole.
-            let coming = rate * objective.period_ms.as_secs_f64();
+            let coming = rate * period;
             let total = facts.budgets.get(&objective.name).map_or(coming, |b| b.value.total.max(coming));
-            let allowed = total * objective.target.rest().as_f64();
-            if bad > 0.0 { Some(bad / allowed).filter(|share| share.is_finite()) } else { Some(0.0) }
+            let known = if bad > 0.0 { bad / (total * rest) } else { 0.0 };
+            Some(known + unknown).filter(|share| share.is_finite())
         });
         match share {
-            Some(share) => found.greatest = Some(found.greatest.map_or(share, |greatest| greatest.max(share))),
+            Some(share) => {
+                found.greatest = Some(found.greatest.map_or(share, |greatest| greatest.max(share)));
+                found.over.extend(over(objective, share, facts));
+            }
             None => found.not_known.push(objective.name.clone()),
         }
     }
     found.greatest = found.greatest.map(tidy);
     found
+}
+
+/// That more of a budget is expected to be spent than is left; of one that is spent already its own findings tell.
+fn over(objective: &Objective, share: f64, facts: &Facts) -> Option<String> {
+    let left = facts.budgets.get(&objective.name)?.value.remaining;
+    (left > 0.0 && share > left).then(|| {
+        let (spent, left) = (plain_number(share * 100.0), plain_number(left * 100.0));
+        format!("{spent} % of the error budget of {} ({}) is expected to be spent, and {left} % is left", objective.component, objective.name)
+    })
 }

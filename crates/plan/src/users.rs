@@ -5,7 +5,7 @@
 //! name; where a user has none of that name, its traffic is taken to be spread over the provider's regions alike.
 
 use crate::notes::Notes;
-use crate::site::regions;
+use crate::site::{Site, names, regions};
 use glidepath_model::catalog::{EdgeKind, Target};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, RegionName};
@@ -44,17 +44,29 @@ impl<'f> Users<'f> {
 
     /// Who meets the downtime of a target in a region, or in all of them.
     pub fn of_region(&self, target: &Target, region: Option<&RegionName>) -> Vec<User> {
+        let told = |own: &&Target| User { component: own.component.clone(), rate: self.rate(own, target, region) };
+        self.of_target(target).iter().map(told).collect()
+    }
+
+    /// Who depends on a target for an answer and has an error budget of its own.
+    pub(crate) fn with_budgets(&self, target: &Target) -> Vec<User> {
+        let has_one = |own: &&&Target| self.facts.catalog.objectives.iter().any(|objective| objective.component == own.component);
+        let told = |own: &&Target| User { component: own.component.clone(), rate: self.rate(own, target, None) };
+        self.of_target(target).iter().filter(has_one).map(told).collect()
+    }
+
+    /// The targets that cannot answer while one cannot, in its environment, by name of their components.
+    pub(crate) fn of_target(&self, target: &Target) -> Vec<&'f Target> {
         let mut open = vec![&target.component];
-        let mut found: BTreeSet<&ComponentName> = BTreeSet::new();
+        let mut found: BTreeSet<&'f ComponentName> = BTreeSet::new();
         while let Some(provider) = open.pop() {
-            let users = self.direct.get(provider).into_iter().flatten();
-            open.extend(users.copied().filter(|user| **user != target.component && found.insert(user)));
+            for user in self.direct.get(provider).into_iter().flatten().copied() {
+                if *user != target.component && found.insert(user) {
+                    open.push(user);
+                }
+            }
         }
-        let users = found.into_iter().filter_map(|user| {
-            let own = self.targets.get(&(user, &target.environment))?;
-            Some(User { component: user.clone(), rate: self.rate(own, target, region) })
-        });
-        users.collect()
+        found.into_iter().filter_map(|user| self.targets.get(&(user, &target.environment)).copied()).collect()
     }
 
     fn rate(&self, user: &Target, provider: &Target, region: Option<&RegionName>) -> Option<f64> {
@@ -72,5 +84,13 @@ fn is_hard(kind: EdgeKind) -> bool {
     match kind {
         EdgeKind::Calls | EdgeKind::Reads | EdgeKind::Writes => true,
         EdgeKind::Publishes | EdgeKind::DeploysWith => false,
+    }
+}
+
+/// Says whose budgets bear what fails at a site beside its own.
+pub(crate) fn say_whose_budgets(site: &Site<'_>, users: &[User], notes: &mut Notes) {
+    if !users.is_empty() {
+        let listed = names(users.iter().map(|user| &user.component));
+        notes.derive(format!("{}: every call to what fails of it is taken to fail with it, and counts against the error budgets of {listed}.", site.path()));
     }
 }
