@@ -268,14 +268,16 @@ impl Lowering<'_> {
         let deploys: Vec<StepId> = hosts
             .iter()
             .map(|host| {
-                let vacated = self.vacate_step(way.doing, way.site, way.at, host, spot, &frontier).map(|step| vec![self.push(step)]);
-                let needs = vacated.unwrap_or_else(|| frontier.clone());
+                let vacates = way.doing.vacates(way.site.target, host);
+                let vacated = vacates.and_then(|over| self.handover_step(over, way.site, way.at, host, spot, &frontier));
+                let needs = vacated.map_or_else(|| frontier.clone(), |step| vec![self.push(step)]);
                 let mut step = self.host_step(way.doing, way.site, way.at, host, spot, &needs);
                 if exposes {
                     step.exposure = Some(way.exposure(leg.batch.share_after, leg.batch.end, None));
                 }
                 let done = self.push(step);
-                let admitted = self.admit_step(way.doing, way.site, way.at, host, spot, std::slice::from_ref(&done));
+                let admits = way.doing.admits(way.site.target, host);
+                let admitted = admits.and_then(|over| self.handover_step(over, way.site, way.at, host, spot, std::slice::from_ref(&done)));
                 admitted.map_or(done, |step| self.push(step))
             })
             .collect();

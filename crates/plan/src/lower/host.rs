@@ -38,6 +38,35 @@ pub(crate) struct Doing {
     pub(crate) settle: fn(&Target) -> Millis,
 }
 
+/// A host that is rid of its work, or takes work again: each is the other turned round.
+pub(super) struct Handover<'a> {
+    verb: &'static str,
+    kind: Kind,
+    /// The step for people.
+    title: String,
+    /// The way forward and the way back, with what they are called.
+    calls: [(&'a ActionTemplate, &'static str); 2],
+}
+
+impl Doing {
+    /// Rids a host of its work before it is changed, where the target says how.
+    pub(super) fn vacates<'a>(&self, target: &'a Target, host: &HostName) -> Option<Handover<'a>> {
+        let calls = self.handover(target)?;
+        Some(Handover { verb: "vacate", kind: Kind::Drain, title: format!("Rid {host} of its work"), calls })
+    }
+
+    /// Lets a changed host take work; on the way back it is rid of it again before it is changed back.
+    pub(super) fn admits<'a>(&self, target: &'a Target, host: &HostName) -> Option<Handover<'a>> {
+        let [drain, admit] = self.handover(target)?;
+        Some(Handover { verb: "admit", kind: Kind::Admit, title: format!("Let {host} take work"), calls: [admit, drain] })
+    }
+
+    fn handover<'a>(&self, target: &'a Target) -> Option<[(&'a ActionTemplate, &'static str); 2]> {
+        let (drain, admit) = (self.vacate)(target)?;
+        Some([(drain, "command that drains a host"), (admit, "command that admits a host")])
+    }
+}
+
 /// A version brought by the target's `deploy`.
 pub(crate) const DEPLOY: Doing = Doing {
     verb: "deploy",
@@ -102,55 +131,27 @@ impl Lowering<'_> {
         undo_call(call, Vec::new(), calls::patience(template, kinds, &expected))
     }
 
-    /// Rids a host of its work, where the target says how; its undo lets it take work again.
-    pub(super) fn vacate_step(
+    /// Hands the work of a host over, where the target says how; its undo hands it back.
+    pub(super) fn handover_step(
         &mut self,
-        doing: Doing,
+        over: Handover<'_>,
         site: &Site<'_>,
         at: usize,
         host: &HostName,
         spot: &Spot,
         needs: &[StepId],
     ) -> Option<Step> {
-        let (drain, admit) = (doing.vacate)(site.target)?;
-        let region = site.regions[at].region;
         let kinds = self.kinds;
-        let values = calls::host_values(site, region, host);
-        let call = calls::filled(drain, &values, site, "command that drains a host", kinds, self.notes)?;
-        let back = calls::filled(admit, &values, site, "command that admits a host", kinds, self.notes)?;
-        let title = format!("Rid {host} of its work");
-        let mut step = self.draft(site, spot, &format!("vacate-{host}"), title, Work::Call(call), Kind::Drain);
-        step.undo = undo_call(back, Vec::new(), calls::timeout(admit, kinds));
+        let values = calls::host_values(site, site.regions[at].region, host);
+        let [(forward, what), (back, what_back)] = over.calls;
+        let call = calls::filled(forward, &values, site, what, kinds, self.notes)?;
+        let call_back = calls::filled(back, &values, site, what_back, kinds, self.notes)?;
+        let mut step = self.draft(site, spot, &format!("{}-{host}", over.verb), over.title, Work::Call(call), over.kind);
+        step.undo = undo_call(call_back, Vec::new(), calls::timeout(back, kinds));
         step.compensate_on = CompensateOn::Attempt;
-        step.timeout_ms = calls::timeout(drain, kinds);
-        step.retry = calls::retry(drain, kinds);
-        step.on_unknown = on_unknown(drain, false, step.on_unknown);
-        step.needs = needs.to_vec();
-        Some(step)
-    }
-
-    /// Lets a changed host take work, where the target says how; its undo rids it of its work again, before it is changed back.
-    pub(super) fn admit_step(
-        &mut self,
-        doing: Doing,
-        site: &Site<'_>,
-        at: usize,
-        host: &HostName,
-        spot: &Spot,
-        needs: &[StepId],
-    ) -> Option<Step> {
-        let (drain, admit) = (doing.vacate)(site.target)?;
-        let region = site.regions[at].region;
-        let kinds = self.kinds;
-        let values = calls::host_values(site, region, host);
-        let call = calls::filled(admit, &values, site, "command that admits a host", kinds, self.notes)?;
-        let back = calls::filled(drain, &values, site, "command that drains a host", kinds, self.notes)?;
-        let mut step = self.draft(site, spot, &format!("admit-{host}"), format!("Let {host} take work"), Work::Call(call), Kind::Admit);
-        step.undo = undo_call(back, Vec::new(), calls::timeout(drain, kinds));
-        step.compensate_on = CompensateOn::Attempt;
-        step.timeout_ms = calls::timeout(admit, kinds);
-        step.retry = calls::retry(admit, kinds);
-        step.on_unknown = on_unknown(admit, false, step.on_unknown);
+        step.timeout_ms = calls::timeout(forward, kinds);
+        step.retry = calls::retry(forward, kinds);
+        step.on_unknown = on_unknown(forward, false, step.on_unknown);
         step.needs = needs.to_vec();
         Some(step)
     }

@@ -8,7 +8,6 @@
 //! end. From then on safety needs the old side to be brought back first, and says so (`safety_needs`). A side that cannot be taken away fails
 //! nothing: it stays, and its step is a dead letter.
 
-use glidepath_model::text::decimals;
 use super::calls;
 use super::fleet::{on_unknown, undo_call};
 use super::{Lowering, Spot};
@@ -24,6 +23,7 @@ use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::{ActionTemplate, Mirror, Region, ShareRouter};
 use glidepath_model::ids::{GroupName, HostName, StepId};
 use glidepath_model::plan::{CompensateOn, Exposure, FollowUp, Group, Phase, Step, Undo, Work};
+use glidepath_model::text::decimals;
 use glidepath_model::{Diagnostic, Millis, Share};
 
 /// Sides that are taken away at the same time, at most.
