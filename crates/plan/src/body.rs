@@ -1,6 +1,5 @@
 //! What stands around the steps: assignments, take-off gates, version matrices, envelope.
 
-use glidepath_model::text::decimals;
 use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
 use crate::notes::Notes;
 use crate::outline::{Outline, Route, Watches, rounded};
@@ -13,6 +12,7 @@ use glidepath_model::ids::{ComponentName, EnvironmentName, ResourceName, TargetN
 use glidepath_model::plan::{
     Assignment, Claim, Envelope, LadderStage, Phase, Step, TakeoffGate, Throttle, Undo, VerificationKind, VersionMatrix, Work,
 };
+use glidepath_model::text::decimals;
 use glidepath_model::{Diagnostic, Millis, Share};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,7 +90,8 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                 (Some(judged), Some(region), _) => {
                     let (ratio, _) = bad_ratio(region, judged.signal);
                     let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms, seen);
-                    let assumed = if judged.ratio_assumed { format!(", taking {} % as bad now", decimals(ratio * 100.0, 2)) } else { String::new() };
+                    let assumed =
+                        if judged.ratio_assumed { format!(", taking {} % as bad now", decimals(ratio * 100.0, 2)) } else { String::new() };
                     let origin = if region.rate_assumed { " (declared, not observed)" } else { "" };
                     let text = format!(
                         "at {share} this stage sees {} requests/s{origin}; it needs {} to see {} of {} with {} power{assumed}",

@@ -6,7 +6,6 @@
 //! False alarms are split evenly over all checks of all judged stages of the change: a first pass with as few stages as possible counts
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
-use glidepath_model::text::decimals;
 use crate::lower::calls::site_values;
 use crate::site::{Site, SiteRegion, waves};
 use crate::strategy::{Shortfall, too_coarse};
@@ -21,6 +20,7 @@ use glidepath_judge::power::{
 use glidepath_model::catalog::{Settings, Split, Verification};
 use glidepath_model::change::ItemKind;
 use glidepath_model::facts::Facts;
+use glidepath_model::text::decimals;
 use glidepath_model::{Millis, RegionName, Share};
 use std::collections::{BTreeMap, BTreeSet};
 

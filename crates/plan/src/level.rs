@@ -62,7 +62,13 @@ pub(crate) fn level(
             raise(RiskLevel::Medium, format!("{} may not get back: an undo has less time than it may take", site.path()));
         }
         if site.mixed {
-            raise(RiskLevel::Medium, format!("{} runs several versions now: what is watched is compared with a mixture, and a rollback brings the mixture back", site.path()));
+            raise(
+                RiskLevel::Medium,
+                format!(
+                    "{} runs several versions now: what is watched is compared with a mixture, and a rollback brings the mixture back",
+                    site.path()
+                ),
+            );
         }
         if site.is_granted {
             let (path, share) = (site.path(), site.from.as_deref().unwrap_or_default());

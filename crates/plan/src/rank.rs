@@ -1,8 +1,7 @@
 //! Candidates: one strategy per site, ranked.
 
-use crate::ladder::tenths;
-use glidepath_model::text::decimals;
 use crate::conflict::Tried;
+use crate::ladder::tenths;
 use crate::limits::{Breach, Limit, Limits};
 use crate::notes::Notes;
 use crate::outline::Outline;
@@ -15,6 +14,7 @@ use glidepath_model::Millis;
 use glidepath_model::change::{Change, Preference};
 use glidepath_model::facts::Facts;
 use glidepath_model::plan::{CandidateSummary, Prediction, Strategy};
+use glidepath_model::text::decimals;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Candidates worked out at most.

@@ -5,7 +5,6 @@
 //! by, and what is left of the budgets. Differences refuse the take-off; they never alter the plan, for a plan that alters itself is not the
 //! one that people have seen.
 
-use glidepath_model::text::plain;
 use crate::codes;
 use glidepath_model::catalog::{Catalog, Component, Target};
 use glidepath_model::change::{Intent, ItemKind};
@@ -13,6 +12,7 @@ use glidepath_model::diagnostic::Diagnostic;
 use glidepath_model::facts::{Facts, Sourced, TargetFacts};
 use glidepath_model::ids::{ComponentName, EnvironmentName, RegionName, TargetName};
 use glidepath_model::plan::{Assignment, GateCheck, GateSpec, PlanBody, Work};
+use glidepath_model::text::plain;
 use glidepath_model::{Millis, Version};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -91,6 +91,9 @@ fn is_hard(kind: EdgeKind) -> bool {
 pub(crate) fn say_whose_budgets(site: &Site<'_>, users: &[User], notes: &mut Notes) {
     if !users.is_empty() {
         let listed = names(users.iter().map(|user| &user.component));
-        notes.derive(format!("{}: every call to what fails of it is taken to fail with it, and counts against the error budgets of {listed}.", site.path()));
+        notes.derive(format!(
+            "{}: every call to what fails of it is taken to fail with it, and counts against the error budgets of {listed}.",
+            site.path()
+        ));
     }
 }

@@ -200,7 +200,10 @@ async fn pages_of_several_targets_are_read_together_and_none_may_be_missing() {
     assert_eq!(series, [(format!("{a} r_total{{code=\"500\"}}"), 1.0), (format!("{b} r_total{{code=\"500\"}}"), 2.0)]);
 
     let reading = router.counters(&scrape(&[&a]), &selector("r_total{code=\"lost\"}")).await.unwrap();
-    assert!(reading.series.values().all(|value| value.is_nan()) && reading.series.len() == 1, "a metric that says nothing is not absent: {reading:?}");
+    assert!(
+        reading.series.values().all(|value| value.is_nan()) && reading.series.len() == 1,
+        "a metric that says nothing is not absent: {reading:?}"
+    );
 
     let down = format!("{url}/down");
     let html = format!("{url}/html");

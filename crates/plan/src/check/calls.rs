@@ -1,10 +1,10 @@
 //! Rules about what the steps call, how long that may take, and what lies behind what cannot be undone.
 
-use crate::ladder::tenths;
 use super::{is_of_runbook, places, steps_by_target};
 use crate::codes;
 use crate::deadline::{Deadline, deadline, undo_cut as cut};
 use crate::durations::{deploy_unbounded, deploys, is_known};
+use crate::ladder::tenths;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::Target;
 use glidepath_model::change::ItemKind;
@@ -331,7 +331,11 @@ pub(super) fn timeout_short(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         // What is usually ended has a finding of its own.
         let is_usual = deadline(step, facts).is_some_and(|deadline| deadline.is_usual());
         let ended = deadline(step, facts).map_or_else(String::new, |deadline| {
-            format!("; a try is ended with {:.0} %, all of them with {} %", deadline.ends_one() * 100.0, tenths(deadline.ends_all() * 100.0))
+            format!(
+                "; a try is ended with {:.0} %, all of them with {} %",
+                deadline.ends_one() * 100.0,
+                tenths(deadline.ends_all() * 100.0)
+            )
         });
         if long <= step.timeout_ms || is_usual || !told.insert(key) {
             continue;

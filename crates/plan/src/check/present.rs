@@ -1,9 +1,9 @@
 //! Rules about how things stand before anything is changed.
 
-use crate::ladder::tenths;
 use super::{listed, places};
 use crate::allowed::{self, Budget};
 use crate::codes;
+use crate::ladder::tenths;
 use glidepath_judge::slo::Because;
 use glidepath_model::catalog::{Indicator, Objective, TargetIndex};
 use glidepath_model::change::Intent;

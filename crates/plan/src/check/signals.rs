@@ -1,11 +1,11 @@
 //! Rules about what is seen: signals, power, telemetry, budgets.
 
-use glidepath_model::text::plain;
 use super::{places, steps_by_target};
 use crate::codes;
 use crate::values;
 use glidepath_model::catalog::{Target, TrafficSource};
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Strategy, Work};
+use glidepath_model::text::plain;
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 

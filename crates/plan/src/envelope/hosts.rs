@@ -80,7 +80,8 @@ fn is_bare(name: &str) -> bool {
 /// Whether two names differ in the host alone, and have the same user and port around it.
 fn is_like(new: &str, known: &str) -> bool {
     let ((user, name, port), (known_user, _, known_port)) = (parts(new), parts(known));
-    let is_name = is_bare(name) || name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|six| six.parse::<Ipv6Addr>().is_ok());
+    let is_name =
+        is_bare(name) || name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|six| six.parse::<Ipv6Addr>().is_ok());
     is_name && (user, port) == (known_user, known_port)
 }
 

@@ -67,9 +67,8 @@ impl SiteRegion<'_> {
 pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
     let hosts_all = host_count(target);
     // A rate that is declared for a target arrives where its hosts are, where it has some.
-    let is_reached = |region: &&Region| {
-        !region.hosts.is_empty() || hosts_all == 0 || !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
-    };
+    let is_reached =
+        |region: &&Region| !region.hosts.is_empty() || hosts_all == 0 || !matches!(target.traffic, Some(TrafficSource::Assumed(_)));
     let part = |region: &Region| match hosts_all {
         0 => 1.0 / target.regions.len().max(1) as f64,
         all => region.hosts.len() as f64 / all as f64,

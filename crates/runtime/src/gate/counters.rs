@@ -120,7 +120,10 @@ mod tests {
         for (what, series, expected) in cases {
             assert_eq!(track.advance(&reading(series)), expected, "{what}");
         }
-        assert!(CounterTrack::uncountable(&reading(&[("a", 1.0), ("b", f64::NAN)])).is_some_and(|(series, value)| series == "b" && value.is_nan()));
+        assert!(
+            CounterTrack::uncountable(&reading(&[("a", 1.0), ("b", f64::NAN)]))
+                .is_some_and(|(series, value)| series == "b" && value.is_nan())
+        );
         assert_eq!(CounterTrack::uncountable(&reading(&[("a", -1.0), ("b", 1.0)])), Some(("a", -1.0)));
         assert_eq!(CounterTrack::uncountable(&reading(&[("a", 0.0)])), None);
     }
