@@ -18,6 +18,7 @@ mod doctor;
 mod figures;
 mod flights;
 mod fulldisk;
+mod guide;
 mod harness;
 mod judging;
 mod newer;
