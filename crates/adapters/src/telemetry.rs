@@ -4,19 +4,22 @@
 //! than the limit are errors, so that a gate stays undecided. A counter that is no finite number is given as it is, and a value that is none is an error of
 //! its own: left out, a metric that says nothing would look like one that is absent, or make the rest look better.
 
+mod access;
 mod exposition;
 mod prometheus;
 mod range;
 mod scrape;
 
 use crate::input::{chain, coded, quoted};
-use glidepath_model::catalog::Selector;
+use access::{Clients, Session};
+use glidepath_model::catalog::{Access, PrometheusSource, Selector};
 use glidepath_model::plan::CountSource;
 use glidepath_model::{Code, Timestamp};
 use glidepath_ports::telemetry::{RangeReading, RangeSpan, ValueReading};
 use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError};
-use reqwest::{Client, RequestBuilder, Response, Url};
-use std::sync::{Arc, OnceLock};
+use reqwest::{RequestBuilder, Response, Url};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Most series in one reading.
@@ -34,38 +37,28 @@ pub const POINTS_MAX: usize = 2_000_000;
 /// Most steps of one question, which Prometheus limits; longer spans are asked in parts.
 pub const STEPS_MAX: u64 = 11_000;
 
-/// Longest wait for a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(5);
-
 /// Asks a Prometheus server or reads pages, as the source says.
-///
-/// Its connections are made ready at the first question.
 pub struct TelemetryRouter {
-    client: OnceLock<Client>,
+    clients: Clients,
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
 }
 
 impl TelemetryRouter {
-    /// A router that resolves bearer tokens with `secrets`, and dates by `clock` what comes without a date.
-    pub fn new(secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>) -> Self {
-        Self { client: OnceLock::new(), secrets, clock }
+    /// A router that resolves secrets with `secrets`, finds files of certificates below `root`, and dates by `clock` what comes without a date.
+    pub fn new(secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, root: &Path) -> Self {
+        Self { clients: Clients::new(root), secrets, clock }
     }
 
-    fn client(&self) -> &Client {
-        self.client.get_or_init(|| {
-            crate::install_tls_provider();
-            let builder = Client::builder().connect_timeout(CONNECT_MAX).user_agent(concat!("glidepath/", env!("CARGO_PKG_VERSION")));
-            builder.build().unwrap_or_default()
-        })
+    fn server<'a>(&'a self, source: &'a PrometheusSource) -> Result<prometheus::Server<'a>, TelemetryError> {
+        let name = format!("Prometheus at {}", shown(&source.url));
+        let session = self.clients.session(&name, &source.access, &*self.secrets)?;
+        Ok(prometheus::Server { session, clock: &*self.clock, url: &source.url, time_max: source.timeout_ms.to_std(), name })
     }
 
-    fn server<'a>(&'a self, url: &'a str, bearer: Option<&'a str>, time_max: Duration) -> prometheus::Server<'a> {
-        prometheus::Server::new(self.client(), &*self.secrets, &*self.clock, url, bearer, time_max)
-    }
-
-    fn pages<'a>(&'a self, urls: &'a [String], time_max: Duration) -> scrape::Pages<'a> {
-        scrape::Pages { client: self.client(), clock: &*self.clock, urls, time_max }
+    fn pages<'a>(&'a self, urls: &'a [String], access: &Access, time_max: Duration) -> Result<scrape::Pages<'a>, TelemetryError> {
+        let session = self.clients.session(&scrape::name(urls), access, &*self.secrets)?;
+        Ok(scrape::Pages { session, clock: &*self.clock, urls, time_max })
     }
 }
 
@@ -73,10 +66,8 @@ impl Telemetry for TelemetryRouter {
     fn counters<'a>(&'a self, source: &'a CountSource, selector: &'a Selector) -> BoxFuture<'a, Result<CounterReading, TelemetryError>> {
         Box::pin(async move {
             match source {
-                CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).counters(selector).await
-                }
-                CountSource::Scrape { urls, timeout_ms } => self.pages(urls, timeout_ms.to_std()).counters(selector).await,
+                CountSource::Prometheus(source) => self.server(source)?.counters(selector).await,
+                CountSource::Scrape { urls, timeout_ms, access } => self.pages(urls, access, timeout_ms.to_std())?.counters(selector).await,
             }
         })
     }
@@ -84,10 +75,8 @@ impl Telemetry for TelemetryRouter {
     fn value<'a>(&'a self, source: &'a CountSource, query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>> {
         Box::pin(async move {
             match source {
-                CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).value(query).await
-                }
-                CountSource::Scrape { urls, timeout_ms } => self.pages(urls, timeout_ms.to_std()).value(query).await,
+                CountSource::Prometheus(source) => self.server(source)?.value(query).await,
+                CountSource::Scrape { urls, timeout_ms, access } => self.pages(urls, access, timeout_ms.to_std())?.value(query).await,
             }
         })
     }
@@ -100,9 +89,7 @@ impl Telemetry for TelemetryRouter {
     ) -> BoxFuture<'a, Result<RangeReading, TelemetryError>> {
         Box::pin(async move {
             match source {
-                CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).range(query, span).await
-                }
+                CountSource::Prometheus(source) => self.server(source)?.range(query, span).await,
                 CountSource::Scrape { urls, .. } => Err(without_history(urls)),
             }
         })
@@ -117,9 +104,7 @@ impl Telemetry for TelemetryRouter {
     ) -> BoxFuture<'a, Result<RangeReading, TelemetryError>> {
         Box::pin(async move {
             match source {
-                CountSource::Prometheus { url, bearer, timeout_ms } => {
-                    self.server(url, bearer.as_deref(), timeout_ms.to_std()).samples(selector, from, to).await
-                }
+                CountSource::Prometheus(source) => self.server(source)?.samples(selector, from, to).await,
                 CountSource::Scrape { urls, .. } => Err(without_history(urls)),
             }
         })
@@ -139,8 +124,26 @@ fn bad_answer(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
     TelemetryError::BadAnswer { source_name: source_name.to_owned(), reason: coded(Code(591), reason) }
 }
 
-fn refused(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
+/// An answer that wants other credentials.
+fn refused(source_name: &str, session: &Session<'_>, answer: &Answer) -> TelemetryError {
+    let reason = format!("status {}, `{}`; {}", answer.status, session.quoted(&answer.text), session.advice);
     TelemetryError::Refused { source_name: source_name.to_owned(), reason: coded(Code(594), reason) }
+}
+
+fn untrusted(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
+    TelemetryError::Untrusted { source_name: source_name.to_owned(), reason: coded(Code(435), reason) }
+}
+
+/// A question that was not answered: by TLS that did not come about, or otherwise.
+fn unanswered(source_name: &str, error: reqwest::Error) -> TelemetryError {
+    let error = error.without_url();
+    if is_of_tls(&error) { untrusted(source_name, chain(&error)) } else { out_of_reach(source_name, chain(&error)) }
+}
+
+/// Whether TLS is at the bottom of it. An input/output error gives what it wraps only when it is asked for that.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_of_tls(inner)) || error.source().is_some_and(is_of_tls)
 }
 
 fn unsupported(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
@@ -178,7 +181,7 @@ async fn fetch(source_name: &str, request: RequestBuilder, time_max: Duration) -
 
 async fn fetch_up_to(bytes_max: usize, source_name: &str, request: RequestBuilder, time_max: Duration) -> Result<Answer, TelemetryError> {
     let exchange = async {
-        let mut response = request.send().await.map_err(|error| out_of_reach(source_name, chain(&error.without_url())))?;
+        let mut response = request.send().await.map_err(|error| unanswered(source_name, error))?;
         let (status, date) = (response.status().as_u16(), date_of(&response));
         let mut bytes = Vec::new();
         while let Some(chunk) = response

@@ -91,8 +91,7 @@ pub(crate) fn promise(objective: &Objective) -> (TargetPpb, Method) {
 
 /// Where the series of an objective are.
 pub(crate) fn source(objective: &Objective, settings: &Settings) -> Option<CountSource> {
-    let source = objective.terms.source.as_ref().or(settings.prometheus.as_ref())?;
-    Some(CountSource::Prometheus { url: source.url.clone(), bearer: source.bearer.clone(), timeout_ms: source.timeout_ms })
+    objective.terms.source.as_ref().or(settings.prometheus.as_ref()).cloned().map(CountSource::Prometheus)
 }
 
 /// Reads an objective as it was at an instant. The error says why nothing is known of it.

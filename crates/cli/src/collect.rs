@@ -244,7 +244,7 @@ impl Collector {
                         Answer::Rate(target.name.clone(), region.clone(), Sourced::assumed(rate / regions, place, Timestamp::EPOCH));
                     questions.push(Box::pin(async move { vec![answer] }));
                 }
-                (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus { .. })) => {
+                (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus(_))) => {
                     let query = filled_text(query, &region_values(target, region), &mut Vec::new());
                     let what = ("traffic", format!("request rate of {} in {}", target.name, region.name));
                     questions.push(self.value_question(source.clone(), query, what, target.name.clone(), {
@@ -501,9 +501,10 @@ pub(crate) fn count_source(catalog: &Catalog, target: &Target) -> Option<CountSo
     match (&target.metrics_url, &catalog.settings.prometheus) {
         (Some(url), _) => {
             let urls = target.hosts().map(|(region, host)| filled_text(url, &host_values(target, region, host), &mut Vec::new())).collect();
-            Some(CountSource::Scrape { urls, timeout_ms: PROBE_TIMEOUT_MS })
+            let access = target.metrics_access.as_deref().cloned().unwrap_or_default();
+            Some(CountSource::Scrape { urls, timeout_ms: PROBE_TIMEOUT_MS, access })
         }
-        (None, Some(p)) => Some(CountSource::Prometheus { url: p.url.clone(), bearer: p.bearer.clone(), timeout_ms: p.timeout_ms }),
+        (None, Some(p)) => Some(CountSource::Prometheus(p.clone())),
         (None, None) => None,
     }
 }

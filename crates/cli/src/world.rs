@@ -88,7 +88,7 @@ impl World {
             store,
             shared,
             actions: glidepath_adapters::registry(supervisor),
-            telemetry: Arc::new(TelemetryRouter::new(secrets.clone(), clock.clone())),
+            telemetry: Arc::new(TelemetryRouter::new(secrets.clone(), clock.clone(), root)),
             clock,
             secrets,
             metrics: None,

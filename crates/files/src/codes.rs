@@ -105,8 +105,10 @@ codes! {
     UNCOUNTED = 110, "The budget of an objective cannot be counted";
     SLA_NOT_LOOSER = 111, "What customers are promised is not looser than what is aimed at";
     VALUES_UNUSABLE = 112, "A figure of a target cannot be compared side against side";
+    ACCESS_UNFIT = 113, "How a source of telemetry is asked does not fit together";
     OTHER_SOURCE = 114, "A data source of a kind that is not asked";
     ALERT_USELESS = 115, "An alert that can never fire, or fires for nothing";
     CLIENT_ENGINE = 116, "Commands of PostgreSQL for another database";
+    CREDENTIALS_IN_CLEAR = 117, "Credentials of telemetry go in the clear";
     MIRROR_UNSAFE = 289, "A mirror could copy more than reads that are vouched for";
 }

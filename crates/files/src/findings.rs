@@ -138,9 +138,22 @@ impl<'s> Findings<'s> {
                     .hint("Mend these first and run `glidepath validate` again."),
             );
         }
+        self.hide_secrets();
         self.found
             .sort_by(|a, b| (a.place.is_none(), &a.place, a.code, &a.message).cmp(&(b.place.is_none(), &b.place, b.code, &b.message)));
         self.found
+    }
+}
+
+impl Findings<'_> {
+    /// Takes the text of a line out of every finding about it, where a secret may stand in it that belongs elsewhere.
+    fn hide_secrets(&mut self) {
+        let tells = |finding: &Diagnostic| [codes::BAD_SECRET, codes::ACCESS_UNFIT].contains(&finding.code);
+        let line = |place: &Place| (place.file.clone(), place.line);
+        let secret: BTreeSet<_> = self.found.iter().filter(|finding| tells(finding)).filter_map(|f| f.place.as_ref()).map(line).collect();
+        for place in self.found.iter_mut().filter_map(|finding| finding.place.as_mut()).filter(|place| secret.contains(&line(place))) {
+            place.snippet.clear();
+        }
     }
 }
 

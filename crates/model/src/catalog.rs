@@ -1,5 +1,6 @@
 //! What a team has: components, owners, targets, objectives, environments.
 
+mod access;
 mod edges;
 mod entity;
 mod index;
@@ -11,6 +12,7 @@ mod signals;
 mod target;
 mod template;
 
+pub use access::{Access, BasicAuth, ClientCertificate, TlsFiles};
 pub use edges::Edges;
 pub use entity::{Component, Dependency, EdgeKind, Link, Owner};
 pub use index::TargetIndex;

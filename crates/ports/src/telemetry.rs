@@ -145,6 +145,14 @@ pub enum TelemetryError {
         /// Why.
         reason: String,
     },
+    /// No connection by TLS: its certificate is not of an authority that is trusted, it wants one of ours, or ours cannot be used.
+    #[error("{source_name} and this side do not trust each other: {reason}")]
+    Untrusted {
+        /// Source.
+        source_name: String,
+        /// Why.
+        reason: String,
+    },
     /// The source cannot answer such a question (a query language asked of plain pages).
     #[error("{source_name} cannot answer this: {reason}")]
     Unsupported {

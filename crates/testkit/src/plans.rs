@@ -21,7 +21,7 @@
 //! kind the caller names, with the input `{"step": ID, "what": "do" | "undo" | "safety" | "probe" | "validate"}`.
 
 use glidepath_model::action::{ActionCall, OnUnknown, OutputType};
-use glidepath_model::catalog::Selector;
+use glidepath_model::catalog::{Access, Selector};
 use glidepath_model::change::{Change, ChangeClass, Constraints, Intent, Item, ItemKind, OnFailure, OnWindowEnd, VersionedKind};
 use glidepath_model::plan::*;
 use glidepath_model::{
@@ -427,7 +427,7 @@ fn proportion() -> GateCheck {
 }
 
 fn no_source() -> CountSource {
-    CountSource::Scrape { urls: Vec::new(), timeout_ms: Millis::from_secs(1) }
+    CountSource::Scrape { urls: Vec::new(), timeout_ms: Millis::from_secs(1), access: Access::default() }
 }
 
 fn exposure(words: &Words, safety_needs: Vec<StepId>, safety: ActionCall) -> Result<Option<Exposure>, String> {

@@ -1,12 +1,13 @@
 //! A thin client of Prometheus' HTTP API: questions, answers and instant queries.
 
-use super::{Answer, SERIES_MAX, bad_answer, fetch, no_number, out_of_reach, refused, shown, unsupported};
+use super::access::Session;
+use super::{Answer, SERIES_MAX, bad_answer, fetch, no_number, out_of_reach, refused, unsupported};
 use crate::input::quoted;
 use glidepath_model::Timestamp;
 use glidepath_model::catalog::Selector;
 use glidepath_ports::telemetry::ValueReading;
-use glidepath_ports::{Clock, CounterReading, Secrets, TelemetryError};
-use reqwest::{Client, RequestBuilder, Url};
+use glidepath_ports::{Clock, CounterReading, TelemetryError};
+use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -15,11 +16,9 @@ use std::time::Duration;
 
 /// One server, for one question.
 pub(super) struct Server<'a> {
-    client: &'a Client,
-    secrets: &'a dyn Secrets,
-    clock: &'a dyn Clock,
-    url: &'a str,
-    bearer: Option<&'a str>,
+    pub(super) session: Session<'a>,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) url: &'a str,
     pub(super) time_max: Duration,
     pub(super) name: String,
 }
@@ -64,18 +63,7 @@ struct Samples {
     at: Timestamp,
 }
 
-impl<'a> Server<'a> {
-    pub(super) fn new(
-        client: &'a Client,
-        secrets: &'a dyn Secrets,
-        clock: &'a dyn Clock,
-        url: &'a str,
-        bearer: Option<&'a str>,
-        time_max: Duration,
-    ) -> Self {
-        Self { client, secrets, clock, url, bearer, time_max, name: format!("Prometheus at {}", shown(url)) }
-    }
-
+impl Server<'_> {
     pub(super) async fn counters(&self, selector: &Selector) -> Result<CounterReading, TelemetryError> {
         let samples = self.query(&selector.to_string()).await?;
         Ok(CounterReading { series: samples.values.iter().map(|(labels, value)| (key(labels), *value)).collect(), observed_at: samples.at })
@@ -113,22 +101,14 @@ impl<'a> Server<'a> {
             .append_pair("query", query)
             .append_pair("timeout", &format!("{}ms", self.time_max.as_millis()))
             .extend_pairs(more);
-        let request = self.client.get(url);
-        Ok(match self.bearer {
-            Some(reference) => {
-                let secret = self.secrets.resolve(reference).map_err(|error| out_of_reach(&self.name, error.to_string()))?;
-                request.bearer_auth(secret.expose())
-            }
-            None => request,
-        })
+        Ok(self.session.get(url))
     }
 
     /// What an answer holds, once it is known to be a whole and good one.
     pub(super) fn data<R: DeserializeOwned>(&self, query: &str, answer: &Answer) -> Result<Data<R>, TelemetryError> {
-        let bad = |reason: String| bad_answer(&self.name, self.secrets.redact(&reason));
+        let bad = |reason: String| bad_answer(&self.name, self.session.redact(&reason));
         if matches!(answer.status, 401 | 403) {
-            let text = format!("status {}, `{}`; check `bearer` and what it may read", answer.status, quoted(&answer.text));
-            return Err(refused(&self.name, self.secrets.redact(&text)));
+            return Err(refused(&self.name, &self.session, answer));
         }
         let reply = match serde_json::from_str::<Reply<R>>(&answer.text) {
             Ok(reply) => reply,
@@ -137,12 +117,16 @@ impl<'a> Server<'a> {
                 return Err(bad(format!("the answer to `{}` has an unknown form: {error}", quoted(query))));
             }
             Err(_) => {
-                return Err(bad(format!("status {}, `{}` is not its API; check the address", answer.status, quoted(&answer.text))));
+                return Err(bad(format!(
+                    "status {}, `{}` is not its API; check the address",
+                    answer.status,
+                    self.session.quoted(&answer.text)
+                )));
             }
         };
         if reply.status != "success" {
             let (kind, error) = (reply.error_type.unwrap_or_default(), reply.error.unwrap_or_default());
-            let text = format!("`{}` failed: {kind}: {}", quoted(query), quoted(&error));
+            let text = format!("`{}` failed: {kind}: {}", quoted(query), self.session.quoted(&error));
             // A query that is wrong stays wrong; a server that is overloaded or starting does not.
             return Err(if matches!(kind.as_str(), "timeout" | "unavailable" | "internal" | "canceled") {
                 out_of_reach(&self.name, text)
@@ -152,13 +136,13 @@ impl<'a> Server<'a> {
         }
         // Remarks about the query are harmless; anything else says that part of the data is missing.
         if let Some(warning) = reply.warnings.iter().find(|w| !w.starts_with("PromQL ")) {
-            return Err(bad(format!("the answer may be partial: {}", quoted(warning))));
+            return Err(bad(format!("the answer may be partial: {}", self.session.quoted(warning))));
         }
         reply.data.ok_or_else(|| bad("the answer holds no data".to_owned()))
     }
 
     fn read(&self, query: &str, answer: &Answer) -> Result<Samples, TelemetryError> {
-        let bad = |reason: String| bad_answer(&self.name, self.secrets.redact(&reason));
+        let bad = |reason: String| bad_answer(&self.name, self.session.redact(&reason));
         let data: Data<Value> = self.data(query, answer)?;
         let shape = |error: serde_json::Error| bad(format!("the answer to `{}` has an unknown form: {error}", quoted(query)));
         let rows: Vec<Series> = match data.result_type.as_str() {

@@ -3,15 +3,15 @@
 //! All pages are read at the same time, and all must answer: a replica that does not is data that is missing, and a
 //! reading without it would look better than the truth.
 
+use super::access::Session;
 use super::exposition::{Matchers, Sample, samples};
 use super::prometheus::key;
-use super::{SERIES_MAX, bad_answer, fetch, no_number, out_of_reach, shown, unsupported};
+use super::{SERIES_MAX, bad_answer, fetch, no_number, out_of_reach, refused, shown, unsupported};
 use crate::input::quoted;
 use futures_util::future::try_join_all;
 use glidepath_model::catalog::Selector;
 use glidepath_ports::telemetry::ValueReading;
 use glidepath_ports::{Clock, CounterReading, TelemetryError};
-use reqwest::Client;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;vers
 
 /// The pages of one source, for one question.
 pub(super) struct Pages<'a> {
-    pub(super) client: &'a Client,
+    pub(super) session: Session<'a>,
     pub(super) clock: &'a dyn Clock,
     pub(super) urls: &'a [String],
     pub(super) time_max: Duration,
@@ -28,7 +28,7 @@ pub(super) struct Pages<'a> {
 impl Pages<'_> {
     pub(super) async fn counters(&self, selector: &Selector) -> Result<CounterReading, TelemetryError> {
         let mut series = BTreeMap::new();
-        for (url, samples) in all(self.client, self.urls, self.time_max, selector).await? {
+        for (url, samples) in self.all(selector).await? {
             for sample in samples {
                 series.insert(format!("{url} {}{}", selector.metric, key(&sample.labels)), sample.value);
             }
@@ -62,37 +62,34 @@ impl Pages<'_> {
             None => Ok(Some(ValueReading { value: sum, observed_at: reading.observed_at })),
         }
     }
+
+    async fn all(&self, selector: &Selector) -> Result<Vec<(String, Vec<Sample>)>, TelemetryError> {
+        if self.urls.is_empty() {
+            return Err(out_of_reach(&name(self.urls), "no address is declared"));
+        }
+        let matchers = Matchers::new(selector).map_err(|reason| unsupported(&name(self.urls), reason))?;
+        try_join_all(self.urls.iter().map(|url| self.page(url, &matchers))).await
+    }
+
+    async fn page(&self, url: &str, matchers: &Matchers) -> Result<(String, Vec<Sample>), TelemetryError> {
+        let name = format!("the page {}", shown(url));
+        let answer = fetch(&name, self.session.get(url).header("Accept", ACCEPT), self.time_max).await?;
+        match answer.status {
+            200 => {}
+            401 | 403 => return Err(refused(&name, &self.session, &answer)),
+            status => return Err(bad_answer(&name, format!("status {status}: {}", self.session.quoted(&answer.text)))),
+        }
+        match samples(&answer.text, matchers) {
+            Some(samples) => Ok((shown(url), samples)),
+            None => Err(bad_answer(&name, format!("`{}` is no page of metrics", self.session.quoted(&answer.text)))),
+        }
+    }
 }
 
-fn name(urls: &[String]) -> String {
+pub(super) fn name(urls: &[String]) -> String {
     match urls {
         [] => "scraping without an address".to_owned(),
         [one] => format!("the page {}", shown(one)),
         [first, ..] => format!("the {} pages from {} on", urls.len(), shown(first)),
-    }
-}
-
-async fn all(
-    client: &Client,
-    urls: &[String],
-    time_max: Duration,
-    selector: &Selector,
-) -> Result<Vec<(String, Vec<Sample>)>, TelemetryError> {
-    if urls.is_empty() {
-        return Err(out_of_reach(&name(urls), "no address is declared"));
-    }
-    let matchers = Matchers::new(selector).map_err(|reason| unsupported(&name(urls), reason))?;
-    try_join_all(urls.iter().map(|url| page(client, url, time_max, &matchers))).await
-}
-
-async fn page(client: &Client, url: &str, time_max: Duration, matchers: &Matchers) -> Result<(String, Vec<Sample>), TelemetryError> {
-    let name = format!("the page {}", shown(url));
-    let answer = fetch(&name, client.get(url).header("Accept", ACCEPT), time_max).await?;
-    if answer.status != 200 {
-        return Err(bad_answer(&name, format!("status {}: {}", answer.status, quoted(&answer.text))));
-    }
-    match samples(&answer.text, matchers) {
-        Some(samples) => Ok((shown(url), samples)),
-        None => Err(bad_answer(&name, format!("`{}` is no page of metrics", quoted(&answer.text)))),
     }
 }

@@ -1,6 +1,7 @@
 //! Actions and sources against real processes and real servers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod access;
 mod batches;
 mod exec;
 mod haproxy;

@@ -5,23 +5,24 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use glidepath_adapters::{EnvFileSecrets, TelemetryRouter};
-use glidepath_model::catalog::Selector;
+use glidepath_model::catalog::{Access, PrometheusSource, Selector};
 use glidepath_model::plan::CountSource;
 use glidepath_model::{Millis, Timestamp};
 use glidepath_ports::telemetry::{RangeReading, RangeSpan};
 use glidepath_ports::{Telemetry, TelemetryError};
 use glidepath_testkit::servers::Prometheus;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
 const BEGIN: i64 = 1_775_000_100;
 
 fn router() -> TelemetryRouter {
-    TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock::default()))
+    TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock::default()), Path::new("/"))
 }
 
 fn prometheus(url: &str) -> CountSource {
-    CountSource::Prometheus { url: url.to_owned(), bearer: None, timeout_ms: Millis(20_000) }
+    CountSource::Prometheus(PrometheusSource { url: url.to_owned(), access: Access::default(), timeout_ms: Millis(20_000) })
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -111,7 +112,7 @@ async fn a_server_that_lies_over_a_span_is_found_out() {
         (
             StatusCode::UNAUTHORIZED,
             "who are you".to_owned(),
-            "refuses: status 401, `who are you`; check `bearer` and what it may read (GP0594)",
+            "refuses: status 401, `who are you`; it wants credentials: declare `bearer` or `basic` (GP0594)",
         ),
         (StatusCode::FORBIDDEN, rows(""), "refuses: status 403"),
     ];
@@ -128,7 +129,8 @@ async fn a_server_that_lies_over_a_span_is_found_out() {
         };
         assert!(!part.is_empty() && words.contains(part), "{shown}: expected `{part}`, got {words}");
     }
-    let pages = CountSource::Scrape { urls: vec!["http://127.0.0.1:1/metrics".to_owned()], timeout_ms: Millis(1000) };
+    let pages =
+        CountSource::Scrape { urls: vec!["http://127.0.0.1:1/metrics".to_owned()], timeout_ms: Millis(1000), access: Access::default() };
     let error = router.range(&pages, "x", span(1, 2, 1)).await.unwrap_err();
     assert!(error.to_string().contains("a page has no history") && error.to_string().contains("(GP0592)"), "{error}");
 }

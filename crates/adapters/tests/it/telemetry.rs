@@ -6,26 +6,27 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use glidepath_adapters::{EnvFileSecrets, TelemetryRouter};
 use glidepath_model::Millis;
-use glidepath_model::catalog::Selector;
+use glidepath_model::catalog::{Access, PrometheusSource, Selector};
 use glidepath_model::plan::CountSource;
 use glidepath_ports::{Telemetry, TelemetryError};
 use glidepath_testkit::servers::{Prometheus, free_port};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 fn router() -> TelemetryRouter {
-    TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock::default()))
+    TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock::default()), Path::new("/"))
 }
 
 fn prometheus(url: &str) -> CountSource {
-    CountSource::Prometheus { url: url.to_owned(), bearer: None, timeout_ms: Millis(20_000) }
+    CountSource::Prometheus(PrometheusSource { url: url.to_owned(), access: Access::default(), timeout_ms: Millis(20_000) })
 }
 
 fn scrape(urls: &[&str]) -> CountSource {
     // Only the page that hangs is to use its time up.
     let timeout_ms = Millis(if urls.iter().any(|u| u.ends_with("/hang")) { 1500 } else { 20_000 });
-    CountSource::Scrape { urls: urls.iter().map(|u| (*u).to_owned()).collect(), timeout_ms }
+    CountSource::Scrape { urls: urls.iter().map(|u| (*u).to_owned()).collect(), timeout_ms, access: Access::default() }
 }
 
 fn selector(text: &str) -> Selector {
@@ -41,6 +42,7 @@ fn told<T: std::fmt::Debug>(result: Result<Option<T>, TelemetryError>) -> (&'sta
         Err(error @ TelemetryError::BadAnswer { .. }) => ("bad", error.to_string()),
         Err(error @ (TelemetryError::TooMany { .. } | TelemetryError::TooManyPoints { .. })) => ("too-many", error.to_string()),
         Err(error @ TelemetryError::NoNumber { .. }) => ("no-number", error.to_string()),
+        Err(error @ TelemetryError::Untrusted { .. }) => ("untrusted", error.to_string()),
         Err(error @ TelemetryError::Refused { .. }) => ("refused", error.to_string()),
         Err(error @ TelemetryError::Unsupported { .. }) => ("unsupported", error.to_string()),
     }
@@ -145,7 +147,8 @@ async fn what_is_no_prometheus_is_told_from_one_that_is_out_of_reach() {
         let (told_kind, words) = told(router.value(&prometheus(&format!("{url}/")), "x").await);
         assert!(told_kind == kind && words.contains(part), "{shown}: expected {kind} with `{part}`, got {told_kind}: {words}");
     }
-    let hanging = CountSource::Prometheus { url: format!("{}/hang?", serve(&[]).await), bearer: None, timeout_ms: Millis(200) };
+    let url = format!("{}/hang?", serve(&[]).await);
+    let hanging = CountSource::Prometheus(PrometheusSource { url, access: Access::default(), timeout_ms: Millis(200) });
     for source in [prometheus(&format!("http://127.0.0.1:{}", free_port())), prometheus("nonsense"), hanging] {
         let (kind, words) = told(router.value(&source, "x").await);
         assert!(kind == "out-of-reach" && words.contains("(GP0590)"), "{kind}: {words}");
@@ -158,7 +161,7 @@ async fn pages_are_dated_by_the_clock_of_the_runs_and_not_by_that_of_the_machine
     let url = format!("http://127.0.0.1:{}/metrics", listener.local_addr().unwrap().port());
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/metrics", get(async || "up 1\n"))).await });
     let ahead = Millis::from_mins(120);
-    let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock { ahead }));
+    let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new("/")), Arc::new(WallClock { ahead }), Path::new("/"));
     let reading = router.counters(&scrape(&[&url]), &Selector::parse("up").unwrap()).await.unwrap();
     let since = reading.observed_at.since(now());
     assert!(Millis::from_mins(119) < since && since <= ahead, "{since}");
@@ -172,8 +175,11 @@ async fn a_bearer_token_is_sent_and_never_shown() {
     let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
     let echo = async |headers: HeaderMap| format!("denied to {:?}", headers.get("authorization"));
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/api/v1/query", get(echo))).await });
-    let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new(folder.path())), Arc::new(WallClock::default()));
-    let source = |bearer: &str| CountSource::Prometheus { url: url.clone(), bearer: Some(bearer.to_owned()), timeout_ms: Millis(20_000) };
+    let router = TelemetryRouter::new(Arc::new(EnvFileSecrets::new(folder.path())), Arc::new(WallClock::default()), Path::new("/"));
+    let source = |bearer: &str| {
+        let access = Access { bearer: Some(bearer.to_owned()), ..Access::default() };
+        CountSource::Prometheus(PrometheusSource { url: url.clone(), access, timeout_ms: Millis(20_000) })
+    };
     let (_, words) = told(router.value(&source("file:token"), "x").await);
     assert!(words.contains("Bearer [redacted]") && !words.contains("t0ken"), "{words}");
     let (kind, words) = told(router.value(&source("file:absent"), "x").await);

@@ -29,9 +29,9 @@ impl Collector {
             }),
         ];
         let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
-            && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus { .. }));
+            && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus(_)));
         let mut questions: Vec<Question> = Vec::new();
-        let is_declared = matches!((&target.traffic, source), (Some(TrafficSource::Assumed(_)), CountSource::Prometheus { .. }));
+        let is_declared = matches!((&target.traffic, source), (Some(TrafficSource::Assumed(_)), CountSource::Prometheus(_)));
         if let Some(errors) = signals.errors.as_ref().filter(|_| is_declared) {
             questions.push(self.counted_question(target, region, source, &fill(&errors.total)));
         }

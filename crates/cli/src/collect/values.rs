@@ -23,11 +23,7 @@ impl Collector {
     /// The history of every figure that a target compares, by region.
     pub(super) fn value_questions(&self, catalog: &Catalog, target: &Target) -> Vec<Question> {
         let values = target.signals.as_ref().map(|signals| signals.values.as_slice()).unwrap_or_default();
-        let source = catalog.settings.prometheus.as_ref().map(|prometheus| CountSource::Prometheus {
-            url: prometheus.url.clone(),
-            bearer: prometheus.bearer.clone(),
-            timeout_ms: prometheus.timeout_ms,
-        });
+        let source = catalog.settings.prometheus.clone().map(CountSource::Prometheus);
         let mut questions: Vec<Question> = Vec::new();
         for region in target.regions.iter().filter(|region| !region.hosts.is_empty()) {
             for value in values {

@@ -1,6 +1,6 @@
 //! `glidepath.yaml`.
 
-use super::{Context, boolean, duration, share, text};
+use super::{Context, access, boolean, duration, share, text};
 use crate::codes;
 use crate::node::{At, Node};
 use crate::scalar;
@@ -56,9 +56,10 @@ pub(super) fn read(context: &mut Context<'_, '_>, catalog: &mut Catalog) {
     settings.project.clone_from(&config.name);
     settings.store = text(spec, "store");
     let retention = retention(context, spec);
+    let prometheus_of_all = spec.dig(&["telemetry", "prometheus"]).and_then(|node| prometheus(context, node));
     let settings = &mut catalog.settings;
     settings.retention_ms = retention;
-    settings.prometheus = spec.dig(&["telemetry", "prometheus"]).and_then(prometheus);
+    settings.prometheus = prometheus_of_all;
     let none = Node::empty_map(At::default());
     let defaults = spec.get("defaults").unwrap_or(&none);
     settings.plan_ttl_ms = duration(defaults, "planTtl").unwrap_or(PLAN_TTL_DEFAULT);
@@ -96,10 +97,10 @@ fn notify(node: &Node) -> NotifyCommand {
     }
 }
 
-fn prometheus(node: &Node) -> Option<PrometheusSource> {
+fn prometheus(context: &mut Context<'_, '_>, node: &Node) -> Option<PrometheusSource> {
     Some(PrometheusSource {
         url: text(node, "url")?.trim_end_matches('/').to_owned(),
-        bearer: text(node, "bearer"),
+        access: access::read(context, node, "spec.telemetry.prometheus"),
         timeout_ms: duration(node, "timeout").unwrap_or(QUERY_TIMEOUT_DEFAULT),
     })
 }

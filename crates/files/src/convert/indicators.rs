@@ -1,12 +1,12 @@
 //! OpenSLO: indicators and the sources of their series.
 
 use super::objectives::bad;
-use super::{Context, duration, text};
+use super::{Context, access, duration, text};
 use crate::codes;
 use crate::document::Document;
 use crate::node::Node;
 use crate::shapes::Kind;
-use glidepath_model::catalog::{Indicator, PrometheusSource, counter_of};
+use glidepath_model::catalog::{Access, Indicator, PrometheusSource, counter_of};
 use glidepath_model::{Catalog, Millis};
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const PROMETHEUS: &str = "Prometheus";
 /// Indicators and sources that objectives refer to.
 pub(super) struct Indicators<'d> {
     shared: BTreeMap<&'d str, &'d Document>,
-    sources: BTreeMap<&'d str, &'d Document>,
+    sources: BTreeMap<&'d str, (&'d Document, Access)>,
     own_url: Option<String>,
 }
 
@@ -24,7 +24,14 @@ impl<'d> Indicators<'d> {
     pub(super) fn read(context: &mut Context<'d, '_>, catalog: &Catalog) -> Self {
         let mut of = |kind: Kind| context.named(&[kind]).into_iter().map(|d| (d.name.as_str(), d)).collect();
         let own_url = catalog.settings.prometheus.as_ref().map(|own| own.url.clone());
-        Self { shared: of(Kind::Sli), sources: of(Kind::DataSource), own_url }
+        let (shared, sources): (_, BTreeMap<_, _>) = (of(Kind::Sli), of(Kind::DataSource));
+        // Once, however many objectives use it.
+        let sources = sources.into_iter().map(|(name, document): (_, &Document)| {
+            let details = document.spec.get("connectionDetails").filter(|_| foreign(document.spec.text_of("type")).is_none());
+            let access = details.map(|details| access::read(context, details, "spec.connectionDetails"));
+            (name, (document, access.unwrap_or_default()))
+        });
+        Self { shared, sources: sources.collect(), own_url }
     }
 
     /// The indicator of an objective.
@@ -79,9 +86,8 @@ impl<'d> Indicators<'d> {
     /// The source of one series, and its kind when it is none that is asked.
     fn source_of(&self, context: &mut Context<'_, '_>, metric: &Node) -> (Option<PrometheusSource>, Option<String>) {
         let Some(source) = metric.get("metricSource") else { return (None, None) };
-        let foreign = |kind: Option<&str>| kind.filter(|kind| !kind.eq_ignore_ascii_case(PROMETHEUS)).map(str::to_owned);
         let Some(reference) = source.get("metricSourceRef") else { return (None, foreign(source.text_of("type"))) };
-        let Some(document) = reference.text().and_then(|name| self.sources.get(name)) else {
+        let Some((document, access)) = reference.text().and_then(|name| self.sources.get(name)) else {
             let known = self.sources.keys().copied();
             context.unknown(reference, "metricSource.metricSourceRef", codes::UNKNOWN_INDICATOR, "DataSource", known);
             return (None, None);
@@ -93,11 +99,16 @@ impl<'d> Indicators<'d> {
         let url = text(details, "url").map(|url| url.trim_end_matches('/').to_owned()).filter(|url| Some(url) != self.own_url.as_ref());
         let source = url.map(|url| PrometheusSource {
             url,
-            bearer: text(details, "bearer"),
+            access: access.clone(),
             timeout_ms: duration(details, "timeout").unwrap_or(QUERY_TIMEOUT_DEFAULT),
         });
         (source, None)
     }
+}
+
+/// The kind of a source that is not asked.
+fn foreign(kind: Option<&str>) -> Option<String> {
+    kind.filter(|kind| !kind.eq_ignore_ascii_case(PROMETHEUS)).map(str::to_owned)
 }
 
 /// The metrics of an indicator.

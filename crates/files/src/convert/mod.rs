@@ -1,6 +1,7 @@
 //! Checked documents into the model, with references resolved. Order: settings, entities, rules, targets, objectives,
 //! calendars, changes, runbooks, rehearsals, templates; each may refer to those before it.
 
+mod access;
 mod actions;
 mod alerts;
 mod calendars;

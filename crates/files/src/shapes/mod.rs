@@ -1,5 +1,6 @@
 //! The tables of all kinds.
 
+mod access;
 mod backstage;
 mod moves;
 mod own;

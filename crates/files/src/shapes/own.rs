@@ -1,5 +1,6 @@
 //! Config, Calendar and Change.
 
+use super::access::{BASIC, BEARER, TLS};
 use super::runbook::LOCKS;
 use crate::shape::{Field, Form, Shape};
 use glidepath_model::catalog::Supersede;
@@ -173,8 +174,10 @@ const PROMETHEUS: Shape = Shape::closed(
     "A Prometheus server.",
     &[
         Field::required("url", Form::Url, "Base address."),
-        Field::optional("bearer", Form::Secret, "Bearer token."),
-        Field::optional("timeout", Form::Duration, "Deadline of one query."),
+        BEARER,
+        BASIC,
+        TLS,
+        Field::optional("timeout", Form::Duration, "Deadline of one query; 10 s when left out."),
     ],
 );
 

@@ -1,5 +1,6 @@
 //! OpenSLO v1. Fields we do not use are let through; near misses of those we use are pointed out.
 
+use super::access::{BASIC, BEARER, TLS};
 use crate::shape::{Field, Form, Shape};
 
 /// Annotations of ours on OpenSLO's documents: the component a service is, the share promised to customers, and the calendar whose windows are
@@ -34,7 +35,9 @@ const CONNECTION: Shape = Shape::open(
     "How to reach a source.",
     &[
         Field::optional("url", Form::Url, "Base address of a Prometheus server; the project's own when left out."),
-        Field::optional("bearer", Form::Secret, "Bearer token."),
+        BEARER,
+        BASIC,
+        TLS,
         Field::optional("timeout", Form::Duration, "Deadline of one query."),
     ],
 );

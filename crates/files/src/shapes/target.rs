@@ -1,5 +1,6 @@
 //! Target, TargetClass and the actions declared on them.
 
+use super::access::{BASIC, BEARER, TLS};
 use super::moves::{FAILOVER, SHARES};
 use super::runbook::LOCKS;
 use super::runways::{CLIENT, CONTAINER, EDGE, KUBERNETES, SERVERLESS};
@@ -405,7 +406,8 @@ const TABLE: Shape = Shape::closed(
 
 const QUERY: Shape = Shape::closed("Query", "A query.", &[Field::required("query", Form::Template, "PromQL; `{region}` is filled in.")]);
 
-const METRICS: Shape = Shape::closed("Metrics", "An OpenMetrics page.", &[Field::required("url", Form::Url, "Address of a host's page.")]);
+const METRICS: Shape =
+    Shape::closed("Metrics", "An OpenMetrics page.", &[Field::required("url", Form::Url, "Address of a host's page."), BEARER, BASIC, TLS]);
 
 const CAPACITY: Shape = Shape::closed(
     "Capacity",

@@ -2,7 +2,9 @@
 
 use glidepath_files::{Loaded, Project, SourceFile, init_files, parse};
 use glidepath_model::Severity;
-use glidepath_model::catalog::{Budgeting, EdgeKind, Indicator, PeriodUnit, Router, TrafficSource};
+use glidepath_model::catalog::{
+    Access, BasicAuth, Budgeting, ClientCertificate, EdgeKind, Indicator, PeriodUnit, Router, TlsFiles, TrafficSource,
+};
 use glidepath_model::change::ItemKind;
 use glidepath_model::{Millis, Share};
 use std::path::{Path, PathBuf};
@@ -310,6 +312,32 @@ fn all_that_an_objective_says_is_kept() {
     assert!(matches!(&of("latency").indicator, Indicator::Threshold { operator, value, .. } if operator == "lte" && *value == 0.3));
     assert_eq!(of("ratio").terms.budgeting, Budgeting::RatioTimeslices { slice_ms: Millis::from_mins(10) });
     let source = of("ratio").terms.source.as_ref().unwrap();
-    assert_eq!((source.url.as_str(), source.bearer.as_deref(), source.timeout_ms), ("https://far", Some("env:FAR"), Millis::from_secs(30)));
+    assert_eq!(
+        (source.url.as_str(), source.access.bearer.as_deref(), source.timeout_ms),
+        ("https://far", Some("env:FAR"), Millis::from_secs(30))
+    );
     assert_eq!(of("raw").indicator, Indicator::Raw { query: "ratio_of_errors".into(), is_bad: true });
+}
+
+#[test]
+fn who_asks_telemetry_is_kept_by_reference() {
+    let access =
+        "basic: { user: glidepath, password: env:PASSWORD }, tls: { caFile: certs/ca.pem, certFile: /etc/own.pem, key: file:own.key }";
+    let base = include_str!("../base.yaml").replace(
+        "spec: { environments: [ { name: production, local: true } ] }",
+        &format!("spec: {{ environments: [ {{ name: production, local: true }} ], telemetry: {{ prometheus: {{ url: \"https://own\", {access} }} }} }}"),
+    );
+    let pages = format!("  metrics: {{ url: \"https://{{host}}/metrics\", {access} }}\n");
+    let text = base.replacen("  component: web\n", &format!("  component: web\n{pages}"), 1);
+    assert_ne!(base, text);
+    let loaded = parse(&[SourceFile { path: "glidepath.yaml".into(), bytes: text.into_bytes() }], &|_| Err("no".into()));
+    assert_eq!(shown(&loaded), "");
+    let client = ClientCertificate { cert_file: "/etc/own.pem".to_owned(), key: "file:own.key".to_owned() };
+    let expected = Access {
+        bearer: None,
+        basic: Some(BasicAuth { user: "glidepath".to_owned(), password: "env:PASSWORD".to_owned() }),
+        tls: Some(TlsFiles { ca_file: Some("certs/ca.pem".to_owned()), client: Some(client) }),
+    };
+    assert_eq!(loaded.catalog.settings.prometheus.as_ref().map(|source| &source.access), Some(&expected));
+    assert!(loaded.catalog.targets.values().any(|target| target.metrics_access.as_deref() == Some(&expected)));
 }

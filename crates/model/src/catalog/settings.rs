@@ -1,6 +1,6 @@
 //! What holds for the whole project, and for each environment.
 
-use super::Policy;
+use super::{Access, Policy};
 use crate::ids::*;
 use crate::time::Millis;
 use crate::units::Share;
@@ -87,8 +87,9 @@ pub struct NotifyCommand {
 pub struct PrometheusSource {
     /// Base address, such as `http://127.0.0.1:9090`.
     pub url: String,
-    /// Bearer token, as a secret reference (`env:NAME` or `file:PATH`).
-    pub bearer: Option<String>,
+    /// As whom it is asked, and whose certificates are trusted.
+    #[serde(flatten)]
+    pub access: Access,
     /// Deadline of one query.
     pub timeout_ms: Millis,
 }

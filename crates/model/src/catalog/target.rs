@@ -1,6 +1,6 @@
 //! Where a component runs, and how it is changed, checked and undone there.
 
-use super::{ActionTemplate, Signals};
+use super::{Access, ActionTemplate, Signals};
 use crate::ids::*;
 use crate::plan::{Breaker, Claim, Rate, Throttle};
 use crate::time::Millis;
@@ -80,6 +80,9 @@ pub struct Target {
     pub signals: Option<Signals>,
     /// Where each host's OpenMetrics page is, for those without Prometheus. Placeholder `{host}`.
     pub metrics_url: Option<String>,
+    /// As whom those pages are asked, and whose certificates are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_access: Option<Box<Access>>,
     /// Requests per second one replica can carry.
     pub replica_capacity: Option<f64>,
     /// Stop plus start time of a replica, where stated.

@@ -1,7 +1,7 @@
 //! What a run waits for: gates on metrics and probes in flight, conditions at take-off.
 
 use crate::action::ActionCall;
-use crate::catalog::Selector;
+use crate::catalog::{Access, PrometheusSource, Selector};
 use crate::ids::*;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -113,15 +113,7 @@ pub enum GateCheck {
 #[serde(rename_all = "camelCase")]
 pub enum CountSource {
     /// A Prometheus server.
-    #[serde(rename_all = "camelCase")]
-    Prometheus {
-        /// Base address.
-        url: String,
-        /// Secret reference of a bearer token.
-        bearer: Option<String>,
-        /// Deadline of one query.
-        timeout_ms: Millis,
-    },
+    Prometheus(PrometheusSource),
     /// OpenMetrics pages of the hosts.
     #[serde(rename_all = "camelCase")]
     Scrape {
@@ -129,6 +121,9 @@ pub enum CountSource {
         urls: Vec<String>,
         /// Deadline of one page.
         timeout_ms: Millis,
+        /// As whom they are asked, and whose certificates are trusted.
+        #[serde(default, skip_serializing_if = "Access::is_open")]
+        access: Access,
     },
 }
 

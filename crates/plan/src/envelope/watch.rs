@@ -265,9 +265,9 @@ impl Pair<'_> {
 
     fn same_source(&self, known: &CountSource, now: &CountSource) -> bool {
         match (known, now) {
-            (CountSource::Scrape { urls: known, timeout_ms: time }, CountSource::Scrape { urls, timeout_ms }) => {
+            (CountSource::Scrape { urls: known, timeout_ms: time, access: asked }, CountSource::Scrape { urls, timeout_ms, access }) => {
                 let (known, urls) = (known.iter().cloned().collect(), urls.iter().cloned().collect());
-                time == timeout_ms
+                (time, asked) == (timeout_ms, access)
                     && are_known(&known, &urls, &self.before, &self.hosts)
                     && are_kept(&known, &urls, &self.before, &self.hosts)
             }

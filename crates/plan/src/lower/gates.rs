@@ -183,7 +183,7 @@ impl Lowering<'_> {
         else {
             return Vec::new();
         };
-        let source = CountSource::Prometheus { url: source.url.clone(), bearer: source.bearer.clone(), timeout_ms: source.timeout_ms };
+        let source = CountSource::Prometheus(source.clone());
         let declared = values::declared(site);
         let alpha = self.judge.alpha() * stage.values.judged.len() as f64;
         let check = |one: &JudgedValue| {
@@ -258,11 +258,7 @@ impl Lowering<'_> {
             let place = site.regions.get(*first).filter(|_| tells_apart).map_or_else(String::new, |r| format!(" in {}", r.region.name));
             let check = GateCheck::Threshold {
                 name: format!("error share of {}{place}", site.target.component),
-                source: CountSource::Prometheus {
-                    url: prometheus.url.clone(),
-                    bearer: prometheus.bearer.clone(),
-                    timeout_ms: prometheus.timeout_ms,
-                },
+                source: CountSource::Prometheus(prometheus.clone()),
                 query,
                 min: None,
                 max: Some(ceiling),
@@ -293,11 +289,7 @@ impl Lowering<'_> {
                 }
                 checks.push(GateCheck::Threshold {
                     name: threshold.name.clone(),
-                    source: CountSource::Prometheus {
-                        url: prometheus.url.clone(),
-                        bearer: prometheus.bearer.clone(),
-                        timeout_ms: prometheus.timeout_ms,
-                    },
+                    source: CountSource::Prometheus(prometheus.clone()),
                     query,
                     min: threshold.min,
                     max: threshold.max,
@@ -342,18 +334,15 @@ impl Lowering<'_> {
     fn source(&mut self, target: &Target, site: &Site<'_>, regions: &[usize]) -> Option<CountSource> {
         let Some(page) = &target.metrics_url else {
             let prometheus = self.facts.catalog.settings.prometheus.as_ref()?;
-            return Some(CountSource::Prometheus {
-                url: prometheus.url.clone(),
-                bearer: prometheus.bearer.clone(),
-                timeout_ms: prometheus.timeout_ms,
-            });
+            return Some(CountSource::Prometheus(prometheus.clone()));
         };
         let mut urls = Vec::new();
         for region in regions.iter().filter_map(|at| site.regions.get(*at)).map(|r| r.region) {
             let mut left = Vec::new();
             urls.extend(region.hosts.iter().map(|host| calls::host_values(site, region, host).text(page, &mut left)));
         }
-        Some(CountSource::Scrape { urls, timeout_ms: SCRAPE_TIMEOUT })
+        let access = target.metrics_access.as_deref().cloned().unwrap_or_default();
+        Some(CountSource::Scrape { urls, timeout_ms: SCRAPE_TIMEOUT, access })
     }
 }
 

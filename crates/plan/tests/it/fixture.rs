@@ -217,6 +217,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
             values: Vec::new(),
         }),
         metrics_url: None,
+        metrics_access: None,
         replica_capacity: None,
         restart_ms: None,
         replica_hour: Money::parse("0.12 EUR"),
@@ -238,7 +239,11 @@ pub(crate) fn facts(components: Vec<Component>, targets: Vec<Target>, environmen
             project: "shop".to_owned(),
             plan_ttl_ms: Millis::from_mins(24 * 60),
             fact_age_max_ms: Millis::from_mins(15),
-            prometheus: Some(PrometheusSource { url: "http://127.0.0.1:9090".to_owned(), bearer: None, timeout_ms: Millis::from_secs(5) }),
+            prometheus: Some(PrometheusSource {
+                url: "http://127.0.0.1:9090".to_owned(),
+                access: Access::default(),
+                timeout_ms: Millis::from_secs(5),
+            }),
             notify: vec![NotifyCommand { argv: vec!["./page.sh".to_owned()], timeout_ms: Millis::from_secs(10) }],
             ..Settings::default()
         },

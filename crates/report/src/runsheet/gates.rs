@@ -1,5 +1,6 @@
 //! What a gate looks at, as it is typed, and what is decided by it.
 
+use super::curl;
 use super::shell::{Look, Shell};
 use crate::calls::answer;
 use crate::document::{Decision, SheetLook, Span, Text};
@@ -8,6 +9,7 @@ use crate::places::joined;
 use crate::promise;
 use crate::sections::criteria;
 use glidepath_model::action::HttpInput;
+use glidepath_model::catalog::{Access, PrometheusSource};
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
 use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
@@ -33,24 +35,27 @@ pub fn measures(gate: &GateSpec) -> Vec<String> {
 /// What shows one check, line by line, the new side before the old one.
 pub(super) fn looks_of(gate: &GateSpec, check: &GateCheck) -> Vec<Look> {
     let window = format!("{}s", (gate.window().0 / 1000).max(WINDOW_MIN_S));
-    let scraped = |urls: &[String]| urls.iter().map(|url| named(last_word(url), format!("curl -sS {}", quoted(url)))).collect();
+    let scraped = |urls: &[String], access: &Access| {
+        let options = curl::options(access);
+        urls.iter().map(|url| named(last_word(url), format!("curl -sS {options}{}", quoted(url)))).collect()
+    };
     match check {
-        GateCheck::Proportion { name, source: CountSource::Prometheus { url, .. }, canary, baseline, .. } => {
+        GateCheck::Proportion { name, source: CountSource::Prometheus(source), canary, baseline, .. } => {
             let name = if name == criteria::ERRORS { BAD } else { name };
-            let [new, old] = [canary, baseline].map(|side| query(url, &share_of(side, &window)));
+            let [new, old] = [canary, baseline].map(|side| query(source, &share_of(side, &window)));
             vec![Look { name: name.to_owned(), line: new, against: Some(old.clone()) }, named(name, old)]
         }
-        GateCheck::Values { name, source: CountSource::Prometheus { url, .. }, canary, baseline, .. } => {
-            let [new, old] = [canary, baseline].map(|side| query(url, side));
+        GateCheck::Values { name, source: CountSource::Prometheus(source), canary, baseline, .. } => {
+            let [new, old] = [canary, baseline].map(|side| query(source, side));
             vec![Look { name: name.to_owned(), line: new, against: Some(old.clone()) }, named(name, old)]
         }
-        GateCheck::Threshold { name, source: CountSource::Prometheus { url, .. }, query: asked, .. } => {
+        GateCheck::Threshold { name, source: CountSource::Prometheus(source), query: asked, .. } => {
             let name = [" of ", " in "].iter().find_map(|word| name.split_once(word)).map_or(name.as_str(), |(name, _)| name);
-            vec![named(name, query(url, asked))]
+            vec![named(name, query(source, asked))]
         }
-        GateCheck::Proportion { source: CountSource::Scrape { urls, .. }, .. }
-        | GateCheck::Values { source: CountSource::Scrape { urls, .. }, .. }
-        | GateCheck::Threshold { source: CountSource::Scrape { urls, .. }, .. } => scraped(urls),
+        GateCheck::Proportion { source: CountSource::Scrape { urls, access, .. }, .. }
+        | GateCheck::Values { source: CountSource::Scrape { urls, access, .. }, .. }
+        | GateCheck::Threshold { source: CountSource::Scrape { urls, access, .. }, .. } => scraped(urls, access),
         GateCheck::Probe { calls, .. } => calls.iter().map(look_of).collect(),
     }
 }
@@ -72,8 +77,9 @@ fn last_word(url: &str) -> &str {
     path.split('/').skip(1).filter(|word| !word.is_empty()).last().unwrap_or("answer")
 }
 
-fn query(url: &str, text: &str) -> String {
-    format!("curl -sSG {}/api/v1/query --data-urlencode {}", quoted(url.trim_end_matches('/')), quoted(&format!("query={text}")))
+fn query(source: &PrometheusSource, text: &str) -> String {
+    let (url, options) = (source.url.trim_end_matches('/'), curl::options(&source.access));
+    format!("curl -sSG {options}{}/api/v1/query --data-urlencode {}", quoted(url), quoted(&format!("query={text}")))
 }
 
 /// Bad requests over all requests of one side. Where none has failed yet there is no series of failures, and the share is 0; without requests there is

@@ -6,6 +6,7 @@
 mod back;
 mod beside;
 mod boxes;
+mod curl;
 mod gates;
 mod hands;
 mod needs;

@@ -119,6 +119,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
             values: vec![],
         }),
         metrics_url: None,
+        metrics_access: None,
         replica_capacity: (component == "payments").then_some(220.0),
         restart_ms: None,
         replica_hour: None,
@@ -323,7 +324,11 @@ fn gate(region: &str, share: u32, wave: u32, stage: u32, bake_s: u64) -> Step {
         subject: format!("payments in {region} at {share} %"),
         checks: vec![GateCheck::Proportion {
             name: "errors".to_owned(),
-            source: CountSource::Prometheus { url: "http://prometheus:9090".to_owned(), bearer: None, timeout_ms: Millis::from_secs(5) },
+            source: CountSource::Prometheus(PrometheusSource {
+                url: "http://prometheus:9090".to_owned(),
+                access: Access::default(),
+                timeout_ms: Millis::from_secs(5),
+            }),
             canary: side("4.12.0"),
             baseline: side("4.11.2"),
             effect: 2.0,

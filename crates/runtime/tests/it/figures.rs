@@ -6,6 +6,7 @@ use glidepath_judge::boundary::Calibration;
 use glidepath_judge::group::{Direction, GroupConfig};
 use glidepath_judge::noise::{Scale, learn};
 use glidepath_judge::random::Random;
+use glidepath_model::catalog::{Access, PrometheusSource};
 use glidepath_model::event::RunEnd;
 use glidepath_model::plan::{CountSource, GateCheck, GateSpec};
 use glidepath_model::projection::RunStatus;
@@ -37,7 +38,11 @@ fn asked() -> serde_json::Value {
 fn figure() -> GateCheck {
     GateCheck::Values {
         name: "p99 latency".to_owned(),
-        source: CountSource::Prometheus { url: "http://127.0.0.1:1".to_owned(), bearer: None, timeout_ms: Millis::from_secs(1) },
+        source: CountSource::Prometheus(PrometheusSource {
+            url: "http://127.0.0.1:1".to_owned(),
+            access: Access::default(),
+            timeout_ms: Millis::from_secs(1),
+        }),
         canary: "p99{version=\"new\"}".to_owned(),
         baseline: "p99{version=\"old\"}".to_owned(),
         every_ms: EVERY,

@@ -2,7 +2,7 @@
 
 use crate::plans::{gate, gate_spec, plan_of, probe_check, shift, step};
 use crate::sky::{Sky, run_id};
-use glidepath_model::catalog::Selector;
+use glidepath_model::catalog::{Access, PrometheusSource, Selector};
 use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
 use glidepath_model::projection::RunStatus;
@@ -16,7 +16,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn source() -> CountSource {
-    CountSource::Prometheus { url: "http://127.0.0.1:1".to_owned(), bearer: None, timeout_ms: Millis::from_secs(1) }
+    CountSource::Prometheus(PrometheusSource {
+        url: "http://127.0.0.1:1".to_owned(),
+        access: Access::default(),
+        timeout_ms: Millis::from_secs(1),
+    })
 }
 
 fn proportion(ceiling: Option<f64>) -> GateCheck {

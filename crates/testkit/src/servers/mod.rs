@@ -2,11 +2,13 @@
 //! A missing program fails the test with the line that installs it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test whose server does not start has nothing better to do than to fail")]
 
+mod certificates;
 mod haproxy;
 mod postgres;
 mod prometheus;
 mod proxy;
 
+pub use certificates::Authority;
 pub use haproxy::Haproxy;
 pub use postgres::{LockHolder, Postgres};
 pub use prometheus::Prometheus;

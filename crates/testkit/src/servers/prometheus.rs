@@ -14,6 +14,7 @@ pub struct Prometheus {
     _folder: TempDir,
     /// Where it listens on 127.0.0.1.
     pub port: u16,
+    scheme: &'static str,
 }
 
 impl Prometheus {
@@ -29,20 +30,25 @@ impl Prometheus {
                 .arg(path("history.txt"))
                 .arg(path("data")),
         );
-        Self::start(folder, "global:\n  scrape_interval: 15s\n")
+        Self::start(folder, "global:\n  scrape_interval: 15s\n", None)
+    }
+
+    /// One without history, guarded as its web config says: by passwords, certificates or both.
+    pub fn guarded(web_config: &str) -> Self {
+        Self::start(Self::folder(), "global:\n  scrape_interval: 15s\n", Some(web_config))
     }
 
     /// One that scrapes a port of this machine every second, as the job `glidepath`.
     pub fn scraping(port: u16) -> Self {
         let jobs = format!("scrape_configs:\n  - job_name: glidepath\n    static_configs: [ {{ targets: [ \"127.0.0.1:{port}\" ] }} ]\n");
-        Self::start(Self::folder(), &format!("global:\n  scrape_interval: 1s\n{jobs}"))
+        Self::start(Self::folder(), &format!("global:\n  scrape_interval: 1s\n{jobs}"), None)
     }
 
     fn folder() -> TempDir {
         tempfile::Builder::new().prefix("glidepath-prom-").tempdir().unwrap()
     }
 
-    fn start(folder: TempDir, config: &str) -> Self {
+    fn start(folder: TempDir, config: &str, web_config: Option<&str>) -> Self {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("prometheus.yml"), config).unwrap();
         let port = free_port();
@@ -51,10 +57,15 @@ impl Prometheus {
             .arg(format!("--config.file={}", path("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", path("data").display()));
         command.arg(format!("--web.listen-address=127.0.0.1:{port}")).arg("--storage.tsdb.retention.time=10y").current_dir(folder.path());
+        if let Some(web_config) = web_config {
+            std::fs::write(path("web.yml"), web_config).unwrap();
+            command.arg(format!("--web.config.file={}", path("web.yml").display()));
+        }
         let mut server = Server::start("Prometheus", INSTALL, &mut command, path("log"), Signal::KILL);
         let log = path("log");
         server.wait_until(|| accepts(port) && std::fs::read_to_string(&log).is_ok_and(|l| l.contains("ready to receive web requests")));
-        Self { _server: server, _folder: folder, port }
+        let scheme = if web_config.is_some_and(|config| config.contains("tls_server_config")) { "https" } else { "http" };
+        Self { _server: server, _folder: folder, port, scheme }
     }
 
     /// What it answers to a query now: the value of each series, with its labels as JSON has them.
@@ -67,6 +78,6 @@ impl Prometheus {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 }

@@ -5,8 +5,8 @@ use crate::rows::{Goal, Row};
 use anyhow::{Context as _, Result, ensure};
 use glidepath_model::action::OnUnknown;
 use glidepath_model::catalog::{
-    ActionTemplate, Component, Dependency, EdgeKind, Environment, ErrorRatio, Infrastructure, PrometheusSource, Region, Router, Selector,
-    Settings, Signals, Split, Target, TrafficSource, VerifyWindow,
+    Access, ActionTemplate, Component, Dependency, EdgeKind, Environment, ErrorRatio, Infrastructure, PrometheusSource, Region, Router,
+    Selector, Settings, Signals, Split, Target, TrafficSource, VerifyWindow,
 };
 use glidepath_model::change::{ChangeClass, Constraints, Intent, Item, ItemKind, OnFailure, OnWindowEnd, VersionedKind};
 use glidepath_model::facts::{Sourced, TargetFacts};
@@ -192,7 +192,8 @@ fn hosts(number: usize) -> Vec<HostName> {
 }
 
 fn settings() -> Settings {
-    let prometheus = PrometheusSource { url: "http://127.0.0.1:9090".to_owned(), bearer: None, timeout_ms: Millis::from_secs(5) };
+    let prometheus =
+        PrometheusSource { url: "http://127.0.0.1:9090".to_owned(), access: Access::default(), timeout_ms: Millis::from_secs(5) };
     Settings { project: "bench".to_owned(), prometheus: Some(prometheus), ..Settings::default() }
 }
 
@@ -277,6 +278,7 @@ fn target(number: usize) -> Result<Target> {
             values: Vec::new(),
         }),
         metrics_url: None,
+        metrics_access: None,
         replica_capacity: None,
         restart_ms: None,
         replica_hour: None,

@@ -138,7 +138,7 @@ async fn answers(root: &Path, catalog: &Catalog, places: Vec<Asked<'_>>, loads: 
     let to = args.at.unwrap_or_else(|| clock.now());
     // What a server answers is held against the clock; a file may be of any time.
     let at = if loads.is_some() { args.at } else { Some(to) };
-    let telemetry: Arc<dyn Telemetry> = Arc::new(TelemetryRouter::new(world::secrets(root), clock));
+    let telemetry: Arc<dyn Telemetry> = Arc::new(TelemetryRouter::new(world::secrets(root), clock, root));
     let permits = Arc::new(tokio::sync::Semaphore::new(READ_AT_ONCE));
     let span = RangeSpan { from: to.minus(Millis::from_mins(u64::from(args.back) * 24 * 60)), to, step: STEP };
     let mut tasks = tokio::task::JoinSet::new();
@@ -171,7 +171,7 @@ async fn answers(root: &Path, catalog: &Catalog, places: Vec<Asked<'_>>, loads: 
 /// Where the load of a place is asked, and by what.
 fn question(catalog: &Catalog, target: &Target, region: &Region) -> Result<(CountSource, String), String> {
     match (&target.traffic, count_source(catalog, target)) {
-        (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus { .. })) => {
+        (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus(_))) => {
             Ok((source, filled_text(query, &region_values(target, region), &mut Vec::new())))
         }
         (Some(TrafficSource::Query(_)), _) => Err("its traffic is a query, and there is no Prometheus to ask".to_owned()),

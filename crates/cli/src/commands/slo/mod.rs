@@ -34,7 +34,7 @@ async fn show(root: &Path, args: &SloShowArgs) -> Result<Exit, Failure> {
     let objectives = wanted(&catalog, args.name.as_deref())?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock);
     let at = args.at.unwrap_or_else(|| clock.now());
-    let telemetry: Arc<dyn Telemetry> = Arc::new(TelemetryRouter::new(world::secrets(root), clock));
+    let telemetry: Arc<dyn Telemetry> = Arc::new(TelemetryRouter::new(world::secrets(root), clock, root));
     let burn_max = catalog.settings.policy.burn_max.unwrap_or(BURN_MAX);
     let known = read(&telemetry, &catalog, objectives, at).await;
     let answers: Vec<Answer> = known.into_iter().map(|(objective, known)| Answer::of(objective, known, burn_max)).collect();
