@@ -6,6 +6,7 @@
 
 mod access;
 mod exposition;
+mod native;
 mod prometheus;
 mod range;
 mod scrape;
@@ -15,9 +16,10 @@ use access::{Clients, Session};
 use glidepath_model::catalog::{Access, PrometheusSource, Selector};
 use glidepath_model::plan::CountSource;
 use glidepath_model::{Code, Timestamp};
-use glidepath_ports::telemetry::{RangeReading, RangeSpan, ValueReading};
+use glidepath_ports::telemetry::{HistogramReading, RangeReading, RangeSpan, ValueReading};
 use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError};
 use reqwest::{RequestBuilder, Response, Url};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +33,14 @@ pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest answer over a span of time, in bytes.
 pub const RANGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Most buckets of one native histogram.
+pub const BUCKETS_MAX: usize = 2000;
+
 /// Most values of one reading over a span of time.
 pub const POINTS_MAX: usize = 2_000_000;
+
+/// Oldest answer that is taken for what is so now, by the clock of the other side: a cache on the way may keep answers.
+pub const ANSWER_AGE_MAX: Duration = Duration::from_secs(120);
 
 /// Most steps of one question, which Prometheus limits; longer spans are asked in parts.
 pub const STEPS_MAX: u64 = 11_000;
@@ -68,6 +76,20 @@ impl Telemetry for TelemetryRouter {
             match source {
                 CountSource::Prometheus(source) => self.server(source)?.counters(selector).await,
                 CountSource::Scrape { urls, timeout_ms, access } => self.pages(urls, access, timeout_ms.to_std())?.counters(selector).await,
+            }
+        })
+    }
+
+    fn histograms<'a>(
+        &'a self,
+        source: &'a CountSource,
+        selector: &'a Selector,
+    ) -> BoxFuture<'a, Result<HistogramReading, TelemetryError>> {
+        Box::pin(async move {
+            match source {
+                CountSource::Prometheus(source) => self.server(source)?.histograms(selector).await,
+                // The text form of a page has no such histograms.
+                CountSource::Scrape { .. } => Ok(HistogramReading { series: BTreeMap::new(), observed_at: self.clock.now() }),
             }
         })
     }
@@ -114,6 +136,10 @@ impl Telemetry for TelemetryRouter {
 fn without_history(urls: &[String]) -> TelemetryError {
     let name = urls.first().map_or_else(|| "no page".to_owned(), |url| shown(url));
     unsupported(&name, "a page has no history; declare a Prometheus server under `telemetry`")
+}
+
+fn of_other_kind(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
+    TelemetryError::Unsupported { source_name: source_name.to_owned(), reason: coded(Code(436), reason) }
 }
 
 fn out_of_reach(source_name: &str, reason: impl AsRef<str>) -> TelemetryError {
@@ -172,6 +198,26 @@ struct Answer {
     text: String,
     /// Time by the clock of the other side, where it says one; to the second.
     date: Option<Timestamp>,
+    /// How long it lay in a cache, where one says so.
+    cached: Duration,
+}
+
+impl Answer {
+    /// Whether somebody on the way says that nobody is there now, or that there is too much to do.
+    fn is_overload(&self) -> bool {
+        matches!(self.status, 408 | 429 | 502..=504)
+    }
+
+    /// Refuses an answer about `at`, or about now, that was made too long ago.
+    fn must_be_fresh(&self, source_name: &str, at: Option<Timestamp>) -> Result<(), TelemetryError> {
+        let behind = self.date.zip(at).map_or(Duration::ZERO, |(date, at)| date.since(at).to_std());
+        let age = behind.max(self.cached);
+        if age <= ANSWER_AGE_MAX {
+            return Ok(());
+        }
+        let reason = format!("its answer is {} s old, where {} s are the most", age.as_secs(), ANSWER_AGE_MAX.as_secs());
+        Err(TelemetryError::Stale { source_name: source_name.to_owned(), reason: coded(Code(438), reason) })
+    }
 }
 
 /// Sends a request and reads its whole answer within `time_max`.
@@ -182,7 +228,7 @@ async fn fetch(source_name: &str, request: RequestBuilder, time_max: Duration) -
 async fn fetch_up_to(bytes_max: usize, source_name: &str, request: RequestBuilder, time_max: Duration) -> Result<Answer, TelemetryError> {
     let exchange = async {
         let mut response = request.send().await.map_err(|error| unanswered(source_name, error))?;
-        let (status, date) = (response.status().as_u16(), date_of(&response));
+        let (status, date, cached) = (response.status().as_u16(), date_of(&response), cached_for(&response));
         let mut bytes = Vec::new();
         while let Some(chunk) = response
             .chunk()
@@ -195,12 +241,18 @@ async fn fetch_up_to(bytes_max: usize, source_name: &str, request: RequestBuilde
             bytes.extend_from_slice(&chunk);
         }
         let text = String::from_utf8(bytes).map_err(|_| bad_answer(source_name, "its answer is not UTF-8 text"))?;
-        Ok(Answer { status, text, date })
+        Ok(Answer { status, text, date, cached })
     };
     match tokio::time::timeout(time_max, exchange).await {
         Ok(answer) => answer,
         Err(_) => Err(out_of_reach(source_name, format!("it did not answer within {} ms", time_max.as_millis()))),
     }
+}
+
+/// The `Age` field, in whole seconds.
+fn cached_for(response: &Response) -> Duration {
+    let seconds = response.headers().get("age").and_then(|value| value.to_str().ok()).and_then(|text| text.trim().parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0))
 }
 
 /// The `Date` field: `Sat, 21 Nov 2026 01:12:34 GMT`.

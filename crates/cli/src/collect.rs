@@ -63,7 +63,8 @@ enum Answer {
     Rate(TargetName, Region, Sourced<f64>),
     Counted(TargetName, RegionName, Sourced<f64>),
     Errors(TargetName, Region, Sourced<f64>),
-    Slow(TargetName, Region, Sourced<f64>),
+    /// The last says whether a native histogram counted them.
+    Slow(TargetName, Region, Sourced<f64>, bool),
     Split(TargetName, Sourced<bool>),
     Values(TargetName, Region, String, Sourced<ValueHistory>),
     Table(TargetName, String, Sourced<TableSize>),
@@ -457,7 +458,10 @@ fn put(facts: &mut Facts, answer: Answer) {
         }
         Answer::Counted(name, region, fact) => of(facts, name, &|t| drop(t.counted_rate.insert(region.clone(), fact.clone()))),
         Answer::Errors(name, region, fact) => of(facts, name, &|t| drop(t.error_ratio.insert(region.name.clone(), fact.clone()))),
-        Answer::Slow(name, region, fact) => of(facts, name, &|t| drop(t.slow_ratio.insert(region.name.clone(), fact.clone()))),
+        Answer::Slow(name, region, fact, is_native) => of(facts, name, &|t| {
+            t.slow_ratio.insert(region.name.clone(), fact.clone());
+            t.native.extend(is_native.then(|| region.name.clone()));
+        }),
         Answer::Values(name, region, value, fact) => of(facts, name, &|t| {
             t.values.entry(region.name.clone()).or_default().insert(value.clone(), fact.clone());
         }),

@@ -11,6 +11,7 @@
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
 //! - [`experiment`]: how long an experiment must run, and what is chance at its end.
 //! - [`budget`]: error budgets and burn of whole requests; what a plan is expected to burn.
+//! - [`native`]: native histograms, counted in whole requests at a limit.
 //! - [`series`]: exact increases of counters; [`slo`]: objectives over time, from them.
 //! - [`record`]: the probability of failure, from a prior and the record.
 //! - [`risk`]: the probability of failure, from stated weights and the record; [`correction`]: corrected by what came of runs.
@@ -43,6 +44,7 @@ pub mod group;
 mod group_tests;
 pub mod kayenta;
 pub mod measures;
+pub mod native;
 pub mod noise;
 mod normal;
 pub mod power;

@@ -4,7 +4,7 @@ use crate::catalog::{Catalog, TableSize};
 use crate::ids::*;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A value with where it comes from and when it was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,9 @@ pub struct TargetFacts {
     pub error_ratio: BTreeMap<RegionName, Sourced<f64>>,
     /// Share of slow requests, 0 to 1, by region.
     pub slow_ratio: BTreeMap<RegionName, Sourced<f64>>,
+    /// Regions whose slow requests are counted by a native histogram.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub native: BTreeSet<RegionName>,
     /// Whether both sides of the split can be told apart (the baseline's series were found).
     pub split_answers: Option<Sourced<bool>>,
     /// Share of users that see a flag now, by flag key, 0 to 1.

@@ -12,6 +12,16 @@ pub trait Telemetry: Send + Sync {
     /// Present values of all series that a selector matches. An empty reading means that no series matches.
     fn counters<'a>(&'a self, source: &'a CountSource, selector: &'a Selector) -> BoxFuture<'a, Result<CounterReading, TelemetryError>>;
 
+    /// Present native histograms of all series that a selector matches. Empty where none matches, and of a source that knows no such histograms.
+    fn histograms<'a>(
+        &'a self,
+        source: &'a CountSource,
+        selector: &'a Selector,
+    ) -> BoxFuture<'a, Result<HistogramReading, TelemetryError>> {
+        let _ = (source, selector);
+        Box::pin(async move { Ok(HistogramReading { series: BTreeMap::new(), observed_at: Timestamp::EPOCH }) })
+    }
+
     /// The one value of a query; `None` when it has none. One that is no finite number is [`TelemetryError::NoNumber`].
     fn value<'a>(&'a self, source: &'a CountSource, query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>>;
 
@@ -83,6 +93,24 @@ pub struct CounterReading {
     pub observed_at: Timestamp,
 }
 
+/// Present native histograms, which count since their processes began, as counters do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistogramReading {
+    /// Histogram by series.
+    pub series: BTreeMap<String, NativeHistogram>,
+    /// Time by the clock of the source.
+    pub observed_at: Timestamp,
+}
+
+/// A native (sparse, exponential) histogram.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NativeHistogram {
+    /// All observations.
+    pub count: f64,
+    /// Buckets that have any, as lower bound, upper bound and observations.
+    pub buckets: Vec<(f64, f64, f64)>,
+}
+
 /// One value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ValueReading {
@@ -121,8 +149,24 @@ pub enum TelemetryError {
         /// The query or the metric.
         asked: String,
     },
+    /// It says itself that part of its data is missing from the answer.
+    #[error("{source_name} answered in part: {reason}")]
+    Partial {
+        /// Source.
+        source_name: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// Its answer is older than may be relied on.
+    #[error("{source_name} answered with old data: {reason}")]
+    Stale {
+        /// Source.
+        source_name: String,
+        /// How old.
+        reason: String,
+    },
     /// More series than the limit.
-    #[error("{source_name} answered with more than {series_max} series")]
+    #[error("{source_name} answered with more than {series_max} series (GP0440)")]
     TooMany {
         /// Source.
         source_name: String,

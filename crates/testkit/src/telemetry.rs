@@ -2,12 +2,13 @@
 
 use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
-use glidepath_ports::telemetry::ValueReading;
+use glidepath_ports::telemetry::{HistogramReading, NativeHistogram, ValueReading};
 use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError, world::Secret, world::SecretError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 type CountersNow = Arc<dyn Fn(&Selector, f64) -> Result<BTreeMap<String, f64>, TelemetryError> + Send + Sync>;
+type HistogramsNow = Arc<dyn Fn(&Selector, f64) -> BTreeMap<String, NativeHistogram> + Send + Sync>;
 type ValueNow = Arc<dyn Fn(&str, f64) -> Result<Option<f64>, TelemetryError> + Send + Sync>;
 
 /// Counters and values as functions of the seconds since the beginning.
@@ -15,6 +16,7 @@ pub struct ScriptedTelemetry {
     clock: Arc<dyn Clock>,
     began_micros: i64,
     counters: Mutex<CountersNow>,
+    histograms: Mutex<HistogramsNow>,
     value: Mutex<ValueNow>,
 }
 
@@ -26,6 +28,7 @@ impl ScriptedTelemetry {
             clock,
             began_micros,
             counters: Mutex::new(Arc::new(|_, _| Ok(BTreeMap::new()))),
+            histograms: Mutex::new(Arc::new(|_, _| BTreeMap::new())),
             value: Mutex::new(Arc::new(|_, _| Ok(None))),
         }
     }
@@ -33,6 +36,11 @@ impl ScriptedTelemetry {
     /// Sets what a selector reads at so many seconds since the beginning.
     pub fn set_counters(&self, now: impl Fn(&Selector, f64) -> Result<BTreeMap<String, f64>, TelemetryError> + Send + Sync + 'static) {
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
+    }
+
+    /// Sets the native histograms of a selector at so many seconds since the beginning.
+    pub fn set_histograms(&self, now: impl Fn(&Selector, f64) -> BTreeMap<String, NativeHistogram> + Send + Sync + 'static) {
+        *self.histograms.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(now);
     }
 
     /// Sets what a query gives at so many seconds since the beginning.
@@ -51,6 +59,16 @@ impl Telemetry for ScriptedTelemetry {
         let series = now(selector, self.seconds());
         let observed_at = self.clock.now();
         Box::pin(async move { Ok(CounterReading { series: series?, observed_at }) })
+    }
+
+    fn histograms<'a>(
+        &'a self,
+        _source: &'a CountSource,
+        selector: &'a Selector,
+    ) -> BoxFuture<'a, Result<HistogramReading, TelemetryError>> {
+        let now = self.histograms.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let reading = HistogramReading { series: now(selector, self.seconds()), observed_at: self.clock.now() };
+        Box::pin(async move { Ok(reading) })
     }
 
     fn value<'a>(&'a self, _source: &'a CountSource, query: &'a str) -> BoxFuture<'a, Result<Option<ValueReading>, TelemetryError>> {

@@ -1,10 +1,10 @@
 //! A thin client of Prometheus' HTTP API: questions, answers and instant queries.
 
 use super::access::Session;
-use super::{Answer, SERIES_MAX, bad_answer, fetch, no_number, out_of_reach, refused, unsupported};
-use crate::input::quoted;
-use glidepath_model::Timestamp;
+use super::{Answer, SERIES_MAX, bad_answer, fetch, no_number, of_other_kind, out_of_reach, refused, unsupported};
+use crate::input::{coded, quoted};
 use glidepath_model::catalog::Selector;
+use glidepath_model::{Code, Timestamp};
 use glidepath_ports::telemetry::ValueReading;
 use glidepath_ports::{Clock, CounterReading, TelemetryError};
 use reqwest::{RequestBuilder, Url};
@@ -55,6 +55,8 @@ struct Series {
     /// Native histograms have none.
     #[serde(default)]
     value: Option<(f64, String)>,
+    #[serde(default)]
+    histogram: Option<(f64, Value)>,
 }
 
 /// Values by series with the time they are for.
@@ -116,6 +118,9 @@ impl Server<'_> {
             Err(error) if serde_json::from_str::<Reply<Value>>(&answer.text).is_ok() => {
                 return Err(bad(format!("the answer to `{}` has an unknown form: {error}", quoted(query))));
             }
+            Err(_) if answer.is_overload() => {
+                return Err(out_of_reach(&self.name, format!("status {}, `{}`", answer.status, self.session.quoted(&answer.text))));
+            }
             Err(_) => {
                 return Err(bad(format!(
                     "status {}, `{}` is not its API; check the address",
@@ -134,9 +139,10 @@ impl Server<'_> {
                 bad(text)
             });
         }
-        // Remarks about the query are harmless; anything else says that part of the data is missing.
-        if let Some(warning) = reply.warnings.iter().find(|w| !w.starts_with("PromQL ")) {
-            return Err(bad(format!("the answer may be partial: {}", self.session.quoted(warning))));
+        // Remarks about the query are harmless, here or in a field of their own; anything else says that part of the data is missing.
+        if let Some(warning) = reply.warnings.iter().find(|warning| !warning.starts_with("PromQL info")) {
+            let reason = coded(Code(439), self.session.quoted(warning));
+            return Err(TelemetryError::Partial { source_name: self.name.clone(), reason });
         }
         reply.data.ok_or_else(|| bad("the answer holds no data".to_owned()))
     }
@@ -147,7 +153,9 @@ impl Server<'_> {
         let shape = |error: serde_json::Error| bad(format!("the answer to `{}` has an unknown form: {error}", quoted(query)));
         let rows: Vec<Series> = match data.result_type.as_str() {
             "vector" => serde_json::from_value(data.result).map_err(shape)?,
-            "scalar" => vec![Series { metric: BTreeMap::new(), value: Some(serde_json::from_value(data.result).map_err(shape)?) }],
+            "scalar" => {
+                vec![Series { metric: BTreeMap::new(), histogram: None, value: Some(serde_json::from_value(data.result).map_err(shape)?) }]
+            }
             other => {
                 return Err(unsupported(
                     &self.name,
@@ -158,7 +166,12 @@ impl Server<'_> {
         if rows.len() > SERIES_MAX {
             return Err(TelemetryError::TooMany { source_name: self.name.clone(), series_max: SERIES_MAX });
         }
+        if let Some(row) = rows.iter().find(|row| row.histogram.is_some() && row.value.is_none()) {
+            let text = format!("`{}` gives the native histogram {}, where a number is needed", quoted(query), key(&row.metric));
+            return Err(of_other_kind(&self.name, text));
+        }
         let said = rows.iter().find_map(|row| row.value.as_ref()).and_then(|(seconds, _)| time(*seconds));
+        answer.must_be_fresh(&self.name, said)?;
         let at = said.unwrap_or_else(|| self.answered_at(answer));
         let number = |(metric, text): (BTreeMap<String, String>, String)| match text.parse::<f64>() {
             Ok(value) => Ok((metric, value)),

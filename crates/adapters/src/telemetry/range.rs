@@ -1,13 +1,14 @@
 //! Prometheus over a span of time: range queries in parts, and samples as they were taken.
 
 use super::prometheus::{Data, Server, key, time};
-use super::{POINTS_MAX, RANGE_BYTES_MAX, SERIES_MAX, STEPS_MAX, bad_answer, fetch_up_to, unsupported};
+use super::{POINTS_MAX, RANGE_BYTES_MAX, SERIES_MAX, STEPS_MAX, bad_answer, fetch_up_to, of_other_kind, unsupported};
 use crate::input::quoted;
 use glidepath_model::catalog::Selector;
 use glidepath_model::{Millis, Timestamp};
 use glidepath_ports::TelemetryError;
 use glidepath_ports::telemetry::{RangeReading, RangeSpan, Sample};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
@@ -16,6 +17,8 @@ struct Series {
     /// Native histograms have none.
     #[serde(default)]
     values: Vec<(f64, String)>,
+    #[serde(default)]
+    histograms: Vec<IgnoredAny>,
 }
 
 /// Series that are put together from several answers.
@@ -66,6 +69,10 @@ impl Server<'_> {
         }
         for row in data.result {
             let name = key(&row.metric);
+            if !row.histograms.is_empty() {
+                let text = format!("`{}` gives the native histogram {name}, where numbers are needed", quoted(query));
+                return Err(of_other_kind(&self.name, text));
+            }
             let series = gathered.series.entry(name.clone()).or_default();
             for (at, text) in &row.values {
                 let (Some(at), Ok(value)) = (time(*at), text.parse::<f64>()) else {

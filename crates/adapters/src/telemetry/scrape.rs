@@ -77,8 +77,12 @@ impl Pages<'_> {
         match answer.status {
             200 => {}
             401 | 403 => return Err(refused(&name, &self.session, &answer)),
+            status if answer.is_overload() => {
+                return Err(out_of_reach(&name, format!("status {status}, `{}`", self.session.quoted(&answer.text))));
+            }
             status => return Err(bad_answer(&name, format!("status {status}: {}", self.session.quoted(&answer.text)))),
         }
+        answer.must_be_fresh(&name, None)?;
         match samples(&answer.text, matchers) {
             Some(samples) => Ok((shown(url), samples)),
             None => Err(bad_answer(&name, format!("`{}` is no page of metrics", self.session.quoted(&answer.text)))),

@@ -7,6 +7,7 @@ mod exec;
 mod haproxy;
 mod http;
 mod laws;
+mod native;
 mod ranges;
 mod sql;
 mod support;

@@ -42,6 +42,8 @@ fn told<T: std::fmt::Debug>(result: Result<Option<T>, TelemetryError>) -> (&'sta
         Err(error @ TelemetryError::BadAnswer { .. }) => ("bad", error.to_string()),
         Err(error @ (TelemetryError::TooMany { .. } | TelemetryError::TooManyPoints { .. })) => ("too-many", error.to_string()),
         Err(error @ TelemetryError::NoNumber { .. }) => ("no-number", error.to_string()),
+        Err(error @ TelemetryError::Partial { .. }) => ("partial", error.to_string()),
+        Err(error @ TelemetryError::Stale { .. }) => ("stale", error.to_string()),
         Err(error @ TelemetryError::Untrusted { .. }) => ("untrusted", error.to_string()),
         Err(error @ TelemetryError::Refused { .. }) => ("refused", error.to_string()),
         Err(error @ TelemetryError::Unsupported { .. }) => ("unsupported", error.to_string()),
@@ -85,7 +87,7 @@ async fn a_real_prometheus_answers_counters_and_values() {
         ("http_requests_total", "unsupported", "has 2 series"),
         ("http_requests_total[5m]", "unsupported", "gives a matrix"),
         ("sum(", "bad", "failed: bad_data"),
-        ("many", "too-many", "more than 1000 series"),
+        ("many", "too-many", "more than 1000 series (GP0440)"),
     ] {
         let (told_kind, words) = told(router.value(&source, query).await);
         assert!(told_kind == kind && words.contains(part), "{query}: expected {kind} with `{part}`, got {told_kind}: {words}");
@@ -108,9 +110,11 @@ async fn serve(pages: &[(&'static str, StatusCode, String)]) -> String {
 #[tokio::test]
 async fn what_is_no_prometheus_is_told_from_one_that_is_out_of_reach() {
     const QUERY: &str = "/api/v1/query";
-    let row = |value: &str| {
-        format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{{}},"value":[1.5,"{value}"]}}]}}}}"#)
+    let row_at = |seconds: i64, value: &str| {
+        format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{{}},"value":[{seconds}.5,"{value}"]}}]}}}}"#)
     };
+    let seconds = now().as_micros() / 1_000_000;
+    let row = |value: &str| row_at(seconds, value);
     let cases = [
         (StatusCode::OK, row("7"), "value", "7.0"),
         (StatusCode::OK, row("NaN"), "no-number", "answered NaN for `x`"),
@@ -120,9 +124,26 @@ async fn what_is_no_prometheus_is_told_from_one_that_is_out_of_reach() {
         (
             StatusCode::OK,
             row("7").replacen('{', r#"{"warnings":["No store answered for zone b"],"#, 1),
-            "bad",
-            "may be partial: No store answered",
+            "partial",
+            "answered in part: No store answered for zone b (GP0439)",
         ),
+        (StatusCode::OK, row("7").replacen('{', r#"{"infos":["PromQL info: metric might not be a counter"],"#, 1), "value", "7.0"),
+        (
+            StatusCode::OK,
+            row("7").replacen('{', r#"{"warnings":["PromQL warning: a mix of histograms and floats was left out"],"#, 1),
+            "partial",
+            "a mix of histograms and floats",
+        ),
+        (StatusCode::OK, row_at(seconds - 3600, "7"), "stale", "s old, where 120 s are the most (GP0438)"),
+        (
+            StatusCode::BAD_GATEWAY,
+            "<html>nobody is there</html>".to_owned(),
+            "out-of-reach",
+            "status 502, `<html>nobody is there</html>` (GP0590)",
+        ),
+        (StatusCode::SERVICE_UNAVAILABLE, String::new(), "out-of-reach", "status 503"),
+        (StatusCode::INTERNAL_SERVER_ERROR, String::new(), "bad", "status 500, `` is not its API"),
+        (StatusCode::OK, String::new(), "bad", "is not its API"),
         (StatusCode::OK, "<html><body>Sign in</body></html>".to_owned(), "bad", "`<html><body>Sign in</body></html>` is not its API"),
         (StatusCode::OK, r#"{"status":"success"}"#.to_owned(), "bad", "holds no data"),
         (StatusCode::OK, r#"{"status":"success","data":{"resultType":"vector","result":[1,2]}}"#.to_owned(), "bad", "unknown form"),
@@ -152,6 +173,19 @@ async fn what_is_no_prometheus_is_told_from_one_that_is_out_of_reach() {
     for source in [prometheus(&format!("http://127.0.0.1:{}", free_port())), prometheus("nonsense"), hanging] {
         let (kind, words) = told(router.value(&source, "x").await);
         assert!(kind == "out-of-reach" && words.contains("(GP0590)"), "{kind}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_lay_in_a_cache_is_no_answer_about_now() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let page = |age: &'static str| get(move || async move { ([("age", age)], "up 1\n") });
+    let app = Router::new().route("/fresh", page("120")).route("/old", page("121")).route("/odd", page("soon"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    for (path, kind, part) in [("fresh", "value", "1.0"), ("odd", "value", "1.0"), ("old", "stale", "its answer is 121 s old")] {
+        let (told_kind, words) = told(router().value(&scrape(&[&format!("{url}/{path}")]), "up").await);
+        assert!(told_kind == kind && words.contains(part), "{path}: expected {kind} with `{part}`, got {told_kind}: {words}");
     }
 }
 
@@ -223,7 +257,7 @@ async fn pages_of_several_targets_are_read_together_and_none_may_be_missing() {
         (&[&a], "sum(r_total)", "unsupported", "declare a Prometheus server"),
         (&[&a, &dead], "r_total", "out-of-reach", &dead),
         (&[&a, &hang], "r_total", "out-of-reach", "did not answer within 1500 ms"),
-        (&[&a, &down], "r_total", "bad", "status 502"),
+        (&[&a, &down], "r_total", "out-of-reach", "status 502"),
         (&[&html], "r_total", "bad", "is no page of metrics"),
         (&[&many], "r_total", "too-many", "1000"),
         (&[], "r_total", "out-of-reach", "no address"),

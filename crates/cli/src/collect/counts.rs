@@ -1,10 +1,13 @@
 //! What counters say: ratios, rates, and whether the old side's series can be told from the rest.
 
 use super::{Answer, Collector, Question, count_source, region_values};
+use glidepath_judge::native::{Cut, Parts};
 use glidepath_model::catalog::{Catalog, MatchOperator, Matcher, Region, Selector, Target, TrafficSource, filled_text};
 use glidepath_model::facts::{MissingFact, Sourced};
-use glidepath_model::plan::CountSource;
+use glidepath_model::plan::{CountSelectors, CountSource};
 use glidepath_model::{Millis, TargetName, Timestamp, Version};
+use glidepath_ports::{CounterReading, TelemetryError};
+use glidepath_runtime::gate::side::{self, Counted, Side};
 use std::collections::BTreeMap;
 
 /// Time between two readings of plain counter pages, from which a rate is made.
@@ -21,12 +24,12 @@ impl Collector {
         let Some(signals) = &target.signals else { return Vec::new() };
         let values = region_values(target, region);
         let fill = |s: &Selector| s.clone().map_values(|v| filled_text(v, &values, &mut Vec::new()));
-        let pairs = [
-            signals.errors.as_ref().map(|e| ("errors", fill(&e.bad), fill(&e.total), None)),
-            signals.slow.as_ref().map(|s| {
-                let (good, total) = fill(&s.histogram).histogram_parts(s.limit_ms);
-                ("slow", good, total, Some(()))
-            }),
+        let asked = [
+            signals.errors.as_ref().map(|e| ("errors", CountSelectors::BadOfTotal { bad: fill(&e.bad), total: fill(&e.total) })),
+            signals
+                .slow
+                .as_ref()
+                .map(|s| ("slow", CountSelectors::AboveLimit { histogram: fill(&s.histogram), limit_ms: s.limit_ms, native: false })),
         ];
         let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
             && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus(_)));
@@ -35,12 +38,10 @@ impl Collector {
         if let Some(errors) = signals.errors.as_ref().filter(|_| is_declared) {
             questions.push(self.counted_question(target, region, source, &fill(&errors.total)));
         }
-        for (kind, part, total, part_is_good) in pairs.into_iter().flatten() {
+        for (kind, selectors) in asked.into_iter().flatten() {
             let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.clone());
             let with_rate = rate_wanted && kind == "errors";
-            questions.push(Box::pin(async move {
-                this.ask_ratio(kind, name, region, &source, (&part, &total, part_is_good.is_some()), with_rate).await
-            }));
+            questions.push(Box::pin(async move { this.ask_ratio(kind, name, region, &source, &selectors, with_rate).await }));
         }
         questions
     }
@@ -62,18 +63,38 @@ impl Collector {
         target: TargetName,
         region: Region,
         source: &CountSource,
-        (part, total, part_is_good): (&Selector, &Selector, bool),
+        selectors: &CountSelectors,
         with_rate: bool,
     ) -> Vec<Answer> {
         let what = format!("{kind} of {target} in {}", region.name);
         let missing =
             |why: String| Answer::Missing(MissingFact { what: what.clone(), why, target: Some(target.clone()), kind: kind.to_owned() });
-        let (all, some) = match (self.telemetry.counters(source, total).await, self.telemetry.counters(source, part).await) {
-            (Ok(all), Ok(some)) => (all, some),
-            (Err(error), _) | (_, Err(error)) => return vec![missing(error.to_string())],
+        let side = match Side::read(source, selectors, &*self.telemetry).await {
+            Ok(side) => side,
+            Err(error) => return vec![missing(error.to_string())],
         };
-        let (all_sum, some_sum): (f64, f64) = (all.series.values().sum(), some.series.values().sum());
-        for (counters, asked) in [(&all, total), (&some, part)] {
+        let is_native = side.is_native() == Some(true);
+        let cut = match selectors {
+            CountSelectors::AboveLimit { histogram, limit_ms, .. } if is_native => {
+                match side::cut(histogram.bound_of(*limit_ms), None, [&side]) {
+                    Ok(cut) => cut,
+                    Err(unfit) => return vec![missing(format!("{histogram} cannot be counted at {limit_ms}: {unfit} (GP0436)"))],
+                }
+            }
+            CountSelectors::AboveLimit { .. } | CountSelectors::BadOfTotal { .. } => None,
+        };
+        let Counted { part: some, total: all, inside } = side.counted(cut.as_ref());
+        let (part, total, part_is_good) = match selectors {
+            CountSelectors::BadOfTotal { bad, total } => (bad.clone(), total.clone(), false),
+            CountSelectors::AboveLimit { histogram, .. } if is_native => (histogram.clone(), histogram.clone(), true),
+            CountSelectors::AboveLimit { histogram, limit_ms, .. } => {
+                let (bucket, count) = histogram.histogram_parts(*limit_ms);
+                (bucket, count, true)
+            }
+        };
+        let sum = |reading: &CounterReading| reading.series.values().sum::<f64>();
+        let (all_sum, some_sum) = (sum(&all), sum(&some));
+        for (counters, asked) in [(&all, &total), (&some, &part)] {
             if let Some(value) = no_count(&counters.series) {
                 return vec![missing(format!("{asked} counts {value}, which is no number of requests"))];
             }
@@ -89,15 +110,18 @@ impl Collector {
             ))];
         }
         let ratio = if part_is_good { 1.0 - some_sum / all_sum } else { some_sum / all_sum };
-        let fact =
-            Sourced::observed(ratio.clamp(0.0, 1.0), format!("counters since the processes began: {part} over {total}"), all.observed_at);
+        let told = match cut {
+            Some(cut) => native_words(&total, &cut, Parts { within: some_sum, inside: sum(&inside) }, all_sum),
+            None => format!("counters since the processes began: {part} over {total}"),
+        };
+        let fact = Sourced::observed(ratio.clamp(0.0, 1.0), told, all.observed_at);
         let mut answers = vec![if kind == "errors" {
             Answer::Errors(target.clone(), region.clone(), fact)
         } else {
-            Answer::Slow(target.clone(), region.clone(), fact)
+            Answer::Slow(target.clone(), region.clone(), fact, is_native)
         }];
         if with_rate {
-            answers.push(self.ask_rate(target.clone(), region, source, total, &all.series, all.observed_at).await);
+            answers.push(self.ask_rate(target.clone(), region, source, &total, &all.series, all.observed_at).await);
         }
         answers
     }
@@ -145,9 +169,9 @@ impl Collector {
         };
         let Some(source) = count_source(catalog, target) else { return Vec::new() };
         // Failed requests have no series before the first of them, so all of them are asked for.
-        let total = match (&signals.errors, &signals.slow) {
-            (Some(errors), _) => errors.total.clone(),
-            (None, Some(slow)) => slow.histogram.histogram_parts(slow.limit_ms).1,
+        let (total, histogram) = match (&signals.errors, &signals.slow) {
+            (Some(errors), _) => (errors.total.clone(), None),
+            (None, Some(slow)) => (slow.histogram.histogram_parts(slow.limit_ms).1, Some(&slow.histogram.metric)),
             (None, None) => return Vec::new(),
         };
         let from = commonest(versions);
@@ -167,12 +191,14 @@ impl Collector {
                 labelled.matchers.push(any);
                 labelled
             };
+            // A native histogram has one series where a classic one has its count.
+            let native = histogram.map(|metric| Selector { metric: metric.clone(), matchers: asked.matchers.clone() });
             let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.name.clone());
             questions.push(Box::pin(async move {
                 let what = format!("the old side's series of {name} in {region}");
                 let missing =
                     |why: String| Answer::Missing(MissingFact { what, why, target: Some(name.clone()), kind: "split".to_owned() });
-                let found = match this.telemetry.counters(&source, &asked).await {
+                let found = match this.side_series(&source, &asked, native.as_ref()).await {
                     Ok(found) => found,
                     Err(error) => return vec![missing(error.to_string())],
                 };
@@ -187,6 +213,39 @@ impl Collector {
         }
         questions
     }
+}
+
+impl Collector {
+    /// Counters, or what a native histogram counted where there are none.
+    async fn side_series(
+        &self,
+        source: &CountSource,
+        asked: &Selector,
+        native: Option<&Selector>,
+    ) -> Result<CounterReading, TelemetryError> {
+        let found = self.telemetry.counters(source, asked).await?;
+        let Some(native) = native.filter(|_| found.series.is_empty()) else { return Ok(found) };
+        let histograms = self.telemetry.histograms(source, native).await?;
+        let counts = histograms.series.into_iter().map(|(name, histogram)| (name, histogram.count)).collect();
+        Ok(CounterReading { series: counts, observed_at: found.observed_at.max(histograms.observed_at) })
+    }
+}
+
+/// What a native histogram says, and what it leaves open.
+fn native_words(histogram: &Selector, cut: &Cut, parts: Parts, total: f64) -> String {
+    let unit = if histogram.is_in_millis() { "ms" } else { "s" };
+    let counted = format!("the native histogram {histogram} since the processes began, above {:.4} {unit}", cut.bound);
+    if cut.is_exact() {
+        return counted;
+    }
+    let (least, most) = cut.slow_between(parts, total);
+    format!(
+        "{counted}, the bound nearest to the limit, which lies in the bucket from {:.4} to {:.4} {unit}: {:.2} % to {:.2} % are slow",
+        cut.from,
+        cut.to,
+        100.0 * least / total,
+        100.0 * most / total
+    )
 }
 
 /// The version that most hosts run; of several, the lowest, as the planner takes it.

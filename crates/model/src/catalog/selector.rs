@@ -60,11 +60,20 @@ impl Matcher {
 }
 
 impl Selector {
+    /// Whether the metric's name states milliseconds.
+    pub fn is_in_millis(&self) -> bool {
+        self.metric.ends_with("_milliseconds") || self.metric.ends_with("_ms")
+    }
+
+    /// A limit in the unit that the metric's name states; in seconds where it states none.
+    pub fn bound_of(&self, limit: Millis) -> f64 {
+        if self.is_in_millis() { limit.0 as f64 } else { limit.as_secs_f64() }
+    }
+
     /// Counters of a histogram: its bucket that ends at a limit, and all that it saw. The limit is taken in the unit that the metric's name states.
     pub fn histogram_parts(&self, limit: Millis) -> (Self, Self) {
         let suffixed = |suffix: &str| Self { metric: format!("{}{suffix}", self.metric), matchers: self.matchers.clone() };
-        let in_millis = self.metric.ends_with("_milliseconds") || self.metric.ends_with("_ms");
-        let bound = if in_millis { limit.0 as f64 } else { limit.as_secs_f64() };
+        let bound = self.bound_of(limit);
         let mut bucket = suffixed("_bucket");
         bucket.matchers.push(Matcher { label: "le".to_owned(), operator: MatchOperator::Matches, value: bound_pattern(bound) });
         (bucket, suffixed("_count"))

@@ -139,13 +139,16 @@ pub enum CountSelectors {
         /// All.
         total: Selector,
     },
-    /// Total is `_count`, good is the bucket at the limit.
+    /// Total is `_count`, good is the bucket at the limit; of a native histogram, what it counted at the bound nearest to the limit.
     #[serde(rename_all = "camelCase")]
     AboveLimit {
         /// Histogram without suffix.
         histogram: Selector,
         /// Limit.
         limit_ms: Millis,
+        /// Whether it was a native histogram when the plan was made. A gate sees for itself.
+        #[serde(default, skip_serializing_if = "crate::plan::is_default")]
+        native: bool,
     },
 }
 

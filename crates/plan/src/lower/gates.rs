@@ -156,8 +156,11 @@ impl Lowering<'_> {
             let sides = match signal {
                 Signal::Errors => declared.errors.as_ref().map(|e| [true, false].map(|new| bad_of_total(site, at, split, e, new))),
                 Signal::Slow => declared.slow.as_ref().map(|s| {
-                    [true, false]
-                        .map(|new| CountSelectors::AboveLimit { histogram: side(site, at, split, &s.histogram, new), limit_ms: s.limit_ms })
+                    let native = site.regions.get(at).is_some_and(|region| region.is_native);
+                    [true, false].map(|new| {
+                        let histogram = side(site, at, split, &s.histogram, new);
+                        CountSelectors::AboveLimit { histogram, limit_ms: s.limit_ms, native }
+                    })
                 }),
             };
             let Some([canary, baseline]) = sides else { continue };

@@ -24,6 +24,8 @@ pub(crate) struct SiteRegion<'a> {
     pub(crate) errors: Option<f64>,
     /// Share of slow requests now.
     pub(crate) slow: Option<f64>,
+    /// Whether a native histogram counts them.
+    pub(crate) is_native: bool,
     /// Hosts that must serve so that the traffic is carried.
     pub(crate) needed: usize,
     /// The servers of its hosts in the router with the weights that were observed.
@@ -93,6 +95,7 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
             rate_assumed,
             errors: ratio(observed.map(|o| &o.error_ratio), &region.name),
             slow: ratio(observed.map(|o| &o.slow_ratio), &region.name),
+            is_native: observed.is_some_and(|o| o.native.contains(&region.name)),
             needed: needed(target, region, rate, notes),
             weights: weights(target, region, observed),
             zone_ends: zone_ends(region),

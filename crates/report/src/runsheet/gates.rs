@@ -89,7 +89,10 @@ fn share_of(side: &CountSelectors, window: &str) -> String {
         CountSelectors::BadOfTotal { bad, total } => {
             format!("(sum(increase({bad}[{window}])) or vector(0)) / sum(increase({total}[{window}]))")
         }
-        CountSelectors::AboveLimit { histogram, limit_ms } => {
+        CountSelectors::AboveLimit { histogram, limit_ms, native: true } => {
+            format!("1 - histogram_fraction(-Inf, {}, sum(increase({histogram}[{window}])))", histogram.bound_of(*limit_ms))
+        }
+        CountSelectors::AboveLimit { histogram, limit_ms, native: false } => {
             let (bucket, count) = histogram.histogram_parts(*limit_ms);
             format!("1 - sum(increase({bucket}[{window}])) / sum(increase({count}[{window}]))")
         }

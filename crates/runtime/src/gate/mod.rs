@@ -16,6 +16,8 @@
 
 mod counters;
 mod proportion;
+pub mod side;
+mod uncut;
 mod values;
 
 use crate::calls::CallRunner;

@@ -1,12 +1,14 @@
 //! The check of bad shares, new side against old, by the sequential judge.
 
 use super::counters::{ArmTrack, CounterTrack, PartMeaning};
+use super::side::{self, Counted, Side};
+use super::uncut::Uncut;
+use glidepath_judge::native::Cut;
 use glidepath_judge::{ASSUMED_DISPERSION, Counts, Dispersion, JUDGE_VERSION, SequentialConfig, SequentialState};
-use glidepath_model::catalog::Selector;
 use glidepath_model::plan::{CountSelectors, CountSource};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Millis, Timestamp};
-use glidepath_ports::{CounterReading, Telemetry, TelemetryError};
+use glidepath_ports::{Telemetry, TelemetryError};
 use serde::{Deserialize, Serialize};
 
 /// Share of a check's false alarms that is set aside for the ceiling where there is one.
@@ -52,6 +54,8 @@ pub(crate) struct ProportionState {
     canary: ArmTrack,
     baseline: ArmTrack,
     seen: Counts,
+    #[serde(default, skip_serializing_if = "Uncut::is_unused")]
+    uncut: Uncut,
 }
 
 impl ProportionState {
@@ -63,6 +67,7 @@ impl ProportionState {
             canary: ArmTrack::default(),
             baseline: ArmTrack::default(),
             seen: Counts::default(),
+            uncut: Uncut::default(),
         }
     }
 
@@ -73,8 +78,9 @@ impl ProportionState {
 
     /// Reads the counters and judges.
     pub(crate) async fn look(&mut self, spec: &ProportionSpec<'_>, telemetry: &dyn Telemetry) -> (VerdictKind, String) {
-        let readings = match Readings::take(spec, telemetry).await {
-            Ok(readings) => readings,
+        let readings = match Readings::take(spec, self.uncut.cut, telemetry).await {
+            Ok(Ok(readings)) => readings,
+            Ok(Err(why)) => return self.without_counts(spec, None, &why),
             Err(error) => return self.without_counts(spec, None, &format!("no data: {error}")),
         };
         if let Some((series, value)) = readings.uncountable() {
@@ -84,17 +90,38 @@ impl ProportionState {
         if let Some(why) = readings.without_bucket(spec) {
             return self.without_counts(spec, Some(readings.observed_at), &why);
         }
-        let Some(opened_at) = self.opened_at else {
-            self.canary.open(&readings.canary_part, &readings.canary_total);
-            self.baseline.open(&readings.baseline_part, &readings.baseline_total);
+        let is_broken = self.uncut.is_broken_by(readings.cut);
+        let Some(opened_at) = self.opened_at.filter(|_| !is_broken) else {
+            self.canary.open(&readings.canary.part, &readings.canary.total);
+            self.baseline.open(&readings.baseline.part, &readings.baseline.total);
+            self.uncut.open(readings.cut, &readings.canary, &readings.baseline);
+            if is_broken {
+                return self.without_counts(
+                    spec,
+                    Some(readings.observed_at),
+                    "the buckets of the histogram changed, so that counting goes on from here",
+                );
+            }
             self.opened_at = Some(readings.observed_at);
             return (VerdictKind::Undecided, format!("{}: counting begins", spec.name));
         };
-        let (canary_bad, canary_total) = self.canary.advance(&readings.canary_part, &readings.canary_total, meaning(spec.canary));
+        self.uncut.advance(readings.cut, &readings.canary, &readings.baseline);
+        let (canary_bad, canary_total) = self.canary.advance(&readings.canary.part, &readings.canary.total, meaning(spec.canary));
         let (baseline_bad, baseline_total) =
-            self.baseline.advance(&readings.baseline_part, &readings.baseline_total, meaning(spec.baseline));
+            self.baseline.advance(&readings.baseline.part, &readings.baseline.total, meaning(spec.baseline));
         let counts = Counts { canary_bad, canary_total, baseline_bad, baseline_total };
-        self.judge_counts(spec, counts, readings.observed_at.since(opened_at), &readings)
+        let (kind, line) = self.judge_counts(spec, counts, readings.observed_at.since(opened_at), &readings);
+        match self.left_open(spec) {
+            Some(open) => (kind, format!("{line}; {open}")),
+            None => (kind, line),
+        }
+    }
+
+    /// What a native histogram leaves open, in words.
+    fn left_open(&self, spec: &ProportionSpec<'_>) -> Option<String> {
+        let CountSelectors::AboveLimit { histogram, limit_ms, .. } = spec.canary else { return None };
+        let unit = if histogram.is_in_millis() { "ms" } else { "s" };
+        self.uncut.told(*limit_ms, unit, &self.seen)
     }
 
     fn judge_counts(&mut self, spec: &ProportionSpec<'_>, counts: Counts, elapsed: Millis, readings: &Readings) -> (VerdictKind, String) {
@@ -170,41 +197,60 @@ fn bad_configuration(spec: &ProportionSpec<'_>) -> String {
     format!("{}: undecided, the check cannot be used: {problem}", spec.name)
 }
 
-/// The four readings of a look.
+/// What a look read of both sides.
 struct Readings {
-    canary_part: CounterReading,
-    canary_total: CounterReading,
-    baseline_part: CounterReading,
-    baseline_total: CounterReading,
+    canary: Counted,
+    baseline: Counted,
+    /// Where native histograms were counted.
+    cut: Option<Cut>,
+    is_native: bool,
     observed_at: Timestamp,
 }
 
 impl Readings {
-    /// Reads the parts before the totals, so that a bad request is rarely seen before it is counted.
-    async fn take(spec: &ProportionSpec<'_>, telemetry: &dyn Telemetry) -> Result<Self, TelemetryError> {
-        let (canary_part, canary_total) = selectors(spec.canary);
-        let (baseline_part, baseline_total) = selectors(spec.baseline);
-        let (canary_part, baseline_part) =
-            tokio::try_join!(telemetry.counters(spec.source, &canary_part), telemetry.counters(spec.source, &baseline_part))?;
-        let (canary_total, baseline_total) =
-            tokio::try_join!(telemetry.counters(spec.source, &canary_total), telemetry.counters(spec.source, &baseline_total))?;
-        let observed_at = canary_total.observed_at.max(baseline_total.observed_at);
-        Ok(Self { canary_part, canary_total, baseline_part, baseline_total, observed_at })
+    /// Reads both sides; the outer error is a source that did not answer, the inner one sides that cannot be compared.
+    async fn take(
+        spec: &ProportionSpec<'_>,
+        known: Option<Cut>,
+        telemetry: &dyn Telemetry,
+    ) -> Result<Result<Self, String>, TelemetryError> {
+        let (canary, baseline) =
+            tokio::try_join!(Side::read(spec.source, spec.canary, telemetry), Side::read(spec.source, spec.baseline, telemetry))?;
+        let observed_at = canary.observed_at().max(baseline.observed_at());
+        let is_native = matches!((canary.is_native(), baseline.is_native()), (Some(true), _) | (_, Some(true)));
+        let mut cut = None;
+        if let (true, CountSelectors::AboveLimit { histogram, limit_ms, .. }) = (is_native, spec.canary) {
+            if canary.is_native().zip(baseline.is_native()).is_some_and(|(new, old)| new != old) {
+                let kind = |side: &Side| if side.is_native() == Some(true) { "a native histogram" } else { "classic buckets" };
+                let (metric, new, old) = (&histogram.metric, kind(&canary), kind(&baseline));
+                return Ok(Err(format!(
+                    "{metric} is {new} on the new side and {old} on the old side, so that they are counted at other bounds (GP0436)"
+                )));
+            }
+            match side::cut(histogram.bound_of(*limit_ms), known, [&canary, &baseline]) {
+                Ok(found) => cut = found,
+                Err(unfit) => return Ok(Err(format!("{} cannot be counted at {limit_ms}: {unfit} (GP0436)", histogram.metric))),
+            }
+        }
+        Ok(Ok(Self { canary: canary.counted(cut.as_ref()), baseline: baseline.counted(cut.as_ref()), cut, is_native, observed_at }))
     }
 
     fn uncountable(&self) -> Option<(&str, f64)> {
-        let all = [&self.canary_part, &self.canary_total, &self.baseline_part, &self.baseline_total];
+        let all = [&self.canary.part, &self.canary.total, &self.baseline.part, &self.baseline.total];
         all.into_iter().find_map(CounterTrack::uncountable)
     }
 
     /// Why a histogram cannot be read: without a bucket at the limit every request would count as slow, on both sides alike.
     fn without_bucket(&self, spec: &ProportionSpec<'_>) -> Option<String> {
+        if self.is_native {
+            return None;
+        }
         let sides = [
-            (spec.canary, &self.canary_part, &self.canary_total, "new"),
-            (spec.baseline, &self.baseline_part, &self.baseline_total, "old"),
+            (spec.canary, &self.canary.part, &self.canary.total, "new"),
+            (spec.baseline, &self.baseline.part, &self.baseline.total, "old"),
         ];
         sides.into_iter().find_map(|(selectors, part, total, side)| match selectors {
-            CountSelectors::AboveLimit { histogram, limit_ms } if part.series.len() < total.series.len() => Some(format!(
+            CountSelectors::AboveLimit { histogram, limit_ms, .. } if part.series.len() < total.series.len() => Some(format!(
                 "{} of {} series of {} on the {side} side have no bucket that ends at {limit_ms}; the limit must be a bound of the histogram",
                 total.series.len() - part.series.len(),
                 total.series.len(),
@@ -215,7 +261,7 @@ impl Readings {
     }
 
     fn absent_side(&self) -> Option<&'static str> {
-        match (self.canary_total.series.is_empty(), self.baseline_total.series.is_empty()) {
+        match (self.canary.total.series.is_empty(), self.baseline.total.series.is_empty()) {
             (true, true) => Some("new and the old side"),
             (true, false) => Some("new side"),
             (false, true) => Some("old side"),
@@ -228,13 +274,5 @@ fn meaning(selectors: &CountSelectors) -> PartMeaning {
     match selectors {
         CountSelectors::BadOfTotal { .. } => PartMeaning::Bad,
         CountSelectors::AboveLimit { .. } => PartMeaning::Good,
-    }
-}
-
-/// Selectors of the part and of the total.
-fn selectors(selectors: &CountSelectors) -> (Selector, Selector) {
-    match selectors {
-        CountSelectors::BadOfTotal { bad, total } => (bad.clone(), total.clone()),
-        CountSelectors::AboveLimit { histogram, limit_ms } => histogram.histogram_parts(*limit_ms),
     }
 }

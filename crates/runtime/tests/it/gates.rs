@@ -41,10 +41,11 @@ fn proportion(ceiling: Option<f64>) -> GateCheck {
     }
 }
 
-fn slow_requests() -> GateCheck {
+pub(crate) fn slow_requests() -> GateCheck {
     let side = |version: &str| CountSelectors::AboveLimit {
         histogram: Selector::parse(&format!(r#"duration_seconds{{version="{version}"}}"#)).unwrap(),
         limit_ms: Millis(300),
+        native: false,
     };
     GateCheck::Proportion {
         name: "slow requests".to_owned(),
@@ -73,7 +74,7 @@ fn steady(sky: &Sky, new_bad: f64, old_bad: f64) {
     });
 }
 
-fn canary(checks: Vec<GateCheck>) -> Plan {
+pub(crate) fn canary(checks: Vec<GateCheck>) -> Plan {
     let spec = GateSpec { bake_ms: Millis::from_secs(60), patience_ms: Millis::from_secs(90), ..gate_spec(checks) };
     plan_of(
         vec![step("deploy", &[]), shift("half", &["deploy"], 50), gate("watch", &["half"], spec), shift("all", &["watch"], 100)],
@@ -81,7 +82,7 @@ fn canary(checks: Vec<GateCheck>) -> Plan {
     )
 }
 
-async fn fly(sky: &Sky, plan: &Plan) -> (Option<RunStatus>, Vec<(VerdictKind, String)>) {
+pub(crate) async fn fly(sky: &Sky, plan: &Plan) -> (Option<RunStatus>, Vec<(VerdictKind, String)>) {
     let run = run_id("gate");
     assert_eq!(sky.fly(plan, &run).await, Ok(FlightEnd::Reached));
     let looks = sky.events(&run).await.into_iter().filter_map(|event| match event {

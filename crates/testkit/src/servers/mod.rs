@@ -4,12 +4,14 @@
 
 mod certificates;
 mod haproxy;
+mod native;
 mod postgres;
 mod prometheus;
 mod proxy;
 
 pub use certificates::Authority;
 pub use haproxy::Haproxy;
+pub use native::NativeSample;
 pub use postgres::{LockHolder, Postgres};
 pub use prometheus::Prometheus;
 pub use proxy::Proxy;

@@ -30,25 +30,34 @@ impl Prometheus {
                 .arg(path("history.txt"))
                 .arg(path("data")),
         );
-        Self::start(folder, "global:\n  scrape_interval: 15s\n", None)
+        Self::start(folder, "global:\n  scrape_interval: 15s\n", &[])
+    }
+
+    /// One without history that takes native histograms written to it.
+    pub fn with_native_histograms() -> Self {
+        let flags = ["--enable-feature=native-histograms", "--web.enable-remote-write-receiver"];
+        Self::start(Self::folder(), "global:\n  scrape_interval: 15s\n", &flags)
     }
 
     /// One without history, guarded as its web config says: by passwords, certificates or both.
     pub fn guarded(web_config: &str) -> Self {
-        Self::start(Self::folder(), "global:\n  scrape_interval: 15s\n", Some(web_config))
+        let folder = Self::folder();
+        std::fs::write(folder.path().join("web.yml"), web_config).unwrap();
+        let scheme = if web_config.contains("tls_server_config") { "https" } else { "http" };
+        Self { scheme, ..Self::start(folder, "global:\n  scrape_interval: 15s\n", &["--web.config.file=web.yml"]) }
     }
 
     /// One that scrapes a port of this machine every second, as the job `glidepath`.
     pub fn scraping(port: u16) -> Self {
         let jobs = format!("scrape_configs:\n  - job_name: glidepath\n    static_configs: [ {{ targets: [ \"127.0.0.1:{port}\" ] }} ]\n");
-        Self::start(Self::folder(), &format!("global:\n  scrape_interval: 1s\n{jobs}"), None)
+        Self::start(Self::folder(), &format!("global:\n  scrape_interval: 1s\n{jobs}"), &[])
     }
 
     fn folder() -> TempDir {
         tempfile::Builder::new().prefix("glidepath-prom-").tempdir().unwrap()
     }
 
-    fn start(folder: TempDir, config: &str, web_config: Option<&str>) -> Self {
+    fn start(folder: TempDir, config: &str, flags: &[&str]) -> Self {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("prometheus.yml"), config).unwrap();
         let port = free_port();
@@ -56,16 +65,15 @@ impl Prometheus {
         command
             .arg(format!("--config.file={}", path("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", path("data").display()));
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}")).arg("--storage.tsdb.retention.time=10y").current_dir(folder.path());
-        if let Some(web_config) = web_config {
-            std::fs::write(path("web.yml"), web_config).unwrap();
-            command.arg(format!("--web.config.file={}", path("web.yml").display()));
-        }
+        command
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--storage.tsdb.retention.time=10y")
+            .args(flags)
+            .current_dir(folder.path());
         let mut server = Server::start("Prometheus", INSTALL, &mut command, path("log"), Signal::KILL);
         let log = path("log");
         server.wait_until(|| accepts(port) && std::fs::read_to_string(&log).is_ok_and(|l| l.contains("ready to receive web requests")));
-        let scheme = if web_config.is_some_and(|config| config.contains("tls_server_config")) { "https" } else { "http" };
-        Self { _server: server, _folder: folder, port, scheme }
+        Self { _server: server, _folder: folder, port, scheme: "http" }
     }
 
     /// What it answers to a query now: the value of each series, with its labels as JSON has them.
