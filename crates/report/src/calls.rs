@@ -2,9 +2,9 @@
 
 use crate::document::Text;
 use crate::figures::listed;
-use glidepath_model::ActionCall;
 use glidepath_model::action::{ExecInput, HaproxyInput, HttpInput, SqlInput};
 use glidepath_model::command::{HAPROXY, SQL, quoted};
+use glidepath_model::{ActionCall, Millis};
 use serde::de::DeserializeOwned;
 
 /// What a call asks and what it expects.
@@ -45,14 +45,13 @@ pub(crate) fn answer(call: &ActionCall) -> Text {
 /// What the router answers to weights, and who gets nothing new by them.
 fn weighed(input: &HaproxyInput) -> String {
     let left: Vec<&str> = input.weights.iter().filter(|(_, weight)| **weight == 0).map(|(server, _)| server.as_str()).collect();
-    let left = if left.is_empty() { String::new() } else { format!("; nothing new reaches {} from here on", listed(&left)) };
+    let left = if left.is_empty() { String::new() } else { format!("; nothing new reaches {}", listed(&left)) };
     format!("an empty line for each, and no error{left}")
 }
 
-/// Names and sessions of servers, as the router tells them.
+/// Names, queues and sessions of servers, as the router tells them.
 fn sessions(input: &HaproxyInput, servers: &[String]) -> String {
-    let plain = |name: &String| name.replace('.', "\\.");
-    let lines = format!("^{},({}),", plain(&input.backend), servers.iter().map(plain).collect::<Vec<_>>().join("|"));
+    let lines = format!("^{},({}),", input.backend, servers.join("|"));
     format!("echo \"show stat\" | socat stdio unix-connect:{} | grep -E {} | cut -d, -f2,3,5", quoted(&input.socket), quoted(&lines))
 }
 
@@ -80,19 +79,22 @@ pub(crate) fn batched(call: &ActionCall) -> Vec<Text> {
     ]
 }
 
-/// What shows whether servers are empty that a call waits for, and what is to be seen.
-pub(crate) fn drained(call: &ActionCall) -> Option<Text> {
+/// What a call waits for that empties servers, in words.
+pub(crate) fn waits_for(call: &ActionCall) -> Option<String> {
+    let input: HaproxyInput = read(call).filter(|_| call.kind == HAPROXY)?;
+    let have = if input.drain.len() == 1 { "has" } else { "have" };
+    (!input.drain.is_empty()).then(|| format!("{} {have} no session left, or {} are over", listed(&input.drain), input.drain_max_ms))
+}
+
+/// What shows whether servers are empty that a call waits for, what is to be seen, and how long it is waited for.
+pub(crate) fn drained(call: &ActionCall) -> Option<(String, String, Millis)> {
     let input: HaproxyInput = read(call).filter(|_| call.kind == HAPROXY)?;
     if input.drain.is_empty() {
         return None;
     }
-    let line = sessions(&input, &input.drain);
-    let seen = format!(
-        ": 0,0 (in queue, in session) behind {}: then nothing is left there; look for {} at most, and go on",
-        listed(&input.drain),
-        input.drain_max_ms
-    );
-    Some(Text::new().code(line).plain(seen))
+    let each = if input.drain.len() > 1 { " each" } else { "" };
+    let seen = format!("0,0{each}");
+    Some((sessions(&input, &input.drain), seen, input.drain_max_ms))
 }
 
 fn printed(expected: Option<&str>) -> Text {

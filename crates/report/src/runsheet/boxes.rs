@@ -150,7 +150,7 @@ impl Up<'_> {
         SheetBox {
             label: label(group),
             time: self.time(first),
-            title: self.title(group),
+            title: if self.is_in_any_order(group) { format!("{}, in any order", self.title(group)) } else { self.title(group) },
             decision,
             beside: self.beside(group),
             lines,
@@ -240,12 +240,18 @@ impl Up<'_> {
         }
     }
 
+    /// Whether these are looks that do not wait for each other.
+    fn is_in_any_order(&self, group: &[Numbered<'_>]) -> bool {
+        let numbers: Vec<usize> = group.iter().map(|numbered| numbered.number).collect();
+        group.iter().all(|numbered| is_look(numbered.step())) && !self.order.within(&numbers, false).is_empty()
+    }
+
     /// What the run does side by side, in the box and around it.
     fn beside(&self, group: &[Numbered<'_>]) -> Text {
         let numbers: Vec<usize> = group.iter().map(|numbered| numbered.number).collect();
         let within = self.order.within(&numbers, false);
-        if !within.is_empty() && group.iter().all(|numbered| is_look(numbered.step())) {
-            return "any, they only look".into();
+        if self.is_in_any_order(group) {
+            return Text::new();
         }
         let is_here = |step: &Step| {
             let own = group.first().map(Numbered::step);

@@ -2,7 +2,7 @@
 
 use super::curl;
 use super::shell::{Look, Shell};
-use crate::calls::answer;
+use crate::calls::{answer, drained};
 use crate::document::{Decision, SheetLook, Span, Text};
 use crate::figures::{fold, percent, plain};
 use crate::places::joined;
@@ -64,6 +64,11 @@ pub(super) fn looks_of(gate: &GateSpec, check: &GateCheck) -> Vec<Look> {
 pub(super) fn look_of(call: &ActionCall) -> Look {
     let url = serde_json::from_value::<HttpInput>(call.input.clone()).ok().filter(|_| call.kind == "http").map(|input| input.url);
     named(url.as_deref().map_or(Look::UNNAMED, last_word), shell_line(call))
+}
+
+/// What shows whether servers are empty that a call waits for.
+pub(super) fn sessions_of(call: &ActionCall) -> Option<Look> {
+    drained(call).map(|(line, ..)| named("sessions", line))
 }
 
 fn named(name: &str, line: String) -> Look {

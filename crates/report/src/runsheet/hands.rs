@@ -2,7 +2,7 @@
 
 use super::gates;
 use super::shell::Shell;
-use super::{is_look, shell_of};
+use super::{is_look, shell_by_hand};
 use crate::calls::drained;
 use crate::clock::Clock;
 use glidepath_model::command::shell_line;
@@ -29,7 +29,7 @@ pub struct ByHand {
 
 /// How long the plan takes by hand.
 pub fn by_hand(plan: &Plan) -> ByHand {
-    let shell = shell_of(plan);
+    let shell = shell_by_hand(plan);
     of(plan, &shell, &Clock::by_hand(plan, |step| handwork(&shell, step)))
 }
 

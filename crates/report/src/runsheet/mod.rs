@@ -41,7 +41,7 @@ use std::collections::BTreeMap;
 
 /// The run sheet of a plan.
 pub fn run_sheet(plan: &Plan, facts: &Facts) -> Document {
-    let shell = shell_of(plan);
+    let shell = shell_by_hand(plan);
     let clock = Clock::by_hand(plan, |step| hands::handwork(&shell, step));
     let ways = Ways::of(plan);
     let order = Order::of(plan);
@@ -75,6 +75,17 @@ pub fn run_sheet(plan: &Plan, facts: &Facts) -> Document {
 /// Short names for what a plan looks at.
 pub(crate) fn shell_of(plan: &Plan) -> Shell {
     Shell::of(&looks(plan), &programs(plan))
+}
+
+/// The same by hand, where servers that are emptied are looked at as well.
+fn shell_by_hand(plan: &Plan) -> Shell {
+    let calls = plan.body.steps.iter().flat_map(|step| {
+        let undo = if let Undo::Call { call, .. } = &step.undo { Some(call) } else { None };
+        let work = if let Work::Call(call) = &step.work { Some(call) } else { None };
+        work.into_iter().chain(undo)
+    });
+    let looks: Vec<Look> = looks(plan).into_iter().chain(calls.filter_map(gates::sessions_of)).collect();
+    Shell::of(&looks, &programs(plan))
 }
 
 /// Whether any gate asks a query.
@@ -148,10 +159,16 @@ fn checks(shell: &Shell, calls: &[ActionCall]) -> Vec<Text> {
     alike.flat_map(text).collect()
 }
 
+/// How it is seen that servers are empty that a call waits for.
+fn emptied(shell: &Shell, call: &ActionCall) -> Option<Text> {
+    let (line, seen, limit) = drained(call)?;
+    Some(Text::new().code(shell.typed([line.as_str()]).join("\n")).plain(format!(": {seen}, or after {limit}")))
+}
+
 /// What must come back from a call and from its checks, and what else is known of it.
 fn after_call(shell: &Shell, call: &ActionCall, validations: &[ActionCall]) -> Vec<Text> {
     let mut told = vec![answer(call)];
-    told.extend(drained(call));
+    told.extend(emptied(shell, call));
     told.extend(batched(call));
     told.extend(checks(shell, validations));
     told
@@ -187,6 +204,9 @@ fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell, ways: &W
             .plain(" is 0.2 %. An empty answer (")
             .code("[]")
             .plain("), or one that is no number, means that nobody asked the service: that is never a reason to go on");
+    }
+    if plan.body.steps.iter().any(|step| matches!(&step.work, Work::Call(call) if drained(call).is_some())) {
+        reading = reading.plain("; ").code("0,0").plain(" behind a server means that nothing is queued or open there");
     }
     items.push(reading.plain("."));
     items.push(how_long(plan, shell, clock).into());

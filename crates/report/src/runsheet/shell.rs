@@ -120,7 +120,7 @@ impl Function {
         let usage: Vec<String> =
             fixed.iter().map(|parameter| parameter.to_uppercase()).chain([format!("{}...", each.to_uppercase())]).collect();
         // What ends its answer with a line break needs none.
-        let end = if body.contains("\\n'") { "" } else { "; echo" };
+        let end = if body.contains("\\n'") || body.contains("| cut ") { "" } else { "; echo" };
         let take: Vec<String> = fixed.iter().enumerate().map(|(at, parameter)| format!("{parameter}=${}", at + 1)).collect();
         let take = if take.is_empty() { String::new() } else { format!("{}; shift {}; ", take.join(" "), take.len()) };
         format!("# {name} {}\n{name}() {{ {take}for {each}; do printf '%s: ' \"${each}\"\n  {body}{end}; done; }}", usage.join(" "))
@@ -223,7 +223,7 @@ fn several(alike: &[&Look], columns: &[Vec<&str>]) -> usize {
     (0..columns.len()).max_by_key(rank).unwrap_or_default()
 }
 
-/// What a parameter is called, by what stands before it: `app="pay` is `app`, `[450s` a range, `//pay-1` a host.
+/// What a parameter is called, by what stands before it: `app="pay` is `app`, `[450s` a range, `//pay-1` a host, `^pay,(pay-1` a server of a backend.
 fn named(parts: &[&str], at: usize) -> String {
     let before = at.checked_sub(1).and_then(|before| parts.get(before)).copied().unwrap_or_default();
     let label =
@@ -241,6 +241,9 @@ fn named(parts: &[&str], at: usize) -> String {
         before if before.ends_with('[') => "range".to_owned(),
         before if before.ends_with("//") => "host".to_owned(),
         ":" => "port".to_owned(),
+        _ if parts.get(at).is_some_and(|part| part.ends_with(".sock")) => "socket".to_owned(),
+        before if before.ends_with('^') => "backend".to_owned(),
+        before if before.ends_with(",(") => "server".to_owned(),
         _ => "what".to_owned(),
     }
 }

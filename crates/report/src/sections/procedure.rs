@@ -1,7 +1,7 @@
 //! Section 4: every step with its exact command, its duration, what must hold afterwards and how it is undone.
 
 use super::{Sources, criteria, runways, sourced};
-use crate::calls::{answer, drained, expectation};
+use crate::calls::{answer, expectation, waits_for};
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
 use crate::figures::{estimate, fold, percent, plain, plural};
@@ -38,7 +38,9 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     for together in numbered.chunk_by(|one, next| heading_of(one.step) == heading_of(next.step)) {
         let Some(Numbered { step: first, .. }) = together.first() else { continue };
         section.heading(heading_of(first));
-        let in_flight = together.iter().filter(|numbered| !numbered.step.after_landing).map(|numbered| numbered.number);
+        // Looks change nothing, in whatever order they come.
+        let in_flight =
+            together.iter().filter(|numbered| !numbered.step.after_landing && !is_look(numbered.step)).map(|numbered| numbered.number);
         let beside = order.within(&in_flight.collect::<Vec<_>>(), false);
         if !beside.is_empty() {
             section.paragraph(format!("Order: {beside}."));
@@ -132,8 +134,8 @@ impl Typing<'_> {
             Work::Call(call) if is_look(step) => validation = answers(step, call),
             // The command says what the router is to have; of other calls the answer is to be seen.
             Work::Call(call) if validation.is_empty() && sets_weights(call) => {
-                validation.push("the router reads it back".into());
-                validation.extend(drained(call));
+                let words = waits_for(call).unwrap_or_else(|| "the router reads it back".to_owned());
+                validation.push(words.into());
             }
             Work::Call(call) if validation.is_empty() => validation.push(answer(call)),
             Work::Wait(Millis::ZERO) => validation.push("there is nothing to do; what takes it back is a pause".into()),

@@ -99,7 +99,7 @@ fn steps(of: &Sources<'_>, section: &mut Section) {
     if ways.all(false).next().is_none() {
         section.paragraph("No step is undone by a command.");
     } else {
-        section.paragraph("By hand, from the top, one command at a time or side by side as the run sheet says: leave out what takes back a step that was not begun, or that has been taken back already; go on when what is expected is so. The names are those of the run sheet and of section 4.");
+        section.paragraph("By hand from the top, side by side only as the run sheet says: leave out what takes back a step that was not begun, or that has been taken back already; go on when what is expected is so. The names are those of the run sheet and of section 4.");
     }
     commands_by_place(&ways, section);
     let stays = of.plan.body.steps.iter().filter_map(|s| match &s.undo {
