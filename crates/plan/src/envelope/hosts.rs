@@ -8,7 +8,6 @@ use glidepath_model::action::ActionCall;
 use glidepath_model::ids::{RegionName, TargetName, is_host_name};
 use glidepath_model::plan::{Phase, PlanBody, Step};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv6Addr;
 
 /// Stands for the host in what is compared; no name and no command holds it.
 const HOST: &str = "\u{0}";
@@ -80,8 +79,9 @@ fn is_bare(name: &str) -> bool {
 /// Whether two names differ in the host alone, and have the same user and port around it.
 fn is_like(new: &str, known: &str) -> bool {
     let ((user, name, port), (known_user, _, known_port)) = (parts(new), parts(known));
-    let is_name =
-        is_bare(name) || name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|six| six.parse::<Ipv6Addr>().is_ok());
+    // Nothing but digits and colons between the brackets: it is an address, and no shell reads more into it.
+    let is_six = |six: &str| six.contains(':') && six.chars().all(|c| c.is_ascii_hexdigit() || c == ':');
+    let is_name = is_bare(name) || name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(is_six);
     is_name && (user, port) == (known_user, known_port)
 }
 
