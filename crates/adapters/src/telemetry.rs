@@ -6,6 +6,7 @@
 
 mod access;
 mod exposition;
+mod json;
 mod native;
 mod prometheus;
 mod range;
@@ -13,9 +14,9 @@ mod scrape;
 
 use crate::input::{chain, coded, quoted};
 use access::{Clients, Session};
-use glidepath_model::catalog::{Access, PrometheusSource, Selector};
+use glidepath_model::catalog::{Access, JsonSource, PrometheusSource, Selector};
 use glidepath_model::plan::CountSource;
-use glidepath_model::{Code, Timestamp};
+use glidepath_model::{Code, Millis, Timestamp};
 use glidepath_ports::telemetry::{HistogramReading, RangeReading, RangeSpan, ValueReading};
 use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError};
 use reqwest::{RequestBuilder, Response, Url};
@@ -42,6 +43,9 @@ pub const POINTS_MAX: usize = 2_000_000;
 /// Oldest answer that is taken for what is so now, by the clock of the other side: a cache on the way may keep answers.
 pub const ANSWER_AGE_MAX: Duration = Duration::from_secs(120);
 
+/// How long before a process begins to ask, servers that answer JSON begin to count for it.
+const COUNTED_BEFORE: Millis = Millis::from_mins(60);
+
 /// Most steps of one question, which Prometheus limits; longer spans are asked in parts.
 pub const STEPS_MAX: u64 = 11_000;
 
@@ -50,18 +54,27 @@ pub struct TelemetryRouter {
     clients: Clients,
     secrets: Arc<dyn Secrets>,
     clock: Arc<dyn Clock>,
+    /// From when servers that take a time count for us.
+    since: Timestamp,
 }
 
 impl TelemetryRouter {
     /// A router that resolves secrets with `secrets`, finds files of certificates below `root`, and dates by `clock` what comes without a date.
     pub fn new(secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, root: &Path) -> Self {
-        Self { clients: Clients::new(root), secrets, clock }
+        let since = clock.now().minus(COUNTED_BEFORE);
+        Self { clients: Clients::new(root), secrets, clock, since }
     }
 
     fn server<'a>(&'a self, source: &'a PrometheusSource) -> Result<prometheus::Server<'a>, TelemetryError> {
         let name = format!("Prometheus at {}", shown(&source.url));
         let session = self.clients.session(&name, &source.access, &*self.secrets)?;
         Ok(prometheus::Server { session, clock: &*self.clock, url: &source.url, time_max: source.timeout_ms.to_std(), name })
+    }
+
+    fn json<'a>(&'a self, source: &'a JsonSource) -> Result<json::Json<'a>, TelemetryError> {
+        let name = format!("JSON at {}", shown(&source.url));
+        let session = self.clients.session(&name, &source.access, &*self.secrets)?;
+        Ok(json::Json { session, clock: &*self.clock, source, since: self.since, name })
     }
 
     fn pages<'a>(&'a self, urls: &'a [String], access: &Access, time_max: Duration) -> Result<scrape::Pages<'a>, TelemetryError> {
@@ -75,6 +88,7 @@ impl Telemetry for TelemetryRouter {
         Box::pin(async move {
             match source {
                 CountSource::Prometheus(source) => self.server(source)?.counters(selector).await,
+                CountSource::Json(source) => self.json(source)?.counters(selector).await,
                 CountSource::Scrape { urls, timeout_ms, access } => self.pages(urls, access, timeout_ms.to_std())?.counters(selector).await,
             }
         })
@@ -88,8 +102,10 @@ impl Telemetry for TelemetryRouter {
         Box::pin(async move {
             match source {
                 CountSource::Prometheus(source) => self.server(source)?.histograms(selector).await,
-                // The text form of a page has no such histograms.
-                CountSource::Scrape { .. } => Ok(HistogramReading { series: BTreeMap::new(), observed_at: self.clock.now() }),
+                // The text form of a page has no such histograms, and neither has JSON.
+                CountSource::Scrape { .. } | CountSource::Json(_) => {
+                    Ok(HistogramReading { series: BTreeMap::new(), observed_at: self.clock.now() })
+                }
             }
         })
     }
@@ -98,6 +114,7 @@ impl Telemetry for TelemetryRouter {
         Box::pin(async move {
             match source {
                 CountSource::Prometheus(source) => self.server(source)?.value(query).await,
+                CountSource::Json(source) => self.json(source)?.value(query).await,
                 CountSource::Scrape { urls, timeout_ms, access } => self.pages(urls, access, timeout_ms.to_std())?.value(query).await,
             }
         })
@@ -113,6 +130,7 @@ impl Telemetry for TelemetryRouter {
             match source {
                 CountSource::Prometheus(source) => self.server(source)?.range(query, span).await,
                 CountSource::Scrape { urls, .. } => Err(without_history(urls)),
+                CountSource::Json(source) => Err(without_history(std::slice::from_ref(&source.url))),
             }
         })
     }
@@ -128,6 +146,7 @@ impl Telemetry for TelemetryRouter {
             match source {
                 CountSource::Prometheus(source) => self.server(source)?.samples(selector, from, to).await,
                 CountSource::Scrape { urls, .. } => Err(without_history(urls)),
+                CountSource::Json(source) => Err(without_history(std::slice::from_ref(&source.url))),
             }
         })
     }

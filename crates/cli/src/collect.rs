@@ -245,18 +245,17 @@ impl Collector {
                         Answer::Rate(target.name.clone(), region.clone(), Sourced::assumed(rate / regions, place, Timestamp::EPOCH));
                     questions.push(Box::pin(async move { vec![answer] }));
                 }
-                (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus(_))) => {
+                (Some(TrafficSource::Query(query)), Some(source)) if answers(source, query) => {
                     let query = filled_text(query, &region_values(target, region), &mut Vec::new());
                     let what = ("traffic", format!("request rate of {} in {}", target.name, region.name));
-                    questions.push(self.value_question(source.clone(), query, what, target.name.clone(), {
-                        let (name, region) = (target.name.clone(), region.clone());
-                        move |fact| Answer::Rate(name, region, fact)
-                    }));
+                    let (name, place) = (target.name.clone(), region.clone());
+                    let make = move |fact| Answer::Rate(name, place, fact);
+                    questions.push(self.value_question(placed(source, target, region), query, what, target.name.clone(), make));
                 }
                 (Some(TrafficSource::Query(_)), _) | (None, _) => {}
             }
             if let Some(source) = &source {
-                questions.extend(self.ratio_questions(target, region, source));
+                questions.extend(self.ratio_questions(target, region, &placed(source, target, region)));
             }
         }
         questions
@@ -502,6 +501,10 @@ fn whole_percent(told: &str) -> Option<u32> {
 
 /// Where counters of a target are read, if anywhere.
 pub(crate) fn count_source(catalog: &Catalog, target: &Target) -> Option<CountSource> {
+    if let Some(json) = &target.metrics_json {
+        // Of a target as a whole; a question about a region is placed there.
+        return Some(CountSource::Json(json.clone()));
+    }
     match (&target.metrics_url, &catalog.settings.prometheus) {
         (Some(url), _) => {
             let urls = target.hosts().map(|(region, host)| filled_text(url, &host_values(target, region, host), &mut Vec::new())).collect();
@@ -510,6 +513,23 @@ pub(crate) fn count_source(catalog: &Catalog, target: &Target) -> Option<CountSo
         }
         (None, Some(p)) => Some(CountSource::Prometheus(p.clone())),
         (None, None) => None,
+    }
+}
+
+/// The same source as it is asked for a region.
+fn placed(source: &CountSource, target: &Target, region: &Region) -> CountSource {
+    match source {
+        CountSource::Json(json) => CountSource::Json(Box::new(json.placed(&region_values(target, region)))),
+        CountSource::Prometheus(_) | CountSource::Scrape { .. } => source.clone(),
+    }
+}
+
+/// Whether a source is asked for a traffic query; pages are not, and of whoever answers JSON only what a pointer names.
+fn answers(source: &CountSource, query: &str) -> bool {
+    match source {
+        CountSource::Prometheus(_) => true,
+        CountSource::Json(_) => query.starts_with('/'),
+        CountSource::Scrape { .. } => false,
     }
 }
 

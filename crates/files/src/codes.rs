@@ -110,5 +110,6 @@ codes! {
     ALERT_USELESS = 115, "An alert that can never fire, or fires for nothing";
     CLIENT_ENGINE = 116, "Commands of PostgreSQL for another database";
     CREDENTIALS_IN_CLEAR = 117, "Credentials of telemetry go in the clear";
+    JSON_SOURCE_UNFIT = 118, "A source that answers JSON does not fit what is asked of it";
     MIRROR_UNSAFE = 289, "A mirror could copy more than reads that are vouched for";
 }

@@ -19,7 +19,9 @@ pub use index::TargetIndex;
 pub use objective::{AlertRule, Budgeting, CalendarPeriod, Indicator, Objective, PeriodUnit, Terms, counter_of};
 pub use policy::{Automatic, PlainPolicy, Policy, RiskPolicy, UnknownBudget};
 pub use selector::{MatchOperator, Matcher, Selector};
-pub use settings::{Environment, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow, WaveBound};
+pub use settings::{
+    Environment, JsonSource, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow, WaveBound,
+};
 pub use signals::{ErrorRatio, Signals, SlowRatio, Split, ThresholdSignal, ValueSignal, Worse};
 pub use target::{
     Database, Failover, Infrastructure, Mirror, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter, TableSize,

@@ -254,7 +254,7 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
                 .unless(format!("a version probe on {name}, or expectFrom in the change")),
         );
     }
-    if settings.prometheus.is_none() && site.target.metrics_url.is_none() {
+    if settings.prometheus.is_none() && site.target.metrics_url.is_none() && site.target.metrics_json.is_none() {
         return Some(
             Shortfall::new(format!("there is neither a Prometheus nor a metrics page for {name}"))
                 .unless("a Prometheus in the Config, or a metrics page on the target"),

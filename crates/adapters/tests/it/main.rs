@@ -6,6 +6,7 @@ mod batches;
 mod exec;
 mod haproxy;
 mod http;
+mod json;
 mod laws;
 mod native;
 mod ranges;

@@ -1,6 +1,6 @@
 //! What counters say: ratios, rates, and whether the old side's series can be told from the rest.
 
-use super::{Answer, Collector, Question, count_source, region_values};
+use super::{Answer, Collector, Question, answers, count_source, placed, region_values};
 use glidepath_judge::native::{Cut, Parts};
 use glidepath_model::catalog::{Catalog, MatchOperator, Matcher, Region, Selector, Target, TrafficSource, filled_text};
 use glidepath_model::facts::{MissingFact, Sourced};
@@ -32,7 +32,7 @@ impl Collector {
                 .map(|s| ("slow", CountSelectors::AboveLimit { histogram: fill(&s.histogram), limit_ms: s.limit_ms, native: false })),
         ];
         let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
-            && !matches!((&target.traffic, source), (Some(_), CountSource::Prometheus(_)));
+            && !matches!(&target.traffic, Some(TrafficSource::Query(query)) if answers(source, query));
         let mut questions: Vec<Question> = Vec::new();
         let is_declared = matches!((&target.traffic, source), (Some(TrafficSource::Assumed(_)), CountSource::Prometheus(_)));
         if let Some(errors) = signals.errors.as_ref().filter(|_| is_declared) {
@@ -193,7 +193,7 @@ impl Collector {
             };
             // A native histogram has one series where a classic one has its count.
             let native = histogram.map(|metric| Selector { metric: metric.clone(), matchers: asked.matchers.clone() });
-            let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.name.clone());
+            let (this, source, name, region) = (self.clone(), placed(&source, target, region), target.name.clone(), region.name.clone());
             questions.push(Box::pin(async move {
                 let what = format!("the old side's series of {name} in {region}");
                 let missing =

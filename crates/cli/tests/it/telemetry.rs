@@ -30,6 +30,8 @@ enum Mood {
     Slow,
     /// The good answer, of series that do not carry the label of the split.
     Unlabelled,
+    /// The good answer, of a new side that fails more often. Of JSON only.
+    Worse,
     /// Half of the good answer, then nothing.
     BreaksOff,
 }
@@ -65,7 +67,10 @@ fn answer(mut stream: TcpStream, mood: Mood) {
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
     let request = lines.next().unwrap_or_default();
     lines.find(String::is_empty);
-    let good = vector(&request, &value_now(&request));
+    let good = match request.contains("/counts?") {
+        true => counts(&request, matches!(mood, Mood::Worse)),
+        false => vector(&request, &value_now(&request)),
+    };
     let (status, body) = match mood {
         Mood::Good => (200, good),
         Mood::Value(text) => (200, vector(&request, text)),
@@ -75,7 +80,7 @@ fn answer(mut stream: TcpStream, mood: Mood) {
             (200, good)
         }
         Mood::Unlabelled if request.contains("version%3D") => (200, NO_SERIES.to_owned()),
-        Mood::BreaksOff | Mood::Unlabelled => (200, good),
+        Mood::BreaksOff | Mood::Unlabelled | Mood::Worse => (200, good),
     };
     let head =
         format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
@@ -100,21 +105,43 @@ fn value_now(request: &str) -> String {
     }
 }
 
+/// The answer of a server that speaks JSON: whole counts of the side that the address names.
+fn counts(request: &str, is_new_worse: bool) -> String {
+    let all = ((now() - 1.7e9) * REQUESTS_PER_SECOND).floor();
+    let share = if is_new_worse && request.contains("version=2") { 20.0 * BAD_SHARE } else { BAD_SHARE };
+    format!("{{\"asOf\":{},\"requests\":{{\"failed\":{},\"all\":{all}}},\"queue_length\":0}}", now(), (all * share).floor())
+}
+
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
 /// Two hosts behind a router, judged by counters and one threshold.
 fn watched_fleet(oracle: &Oracle, router: &Haproxy) -> Project {
-    let project = Project::fleet(&["payments"], 2, 10);
     let telemetry = format!("  telemetry:\n    prometheus: {{ url: \"http://127.0.0.1:{}\", timeout: 1s }}\n", oracle.port);
+    fleet_watched_by(router, &telemetry, SIGNALS)
+}
+
+/// The same without a Prometheus, by a server that answers JSON.
+fn fleet_watched_by_json(oracle: &Oracle, router: &Haproxy) -> Project {
+    let address = format!("http://127.0.0.1:{}/counts?version={{side}}&since={{since}}&in={{region}}", oracle.port);
+    let metrics = format!("  metrics: {{ type: json, url: \"{address}\", time: /asOf, timeout: 1s }}\n");
+    let signals = SIGNALS
+        .replace("'http_requests_total{code=~\"5..\"}'", "/requests/failed")
+        .replace("'http_requests_total'", "/requests/all")
+        .replace("max(queue_length)", "/queue_length");
+    fleet_watched_by(router, "", &(metrics + &signals))
+}
+
+fn fleet_watched_by(router: &Haproxy, telemetry: &str, signals: &str) -> Project {
+    let project = Project::fleet(&["payments"], 2, 10);
     project.pace(&Pace { hold_limit: "6s", ..PACE });
-    project.write("glidepath.yaml", &(project.read("glidepath.yaml") + &telemetry));
+    project.write("glidepath.yaml", &(project.read("glidepath.yaml") + telemetry));
     let place = format!("router: {{ haproxy: {{ socket: {}, backend: payments }} }} }}\n", router.socket("admin.sock"));
     let catalog = project.read("catalog/services.yaml");
     let catalog = catalog
         .replace("payments-2 ] }\n", &format!("payments-2 ], {place}"))
-        .replace("  infrastructure: vm\n", &format!("  infrastructure: vm\n{SIGNALS}"));
+        .replace("  infrastructure: vm\n", &format!("  infrastructure: vm\n{signals}"));
     assert!(catalog.contains("haproxy") && catalog.contains("queue_length"), "{catalog}");
     project.write("catalog/services.yaml", &catalog);
     project
@@ -143,6 +170,23 @@ fn a_canary_lands_on_good_telemetry() {
     let project = watched_fleet(&oracle, &router);
     let plan = planned(&project);
     project.ok(&["run", &plan, "--yes"], 0);
+}
+
+#[test]
+fn a_canary_is_judged_by_counts_in_an_answer_of_json() {
+    let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
+    let project = fleet_watched_by_json(&oracle, &router);
+    let plan = planned(&project);
+    project.ok(&["run", &plan, "--yes"], 0);
+
+    let router = Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin");
+    let project = fleet_watched_by_json(&oracle, &router);
+    let plan = planned(&project);
+    oracle.becomes(Mood::Worse);
+    let said = project.say(&["run", &plan, "--yes"]);
+    let words = format!("{}\n{}", said.out, said.err);
+    assert!([1, 4].contains(&said.code) && words.contains("regression"), "exit code {}: {words}", said.code);
+    assert_eq!(project.runs()[0]["status"], serde_json::json!({ "ended": "rolledBack" }), "{words}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod graph;
 mod indicators;
 mod locks;
 mod merge;
+mod metrics;
 mod moves;
 mod objectives;
 mod periods;

@@ -2,7 +2,7 @@
 
 use super::actions::template;
 use super::sides;
-use super::{Context, access, duration, locks, longer_than_nothing, merge, moves, names, runways, text, values};
+use super::{Context, duration, locks, longer_than_nothing, merge, metrics, moves, names, runways, text, values};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -182,7 +182,8 @@ fn target(
     let outcomes = sides::outcomes(context, spec, database.as_ref());
     let flag_read = template(context, spec.dig(&["flag", "read"]), "spec.flag.read", database.as_ref()).map(Box::new);
     let version_probe = template(context, spec.dig(&["version", "probe"]), "spec.version.probe", database.as_ref());
-    let metrics_access = spec.get("metrics").map(|node| access::read(context, node, "spec.metrics")).filter(|access| !access.is_open());
+    let signals = spec.get("signals").map(|node| signals(context, node));
+    let metrics = metrics::read(context, spec, signals.as_ref());
     let (regions, regions_assumed) = regions(context, spec, database.as_ref());
     Target {
         name: TargetName::from(document.name.as_str()),
@@ -211,9 +212,10 @@ fn target(
         outcomes,
         database,
         traffic: traffic(spec),
-        signals: spec.get("signals").map(|node| signals(context, node)),
-        metrics_access: metrics_access.map(Box::new),
-        metrics_url: spec.dig(&["metrics", "url"]).and_then(Node::text).map(str::to_owned),
+        signals,
+        metrics_access: metrics.access,
+        metrics_json: metrics.json,
+        metrics_url: metrics.url,
         replica_capacity: spec.dig(&["capacity", "replica"]).and_then(Node::text).and_then(scalar::rate),
         restart_ms: duration(spec, "restart"),
         replica_hour: spec.dig(&["cost", "replicaHour"]).and_then(Node::text).and_then(Money::parse),

@@ -11,6 +11,8 @@ use glidepath_model::plan::{Strategy, THROTTLE_COUNT_MAX};
 /// Placeholders that stand for the target itself; filled when the file is read.
 const SELF_PLACES: &[&str] = &["component", "environment", "region"];
 const HOST_PLACES: &[&str] = &["host", "region", "component", "environment"];
+/// A page is of a host; a server that answers JSON is asked for a side, and for what it counted since a time.
+const METRICS_PLACES: &[&str] = &["host", "side", "since", "region", "component", "environment"];
 /// A probe may say what its answer looks like: `expectText: "shop:{version}"`.
 const PROBE_PLACES: &[&str] = &["host", "region", "component", "environment", "version"];
 const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "version", "from"];
@@ -61,7 +63,7 @@ macro_rules! target_fields {
             Field::optional("database", Form::Object(&TARGET_DATABASE), "Database that `sql` steps talk to."),
             Field::optional("traffic", Form::Either(&Form::Rate, &Form::With(SELF_PLACES, &Form::Object(&QUERY))), "Requests per second: a query, or a literal that counts as assumed."),
             Field::optional("signals", Form::With(SIGNAL_PLACES, &Form::Object(&SIGNALS)), "What tells good from bad."),
-            Field::optional("metrics", Form::With(HOST_PLACES, &Form::Object(&METRICS)), "Where each host's OpenMetrics page is."),
+            Field::optional("metrics", Form::With(METRICS_PLACES, &Form::Object(&METRICS)), "Where each host's OpenMetrics page is, or a server that answers JSON."),
             Field::optional("capacity", Form::Object(&CAPACITY), "What a replica can carry."),
             Field::optional("restart", Form::Duration, "Stop plus start time of a replica."),
             Field::optional("cost", Form::Object(&COST), "What it costs."),
@@ -406,8 +408,20 @@ const TABLE: Shape = Shape::closed(
 
 const QUERY: Shape = Shape::closed("Query", "A query.", &[Field::required("query", Form::Template, "PromQL; `{region}` is filled in.")]);
 
-const METRICS: Shape =
-    Shape::closed("Metrics", "An OpenMetrics page.", &[Field::required("url", Form::Url, "Address of a host's page."), BEARER, BASIC, TLS]);
+const METRICS: Shape = Shape::closed(
+    "Metrics",
+    "An OpenMetrics page.",
+    &[
+        Field::required("url", Form::Url, "Address of a host's page; of type `json`, of the server."),
+        Field::optional("type", Form::Choice(&["openmetrics", "json"]), "What answers there; `openmetrics` when left out."),
+        Field::optional("time", Form::Text, "Of type `json`: pointer to the time that the answer is for, RFC 3339 or seconds since 1970."),
+        Field::optional("ageMax", Form::Duration, "Of type `json`: oldest answer that is taken for what is so now; 2 min when left out."),
+        Field::optional("timeout", Form::Duration, "Of type `json`: deadline of one question; 5 s when left out."),
+        BEARER,
+        BASIC,
+        TLS,
+    ],
+);
 
 const CAPACITY: Shape = Shape::closed(
     "Capacity",

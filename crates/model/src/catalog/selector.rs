@@ -79,12 +79,24 @@ impl Selector {
         (bucket, suffixed("_count"))
     }
 
-    /// Reads `name{label="value",other=~"a|b"}`.
+    /// Whether it is a pointer into a JSON answer, where no metric has a name.
+    pub fn is_pointer(&self) -> bool {
+        self.metric.starts_with('/')
+    }
+
+    /// Reads `name{label="value",other=~"a|b"}`, or a pointer into a JSON answer (RFC 6901), which begins with `/`.
     ///
     /// # Errors
     /// A sentence that says what was expected where.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
+        if text.starts_with('/') {
+            let is_escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+            let pointer = Self { metric: text.to_owned(), matchers: Vec::new() };
+            return is_escaped
+                .then_some(pointer)
+                .ok_or_else(|| "in a JSON pointer, `~` is written `~0`, and `/` in a name `~1`".to_owned());
+        }
         let (metric, inside) = match text.split_once('{') {
             None => (text, None),
             Some((metric, rest)) => (metric.trim(), Some(rest.strip_suffix('}').ok_or("a closing brace is missing at the end")?)),
@@ -225,7 +237,11 @@ mod tests {
             let read = Selector::parse(text);
             assert_eq!(read.map(|s| s.to_string()), Ok(text.to_owned()));
         }
-        for bad in ["", "{a=\"b\"}", "m{a=b}", "m{a=\"b\"", "m{a=\"b}", "m{a=\"b\" c=\"d\"}", "9m", "sum(rate(x[5m]))", "m{=\"x\"}"] {
+        let pointer = Selector::parse("/requests/a~1b").map(|pointer| (pointer.is_pointer(), pointer.with("side", "2").to_string()));
+        assert_eq!(pointer, Ok((true, r#"/requests/a~1b{side="2"}"#.to_owned())));
+        for bad in
+            ["/a~b", "/a~", "", "{a=\"b\"}", "m{a=b}", "m{a=\"b\"", "m{a=\"b}", "m{a=\"b\" c=\"d\"}", "9m", "sum(rate(x[5m]))", "m{=\"x\"}"]
+        {
             assert!(Selector::parse(bad).is_err(), "{bad}");
         }
     }

@@ -94,6 +94,36 @@ pub struct PrometheusSource {
     pub timeout_ms: Millis,
 }
 
+/// A server that answers JSON over HTTP, at one address for each region. Where a metric is named otherwise, a pointer into its answer stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JsonSource {
+    /// Address. `{side}` is the side that is asked for, and empty where both are; `{since}` is the time from which is counted.
+    pub url: String,
+    /// Pointer to the time that the answer is for; when it came, where there is none.
+    pub time: Option<String>,
+    /// Oldest answer that is taken for what is so now.
+    pub age_max_ms: Millis,
+    /// Deadline of one question.
+    pub timeout_ms: Millis,
+    /// As whom it is asked, and whose certificates are trusted.
+    #[serde(default, skip_serializing_if = "Access::is_open")]
+    pub access: Access,
+}
+
+impl JsonSource {
+    /// Placeholders that are filled when it is asked.
+    pub const PLACES: [(&str, &str); 2] = [("side", "{side}"), ("since", "{since}")];
+
+    /// The same for a place; what is filled later stays.
+    #[must_use]
+    pub fn placed(&self, values: &std::collections::BTreeMap<&str, String>) -> Self {
+        let mut values = values.clone();
+        values.extend(Self::PLACES.map(|(name, kept)| (name, kept.to_owned())));
+        Self { url: super::filled_text(&self.url, &values, &mut Vec::new()), ..self.clone() }
+    }
+}
+
 /// What the judge is to find, with which certainty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,6 @@
 //! Where a component runs, and how it is changed, checked and undone there.
 
-use super::{Access, ActionTemplate, Signals};
+use super::{Access, ActionTemplate, JsonSource, Signals};
 use crate::ids::*;
 use crate::plan::{Breaker, Claim, Rate, Throttle};
 use crate::time::Millis;
@@ -83,6 +83,9 @@ pub struct Target {
     /// As whom those pages are asked, and whose certificates are trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics_access: Option<Box<Access>>,
+    /// A server that answers JSON, in the place of those pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics_json: Option<Box<JsonSource>>,
     /// Requests per second one replica can carry.
     pub replica_capacity: Option<f64>,
     /// Stop plus start time of a replica, where stated.

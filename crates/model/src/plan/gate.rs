@@ -1,7 +1,7 @@
 //! What a run waits for: gates on metrics and probes in flight, conditions at take-off.
 
 use crate::action::ActionCall;
-use crate::catalog::{Access, PrometheusSource, Selector};
+use crate::catalog::{Access, JsonSource, PrometheusSource, Selector};
 use crate::ids::*;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,8 @@ pub enum GateCheck {
 pub enum CountSource {
     /// A Prometheus server.
     Prometheus(PrometheusSource),
+    /// A server that answers JSON.
+    Json(Box<JsonSource>),
     /// OpenMetrics pages of the hosts.
     #[serde(rename_all = "camelCase")]
     Scrape {

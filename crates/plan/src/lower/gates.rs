@@ -9,7 +9,9 @@ use crate::site::Site;
 use crate::template::Placeholders;
 use crate::values::{self, JudgedValue};
 use glidepath_judge::duration::DurationEstimate;
-use glidepath_model::catalog::{ActionTemplate, ErrorRatio, Indicator, Matcher, Objective, Selector, Split, Target, VerifyWindow};
+use glidepath_model::catalog::{
+    ActionTemplate, ErrorRatio, Indicator, JsonSource, Matcher, Objective, Selector, Split, Target, VerifyWindow,
+};
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, OwnerRef, StepId};
 use glidepath_model::plan::{CountSelectors, CountSource, Estimate, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
@@ -236,9 +238,10 @@ impl Lowering<'_> {
     /// The ceilings as thresholds on all traffic, for windows without an old side: one per region, or one for all where the counters do not tell the
     /// regions apart. Only where there is traffic to ask about, and none where the present share is above the ceiling already.
     fn ceilings(&self, site: &Site<'_>) -> Vec<GateCheck> {
-        let (Some(errors), Some(prometheus)) =
-            (site.target.signals.as_ref().and_then(|s| s.errors.as_ref()), self.facts.catalog.settings.prometheus.as_ref())
-        else {
+        let (Some(errors), Some(prometheus)) = (
+            site.target.signals.as_ref().and_then(|s| s.errors.as_ref()).filter(|errors| !errors.total.is_pointer()),
+            self.facts.catalog.settings.prometheus.as_ref(),
+        ) else {
             return Vec::new();
         };
         let query = |at: usize| {
@@ -278,21 +281,27 @@ impl Lowering<'_> {
         let declared = site.target.signals.as_ref().map(|s| s.thresholds.as_slice()).unwrap_or_default();
         let mut checks = Vec::new();
         for threshold in declared {
-            let Some(prometheus) = self.facts.catalog.settings.prometheus.as_ref() else {
+            let json = site.target.metrics_json.as_ref().filter(|_| threshold.query.starts_with('/'));
+            let prometheus = self.facts.catalog.settings.prometheus.as_ref();
+            if json.is_none() && prometheus.is_none() {
                 self.notes.derive(format!(
                     "{}: the threshold {} is left out, since it asks a Prometheus and none is declared.",
                     site.target.name, threshold.name
                 ));
                 continue;
-            };
+            }
             for at in regions {
                 let query = filled_query(site, *at, &threshold.query);
-                if checks.iter().any(|c| matches!(c, GateCheck::Threshold { query: q, .. } if *q == query)) {
+                let Some(source) = json.map(|json| json_at(json, site, *at)).or_else(|| prometheus.cloned().map(CountSource::Prometheus))
+                else {
+                    continue;
+                };
+                if checks.iter().any(|c| matches!(c, GateCheck::Threshold { source: s, query: q, .. } if (s, q) == (&source, &query))) {
                     continue;
                 }
                 checks.push(GateCheck::Threshold {
                     name: threshold.name.clone(),
-                    source: CountSource::Prometheus(prometheus.clone()),
+                    source,
                     query,
                     min: threshold.min,
                     max: threshold.max,
@@ -335,6 +344,9 @@ impl Lowering<'_> {
 
     /// Where counters of a target are read.
     fn source(&mut self, target: &Target, site: &Site<'_>, regions: &[usize]) -> Option<CountSource> {
+        if let Some(json) = &target.metrics_json {
+            return Some(json_at(json, site, *regions.first()?));
+        }
         let Some(page) = &target.metrics_url else {
             let prometheus = self.facts.catalog.settings.prometheus.as_ref()?;
             return Some(CountSource::Prometheus(prometheus.clone()));
@@ -358,6 +370,11 @@ fn look_over(name: &EnvironmentName, window: &VerifyWindow, owner: Option<OwnerR
         owner,
         file: None,
     }
+}
+
+/// A server that answers JSON, asked for a region.
+fn json_at(json: &JsonSource, site: &Site<'_>, at: usize) -> CountSource {
+    CountSource::Json(Box::new(json.placed(placeholders(site, at).values())))
 }
 
 fn filled_query(site: &Site<'_>, at: usize, query: &str) -> String {

@@ -218,6 +218,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         }),
         metrics_url: None,
         metrics_access: None,
+        metrics_json: None,
         replica_capacity: None,
         restart_ms: None,
         replica_hour: Money::parse("0.12 EUR"),

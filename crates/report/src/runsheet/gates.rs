@@ -9,7 +9,7 @@ use crate::places::joined;
 use crate::promise;
 use crate::sections::criteria;
 use glidepath_model::action::HttpInput;
-use glidepath_model::catalog::{Access, PrometheusSource};
+use glidepath_model::catalog::{Access, JsonSource, PrometheusSource};
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
 use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
@@ -22,6 +22,8 @@ const LOOK_MIN: Millis = Millis::from_secs(30);
 const LOOKS_AGAIN: Millis = Millis::from_secs(90);
 /// Least window of a query by hand: shorter ones see too few scrapes.
 const WINDOW_MIN_S: u64 = 120;
+/// An answer of JSON goes by this name on a sheet.
+const LOOK_JSON: &str = "counts";
 /// The share of bad requests goes by this name on a sheet.
 const BAD: &str = "bad";
 
@@ -56,8 +58,27 @@ pub(super) fn looks_of(gate: &GateSpec, check: &GateCheck) -> Vec<Look> {
         GateCheck::Proportion { source: CountSource::Scrape { urls, access, .. }, .. }
         | GateCheck::Values { source: CountSource::Scrape { urls, access, .. }, .. }
         | GateCheck::Threshold { source: CountSource::Scrape { urls, access, .. }, .. } => scraped(urls, access),
+        GateCheck::Proportion { source: CountSource::Json(source), canary, baseline, .. } => {
+            [canary, baseline].map(|side| named(LOOK_JSON, json(source, side_of(side)))).into()
+        }
+        GateCheck::Values { source: CountSource::Json(source), .. } | GateCheck::Threshold { source: CountSource::Json(source), .. } => {
+            vec![named(LOOK_JSON, json(source, ""))]
+        }
         GateCheck::Probe { calls, .. } => calls.iter().map(look_of).collect(),
     }
+}
+
+/// The whole answer of a server; the pointers of the gate say where in it the counts are.
+fn json(source: &JsonSource, side: &str) -> String {
+    let asked = quoted(&source.url.replace("{side}", side));
+    let since = "'\"$(date -u -d '-1 hour' +%FT%TZ)\"'";
+    format!("curl -sS {}{}", curl::options(&source.access), asked.replace("{since}", since))
+}
+
+/// The side that counters are of.
+fn side_of(selectors: &CountSelectors) -> &str {
+    let (CountSelectors::BadOfTotal { total: selector, .. } | CountSelectors::AboveLimit { histogram: selector, .. }) = selectors;
+    selector.matchers.first().map_or("", |matcher| matcher.value.as_str())
 }
 
 /// A call that shows something.

@@ -120,6 +120,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
         }),
         metrics_url: None,
         metrics_access: None,
+        metrics_json: None,
         replica_capacity: (component == "payments").then_some(220.0),
         restart_ms: None,
         replica_hour: None,

@@ -279,6 +279,7 @@ fn target(number: usize) -> Result<Target> {
         }),
         metrics_url: None,
         metrics_access: None,
+        metrics_json: None,
         replica_capacity: None,
         restart_ms: None,
         replica_hour: None,
