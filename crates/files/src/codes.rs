@@ -111,5 +111,6 @@ codes! {
     CLIENT_ENGINE = 116, "Commands of PostgreSQL for another database";
     CREDENTIALS_IN_CLEAR = 117, "Credentials of telemetry go in the clear";
     JSON_SOURCE_UNFIT = 118, "A source that answers JSON does not fit what is asked of it";
+    THRESHOLD_UNUSABLE = 120, "A threshold cannot be used as it is written";
     MIRROR_UNSAFE = 289, "A mirror could copy more than reads that are vouched for";
 }

@@ -4,6 +4,8 @@
 //! `! && ||` (also `not`, `and`, `or`), parentheses, `isNaN(x)`, `isInf(x)` and `default(x, y)`, which is y where x is absent. Everything else is refused, with its place:
 //! a condition that is read otherwise than it was meant lets bad versions pass.
 
+mod turns;
+
 use serde::{Deserialize, Serialize};
 
 /// Longest condition, in bytes.

@@ -2,7 +2,7 @@
 //!
 //! The words and limits follow Argo Rollouts analysis (`successCondition`, `failureCondition`, `failureLimit`, `consecutiveErrorLimit`,
 //! `consecutiveSuccessLimit`, `inconclusiveLimit`, `initialDelay`, `count`) with these differences: absent values and values that are no finite
-//! numbers are never a success, whatever the condition says of them; too many errors are `Undecided` and not a failure of the change; and there is no
+//! numbers are never a success, whatever the condition says of them, and a failure only where a failure condition says so; too many errors are `Undecided` and not a failure of the change; and there is no
 //! unlimited count. [`ThresholdConfig::flagger`] is the form of Flagger's metric checks.
 //! There is no claim about error probabilities; a verdict says only what was measured.
 
@@ -121,6 +121,32 @@ impl ThresholdConfig {
         }
     }
 
+    /// Which outcomes a measurement can have at all; absent where the conditions are too involved to say.
+    pub fn outcomes(&self) -> Option<Outcomes> {
+        let conditions = [&self.success_condition, &self.failure_condition];
+        let mut turns: Vec<f64> = Vec::new();
+        for condition in conditions.into_iter().flatten() {
+            turns.extend(condition.turning_points()?);
+        }
+        turns.extend([Some(self.success), self.failure].into_iter().flatten().flat_map(|limits| [limits.min, limits.max]).flatten());
+        turns.sort_unstable_by(f64::total_cmp);
+        turns.dedup();
+        let between = turns.windows(2).map(|pair| pair[0] / 2.0 + pair[1] / 2.0).collect::<Vec<_>>();
+        let beyond = |end: Option<&f64>, away: f64| end.map_or(0.0, |end| end + away * (1.0 + end.abs()));
+        let ends = [beyond(turns.first(), -1.0), beyond(turns.last(), 1.0)];
+        let odd = [None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY)];
+        let values = turns.into_iter().chain(between).chain(ends).map(Some).chain(odd);
+        let mut outcomes = Outcomes::default();
+        for class in values.filter_map(|value| self.class(value)) {
+            match class {
+                Class::Success => outcomes.success = true,
+                Class::Failure => outcomes.failure = true,
+                Class::Inconclusive => outcomes.inconclusive = true,
+            }
+        }
+        Some(outcomes)
+    }
+
     fn has_conditions(&self) -> bool {
         self.success_condition.is_some() || self.failure_condition.is_some()
     }
@@ -139,7 +165,8 @@ impl ThresholdConfig {
         }
         let is_failure = match &self.failure_condition {
             Some(condition) => condition.is_met(value),
-            None => self.success_condition.as_ref().and_then(|condition| condition.is_met(value)).map(|is_good| !is_good),
+            // What was not measured, or is no number, fails only where a condition on failures says so.
+            None => finite.and(self.success_condition.as_ref()).and_then(|condition| condition.is_met(value)).map(|is_good| !is_good),
         };
         if is_failure == Some(true) {
             return Some(Class::Failure);
@@ -160,6 +187,17 @@ impl ThresholdConfig {
             (None, None) => self.success.describe(),
         }
     }
+}
+
+/// Outcomes that a measurement can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcomes {
+    /// Some value is good.
+    pub success: bool,
+    /// Some value, or its absence, is a failure.
+    pub failure: bool,
+    /// Some value is neither.
+    pub inconclusive: bool,
 }
 
 /// What one measurement is.
@@ -183,7 +221,7 @@ pub struct ThresholdState {
     #[serde(default)]
     successes_in_a_row: u32,
     last_value: Option<f64>,
-    /// The first limit that was passed stands.
+    /// The limit that was passed, which stands.
     reached: Option<ReasonCode>,
 }
 
@@ -213,6 +251,15 @@ impl ThresholdState {
 
     /// Takes one value, or its absence, at `elapsed_ms` milliseconds since the watch began, and answers. Total.
     pub fn look(&mut self, value: Option<f64>, elapsed_ms: u64) -> Verdict {
+        self.taken(self.config.class(value), value, elapsed_ms)
+    }
+
+    /// Takes a measurement that could not be made, such as one of a source that did not answer. Whatever a condition says of absent values, it is an error.
+    pub fn look_failed(&mut self, elapsed_ms: u64) -> Verdict {
+        self.taken(None, None, elapsed_ms)
+    }
+
+    fn taken(&mut self, class: Option<Class>, value: Option<f64>, elapsed_ms: u64) -> Verdict {
         self.looks = self.looks.saturating_add(1);
         if self.config.problem().is_some() {
             return self.verdict(ReasonCode::BadConfiguration, elapsed_ms);
@@ -220,9 +267,11 @@ impl ThresholdState {
         if self.reached.is_none() && elapsed_ms < self.config.initial_delay_ms {
             return self.verdict(ReasonCode::InitialDelay, elapsed_ms);
         }
-        let obstacle = self.absorb(value);
-        if self.reached.is_none() {
-            self.reached = self.passed_limit();
+        let obstacle = self.absorb(class, value);
+        // Of all other limits the first that was passed stands; failures turn back whatever was passed before.
+        match self.passed_limit() {
+            Some(ReasonCode::FailureLimit) => self.reached = Some(ReasonCode::FailureLimit),
+            passed => self.reached = self.reached.or(passed),
         }
         let reason = self.reached.or(obstacle).unwrap_or_else(|| {
             let in_a_row = self.config.consecutive_success_limit.unwrap_or(0);
@@ -232,8 +281,8 @@ impl ThresholdState {
         self.verdict(reason, elapsed_ms)
     }
 
-    fn absorb(&mut self, value: Option<f64>) -> Option<ReasonCode> {
-        let Some(class) = self.config.class(value) else {
+    fn absorb(&mut self, class: Option<Class>, value: Option<f64>) -> Option<ReasonCode> {
+        let Some(class) = class else {
             self.errors_in_a_row = self.errors_in_a_row.saturating_add(1);
             return Some(if value.is_some() { ReasonCode::BadData } else { ReasonCode::Unknown });
         };
@@ -261,7 +310,8 @@ impl ThresholdState {
         }
     }
 
-    fn measured(&self) -> u32 {
+    /// Measurements that had a value, or were failures without one.
+    pub fn measured(&self) -> u32 {
         self.successes.saturating_add(self.failures).saturating_add(self.inconclusive)
     }
 
@@ -368,6 +418,43 @@ mod tests {
         assert_eq!(reasons(&[None, Some(f64::NAN), None, good]), [Unknown, BadData, ErrorLimit, ErrorLimit]);
         // A look without data is no pass, though enough was measured before.
         assert_eq!(reasons(&[good, good, good, None])[3], Unknown);
+        // A source that was dark for long enough passes nothing any more, and failures after it turn back all the same.
+        assert_eq!(reasons(&[None, None, None, good, good, good])[5], ErrorLimit);
+        assert_eq!(reasons(&[None, None, None, Some(900.0), Some(900.0)])[4], FailureLimit);
+    }
+
+    #[test]
+    fn what_could_not_be_measured_is_an_error_whatever_the_condition_says_of_absence() {
+        use ReasonCode::*;
+        let mut state = ThresholdState::new(ThresholdConfig { failure_limit: 9, ..conditions("", "default(result, 99) > 9") }).unwrap();
+        assert_eq!(state.look(None, 1000).reason_code, WithinLimits);
+        assert_eq!(state.look_failed(2000).reason_code, Unknown);
+        assert_eq!((state.measured(), state.look_failed(3000).reason_code), (1, ErrorLimit));
+    }
+
+    #[test]
+    fn what_a_measurement_can_come_to_is_known_beforehand() {
+        let of = |config: ThresholdConfig| config.outcomes().map(|can| (can.success, can.failure, can.inconclusive));
+        let said = |success, failure| of(conditions(success, failure));
+        for (success, failure, can) in [
+            ("result < 0.05", "", (true, true, false)),
+            ("result < 5", "result > 9", (true, true, true)),
+            ("result > 3 && result < 2", "", (false, true, false)),
+            ("result >= 0", "result >= 0", (false, true, true)),
+            ("result == 7", "", (true, true, false)),
+            ("result > 0.2 && result * 10 < 3", "", (true, true, false)),
+            ("", "result != result", (true, true, false)),
+            ("true", "", (true, false, false)),
+            ("", "result < 1 && result > 1", (true, false, false)),
+            ("isNaN(result)", "", (false, true, false)),
+            ("result > 5 || default(result, 9) > 5", "", (true, true, false)),
+        ] {
+            assert_eq!(said(success, failure), Some(can), "{success} | {failure}");
+        }
+        assert_eq!(said("result * result < 0", ""), None);
+        let range = |min, max| of(ThresholdConfig { success: Limits { min, max }, ..Default::default() });
+        assert_eq!(range(Some(1.0), Some(2.0)), Some((true, true, false)));
+        assert_eq!(of(config()), Some((true, true, true)));
     }
 
     fn conditions(success: &str, failure: &str) -> ThresholdConfig {
@@ -395,6 +482,8 @@ mod tests {
         assert_eq!(one("default(result, 0) < 5", "", None), Unknown);
         assert_eq!(one("result > 5", "", Some(f64::INFINITY)), BadData);
         assert_eq!(one("isNaN(result)", "", Some(f64::NAN)), BadData);
+        assert_eq!(one("result < 5", "", Some(f64::NAN)), BadData);
+        assert_eq!(one("default(result, 9) < 5", "", None), Unknown);
         assert_eq!(one("", "isNaN(result) || isInf(result)", Some(f64::NAN)), FailureLimit);
         assert_eq!(one("", "default(result, 99) > 9", None), FailureLimit);
         assert_eq!(one("", "result > 9", None), Unknown);

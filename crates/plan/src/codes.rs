@@ -225,6 +225,16 @@ pub const WEIGHTS_UNEQUAL: Code = Code(296);
 
 /// A figure is compared in no stage.
 pub const VALUE_UNCOMPARED: Code = Code(370);
+/// A condition of a threshold cannot be read.
+pub const CONDITION_UNREADABLE: Code = Code(371);
+/// A threshold that no value could pass.
+pub const THRESHOLD_NEVER_PASSES: Code = Code(372);
+/// A threshold that no value could turn a change back by.
+pub const THRESHOLD_NEVER_FAILS: Code = Code(373);
+/// A threshold that takes longer to be measured than a stage may last.
+pub const THRESHOLD_TOO_LONG: Code = Code(374);
+/// A threshold that nothing can be asked for.
+pub const THRESHOLD_UNASKED: Code = Code(375);
 
 /// What the files say of a plan's targets is not what it was made from.
 pub const DECLARED_OTHERWISE: Code = Code(351);

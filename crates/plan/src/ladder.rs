@@ -7,6 +7,7 @@
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
 use crate::lower::calls::site_values;
+use crate::measured;
 use crate::site::{Site, SiteRegion, waves};
 use crate::strategy::{Shortfall, too_coarse};
 use crate::traffic::hosts_for;
@@ -86,6 +87,14 @@ pub(crate) struct JudgedStage {
 }
 
 impl JudgedStage {
+    /// The stage lasts until what is measured beside has its measurements, and passes no earlier.
+    fn last(&mut self, measured: Millis) {
+        if measured > Millis::ZERO {
+            self.bake = self.bake.max(measured);
+            self.passes = side_by_side(&[self.passes, DurationEstimate::certain(measured.0)]);
+        }
+    }
+
     /// Takes figures in that are compared beside: the stage lasts until they can say something.
     fn take(&mut self, values: StageValues) {
         if !values.judged.is_empty() {
@@ -139,6 +148,7 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
         for (at, stage) in ladder.iter_mut().flatten().flat_map(|(at, stages)| stages.iter_mut().map(move |stage| (*at, stage))) {
             let region = &site.regions[at];
             timed(site, region, stage, &judge, &mut cache);
+            stage.last(measured::length(site));
             stage.take(values::of_stage(site, region, values::Stage { share: stage.share, bake: stage.bake, alpha: judge.alpha() }, facts));
         }
     }

@@ -34,6 +34,7 @@ mod level;
 mod limits;
 mod lock_time;
 mod lower;
+mod measured;
 mod notes;
 mod order;
 mod outline;
@@ -182,6 +183,7 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         return None;
     }
     body::refuse_lost_providers(change, &sites, &levels, notes);
+    measured::look_over(&sites, facts, notes);
     let ladders = ladder::ladders(&sites, facts);
     let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(&sites), options.now);
     let around = risk::Around::of(&facts.catalog, sites.iter());

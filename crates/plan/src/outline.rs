@@ -2,6 +2,7 @@
 
 use crate::durations::Kind;
 use crate::ladder::JudgedStage;
+use crate::measured;
 use crate::site::Site;
 use crate::traffic::Batch;
 use glidepath_judge::duration::DurationEstimate;
@@ -123,7 +124,7 @@ pub(crate) fn plain_verification(site: &Site<'_>) -> (VerificationKind, Option<S
 
 /// A gate without an old side to compare with.
 pub(crate) fn plain_gate(site: &Site<'_>) -> StageGate {
-    StageGate { bake: site.environment.min_bake_ms, judged: None, watches: Watches::Regular }
+    StageGate { bake: site.environment.min_bake_ms.max(measured::length(site)), judged: None, watches: Watches::Regular }
 }
 
 /// A share for people, to a tenth of a percent.

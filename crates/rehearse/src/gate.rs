@@ -4,6 +4,7 @@ use crate::random::Random;
 use glidepath_judge::Dispersion;
 use glidepath_judge::group::GroupConfig;
 use glidepath_judge::power::{PowerQuestion, power_at, promotion_at};
+use glidepath_model::catalog::Measuring;
 use glidepath_model::plan::{GateCheck, GateSpec};
 use glidepath_model::{ComponentName, Millis};
 use glidepath_plan::assumed::{PROBES_CATCH, THRESHOLDS_CATCH, Traffic};
@@ -125,7 +126,11 @@ impl GateModel {
             }
         }
         if spec.early_promotion && !gate.judged.is_empty() {
-            gate.least = spec.min_bake_ms;
+            let measured = spec.checks.iter().filter_map(|check| match check {
+                GateCheck::Threshold { measured, .. } => measured.as_ref().map(Measuring::length),
+                GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } => None,
+            });
+            gate.least = measured.max().unwrap_or(Millis::ZERO).max(spec.min_bake_ms);
         }
         gate
     }

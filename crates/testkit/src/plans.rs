@@ -393,6 +393,7 @@ fn work_of(work: &str, words: &Words, call: ActionCall) -> Result<Work, String> 
                     min: None,
                     max: Some(1.0),
                     failures_max: 3,
+                    measured: None,
                 },
                 _ => proportion(),
             };

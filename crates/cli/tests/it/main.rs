@@ -21,6 +21,7 @@ mod fulldisk;
 mod guide;
 mod harness;
 mod judging;
+mod measured;
 mod newer;
 mod nodes;
 mod notify;

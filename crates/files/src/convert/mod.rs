@@ -25,6 +25,7 @@ mod runways;
 mod sides;
 mod targets;
 mod templates;
+mod thresholds;
 mod values;
 mod variants;
 

@@ -2,7 +2,7 @@
 
 use super::actions::template;
 use super::sides;
-use super::{Context, duration, locks, longer_than_nothing, merge, metrics, moves, names, runways, text, values};
+use super::{Context, duration, locks, longer_than_nothing, merge, metrics, moves, names, runways, text, thresholds, values};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const LOCK_TIMEOUT_DEFAULT: Millis = Millis::from_secs(5);
 const STATEMENT_TIMEOUT_DEFAULT: Millis = Millis::from_mins(15);
-const FAILURES_MAX_DEFAULT: u32 = 3;
 /// Name of the one region of a target that names none.
 const REGION_DEFAULT: &str = "default";
 
@@ -307,7 +306,7 @@ fn signals(context: &mut Context<'_, '_>, node: &Node) -> Signals {
         split: node.get("split").and_then(split),
         errors,
         slow,
-        thresholds: node.items_of("thresholds").iter().filter_map(threshold).collect(),
+        thresholds: thresholds::read(context, node),
         values: values::read(context, node),
     }
 }
@@ -317,17 +316,6 @@ fn split(node: &Node) -> Option<Split> {
         label: text(node, "label")?,
         canary: text(node, "canary").unwrap_or_else(|| "{version}".to_owned()),
         baseline: text(node, "baseline").unwrap_or_else(|| "{from}".to_owned()),
-    })
-}
-
-fn threshold(node: &Node) -> Option<ThresholdSignal> {
-    let number = |field: &str| node.text_of(field).and_then(|t| t.parse::<f64>().ok()).filter(|n| n.is_finite());
-    Some(ThresholdSignal {
-        name: text(node, "name")?,
-        query: text(node, "query")?,
-        min: number("min"),
-        max: number("max"),
-        failures_max: node.text_of("failuresMax").and_then(|t| t.parse().ok()).unwrap_or(FAILURES_MAX_DEFAULT),
     })
 }
 

@@ -8,7 +8,7 @@ use glidepath_model::Millis;
 use glidepath_model::catalog::{ValueSignal, Worse};
 
 /// What stands for the matchers of one side in a query.
-const SIDE: &str = "{side}";
+pub(super) const SIDE: &str = "{side}";
 /// Margin without one: the new side may be a quarter worse.
 const MARGIN_DEFAULT: f64 = 1.25;
 /// Margins that the judge takes.

@@ -19,6 +19,7 @@ const DEPLOY_PLACES: &[&str] = &["host", "region", "component", "environment", "
 const SIGNAL_PLACES: &[&str] = &["region", "component", "environment", "version", "from"];
 /// What a figure of one side is asked by.
 const VALUE_PLACES: &[&str] = &["side", "region", "component", "environment"];
+const THRESHOLD_PLACES: &[&str] = &["side", "region", "component", "environment", "version", "from"];
 const BACKUP_PLACES: &[&str] = &["component", "environment", "version", "from", "host", "region"];
 const FLAG_PLACES: &[&str] = &["flag", "share", "value", "component", "environment"];
 const FLAG_READ_PLACES: &[&str] = &["flag", "component", "environment"];
@@ -438,7 +439,11 @@ const SIGNALS: Shape = Shape::closed(
         Field::optional("split", Form::Object(&SPLIT), "How the two sides are told apart."),
         Field::optional("errors", Form::Object(&ERRORS), "Failed requests."),
         Field::optional("slow", Form::Object(&SLOW), "Slow requests."),
-        Field::optional("thresholds", Form::List(&Form::Object(&THRESHOLD)), "Values that must stay inside bounds."),
+        Field::optional(
+            "thresholds",
+            Form::With(THRESHOLD_PLACES, &Form::List(&Form::Object(&THRESHOLD))),
+            "Values that must stay inside bounds, or meet conditions; each is a check of its own in every stage, beside all others.",
+        ),
         Field::optional(
             "values",
             Form::With(VALUE_PLACES, &Form::List(&Form::Object(&VALUE))),
@@ -504,15 +509,47 @@ const ABOVE: Shape = Shape::closed(
 
 const THRESHOLD: Shape = Shape::closed(
     "Threshold",
-    "A value that must stay inside bounds.",
+    "A value that must stay inside bounds, or meet a condition.",
     &[
         Field::required("name", Form::Prose, "Name for people."),
-        Field::required("query", Form::Template, "PromQL."),
+        Field::required("query", Form::Template, "PromQL of one value; `{side}` is filled with the matchers of the new side."),
         Field::optional("min", Form::Decimal, "Least good value."),
         Field::optional("max", Form::Decimal, "Greatest good value."),
-        Field::optional("failuresMax", Form::Integer(1, 1000), "Bad looks in a row that fail the stage; 3 when left out."),
+        Field::optional(
+            "failuresMax",
+            Form::Integer(1, 1000),
+            "Bad looks in a row that fail the stage; 3 when left out. Not beside the fields below.",
+        ),
+        Field::optional("successCondition", Form::Prose, "What makes a value good, instead of bounds: `result < 0.05`."),
+        Field::optional("failureCondition", Form::Prose, "What makes a value bad; what neither condition names is inconclusive."),
+        Field::optional("interval", Form::Duration, "Time from one measurement to the next; 1 min when left out."),
+        Field::optional(
+            "count",
+            Form::Integer(1, MEASUREMENTS_MAX),
+            "Measurements after which it is through; as long as the stage is watched when left out.",
+        ),
+        Field::optional("failureLimit", Form::Integer(0, MEASUREMENTS_MAX), "Bad measurements that are tolerated; 0 when left out."),
+        Field::optional(
+            "inconclusiveLimit",
+            Form::Integer(0, MEASUREMENTS_MAX),
+            "Inconclusive measurements that are tolerated; 0 when left out. With more it does not pass, and people are asked.",
+        ),
+        Field::optional(
+            "consecutiveErrorLimit",
+            Form::Integer(0, MEASUREMENTS_MAX),
+            "Measurements in a row without a value that are tolerated; 4 when left out. With more it does not pass, and people are asked.",
+        ),
+        Field::optional(
+            "consecutiveSuccessLimit",
+            Form::Integer(1, MEASUREMENTS_MAX),
+            "Good measurements in a row without which it does not pass.",
+        ),
+        Field::optional("initialDelay", Form::Duration, "Time after the opening of the gate before which nothing is measured."),
     ],
 );
+
+/// Measurements of a value in one stage at most.
+const MEASUREMENTS_MAX: u64 = 10_000;
 
 const LIMITS: Shape = Shape::closed(
     "TargetLimits",

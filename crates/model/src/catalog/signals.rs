@@ -59,14 +59,55 @@ pub struct SlowRatio {
 pub struct ThresholdSignal {
     /// Name for people.
     pub name: String,
-    /// PromQL; placeholders `{region}`, `{version}`, `{from}`.
+    /// PromQL; placeholders `{region}`, `{version}`, `{from}`, and `{side}` for the matchers of the new side.
     pub query: String,
     /// Least good value.
     pub min: Option<f64>,
     /// Greatest good value.
     pub max: Option<f64>,
-    /// How many bad looks in a row fail the stage.
+    /// How many bad looks in a row fail the stage; where it is measured, how many bad measurements in all.
     pub failures_max: u32,
+    /// How it is measured; absent: at every look of its gate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measuring>,
+}
+
+/// How a value is measured: when, how often, and how many odd measurements are tolerated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measuring {
+    /// What makes a value good, such as `result < 0.05`; instead of bounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_condition: Option<String>,
+    /// What makes a value bad; what neither names is inconclusive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_condition: Option<String>,
+    /// Time from one measurement to the next.
+    pub interval_ms: Millis,
+    /// Measurements after which it is through; absent: it is measured as long as its gate is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// Good measurements in a row without which it does not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consecutive_success_limit: Option<u32>,
+    /// Inconclusive measurements that are tolerated.
+    pub inconclusive_limit: u32,
+    /// Measurements in a row without a value that are tolerated.
+    pub consecutive_error_limit: u32,
+    /// Time after the opening of the gate before which nothing is measured.
+    pub initial_delay_ms: Millis,
+}
+
+impl Measuring {
+    /// Measurements without which it does not pass.
+    pub fn needed(&self) -> u32 {
+        self.count.unwrap_or(1).max(self.consecutive_success_limit.unwrap_or(0)).max(1)
+    }
+
+    /// How long it takes where every measurement has a value.
+    pub fn length(&self) -> Millis {
+        self.initial_delay_ms.plus(Millis(self.interval_ms.0.saturating_mul(u64::from(self.needed()))))
+    }
 }
 
 /// A figure that each side has one of at a time, such as a quantile, a mean or a gauge.

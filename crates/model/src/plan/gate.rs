@@ -1,7 +1,7 @@
 //! What a run waits for: gates on metrics and probes in flight, conditions at take-off.
 
 use crate::action::ActionCall;
-use crate::catalog::{Access, JsonSource, PrometheusSource, Selector};
+use crate::catalog::{Access, JsonSource, Measuring, PrometheusSource, Selector};
 use crate::ids::*;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -93,8 +93,11 @@ pub enum GateCheck {
         min: Option<f64>,
         /// Greatest good value.
         max: Option<f64>,
-        /// Bad looks in a row that fail the gate.
+        /// Bad looks in a row that fail the gate; where it is measured, bad measurements in all.
         failures_max: u32,
+        /// How it is measured; absent: at every look.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        measured: Option<Measuring>,
     },
     /// Calls that must pass at each look.
     #[serde(rename_all = "camelCase")]

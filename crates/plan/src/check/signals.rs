@@ -196,19 +196,21 @@ pub(super) fn budget_low(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
 
 /// A threshold that a single bad look breaks.
 pub(super) fn gate_jumpy(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
-    let mut jumpy: BTreeMap<&str, (&Step, usize)> = BTreeMap::new();
+    let mut jumpy: BTreeMap<(&str, bool), (&Step, usize)> = BTreeMap::new();
     for (step, gate) in gates(plan) {
         for check in &gate.checks {
-            if let GateCheck::Threshold { name, failures_max: ..=1, .. } = check {
-                jumpy.entry(name).or_insert((step, 0)).1 += 1;
+            if let GateCheck::Threshold { name, failures_max: ..=1, measured, .. } = check {
+                jumpy.entry((name, measured.is_some())).or_insert((step, 0)).1 += 1;
             }
         }
     }
-    let finding = |(name, (step, gates)): (&str, (&Step, usize))| {
+    let finding = |((name, is_measured), (step, gates)): ((&str, bool), (&Step, usize))| {
         let others = if gates > 1 { format!(" and {} more gates", gates - 1) } else { String::new() };
-        Diagnostic::new(codes::GATE_JUMPY, Severity::Note, format!("One bad look at {name} fails {}{others}.", step.id))
+        let (look, limit) = if is_measured { ("measurement of", "failureLimit") } else { ("look at", "failuresMax") };
+        let more = if is_measured { "1 or 2" } else { "2 or 3" };
+        Diagnostic::new(codes::GATE_JUMPY, Severity::Note, format!("One bad {look} {name} fails {}{others}.", step.id))
             .because("A single odd figure would turn a good change back; after some of these nobody believes the gate.")
-            .hint(format!("Set failuresMax of the threshold {name} to 2 or 3."))
+            .hint(format!("Set {limit} of the threshold {name} to {more}."))
     };
     jumpy.into_iter().map(finding).collect()
 }

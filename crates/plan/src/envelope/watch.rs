@@ -3,6 +3,7 @@
 use super::hosts::{Hosts, are_kept, are_known, text};
 use super::steps::path;
 use super::{is_whole, targets};
+use glidepath_model::catalog::Measuring;
 use glidepath_model::ids::{RegionName, TargetName};
 use glidepath_model::plan::{CountSource, GateCheck, GateSpec, Phase, PlanBody, Step, Work};
 use std::collections::{BTreeMap, BTreeSet};
@@ -197,16 +198,18 @@ impl Pair<'_> {
     fn looser_than(&self, known: &GateCheck, now: &GateCheck) -> Looser {
         match (known, now) {
             (
-                GateCheck::Threshold { source: from, min: least, max: most, failures_max: bad, .. },
-                GateCheck::Threshold { source, min, max, failures_max, .. },
+                GateCheck::Threshold { source: from, min: least, max: most, failures_max: bad, measured: approved, .. },
+                GateCheck::Threshold { source, min, max, failures_max, measured, .. },
             ) => {
                 let is_bounded = !is_below(*min, *least) && !is_above(*max, *most);
                 if !self.same_source(from, source) {
                     Some("from another source")
                 } else if !is_bounded {
                     Some("by a looser bound")
+                } else if failures_max > bad {
+                    Some(if measured.is_some() { "with more bad measurements" } else { "with more bad looks in a row" })
                 } else {
-                    (failures_max > bad).then_some("with more bad looks in a row")
+                    looser_measured(approved.as_ref(), measured.as_ref())
                 }
             }
             (GateCheck::Probe { calls: asked, failures_max: bad, .. }, GateCheck::Probe { calls, failures_max, .. }) => {
@@ -280,6 +283,31 @@ impl Pair<'_> {
         // A gate of a stage asks the hosts that are new by then; a window asks all.
         let is_whole = !self.is_window || are_kept(&known, &now, &self.before, &self.hosts);
         are_known(&known, &now, &self.before, &self.hosts) && is_whole
+    }
+}
+
+/// What is looser about when and how often a value is measured.
+fn looser_measured(approved: Option<&Measuring>, now: Option<&Measuring>) -> Looser {
+    let (approved, now) = match (approved, now) {
+        (None, None) => return None,
+        (Some(approved), Some(now)) => (approved, now),
+        (Some(_), None) | (None, Some(_)) => return Some("in another way than was approved"),
+    };
+    let is_shorter = match (approved.count, now.count) {
+        (Some(approved), Some(now)) => now < approved,
+        (None, None) => false,
+        (Some(_), None) | (None, Some(_)) => true,
+    };
+    if (&now.success_condition, &now.failure_condition) != (&approved.success_condition, &approved.failure_condition) {
+        Some("by another condition")
+    } else if is_shorter || now.consecutive_success_limit < approved.consecutive_success_limit {
+        Some("by fewer measurements")
+    } else if now.inconclusive_limit > approved.inconclusive_limit || now.consecutive_error_limit > approved.consecutive_error_limit {
+        Some("with more measurements that say nothing")
+    } else if now.initial_delay_ms > approved.initial_delay_ms {
+        Some("from later on")
+    } else {
+        (now.interval_ms > approved.interval_ms).then_some("less often")
     }
 }
 

@@ -4,6 +4,7 @@ use super::calls;
 use super::{Lowering, Spot};
 use crate::durations::Kind;
 use crate::ladder::{JudgedStage, Signal, bad_ratio, gate_patience, look_every, signals};
+use crate::measured;
 use crate::outline::{Outline, Route, StageGate, StagePath, Watches, rounded};
 use crate::site::Site;
 use crate::template::Placeholders;
@@ -106,9 +107,12 @@ impl Lowering<'_> {
     }
 
     fn gate_spec(&self, min: Millis, bake: Millis, hold: Millis, subject: String, checks: Vec<GateCheck>, judged: bool) -> GateSpec {
-        let bake_ms = bake.max(min);
+        let (measured, interval) = measured::of_checks(&checks);
+        let bake_ms = bake.max(min).max(measured);
         let patience_ms = gate_patience(bake_ms, hold);
-        GateSpec { subject, checks, min_bake_ms: min, bake_ms, patience_ms, look_every_ms: look_every(bake_ms), early_promotion: judged }
+        // A value is not measured later than it is due by more than one look.
+        let look_every_ms = look_every(bake_ms).min(interval.unwrap_or(Millis(u64::MAX)));
+        GateSpec { subject, checks, min_bake_ms: min, bake_ms, patience_ms, look_every_ms, early_promotion: judged }
     }
 
     /// The windows after deployment, one gate for the whole environment each. The observing ones watch after landing and hold nothing back; where
@@ -122,7 +126,10 @@ impl Lowering<'_> {
             for (site, outline) in here {
                 let regions = site.serving_regions();
                 checks.extend(self.ceilings(site));
-                checks.extend(self.thresholds(site, &regions));
+                let thresholds = self.thresholds(site, &regions);
+                // What was measured in stages is not waited for again.
+                let is_due = |check: &GateCheck| outline.gates().next().is_none() || measured::fits(check, window.length_ms);
+                checks.extend(thresholds.into_iter().filter(is_due));
                 let watches = if outline.stands_beside() { Watches::Beside } else { Watches::Regular };
                 checks.extend(self.probes(site, &regions, usize::MAX, watches));
             }
@@ -136,7 +143,7 @@ impl Lowering<'_> {
             let spec = self.gate_spec(window.length_ms, window.length_ms, patience, subject, checks, false);
             let spot = Spot { phase: Phase::Verify, wave: 0, stage: 0, region: None, prefix: format!("{name}/verify") };
             let after = if window.observe { " after landing" } else { "" };
-            let mut step = self.gate_step(first, &spot, &window.name, format!("Watch {name} for {}{after}", window.length_ms), spec);
+            let mut step = self.gate_step(first, &spot, &window.name, format!("Watch {name} for {}{after}", spec.bake_ms), spec);
             (step.item, step.target, step.owner, step.after_landing) = (None, None, owner, window.observe);
             step.needs.clone_from(&frontier);
             let id = self.push(step);
@@ -269,6 +276,7 @@ impl Lowering<'_> {
                 min: None,
                 max: Some(ceiling),
                 failures_max: CEILING_FAILURES_MAX,
+                measured: None,
             };
             checks.push((*first, check));
         }
@@ -291,7 +299,7 @@ impl Lowering<'_> {
                 continue;
             }
             for at in regions {
-                let query = filled_query(site, *at, &threshold.query);
+                let query = new_side_query(site, *at, &threshold.query);
                 let Some(source) = json.map(|json| json_at(json, site, *at)).or_else(|| prometheus.cloned().map(CountSource::Prometheus))
                 else {
                     continue;
@@ -306,6 +314,7 @@ impl Lowering<'_> {
                     min: threshold.min,
                     max: threshold.max,
                     failures_max: threshold.failures_max.max(1),
+                    measured: threshold.measured.clone(),
                 });
             }
         }
@@ -380,6 +389,17 @@ fn json_at(json: &JsonSource, site: &Site<'_>, at: usize) -> CountSource {
 fn filled_query(site: &Site<'_>, at: usize, query: &str) -> String {
     // PromQL has braces of its own, but never around a single bare word.
     placeholders(site, at).text(query, &mut Vec::new())
+}
+
+/// A query of the new side alone, where it says `{side}`.
+fn new_side_query(site: &Site<'_>, at: usize, query: &str) -> String {
+    let filled = placeholders(site, at);
+    let split = site.target.signals.as_ref().and_then(|signals| signals.split.as_ref());
+    let filled = match split {
+        Some(split) => filled.with("side", Matcher::equal(&split.label, &filled_query(site, at, &split.canary)).to_string()),
+        None => filled,
+    };
+    filled.text(query, &mut Vec::new())
 }
 
 fn placeholders(site: &Site<'_>, at: usize) -> Placeholders {

@@ -79,8 +79,8 @@ impl Method for Experiment {
             let share = set.asked.share.as_f64();
             path.stages.retain(|stage| stage.share < share);
             path.stages.iter_mut().for_each(|stage| stage.route = Route::Cohort { compared: false });
-            let bake = window.max(site.environment.min_bake_ms);
-            let gate = StageGate { bake, watches: Watches::Beside, ..plain_gate(site) };
+            let plain = plain_gate(site);
+            let gate = StageGate { bake: window.max(plain.bake), watches: Watches::Beside, ..plain };
             let mut held =
                 StagePath { route: Route::Cohort { compared: true }, ..StagePath::of_calls(share, vec![Kind::Shift], Some(gate)) };
             if path.stages.is_empty() {

@@ -100,7 +100,7 @@ fn possible<'a>(site: &Site<'a>, facts: &Facts) -> Result<&'a Mirror, Shortfall>
         return Err(Shortfall::new(format!("nothing says which reads of {name} may be mirrored"))
             .unless(format!("methods and paths in router.share.mirror of {name}")));
     }
-    let asks = |query: &str| query.contains("{version}") && facts.catalog.settings.prometheus.is_some();
+    let asks = |query: &str| ["{version}", "{side}"].iter().any(|new| query.contains(new)) && facts.catalog.settings.prometheus.is_some();
     let own_figures = site.target.signals.iter().flat_map(|signals| &signals.thresholds).any(|one| asks(&one.query));
     if !own_figures && site.regions.iter().any(|region| mirror(region).is_none_or(|mirror| mirror.check.is_none())) {
         return Err(Shortfall::new(format!("nothing of {name} tells how the new side answers what is mirrored to it"))

@@ -268,6 +268,7 @@ fn what_a_shadow_lacks_is_said_and_other_targets_are_not_told_of_it() {
         min: None,
         max: Some(1.0),
         failures_max: 1,
+        measured: None,
     };
     only_target(&mut facts).signals.as_mut().unwrap().thresholds.push(own);
     plan_of(&change, &facts);

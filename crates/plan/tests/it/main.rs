@@ -11,6 +11,7 @@ mod exposure;
 mod fixture;
 mod limits;
 mod locks;
+mod measured;
 mod plans;
 mod predictions;
 mod promises;

@@ -412,8 +412,14 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         codes::GATE_JUMPY,
         "One bad look at queue length fails",
         Spoil::Input(|_, f| {
-            let queue =
-                ThresholdSignal { name: "queue length".to_owned(), query: "q".to_owned(), min: None, max: Some(10.0), failures_max: 1 };
+            let queue = ThresholdSignal {
+                name: "queue length".to_owned(),
+                query: "q".to_owned(),
+                min: None,
+                max: Some(10.0),
+                failures_max: 1,
+                measured: None,
+            };
             only_target(f).signals.as_mut().unwrap().thresholds.push(queue);
         }),
     ),

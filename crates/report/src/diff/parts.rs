@@ -3,6 +3,7 @@
 use super::{About, Difference, Row};
 use crate::calls::expectation;
 use crate::figures::{count, duration, estimate, flight_times, fold, minute, percent, plain, plural};
+use crate::sections::criteria;
 use crate::summary::is_mirrored;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{DataStep, ItemKind};
@@ -113,7 +114,13 @@ fn gate_text(gate: &GateSpec) -> String {
             GateCheck::Values { name, canary, every_ms, margin, asked, .. } => {
                 format!("{name} less than {}x worse, every {every_ms} ({canary}; limits {})", plain(*margin), mark(&written(asked)))
             }
-            GateCheck::Threshold { name, query, min, max, failures_max, .. } => {
+            GateCheck::Threshold { name, query, min, max, failures_max, measured: Some(how), .. } => {
+                let [good, bad] = criteria::limits_in_words(name, *min, *max, how);
+                let tolerated = format!("{} inconclusive, {} errors in a row", how.inconclusive_limit, how.consecutive_error_limit);
+                let in_a_row = how.consecutive_success_limit.map_or_else(String::new, |good| format!(", {good} good in a row"));
+                format!("{name} {good}, {bad} at {} (tolerates {tolerated}{in_a_row}; {query})", criteria::measurements(*failures_max, how))
+            }
+            GateCheck::Threshold { name, query, min, max, failures_max, measured: None, .. } => {
                 let bounds = [min.map(|v| format!("below {}", plain(v))), max.map(|v| format!("above {}", plain(v)))];
                 let bounds: Vec<String> = bounds.into_iter().flatten().collect();
                 format!("{name} {} for {} ({query})", bounds.join(" or "), plural(*failures_max as usize, "look", "looks"))

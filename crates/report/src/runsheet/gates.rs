@@ -4,7 +4,7 @@ use super::curl;
 use super::shell::{Look, Shell};
 use crate::calls::{answer, drained};
 use crate::document::{Decision, SheetLook, Span, Text};
-use crate::figures::{fold, percent, plain};
+use crate::figures::{fold, percent, plain, plural};
 use crate::places::joined;
 use crate::promise;
 use crate::sections::criteria;
@@ -176,7 +176,18 @@ fn asked_of(gate: &GateSpec, check: &GateCheck) -> (String, Text, Text) {
                 format!("more than {times} worse than the old side at every look from {} on", Millis(gate.window().0 / 2)).into(),
             )
         }
-        GateCheck::Threshold { name, min, max, failures_max, .. } => {
+        GateCheck::Threshold { name, min, max, failures_max, measured: Some(how), .. } => {
+            let [good, bad] = criteria::limits_in_words(name, *min, *max, how);
+            let number = how.consecutive_success_limit.unwrap_or(0).max(how.count.unwrap_or(1));
+            let go = match how.count {
+                Some(count) => format!("{good}, looked at {}, {}", plural(count as usize, "time", "times"), criteria::times(how)),
+                None => format!("{good} at {} and more, {}", plural(number as usize, "look", "looks"), criteria::times(how)),
+            };
+            let back =
+                format!("{bad} at {} in all; no value is no good one: ask who decides", plural(*failures_max as usize, "look", "looks"));
+            (name.clone(), go.into(), back.into())
+        }
+        GateCheck::Threshold { name, min, max, failures_max, measured: None, .. } => {
             let figure = criteria::figure_of(name);
             let good = [min.map(|v| format!("not below {}", figure(v))), max.map(|v| format!("not above {}", figure(v)))];
             let bad = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];

@@ -4,7 +4,7 @@ use crate::document::Text;
 use crate::figures::{fold, listed, percent, plain, plural};
 use crate::places::rows_told_once;
 use crate::timeline::component_of;
-use glidepath_model::catalog::{Catalog, Indicator, Objective};
+use glidepath_model::catalog::{Catalog, Indicator, Measuring, Objective};
 use glidepath_model::plan::{GateCheck, GateSpec, Step, Work};
 use glidepath_model::{Millis, Plan};
 
@@ -66,7 +66,11 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
                     plain(*margin)
                 ),
             },
-            GateCheck::Threshold { name, min, max, failures_max, .. } => {
+            GateCheck::Threshold { name, min, max, failures_max, measured: Some(how), .. } => {
+                let [_, bad] = limits_in_words(name, *min, *max, how);
+                Criterion { measured: measured(name), bad: format!("{bad} at {}", measurements(*failures_max, how)) }
+            }
+            GateCheck::Threshold { name, min, max, failures_max, measured: None, .. } => {
                 let figure = figure_of(name);
                 let bounds = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
                 let bounds: Vec<String> = bounds.into_iter().flatten().collect();
@@ -77,6 +81,38 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
             }
         })
         .collect()
+}
+
+/// When a value is good, and when it is bad: `at most 9` and `above 9`, or the conditions.
+pub(crate) fn limits_in_words(name: &str, min: Option<f64>, max: Option<f64>, how: &Measuring) -> [String; 2] {
+    match (&how.success_condition, &how.failure_condition) {
+        (Some(good), Some(bad)) => [good.clone(), bad.clone()],
+        (Some(good), None) => [good.clone(), format!("{good} not met")],
+        (None, Some(bad)) => [format!("{bad} not met"), bad.clone()],
+        (None, None) => {
+            let figure = figure_of(name);
+            let words = |low: &str, high: &str, and: &str| {
+                let ends = [min.map(|v| format!("{low} {}", figure(v))), max.map(|v| format!("{high} {}", figure(v)))];
+                ends.into_iter().flatten().collect::<Vec<_>>().join(and)
+            };
+            [words("at least", "at most", " and "), words("below", "above", " or ")]
+        }
+    }
+}
+
+/// `2 of 10 measurements, one every 30 s from 1 min on`.
+pub(crate) fn measurements(bad: u32, how: &Measuring) -> String {
+    let number = match how.count {
+        Some(count) => format!("{bad} of {}", plural(count as usize, "measurement", "measurements")),
+        None => plural(bad as usize, "measurement", "measurements"),
+    };
+    format!("{number}, {}", times(how))
+}
+
+/// `one every 30 s from 1 min on`.
+pub(crate) fn times(how: &Measuring) -> String {
+    let from = if how.initial_delay_ms > Millis::ZERO { format!(" from {} on", how.initial_delay_ms) } else { String::new() };
+    format!("one every {}{from}", how.interval_ms)
 }
 
 /// All criteria of one gate in a line: `health of payments and auth: no answer as expected for 3 looks in a row; ...`.

@@ -235,7 +235,24 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
             )
             .into()
         }
-        GateCheck::Threshold { name, min, max, failures_max, .. } => {
+        GateCheck::Threshold { name, min, max, failures_max, measured: Some(how), .. } => {
+            let [good, bad] = criteria::limits_in_words(name, *min, *max, how);
+            let bad = if how.success_condition.is_some() && how.failure_condition.is_some() { format!(", never {bad}") } else { String::new() };
+            let number = how.count.map_or_else(
+                || "as long as the stage is watched".to_owned(),
+                |count| plural(count as usize, "measurement", "measurements"),
+            );
+            let in_a_row = how.consecutive_success_limit.map_or_else(String::new, |good| format!("; passes after {good} good ones in a row"));
+            format!(
+                "{name}: {good}{bad}; {number}, {}; {} {count}{in_a_row}; more than {} inconclusive or {} in a row without a value ask a person",
+                criteria::times(how),
+                plural(*failures_max as usize, "bad measurement", "bad measurements"),
+                how.inconclusive_limit,
+                how.consecutive_error_limit
+            )
+            .into()
+        }
+        GateCheck::Threshold { name, min, max, failures_max, measured: None, .. } => {
             let figure = criteria::figure_of(name);
             let low = min.map_or(String::new(), |v| format!("at least {}", figure(v)));
             let high = max.map_or(String::new(), |v| format!("at most {}", figure(v)));

@@ -1,9 +1,10 @@
 //! The rollout document in its forms.
 
 use crate::fixture::{at, facts, plan, plan_titled};
-use glidepath_model::plan::{Held, PlannedDowntime, Schedule, Strategy, Undo, Work};
-use glidepath_model::{Code, Diagnostic, Severity, Share};
-use glidepath_report::{Detail, SUMMARY_COLUMNS_MAX, Style, card, document, summary, to_html, to_json, to_markdown};
+use glidepath_model::catalog::{Access, Measuring, PrometheusSource};
+use glidepath_model::plan::{CountSource, GateCheck, Held, PlannedDowntime, Schedule, Strategy, Undo, Work};
+use glidepath_model::{Code, Diagnostic, Millis, Severity, Share};
+use glidepath_report::{Detail, SUMMARY_COLUMNS_MAX, Style, card, document, run_sheet, summary, to_html, to_json, to_markdown};
 
 const TITLES: [&str; 10] = [
     "Executive summary",
@@ -244,5 +245,45 @@ fn across_a_one_way_step_no_form_promises_that_all_is_undone() {
         assert!(!flat.contains("all undone in") && !flat.contains("is safe within"), "{text}");
         assert!(flat.contains("1 s (95 %: 3 s) per region until 25 %, then no way back to safe traffic"), "{text}");
         assert!(flat.contains(&format!("'{title}'")), "{title}: {text}");
+    }
+}
+
+#[test]
+fn what_is_measured_is_told_with_its_condition_its_times_and_its_limits() {
+    let mut plan = plan();
+    let gates = plan.body.steps.iter_mut().filter_map(|step| if let Work::Gate(gate) = &mut step.work { Some(gate) } else { None });
+    for gate in gates {
+        let source = CountSource::Prometheus(PrometheusSource { url: "http://prometheus:9090".to_owned(), access: Access::default(), timeout_ms: Millis::from_secs(5) });
+        gate.checks.push(GateCheck::Threshold {
+            name: "failed share".to_owned(),
+            source,
+            query: "failed_share{version=\"4.12.0\"}".to_owned(),
+            min: None,
+            max: None,
+            failures_max: 3,
+            measured: Some(Measuring {
+                success_condition: Some("result < 0.05".to_owned()),
+                failure_condition: None,
+                interval_ms: Millis::from_secs(30),
+                count: Some(10),
+                consecutive_success_limit: None,
+                inconclusive_limit: 1,
+                consecutive_error_limit: 4,
+                initial_delay_ms: Millis::from_secs(60),
+            }),
+        });
+    }
+    let whole = to_json(&document(&plan, &facts())).to_string();
+    let sheet = to_json(&run_sheet(&plan, &facts())).to_string();
+    for (text, words) in [
+        (&whole, "failed share: result < 0.05; 10 measurements, one every 30 s from 1 min on; 3 bad measurements turn back"),
+        (&whole, "more than 1 inconclusive or 4 in a row without a value ask a person"),
+        (&whole, "result < 0.05 not met at 3 of 10 measurements, one every 30 s from 1 min on"),
+        (&sheet, "result < 0.05, looked at 10 times, one every 30 s from 1 min on"),
+        (&sheet, "result < 0.05 not met at 3 looks in all; no value is no good one: ask who decides"),
+        (&sheet, "failed_share{version="),
+        (&sheet, "http://prometheus:9090/api/v1/query"),
+    ] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
     }
 }

@@ -15,6 +15,7 @@
 //! another, and the round in each look tells the engine's rounds apart.
 
 mod counters;
+mod measured;
 mod proportion;
 pub mod side;
 mod uncut;
@@ -24,8 +25,9 @@ use crate::calls::CallRunner;
 use glidepath_model::event::{AttemptRef, Direction, Outcome};
 use glidepath_model::plan::{CountSource, GateCheck, GateSpec};
 use glidepath_model::verdict::VerdictKind;
-use glidepath_model::{ActionCall, Millis, PlanId, RunId, StepId};
+use glidepath_model::{ActionCall, Millis, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::{CancelToken, Telemetry};
+use measured::{MeasuredSpec, MeasuredState};
 use proportion::{ProportionSpec, ProportionState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,6 +65,7 @@ struct GateState {
 enum CheckState {
     Proportion(Box<ProportionState>),
     Values(Box<ValuesState>),
+    Measured(Box<MeasuredState>),
     /// Bad looks in a row.
     Limits {
         failures: u32,
@@ -75,6 +78,7 @@ pub struct Watcher {
     plan: PlanId,
     step: StepId,
     round: u32,
+    opened_at: Timestamp,
     spec: GateSpec,
     state: GateState,
     telemetry: Arc<dyn Telemetry>,
@@ -91,6 +95,8 @@ pub struct WatchedGate {
     pub step: StepId,
     /// The round of its opening.
     pub round: u32,
+    /// When it was opened, as the journal has it.
+    pub opened_at: Timestamp,
     /// What to watch.
     pub spec: GateSpec,
 }
@@ -98,10 +104,10 @@ pub struct WatchedGate {
 impl Watcher {
     /// A watcher that begins anew, or goes on from the state of an earlier look if this version can read it.
     pub fn new(gate: WatchedGate, stored: Option<&Value>, telemetry: Arc<dyn Telemetry>, calls: Arc<CallRunner>) -> Self {
-        let WatchedGate { run, plan, step, round, spec } = gate;
+        let WatchedGate { run, plan, step, round, opened_at, spec } = gate;
         let fresh = GateState { looks: 0, checks: spec.checks.iter().map(CheckState::new).collect() };
         let stored = stored.and_then(|value| GateState::deserialize(value).ok()).filter(|state| state.fits(&spec));
-        Self { run, plan, step, round, spec, state: stored.unwrap_or(fresh), telemetry, calls }
+        Self { run, plan, step, round, opened_at, spec, state: stored.unwrap_or(fresh), telemetry, calls }
     }
 
     /// Time between looks.
@@ -110,12 +116,13 @@ impl Watcher {
     }
 
     /// Looks once at everything.
-    pub async fn look(&mut self) -> Look {
+    pub async fn look(&mut self, now: Timestamp) -> Look {
+        let elapsed = now.since(self.opened_at);
         self.state.looks = self.state.looks.saturating_add(1);
         let mut states = std::mem::take(&mut self.state.checks);
         let mut found = Vec::with_capacity(states.len());
         for (check, state) in self.spec.checks.iter().zip(&mut states) {
-            found.push(self.check(check, state).await);
+            found.push(self.check(check, state, elapsed).await);
         }
         self.state.checks = states;
         let verdict = combine(found.iter().map(|(verdict, _)| *verdict));
@@ -123,8 +130,12 @@ impl Watcher {
         Look { verdict, line, state: serde_json::to_value(&self.state).unwrap_or(Value::Null) }
     }
 
-    async fn check(&self, check: &GateCheck, state: &mut CheckState) -> (VerdictKind, String) {
+    async fn check(&self, check: &GateCheck, state: &mut CheckState, elapsed: Millis) -> (VerdictKind, String) {
         match (check, state) {
+            (GateCheck::Threshold { measured: Some(_), .. }, CheckState::Measured(state)) => match measured_spec(check) {
+                Some(spec) => state.look(&spec, elapsed, self.telemetry.as_ref()).await,
+                None => misfit(),
+            },
             (GateCheck::Proportion { .. }, CheckState::Proportion(state)) => match proportion_spec(check) {
                 Some(spec) => state.look(&spec, self.telemetry.as_ref()).await,
                 None => misfit(),
@@ -133,7 +144,7 @@ impl Watcher {
                 Some(spec) => state.look(&spec, self.telemetry.as_ref()).await,
                 None => misfit(),
             },
-            (GateCheck::Threshold { name, source, query, min, max, failures_max }, CheckState::Limits { failures }) => {
+            (GateCheck::Threshold { name, source, query, min, max, failures_max, measured: None }, CheckState::Limits { failures }) => {
                 match self.value_problem(source, query, *min, *max).await {
                     Ok(found) => count_failures(name, found, failures, *failures_max),
                     Err(reason) => (VerdictKind::Undecided, format!("{name}: undecided, no data: {reason}")),
@@ -142,9 +153,10 @@ impl Watcher {
             (GateCheck::Probe { name, calls, failures_max }, CheckState::Limits { failures }) => {
                 count_failures(name, self.probe_problem(calls).await, failures, *failures_max)
             }
-            (GateCheck::Proportion { .. }, CheckState::Limits { .. } | CheckState::Values(_))
-            | (GateCheck::Values { .. }, CheckState::Limits { .. } | CheckState::Proportion(_))
-            | (GateCheck::Threshold { .. } | GateCheck::Probe { .. }, CheckState::Proportion(_) | CheckState::Values(_)) => misfit(),
+            (
+                GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. },
+                CheckState::Limits { .. } | CheckState::Values(_) | CheckState::Proportion(_) | CheckState::Measured(_),
+            ) => misfit(),
         }
     }
 
@@ -187,11 +199,10 @@ type Measured = Result<String, String>;
 
 impl CheckState {
     fn new(check: &GateCheck) -> Self {
-        match (proportion_spec(check), values_spec(check)) {
-            (Some(spec), _) => Self::Proportion(Box::new(ProportionState::new(&spec))),
-            (None, Some(spec)) => Self::Values(Box::new(ValuesState::new(&spec))),
-            (None, None) => Self::Limits { failures: 0 },
-        }
+        let proportion = || Some(Self::Proportion(Box::new(ProportionState::new(&proportion_spec(check)?))));
+        let values = || Some(Self::Values(Box::new(ValuesState::new(&values_spec(check)?))));
+        let measured = || Some(Self::Measured(Box::new(MeasuredState::new(&measured_spec(check)?))));
+        proportion().or_else(values).or_else(measured).unwrap_or(Self::Limits { failures: 0 })
     }
 }
 
@@ -201,10 +212,12 @@ impl GateState {
             && self.checks.iter().zip(&spec.checks).all(|(state, check)| match (state, check) {
                 (CheckState::Proportion(state), GateCheck::Proportion { .. }) => state.is_continuable(),
                 (CheckState::Values(state), GateCheck::Values { .. }) => state.is_continuable(),
-                (CheckState::Limits { .. }, GateCheck::Threshold { .. } | GateCheck::Probe { .. }) => true,
-                (CheckState::Proportion(_), GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. })
-                | (CheckState::Values(_), GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. })
-                | (CheckState::Limits { .. }, GateCheck::Proportion { .. } | GateCheck::Values { .. }) => false,
+                (CheckState::Measured(state), GateCheck::Threshold { measured: Some(_), .. }) => state.is_continuable(),
+                (CheckState::Limits { .. }, GateCheck::Threshold { measured: None, .. } | GateCheck::Probe { .. }) => true,
+                (
+                    CheckState::Proportion(_) | CheckState::Values(_) | CheckState::Measured(_) | CheckState::Limits { .. },
+                    GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. },
+                ) => false,
             })
     }
 }
@@ -232,6 +245,17 @@ fn values_spec(check: &GateCheck) -> Option<ValuesSpec<'_>> {
             Some(ValuesSpec { name, source, canary, baseline, every: *every_ms, asked })
         }
         GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
+    }
+}
+
+fn measured_spec(check: &GateCheck) -> Option<MeasuredSpec<'_>> {
+    match check {
+        GateCheck::Threshold { name, source, query, min, max, failures_max, measured: Some(measured) } => {
+            Some(MeasuredSpec { name, source, query, min: *min, max: *max, failures_max: *failures_max, measured })
+        }
+        GateCheck::Threshold { measured: None, .. } | GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } => {
+            None
+        }
     }
 }
 

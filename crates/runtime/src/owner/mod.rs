@@ -503,8 +503,8 @@ impl<'a> Owner<'a> {
                 let job = AttemptJob { run: run.clone(), plan, attempt, key, call, validations, deadline, fences, adopt: None };
                 self.start_attempt(job, since);
             }
-            Effect::Watch { step, round, spec, resume, opened_at: _ } => {
-                self.start_watch(WatchedGate { run: run.clone(), plan, step, round, spec }, resume.as_ref());
+            Effect::Watch { step, round, spec, resume, opened_at } => {
+                self.start_watch(WatchedGate { run: run.clone(), plan, step, round, opened_at, spec }, resume.as_ref());
             }
             Effect::Admit { step, throttle } => self.ask_admission(run, step, throttle),
             Effect::StopWatching { step } => {
@@ -541,12 +541,12 @@ impl<'a> Owner<'a> {
         let (run, step) = (gate.run.clone(), gate.step.clone());
         let key = (run.clone(), step.clone());
         let mut watcher = Watcher::new(gate, stored, self.deps.telemetry.clone(), self.calls.clone());
-        let to_inbox = self.to_inbox.clone();
+        let (to_inbox, clock) = (self.to_inbox.clone(), self.deps.clock.clone());
         let task = self.background.spawn(async move {
             loop {
                 // Not by the wall clock: one that is set back would end the looks for as long.
                 let began = Instant::now();
-                let look = watcher.look().await;
+                let look = watcher.look(clock.now()).await;
                 let input = Input::GateLook { step: step.clone(), verdict: look.verdict, line: look.line, state: look.state };
                 if to_inbox.send(Message::Looked(run.clone(), input)).await.is_err() {
                     return;

@@ -196,6 +196,7 @@ async fn thresholds_and_probes_fail_after_bad_looks_in_a_row() {
         min: None,
         max: Some(80.0),
         failures_max: 3,
+        measured: None,
     };
     for (heat, end) in [(70.0, RunEnd::Succeeded), (90.0, RunEnd::RolledBack)] {
         let sky = Sky::new();

@@ -12,6 +12,7 @@ mod gates;
 mod guards;
 mod landed;
 mod laws;
+mod measured;
 mod native;
 mod nodes;
 mod plans;
