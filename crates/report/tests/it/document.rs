@@ -253,7 +253,11 @@ fn what_is_measured_is_told_with_its_condition_its_times_and_its_limits() {
     let mut plan = plan();
     let gates = plan.body.steps.iter_mut().filter_map(|step| if let Work::Gate(gate) = &mut step.work { Some(gate) } else { None });
     for gate in gates {
-        let source = CountSource::Prometheus(PrometheusSource { url: "http://prometheus:9090".to_owned(), access: Access::default(), timeout_ms: Millis::from_secs(5) });
+        let source = CountSource::Prometheus(PrometheusSource {
+            url: "http://prometheus:9090".to_owned(),
+            access: Access::default(),
+            timeout_ms: Millis::from_secs(5),
+        });
         gate.checks.push(GateCheck::Threshold {
             name: "failed share".to_owned(),
             source,

@@ -14,7 +14,7 @@ use glidepath_model::Millis;
 use glidepath_model::catalog::Measuring;
 use glidepath_model::plan::CountSource;
 use glidepath_model::verdict::VerdictKind;
-use glidepath_ports::Telemetry;
+use glidepath_ports::{Telemetry, TelemetryError};
 use serde::{Deserialize, Serialize};
 
 /// What is measured, borrowed from the plan.
@@ -97,7 +97,10 @@ impl MeasuredState {
         self.behind = due;
         let (verdict, why) = match telemetry.value(spec.source, spec.query).await {
             Ok(reading) => (judge.look(reading.map(|reading| reading.value), elapsed.0), None),
-            Err(error) => (judge.look_failed(elapsed.0), Some(error)),
+            Err(error) => match no_number(&error) {
+                Some(value) => (judge.look(Some(value), elapsed.0), Some(error)),
+                None => (judge.look_failed(elapsed.0), Some(error)),
+            },
         };
         let kind = match verdict.kind {
             glidepath_judge::VerdictKind::Regression => VerdictKind::Regression,
@@ -108,5 +111,13 @@ impl MeasuredState {
         let said = (kind, format!("{}{why}", verdict.explanation));
         self.said = Some(said.clone());
         said
+    }
+}
+
+/// What the source gave in place of a number, which a failure condition may be about.
+fn no_number(error: &TelemetryError) -> Option<f64> {
+    match error {
+        TelemetryError::NoNumber { value, .. } => value.parse().ok(),
+        _ => None,
     }
 }

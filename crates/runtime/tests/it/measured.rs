@@ -28,7 +28,11 @@ fn ten() -> Measuring {
 fn canary(measured: Measuring) -> Plan {
     let check = GateCheck::Threshold {
         name: "failed share".to_owned(),
-        source: CountSource::Prometheus(PrometheusSource { url: "http://127.0.0.1:1".to_owned(), access: Access::default(), timeout_ms: Millis::from_secs(1) }),
+        source: CountSource::Prometheus(PrometheusSource {
+            url: "http://127.0.0.1:1".to_owned(),
+            access: Access::default(),
+            timeout_ms: Millis::from_secs(1),
+        }),
         query: "failed".to_owned(),
         min: None,
         max: None,
@@ -116,6 +120,19 @@ async fn what_is_dark_no_number_or_neither_good_nor_bad_never_passes() {
         assert_eq!(looks.last().unwrap().0, VerdictKind::Undecided, "{looks:#?}");
         assert!(looks.iter().any(|(_, line, _)| line.contains(why)), "{why}: {looks:#?}");
     }
+}
+
+/// A ratio without requests is no number, as Prometheus has it: nobody's failure, but where a condition is about just that.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_number_is_a_failure_only_where_a_condition_says_so() {
+    let nan: Reading =
+        |_, _| Err(TelemetryError::NoNumber { source_name: "prometheus".to_owned(), value: "NaN".to_owned(), asked: "failed".to_owned() });
+    let (_, looks) = fly(ten(), nan).await;
+    assert!(looks.iter().all(|look| look.0 == VerdictKind::Undecided) && looks.last().unwrap().1.contains("NaN"), "{looks:#?}");
+    let strict = Measuring { failure_condition: Some("isNaN(result)".to_owned()), ..ten() };
+    let (status, looks) = fly(strict, nan).await;
+    assert_eq!(status, Some(RunStatus::Ended(RunEnd::RolledBack)), "{looks:#?}");
+    assert_eq!(looks.last().unwrap().0, VerdictKind::Regression, "{looks:#?}");
 }
 
 #[tokio::test(start_paused = true)]
