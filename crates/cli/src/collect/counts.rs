@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 
 /// Time between two readings of plain counter pages, from which a rate is made.
 const SCRAPE_SPAN_MS: Millis = Millis::from_secs(2);
-/// Over which time counters are read that a declared traffic is held against.
+/// Over which time a Prometheus counts requests. Between two scrapes its counters stand still, so that two readings of them tell nothing.
 const COUNTED_OVER: &str = "5m";
 
 /// Anything that is not empty, as a label's value.
 const ANY_VALUE: &str = ".+";
 
 impl Collector {
-    /// Error and slow ratios; and, where no traffic query is declared, the rate from the same counters.
+    /// Error and slow ratios; and, where no traffic is declared, the rate from the same counters.
     pub(super) fn ratio_questions(&self, target: &Target, region: &Region, source: &CountSource) -> Vec<Question> {
         let Some(signals) = &target.signals else { return Vec::new() };
         let values = region_values(target, region);
@@ -31,13 +31,25 @@ impl Collector {
                 .as_ref()
                 .map(|s| ("slow", CountSelectors::AboveLimit { histogram: fill(&s.histogram), limit_ms: s.limit_ms, native: false })),
         ];
-        let rate_wanted = !matches!(target.traffic, Some(TrafficSource::Assumed(_)))
-            && !matches!(&target.traffic, Some(TrafficSource::Query(query)) if answers(source, query));
         let mut questions: Vec<Question> = Vec::new();
-        let is_declared = matches!((&target.traffic, source), (Some(TrafficSource::Assumed(_)), CountSource::Prometheus(_)));
-        if let Some(errors) = signals.errors.as_ref().filter(|_| is_declared) {
-            questions.push(self.counted_question(target, region, source, &fill(&errors.total)));
-        }
+        let rate_wanted = match (&target.traffic, source, &signals.errors) {
+            (Some(TrafficSource::Assumed(_)), CountSource::Prometheus(_), Some(errors)) => {
+                questions.push(self.counted_question(target, region, source, &fill(&errors.total)));
+                false
+            }
+            (None, CountSource::Prometheus(_), Some(errors)) => {
+                let what = ("traffic", format!("request rate of {} in {}", target.name, region.name));
+                let make = {
+                    let (name, region) = (target.name.clone(), region.clone());
+                    move |fact| Answer::Rate(name, region, fact)
+                };
+                questions.push(self.value_question(source.clone(), rate_of(&fill(&errors.total)), what, target.name.clone(), make));
+                false
+            }
+            (_, CountSource::Prometheus(_), _) | (Some(TrafficSource::Assumed(_)), ..) => false,
+            (Some(TrafficSource::Query(query)), CountSource::Scrape { .. } | CountSource::Json(_), _) => !answers(source, query),
+            (None, CountSource::Scrape { .. } | CountSource::Json(_), _) => true,
+        };
         for (kind, selectors) in asked.into_iter().flatten() {
             let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.clone());
             let with_rate = rate_wanted && kind == "errors";
@@ -48,7 +60,7 @@ impl Collector {
 
     /// What the counters say of traffic that is declared; where they say nothing, nothing is missing.
     fn counted_question(&self, target: &Target, region: &Region, source: &CountSource, total: &Selector) -> Question {
-        let query = format!("sum(rate({total}[{COUNTED_OVER}]))");
+        let query = rate_of(total);
         let (this, source, name, region) = (self.clone(), source.clone(), target.name.clone(), region.name.clone());
         Box::pin(async move {
             let reading = this.telemetry.value(&source, &query).await.ok().flatten();
@@ -144,9 +156,17 @@ impl Collector {
             Err(error) => missing(error.to_string()),
             Ok(second) => {
                 let seconds = second.observed_at.since(first_at).as_secs_f64();
-                let grown: f64 = second.series.iter().map(|(key, now)| (now - first.get(key).copied().unwrap_or(0.0)).max(0.0)).sum();
+                if let Some(value) = no_count(&second.series) {
+                    return missing(format!("{total} counts {value}, which is no number of requests"));
+                }
                 if seconds <= 0.0 {
                     return missing("the source's clock stood still between two readings".to_owned());
+                }
+                let grown = grown(first, &second.series);
+                if grown <= 0.0 {
+                    return missing(format!(
+                        "no request was counted within {seconds:.1} s, which does not tell how many come; declare `traffic`, or let a Prometheus count them"
+                    ));
                 }
                 Answer::Rate(
                     target.clone(),
@@ -248,6 +268,20 @@ fn native_words(histogram: &Selector, cut: &Cut, parts: Parts, total: f64) -> St
     )
 }
 
+/// The query for the requests per second that a counter counts.
+fn rate_of(total: &Selector) -> String {
+    format!("sum(rate({total}[{COUNTED_OVER}]))")
+}
+
+/// By how much counters have grown; one that is less than before began anew with its process.
+fn grown(first: &BTreeMap<String, f64>, second: &BTreeMap<String, f64>) -> f64 {
+    let of = |(key, now): (&String, &f64)| match first.get(key) {
+        Some(before) if before <= now => now - before,
+        Some(_) | None => *now,
+    };
+    second.iter().map(of).sum()
+}
+
 /// The version that most hosts run; of several, the lowest, as the planner takes it.
 fn commonest<'v>(versions: impl Iterator<Item = &'v Version>) -> Option<&'v Version> {
     let mut counts: BTreeMap<&Version, usize> = BTreeMap::new();
@@ -271,6 +305,13 @@ mod tests {
         let of = |values: &[f64]| no_count(&values.iter().enumerate().map(|(at, value)| (at.to_string(), *value)).collect());
         assert_eq!([of(&[]), of(&[0.0, 5.0]), of(&[1.0, -2.0])], [None, None, Some(-2.0)]);
         assert!(of(&[1.0, f64::NAN]).is_some_and(f64::is_nan) && of(&[f64::INFINITY]).is_some());
+    }
+
+    #[test]
+    fn a_counter_that_began_anew_has_counted_since() {
+        let of = |values: &[(&str, f64)]| values.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect::<BTreeMap<_, _>>();
+        assert_eq!(grown(&of(&[("a", 10.0), ("b", 50.0)]), &of(&[("a", 14.0), ("b", 3.0), ("c", 2.0)])), 9.0);
+        assert_eq!(grown(&of(&[("a", 10.0)]), &of(&[("a", 10.0)])), 0.0);
     }
 
     #[test]

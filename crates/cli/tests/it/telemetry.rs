@@ -32,6 +32,8 @@ enum Mood {
     Unlabelled,
     /// The good answer, of a new side that fails more often. Of JSON only.
     Worse,
+    /// As Prometheus does between two scrapes: what it knows stands still, and it knows how fast it grew.
+    BetweenScrapes,
     /// Half of the good answer, then nothing.
     BreaksOff,
 }
@@ -80,7 +82,10 @@ fn answer(mut stream: TcpStream, mood: Mood) {
             (200, good)
         }
         Mood::Unlabelled if request.contains("version%3D") => (200, NO_SERIES.to_owned()),
-        Mood::BreaksOff | Mood::Unlabelled | Mood::Worse => (200, good),
+        Mood::BetweenScrapes if !request.contains("rate%28") => {
+            (200, vector(&request, if request.contains("code%3D") { "10000" } else { "1000000" }))
+        }
+        Mood::BreaksOff | Mood::Unlabelled | Mood::BetweenScrapes | Mood::Worse => (200, good),
     };
     let head =
         format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
@@ -100,6 +105,7 @@ fn value_now(request: &str) -> String {
     let requests = (now() - 1.7e9) * REQUESTS_PER_SECOND;
     match (request.contains("queue"), request.contains("code%3D")) {
         (true, _) => "0".to_owned(),
+        _ if request.contains("rate%28") => REQUESTS_PER_SECOND.to_string(),
         (_, true) => format!("{}", requests * BAD_SHARE),
         (_, false) => format!("{requests}"),
     }
@@ -203,6 +209,17 @@ fn a_split_whose_label_no_series_carries_is_no_canary() {
     assert!(live.err.contains("`http_requests_total{version=\"1.0.0\"}` finds none"), "{}", live.err);
     oracle.becomes(Mood::Good);
     assert!(project.say(&["validate", "--live"]).out.contains("baseline counters found"));
+}
+
+#[test]
+fn traffic_that_nobody_declares_is_what_prometheus_counted_though_its_counters_stand_still_between_scrapes() {
+    let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
+    let project = watched_fleet(&oracle, &router);
+    let catalog = project.read("catalog/services.yaml").replace("  traffic: 100000 requests/s\n", "");
+    project.write("catalog/services.yaml", &catalog);
+    oracle.becomes(Mood::BetweenScrapes);
+    let live = project.say(&["validate", "--live"]);
+    assert!(live.out.contains("50000.0 requests/s"), "{}\n{}", live.out, live.err);
 }
 
 #[test]
