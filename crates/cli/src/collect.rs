@@ -236,14 +236,13 @@ impl Collector {
     fn traffic_questions(&self, catalog: &Catalog, target: &Target) -> Vec<Question> {
         let source = count_source(catalog, target);
         let mut questions: Vec<Question> = Vec::new();
-        let regions = target.regions.len().max(1) as f64;
         for region in &target.regions {
             match (&target.traffic, &source) {
-                (Some(TrafficSource::Assumed(rate)), _) => {
+                (Some(TrafficSource::Assumed(_)), _) => {
                     let place = target.declared_at.clone().unwrap_or_else(|| format!("target {}", target.name));
-                    let answer =
-                        Answer::Rate(target.name.clone(), region.clone(), Sourced::assumed(rate / regions, place, Timestamp::EPOCH));
-                    questions.push(Box::pin(async move { vec![answer] }));
+                    let rate = target.declared_rate(region).map(|rate| Sourced::assumed(rate, place, Timestamp::EPOCH));
+                    let answer = rate.map(|rate| Answer::Rate(target.name.clone(), region.clone(), rate));
+                    questions.push(Box::pin(async move { answer.into_iter().collect() }));
                 }
                 (Some(TrafficSource::Query(query)), Some(source)) if answers(source, query) => {
                     let query = filled_text(query, &region_values(target, region), &mut Vec::new());

@@ -223,6 +223,24 @@ fn traffic_that_nobody_declares_is_what_prometheus_counted_though_its_counters_s
 }
 
 #[test]
+fn declared_traffic_arrives_where_the_hosts_are() {
+    let project = Project::fleet(&["payments"], 10, 10);
+    let catalog = project.read("catalog/services.yaml");
+    let names = |from: usize, to: usize| (from..=to).map(|n| format!("payments-{n}")).collect::<Vec<_>>().join(", ");
+    let one = format!("    - {{ name: here, hosts: [ {} ] }}\n", names(1, 10));
+    let spread = format!(
+        "    - {{ name: eu, hosts: [ {} ] }}\n    - {{ name: us, hosts: [ payments-10 ] }}\n    - {{ name: spare }}\n  traffic: 1000 requests/s\n",
+        names(1, 9)
+    );
+    assert!(catalog.contains(&one), "{catalog}");
+    project.write("catalog/services.yaml", &catalog.replace(&one, &spread));
+    let plan = project.ok(&["plan", "upgrade"], 0).out;
+    let of_stages =
+        |region: &str, rate: &str| plan.lines().any(|line| line.contains(region) && line.contains("100 %") && line.contains(rate));
+    assert!(of_stages(" eu ", " 900/s") && of_stages(" us ", " 100/s"), "{plan}");
+}
+
+#[test]
 fn telemetry_that_answers_rubbish_never_lets_a_change_land() {
     let moods = [
         Mood::Says(200, "{\"status\":\"success\",\"data\":{\"resultType\":\"vec"),

@@ -124,6 +124,17 @@ impl Target {
     pub fn hosts(&self) -> impl Iterator<Item = (&Region, &HostName)> {
         self.regions.iter().flat_map(|r| r.hosts.iter().map(move |h| (r, h)))
     }
+
+    /// Requests per second of a declared traffic that arrive in a region: where the hosts are, each its part; where none are declared, in all regions alike.
+    /// `None` where traffic is not declared as a number, and of a region without hosts beside others that have some.
+    pub fn declared_rate(&self, region: &Region) -> Option<f64> {
+        let Some(TrafficSource::Assumed(rate)) = self.traffic else { return None };
+        match (region.hosts.len(), self.hosts().count()) {
+            (_, 0) => Some(rate / self.regions.len().max(1) as f64),
+            (0, _) => None,
+            (here, all) => Some(rate * here as f64 / all as f64),
+        }
+    }
 }
 
 /// How a machine is replaced by one of another version.

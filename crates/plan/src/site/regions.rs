@@ -71,20 +71,13 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
     // A rate that is declared for a target arrives where its hosts are, where it has some.
     let is_reached =
         |region: &&Region| !region.hosts.is_empty() || hosts_all == 0 || !matches!(target.traffic, Some(TrafficSource::Assumed(_)));
-    let part = |region: &Region| match hosts_all {
-        0 => 1.0 / target.regions.len().max(1) as f64,
-        all => region.hosts.len() as f64 / all as f64,
-    };
     let number = |values: Option<&BTreeMap<RegionName, Sourced<f64>>>, name: &RegionName| {
         values.and_then(|v| v.get(name)).map(|v| v.value).filter(|v| (0.0..=RATE_MAX).contains(v))
     };
     let mut regions = Vec::new();
     for region in target.regions.iter().filter(is_reached) {
         let measured = number(observed.map(|o| &o.request_rate), &region.name);
-        let assumed = match &target.traffic {
-            Some(TrafficSource::Assumed(rate)) if (0.0..=RATE_MAX).contains(rate) => Some(rate * part(region)),
-            Some(TrafficSource::Assumed(_) | TrafficSource::Query(_)) | None => None,
-        };
+        let assumed = target.declared_rate(region).filter(|rate| (0.0..=RATE_MAX).contains(rate));
         let rate_assumed = observed.and_then(|o| o.request_rate.get(&region.name)).map_or(assumed.is_some(), |fact| fact.assumed);
         let rate = measured.or(assumed);
         // More bad than there is at all is an error of the query; it counts as everything, of which no judge makes anything.
