@@ -242,5 +242,7 @@ pub const DECLARED_OTHERWISE: Code = Code(351);
 pub const HOSTS_OTHERWISE: Code = Code(352);
 /// There is too little traffic for the plan's gates, or none can be read.
 pub const TRAFFIC_OTHERWISE: Code = Code(353);
+/// There is more traffic than the hosts carry that go on serving in the plan's batches.
+pub const CAPACITY_OTHERWISE: Code = Code(368);
 /// A budget was spent after the plan was made.
 pub const BUDGET_SPENT_SINCE: Code = Code(354);

@@ -2,8 +2,10 @@
 //!
 //! Between plan and take-off lie people: a plan is read, approved, and flown an hour or a day later. What it rests on is asked again then and held
 //! against what it was made from: what the files say of its targets, what runs there, whether telemetry answers, how much traffic there is to judge
-//! by, and what is left of the budgets. Differences refuse the take-off; they never alter the plan, for a plan that alters itself is not the
+//! by, whether the hosts that go on serving carry it, and what is left of the budgets. Differences refuse the take-off; they never alter the plan, for a plan that alters itself is not the
 //! one that people have seen.
+
+mod capacity;
 
 use crate::codes;
 use glidepath_model::catalog::{Catalog, Component, Target};
@@ -26,6 +28,7 @@ pub fn revalidate(plan: &PlanBody, then: &Facts, now: &Facts) -> Vec<Diagnostic>
     for assignment in &plan.assignments {
         let (Some(was), Some(is)) = (then.targets.get(&assignment.target), now.targets.get(&assignment.target)) else { continue };
         found.extend(hosts(plan, assignment, was, is));
+        found.extend(capacity::overload(plan, assignment, then, now));
     }
     found.extend(traffic(plan, then, now));
     found.extend(budgets(plan, then, now));

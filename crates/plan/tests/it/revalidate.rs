@@ -112,7 +112,7 @@ fn only_what_the_plan_rests_on_and_differs_speaks_against_it() {
         ("traffic is all but gone", |f| scale(f, 0.01), &[353, 353], "has 4 requests/s; the plan was made for 400"),
         ("there is no traffic", |f| scale(f, 0.0), &[353, 353], "has 0 requests/s"),
         ("traffic is no number", |f| scale(f, f64::NAN), &[353, 353], "cannot be read now"),
-        ("traffic rose", |f| scale(f, 10.0), &[], ""),
+        ("traffic rose, and nobody says what a host carries", |f| scale(f, 10.0), &[], ""),
         ("telemetry went dark", |f| target(f).request_rate.clear(), &[353, 353], "cannot be read now; it was 400 requests/s"),
         ("the budget is spent", |f| budget(f, -0.12), &[354], "-12 % left, 50 % when planned"),
         ("the budget shrank", |f| budget(f, 0.01), &[], ""),
@@ -142,4 +142,28 @@ fn a_fix_passes_a_budget_that_was_spent_since() {
     assert_eq!(revalidate(&plan, &then, &now)[0].code, codes::BUDGET_SPENT_SINCE);
     plan.change.intent = Intent::Fix;
     assert!(revalidate(&plan, &then, &now).is_empty());
+}
+
+#[test]
+fn a_plan_of_the_night_does_not_take_out_by_day_what_the_day_needs() {
+    let (mut change, mut then) = payments();
+    change.items[0].strategy = Some("rolling".to_owned());
+    let only = then.catalog.targets.get_mut(&"payments-production".into()).unwrap();
+    only.replica_capacity = Some(320.0);
+    scale(&mut then, 0.25);
+    let plan = plan_of(&change, &then).body;
+    let found = |rate: f64| {
+        let mut now = then.clone();
+        target(&mut now).request_rate.values_mut().for_each(|known| known.value = rate);
+        revalidate(&plan, &then, &now)
+    };
+    for carried in [100.0, 320.0, f64::NAN] {
+        assert!(found(carried).iter().all(|finding| finding.code != codes::CAPACITY_OTHERWISE), "{carried}: {:#?}", found(carried));
+    }
+    let words = "payments-production in eu-west has 600 requests/s; while 2 of its 3 hosts are changed at once, 1 host carries 320";
+    assert!(
+        found(600.0).iter().any(|finding| finding.code == codes::CAPACITY_OTHERWISE && finding.message == words),
+        "{:#?}",
+        found(600.0)
+    );
 }
