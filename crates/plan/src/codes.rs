@@ -203,6 +203,8 @@ pub const CAPACITY_GONE: Code = Code(360);
 pub const TRAFFIC_DECLARED: Code = Code(361);
 /// A backfill rests so long between its batches that few of them fit into its time.
 pub const BATCHES_FEW: Code = Code(367);
+/// How many batches a backfill has, and so how long it takes, is not known.
+pub const BACKFILL_UNTIMED: Code = Code(369);
 /// The change is unlikely to land.
 pub const LANDS_RARELY: Code = Code(359);
 /// An undo is ended before it may be done.

@@ -8,7 +8,7 @@ use super::calls;
 use super::{Lowering, Spot};
 use crate::codes;
 use crate::command::shell_line;
-use crate::durations::Kind;
+use crate::durations::{Kind, is_known};
 use crate::lock_time::{self, Length};
 use crate::notes::Notes;
 use crate::site::Site;
@@ -21,7 +21,7 @@ use glidepath_model::change::{Batches, ContractStep, DataCheck, DataStep, ItemKi
 use glidepath_model::diagnostic::{Diagnostic, Place, Severity};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::StepId;
-use glidepath_model::plan::{CompensateOn, Phase, RetryPolicy, Step, Undo, Work};
+use glidepath_model::plan::{CompensateOn, Estimate, Phase, RetryPolicy, Step, Undo, Work};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,8 +176,10 @@ impl Lowering<'_> {
         }
         step.command = shell_line(call);
         step.timeout_ms = batches.within_ms;
-        if let Some(length) = lock_time::of_batches(batches, site.target, self.facts) {
-            length.add_to(&mut step.expected);
+        match lock_time::of_batches(batches, site.target, self.facts) {
+            Some(length) => length.add_to(&mut step.expected),
+            None if !is_known(&step.expected) => self.untimed(site, path, batches, &step.expected),
+            None => {}
         }
         // Batches that were applied before a failure stay, and the record is to say so.
         step.compensate_on = CompensateOn::Attempt;
@@ -186,6 +188,19 @@ impl Lowering<'_> {
             "{path} goes through {} on {} by {}, {} rows at a time, each batch a transaction of its own; between two of them it rests {}{lag}. After a failure it goes on where it was.",
             each.table, site.target.name, each.by, each.size, each.pause_ms
         ));
+    }
+
+    /// Batches of which nobody knows how many there are.
+    fn untimed(&mut self, site: &Site<'_>, path: &str, batches: &Batches, counted: &Estimate) {
+        let (table, Estimate { p50_ms, p95_ms, .. }) = (&batches.each.table, counted);
+        self.notes.find(
+            Diagnostic::warning(
+                codes::BACKFILL_UNTIMED,
+                format!("How long {path} takes is not known, since nobody knows how many rows {table} has: {p50_ms} (95 %: {p95_ms}) are counted for it."),
+            )
+            .because("The duration and the landing of the plan rest on that figure, which nobody measured.")
+            .hint(format!("Declare `tables: {{ {table}: {{ megabytes: SIZE, rows: ROWS }} }}` under `database` of {}.", site.target.name)),
+        );
     }
 
     /// Batches that never come to an end, or to next to none of their rows.

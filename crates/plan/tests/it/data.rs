@@ -2,9 +2,9 @@
 
 use crate::fixture::*;
 use glidepath_model::action::{OnUnknown, SqlBatches};
-use glidepath_model::catalog::Database;
+use glidepath_model::catalog::{Database, TableSize};
 use glidepath_model::change::*;
-use glidepath_model::facts::Facts;
+use glidepath_model::facts::{DurationFact, Facts, Sourced};
 use glidepath_model::plan::{CompensateOn, Plan, Step, Undo, Work};
 use glidepath_model::{Diagnostic, Millis};
 use glidepath_plan::{Planning, codes};
@@ -332,12 +332,17 @@ fn a_backfill_in_batches_is_checked_before_the_code_goes_out() {
 
 /// A backfill of that text in batches that rest so long, within 12 hours.
 fn of_batches(text: &str, pause_ms: Millis) -> Planning {
+    let (change, facts) = with_batches(text, pause_ms);
+    planned(&change, &facts)
+}
+
+fn with_batches(text: &str, pause_ms: Millis) -> (Change, Facts) {
     let (mut change, facts) = schema("postgres", sql("expand", "alter table payments add column c text"), Some(sql("backfill", text)));
     if let ItemKind::Schema { batches, .. } = &mut change.items[0].kind {
         let each = SqlBatches { table: "payments".to_owned(), by: "id".to_owned(), size: 500, pause_ms, lag_max_ms: None, lag_query: None };
         *batches = Some(Batches { each, within_ms: Millis::from_mins(720) });
     }
-    planned(&change, &facts)
+    (change, facts)
 }
 
 #[test]
@@ -381,6 +386,26 @@ fn batches_of_which_few_fit_into_their_time_are_told() {
         let told = plan.findings.iter().find(|d| d.code == codes::BATCHES_FEW).map(|d| d.message.as_str());
         assert_eq!(told, expected, "{pause_ms}");
     }
+}
+
+#[test]
+fn a_backfill_of_which_nobody_knows_the_rows_is_of_no_known_length() {
+    let (change, mut facts) = with_batches(BOUNDED, Millis(250));
+    let told = |facts: &Facts| {
+        let found = plan_of(&change, facts).findings;
+        found.into_iter().find(|finding| finding.code == codes::BACKFILL_UNTIMED).map(|finding| finding.message)
+    };
+    let words = "How long migrations/backfill.sql takes is not known, since nobody knows how many rows payments has: 10 s (95 %: 30 s) are counted for it.";
+    assert_eq!(told(&facts).as_deref(), Some(words));
+    // An earlier flight has shown it, or somebody has counted.
+    let mut seen = facts.clone();
+    let took = DurationFact { count: 3, p50_ms: Millis::from_mins(50), p95_ms: Millis::from_mins(60) };
+    let key = step(&plan_of(&change, &facts), "/backfill").duration_key.clone().unwrap();
+    seen.durations.insert(key, Sourced::observed(took, "store", now()));
+    assert_eq!(told(&seen), None);
+    let database = facts.catalog.targets.get_mut(&"orders-db-production".into()).unwrap().database.as_mut().unwrap();
+    database.tables.insert("payments".to_owned(), TableSize { bytes: 1_000_000, rows: Some(20_000) });
+    assert_eq!(told(&facts), None);
 }
 
 #[test]
