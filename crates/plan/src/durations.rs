@@ -155,6 +155,8 @@ pub(crate) fn of_one_try(kind: Kind, site: &Site<'_>, facts: &Facts) -> Estimate
 
 fn usual(kind: Kind, target: &Target, facts: &Facts) -> Estimate {
     learnt(kind, &target.component, facts).unwrap_or_else(|| match (kind, target.restart_ms) {
+        // What goes on serving while it is changed is not changed in no time.
+        (Kind::Deploy | Kind::Halt, Some(Millis::ZERO)) => kind.default(),
         (Kind::Deploy, Some(restart)) => {
             Estimate { p50_ms: restart, p95_ms: Millis(restart.0.saturating_mul(STATED_SPREAD)), source: "stated".to_owned() }
         }
@@ -256,7 +258,7 @@ pub fn back(step: &Step, call: &ActionCall, facts: &Facts) -> Estimate {
         let target = step.target.as_ref().and_then(|name| facts.catalog.targets.get(name));
         let is = |kind: Kind, target: &Target| step.duration_key.as_deref() == Some(kind.key(&target.component).as_str());
         // What goes back by a deployment takes as long as it takes, however long the way forward was given. Of what nobody knows, what it is given says most.
-        let is_known = |target: &Target| learnt(Kind::Deploy, &target.component, facts).is_some() || target.restart_ms.is_some();
+        let is_known = |target: &Target| is_known(&usual(Kind::Deploy, target, facts));
         return match target {
             // What was stopped goes back by being started, and what was started after a stop by being stopped.
             Some(target) if is(Kind::Halt, target) => at_target(Kind::Deploy, target, facts),

@@ -130,7 +130,11 @@ fn a_restart_that_nobody_stated_is_not_known_rather_than_nothing() {
     assert!(plan.prediction.risk >= RiskLevel::Medium);
     // Who says that it goes on serving is believed, and so is a platform.
     only_target(&mut facts).restart_ms = Some(Millis::ZERO);
-    assert_eq!(plan_of(&change, &facts).prediction.downtime, None);
+    let plan = plan_of(&change, &facts);
+    assert_eq!(plan.prediction.downtime, None);
+    // It takes its time all the same, there and back.
+    let back = plan.prediction.time_to_safety.unwrap();
+    assert!(back.p50_ms >= Millis::from_secs(10), "{back:?}");
     (only_target(&mut facts).restart_ms, only_target(&mut facts).infrastructure) = (None, Infrastructure::Kubernetes);
     assert_eq!(plan_of(&change, &facts).prediction.downtime, None);
 }
