@@ -12,6 +12,7 @@
 use crate::codes;
 use crate::durations::plain;
 use glidepath_calendar::{Closing, Opening, SEARCH_MAX, closed, may_start, openings};
+use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::calendar::Calendar;
 use glidepath_model::change::{Change, OnWindowEnd};
 use glidepath_model::plan::{Estimate, Held, Prediction, Schedule};
@@ -98,7 +99,9 @@ impl<'a> Timetable<'a> {
     /// Where the average flight stands still, and the probability that no window turns it back.
     pub(crate) fn stands_still(&self, duration: &Estimate, joints: &Joints) -> (Vec<Standstill>, f64) {
         let takes = plain(duration);
-        let Some(takes_off) = self.takes_off_for(duration.p95_ms.max(duration.p50_ms), joints) else { return (Vec::new(), 1.0) };
+        let Some(takes_off) = self.takes_off_for(duration.p95_ms.max(duration.p50_ms), joints) else {
+            return (Vec::new(), self.lands_at_best(takes));
+        };
         match self.change.on_window_end {
             OnWindowEnd::Finish => (Vec::new(), 1.0),
             OnWindowEnd::Hold => {
@@ -110,6 +113,15 @@ impl<'a> Timetable<'a> {
                 let closing = opening.and_then(|opening| opening.closing);
                 (Vec::new(), closing.map_or(1.0, |closing| takes.within(closing.at.since(takes_off).0)))
             }
+        }
+    }
+
+    /// The greatest probability to land before an opening ends, where the end of each turns the flight back and none is long enough for it.
+    fn lands_at_best(&self, takes: DurationEstimate) -> f64 {
+        let within = |opening: &Opening| opening.closing.map_or(1.0, |closing| takes.within(closing.at.since(opening.from).0));
+        match self.change.on_window_end {
+            OnWindowEnd::Rollback if !self.openings.is_empty() => self.openings.iter().map(within).fold(0.0, f64::max),
+            OnWindowEnd::Rollback | OnWindowEnd::Finish | OnWindowEnd::Hold => 1.0,
         }
     }
 

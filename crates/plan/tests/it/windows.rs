@@ -347,3 +347,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_every_window_turns_back_does_not_land() {
+    // Neither a canary nor anything else of it is through within three minutes.
+    let planned = |hours: &str| {
+        let (change, facts) = under(OnWindowEnd::Rollback, None);
+        let planning = planned_at("2026-11-17T10:00:00Z", calendar(hours, &[]), &change, &facts);
+        planning.plan.unwrap().prediction
+    };
+    let (short, long) = (planned("01:00-01:03"), planned("01:00-03:00"));
+    assert!(short.schedule.is_none() && short.failure.mean > 0.999, "{:?}", short.failure);
+    assert!(long.schedule.is_some() && long.failure.mean < 0.5, "{:?}", long.failure);
+}
