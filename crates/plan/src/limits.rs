@@ -202,7 +202,12 @@ pub(crate) fn budget_left(change: &Change, facts: &Facts, sites: &[Site<'_>], no
     let users = Users::of(facts);
     let mut touched: BTreeSet<&ComponentName> = sites.iter().map(|site| &site.target.component).collect();
     touched.extend(sites.iter().flat_map(|site| users.of_target(site.target)).map(|target| &target.component));
-    for objective in facts.catalog.objectives.iter().filter(|o| touched.contains(&o.component)) {
+    let mut objectives = facts.catalog.objectives.iter().filter(|o| touched.contains(&o.component)).peekable();
+    if objectives.peek().is_none() {
+        let listed = names(&touched);
+        notes.derive(format!("`maxBudgetSpend` of {most} holds nothing back: no objective is declared for {listed}."));
+    }
+    for objective in objectives {
         match facts.budgets.get(&objective.name).map(|budget| budget.value.remaining).filter(|remaining| remaining.is_finite()) {
             Some(remaining) => left = left.min(remaining),
             None => notes.unsure(

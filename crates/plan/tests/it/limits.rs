@@ -145,3 +145,13 @@ fn a_spend_that_nobody_knows_does_not_keep_within_a_limit() {
     change.constraints.max_budget_share = Some(Share::parse("50%").unwrap());
     plan_of(&change, &unknown(facts));
 }
+
+#[test]
+fn a_part_of_a_budget_that_nobody_declared_is_told_to_hold_nothing_back() {
+    let (mut change, facts) = payments();
+    let told = "`maxBudgetSpend` of 10 % holds nothing back: no objective is declared for payments.";
+    let says = |change: &Change| plan_of(change, &facts).derived.iter().any(|line| line == told);
+    assert!(!says(&change));
+    change.constraints.max_budget_share = Some(Share::percent(10));
+    assert!(says(&change), "{:#?}", plan_of(&change, &facts).derived);
+}
