@@ -305,7 +305,7 @@ fn won(preference: Preference, feasible: &[Scored], order: &[usize]) -> String {
     let Some(second) = order.get(1).map(|at| &feasible[*at]) else { return "Chosen: the only feasible candidate.".to_owned() };
     let first = &feasible[order[0]];
     if preference == Preference::LeastRisk && !first.is_known {
-        let of = if first.predicted.bad_requests_straight > 0.0 { " for every target" } else { "" };
+        let of = if first.predicted.knows_traffic() { " for every target" } else { "" };
         return format!("Chosen because the fewest users would meet a fault before it is seen; how many is not known{of}.");
     }
     format!("Chosen for {}: {}, the next has {}.", preference_text(preference), figure(preference, first), figure(preference, second))

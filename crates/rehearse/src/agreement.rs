@@ -58,24 +58,7 @@ pub fn agreement(plan: &Plan, of: &Rehearsal) -> Vec<Agreement> {
         (failure.mean, failure.low, failure.high),
         (lands_not, (lands_not - error).max(0.0), (lands_not + error).min(1.0)),
     ));
-    let burn = prediction.bad_requests;
-    let (low, high) = of.bad_requests.mean_interval();
-    found.push(Agreement::new(
-        "bad requests, mean",
-        "requests",
-        (burn, burn * (1.0 - BAD_REQUESTS_TOLERANCE), burn * (1.0 + BAD_REQUESTS_TOLERANCE)),
-        (of.bad_requests.mean, low, high),
-    ));
-    if let Some(failing) = &of.bad_requests_if_failing {
-        let burn = prediction.bad_requests_if_failing;
-        let (low, high) = failing.mean_interval();
-        found.push(Agreement::new(
-            "bad requests if failing, mean",
-            "requests",
-            (burn, burn * (1.0 - BAD_REQUESTS_TOLERANCE), burn * (1.0 + BAD_REQUESTS_TOLERANCE)),
-            (failing.mean, low, high),
-        ));
-    }
+    found.extend(bad_requests(plan, of));
     // A way back is promised at its longest: any that is shorter keeps the promise.
     let at_longest = |value: f64| (0.0, value * (1.0 + DURATION_TOLERANCE));
     for (median, tail, promised, simulated) in [
@@ -88,6 +71,24 @@ pub fn agreement(plan: &Plan, of: &Rehearsal) -> Vec<Agreement> {
         }
     }
     found
+}
+
+/// What is said of bad requests; nothing where nobody knows the traffic that would meet a failure.
+fn bad_requests(plan: &Plan, of: &Rehearsal) -> Vec<Agreement> {
+    let prediction = &plan.prediction;
+    if !prediction.knows_traffic() {
+        return Vec::new();
+    }
+    let about = |what, predicted: f64, flown: &Distribution| {
+        let (low, high) = flown.mean_interval();
+        let good_for = (predicted, predicted * (1.0 - BAD_REQUESTS_TOLERANCE), predicted * (1.0 + BAD_REQUESTS_TOLERANCE));
+        Agreement::new(what, "requests", good_for, (flown.mean, low, high))
+    };
+    let all = about("bad requests, mean", prediction.bad_requests, &of.bad_requests);
+    let failing = of.bad_requests_if_failing.as_ref();
+    std::iter::once(all)
+        .chain(failing.map(|flown| about("bad requests if failing, mean", prediction.bad_requests_if_failing, flown)))
+        .collect()
 }
 
 fn quantile(

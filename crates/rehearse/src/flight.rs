@@ -319,7 +319,7 @@ impl<'m, 'p> Flight<'m, 'p> {
         };
         let (mut at, mut kind, mut line) = match verdict {
             Verdict::Passes(time) => (ready(time), VerdictKind::NoRegression, "no regression"),
-            Verdict::Sees(time) => (ready(time), VerdictKind::Regression, "the new side fails more than the old one"),
+            Verdict::Sees(time) => (ready(time), VerdictKind::Regression, gate.what_it_sees()),
             Verdict::FalseAlarm(time) => (ready(time), VerdictKind::Regression, FALSE_ALARM),
             Verdict::Open => (None, VerdictKind::Undecided, "undecided"),
         };

@@ -70,6 +70,15 @@ pub(crate) enum Verdict {
 }
 
 impl GateModel {
+    /// What a failure looks like to it.
+    pub(crate) fn what_it_sees(&self) -> &'static str {
+        match (self.judged.is_empty(), self.needs_telemetry) {
+            (false, _) => "the new side fails more than the old one",
+            (true, true) => "a bound is not kept, or health checks fail",
+            (true, false) => "health checks fail",
+        }
+    }
+
     pub(crate) fn new(spec: &GateSpec, suspects: Vec<usize>, rests_on: Vec<ComponentName>, share: f64, traffic: Option<Traffic>) -> Self {
         let bake = spec.bake_ms.max(spec.min_bake_ms);
         let patience = spec.patience_ms.max(bake.plus(Millis(spec.look_every_ms.0.saturating_mul(LOOKS_AFTER_BAKE))));

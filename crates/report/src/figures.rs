@@ -78,9 +78,9 @@ pub(crate) fn no_budget(plan: &Plan) -> Option<String> {
     }
 }
 
-/// Whether the traffic is known that a failure would meet: a straight deploy that fails for minutes always costs some.
+/// Whether the traffic is known that a failure would meet.
 pub(crate) fn knows_traffic(plan: &Plan) -> bool {
-    plan.prediction.bad_requests_straight > 0.0
+    plan.prediction.knows_traffic()
 }
 
 /// What a plan costs beside the usual. Without a price it is nothing all the same, where no strategy has anything work beside the usual.

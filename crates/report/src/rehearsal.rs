@@ -18,6 +18,9 @@ const MOMENTS_MAX: usize = 32;
 /// Lines of one moment at most.
 const MOMENT_LINES_MAX: usize = 3;
 
+/// What is said of bad requests where nobody knows how many requests come.
+pub(crate) const NO_TRAFFIC: &str = "not known: there are no traffic figures";
+
 /// Everything that a rehearsal found.
 #[derive(Clone, Copy, Debug)]
 pub struct Rehearsed<'a> {
@@ -37,7 +40,7 @@ pub struct Rehearsed<'a> {
 pub fn rehearsal(found: &Rehearsed<'_>, style: Style) -> String {
     let mut lines = header(found);
     lines.extend(ends(found.rehearsal));
-    lines.extend(distributions(found.rehearsal));
+    lines.extend(distributions(found));
     lines.extend(turned(found));
     lines.extend(story(found));
     lines.extend(agreement(found.agreement));
@@ -93,7 +96,9 @@ fn ends(rehearsal: &Rehearsal) -> Vec<Line> {
     lines
 }
 
-fn distributions(rehearsal: &Rehearsal) -> Vec<Line> {
+fn distributions(found: &Rehearsed<'_>) -> Vec<Line> {
+    let rehearsal = found.rehearsal;
+    let knows_traffic = found.plan.prediction.knows_traffic();
     let mut lines = head("How it is distributed").to_vec();
     let length = |value: f64| Millis(value.max(0.0) as u64).to_string();
     let mut told = |what: &str, of: Option<&Distribution>, shown: &dyn Fn(f64) -> String, among: &str| {
@@ -105,11 +110,14 @@ fn distributions(rehearsal: &Rehearsal) -> Vec<Line> {
         lines.push(Line::new().padded_to(FIGURES_AT).with(Ink::Accent, histogram(&of.bars)).with(Ink::Dim, note));
     };
     told("take-off to landing", rehearsal.duration_ms.as_ref(), &length, "landings");
-    told("bad requests if failing", rehearsal.bad_requests_if_failing.as_ref(), &count, "failing changes");
+    told("bad requests if failing", rehearsal.bad_requests_if_failing.as_ref().filter(|_| knows_traffic), &count, "failing changes");
     told("turning back to safety", rehearsal.to_safety_ms.as_ref(), &length, "ways back");
     told("turning back to undone", rehearsal.to_undone_ms.as_ref(), &length, "ways back");
     told("waiting for people", rehearsal.asked_ms.as_ref(), &length, "that asked");
-    let mean = format!("{} on average over all flights", count(rehearsal.bad_requests.mean));
+    let mean = match knows_traffic {
+        true => format!("{} on average over all flights", count(rehearsal.bad_requests.mean)),
+        false => NO_TRAFFIC.to_owned(),
+    };
     lines.push(Line::of(Ink::Plain, "  bad requests").padded_to(FIGURES_AT).with(Ink::Plain, mean));
     lines
 }
@@ -211,7 +219,10 @@ fn story(found: &Rehearsed<'_>) -> Vec<Line> {
         lines.extend(hung(time, Ink::Plain, &moment.line, COLUMNS_MAX, MOMENT_LINES_MAX));
     }
     let asked = if outcome.asked > Millis::ZERO { format!(", {} of waiting for people", outcome.asked) } else { String::new() };
-    let words = format!("It cost {} bad requests{asked}.", count(outcome.bad_requests));
+    let words = match found.plan.prediction.knows_traffic() {
+        true => format!("It cost {} bad requests{asked}.", count(outcome.bad_requests)),
+        false => format!("Its bad requests are {NO_TRAFFIC}{asked}."),
+    };
     lines.extend(paragraph(Ink::Plain, &words));
     lines
 }

@@ -63,14 +63,17 @@ fn highlights(found: &Rehearsed<'_>) -> Vec<Highlight> {
             ended(End::Landed),
             format!("{} go back; {} land and fail users", ended(End::RolledBack), ended(End::LandedFailing)),
         ),
-        highlight(
-            "Bad requests",
-            count(rehearsal.bad_requests.mean),
-            rehearsal.bad_requests_if_failing.as_ref().map_or_else(
-                || "on average; no flight failed".to_owned(),
-                |of| format!("on average; where it fails {} (95 %: {})", count(of.p50), count(of.p95)),
+        match found.plan.prediction.knows_traffic() {
+            true => highlight(
+                "Bad requests",
+                count(rehearsal.bad_requests.mean),
+                rehearsal.bad_requests_if_failing.as_ref().map_or_else(
+                    || "on average; no flight failed".to_owned(),
+                    |of| format!("on average; where it fails {} (95 %: {})", count(of.p50), count(of.p95)),
+                ),
             ),
-        ),
+            false => highlight("Bad requests", "not known".to_owned(), "there are no traffic figures".to_owned()),
+        },
     ];
     if let Some(safe) = &rehearsal.to_safety_ms {
         let note =
@@ -105,11 +108,12 @@ fn endings(found: &Rehearsed<'_>) -> Section {
 
 fn distributions(found: &Rehearsed<'_>, section: &mut Section) {
     let rehearsal = found.rehearsal;
+    let knows_traffic = found.plan.prediction.knows_traffic();
     let of =
         |title: &str, of: Option<&Distribution>, shown: fn(f64) -> String, among: &str| of.map(|of| histogram(title, of, shown, among));
     let all: Vec<Histogram> = [
         of("Take-off to landing", rehearsal.duration_ms.as_ref(), length, "landings"),
-        of("Bad requests where it fails", rehearsal.bad_requests_if_failing.as_ref(), count, "failing changes"),
+        of("Bad requests where it fails", rehearsal.bad_requests_if_failing.as_ref().filter(|_| knows_traffic), count, "failing changes"),
         of("Turning back to safe traffic", rehearsal.to_safety_ms.as_ref(), length, "ways back"),
         of("Turning back to all undone", rehearsal.to_undone_ms.as_ref(), length, "ways back"),
         of("Waiting for people", rehearsal.asked_ms.as_ref(), length, "flights that asked"),
@@ -172,7 +176,9 @@ fn story(found: &Rehearsed<'_>) -> Section {
     if outcome.exposed > Millis::ZERO {
         words.push_str(&format!(" after users were exposed to it for {}", outcome.exposed));
     }
-    words.push_str(&format!(", at the cost of {} bad requests", count(outcome.bad_requests)));
+    if found.plan.prediction.knows_traffic() {
+        words.push_str(&format!(", at the cost of {} bad requests", count(outcome.bad_requests)));
+    }
     if outcome.asked > Millis::ZERO {
         words.push_str(&format!(" and {} of waiting for people", outcome.asked));
     }

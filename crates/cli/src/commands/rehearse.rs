@@ -82,13 +82,13 @@ pub(crate) async fn run(root: &Path, args: &RehearseArgs) -> Result<Exit, Failur
     if args.format == DocumentForm::Human {
         output::say(&format!("\n{} in {:.1} s.", plural(runs, "flight", "flights"), began.elapsed().as_secs_f64()));
     }
-    let broken = game_day.iter().flat_map(|game_day| broken(&game_day.expect, &found)).collect::<Vec<_>>();
+    let broken = game_day.iter().flat_map(|game_day| broken(&game_day.expect, plan.prediction.knows_traffic(), &found)).collect::<Vec<_>>();
     output::findings(&broken);
     Ok(if broken.is_empty() { Exit::Done } else { Exit::RolledBack })
 }
 
 /// What a game day expected and did not find.
-fn broken(expect: &Expectations, found: &Rehearsal) -> Vec<Diagnostic> {
+fn broken(expect: &Expectations, knows_traffic: bool, found: &Rehearsal) -> Vec<Diagnostic> {
     let share = |share: f64| format!("{:.1} %", share * 100.0);
     let landed = found.landed_share();
     let unseen = found.ended(End::LandedFailing) as f64 / found.runs.max(1) as f64;
@@ -103,10 +103,12 @@ fn broken(expect: &Expectations, found: &Rehearsal) -> Vec<Diagnostic> {
             .unseen
             .filter(|most| unseen > most.as_f64())
             .map(|most| format!("{} land and fail users, at most {most} were expected", share(unseen))),
-        expect
-            .bad_requests
-            .filter(|most| bad > *most)
-            .map(|most| format!("95 % of the failing flights cause up to {bad:.0} bad requests, at most {most:.0} were expected")),
+        expect.bad_requests.filter(|most| bad > *most || !knows_traffic).map(|most| match knows_traffic {
+            true => format!("95 % of the failing flights cause up to {bad:.0} bad requests, at most {most:.0} were expected"),
+            false => {
+                format!("nobody knows how many requests come, so that no bad ones can be counted, and at most {most:.0} were expected")
+            }
+        }),
         expect
             .to_safety
             .filter(|most| safe > most.0 as f64)

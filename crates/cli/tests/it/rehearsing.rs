@@ -74,3 +74,20 @@ fn a_game_day_ends_with_what_it_expects() {
     let said = project.ok(&["validate"], 2).err;
     assert!(said.contains("GP0069") && said.contains("checkout-3ds"), "{said}");
 }
+
+#[test]
+fn what_meets_no_known_traffic_costs_no_known_number_of_requests() {
+    let project = Project::fleet(&["payments"], 2, 10);
+    project.write(
+        "rehearsals/calm.yaml",
+        "apiVersion: glidepath.dev/v1\nkind: Rehearsal\nmetadata: { name: calm }\nspec: { of: upgrade, runs: 40, expect: { badRequests: 100 } }\n",
+    );
+    let human = project.ok(&["rehearse", "upgrade", "--runs", "40"], 0).out;
+    assert!(human.contains("not known: there are no traffic figures"), "{human}");
+    assert!(!human.contains("0 on average") && !human.contains("It cost") && !human.contains("bad requests, mean"), "{human}");
+    let page = project.ok(&["rehearse", "upgrade", "--runs", "40", "--format", "markdown"], 0).out;
+    assert!(!page.contains("0 on average") && !page.contains("at the cost of"), "{page}");
+    // What nobody can count keeps no bound.
+    let broken = project.ok(&["rehearse", "calm"], 1).err;
+    assert!(broken.contains("GP0683") && broken.contains("nobody knows how many requests come"), "{broken}");
+}

@@ -72,6 +72,11 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// Whether the traffic is known that a failure would meet: a straight deploy that fails for minutes always costs some.
+    pub fn knows_traffic(&self) -> bool {
+        self.bad_requests_straight > 0.0
+    }
+
     /// From take-off to landing by the clock, where the flight stands still on its way.
     pub fn on_the_clock(&self) -> Option<Estimate> {
         let schedule = self.schedule.as_ref().filter(|schedule| !schedule.held.is_empty())?;

@@ -68,7 +68,7 @@ pub(crate) fn figures(site: &Site<'_>, outline: &Outline, steps: &[Step], users:
             + failing.0 * of_others(|user| user.failing)
             + costs.refused()
             + failing.0 * (costs.failing() + costs.flies_on * costs.missed * (costs.after * costs.noticed_in + costs.way_back)),
-        straight: straight(site, outline, &costs, users),
+        straight: if method.meets_users() { straight(site, outline, &costs, users) } else { Straight::default() },
         costs,
         failing,
         budgets_of: if method.meets_users() { users.with_budgets(site.target) } else { Vec::new() },

@@ -94,6 +94,13 @@ fn a_contract_promises_neither_what_it_takes_away_nor_traffic_that_it_does_not_m
     assert!(all.contains("nothing brings the old form back but the backup"));
 }
 
+#[test]
+fn what_is_known_of_a_database_that_nobody_comes_to_counts_no_requests_of_its_service() {
+    let Example { plan, facts, .. } = example("schema/cents");
+    assert!(!plan.prediction.knows_traffic(), "{:?}", plan.prediction);
+    assert!(to_markdown(&document(&plan, &facts)).contains("not known: there are no traffic figures"));
+}
+
 /// What section 4 says beside its commands.
 fn procedure(markdown: &str) -> impl Iterator<Item = &str> {
     let (_, from) = markdown.split_once("## 4.").unwrap_or_default();
