@@ -1,5 +1,6 @@
 //! Section 9: what can go wrong in this plan, how it shows, what is done, and how long that takes.
 
+use super::rollback::one_way;
 use super::{Sources, criteria, premortem};
 use crate::depth::Depth;
 use crate::directory::{best, owner_of};
@@ -199,9 +200,14 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
                     "each write from then on is lost to a restore",
                 );
             }
+            let symptoms = format!("a statement fails half-way or the old and the new form differ after: {}", listed(&commands));
+            if let Some(reason) = one_way(of, a) {
+                let response = format!("the old form is not kept whole, and nothing but the backup brings it back ({reason}): whoever owns the data decides between restoring it and mending it");
+                return row(place, symptoms, response, "each write from then on is lost to a restore");
+            }
             row(
                 place,
-                format!("a statement fails half-way or the old and the new form differ after: {}", listed(&commands)),
+                symptoms,
                 "both forms stay, so both versions go on working; the contract part is not made until they agree",
                 "no hurry while the old form is kept",
             )

@@ -13,7 +13,7 @@ use crate::state;
 use crate::way_back::WayBack;
 use glidepath_model::Step;
 use glidepath_model::change::{ItemKind, OnFailure, OnWindowEnd};
-use glidepath_model::plan::{TakeoffGate, Undo};
+use glidepath_model::plan::{Assignment, TakeoffGate, Undo};
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(6, "Rollback");
@@ -211,6 +211,17 @@ fn matrices(of: &Sources<'_>, section: &mut Section) {
     section.table(&["When", "Versions", "Also passed on the way", "Note"], rows);
 }
 
+/// Why a step of a place cannot be undone, where one cannot.
+pub(super) fn one_way<'p>(of: &Sources<'p>, assignment: &Assignment) -> Option<&'p str> {
+    let here =
+        of.plan.body.steps.iter().filter(|step| step.target.as_ref() == Some(&assignment.target) && step.item == Some(assignment.item));
+    here.filter_map(|step| match &step.undo {
+        Undo::ForwardOnly { reason } => Some(reason.as_str()),
+        Undo::Call { .. } | Undo::Nothing | Undo::LeaveInPlace { .. } => None,
+    })
+    .next()
+}
+
 fn afterwards(of: &Sources<'_>, section: &mut Section) {
     section.heading("Verification after a rollback");
     let mut items: Vec<Text> = Vec::new();
@@ -224,7 +235,12 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
         let mut text = Text::new().strong(format!("{} in {}: ", assignment.component, assignment.environment));
         let item = of.plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind);
         text = match item {
-            Some(ItemKind::Schema { .. }) => text.plain("what was added stays, and nothing of the old version looks at it"),
+            Some(ItemKind::Schema { .. }) => match one_way(of, assignment) {
+                Some(reason) => text.plain(format!(
+                    "what was added stays; where its one-way step was done, what that did stays as well, and the old version meets it: {reason}"
+                )),
+                None => text.plain("what was added stays, and nothing of the old version looks at it"),
+            },
             Some(ItemKind::Contract { .. }) => text.plain("stays as it is by then; what it took away is in the backup alone"),
             _ => joined_text(text, state::words(of.plan, assignment, &assignment.from)),
         };

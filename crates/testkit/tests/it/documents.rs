@@ -95,6 +95,20 @@ fn a_contract_promises_neither_what_it_takes_away_nor_traffic_that_it_does_not_m
 }
 
 #[test]
+fn what_a_backfill_overwrites_is_not_said_to_be_left_alone() {
+    let Example { mut plan, facts, .. } = example("schema/cents");
+    let promises = ["nothing of the old version looks at it", "both forms stay"];
+    let kept = to_markdown(&document(&plan, &facts));
+    assert!(promises.iter().all(|promise| kept.contains(promise)));
+    let backfill = plan.body.steps.iter_mut().find(|step| step.id.as_str().ends_with("/backfill")).unwrap();
+    backfill.undo = Undo::ForwardOnly { reason: "it overwrites orders.amount, which this change did not add".to_owned() };
+    let overwritten = to_markdown(&document(&plan, &facts));
+    assert!(promises.iter().all(|promise| !overwritten.contains(promise)), "{overwritten}");
+    assert!(overwritten.contains("the old version meets it: it overwrites orders.amount"));
+    assert!(overwritten.contains("nothing but the backup brings it back (it overwrites orders.amount"));
+}
+
+#[test]
 fn what_is_known_of_a_database_that_nobody_comes_to_counts_no_requests_of_its_service() {
     let Example { plan, facts, .. } = example("schema/cents");
     assert!(!plan.prediction.knows_traffic(), "{:?}", plan.prediction);
