@@ -154,7 +154,7 @@ fn a_stored_plan_is_held_against_the_budgets_of_now() {
     // What held it back is over: the plan need not be made anew.
     let (project, plan) = plan_of("burning");
     let told = plan["findings"].to_string();
-    assert!(told.contains("The error budget of answers burns at 10.0 over the last hour; it asks for another moment"), "{told}");
+    assert!(told.contains("The error budget of answers burns at 10 over the last hour; it asks for another moment"), "{told}");
     project.write("slo/front.yaml", &OBJECTIVE.replace("APP", "well"));
     project.ok(&["run", plan["id"].as_str().unwrap(), "--yes"], 0);
 }
