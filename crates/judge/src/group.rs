@@ -34,6 +34,9 @@ use crate::noise::{NoiseModel, Scale};
 use crate::power::normal_below;
 use crate::verdict::{ReasonCode, VerdictKind};
 
+/// Least and greatest margin.
+pub(crate) const MARGIN_MIN: f64 = 1.01;
+pub(crate) const MARGIN_MAX: f64 = 50.0;
 /// Looks before which `NoRegression` is not given.
 const LOOKS_TO_PASS: u32 = 3;
 /// Steps before which the drift monitor says nothing.
@@ -88,7 +91,7 @@ impl GroupConfig {
     pub fn problem(&self) -> Option<&'static str> {
         if !self.scale.is_usable() {
             Some("the unit of the differences must be a number above 0")
-        } else if !(1.01..=50.0).contains(&self.margin) {
+        } else if !(MARGIN_MIN..=MARGIN_MAX).contains(&self.margin) {
             Some("margin must be a ratio between 1.01 and 50")
         } else if !self.noise.is_usable() {
             Some("the noise must be one that was learnt: a deviation above 0 and a correlation between 0 and 0.98")

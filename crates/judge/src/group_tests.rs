@@ -13,20 +13,20 @@ const LOOKS: u32 = 60;
 
 /// Noise of one metric: both sides scatter by `per_side` and remember `rho` of it.
 #[derive(Clone, Copy)]
-struct Kind {
-    rho: f64,
-    per_side: f64,
+pub(crate) struct Kind {
+    pub(crate) rho: f64,
+    pub(crate) per_side: f64,
     /// Correlation of what is new in the metrics.
-    shared: f64,
+    pub(crate) shared: f64,
     /// Deviation of the lasting offset between two sets of hosts.
-    offset: f64,
+    pub(crate) offset: f64,
 }
 
-const USUAL: Kind = Kind { rho: 0.0, per_side: 0.1, shared: 0.0, offset: 0.0 };
+pub(crate) const USUAL: Kind = Kind { rho: 0.0, per_side: 0.1, shared: 0.0, offset: 0.0 };
 
 impl Kind {
     /// Differences of canary and baseline, metric by metric.
-    fn draw(&self, metrics: usize, points: usize, random: &mut Random) -> Vec<Vec<Option<f64>>> {
+    pub(crate) fn draw(&self, metrics: usize, points: usize, random: &mut Random) -> Vec<Vec<Option<f64>>> {
         let sd = self.per_side * 2.0_f64.sqrt();
         let mut drawn = vec![Vec::with_capacity(points); metrics];
         let mut levels = vec![0.0; metrics];
@@ -42,7 +42,7 @@ impl Kind {
         drawn
     }
 
-    fn learn(&self, metrics: usize, windows: usize, points: usize, random: &mut Random) -> Vec<Learnt> {
+    pub(crate) fn learn(&self, metrics: usize, windows: usize, points: usize, random: &mut Random) -> Vec<Learnt> {
         // Three histories in a thousand look by chance as if the sides differed for good, and are refused.
         loop {
             let drawn: Vec<Vec<Vec<Option<f64>>>> = (0..windows).map(|_| self.draw(metrics, points, random)).collect();

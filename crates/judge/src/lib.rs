@@ -8,7 +8,7 @@
 //! - [`canary`]: one interface over all metrics of a change, and the shares of its error probability.
 //! - [`threshold`]: limits on a series of values, or a [`condition`] on them.
 //! - [`kayenta`]: the judge of Kayenta, for projects that move over.
-//! - [`power`]: how long a stage needs to see an effect, and what it is blind to.
+//! - [`power`]: how long a stage needs to see an effect, and what it is blind to; what a watch of values sees, [`boundary::Calibration::finds`] says.
 //! - [`experiment`]: how long an experiment must run, and what is chance at its end.
 //! - [`budget`]: error budgets and burn of whole requests; what a plan is expected to burn.
 //! - [`native`]: native histograms, counted in whole requests at a limit.
@@ -61,6 +61,9 @@ pub mod series;
 mod simulation;
 pub mod slo;
 pub mod threshold;
+mod values_power;
+#[cfg(test)]
+mod values_power_tests;
 pub mod verdict;
 
 pub use dispersion::{ASSUMED_DISPERSION, ASSUMED_LOOK_VARIATION, Dispersion};

@@ -18,7 +18,7 @@ pub use prediction::{
     RuledOut, Schedule, Split, SplitPart, SplitRisk, StageBurn,
 };
 pub use step::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Undo, Work};
-pub use strategy::{Assignment, Back, LadderStage, Met, Strategy, Traits, VerificationKind};
+pub use strategy::{Assignment, Back, LadderStage, Met, StageValue, Strategy, Traits, VerificationKind};
 
 use crate::change::{Change, OnFailure};
 use crate::diagnostic::{Diagnostic, Severity};

@@ -1,16 +1,17 @@
 //! What stands around the steps: assignments, take-off gates, version matrices, envelope.
 
-use crate::ladder::{Judge, Ladders, Seen, bad_ratio, effect_text, tenths};
+use crate::ladder::{Judge, JudgedStage, Ladders, Seen, bad_ratio, effect_text, tenths};
 use crate::notes::Notes;
 use crate::outline::{Outline, Route, Watches, rounded};
 use crate::site::Site;
+use crate::values;
 use crate::{HOLD_DEFAULT, codes, non_zero};
 use glidepath_model::catalog::{Catalog, EdgeKind, Target};
 use glidepath_model::change::{Change, ItemKind, OnFailure};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, ResourceName, TargetName, Version};
 use glidepath_model::plan::{
-    Assignment, Claim, Envelope, LadderStage, Phase, Step, TakeoffGate, Throttle, Undo, VerificationKind, VersionMatrix, Work,
+    Assignment, Claim, Envelope, LadderStage, Phase, StageValue, Step, TakeoffGate, Throttle, Undo, VerificationKind, VersionMatrix, Work,
 };
 use glidepath_model::text::decimals;
 use glidepath_model::{Diagnostic, Millis, Share};
@@ -70,6 +71,7 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
             let Some(gate) = &stage.gate else { continue };
             let share = rounded(Share::from_f64(stage.share));
             let canary_rate = rate * stage.share;
+            let mut values = Vec::new();
             let (power, detects, explanation) = match (&gate.judged, region, stage.route) {
                 (_, _, Route::Mirror(copied)) => {
                     let text = format!(
@@ -101,6 +103,8 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                         judged.signal.text(),
                         judge.verification.power
                     );
+                    values = stage_values(site, judged);
+                    let text = values.iter().fold(text, |text, value| format!("{text}; {}", value_text(value, judge.verification.power)));
                     (Some(power), detects, text)
                 }
                 _ => {
@@ -117,11 +121,30 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                 bake_ms: gate.bake,
                 power,
                 detects,
+                values,
                 explanation,
             });
         }
     }
     list
+}
+
+/// What a stage sees of the figures that it compares.
+fn stage_values(site: &Site<'_>, judged: &JudgedStage) -> Vec<StageValue> {
+    let declared = values::declared(site);
+    let named = judged.values.judged.iter().filter_map(|one| declared.get(one.at).map(|value| (one, value)));
+    named
+        .map(|(one, value)| StageValue { name: value.name.clone(), margin: value.margin, power: one.power, detects: one.detects })
+        .collect()
+}
+
+/// `p99 latency 1.25x worse is found with 38 %, 1.4x worse with 80 %`.
+fn value_text(value: &StageValue, wanted: Share) -> String {
+    let detects = match value.detects {
+        Some(detects) => format!(", {}x worse with {wanted}", decimals(detects, 2)),
+        None => format!(", and nothing with {wanted}"),
+    };
+    format!("{} {}x worse is found with {:.0} %{detects}", value.name, decimals(value.margin, 2), value.power * 100.0)
 }
 
 /// Who watches where nothing is compared.

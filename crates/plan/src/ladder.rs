@@ -149,7 +149,9 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
             let region = &site.regions[at];
             timed(site, region, stage, &judge, &mut cache);
             stage.last(measured::length(site));
-            stage.take(values::of_stage(site, region, values::Stage { share: stage.share, bake: stage.bake, alpha: judge.alpha() }, facts));
+            let power = judge.verification.power.as_f64();
+            let asked = values::Stage { share: stage.share, bake: stage.bake, alpha: judge.alpha(), power };
+            stage.take(values::of_stage(site, region, asked, facts));
         }
     }
     Ladders { by_site, parts }

@@ -27,6 +27,10 @@ pub(crate) struct JudgedValue {
     pub(crate) at: usize,
     /// What the judge is asked.
     pub(crate) asked: GroupConfig,
+    /// Probability to find within the bake what is worse by the margin.
+    pub(crate) power: f64,
+    /// The least worsening found with the wanted power; none where none is.
+    pub(crate) detects: Option<f64>,
 }
 
 /// What a stage compares.
@@ -49,6 +53,8 @@ pub(crate) struct Stage {
     pub(crate) bake: Millis,
     /// False alarms that each figure may spend.
     pub(crate) alpha: f64,
+    /// Probability with which an effect is to be found.
+    pub(crate) power: f64,
 }
 
 /// Figures that a target declares.
@@ -75,13 +81,17 @@ pub(crate) fn history<'f>(
 pub(crate) fn of_stage(site: &Site<'_>, region: &SiteRegion<'_>, stage: Stage, facts: &Facts) -> StageValues {
     let declared = declared(site);
     let mut found = StageValues::default();
-    // Figures that come at the same times, from splits of the same size, lie side by side.
-    let mut together: BTreeMap<(Millis, usize, Vec<usize>), Vec<Prepared>> = BTreeMap::new();
+    let mut learnt: BTreeMap<usize, Prepared> = BTreeMap::new();
     for (at, value) in declared.iter().enumerate() {
         match prepared(at, value, site, region, stage.share, facts) {
-            Ok(one) => together.entry((value.every_ms, one.hosts, one.learnt.lengths().to_vec())).or_default().push(one),
+            Ok(one) => _ = learnt.insert(at, one),
             Err(why) => found.left_out.push(left_out(site, region, stage, value, &why)),
         }
+    }
+    // Figures that come at the same times, from splits of the same size, lie side by side.
+    let mut together: BTreeMap<(Millis, usize, Vec<usize>), Vec<&Prepared>> = BTreeMap::new();
+    for one in learnt.values() {
+        together.entry((declared[one.at].every_ms, one.hosts, one.learnt.lengths().to_vec())).or_default().push(one);
     }
     let mut passes = Vec::new();
     for ((every, ..), group) in together {
@@ -93,7 +103,26 @@ pub(crate) fn of_stage(site: &Site<'_>, region: &SiteRegion<'_>, stage: Stage, f
     }
     found.judged.sort_by_key(|one| one.at);
     found.passes = side_by_side(&passes);
+    // The slowest figure decides how long all of them are watched, so what each is seen with follows last.
+    let bake = stage.bake.max(found.bake);
+    for one in &mut found.judged {
+        (one.power, one.detects) = learnt
+            .get(&one.at)
+            .map_or((0.0, None), |known| sees(&known.learnt, &one.asked, looks_in(bake, declared[one.at].every_ms), stage.power));
+    }
     found
+}
+
+/// Values of a figure that come within a time.
+fn looks_in(time: Millis, every: Millis) -> u32 {
+    u32::try_from(time.0 / every.0.max(1)).unwrap_or(u32::MAX).min(LOOKS_MAX)
+}
+
+/// The probability to find what is worse by the margin within so many looks, and the least worsening found with the wanted power.
+fn sees(learnt: &Learnt, asked: &GroupConfig, looks: u32, power: f64) -> (f64, Option<f64>) {
+    Calibration::new(&[(learnt, asked.direction)], asked.boundary.looks_max, SEED).map_or((0.0, None), |calibration| {
+        (calibration.finds(0, asked, asked.margin, looks).unwrap_or_default(), calibration.least_found(0, asked, power, looks))
+    })
 }
 
 fn left_out(site: &Site<'_>, region: &SiteRegion<'_>, stage: Stage, value: &ValueSignal, why: &str) -> String {
@@ -162,14 +191,14 @@ struct Drawn {
 }
 
 /// Draws the limits of figures that come at the same times, for as long as they take; each figure that takes too long is refused, and the rest drawn anew.
-fn drawn(site: &Site<'_>, stage: Stage, declared: &[ValueSignal], every: Millis, mut group: Vec<Prepared>) -> Drawn {
+fn drawn(site: &Site<'_>, stage: Stage, declared: &[ValueSignal], every: Millis, mut group: Vec<&Prepared>) -> Drawn {
     let environment = site.environment;
     let patience = |bake: Millis| gate_patience(bake.max(environment.min_bake_ms), environment.hold_limit_ms);
     let least = Millis(every.0.saturating_mul(u64::from(LOOKS_MIN)));
     let mut refused: Vec<(usize, String)> = Vec::new();
     let mut bake = stage.bake.max(least);
     while !group.is_empty() {
-        let looks = u32::try_from(patience(bake).0 / every.0.max(1)).unwrap_or(u32::MAX).min(LOOKS_MAX);
+        let looks = looks_in(patience(bake), every);
         let asked: Vec<_> = group.iter().map(|one| (&one.learnt, direction(&declared[one.at]))).collect();
         let share = stage.alpha * group.len() as f64;
         let boundaries = match Calibration::new(&asked, looks, SEED).and_then(|calibration| calibration.boundaries(share)) {
@@ -192,7 +221,7 @@ fn drawn(site: &Site<'_>, stage: Stage, declared: &[ValueSignal], every: Millis,
                     noise: *one.learnt.model(),
                     boundary,
                 };
-                JudgedValue { at: one.at, asked }
+                JudgedValue { at: one.at, asked, power: 0.0, detects: None }
             })
             .collect();
         let needed = |one: &JudgedValue| one.asked.looks_to_pass(0.5).map(|looks| Millis(every.0.saturating_mul(u64::from(looks))));

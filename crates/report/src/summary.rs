@@ -11,7 +11,8 @@ use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung, table, wrapped};
 use crate::waterfall::strongest;
 use glidepath_model::diagnostic::{Diagnostic, Severity};
-use glidepath_model::plan::{Assignment, LadderStage, RiskLevel, RuledOut, Strategy, Undo};
+use glidepath_model::plan::{Assignment, LadderStage, RiskLevel, RuledOut, StageValue, Strategy, Undo};
+use glidepath_model::text::decimals;
 use glidepath_model::{Plan, Share, version_shown};
 
 /// Reasons of a probability at most.
@@ -197,8 +198,8 @@ fn stages(plan: &Plan) -> Vec<Line> {
         .assignments
         .iter()
         .flat_map(|a| a.ladder.iter().map(move |stage| (a, stage)))
-        .map(|(a, stage)| {
-            vec![
+        .flat_map(|(a, stage)| {
+            let counted = vec![
                 a.environment.to_string(),
                 a.component.to_string(),
                 stage.region.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string),
@@ -207,7 +208,8 @@ fn stages(plan: &Plan) -> Vec<Line> {
                 stage.bake_ms.to_string(),
                 stage.detects.map_or_else(|| "-".to_owned(), |d| format!("{} rise", fold(d))),
                 stage.power.map_or_else(|| "-".to_owned(), percent),
-            ]
+            ];
+            std::iter::once(counted).chain(stage.values.iter().map(value_cells)).collect::<Vec<_>>()
         })
         .collect();
     if cells.is_empty() {
@@ -216,6 +218,14 @@ fn stages(plan: &Plan) -> Vec<Line> {
     let mut lines = head("Stages").to_vec();
     lines.extend(table(&["environment", "component", "region", "share", "requests", "bake", "finds", "power"], &cells));
     lines
+}
+
+/// The row of a figure, under that of its stage.
+fn value_cells(value: &StageValue) -> Vec<String> {
+    let finds = value.detects.map_or_else(|| "none".to_owned(), |detects| format!("{}x", decimals(detects, 2)));
+    let mut cells = vec![String::new(); 6];
+    cells.extend([format!("{finds} {}", value.name), format!("{} at {}x", percent(value.power), decimals(value.margin, 2))]);
+    cells
 }
 
 fn predictions(plan: &Plan, shown: Shown) -> Vec<Line> {

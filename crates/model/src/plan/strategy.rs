@@ -416,6 +416,20 @@ impl fmt::Display for VerificationKind {
     }
 }
 
+/// What a stage sees of a figure that it compares (`signals.values`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageValue {
+    /// Name of the figure.
+    pub name: String,
+    /// How much worse the new side is for `power`, as a multiple: the margin of the figure.
+    pub margin: f64,
+    /// Probability to find that within the bake time. What is not found does not pass for that: the margin is not ruled out.
+    pub power: f64,
+    /// Smallest worsening it finds with the wanted power, as a multiple; `None` where it finds none.
+    pub detects: Option<f64>,
+}
+
 /// One exposure level of the ladder with its power.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -434,6 +448,9 @@ pub struct LadderStage {
     pub power: Option<f64>,
     /// Smallest rise it finds with the stated power, as a multiple.
     pub detects: Option<f64>,
+    /// What it sees of figures that are compared beside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<StageValue>,
     /// For people: `at 5 % this stage sees 21 requests/s; it needs 4 min 10 s to see a doubling of errors with 80 % power`.
     pub explanation: String,
 }

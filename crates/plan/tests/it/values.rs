@@ -1,6 +1,7 @@
 //! Figures compared side against side: what is learnt of them decides what a stage can hold them to.
 
 use crate::fixture::*;
+use glidepath_judge::group::{GroupConfig, GroupState, Values};
 use glidepath_model::catalog::{ValueSignal, Worse};
 use glidepath_model::facts::{MissingFact, Sourced, SplitHistory, ValueHistory};
 use glidepath_model::plan::{GateCheck, GateSpec, Plan, Strategy, Work};
@@ -33,8 +34,11 @@ impl Scatter {
 
 /// A day of one host and of half of them against the rest, with this much noise.
 fn day(hosts: usize, noise: f64) -> ValueHistory {
-    let mut scatter = Scatter(7);
-    let mut window = || (0..180).map(|_| Some([0.2 * (1.0 + noise * scatter.next()), 0.2])).collect();
+    day_of(Scatter(7), hosts, noise)
+}
+
+fn day_of(mut scatter: Scatter, hosts: usize, noise: f64) -> ValueHistory {
+    let mut window = || (0..180).map(|_| Some([0.2 * (noise * scatter.next()).exp(), 0.2])).collect();
     let splits = [1, hosts / 2].map(|hosts| SplitHistory { hosts, windows: (0..8).map(|_| window()).collect() });
     ValueHistory { every_ms: Millis::from_secs(60), hosts, splits: splits.to_vec() }
 }
@@ -132,5 +136,51 @@ fn a_figure_of_which_nothing_can_be_learnt_holds_nothing_up_and_is_told() {
         assert!(stages(&plan).iter().all(|(_, gate)| compared(gate).is_none()), "{why}");
         let finding = plan.findings.iter().find(|finding| finding.code.to_string() == "GP0370").unwrap_or_else(|| panic!("{why}"));
         assert!(finding.message.contains(why), "{}", finding.message);
+    }
+}
+
+/// Share of watches of noise as in [`day`] that end with a regression within so many values, where the new side is `worse` times worse.
+fn found(asked: &serde_json::Value, noise: f64, worse: f64, looks: u64) -> f64 {
+    const WATCHES: u32 = 2000;
+    let config: GroupConfig = serde_json::from_value(asked.clone()).unwrap();
+    let mut scatter = Scatter(1001);
+    let mut watch = || {
+        let mut state = GroupState::default();
+        for look in 1..=looks {
+            let canary = 0.2 * worse * (noise * scatter.next()).exp();
+            state.look(&config, Some(Values { canary, baseline: 0.2 }), look * 60_000);
+        }
+        state.has_regression()
+    };
+    f64::from((0..WATCHES).map(|_| u32::from(watch())).sum::<u32>()) / f64::from(WATCHES)
+}
+
+#[test]
+fn the_ladder_tells_the_power_of_a_figure_as_watches_of_it_come_out() {
+    const HISTORIES: u64 = 4;
+    const NOISE: f64 = 0.15;
+    // By share: the power that was told and that came, and how often the least worsening was found; means of the histories.
+    let mut found_at: BTreeMap<u64, [f64; 3]> = BTreeMap::new();
+    for seed in 0..HISTORIES {
+        let (change, facts) = with(Some(day_of(Scatter(7 + 1000 * seed), 8, NOISE)));
+        let plan = plan_of(&change, &facts);
+        for (stage, (_, gate)) in plan.body.assignments[0].ladder.iter().zip(stages(&plan)) {
+            let Some((_, _, _, asked)) = compared(gate) else {
+                assert!(stage.values.is_empty(), "{:?}", stage.values);
+                continue;
+            };
+            let [value] = stage.values.as_slice() else { panic!("{:?}", stage.values) };
+            assert_eq!((value.name.as_str(), value.margin), (P99, 1.25));
+            assert!(stage.explanation.contains("; p99 latency 1.25x worse is found with "), "{}", stage.explanation);
+            let looks = stage.bake_ms.0 / 60_000;
+            let came = [value.power, found(asked, NOISE, 1.25, looks), found(asked, NOISE, value.detects.unwrap(), looks)];
+            let means = found_at.entry(stage.share.as_f64().to_bits()).or_default();
+            means.iter_mut().zip(came).for_each(|(mean, one)| *mean += one / HISTORIES as f64);
+        }
+    }
+    assert!(!found_at.is_empty(), "no stage compares it");
+    for [told, came, least] in found_at.values() {
+        assert!((told - came).abs() <= 0.05, "told {told}, came {came}");
+        assert!((0.75..=0.85).contains(least), "to be found with 80 %, came {least}");
     }
 }

@@ -5,7 +5,8 @@ use crate::document::Figure;
 use crate::figures::{count, fold, percent, stopwatch};
 use crate::summary::is_mirrored;
 use crate::timeline::{Placed, placed, ticks};
-use glidepath_model::plan::{Assignment, LadderStage};
+use glidepath_model::plan::{Assignment, LadderStage, StageValue};
+use glidepath_model::text::decimals;
 use glidepath_model::{Millis, Plan, RegionName, Share};
 use maud::{Markup, html};
 
@@ -47,7 +48,8 @@ pub(crate) fn ladder(plan: &Plan) -> Option<Figure> {
     let mut top = 0.0;
     let mut shapes = Vec::new();
     for panel in shown {
-        let height = (LINE * (panel.mirrored.len() + panel.stages.len()) as f64 + 66.0).max(168.0);
+        let lines: usize = panel.mirrored.iter().chain(&panel.stages).map(|stage| lines_of(stage)).sum();
+        let height = (LINE * lines as f64 + 66.0).max(168.0);
         shapes.push(draw(panel, top, height));
         top += height + 12.0;
     }
@@ -130,15 +132,34 @@ fn draw(panel: &Panel<'_>, top: f64, height: f64) -> Markup {
             (label("small", "start", KEY + 24.0, top + 44.0 + LINE * at as f64, &stage_words(stage)))
         }
         @for (at, stage) in panel.stages.iter().enumerate() {
-            @let line_y = top + 44.0 + LINE * (panel.mirrored.len() + at) as f64;
+            @let above: usize = panel.mirrored.iter().chain(panel.stages.iter().take(at)).map(|stage| lines_of(stage)).sum();
+            @let line_y = top + 44.0 + LINE * above as f64;
             circle class="mark" cx=(number(KEY + 8.0)) cy=(number(line_y - 4.0)) r="8" {}
             (label("onmark", "middle", KEY + 8.0, line_y, &(at + 1).to_string()))
-            (label("small", "start", KEY + 24.0, line_y, &stage_words(stage)))
+            (label("small", "start", KEY + 24.0, line_y, &counts_words(stage)))
+            @for (under, value) in (1..).zip(&stage.values) {
+                (label("small dim", "start", KEY + 24.0, line_y + LINE * f64::from(under), &value_words(value)))
+            }
         }
     }
 }
 
+/// Lines of the key: one for the counts, and one for each figure.
+fn lines_of(stage: &LadderStage) -> usize {
+    1 + stage.values.len()
+}
+
 fn stage_words(stage: &LadderStage) -> String {
+    std::iter::once(counts_words(stage)).chain(stage.values.iter().map(value_words)).collect::<Vec<_>>().join("; ")
+}
+
+/// `p99 latency: finds 1.4x, power 38 % at 1.25x`.
+fn value_words(value: &StageValue) -> String {
+    let finds = value.detects.map_or_else(|| "nothing".to_owned(), |detects| format!("{}x", decimals(detects, 2)));
+    format!("{}: finds {finds}, power {} at {}x", value.name, percent(value.power), decimals(value.margin, 2))
+}
+
+fn counts_words(stage: &LadderStage) -> String {
     if stage.share == Share::ZERO {
         return stage.explanation.clone();
     }

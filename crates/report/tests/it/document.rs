@@ -2,7 +2,7 @@
 
 use crate::fixture::{at, facts, plan, plan_titled};
 use glidepath_model::catalog::{Access, Measuring, PrometheusSource};
-use glidepath_model::plan::{CountSource, GateCheck, Held, PlannedDowntime, Schedule, Strategy, Undo, Work};
+use glidepath_model::plan::{CountSource, GateCheck, Held, PlannedDowntime, Schedule, StageValue, Strategy, Undo, Work};
 use glidepath_model::{Code, Diagnostic, Millis, Severity, Share};
 use glidepath_report::{Detail, SUMMARY_COLUMNS_MAX, Style, card, document, run_sheet, summary, to_html, to_json, to_markdown};
 
@@ -290,4 +290,25 @@ fn what_is_measured_is_told_with_its_condition_its_times_and_its_limits() {
     ] {
         assert!(text.contains(words), "{words} is not in\n{text}");
     }
+}
+
+#[test]
+fn what_a_stage_sees_of_figures_stands_beside_what_it_sees_of_counts() {
+    let mut plan = plan();
+    let stage = plan.body.assignments.iter_mut().flat_map(|a| &mut a.ladder).nth(1).unwrap();
+    let value = |name: &str, power, detects| StageValue { name: name.to_owned(), margin: 1.25, power, detects };
+    stage.values = vec![value("p99 latency", 0.384, Some(1.402)), value("queue length", 0.02, None)];
+    let (text, page) = (summary(&plan, Style::Plain, Detail::Full, SUMMARY_COLUMNS_MAX), to_html(&document(&plan, &facts())));
+    let row = |of: &str| {
+        text.lines()
+            .find(|line| line.contains(of))
+            .unwrap_or_else(|| panic!("{of} in {text}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(row("p99 latency"), "1.4x p99 latency 38 % at 1.25x");
+    assert_eq!(row("queue length"), "none queue length 2 % at 1.25x");
+    assert!(page.contains(">p99 latency: finds 1.4x, power 38 % at 1.25x</text>"));
+    assert!(page.contains(">queue length: finds nothing, power 2 % at 1.25x</text>"));
 }

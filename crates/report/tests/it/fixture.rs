@@ -414,6 +414,7 @@ fn ladder() -> Vec<LadderStage> {
                 bake_ms: Millis::from_secs(bake),
                 power: (power > 0.0).then_some(power),
                 detects: (detects > 0.0).then_some(detects),
+                values: Vec::new(),
                 explanation: format!("at {share} % this stage sees {:.0} requests/s", rate * f64::from(share) / 100.0),
             });
         }
