@@ -14,6 +14,8 @@ use glidepath_ports::{Action, ActionContext, BoxFuture};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +35,9 @@ pub const WEIGHT_MAX: u16 = 256;
 const SERVERS_APART: &str = ", ";
 /// What stands behind a server that is down.
 const DOWN: &str = " (down)";
+
+/// Longest wait, after an attempt is broken off, for the answer to a weight that was sent: until then it may still be set, and an undo may not overtake it.
+const SETTLE_MAX: Duration = Duration::from_secs(2);
 
 /// Between two looks at the sessions of servers that drain.
 const DRAIN_LOOK: Duration = Duration::from_millis(200);
@@ -63,13 +68,20 @@ impl Action for HaproxyAction {
                 Ok(input) => input,
                 Err(outcome) => return outcome,
             };
-            let router = Router { path: context.root.join(&input.socket), backend: input.backend.clone(), touched: AtomicBool::new(false) };
+            let router = Router::new(context.root.join(&input.socket), input.backend.clone());
+            let mut attempt = pin!(attempt(&router, &input));
             let broken_off = tokio::select! {
-                outcome = attempt(&router, &input) => return outcome.unwrap_or_else(|outcome| outcome),
+                outcome = &mut attempt => return outcome.unwrap_or_else(|outcome| outcome),
                 () = context.cancel.cancelled() => "was stopped",
                 () = tokio::time::sleep(time_left(context)) => "reached its deadline",
             };
-            router.outcome(Fault::new(587, format!("setting weights of {} {broken_off}", input.backend), true))
+            router.broken_off.get_or_init(|| broken_off);
+            if router.setting.load(Ordering::Relaxed)
+                && let Ok(outcome) = timeout(SETTLE_MAX, attempt).await
+            {
+                return outcome.unwrap_or_else(|outcome| outcome);
+            }
+            router.outcome(router.end(broken_off))
         })
     }
 }
@@ -211,9 +223,22 @@ struct Router {
     backend: String,
     /// Whether a weight may have been set.
     touched: AtomicBool,
+    /// Whether the answer to a weight is waited for.
+    setting: AtomicBool,
+    /// Why nothing more is asked.
+    broken_off: OnceLock<&'static str>,
 }
 
 impl Router {
+    fn new(path: PathBuf, backend: String) -> Self {
+        Self { path, backend, touched: AtomicBool::new(false), setting: AtomicBool::new(false), broken_off: OnceLock::new() }
+    }
+
+    /// The end of an attempt that was broken off.
+    fn end(&self, why: &str) -> Fault {
+        Fault::new(587, format!("setting weights of {} {why}", self.backend), true)
+    }
+
     /// What a fault means: before a weight was set nothing was done; afterwards some may be set and others not.
     fn outcome(&self, fault: Fault) -> Outcome {
         if self.touched.load(Ordering::Relaxed) {
@@ -224,6 +249,9 @@ impl Router {
 
     /// The answer to one command.
     async fn ask(&self, command: &str) -> Result<String, Fault> {
+        if let Some(why) = self.broken_off.get() {
+            return Err(self.end(why));
+        }
         let place = self.path.display();
         let exchange = async {
             let mut socket = UnixStream::connect(&self.path).await?;
@@ -290,7 +318,10 @@ impl Router {
     async fn set_weight(&self, server: &str, weight: u16) -> Result<(), Fault> {
         let command = format!("set server {}/{server} weight {weight}", self.backend);
         let touched_before = self.touched.swap(true, Ordering::Relaxed);
-        let answer = self.ask(&command).await?;
+        self.setting.store(true, Ordering::Relaxed);
+        let answer = self.ask(&command).await;
+        self.setting.store(false, Ordering::Relaxed);
+        let answer = answer?;
         if answer.trim().is_empty() {
             return Ok(());
         }

@@ -51,7 +51,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn on_a_full_disk_a_run_pauses_goes_back_when_asked_and_the_next_one_has_a_reserve_again() {
-    let project = Project::fleet(&["front"], 3, 1_500);
+    let project = Project::fleet(&["front"], 6, 1_500);
     let state = project.path().join(".glidepath");
     let Some(disk) = SmallDisk::mount(&state) else { return };
     let mut flying = project.start(&["run", "upgrade", "--yes"]);
@@ -71,7 +71,7 @@ fn on_a_full_disk_a_run_pauses_goes_back_when_asked_and_the_next_one_has_a_reser
     let aborted = project.say(&["abort", &run, "--reason", "there is no room"]);
     wait_for("the way back", || !project.is_live());
     assert_eq!(project.runs()[0]["status"]["ended"], "rolledBack", "{}{}", aborted.out, aborted.err);
-    for host in 1..=3 {
+    for host in 1..=6 {
         assert_eq!(project.read(&format!("versions/front-{host}")), "1.0.0\n", "host {host}");
     }
     flying.wait().unwrap();

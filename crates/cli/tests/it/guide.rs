@@ -107,27 +107,30 @@ fn compare(words: &str, answer: &[String], said: &str) {
     }
 }
 
-/// A line without what differs each time: moments, durations of steps, names of runs and plans, and how many events there were.
+/// A line without what differs each time: moments, how long anything takes, names of runs and plans, how many events there were, and the distance of columns.
 fn normal(line: &str) -> String {
-    let words: Vec<&str> = line.split(' ').collect();
-    let mut kept = Vec::new();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let mut kept: Vec<&str> = Vec::new();
     let mut at = 0;
     while let Some(word) = words.get(at) {
-        let after = words.get(at + 1).map_or("", |next| next.trim_end_matches(':'));
+        let after = words.get(at + 1).map_or("", |next| next.trim_end_matches([':', ',']));
         kept.push(match word.trim_end_matches([':', ',', '.']) {
             bare if is_moment(bare) => "MOMENT",
             bare if bare.strip_prefix("run-").is_some_and(is_digest) => "RUN",
             bare if is_digest(bare) => "DIGEST",
             bare if bare.parse::<f64>().is_ok() && after == "events" => "MANY",
-            bare if bare.parse::<f64>().is_ok() && (after == "ms" || (after == "s" && kept.last() == Some(&"in"))) => {
+            bare if bare.parse::<f64>().is_ok() && ["ms", "s", "min"].contains(&after) => {
                 at += 1;
                 "LONG"
             }
             _ => word,
         });
+        if kept.ends_with(&["LONG", "LONG"]) {
+            kept.pop();
+        }
         at += 1;
     }
-    kept.join(" ").trim_end().to_owned()
+    kept.join(" ")
 }
 
 /// `2026-11-22`, `02:20` or `02:20:22Z`.
