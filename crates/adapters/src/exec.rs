@@ -86,6 +86,9 @@ const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// Variable by which a command is found whose supervisor was killed before it could write down the command's mark.
 const SUPERVISOR_VARIABLE: &str = "GLIDEPATH_SUPERVISOR";
 
+/// Variable by which a command's spans join the trace of the run.
+const TRACE_VARIABLE: &str = "TRACEPARENT";
+
 const MARK_LINE: &str = "o ";
 const MARK_END: &str = "end ";
 
@@ -191,6 +194,8 @@ fn order(context: &ActionContext, input: &ExecInput) -> Result<Order, Outcome> {
         secret_env.insert(name.clone(), secret.expose().to_owned());
     }
     let mut env = inherited();
+    // A step that names a parent of its own knows better.
+    env.extend(context.traceparent.clone().map(|parent| (TRACE_VARIABLE.to_owned(), parent)));
     env.extend(input.env.clone());
     env.extend([
         ("GLIDEPATH_RUN_ID".to_owned(), context.run.to_string()),

@@ -136,6 +136,9 @@ fn request(context: &ActionContext, input: &HttpInput) -> Result<Request, Outcom
     put("X-Glidepath-Plan", context.plan.as_str(), false)?;
     put("X-Glidepath-Run", context.run.as_str(), false)?;
     put("Idempotency-Key", &context.idempotency_key, false)?;
+    if let Some(parent) = &context.traceparent {
+        put("traceparent", parent, false)?;
+    }
     for (name, value) in &input.headers {
         put(name, value, false)?;
     }

@@ -17,7 +17,8 @@ use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFact
 use glidepath_model::plan::CountSource;
 use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{
-    ActionCall, HostName, Millis, PlanId, RegionName, RunId, StepId, TargetName, Timestamp, VERSION_FORM, Version, is_version,
+    ActionCall, HostName, Millis, PlanId, RegionName, RunId, SpanId, StepId, TargetName, Timestamp, VERSION_FORM, Version, is_version,
+    trace,
 };
 use glidepath_ports::store::Lessons;
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, Clock, ProcessJournal, ProgressSink, Secrets, StoreError, Telemetry};
@@ -26,6 +27,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// In the place of a run's id where something is asked outside of runs.
+const FACTS: &str = "facts";
 /// Deadline of one probe.
 const PROBE_TIMEOUT_MS: Millis = Millis::from_secs(5);
 /// Tables of one target whose sizes are asked for, at most.
@@ -371,7 +374,7 @@ impl Collector {
 
     /// Asks an action about the world, outside any run.
     async fn call(&self, call: &ActionCall, timeout: Millis, label: &str) -> Outcome {
-        self.call_for(RunId::new("facts"), call, timeout, label).await
+        self.call_for(RunId::new(FACTS), call, timeout, label).await
     }
 
     /// Calls an action whose process nobody has to account for: one that changes no target.
@@ -386,6 +389,8 @@ impl Collector {
         }
         let context = ActionContext {
             idempotency_key: format!("{run}/{label}"),
+            // What tells people of a run belongs to its trace, and to none of its attempts.
+            traceparent: (run.as_str() != FACTS).then(|| trace::traceparent(&run, &SpanId::of_run(&run))),
             run,
             plan: PlanId::new("none"),
             attempt: AttemptRef { step: StepId::new(label), direction: Direction::Probe, round: 1, number: 1 },

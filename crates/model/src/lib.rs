@@ -23,6 +23,7 @@ pub mod request;
 pub mod runbook;
 pub mod text;
 pub mod time;
+pub mod trace;
 pub mod units;
 pub mod verdict;
 
@@ -36,4 +37,5 @@ pub use ids::*;
 pub use plan::{Plan, PlanBody, Step};
 pub use runbook::Runbook;
 pub use time::{Millis, Timestamp};
+pub use trace::{SpanId, TraceId};
 pub use units::{Money, Share};

@@ -51,6 +51,8 @@ pub struct ActionContext {
     pub attempt: AttemptRef,
     /// Identity that automatic tries share; handed on as `GLIDEPATH_IDEMPOTENCY_KEY`.
     pub idempotency_key: String,
+    /// The span that it belongs to, as W3C Trace Context writes it; handed on as `TRACEPARENT` and in the request header of that name. `None` outside of runs.
+    pub traceparent: Option<String>,
     /// Numbers of the claims that the run holds; handed on as `GLIDEPATH_FENCE_<RESOURCE>`, so that whoever guards a resource can refuse a
     /// smaller number than it has seen.
     pub fences: Vec<Fence>,

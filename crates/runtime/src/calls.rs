@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
 use glidepath_model::projection::Fence;
-use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, StepId};
+use glidepath_model::{ActionCall, Digest, Millis, PlanId, RunId, SpanId, StepId, trace};
 use glidepath_ports::{Action, ActionContext, BoxFuture, CancelToken, ProcessJournal, ProgressSink, Secrets, StoreError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -268,6 +268,7 @@ impl CallRunner {
             plan: job.plan.clone(),
             attempt: job.attempt.clone(),
             idempotency_key: job.key.clone(),
+            traceparent: Some(trace::traceparent(&job.run, &SpanId::of_attempt(&job.run, &job.attempt))),
             fences: job.fences.clone(),
             deadline: deadline.into_std(),
             cancel,

@@ -1,6 +1,6 @@
 //! `exec` with real processes: whatever hangs, forks or dies, the outcome is what happened.
 
-use crate::support::{Attempt, Journal, WAIT_MAX, assert_told, eventually, number_in, told};
+use crate::support::{Attempt, Journal, TRACEPARENT, WAIT_MAX, assert_told, eventually, number_in, told};
 use glidepath_adapters::process::{ProcessState, mark_of, state_of};
 use glidepath_adapters::{ExecAction, Supervisor};
 use glidepath_model::event::{Direction, Outcome, ProcessMark};
@@ -126,6 +126,7 @@ async fn a_command_gets_its_own_environment_and_nothing_else() {
         "GLIDEPATH_PLAN_ID",
         "GLIDEPATH_IDEMPOTENCY_KEY",
         "GLIDEPATH_ATTEMPT",
+        "TRACEPARENT",
         // Names the supervisor, so that a command can be found whose supervisor was killed.
         "GLIDEPATH_SUPERVISOR",
     ];
@@ -135,6 +136,7 @@ async fn a_command_gets_its_own_environment_and_nothing_else() {
         "GLIDEPATH_RUN_ID=run-000000000001",
         "GLIDEPATH_IDEMPOTENCY_KEY=run-000000000001/production/payments/eu/deploy/do/0",
         "GLIDEPATH_ATTEMPT=1",
+        format!("TRACEPARENT={TRACEPARENT}").as_str(),
     ] {
         assert!(text.lines().any(|l| l == line), "{line} in {text}");
     }

@@ -1,6 +1,6 @@
 //! `http` against a real server on this machine.
 
-use crate::support::{Attempt, WAIT_MAX, assert_told, told};
+use crate::support::{Attempt, TRACEPARENT, WAIT_MAX, assert_told, told};
 use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
@@ -117,6 +117,7 @@ async fn a_request_says_who_sends_it_and_keeps_its_secrets() {
     let (kind, words) = told(&HttpAction::new().run(&attempt.context, &input).await);
     assert_eq!(kind, "done", "{words}");
     for line in [
+        format!("traceparent: {TRACEPARENT}").as_str(),
         "x-glidepath-plan: feedfacefeedface",
         "x-glidepath-run: run-000000000001",
         "idempotency-key: run-000000000001/production/payments/eu/deploy/do/0",

@@ -59,6 +59,9 @@ impl ProgressSink for Recorder {
     }
 }
 
+/// The span of an attempt.
+pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 /// A project folder with one attempt in it.
 pub(crate) struct Attempt {
     pub(crate) folder: TempDir,
@@ -86,6 +89,7 @@ impl Attempt {
         let run = "run-000000000001".into();
         let context = ActionContext {
             idempotency_key: attempt.idempotency_key(&run),
+            traceparent: Some(TRACEPARENT.to_owned()),
             run,
             plan: "feedfacefeedface".into(),
             attempt,

@@ -275,6 +275,7 @@ impl Trial<'_, '_> {
         let cancel = CancelToken::new();
         let context = ActionContext {
             idempotency_key: attempt.idempotency_key(&run),
+            traceparent: None,
             run,
             plan: PlanId::new("0".repeat(64)),
             attempt,
