@@ -2,7 +2,7 @@
 //!
 //! A module each: `exec`, `http`, `sql` and `haproxy` touch the world (`wait`, `manual` and `gate` are done by the
 //! engine and the runtime, and only describe themselves here); `telemetry` reads counters from a Prometheus server
-//! or from the pages of the targets; `secrets` resolves references. Adapters see the ports and never each other,
+//! or from the pages of the targets; `otlp` hands traces over; `secrets` resolves references. Adapters see the ports and never each other,
 //! and decide nothing: they say what became of an attempt, as honestly as it can be known.
 
 pub mod descriptors;
@@ -10,6 +10,7 @@ pub mod exec;
 pub mod haproxy;
 pub mod http;
 mod input;
+pub mod otlp;
 pub mod process;
 mod redaction;
 pub mod secrets;

@@ -12,6 +12,7 @@ pub(crate) use judge::{JudgeArgs, JudgeName};
 pub(crate) use plan::{DiffArgs, DiffForm, DocumentForm, FindingsForm, PlanArgs, PlanCommand, PlanForm, PlanningArgs, ValidateArgs};
 pub(crate) use slo::{SloArgs, SloCommand, SloRulesArgs, SloShowArgs};
 
+use crate::log::LogForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glidepath_model::Millis;
 use glidepath_model::catalog::Supersede;
@@ -25,6 +26,9 @@ pub(crate) struct Cli {
     /// Folder of the project; found by walking up to `glidepath.yaml` when left out.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) project: Option<PathBuf>,
+    /// Form of what is said on standard error: for people, or one JSON object a line; what `GLIDEPATH_LOG` says when left out.
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    pub(crate) log_format: Option<LogForm>,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -145,6 +149,9 @@ pub(crate) enum Command {
     Guard {
         /// Root of the project.
         root: PathBuf,
+        /// Where traces go, as its maker was told.
+        #[arg(long, value_name = "URL")]
+        otlp: Option<String>,
     },
     /// Run one command for an attempt, on behalf of an owner that may die.
     #[command(name = "__supervise", hide = true)]
@@ -301,6 +308,9 @@ pub(crate) struct RunArgs {
     /// Serve metrics for Prometheus while this process flies: a port of this machine, such as `9464`, or an address with one.
     #[arg(long, value_name = "ADDR", value_parser = figures::metrics_address)]
     pub(crate) metrics_addr: Option<SocketAddr>,
+    /// Send traces to a receiver of OTLP over HTTP, such as `http://127.0.0.1:4318`; what `OTEL_EXPORTER_OTLP_ENDPOINT` says when left out.
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
     /// Form of the answer: a line per event, or one JSON object per event.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Form,
@@ -536,6 +546,9 @@ pub(crate) struct NodeArgs {
     /// Serve metrics for Prometheus: a port of this machine, such as `9464`, or an address with one, such as `0.0.0.0:9464`.
     #[arg(long, value_name = "ADDR", value_parser = figures::metrics_address)]
     pub(crate) metrics_addr: Option<SocketAddr>,
+    /// Send traces to a receiver of OTLP over HTTP, such as `http://127.0.0.1:4318`; what `OTEL_EXPORTER_OTLP_ENDPOINT` says when left out.
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
     /// Form of what it tells: a line per event of a run, or every event as JSON.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Form,

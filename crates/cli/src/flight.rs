@@ -4,6 +4,7 @@ use crate::airspace::ProjectAirspace;
 use crate::args::Form;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::log;
 use crate::output;
 use crate::pager::Pager;
 use crate::view::View;
@@ -12,11 +13,11 @@ use glidepath_engine::RunState;
 use glidepath_model::event::RunEnd;
 use glidepath_model::projection::RunStatus;
 use glidepath_model::request::Who;
-use glidepath_model::{Code, Diagnostic, Facts, Plan, PlanId, RunId};
+use glidepath_model::{Code, Diagnostic, Event, Facts, Plan, PlanId, RunId};
 use glidepath_ports::store::{Node, Submission};
 use glidepath_ports::{CancelToken, Store, StoreError};
 use glidepath_runtime::limits::ANSWER_MAX;
-use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoObserver, NoProgress, Observer, Runtime, RuntimeError, Until};
+use glidepath_runtime::{ActionRegistry, CardWriter, Deps, FlightEnd, NoProgress, Observer, Runtime, RuntimeError, Until};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,6 +80,8 @@ pub(crate) async fn fly(world: &World, run: &RunId, beginning: Beginning, form: 
 
 /// The same with a view of one's own.
 pub(crate) async fn fly_in(world: &World, view: View, run: &RunId, beginning: Beginning, form: Form) -> Result<Exit, Failure> {
+    log::about(run, None);
+    let world = &world.clone().with_traces(None)?;
     let view = Arc::new(view);
     let pager = pager(world, &view);
     let runtime = Runtime::new(deps(world, view.clone(), pager.clone()))?;
@@ -100,6 +103,7 @@ pub(crate) async fn fly_in(world: &World, view: View, run: &RunId, beginning: Be
     signals.abort();
     painter.stop().await;
     pager.settle().await;
+    world.settle_traces().await;
     match end? {
         FlightEnd::Refused { line } if asked => Err(verb_refused(run, line)),
         end => finish(world, &runtime, run, end, form).await,
@@ -239,7 +243,13 @@ fn card_writer(store: Arc<dyn Store>) -> CardWriter {
 
 /// Starts the guard; without one the run goes on, but says so.
 fn start_guard(world: &World, run: &RunId) {
-    let words = ["__guard".to_owned(), world.root.display().to_string()];
+    let mut words = vec!["__guard".to_owned(), world.root.display().to_string()];
+    if let Some(address) = world.traces.as_ref().and_then(|traces| traces.given.clone()) {
+        words.extend(["--otlp".to_owned(), address]);
+    }
+    if log::is_json() {
+        words.extend(["--log-format", "json"].map(str::to_owned));
+    }
     let started = std::env::current_exe().and_then(|exe| glidepath_runtime::spawn_guard(&exe, &world.state, &words));
     if let Err(error) = started {
         output::say(&format!(
@@ -248,18 +258,30 @@ fn start_guard(world: &World, run: &RunId) {
     }
 }
 
+/// Writes down what troubles the guard, which nobody watches.
+struct GuardLog;
+
+impl Observer for GuardLog {
+    fn committed(&self, _: &Plan, _: &RunState, _: &[Event]) {}
+
+    fn trouble(&self, line: &str) {
+        output::warn(line);
+    }
+}
+
 /// The guard: waits for the owner's death, then flies on.
-pub(crate) async fn guard(root: &Path) -> Result<Exit, Failure> {
-    let world = World::open(root).await?;
+pub(crate) async fn guard(root: &Path, otlp: Option<&str>) -> Result<Exit, Failure> {
+    let world = World::open(root).await?.with_traces(otlp)?;
     let view = Arc::new(View::new(RunId::new("none"), Form::Human, world.clock.clone()));
     let pager = pager(&world, &view);
     let mut deps = deps(&world, view, pager.clone());
-    deps.observer = Arc::new(NoObserver);
+    deps.observer = world.observed(Arc::new(GuardLog));
     deps.progress = Arc::new(NoProgress);
     deps.who = Who { name: format!("guard for {}", who().name), known_by: "guard".to_owned() };
     let cancel = CancelToken::new();
     let end = glidepath_runtime::main_loop(Runtime::new(deps)?, &cancel).await;
     pager.settle().await;
+    world.settle_traces().await;
     let end = end?;
     output::say(&format!("{}: the guard ends: {end:?}", world.clock.now()));
     Ok(Exit::Done)

@@ -10,6 +10,7 @@ mod deny;
 mod exit;
 mod failure;
 mod flight;
+mod log;
 mod metrics;
 mod output;
 mod pager;
@@ -21,6 +22,7 @@ mod sarif;
 mod series_file;
 mod splitting;
 mod stores;
+mod traces;
 mod view;
 mod world;
 
@@ -29,6 +31,7 @@ use clap::{CommandFactory, Parser};
 use exit::Exit;
 use failure::Failure;
 use glidepath_model::request::Verb;
+use glidepath_model::{Code, Diagnostic};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,11 +39,15 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            let speaks_json = error.use_stderr() && log::begin(None).is_ok() && log::is_json();
+            match speaks_json {
+                true => log::finding(&Diagnostic::error(Code(650), error.to_string().trim())),
+                false => _ = error.print(),
+            }
             return if error.use_stderr() { Exit::BadInput.into() } else { Exit::Done.into() };
         }
     };
-    match dispatch(cli) {
+    match log::begin(cli.log_format).and_then(|()| dispatch(cli)) {
         Ok(Outcome::Exit(exit)) => exit.into(),
         Ok(Outcome::Code(code)) => code,
         Err(failure) => {
@@ -74,7 +81,7 @@ fn dispatch(cli: Cli) -> Result<Outcome, Failure> {
         Command::Slo(args) => block_on(commands::slo::run(&project::root(given)?, &args)),
         Command::Capacity(args) => block_on(commands::capacity::run(&project::root(given)?, &args)),
         Command::Demo(args) => block_on(commands::demo::run(&args)),
-        Command::Guard { root } => block_on(flight::guard(&root)),
+        Command::Guard { root, otlp } => block_on(flight::guard(&root, otlp.as_deref())),
         command => {
             let root: PathBuf = project::root(given)?;
             let shares_its_store = || matches!(stores::named_by_files(&root), Ok(Some(_)));

@@ -5,6 +5,7 @@
 //! that this program or the report chose itself ([`drawn`], [`findings`]).
 
 use crate::failure::Failure;
+use crate::log;
 use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{Diagnostic, Severity};
 use std::borrow::Cow;
@@ -75,21 +76,29 @@ pub(crate) fn json(value: &impl serde::Serialize) {
     data(&serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
-/// Writes a line of talk to standard error, control characters other than line breaks and tabs written out.
+/// Writes a line of talk to standard error, as JSON where that is asked for; control characters other than line breaks and tabs written out.
 pub(crate) fn say(line: &str) {
+    if log::is_json() {
+        return log::talk(line);
+    }
     let _ = writeln!(std::io::stderr().lock(), "{}", tame(line));
+}
+
+/// The same of something that is wrong.
+pub(crate) fn warn(line: &str) {
+    if log::is_json() { log::trouble(line) } else { say(line) }
 }
 
 /// Rings the bell where somebody sits at a terminal.
 pub(crate) fn ring() {
-    if stderr_is_styled() {
+    if stderr_is_styled() && !log::is_json() {
         let _ = std::io::stderr().lock().write_all(b"\x07");
     }
 }
 
 /// Control and hidden characters are written as JSON writes them, so that they can be seen, and so that JSON stays what it was. All hidden ones have four digits.
 /// Joiners pass: scripts and emoji need them, and nothing else is shown differently because of them.
-fn tame(text: &str) -> Cow<'_, str> {
+pub(crate) fn tame(text: &str) -> Cow<'_, str> {
     let drives = |c: char| is_unfit_to_show(c) && !matches!(c, '\n' | '\t');
     if !text.contains(drives) {
         return Cow::Borrowed(text);
@@ -106,6 +115,9 @@ fn tame(text: &str) -> Cow<'_, str> {
 
 /// Writes findings to standard error, each with its place, reason and hint.
 pub(crate) fn findings(diagnostics: &[Diagnostic]) {
+    if log::is_json() {
+        return diagnostics.iter().for_each(log::finding);
+    }
     let styled = stderr_is_styled();
     for diagnostic in diagnostics {
         let _ = writeln!(std::io::stderr().lock(), "{}", render(diagnostic, styled));

@@ -140,6 +140,11 @@ impl View {
 
     /// Says a line to the person; where a frame stands, above it.
     pub(crate) fn announce(&self, line: &str) {
+        self.above_frame(|| output::say(line));
+    }
+
+    /// Nothing is painted meanwhile.
+    fn above_frame(&self, say: impl FnOnce()) {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         if self.painted && latest.lines_on_screen > 0 {
             let mut out = std::io::stdout().lock();
@@ -147,7 +152,7 @@ impl View {
             let _ = out.flush();
             latest.lines_on_screen = 0;
         }
-        output::say(line);
+        say();
     }
 
     fn tell(&self, at: Timestamp, event: &Event) {
@@ -190,7 +195,7 @@ impl Observer for View {
     }
 
     fn trouble(&self, line: &str) {
-        self.announce(line);
+        self.above_frame(|| output::warn(line));
     }
 }
 

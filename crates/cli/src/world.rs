@@ -2,9 +2,11 @@
 
 use crate::collect::Collector;
 use crate::failure::Failure;
+use crate::log::{self, Logged};
 use crate::metrics::Metrics;
 use crate::project::STATE_FOLDER;
 use crate::stores::{self, Opened};
+use crate::traces::{SpanCounts, Traces};
 use glidepath_adapters::{EnvFileSecrets, Supervisor, TelemetryRouter};
 use glidepath_engine::RunState;
 use glidepath_engine::claims::ClaimEntry;
@@ -53,6 +55,9 @@ pub(crate) struct World {
     pub(crate) secrets: Arc<dyn Secrets>,
     /// What counts for Prometheus, where it was asked for.
     pub(crate) metrics: Option<Arc<Metrics>>,
+    /// What sends traces, where it was asked for.
+    pub(crate) traces: Option<Arc<Traces>>,
+    spans: Arc<SpanCounts>,
 }
 
 impl World {
@@ -81,6 +86,7 @@ impl World {
 
     fn around(root: &Path, state: PathBuf, secrets: Arc<dyn Secrets>, opened: Opened) -> Result<Self, Failure> {
         let Opened { store, shared, clock } = opened;
+        log::redact_with(&secrets);
         let supervisor = Supervisor { program: std::env::current_exe()?, args: vec!["__supervise".to_owned()] };
         Ok(Self {
             root: root.to_path_buf(),
@@ -92,21 +98,45 @@ impl World {
             clock,
             secrets,
             metrics: None,
+            traces: None,
+            spans: Arc::default(),
         })
     }
 
     /// The same, with metrics served where that is asked for.
     pub(crate) async fn with_metrics(self, address: Option<SocketAddr>) -> Result<Self, Failure> {
         let Some(address) = address else { return Ok(self) };
-        let metrics = Metrics::serve(address, self.store.clone()).await?;
+        let metrics = Metrics::serve(address, self.store.clone(), self.spans.clone()).await?;
         Ok(Self { metrics: Some(metrics), ..self })
     }
 
-    /// The observer, told of what is journaled, which is counted first where metrics are served.
+    /// The same, with traces sent where `--otlp` or the environment asks for them.
+    pub(crate) fn with_traces(self, given: Option<&str>) -> Result<Self, Failure> {
+        if self.traces.is_some() {
+            return Ok(self);
+        }
+        let traces = Traces::begin(given, self.store.clone(), self.secrets.clone(), self.spans.clone())?;
+        Ok(Self { traces, ..self })
+    }
+
+    /// The observer, told of what is journaled, which is counted where metrics are served, left for traces where they are sent, and logged
+    /// where talk is JSON.
     pub(crate) fn observed(&self, observer: Arc<dyn Observer>) -> Arc<dyn Observer> {
-        match &self.metrics {
+        let counted = match &self.metrics {
             Some(metrics) => metrics.counting(observer),
             None => observer,
+        };
+        let traced = match &self.traces {
+            Some(traces) => traces.tracing(counted),
+            None => counted,
+        };
+        if log::is_json() { Arc::new(Logged::new(traced)) } else { traced }
+    }
+
+    /// Lets traces that wait be sent before the process ends.
+    pub(crate) async fn settle_traces(&self) {
+        if let Some(traces) = &self.traces {
+            traces.settle().await;
         }
     }
 

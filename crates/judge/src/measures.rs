@@ -323,6 +323,14 @@ pub const FIGURES: &[Measure] = &[
         "Times when the clock was found set by more than the limit, once for each run that was flown.",
     ),
     served("glidepath_troubles", Count, Counter, &[], "What went wrong that is no event of a run, such as a store that fails."),
+    served("glidepath_trace_spans_sent", Count, Counter, &[], "Spans of traces that a receiver took."),
+    served(
+        "glidepath_trace_spans_dropped",
+        Count,
+        Counter,
+        &[],
+        "Spans of traces that no receiver has: they were refused, or more waited than have room.",
+    ),
     served("glidepath_dead_letters", Count, Gauge, &[], "Dead letters that nobody has settled; the same for all processes of a store."),
     served("glidepath_store_up", Count, Gauge, &[], "Whether the store answered when this was asked: 1 or 0."),
     missing(

@@ -58,8 +58,13 @@ pub struct Deps {
 
 /// Is told what was journaled, by an owner as well as by a process that only follows.
 pub trait Observer: Send + Sync {
-    /// Events of a run are in the journal; `state` is after them.
+    /// Events of a run are in the journal; `state` is after them. This process put them there.
     fn committed(&self, plan: &Plan, state: &RunState, events: &[Event]);
+
+    /// The same of a run that this process only follows.
+    fn followed(&self, plan: &Plan, state: &RunState, events: &[Event]) {
+        self.committed(plan, state, events);
+    }
 
     /// Something is wrong that is no event of a run: the store fails, a run cannot be read.
     fn trouble(&self, line: &str);
@@ -381,7 +386,7 @@ impl Runtime {
         }
         if !events.is_empty() {
             let events: Vec<Event> = events.into_iter().map(|recorded| recorded.event).collect();
-            self.deps.observer.committed(plan, state, &events);
+            self.deps.observer.followed(plan, state, &events);
         }
         Ok(until.is_reached_by(run, state.status()))
     }

@@ -35,6 +35,7 @@ pub(crate) async fn node(root: &Path, args: &NodeArgs) -> Result<Exit, Failure> 
     let state = args.state.as_ref().map(|folder| root.join(folder));
     let options = PostgresOptions { lease: Duration::from_secs(args.lease_seconds), ..PostgresOptions::new(&name) };
     let world = World::open_node(root, state, &database, options).await?.with_metrics(args.metrics_addr).await?;
+    let world = world.with_traces(args.otlp.as_deref())?;
     let place = world.shared.clone().unwrap_or_default();
     let observer = Arc::new(NodeLog { form: args.format });
     let (deps, pager) = flight::node_deps(&world, observer);
@@ -48,6 +49,7 @@ pub(crate) async fn node(root: &Path, args: &NodeArgs) -> Result<Exit, Failure> 
     let end = runtime.fly_as_node(&name, &cancel).await;
     signals.abort();
     pager.settle().await;
+    world.settle_traces().await;
     match end? {
         FlightEnd::HeldByAnother => Err(Failure::new(
             Exit::Refused,
@@ -130,7 +132,7 @@ impl Observer for NodeLog {
     }
 
     fn trouble(&self, line: &str) {
-        output::say(line);
+        output::warn(line);
     }
 }
 

@@ -53,8 +53,9 @@ fn picture(drawn: Option<String>) -> Result<String, Failure> {
 }
 
 fn commands() -> String {
-    let mut text =
-        String::from("# Commands\n\nData goes to standard output, talk to standard error. Exit codes: [exit-codes.md](exit-codes.md).\n");
+    let mut text = String::from(
+        "# Commands\n\nData goes to standard output, talk to standard error, as JSON with `--log-format json`. Exit codes: [exit-codes.md](exit-codes.md).\n",
+    );
     for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
         describe(command, "glidepath", &mut text);
     }

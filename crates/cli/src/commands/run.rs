@@ -9,7 +9,7 @@ use crate::flight::{self, Beginning};
 use crate::planning::{self, Planned};
 use crate::project::Wanted;
 use crate::world::{World, who};
-use crate::{output, parentage, project};
+use crate::{log, output, parentage, project};
 use glidepath_files::Loaded;
 use glidepath_model::catalog::Supersede;
 use glidepath_model::request::Who;
@@ -20,6 +20,10 @@ use std::path::Path;
 
 pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     let world = World::open(root).await?.with_metrics(args.metrics_addr.filter(|_| !args.dry_run)).await?;
+    let world = match args.otlp.as_deref().filter(|_| !args.dry_run) {
+        Some(address) => traced(world, address)?,
+        None => world,
+    };
     let meant = meant(&world, root, args).await?;
     // Before a run in flight is asked to give way to it.
     if let (Meant::Stored(planned), true, false) = (&meant, args.yes, args.dry_run) {
@@ -63,6 +67,7 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Aborted);
     }
     let run = new_run_id();
+    log::about(&run, Some(&plan.id));
     let mut starter = starter(args.override_gates.as_deref());
     if let Some(reason) = &args.cleared_by {
         starter.known_by = format!("{}; cleared it because: {reason}", starter.known_by);
@@ -71,6 +76,14 @@ pub(crate) async fn run(root: &Path, args: &RunArgs) -> Result<Exit, Failure> {
     output::say(&format!("  from another terminal: glidepath watch {run} | pause | stop | abort | promote"));
     let submission = Submission::Start { plan: plan.id.clone(), run: run.clone(), who: starter, at: world.clock.now(), waits: args.wait };
     flight::fly(&world, &run, Beginning::Submit(submission), args.format, Some(facts)).await
+}
+
+/// The same world with traces sent to an address. The runs of a shared store are traced by who flies them.
+fn traced(world: World, address: &str) -> Result<World, Failure> {
+    if world.shared.is_some() {
+        output::say("Nodes fly the runs of this store and send their traces: `--otlp` is for `glidepath node`.");
+    }
+    world.with_traces(Some(address))
 }
 
 /// Who starts a run, and why the take-off gates were passed, where they were.

@@ -6,6 +6,7 @@ mod registry;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::traces::SpanCounts;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
@@ -13,11 +14,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use counting::Counting;
 use glidepath_engine::RunState;
-use glidepath_model::event::ProcessMark;
 use glidepath_model::{Code, Diagnostic, Event, Plan};
 use glidepath_ports::Store;
 use glidepath_runtime::Observer;
-use glidepath_runtime::process::own_mark;
 use registry::Registry;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,11 +32,12 @@ const STORE_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Metrics {
     counted: Mutex<(Counting, Registry)>,
     store: Arc<dyn Store>,
+    spans: Arc<SpanCounts>,
 }
 
 impl Metrics {
     /// Serves them at an address for as long as the process lives.
-    pub(crate) async fn serve(address: SocketAddr, store: Arc<dyn Store>) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn serve(address: SocketAddr, store: Arc<dyn Store>, spans: Arc<SpanCounts>) -> Result<Arc<Self>, Failure> {
         let cannot = |error: std::io::Error| {
             Failure::new(
                 Exit::BadInput,
@@ -48,7 +48,7 @@ impl Metrics {
         };
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
         let bound = listener.local_addr().map_err(cannot)?;
-        let metrics = Arc::new(Self { counted: Mutex::new((Counting::default(), Registry::new())), store });
+        let metrics = Arc::new(Self { counted: Mutex::new((Counting::default(), Registry::new())), store, spans });
         let router = Router::new().route("/metrics", get(page)).with_state(metrics.clone());
         // It ends with the process: whoever asks last may ask until then.
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -58,7 +58,7 @@ impl Metrics {
 
     /// An observer that is told everything and counts what this process flies.
     pub(crate) fn counting(self: &Arc<Self>, told: Arc<dyn Observer>) -> Arc<dyn Observer> {
-        Arc::new(Counted { metrics: self.clone(), me: own_mark().ok(), told })
+        Arc::new(Counted { metrics: self.clone(), told })
     }
 
     async fn text(&self) -> String {
@@ -72,6 +72,8 @@ impl Metrics {
         if let Some(letters) = letters {
             registry.set("glidepath_dead_letters", &[], letters as f64);
         }
+        registry.set("glidepath_trace_spans_sent", &[], self.spans.sent() as f64);
+        registry.set("glidepath_trace_spans_dropped", &[], self.spans.dropped() as f64);
         registry.text()
     }
 }
@@ -83,20 +85,19 @@ async fn page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
 /// Tells another observer, and counts.
 struct Counted {
     metrics: Arc<Metrics>,
-    /// This process.
-    me: Option<ProcessMark>,
     told: Arc<dyn Observer>,
 }
 
 impl Observer for Counted {
     fn committed(&self, plan: &Plan, state: &RunState, events: &[Event]) {
         self.told.committed(plan, state, events);
-        // A process that only follows is told, too.
-        if state.owner.as_ref().map(|owner| &owner.process) == self.me.as_ref() {
-            let mut counted = self.metrics.counted.lock().unwrap_or_else(PoisonError::into_inner);
-            let (counting, registry) = &mut *counted;
-            counting.count(registry, plan, state, events);
-        }
+        let mut counted = self.metrics.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let (counting, registry) = &mut *counted;
+        counting.count(registry, plan, state, events);
+    }
+
+    fn followed(&self, plan: &Plan, state: &RunState, events: &[Event]) {
+        self.told.followed(plan, state, events);
     }
 
     fn trouble(&self, line: &str) {
