@@ -5,7 +5,7 @@ use crate::letters::throttle_of;
 use crate::state::{Progress, RunState, StepState};
 use glidepath_model::action::ActionCall;
 use glidepath_model::event::{AttemptRef, Direction, Event, Outcome, ProcessMark};
-use glidepath_model::plan::{GateSpec, PlanBody, Throttle, Undo, Work};
+use glidepath_model::plan::{GateCheck, GateSpec, PlanBody, Throttle, Undo, Work};
 use glidepath_model::{StepId, Timestamp};
 use serde_json::Value;
 
@@ -233,10 +233,21 @@ fn watch_of(plan: &PlanBody, state: &RunState, id: &StepId) -> Option<Effect> {
     Some(Effect::Watch {
         step: id.clone(),
         round: track.round,
-        spec: spec.as_ref().clone(),
+        spec: asked_of(spec, state),
         resume: last.as_ref().map(|look| look.state.clone()),
         opened_at: *opened_at,
     })
+}
+
+/// What a gate watches. Once a person let the run go on although a budget burns, burn alone holds it and does not turn it back.
+fn asked_of(spec: &GateSpec, state: &RunState) -> GateSpec {
+    let mut spec = spec.clone();
+    for check in &mut spec.checks {
+        if let GateCheck::Burn { turns_back, .. } = check {
+            *turns_back &= !state.burn_passed;
+        }
+    }
+    spec
 }
 
 /// The call of an attempt and what must hold afterwards.

@@ -8,7 +8,7 @@ use crate::rollback::{leftovers, scope_after, stuck_step};
 use crate::state::{Look, Mode, Pilot, Progress, RunState, Track};
 use crate::window;
 use glidepath_model::event::{Direction, Event, RunEnd};
-use glidepath_model::plan::{Phase, PlanBody, Step, Undo, Work};
+use glidepath_model::plan::{GateCheck, Phase, PlanBody, Step, Undo, Work};
 use glidepath_model::request::{Request, Signal, Verb, Who};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{StepId, Timestamp};
@@ -515,6 +515,9 @@ fn because(request: &Request) -> String {
 /// Folds a granted request. A request that this engine would refuse is no legal event.
 pub(crate) fn apply_granted(state: &mut RunState, plan: &PlanBody, request: &Request, at: Timestamp) -> Result<(), Refusal> {
     judge(plan, state, request, at)?;
+    state.burn_passed |= matches!(request.verb, Verb::Promote | Verb::Override)
+        && state.rollback.is_none()
+        && request.step.as_ref().and_then(|id| plan.step(id)).is_some_and(looks_at_budgets);
     match (request.verb, &request.step) {
         (Verb::Pause, _) => state.pilot = Pilot::Pause,
         (Verb::Stop, _) => state.pilot = Pilot::Stop,
@@ -540,6 +543,10 @@ pub(crate) fn apply_granted(state: &mut RunState, plan: &PlanBody, request: &Req
         (Verb::Retry | Verb::Skip | Verb::Override | Verb::MarkDone | Verb::Reconcile, None) => return Err("it names no step".to_owned()),
     }
     Ok(())
+}
+
+fn looks_at_budgets(step: &Step) -> bool {
+    matches!(&step.work, Work::Gate(spec) if spec.checks.iter().any(|check| matches!(check, GateCheck::Burn { .. })))
 }
 
 fn answer_step(state: &mut RunState, plan: &PlanBody, verb: Verb, id: &StepId, at: Timestamp) {

@@ -46,6 +46,8 @@ pub struct RunState {
     pub hold: Option<Hold>,
     /// The window, while it is closed.
     pub closed_window: Option<ClosedWindow>,
+    /// Whether a person let it go on although an error budget burns: burn alone does not turn it back any more.
+    pub burn_passed: bool,
     /// The operator's case, while only a person can help.
     pub operator: Option<OperatorNeed>,
     /// The way back, once the run turned back.
@@ -427,6 +429,7 @@ impl RunState {
             pilot: Pilot::Fly,
             hold: None,
             closed_window: None,
+            burn_passed: false,
             operator: None,
             rollback: None,
             ended: None,

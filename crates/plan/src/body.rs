@@ -309,13 +309,14 @@ pub(crate) fn envelope(change: &Change, steps: &[Step], assignments: &[Assignmen
     let mut greatest_exposure = Share::ZERO;
     for environment in &change.environments {
         let here: Vec<&Step> = steps.iter().filter(|s| s.environment.as_ref() == Some(environment)).collect();
-        let last_gate = here.iter().rposition(|s| s.phase == Phase::Deploy && matches!(s.work, Work::Gate(_))).unwrap_or(here.len());
+        let watches = |step: &Step| matches!(&step.work, Work::Gate(gate) if !gate.is_budget_look());
+        let last_gate = here.iter().rposition(|s| s.phase == Phase::Deploy && watches(s)).unwrap_or(here.len());
         greatest_exposure =
             here[..last_gate].iter().filter_map(|s| s.exposure.as_ref()).map(|e| e.share).fold(greatest_exposure, Share::max);
     }
     let bakes = steps.iter().filter(|s| !s.after_landing).filter_map(|s| match &s.work {
-        Work::Gate(gate) => Some(gate.bake_ms),
-        Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
+        Work::Gate(gate) if !gate.is_budget_look() => Some(gate.bake_ms),
+        Work::Gate(_) | Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
     });
     Envelope {
         items,

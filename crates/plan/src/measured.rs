@@ -33,7 +33,7 @@ pub(crate) fn of_checks(checks: &[GateCheck]) -> (Millis, Option<Millis>) {
     let measured = || {
         checks.iter().filter_map(|check| match check {
             GateCheck::Threshold { measured, .. } => measured.as_ref(),
-            GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } => None,
+            GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
         })
     };
     let length = measured().map(Measuring::length).max().unwrap_or(Millis::ZERO);

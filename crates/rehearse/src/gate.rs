@@ -87,7 +87,10 @@ impl GateModel {
             rests_on,
             judged: Vec::new(),
             catches: 0.0,
-            needs_telemetry: spec.checks.iter().any(|check| !matches!(check, GateCheck::Probe { .. })),
+            needs_telemetry: spec
+                .checks
+                .iter()
+                .any(|check| !matches!(check, GateCheck::Probe { .. } | GateCheck::Burn { unknown_holds: false, .. })),
             blames_dependencies: spec.checks.iter().any(|check| matches!(check, GateCheck::Threshold { .. } | GateCheck::Probe { .. })),
             least: bake,
             bake,
@@ -132,12 +135,14 @@ impl GateModel {
                 }
                 GateCheck::Threshold { .. } => gate.catches = gate.catches.max(THRESHOLDS_CATCH),
                 GateCheck::Probe { .. } => gate.catches = gate.catches.max(PROBES_CATCH),
+                // What others do to a budget is not part of the model, and what the change does shows in the other checks first.
+                GateCheck::Burn { .. } => {}
             }
         }
         if spec.early_promotion && !gate.judged.is_empty() {
             let measured = spec.checks.iter().filter_map(|check| match check {
                 GateCheck::Threshold { measured, .. } => measured.as_ref().map(Measuring::length),
-                GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } => None,
+                GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
             });
             gate.least = measured.max().unwrap_or(Millis::ZERO).max(spec.min_bake_ms);
         }

@@ -235,6 +235,7 @@ pub(crate) fn of_gates(plan: &Plan) -> Option<Branch> {
         .iter()
         .filter(|step| !step.after_landing)
         .filter_map(|step| if let Work::Gate(gate) = &step.work { Some(&**gate) } else { None })
+        .filter(|gate| !gate.is_budget_look())
         .collect();
     let patience = span(gates.iter().map(|gate| gate.patience_ms))?;
     let early = match gates.iter().filter(|gate| gate.early_promotion).count() {

@@ -8,6 +8,7 @@
 //! - [`owner`]: the event loop of the process that owns the runs.
 //! - `node`: an owner that is one of several.
 //! - [`gate`]: looks at metrics and probes.
+//! - [`objectives`]: events of objectives, counted from telemetry.
 //! - [`guard`]: the process that takes runs over when their owner dies.
 //! - [`child`]: steps that fly another plan.
 //! - [`again`]: runs that do again what another gave up.
@@ -26,6 +27,7 @@ pub mod gate;
 pub mod guard;
 pub mod limits;
 mod node;
+pub mod objectives;
 pub mod owner;
 pub mod process;
 pub mod runtime;

@@ -1,8 +1,9 @@
 //! Telemetry that a test writes.
 
+use glidepath_model::Timestamp;
 use glidepath_model::catalog::Selector;
 use glidepath_model::plan::CountSource;
-use glidepath_ports::telemetry::{HistogramReading, NativeHistogram, ValueReading};
+use glidepath_ports::telemetry::{HistogramReading, NativeHistogram, RangeReading, RangeSpan, Sample, ValueReading};
 use glidepath_ports::{BoxFuture, Clock, CounterReading, Secrets, Telemetry, TelemetryError, world::Secret, world::SecretError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,7 +50,11 @@ impl ScriptedTelemetry {
     }
 
     fn seconds(&self) -> f64 {
-        (self.clock.now().as_micros() - self.began_micros) as f64 / 1e6
+        self.seconds_at(self.clock.now())
+    }
+
+    fn seconds_at(&self, at: Timestamp) -> f64 {
+        (at.as_micros() - self.began_micros) as f64 / 1e6
     }
 }
 
@@ -76,6 +81,30 @@ impl Telemetry for ScriptedTelemetry {
         let value = now(query, self.seconds());
         let observed_at = self.clock.now();
         Box::pin(async move { Ok(value?.map(|value| ValueReading { value, observed_at })) })
+    }
+
+    /// Knows what counters were at each step, also before the beginning; nothing else has a history, and no counter ever restarts.
+    fn range<'a>(
+        &'a self,
+        _source: &'a CountSource,
+        query: &'a str,
+        span: RangeSpan,
+    ) -> BoxFuture<'a, Result<RangeReading, TelemetryError>> {
+        let last = query.strip_prefix("last_over_time(").and_then(|inner| inner.rsplit_once('['));
+        let selector = last.and_then(|(selector, _)| Selector::parse(selector).ok());
+        let now = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read = || {
+            let mut series: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
+            let (from, to, step) = (span.from.as_micros(), span.to.as_micros(), (span.step.0.max(1) * 1_000) as usize);
+            for at in (from..=to).step_by(step).map(Timestamp::from_micros) {
+                for (name, value) in selector.as_ref().map_or(Ok(BTreeMap::new()), |selector| now(selector, self.seconds_at(at)))? {
+                    series.entry(name).or_default().push(Sample { at, value });
+                }
+            }
+            Ok(RangeReading { series, observed_at: self.clock.now() })
+        };
+        let reading = read();
+        Box::pin(async move { reading })
     }
 }
 

@@ -152,11 +152,16 @@ fn a_stored_plan_is_held_against_the_budgets_of_now() {
     assert!(started.contains("agreed with the team"), "{started}");
 
     // What held it back is over: the plan need not be made anew.
-    let (project, plan) = plan_of("burning");
+    let (project, plan) = plan_of("spent");
     let told = plan["findings"].to_string();
-    assert!(told.contains("The error budget of answers burns at 10 over the last hour; it asks for another moment"), "{told}");
+    assert!(told.contains("The error budget of answers has -99 % left; it asks for another moment"), "{told}");
     project.write("slo/front.yaml", &OBJECTIVE.replace("APP", "well"));
     project.ok(&["run", plan["id"].as_str().unwrap(), "--yes"], 0);
+
+    let (_, plan) = plan_of("burning");
+    let told = plan["findings"].to_string();
+    assert!(told.contains("The error budget of answers burns at 10"), "{told}");
+    assert!(told.contains(" over the last hour; it asks for another moment"), "{told}");
 }
 
 #[test]

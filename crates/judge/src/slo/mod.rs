@@ -20,6 +20,7 @@ mod allowance;
 mod attribution;
 mod cooling;
 mod exhaustion;
+mod in_flight;
 mod slices;
 mod status;
 #[cfg(test)]
@@ -31,5 +32,6 @@ pub use allowance::{Allowance, BURN_MAX, Because, Purpose, allowance};
 pub use attribution::{Own, attribute};
 pub use cooling::cools_in_ms;
 pub use exhaustion::Exhaustion;
+pub use in_flight::{Excluded, FLIGHT_LONG_MS, FLIGHT_SHORT_MS, Guilt, Onward, flight_alert, is_held_in_flight, is_no_worse, onward};
 pub use slices::{Counted, EVENTS_MAX, Method, SLICES_MAX, SliceCounts, Tally};
 pub use status::{BURN_WINDOWS_MS, Period, Status, WindowBurn, burn_line, status};

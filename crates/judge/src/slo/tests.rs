@@ -355,3 +355,59 @@ proptest! {
         }
     }
 }
+
+/// Burn over the long and the short window, whether the run may be to blame, whether the unknown holds, what the change is for: what follows.
+#[test]
+fn what_burns_holds_turns_back_or_passes() {
+    use Guilt::{Excluded as Not, NotAsked, Open};
+    use Onward::{GoesBack, GoesOn, Waits};
+    let (by_judge, by_rest) = (Not(Excluded::ByJudge), Not(Excluded::ByTheRest));
+    let unknown = Err(BudgetProblem::Unknown);
+    type Case = (&'static str, Option<(Result<f64, BudgetProblem>, Result<f64, BudgetProblem>)>, Guilt, bool, Onward);
+    let cases: [Case; 17] = [
+        ("calm", Some((Ok(0.2), Ok(0.1))), Open, true, GoesOn),
+        ("at the figure", Some((Ok(4.0), Ok(4.0))), Open, true, GoesOn),
+        ("a bad minute", Some((Ok(0.9), Ok(11.0))), Open, true, GoesOn),
+        ("an hour that is over", Some((Ok(9.0), Ok(0.5))), Open, true, GoesOn),
+        ("nobody asked for anything", Some((Err(BudgetProblem::NoTraffic), Err(BudgetProblem::NoTraffic))), Open, true, GoesOn),
+        ("nothing exposed", Some((Ok(6.2), Ok(5.9))), NotAsked, false, Waits),
+        ("the judge saw no regression", Some((Ok(6.2), Ok(5.9))), by_judge, false, Waits),
+        ("the rest is as bad", Some((Ok(6.2), Ok(5.9))), by_rest, false, Waits),
+        ("nothing says it is not the run", Some((Ok(6.2), Ok(5.9))), Open, false, GoesBack),
+        ("nobody answers", None, Open, false, GoesOn),
+        ("nobody answers, and somebody has to", None, Open, true, Waits),
+        ("nobody answers, nothing exposed", None, NotAsked, true, Waits),
+        ("nobody saw the hour", Some((unknown, Ok(9.0))), Open, false, GoesOn),
+        ("nobody saw the hour, and somebody has to", Some((unknown, Ok(9.0))), Open, true, Waits),
+        ("nobody saw the last minutes", Some((Ok(9.0), unknown)), Open, true, Waits),
+        ("nobody saw the last minutes, which is told", Some((Ok(9.0), unknown)), Open, false, GoesOn),
+        ("rubbish", Some((Err(BudgetProblem::BadData), Ok(9.0))), Open, true, Waits),
+    ];
+    for (what, burn, guilt, unknown_holds, expected) in cases {
+        let firing =
+            burn.map(|(long, short)| Firing { long, short, fires: [long, short].iter().all(|burn| burn.is_ok_and(|burn| burn > 4.0)) });
+        for (is_feature, is_emergency) in [(true, false), (true, true), (false, false), (false, true)] {
+            let expected = if is_feature && !is_emergency { expected } else { GoesOn };
+            let found = onward(firing.as_ref(), guilt, unknown_holds, Purpose { is_feature, is_emergency });
+            assert_eq!(found, expected, "{what}, a feature: {is_feature}, an emergency: {is_emergency}");
+        }
+    }
+}
+
+#[test]
+fn a_new_side_is_no_worse_only_where_it_served_enough_to_show_it() {
+    let counts = |bad, total| RequestCounts { bad, total };
+    let cases = [
+        ("as bad as the rest, which is bad", counts(50, 1_000), counts(500, 10_000), true),
+        ("better than the rest", counts(0, 750), counts(500, 10_000), true),
+        ("one request too few to show four times the budget", counts(0, 749), counts(500, 10_000), false),
+        ("worse than the rest", counts(51, 1_000), counts(500, 10_000), false),
+        ("a little worse than a rest without failures", counts(1, 10_000), counts(0, 10_000), false),
+        ("nothing to compare with", counts(0, 10_000), counts(0, 0), false),
+        ("no requests", counts(0, 0), counts(500, 10_000), false),
+        ("more bad ones than requests", counts(2, 1), counts(500, 10_000), false),
+    ];
+    for (what, exposed, rest, expected) in cases {
+        assert_eq!(is_no_worse(exposed, rest, None, target("99.9%"), 4.0), expected, "{what}");
+    }
+}

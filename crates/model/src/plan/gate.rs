@@ -1,7 +1,7 @@
 //! What a run waits for: gates on metrics and probes in flight, conditions at take-off.
 
 use crate::action::ActionCall;
-use crate::catalog::{Access, JsonSource, Measuring, PrometheusSource, Selector};
+use crate::catalog::{Access, JsonSource, Measuring, Objective, PrometheusSource, Selector};
 use crate::ids::*;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,11 @@ impl GateSpec {
     /// How long is watched where nothing ends the watch early.
     pub fn window(&self) -> Millis {
         self.bake_ms.max(self.min_bake_ms)
+    }
+
+    /// Whether it looks at error budgets alone: it watches nothing of what was changed, and passes at its first look unless one burns.
+    pub fn is_budget_look(&self) -> bool {
+        !self.checks.is_empty() && self.checks.iter().all(|check| matches!(check, GateCheck::Burn { .. }))
     }
 }
 
@@ -109,6 +114,35 @@ pub enum GateCheck {
         /// Failed looks in a row that fail the gate.
         failures_max: u32,
     },
+    /// How fast the budget of an objective burns, over an hour and over five minutes: above the figure over both, nothing more is exposed.
+    #[serde(rename_all = "camelCase")]
+    Burn {
+        /// Name for people: `burn of checkout-availability`.
+        name: String,
+        /// Where its events are counted.
+        source: CountSource,
+        /// The objective, whole, so that the run needs no other file.
+        objective: Box<Objective>,
+        /// Burn above which it holds.
+        burn_max: f64,
+        /// Whether a budget of which nothing is known holds, too.
+        unknown_holds: bool,
+        /// Whether the run goes back, unless something shows that it is not what burns the budget.
+        turns_back: bool,
+    },
+}
+
+impl GateCheck {
+    /// Its name for people.
+    pub const fn name(&self) -> &String {
+        match self {
+            Self::Proportion { name, .. }
+            | Self::Values { name, .. }
+            | Self::Threshold { name, .. }
+            | Self::Probe { name, .. }
+            | Self::Burn { name, .. } => name,
+        }
+    }
 }
 
 /// Where counters are read.

@@ -39,7 +39,7 @@ pub(super) fn one_way_early(plan: &Plan, _: &Facts) -> Vec<Diagnostic> {
         if is_one_way || is_late {
             behind.insert(&step.id);
         }
-        late += usize::from(is_late && !step.after_landing && matches!(step.work, Work::Gate(_)));
+        late += usize::from(is_late && !step.after_landing && matches!(&step.work, Work::Gate(gate) if !gate.is_budget_look()));
     }
     let Some(first) = first.filter(|_| late > 0) else { return Vec::new() };
     let gates = if late == 1 { "a gate looks".to_owned() } else { format!("{late} gates look") };
@@ -81,7 +81,7 @@ fn calls_of(step: &Step) -> Vec<&ActionCall> {
         Work::Call(call) => calls.push(call),
         Work::Gate(gate) => calls.extend(gate.checks.iter().flat_map(|check| match check {
             GateCheck::Probe { calls, .. } => calls.as_slice(),
-            GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } => &[],
+            GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Burn { .. } => &[],
         })),
         Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => {}
     }

@@ -23,11 +23,9 @@ fn gates(plan: &Plan) -> impl Iterator<Item = (&Step, &GateSpec)> {
 
 /// Whether a check of a window is about a component, by its name: `health of payments`, `error share of payments in eu-west`.
 fn is_about(check: &GateCheck, component: &str) -> bool {
-    let (GateCheck::Proportion { name, .. }
-    | GateCheck::Values { name, .. }
-    | GateCheck::Threshold { name, .. }
-    | GateCheck::Probe { name, .. }) = check;
-    name.split_once(" of ")
+    check
+        .name()
+        .split_once(" of ")
         .is_some_and(|(_, of)| of == component || of.strip_prefix(component).is_some_and(|rest| rest.starts_with(" in ")))
 }
 
@@ -39,7 +37,7 @@ pub(super) fn no_signal(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let of_target = |target: &Target| steps.get(&target.name).map(Vec::as_slice).unwrap_or_default();
     let is_deployed = |target: &Target| of_target(target).iter().any(|step| step.phase == Phase::Deploy);
     for (assignment, target) in places(plan, facts).filter(|(_, target)| is_deployed(target)) {
-        let watches = |step: &&Step| matches!(&step.work, Work::Gate(gate) if !gate.checks.is_empty());
+        let watches = |step: &&Step| matches!(&step.work, Work::Gate(gate) if !gate.checks.is_empty() && !gate.is_budget_look());
         let is_seen_after = gates(plan).any(|(step, gate)| {
             step.target.is_none()
                 && step.environment.as_ref() == Some(&assignment.environment)

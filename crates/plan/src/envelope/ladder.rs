@@ -57,6 +57,7 @@ pub(super) fn rungs(body: &PlanBody) -> BTreeMap<Place<'_>, Rungs> {
 
 fn baked(step: &Step, share: Share) -> Option<Bake> {
     match &step.work {
+        Work::Gate(gate) if gate.is_budget_look() => None,
         Work::Gate(gate) => Some(Bake { share, planned: gate.bake_ms, least: gate.min_bake_ms, ends_early: gate.early_promotion }),
         Work::Wait(length) if step.id.as_str().ends_with("/wait") => {
             Some(Bake { share, planned: *length, least: *length, ends_early: false })

@@ -27,20 +27,14 @@ fn gates(body: &PlanBody) -> BTreeMap<Place<'_>, Vec<(&Step, &GateSpec)>> {
     gates
 }
 
-const fn name(check: &GateCheck) -> &String {
-    match check {
-        GateCheck::Proportion { name, .. }
-        | GateCheck::Values { name, .. }
-        | GateCheck::Threshold { name, .. }
-        | GateCheck::Probe { name, .. } => name,
-    }
-}
-
 /// What a check is about. Thresholds of several regions have one name and different queries.
 fn about(check: &GateCheck) -> (&str, &str) {
     match check {
         GateCheck::Threshold { name, query, .. } => (name, query),
-        GateCheck::Proportion { name, .. } | GateCheck::Values { name, .. } | GateCheck::Probe { name, .. } => (name, ""),
+        GateCheck::Proportion { name, .. }
+        | GateCheck::Values { name, .. }
+        | GateCheck::Probe { name, .. }
+        | GateCheck::Burn { name, .. } => (name, ""),
     }
 }
 
@@ -64,15 +58,14 @@ pub(super) fn watched(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
         }
         for (step, gate) in &now {
             for lost in due.iter().filter(|lost| !gate.checks.iter().any(|check| about(check) == **lost)) {
-                let is_there = gate.checks.iter().any(|check| name(check) == lost.0);
+                let is_there = gate.checks.iter().any(|check| check.name() == lost.0);
                 let how = if is_there { " as was approved" } else { "" };
                 found.insert(format!("{who} would not watch {}{how} any more", lost.0));
             }
             for check in &gate.checks {
-                let like: Vec<&GateCheck> =
-                    known.iter().flat_map(|(_, gate)| &gate.checks).filter(|known| about(known) == about(check)).collect();
+                let like = alike(known, gate, check);
                 if let Some(what) = pair.looser(&like, check) {
-                    found.insert(format!("{who} would watch {} {what}", name(check)));
+                    found.insert(format!("{who} would watch {} {what}", check.name()));
                 }
             }
             if place.0.is_none() {
@@ -81,14 +74,26 @@ pub(super) fn watched(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
         }
     }
     found.extend(unwatched(parent, child));
+    found.extend(budgets(parent, child));
     found.extend(false_alarms(parent, child));
     found.into_iter().collect()
+}
+
+/// Approved checks that one is held against: those of its name. Whether a burning budget turns back depends on whether the gate compares both sides, so that
+/// a look at one is held against those of gates that do as this one.
+fn alike<'a>(known: &[(&Step, &'a GateSpec)], gate: &GateSpec, check: &GateCheck) -> Vec<&'a GateCheck> {
+    let compares = |gate: &GateSpec| gate.checks.iter().any(|check| matches!(check, GateCheck::Proportion { .. }));
+    let of = |gates: &mut dyn Iterator<Item = &'a GateSpec>| -> Vec<&'a GateCheck> {
+        gates.flat_map(|gate| &gate.checks).filter(|known| about(known) == about(check)).collect()
+    };
+    let own = of(&mut known.iter().map(|(_, known)| *known).filter(|known| compares(known) == compares(gate)));
+    if own.is_empty() || !matches!(check, GateCheck::Burn { .. }) { of(&mut known.iter().map(|(_, known)| *known)) } else { own }
 }
 
 /// What no gate of a place would watch any more, or not from the first on. Once nothing old is left there is nothing to compare with, so that not every gate watches all.
 fn unseen(who: &str, known: &[(&Step, &GateSpec)], now: &[(&Step, &GateSpec)]) -> Vec<String> {
     let all = |gates: &[(&Step, &GateSpec)]| -> BTreeSet<String> {
-        gates.iter().flat_map(|(_, gate)| gate.checks.iter().map(|check| name(check).clone())).collect()
+        gates.iter().flat_map(|(_, gate)| gate.checks.iter().map(|check| check.name().clone())).collect()
     };
     let gone = all(known).difference(&all(now)).map(|name| format!("{who} would not watch {name} any more")).collect::<Vec<_>>();
     if !gone.is_empty() {
@@ -155,6 +160,36 @@ fn unwatched(parent: &PlanBody, child: &PlanBody) -> BTreeSet<String> {
         .collect()
 }
 
+/// Budgets that would not be looked at any more before something is exposed in a place, or while it is.
+fn budgets(parent: &PlanBody, child: &PlanBody) -> Vec<String> {
+    type Budgets<'a> = BTreeMap<(&'a TargetName, Option<&'a RegionName>, bool), BTreeSet<&'a str>>;
+    let looks = |body: &'_ PlanBody| -> BTreeMap<(TargetName, Option<RegionName>, bool), BTreeSet<String>> {
+        let mut found: Budgets<'_> = BTreeMap::new();
+        for step in body.steps.iter().filter(|step| step.phase == Phase::Deploy) {
+            let (Work::Gate(gate), Some(target)) = (&step.work, &step.target) else { continue };
+            let names = gate.checks.iter().filter(|check| matches!(check, GateCheck::Burn { .. })).map(|check| check.name().as_str());
+            found.entry((target, step.region.as_ref(), gate.is_budget_look())).or_default().extend(names);
+        }
+        let owned = found.into_iter().map(|((target, region, is_look), names)| {
+            ((target.clone(), region.cloned(), is_look), names.into_iter().map(str::to_owned).collect())
+        });
+        owned.collect()
+    };
+    let now = looks(child);
+    let exposes = |target: &TargetName, region: Option<&RegionName>| {
+        child.steps.iter().any(|step| step.exposure.is_some() && step.target.as_ref() == Some(target) && step.region.as_ref() == region)
+    };
+    let mut found = Vec::new();
+    // What a gate of a stage no longer looks at is told with the gates of its place.
+    for ((target, region, is_look), names) in looks(parent).into_iter().filter(|((.., is_look), _)| *is_look) {
+        let place = region.as_ref().map_or_else(|| target.to_string(), |region| format!("{target} in {region}"));
+        let kept = now.get(&(target.clone(), region.clone(), is_look));
+        let lost = names.iter().filter(|name| exposes(&target, region.as_ref()) && !kept.is_some_and(|kept| kept.contains(*name)));
+        found.extend(lost.map(|name| format!("nothing would look at the {name} before {place} any more")));
+    }
+    found
+}
+
 /// What all comparisons of a plan may spend on false alarms: the less, the stronger must be the evidence that holds a bad version.
 fn false_alarms(parent: &PlanBody, child: &PlanBody) -> Option<String> {
     let spent = |body: &PlanBody| -> f64 {
@@ -164,7 +199,7 @@ fn false_alarms(parent: &PlanBody, child: &PlanBody) -> Option<String> {
         });
         let alpha = |check: &GateCheck| match check {
             GateCheck::Proportion { alpha, .. } | GateCheck::Values { alpha, .. } => *alpha,
-            GateCheck::Threshold { .. } | GateCheck::Probe { .. } => 0.0,
+            GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => 0.0,
         };
         checks.flatten().map(alpha).sum()
     };
@@ -230,6 +265,20 @@ impl Pair<'_> {
                     Some("with a wider margin")
                 } else {
                     (every_ms > distance).then_some("less often")
+                }
+            }
+            (
+                GateCheck::Burn { source: from, objective: promised, burn_max: most, unknown_holds: held, turns_back: back, .. },
+                GateCheck::Burn { source, objective, burn_max, unknown_holds, turns_back, .. },
+            ) => {
+                if !self.same_source(from, source) || promised != objective {
+                    Some("of another objective")
+                } else if burn_max > most {
+                    Some("at a faster burn only")
+                } else if *held && !unknown_holds {
+                    Some("and pass where nothing is known of it")
+                } else {
+                    (*back && !turns_back).then_some("and no longer turn back")
                 }
             }
             _ => Some("in another way than was approved"),

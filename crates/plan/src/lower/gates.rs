@@ -99,7 +99,7 @@ impl Lowering<'_> {
         self.push(step)
     }
 
-    fn gate_step(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, spec: GateSpec) -> Step {
+    pub(super) fn gate_step(&self, site: &Site<'_>, spot: &Spot, name: &str, title: String, spec: GateSpec) -> Step {
         let timeout_ms = spec.patience_ms.plus(GATE_GRACE);
         let mut step = self.draft(site, spot, name, title, Work::Gate(Box::new(spec)), Kind::Check);
         step.timeout_ms = timeout_ms;

@@ -11,6 +11,7 @@
 
 mod again;
 mod backup;
+mod budgets;
 pub(crate) mod calls;
 mod contract;
 pub(crate) mod fleet;
@@ -37,6 +38,7 @@ use glidepath_model::change::{Change, ItemKind};
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{ComponentName, EnvironmentName, HostName, StepId, version_shown};
 use glidepath_model::plan::{CompensateOn, Estimate, FollowUp, Group, Phase, RetryPolicy, Step, Undo, Work};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What lowering works with, and what it has made.
@@ -54,6 +56,8 @@ pub(crate) struct Lowering<'a> {
     /// What cleans up once nothing watches the environment any more. Steps that need nothing yet need all that came before.
     finishing: Vec<Step>,
     waves: u32,
+    /// Who cannot do without whom; worked out where an objective asks for it.
+    dependants: OnceCell<budgets::Dependants<'a>>,
     /// Whether the steps are made for their order and their times only: of a way that may lose nobody reads what is called in it, what checks it, and
     /// which server gets which weight.
     pub(crate) is_sketch: bool,
@@ -142,7 +146,21 @@ impl<'a> Lowering<'a> {
     ) -> Self {
         let judge = Judge { verification: facts.catalog.settings.verification.clone(), parts: ladders.parts };
         let (steps, follow_ups, groups, finishing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { change, facts, options, kinds, judge, notes, steps, follow_ups, groups, finishing, waves: 0, is_sketch: false }
+        Self {
+            change,
+            facts,
+            options,
+            kinds,
+            judge,
+            notes,
+            steps,
+            follow_ups,
+            groups,
+            finishing,
+            waves: 0,
+            dependants: OnceCell::new(),
+            is_sketch: false,
+        }
     }
 }
 
@@ -179,6 +197,7 @@ impl Lowering<'_> {
                 frontier = ends;
             }
         }
+        here.iter().for_each(|(site, _)| self.watch_budgets(site, name, start));
         self.look_again(name, here, start, waves_before);
         let watched = self.verify(name, here, frontier);
         self.finish(watched)

@@ -340,6 +340,65 @@ const RUNBOOK_ROWS: &[(&str, &str, &[&str])] = &[
 ];
 
 #[test]
+fn looks_at_budgets_are_neither_dropped_nor_loosened() {
+    use glidepath_model::catalog::UnknownBudget;
+    let (change, mut facts) = payments();
+    facts.catalog.objectives.push(ratio_objective("availability", "payments", "99%"));
+    facts.catalog.settings.policy.unknown_budget = UnknownBudget::Refuse;
+    let parent = plan_of(&change, &facts);
+    let rows: [(&str, Otherwise, &[&str]); 6] = [
+        ("nothing", Otherwise::Plan(|_| {}), &[]),
+        ("a slower burn that holds", Otherwise::Input(|_, f| f.catalog.settings.policy.burn_max = Some(2.0)), &[]),
+        (
+            "a faster burn that passes",
+            Otherwise::Input(|_, f| f.catalog.settings.policy.burn_max = Some(20.0)),
+            &["the gates of payments-production in eu-west would watch burn of availability at a faster burn only"],
+        ),
+        (
+            "what is unknown passes",
+            Otherwise::Input(|_, f| f.catalog.settings.policy.unknown_budget = UnknownBudget::Tell),
+            &["in eu-west would watch burn of availability and pass where nothing is known of it"],
+        ),
+        (
+            "no look before a wave",
+            Otherwise::Plan(|b| b.steps.retain(|step| !step.id.as_str().ends_with("/budgets"))),
+            &[
+                "nothing would look at the burn of availability before payments-production in eu-west any more",
+                "nothing would look at the burn of availability before payments-production in us-east any more",
+            ],
+        ),
+        (
+            "gates that do not turn back for it",
+            Otherwise::Plan(|b| {
+                each_gate(b, |gate| {
+                    for check in &mut gate.checks {
+                        if let GateCheck::Burn { turns_back, .. } = check {
+                            *turns_back = false;
+                        }
+                    }
+                });
+            }),
+            &["in eu-west would watch burn of availability and no longer turn back"],
+        ),
+    ];
+    for (what, otherwise, expected) in rows {
+        let (mut change, mut facts) = (change.clone(), facts.clone());
+        if let Otherwise::Input(alter) = &otherwise {
+            alter(&mut change, &mut facts);
+        }
+        let mut body = plan_of(&change, &facts).body;
+        if let Otherwise::Plan(alter) = &otherwise {
+            alter(&mut body);
+        }
+        let found = outside(&parent.body, &body);
+        assert_eq!(found.is_empty(), expected.is_empty(), "{what}: {found:#?}");
+        for words in expected {
+            assert!(found.iter().any(|one| one.contains(words)), "{what}: {words} is not in {found:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_runbook_is_flown_as_approved_or_approved_again() {
     let plan = |text: &str| {
         let file = SourceFile { path: "runbook.yaml".into(), bytes: format!("{PROJECT}---\n{text}").into_bytes() };

@@ -4,6 +4,7 @@ use super::{About, Difference, Row};
 use crate::calls::expectation;
 use crate::figures::{count, duration, estimate, flight_times, fold, minute, percent, plain, plural};
 use crate::sections::criteria;
+use crate::sections::criteria::burn_words;
 use crate::summary::is_mirrored;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::change::{DataStep, ItemKind};
@@ -132,6 +133,10 @@ fn gate_text(gate: &GateSpec) -> String {
                     mark(&written(calls)),
                     plural(*failures_max as usize, "failed look", "failed looks")
                 )
+            }
+            GateCheck::Burn { name, objective, burn_max, unknown_holds, turns_back, .. } => {
+                let unknown = if *unknown_holds { ", waits where nothing is known" } else { "" };
+                format!("{name} {}{unknown} ({})", burn_words(*burn_max, *turns_back), mark(&written(objective)))
             }
         };
     }

@@ -9,7 +9,7 @@ use crate::places::joined;
 use crate::promise;
 use crate::sections::criteria;
 use glidepath_model::action::HttpInput;
-use glidepath_model::catalog::{Access, JsonSource, PrometheusSource};
+use glidepath_model::catalog::{Access, Indicator, JsonSource, Objective, PrometheusSource, counter_of};
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
 use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
@@ -65,6 +65,11 @@ pub(super) fn looks_of(gate: &GateSpec, check: &GateCheck) -> Vec<Look> {
             vec![named(LOOK_JSON, json(source, ""))]
         }
         GateCheck::Probe { calls, .. } => calls.iter().map(look_of).collect(),
+        GateCheck::Burn { source: CountSource::Prometheus(source), objective, .. } => {
+            ["1h", "5m"].iter().map(|window| named("burn", query(source, &burn_of(objective, window)))).collect()
+        }
+        GateCheck::Burn { source: CountSource::Scrape { urls, access, .. }, .. } => scraped(urls, access),
+        GateCheck::Burn { source: CountSource::Json(source), .. } => vec![named(LOOK_JSON, json(source, ""))],
     }
 }
 
@@ -79,6 +84,31 @@ fn json(source: &JsonSource, side: &str) -> String {
 fn side_of(selectors: &CountSelectors) -> &str {
     let (CountSelectors::BadOfTotal { total: selector, .. } | CountSelectors::AboveLimit { histogram: selector, .. }) = selectors;
     selector.matchers.first().map_or("", |matcher| matcher.value.as_str())
+}
+
+/// Burn of an objective over a window: its bad share over the allowed one.
+fn burn_of(objective: &Objective, window: &str) -> String {
+    let budget = plain(objective.target.rest().as_f64());
+    let grown = |query: &str| match counter_of(query) {
+        Some(selector) => format!("sum(increase({selector}[{window}]))"),
+        None => query.to_owned(),
+    };
+    let share = match &objective.indicator {
+        Indicator::Ratio { bad: Some(bad), total, .. } => format!("(({}) or vector(0)) / {}", grown(bad), grown(total)),
+        Indicator::Ratio { good, total, .. } => format!("(1 - {} / {})", grown(good.as_deref().unwrap_or(total)), grown(total)),
+        Indicator::Threshold { query, operator, value } => {
+            let sign = match operator.as_str() {
+                "lt" => ">=",
+                "lte" => ">",
+                "gt" => "<=",
+                _ => "<",
+            };
+            format!("avg_over_time((({query}) {sign} bool {value})[{window}:1m])")
+        }
+        Indicator::Raw { query, is_bad: true } => format!("avg_over_time(({query})[{window}:1m])"),
+        Indicator::Raw { query, is_bad: false } => format!("(1 - avg_over_time(({query})[{window}:1m]))"),
+    };
+    format!("{share} / {budget}")
 }
 
 /// A call that shows something.
@@ -143,7 +173,8 @@ pub(super) fn looks(shell: &Shell, gate: &GateSpec) -> Vec<SheetLook> {
         let lines: Vec<String> = looks_of(gate, check).into_iter().map(|look| look.line).collect();
         let (name, go, back) = asked_of(gate, check);
         match all.iter_mut().find(|known| {
-            (&known.go, &known.back) == (&go, &back) && matches!(check, GateCheck::Threshold { .. } | GateCheck::Probe { .. })
+            (&known.go, &known.back) == (&go, &back)
+                && matches!(check, GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. })
         }) {
             Some(known) => {
                 known.names.push(name);
@@ -216,6 +247,14 @@ fn asked_of(gate: &GateSpec, check: &GateCheck) -> (String, Text, Text) {
             }
             (name.clone(), go, format!("one does not answer so at {}", looks_in_a_row(*failures_max)).into())
         }
+        GateCheck::Burn { name, burn_max, turns_back, .. } => {
+            let most = plain(*burn_max);
+            let back = match turns_back {
+                true => format!("one is above {most} over both, and the new side is worse than the old one or was not compared; else wait"),
+                false => format!("never for this; while one is above {most} over both, wait"),
+            };
+            (name.clone(), format!("each at {most} or less over 1 h or over 5 min").into(), back.into())
+        }
     }
 }
 
@@ -287,7 +326,13 @@ fn looks_often(gate: &GateSpec) -> bool {
 /// `look every 30 s for 7 min 30 s`.
 pub(super) fn rhythm(gate: &GateSpec) -> String {
     let (every, window) = (gate.look_every_ms.max(LOOK_MIN), gate.window());
-    if looks_often(gate) { format!("look every {every} for {window}") } else { format!("look after {window}") }
+    if gate.is_budget_look() {
+        "one look".to_owned()
+    } else if looks_often(gate) {
+        format!("look every {every} for {window}")
+    } else {
+        format!("look after {window}")
+    }
 }
 
 /// How long to look when it is not clear, if longer than is looked anyway.
@@ -298,6 +343,9 @@ fn patience(gate: &GateSpec) -> Option<Millis> {
 
 /// How long to look when it is not clear; then it goes the way of the plan.
 pub(super) fn unsure(plan: &Plan, gate: &GateSpec) -> String {
+    if gate.is_budget_look() {
+        return format!("look again every {LOOK_MIN}; after {} ask who answers for the change", gate.patience_ms);
+    }
     match patience(gate) {
         Some(most) if looks_often(gate) => format!("look on, for {most} in all; then {}", then(plan)),
         Some(most) => format!("look again every {LOOK_MIN}, for {most} in all; then {}", then(plan)),
@@ -307,7 +355,7 @@ pub(super) fn unsure(plan: &Plan, gate: &GateSpec) -> String {
 
 /// `look every 30 s for 5 min; not clear: 15 min in all`.
 pub(super) fn rhythm_and_patience(gate: &GateSpec) -> String {
-    let patience = patience(gate).map_or_else(String::new, |most| format!("; not clear: {most} in all"));
+    let patience = patience(gate).filter(|_| !gate.is_budget_look()).map_or_else(String::new, |most| format!("; not clear: {most} in all"));
     format!("{}{patience}", rhythm(gate))
 }
 

@@ -154,7 +154,9 @@ fn ladders(of: &Sources<'_>) -> Vec<Vec<Text>> {
         if let (Some(exposure), true) = (&step.exposure, ladder.1.is_empty()) {
             ladder.0 = ladder.0.max(exposure.share);
         }
-        if let Work::Gate(gate) = &step.work {
+        if let Work::Gate(gate) = &step.work
+            && !gate.is_budget_look()
+        {
             ladder.1.push(gate.bake_ms);
         }
     }

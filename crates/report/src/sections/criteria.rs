@@ -79,6 +79,9 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
             GateCheck::Probe { name, failures_max, .. } => {
                 Criterion { measured: measured(name), bad: format!("no answer as expected for {}", looks(*failures_max)) }
             }
+            GateCheck::Burn { name, burn_max, turns_back, .. } => {
+                Criterion { measured: name.clone(), bad: burn_words(*burn_max, *turns_back) }
+            }
         })
         .collect()
 }
@@ -115,6 +118,16 @@ pub(crate) fn times(how: &Measuring) -> String {
     format!("one every {}{from}", how.interval_ms)
 }
 
+/// What a burning budget does to a run.
+pub(crate) fn burn_words(burn_max: f64, turns_back: bool) -> String {
+    let above = format!("above {}x over 1 h and over 5 min", plain(burn_max));
+    if turns_back {
+        format!("{above}: waits where the new side is shown to be no worse, else turns back")
+    } else {
+        format!("{above}: waits")
+    }
+}
+
 /// All criteria of one gate in a line: `health of payments and auth: no answer as expected for 3 looks in a row; ...`.
 pub(super) fn line(plan: &Plan, step: &Step, gate: &GateSpec) -> String {
     let rows = of_gate(plan, step, gate).into_iter().map(|c| vec![c.measured.into(), c.bad.into()]).collect();
@@ -146,7 +159,11 @@ pub(super) fn bounds_explained(plan: &Plan, catalog: &Catalog) -> Vec<Text> {
                         None => continue,
                     }
                 }
-                GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => continue,
+                GateCheck::Proportion { .. }
+                | GateCheck::Values { .. }
+                | GateCheck::Threshold { .. }
+                | GateCheck::Probe { .. }
+                | GateCheck::Burn { .. } => continue,
             };
             let is_of =
                 |o: &&Objective| component.as_deref() == Some(o.component.as_str()) && matches!(o.indicator, Indicator::Ratio { .. });

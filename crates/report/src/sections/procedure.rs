@@ -268,6 +268,9 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
             )
             .into()
         }
+        GateCheck::Burn { name, burn_max, turns_back, .. } => {
+            format!("{name}: {}; `promote` goes on all the same", criteria::burn_words(*burn_max, *turns_back)).into()
+        }
     }));
     found
 }

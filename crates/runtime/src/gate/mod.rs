@@ -10,10 +10,13 @@
 //! Checks combine so: any regression is a regression; all without regression is no regression; everything else is undecided.
 //! Absent data, zero traffic, a source out of reach and a broken check are undecided with the reason, never a pass.
 //!
+//! Budgets are looked at last: what the comparisons of the same look say of the new side decides whether a burning budget turns the run back or holds it.
+//!
 //! Races. A look that is under way when the gate is closed is dropped with its task. A look that was journaled by a dead owner may be repeated
 //! by the new one: the counters have then only grown. Two watchers of one gate cannot be: the loop aborts the old one before it starts
 //! another, and the round in each look tells the engine's rounds apart.
 
+mod burn;
 mod counters;
 mod measured;
 mod proportion;
@@ -22,11 +25,12 @@ mod uncut;
 mod values;
 
 use crate::calls::CallRunner;
+use burn::{Beside, BurnSpec, BurnState};
 use glidepath_model::event::{AttemptRef, Direction, Outcome};
 use glidepath_model::plan::{CountSource, GateCheck, GateSpec};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{ActionCall, Millis, PlanId, RunId, StepId, Timestamp};
-use glidepath_ports::{CancelToken, Telemetry};
+use glidepath_ports::{CancelToken, Clock, Telemetry};
 use measured::{MeasuredSpec, MeasuredState};
 use proportion::{ProportionSpec, ProportionState};
 use serde::{Deserialize, Serialize};
@@ -66,6 +70,7 @@ enum CheckState {
     Proportion(Box<ProportionState>),
     Values(Box<ValuesState>),
     Measured(Box<MeasuredState>),
+    Burn(Box<BurnState>),
     /// Bad looks in a row.
     Limits {
         failures: u32,
@@ -83,6 +88,7 @@ pub struct Watcher {
     state: GateState,
     telemetry: Arc<dyn Telemetry>,
     calls: Arc<CallRunner>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Which gate a watcher is for.
@@ -103,11 +109,17 @@ pub struct WatchedGate {
 
 impl Watcher {
     /// A watcher that begins anew, or goes on from the state of an earlier look if this version can read it.
-    pub fn new(gate: WatchedGate, stored: Option<&Value>, telemetry: Arc<dyn Telemetry>, calls: Arc<CallRunner>) -> Self {
+    pub fn new(
+        gate: WatchedGate,
+        stored: Option<&Value>,
+        telemetry: Arc<dyn Telemetry>,
+        calls: Arc<CallRunner>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let WatchedGate { run, plan, step, round, opened_at, spec } = gate;
         let fresh = GateState { looks: 0, checks: spec.checks.iter().map(CheckState::new).collect() };
         let stored = stored.and_then(|value| GateState::deserialize(value).ok()).filter(|state| state.fits(&spec));
-        Self { run, plan, step, round, opened_at, spec, state: stored.unwrap_or(fresh), telemetry, calls }
+        Self { run, plan, step, round, opened_at, spec, state: stored.unwrap_or(fresh), telemetry, calls, clock }
     }
 
     /// Time between looks.
@@ -122,12 +134,43 @@ impl Watcher {
         let mut states = std::mem::take(&mut self.state.checks);
         let mut found = Vec::with_capacity(states.len());
         for (check, state) in self.spec.checks.iter().zip(&mut states) {
-            found.push(self.check(check, state, elapsed).await);
+            found.push(match burn_spec(check) {
+                // What the others see comes first.
+                Some(_) => (VerdictKind::Undecided, String::new()),
+                None => self.check(check, state, elapsed).await,
+            });
+        }
+        for at in 0..states.len() {
+            if let Some(spec) = self.spec.checks.get(at).and_then(burn_spec) {
+                found[at] = self.budget(&spec, at, &mut states, &found).await;
+            }
         }
         self.state.checks = states;
         let verdict = combine(found.iter().map(|(verdict, _)| *verdict));
         let line = join_lines(&found);
         Look { verdict, line, state: serde_json::to_value(&self.state).unwrap_or(Value::Null) }
+    }
+
+    /// Looks at a budget, beside what the other checks of this look found.
+    async fn budget(
+        &self,
+        spec: &BurnSpec<'_>,
+        at: usize,
+        states: &mut [CheckState],
+        found: &[(VerdictKind, String)],
+    ) -> (VerdictKind, String) {
+        let Some(CheckState::Burn(state)) = states.get(at) else { return misfit() };
+        let mut state = state.clone();
+        let compared = states.iter().zip(found).filter_map(|(state, (verdict, _))| match state {
+            CheckState::Proportion(state) => Some((*verdict, state.as_ref())),
+            CheckState::Values(_) | CheckState::Measured(_) | CheckState::Burn(_) | CheckState::Limits { .. } => None,
+        });
+        let beside = Beside { compared: compared.collect() };
+        let said = state.look(spec, &beside, (&self.run, self.clock.now()), self.telemetry.as_ref()).await;
+        if let Some(known) = states.get_mut(at) {
+            *known = CheckState::Burn(state);
+        }
+        said
     }
 
     async fn check(&self, check: &GateCheck, state: &mut CheckState, elapsed: Millis) -> (VerdictKind, String) {
@@ -154,8 +197,12 @@ impl Watcher {
                 count_failures(name, self.probe_problem(calls).await, failures, *failures_max)
             }
             (
-                GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. },
-                CheckState::Limits { .. } | CheckState::Values(_) | CheckState::Proportion(_) | CheckState::Measured(_),
+                GateCheck::Proportion { .. }
+                | GateCheck::Values { .. }
+                | GateCheck::Threshold { .. }
+                | GateCheck::Probe { .. }
+                | GateCheck::Burn { .. },
+                _,
             ) => misfit(),
         }
     }
@@ -202,7 +249,8 @@ impl CheckState {
         let proportion = || Some(Self::Proportion(Box::new(ProportionState::new(&proportion_spec(check)?))));
         let values = || Some(Self::Values(Box::new(ValuesState::new(&values_spec(check)?))));
         let measured = || Some(Self::Measured(Box::new(MeasuredState::new(&measured_spec(check)?))));
-        proportion().or_else(values).or_else(measured).unwrap_or(Self::Limits { failures: 0 })
+        let burn = || burn_spec(check).map(|_| Self::Burn(Box::default()));
+        proportion().or_else(values).or_else(measured).or_else(burn).unwrap_or(Self::Limits { failures: 0 })
     }
 }
 
@@ -214,9 +262,14 @@ impl GateState {
                 (CheckState::Values(state), GateCheck::Values { .. }) => state.is_continuable(),
                 (CheckState::Measured(state), GateCheck::Threshold { measured: Some(_), .. }) => state.is_continuable(),
                 (CheckState::Limits { .. }, GateCheck::Threshold { measured: None, .. } | GateCheck::Probe { .. }) => true,
+                (CheckState::Burn(_), GateCheck::Burn { .. }) => true,
                 (
-                    CheckState::Proportion(_) | CheckState::Values(_) | CheckState::Measured(_) | CheckState::Limits { .. },
-                    GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. },
+                    CheckState::Proportion(_)
+                    | CheckState::Values(_)
+                    | CheckState::Measured(_)
+                    | CheckState::Limits { .. }
+                    | CheckState::Burn(_),
+                    _,
                 ) => false,
             })
     }
@@ -235,7 +288,7 @@ fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
             ceiling: *ceiling,
             tolerated: *tolerated,
         }),
-        GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
+        GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
     }
 }
 
@@ -244,7 +297,16 @@ fn values_spec(check: &GateCheck) -> Option<ValuesSpec<'_>> {
         GateCheck::Values { name, source, canary, baseline, every_ms, asked, .. } => {
             Some(ValuesSpec { name, source, canary, baseline, every: *every_ms, asked })
         }
-        GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
+        GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
+    }
+}
+
+fn burn_spec(check: &GateCheck) -> Option<BurnSpec<'_>> {
+    match check {
+        GateCheck::Burn { source, objective, burn_max, unknown_holds, turns_back, .. } => {
+            Some(BurnSpec { source, objective, burn_max: *burn_max, unknown_holds: *unknown_holds, turns_back: *turns_back })
+        }
+        GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
     }
 }
 
@@ -253,9 +315,11 @@ fn measured_spec(check: &GateCheck) -> Option<MeasuredSpec<'_>> {
         GateCheck::Threshold { name, source, query, min, max, failures_max, measured: Some(measured) } => {
             Some(MeasuredSpec { name, source, query, min: *min, max: *max, failures_max: *failures_max, measured })
         }
-        GateCheck::Threshold { measured: None, .. } | GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } => {
-            None
-        }
+        GateCheck::Threshold { measured: None, .. }
+        | GateCheck::Proportion { .. }
+        | GateCheck::Values { .. }
+        | GateCheck::Probe { .. }
+        | GateCheck::Burn { .. } => None,
     }
 }
 

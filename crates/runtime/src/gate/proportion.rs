@@ -3,7 +3,9 @@
 use super::counters::{ArmTrack, CounterTrack, PartMeaning};
 use super::side::{self, Counted, Side};
 use super::uncut::Uncut;
+use glidepath_judge::budget::RequestCounts;
 use glidepath_judge::native::Cut;
+use glidepath_judge::verdict::Interval;
 use glidepath_judge::{ASSUMED_DISPERSION, Counts, Dispersion, JUDGE_VERSION, SequentialConfig, SequentialState};
 use glidepath_model::plan::{CountSelectors, CountSource};
 use glidepath_model::verdict::VerdictKind;
@@ -74,6 +76,19 @@ impl ProportionState {
     /// Whether this version may go on from a stored state.
     pub(crate) fn is_continuable(&self) -> bool {
         self.judge_version == JUDGE_VERSION
+    }
+
+    /// Whole requests of the new and of the old side.
+    pub(crate) fn sides(&self) -> (RequestCounts, RequestCounts) {
+        // Beyond 64 bits there are no requests.
+        let whole = |bad: f64, total: f64| RequestCounts { bad: bad.round() as u64, total: total.round() as u64 };
+        let Counts { canary_bad, canary_total, baseline_bad, baseline_total } = self.seen;
+        (whole(canary_bad, canary_total), whole(baseline_bad, baseline_total))
+    }
+
+    /// How much more often the new side fails, between what and what.
+    pub(crate) fn interval(&self) -> Option<Interval> {
+        self.judge.as_ref().and_then(SequentialState::interval)
     }
 
     /// Reads the counters and judges.

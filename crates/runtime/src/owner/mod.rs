@@ -540,7 +540,7 @@ impl<'a> Owner<'a> {
     fn start_watch(&mut self, gate: WatchedGate, stored: Option<&serde_json::Value>) {
         let (run, step) = (gate.run.clone(), gate.step.clone());
         let key = (run.clone(), step.clone());
-        let mut watcher = Watcher::new(gate, stored, self.deps.telemetry.clone(), self.calls.clone());
+        let mut watcher = Watcher::new(gate, stored, self.deps.telemetry.clone(), self.calls.clone(), self.deps.clock.clone());
         let (to_inbox, clock) = (self.to_inbox.clone(), self.deps.clock.clone());
         let task = self.background.spawn(async move {
             loop {

@@ -1,7 +1,8 @@
 //! The owner dies before and after every append of a run: the next one reaches the same end, nothing is lost, nothing is done twice.
 
+use crate::burning;
 use crate::landed::watched_for;
-use crate::plans::{plan_of, step, thirty_steps};
+use crate::plans::{plan_of, probe_check, step, thirty_steps};
 use crate::sky::{Sky, run_id};
 use crate::windows::with_rule;
 use glidepath_model::action::OnUnknown;
@@ -9,6 +10,7 @@ use glidepath_model::change::OnWindowEnd;
 use glidepath_model::event::{Direction, RunEnd};
 use glidepath_model::plan::{Undo, Work};
 use glidepath_model::projection::RunStatus;
+use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{Event, Millis, Plan, Step, StepId};
 use glidepath_ports::{CancelToken, Store};
 use glidepath_runtime::{RuntimeError, Until};
@@ -141,6 +143,25 @@ fn a_watch_after_landing_ends_the_same_whenever_the_owner_dies() {
         assert_eq!(count(|event| matches!(event, Event::GateOpened { .. })), 1, "{what}");
         assert_eq!(count(|event| matches!(event, Event::GateClosed { passed: true, .. })), 1, "{what}");
         assert!(sky.pages().is_empty(), "{what}: {:?}", sky.pages());
+    });
+}
+
+#[test]
+fn a_burning_budget_holds_whenever_the_owner_dies() {
+    let plan = burning::flight(vec![probe_check("healthy")], burning::burn(false, false));
+    let prepare = |sky: &mut Sky| burning::counted(sky, burning::outage_until(-165.0), 0.01, 0.01);
+    crash_everywhere(&plan, &prepare, &|sky, status, events, what| {
+        assert_eq!(status, Some(RunStatus::Ended(RunEnd::Succeeded)), "{what}");
+        let of_budgets = |event: &Event, wanted: VerdictKind| matches!(event, Event::GateLooked { step, verdict, .. } if step.as_str() == "budgets" && *verdict == wanted);
+        let at = |holds: &dyn Fn(&Event) -> bool| events.iter().position(holds);
+        let waited = at(&|event| of_budgets(event, VerdictKind::Undecided));
+        let passed = at(&|event| of_budgets(event, VerdictKind::NoRegression));
+        let shifted = at(&|event| matches!(event, Event::AttemptStarted { attempt, .. } if attempt.step.as_str() == "half"));
+        assert!(waited.is_some() && waited < passed && passed < shifted, "{what}: {waited:?}, {passed:?}, {shifted:?}");
+        // A share of traffic may be set again when nobody knows whether it was.
+        for id in effects_of(&plan, |step| step.exposure.is_none()) {
+            assert_eq!(sky.world.count(id, Direction::Do), 1, "{what}: {id}");
+        }
     });
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn source() -> CountSource {
+pub(crate) fn source() -> CountSource {
     CountSource::Prometheus(PrometheusSource {
         url: "http://127.0.0.1:1".to_owned(),
         access: Access::default(),
@@ -23,7 +23,7 @@ fn source() -> CountSource {
     })
 }
 
-fn proportion(ceiling: Option<f64>) -> GateCheck {
+pub(crate) fn proportion(ceiling: Option<f64>) -> GateCheck {
     let side = |version: &str| CountSelectors::BadOfTotal {
         bad: Selector::parse(&format!(r#"errors_total{{version="{version}"}}"#)).unwrap(),
         total: Selector::parse(&format!(r#"requests_total{{version="{version}"}}"#)).unwrap(),

@@ -4,6 +4,7 @@
 mod again;
 mod archive;
 mod broken;
+mod burning;
 mod clocks;
 mod crashes;
 mod faults;

@@ -118,6 +118,9 @@ pub(super) fn gate(step: &Step) -> Option<String> {
             GateCheck::Values { name, margin, .. } => format!("compares {name}, at most {margin} times worse"),
             GateCheck::Threshold { name, .. } => format!("threshold {name}"),
             GateCheck::Probe { name, .. } => format!("probe {name}"),
+            GateCheck::Burn { name, burn_max, turns_back, .. } => {
+                format!("{name} above {burn_max} {}", if *turns_back { "holds or turns back" } else { "holds" })
+            }
         })
         .collect();
     Some(format!("watches {}, {}: {}", gate.subject, gate.bake_ms, checks.join("; ")))
