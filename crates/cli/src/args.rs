@@ -10,7 +10,7 @@ pub(crate) use capacity::{CapacityArgs, KnownEvent};
 pub(crate) use figures::{ReportArgs, ReportForm};
 pub(crate) use judge::{JudgeArgs, JudgeName};
 pub(crate) use plan::{DiffArgs, DiffForm, DocumentForm, FindingsForm, PlanArgs, PlanCommand, PlanForm, PlanningArgs, ValidateArgs};
-pub(crate) use slo::{SloArgs, SloCommand, SloRulesArgs, SloShowArgs};
+pub(crate) use slo::{SloArgs, SloBackfillArgs, SloCommand, SloRulesArgs, SloShowArgs};
 
 use crate::log::LogForm;
 use clap::{Args, Parser, Subcommand, ValueEnum};

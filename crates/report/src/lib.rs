@@ -58,7 +58,9 @@ pub use html::to_html;
 pub use live::live;
 pub use markdown::to_markdown;
 pub use messages::{Audience, Message, messages};
-pub use monitoring::{BOARDS, SloRules, alert_rules, alert_tests, dashboard, metrics_page, slo_rules};
+pub use monitoring::{
+    BOARDS, BurnRecording, Recording, Recordings, SloRules, alert_rules, alert_tests, dashboard, metrics_page, slo_recordings, slo_rules,
+};
 pub use record::run_record;
 pub use rehearsal::{Rehearsed, rehearsal};
 pub use rehearsal_document::rehearsal_document;

@@ -21,6 +21,8 @@ pub(crate) struct SloArgs {
 pub(crate) enum SloCommand {
     /// Write recording and alert rules for Prometheus.
     Rules(SloRulesArgs),
+    /// Work out what the rules would have recorded, for the time before there were any.
+    Backfill(SloBackfillArgs),
 }
 
 /// Which objectives to look at.
@@ -45,6 +47,22 @@ pub(crate) struct SloRulesArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     /// Maintenance windows begin to count from this time on; now when left out.
+    #[arg(long, value_name = "TIME", value_parser = super::plan::time)]
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// Arguments of `slo backfill`.
+#[derive(Debug, Args)]
+pub(crate) struct SloBackfillArgs {
+    /// An objective.
+    pub(crate) name: String,
+    /// Days back; 30 when left out.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub(crate) days: u16,
+    /// Write the samples to this file; `slo-NAME.om` when left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Up to this time; now when left out.
     #[arg(long, value_name = "TIME", value_parser = super::plan::time)]
     pub(crate) at: Option<Timestamp>,
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod airspace;
+mod backfilling;
 mod badinput;
 mod beside;
 mod budgets;

@@ -11,4 +11,4 @@ mod slo_rules;
 pub use alerts::{alert_rules, alert_tests};
 pub use dashboards::{BOARDS, dashboard};
 pub use reference::metrics_page;
-pub use slo_rules::{SloRules, slo_rules};
+pub use slo_rules::{BurnRecording, Recording, Recordings, SloRules, slo_recordings, slo_rules};

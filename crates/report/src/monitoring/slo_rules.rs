@@ -13,6 +13,11 @@ use std::fmt::Write;
 
 const SLICE_MS: i64 = 300_000;
 const SLICE: &str = "5m";
+/// By so much a window is shorter than its slices together, so that it has as many as it has wherever in its minute a rule is evaluated.
+const REACH_SHORT_MS: i64 = 30_000;
+const TOTAL: &str = "slo:total:increase5m";
+const BAD: &str = "slo:bad:increase5m";
+const BURN: &str = "slo:burn:ratio";
 /// Windows of maintenance are written out so far ahead.
 const AHEAD: Millis = Millis::from_mins(90 * 24 * 60);
 /// The rules ask to be written anew when only so much of it is left.
@@ -102,25 +107,20 @@ fn group(
         Some(_) => format!("({expr}) unless on() slo:maintenance{{slo={}}}", quoted(name)),
         None => expr,
     };
-    record(&mut text, "slo:total:increase5m", &working(counters.total()), &labels_of(objective, &[]));
-    record(&mut text, "slo:bad:increase5m", &working(counters.bad()), &labels_of(objective, &[]));
+    record(&mut text, TOTAL, &working(counters.total()), &labels_of(objective, &[]));
+    record(&mut text, BAD, &working(counters.bad()), &labels_of(objective, &[]));
     let mut alerts = String::new();
-    let mut windows = BTreeSet::new();
     let period_ms = i64::try_from(objective.period_ms.0).unwrap_or(i64::MAX);
     if objective.terms.alerts.is_empty() {
         for made in burn_alerts(period_ms, target) {
             match made {
-                Ok(made) => {
-                    windows.extend([slices_of(made.long_ms), slices_of(made.short_ms)]);
-                    burn_alert(&mut alerts, objective, &made);
-                }
+                Ok(made) => burn_alert(&mut alerts, objective, &made),
                 Err(problem) => left_out.push((name.clone(), format!("an alert is left out: {problem}"))),
             }
         }
     }
     for rule in &objective.terms.alerts {
         let window_ms = slices_of(i64::try_from(rule.lookback_ms.0).unwrap_or(i64::MAX));
-        windows.insert(window_ms);
         let told = rule.targets.join(",");
         let length = window(window_ms);
         let more =
@@ -140,15 +140,95 @@ fn group(
             alert(&mut alerts, "SloUnknown", &expr, rule.alert_after_ms, &labels, &format!("nothing is known of {name}"));
         }
     }
-    for window_ms in windows {
-        record(
-            &mut text,
-            "slo:burn:ratio",
-            &burn(name, window_ms, f64::from(target.budget_ppb().unwrap_or(1)) / 1e9),
-            &labels_of(objective, &[("window", &window(window_ms))]),
-        );
+    for window_ms in burn_windows(objective, target) {
+        record(&mut text, BURN, &burn(name, window_ms, budget_of(target)), &labels_of(objective, &[("window", &window(window_ms))]));
     }
     text + &alerts
+}
+
+/// What the rules of an objective record, to be worked out for a time in which no rule was evaluated yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recordings {
+    /// All events of the last slice.
+    pub total: Recording,
+    /// Bad ones.
+    pub bad: Recording,
+    /// Burn over windows, each a sum of the slices above.
+    pub burns: Vec<BurnRecording>,
+}
+
+/// One recording rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// What it is recorded as.
+    pub name: &'static str,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What is recorded.
+    pub expr: String,
+}
+
+/// A recorded burn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BurnRecording {
+    /// What it is recorded as.
+    pub name: &'static str,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Length of the window in milliseconds.
+    pub window_ms: i64,
+    /// Length of a slice, likewise.
+    pub slice_ms: i64,
+    /// Allowed share of bad events.
+    pub budget: f64,
+}
+
+impl BurnRecording {
+    /// Slices that the rule adds up, which end at whole multiples of their length.
+    pub const fn reach_ms(&self) -> i64 {
+        self.window_ms - REACH_SHORT_MS
+    }
+}
+
+/// What the rules of an objective record between two times. Maintenance of that time is left out as the rules do.
+///
+/// # Errors
+/// Why there are no rules for it.
+pub fn slo_recordings(
+    objective: &Objective,
+    (from, to): (Timestamp, Timestamp),
+    maintenance: impl Fn(&str, Timestamp, Timestamp) -> Vec<(Timestamp, Timestamp)>,
+) -> Result<Recordings, String> {
+    let counters = Counters::of(objective)?;
+    let target = TargetPpb(objective.target.ppb());
+    let out = objective.terms.maintenance.as_ref().map(|calendar| times_of(maintenance(calendar, from, to)));
+    let recording = |name, expr: String| Recording {
+        name,
+        labels: labels_of(objective, &[]),
+        expr: out.as_ref().map_or_else(|| expr.clone(), |times| format!("({expr}) unless on() ({times})")),
+    };
+    let burns = burn_windows(objective, target).into_iter().map(|window_ms| BurnRecording {
+        name: BURN,
+        labels: labels_of(objective, &[("window", &window(window_ms))]),
+        window_ms,
+        slice_ms: SLICE_MS,
+        budget: budget_of(target),
+    });
+    Ok(Recordings { total: recording(TOTAL, counters.total()), bad: recording(BAD, counters.bad()), burns: burns.collect() })
+}
+
+/// Windows over which burn is recorded.
+fn burn_windows(objective: &Objective, target: TargetPpb) -> BTreeSet<i64> {
+    let of_rules = objective.terms.alerts.iter().map(|rule| slices_of(i64::try_from(rule.lookback_ms.0).unwrap_or(i64::MAX)));
+    if !objective.terms.alerts.is_empty() {
+        return of_rules.collect();
+    }
+    let period_ms = i64::try_from(objective.period_ms.0).unwrap_or(i64::MAX);
+    burn_alerts(period_ms, target).into_iter().flatten().flat_map(|made| [slices_of(made.long_ms), slices_of(made.short_ms)]).collect()
+}
+
+fn budget_of(target: TargetPpb) -> f64 {
+    f64::from(target.budget_ppb().unwrap_or(1)) / 1e9
 }
 
 type Labels = BTreeMap<String, String>;
@@ -189,7 +269,9 @@ fn slices_of(window_ms: i64) -> i64 {
 /// Half a minute less than the window: as many slices as it has, wherever in its minute a rule is evaluated, and whether or not the beginning of a range
 /// belongs to it, which differs between versions.
 fn burn(name: &str, window_ms: i64, budget: f64) -> String {
-    let sum = |what: &str| format!("sum_over_time(slo:{what}:increase5m{{slo={}}}[{}s:{SLICE}])", quoted(name), window_ms / 1000 - 30);
+    let sum = |what: &str| {
+        format!("sum_over_time(slo:{what}:increase5m{{slo={}}}[{}s:{SLICE}])", quoted(name), (window_ms - REACH_SHORT_MS) / 1000)
+    };
     format!("{} / ({} > 0) / {budget}", sum("bad"), sum("total"))
 }
 
@@ -211,17 +293,20 @@ fn window(ms: i64) -> String {
 /// one after another, and those of different groups are not.
 fn maintenance(text: &mut String, objective: &Objective, calendar: &str, windows_of: Windows<'_>, now: Timestamp) {
     let until = now.plus(AHEAD);
-    // A slice looks back: the first one that holds nothing of the maintenance ends one slice after it.
-    let times = windows_of(calendar, now, until)
-        .into_iter()
-        .map(|(from, to)| format!("(vector(time()) > {} < {})", seconds(from), seconds(to) + SLICE_MS / 1000));
-    let times: Vec<String> = times.collect();
-    let expr = if times.is_empty() { "vector(1) < 0".to_owned() } else { times.join(" or ") };
+    let expr = times_of(windows_of(calendar, now, until));
     record(text, "slo:maintenance", &expr, &labels_of(objective, &[("calendar", calendar)]));
     let expr = format!("vector(time()) > {}", seconds(until.minus(STALE_BEFORE)));
     let summary =
         format!("the maintenance of {} is known until {until} only: write the rules anew with `glidepath slo rules`", objective.name);
     alert(text, "SloRulesOutOfDate", &expr, Millis::ZERO, &labels_of(objective, &[("severity", "ticket")]), &summary);
+}
+
+/// The times of windows, as an expression that is there during them. A slice looks back: the first one that holds nothing of the maintenance ends one slice
+/// after it.
+fn times_of(windows: Vec<(Timestamp, Timestamp)>) -> String {
+    let time = |(from, to): (Timestamp, Timestamp)| format!("(vector(time()) > {} < {})", seconds(from), seconds(to) + SLICE_MS / 1000);
+    let times: Vec<String> = windows.into_iter().map(time).collect();
+    if times.is_empty() { "vector(1) < 0".to_owned() } else { times.join(" or ") }
 }
 
 fn seconds(at: Timestamp) -> i64 {

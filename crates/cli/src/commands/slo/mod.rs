@@ -1,6 +1,7 @@
 //! `slo`: what remains of error budgets, how fast they burn, what that allows; and rules for Prometheus.
 
 mod answer;
+mod backfill;
 mod rules;
 mod table;
 
@@ -25,6 +26,7 @@ const READ_AT_ONCE: usize = 4;
 pub(crate) async fn run(root: &Path, args: &SloArgs) -> Result<Exit, Failure> {
     match &args.command {
         Some(SloCommand::Rules(rules)) => rules::run(root, rules),
+        Some(SloCommand::Backfill(args)) => backfill::run(root, args).await,
         None => show(root, &args.show).await,
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn run(root: &Path, args: &SloRulesArgs) -> Result<Exit, Failure> {
 }
 
 /// Windows of a calendar between two times; none where the calendar is not known.
-fn windows(catalog: &Catalog, calendar: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
+pub(super) fn windows(catalog: &Catalog, calendar: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
     let known = catalog.calendars.iter().filter(|known| known.name == calendar);
     known.flat_map(|known| glidepath_calendar::windows(known, from, to)).collect()
 }
