@@ -3,6 +3,7 @@
 //! All questions of a plan are asked at once, each under its own deadline, so that a slow host costs one deadline and not
 //! one per question. What cannot be had is listed as missing with the reason; deciding what that means is the planner's.
 
+mod ahead;
 mod budgets;
 mod counts;
 mod values;
@@ -13,7 +14,7 @@ use glidepath_model::action::{HaproxyInput, SqlInput};
 use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, TableSize, Target, TrafficSource, filled_text, version_in};
 use glidepath_model::command::HAPROXY;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
-use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts, ValueHistory};
+use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts, TrafficAhead, ValueHistory};
 use glidepath_model::plan::CountSource;
 use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{
@@ -65,6 +66,7 @@ enum Answer {
     Weights(TargetName, Region, Sourced<BTreeMap<String, u16>>),
     Rate(TargetName, Region, Sourced<f64>),
     Counted(TargetName, RegionName, Sourced<f64>),
+    Ahead(TargetName, RegionName, Sourced<TrafficAhead>),
     Errors(TargetName, Region, Sourced<f64>),
     /// The last says whether a native histogram counted them.
     Slow(TargetName, Region, Sourced<f64>, bool),
@@ -93,6 +95,7 @@ impl Collector {
             questions.extend(self.host_questions(target));
             questions.extend(self.router_questions(target));
             questions.extend(self.traffic_questions(catalog, target));
+            questions.extend(self.ahead_questions(catalog, target));
             questions.extend(self.value_questions(catalog, target));
         }
         for (target, tables) in tables.iter().filter_map(|(name, tables)| Some((catalog.targets.get(name)?, tables))) {
@@ -460,6 +463,7 @@ fn put(facts: &mut Facts, answer: Answer) {
             of(facts, name, &|t| drop(t.request_rate.insert(region.name.clone(), fact.clone())));
         }
         Answer::Counted(name, region, fact) => of(facts, name, &|t| drop(t.counted_rate.insert(region.clone(), fact.clone()))),
+        Answer::Ahead(name, region, fact) => of(facts, name, &|t| drop(t.traffic_ahead.insert(region.clone(), fact.clone()))),
         Answer::Errors(name, region, fact) => of(facts, name, &|t| drop(t.error_ratio.insert(region.name.clone(), fact.clone()))),
         Answer::Slow(name, region, fact, is_native) => of(facts, name, &|t| {
             t.slow_ratio.insert(region.name.clone(), fact.clone());

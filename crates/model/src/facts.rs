@@ -3,6 +3,7 @@
 use crate::catalog::{Catalog, TableSize};
 use crate::ids::*;
 use crate::time::{Millis, Timestamp};
+use crate::units::Share;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,6 +113,9 @@ pub struct TargetFacts {
     /// Requests per second by the counters that judges read, by region, where the target declares another figure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counted_rate: BTreeMap<RegionName, Sourced<f64>>,
+    /// Requests per second to come, by region.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub traffic_ahead: BTreeMap<RegionName, Sourced<TrafficAhead>>,
     /// Share of failed requests, 0 to 1, by region.
     pub error_ratio: BTreeMap<RegionName, Sourced<f64>>,
     /// Share of slow requests, 0 to 1, by region.
@@ -129,6 +133,34 @@ pub struct TargetFacts {
     /// Sizes of the tables that a change goes through, by their names as it writes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Sourced<TableSize>>,
+}
+
+/// Requests per second to come, carried on from those of the past.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrafficAhead {
+    /// Beginning of the first hour.
+    pub from: Timestamp,
+    /// Hour by hour.
+    pub hours: Vec<HourAhead>,
+    /// Probability with which the rate of an hour is in its interval.
+    pub within: Share,
+    /// The model that carried it on.
+    pub model: String,
+    /// How much of the past it was learnt from.
+    pub history_ms: Millis,
+}
+
+/// Requests per second of an hour to come, as means of the hour.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HourAhead {
+    /// As expected.
+    pub expected: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
 }
 
 /// A figure of hosts of the running version against that of its other hosts, at the same times: how far equal sides differ.
@@ -251,6 +283,6 @@ pub struct MissingFact {
     pub why: String,
     /// The target it is about, when there is one.
     pub target: Option<TargetName>,
-    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `values`, `budget`, `flag`, `table`, `split`.
+    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `values`, `budget`, `flag`, `table`, `split`, `trafficAhead`.
     pub kind: String,
 }

@@ -7,6 +7,7 @@ pub use crate::durations::{PEOPLE_ANSWER, back as way_back, deploys, halts, is_k
 pub use crate::predict::{PROBES_CATCH, THRESHOLDS_CATCH, UNSEEN};
 pub use crate::users::{User, Users};
 
+use crate::ahead;
 use crate::downtime::{Stop, part, stop, stops_first};
 use crate::ladder::{Signal, bad_ratio};
 use crate::notes::Notes;
@@ -16,7 +17,7 @@ use glidepath_model::catalog::{Region, Target};
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{RegionName, TargetName};
-use glidepath_model::plan::{Estimate, Strategy};
+use glidepath_model::plan::{Estimate, Plan, Strategy};
 use std::collections::BTreeMap;
 
 /// What arrives at a target in a region now.
@@ -30,12 +31,13 @@ pub struct Traffic {
     pub slow: f64,
 }
 
-/// What arrives at each region of a target, with the figures that its predictions rest on.
-pub fn traffic(facts: &Facts, target: &TargetName) -> BTreeMap<RegionName, Traffic> {
+/// What arrives at each region of a target while a plan flies, with the figures that its predictions rest on.
+pub fn traffic(plan: &Plan, facts: &Facts, target: &TargetName) -> BTreeMap<RegionName, Traffic> {
     let Some(declared) = facts.catalog.targets.get(target) else { return BTreeMap::new() };
     let found = regions(declared, facts.targets.get(target), &mut Notes::default());
+    let to_come = ahead::reckoned(plan, facts, target);
     let of = |at: &crate::site::SiteRegion<'_>| Traffic {
-        rate: at.rate,
+        rate: to_come.get(&at.region.name).copied().or(at.rate),
         errors: bad_ratio(at, Signal::Errors).0,
         slow: bad_ratio(at, Signal::Slow).0,
     };

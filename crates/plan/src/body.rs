@@ -70,6 +70,8 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
         for stage in &path.stages {
             let Some(gate) = &stage.gate else { continue };
             let share = rounded(Share::from_f64(stage.share));
+            // Of a stage that is judged, the rate is that of its own hour.
+            let rate = gate.judged.as_ref().map_or(rate, |judged| judged.rate);
             let canary_rate = rate * stage.share;
             let mut values = Vec::new();
             let (power, detects, explanation) = match (&gate.judged, region, stage.route) {
@@ -94,7 +96,11 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                     let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms, seen);
                     let assumed =
                         if judged.ratio_assumed { format!(", taking {} % as bad now", decimals(ratio * 100.0, 2)) } else { String::new() };
-                    let origin = if region.rate_assumed { " (declared, not observed)" } else { "" };
+                    let origin = match (region.rate_assumed, &region.ahead) {
+                        (true, _) => " (declared, not observed)",
+                        (false, Some(_)) => " (expected at that hour)",
+                        (false, None) => "",
+                    };
                     let text = format!(
                         "at {share} this stage sees {} requests/s{origin}; it needs {} to see {} of {} with {} power{assumed}",
                         tenths(canary_rate),

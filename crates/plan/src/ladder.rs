@@ -70,6 +70,8 @@ pub(crate) struct JudgedStage {
     pub(crate) share: Share,
     /// Hosts on the new side.
     pub(crate) hosts: usize,
+    /// Requests per second of the region at the hour at which it stands.
+    pub(crate) rate: f64,
     /// How long it is watched.
     pub(crate) bake: Millis,
     /// Time to see the effect with the wanted power.
@@ -408,8 +410,8 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
         return Err(Shortfall::new(format!("{} has too few hosts for a stage of at most {limit}", region.region.name))
             .unless(format!("more hosts in {}", region.region.name)));
     };
-    let Some(start) = first.iter().rev().find_map(|at| judged(site, region, *at, judge, cache)) else {
-        let rate = region.rate.unwrap_or_default();
+    let Some(start) = first.iter().rev().find_map(|at| judged(site, *at, region, Millis::ZERO, judge, cache)) else {
+        let rate = region.rate_after(Millis::ZERO);
         let needs = signals(site)
             .into_iter()
             .filter_map(|s| time_to_see(judge, rate, largest.0, bad_ratio(region, s).0, NEEDS_SHOWN_MAX, cache))
@@ -419,8 +421,9 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
     let mut stages = vec![start];
     for at in shares {
         let previous = stages.last().map_or(0.0, |s| s.share.as_f64());
+        let watched = stages.iter().fold(Millis::ZERO, |sum, stage| sum.plus(stage.bake));
         if at.0.as_f64() >= previous * GROWTH_MIN
-            && let Some(stage) = judged(site, region, at, judge, cache)
+            && let Some(stage) = judged(site, at, region, watched, judge, cache)
         {
             stages.push(stage);
         }
@@ -430,7 +433,7 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
 
 fn later_wave(site: &Site<'_>, region: &SiteRegion<'_>, from: Share, judge: &Judge, cache: &mut Cache) -> Vec<JudgedStage> {
     let mut at_least = shares(site, region).into_iter().filter(|(share, _)| *share >= from);
-    at_least.find_map(|at| judged(site, region, at, judge, cache)).into_iter().collect()
+    at_least.find_map(|at| judged(site, at, region, Millis::ZERO, judge, cache)).into_iter().collect()
 }
 
 fn too_long(site: &Site<'_>, share: Share, needs: Option<Millis>, judge: &Judge) -> Shortfall {
@@ -460,17 +463,18 @@ pub(crate) fn tenths(value: f64) -> String {
     decimals(value, 1)
 }
 
-/// The stage at a share, when some signal shows the effect within the longest bake. How long it is likely to take is worked out once it is known which
+/// The stage at a share, so long after the first of its region begins, when some signal shows the effect within the longest bake. How long it is likely to take is worked out once it is known which
 /// stages there are.
 fn judged(
     site: &Site<'_>,
-    region: &SiteRegion<'_>,
     (share, hosts): (Share, usize),
+    region: &SiteRegion<'_>,
+    after: Millis,
     judge: &Judge,
     cache: &mut Cache,
 ) -> Option<JudgedStage> {
     let environment = site.environment;
-    let rate = region.rate.unwrap_or_default();
+    let rate = region.rate_after(after);
     let mut best: Option<JudgedStage> = None;
     for signal in signals(site) {
         let (ratio, ratio_assumed) = bad_ratio(region, signal);
@@ -480,7 +484,7 @@ fn judged(
             let bake = detect.max(environment.min_bake_ms);
             let passes = DurationEstimate::default();
             let values = StageValues::default();
-            best = Some(JudgedStage { share, hosts, bake, detect, detect_half: detect, passes, signal, ratio_assumed, values });
+            best = Some(JudgedStage { share, hosts, rate, bake, detect, detect_half: detect, passes, signal, ratio_assumed, values });
         }
     }
     best
@@ -488,8 +492,7 @@ fn judged(
 
 /// How long a stage is likely to take until it has seen what there is, and until it passes.
 fn timed(site: &Site<'_>, region: &SiteRegion<'_>, stage: &mut JudgedStage, judge: &Judge, cache: &mut Cache) {
-    let environment = site.environment;
-    let rate = region.rate.unwrap_or_default();
+    let (environment, rate) = (site.environment, stage.rate);
     let mut passes = Vec::new();
     for signal in signals(site) {
         let (ratio, _) = bad_ratio(region, signal);

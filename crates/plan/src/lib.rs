@@ -11,6 +11,7 @@
 //! is so then against what a plan was made from, and `allowed` says what the error budgets of then let start.
 
 mod again;
+mod ahead;
 pub mod allowed;
 pub mod assumed;
 mod bits;
@@ -64,6 +65,7 @@ pub use revalidate::revalidate;
 pub use runbook::{check_runbook, plan_runbook};
 pub use size::too_large;
 
+use crate::ahead::Stands;
 use crate::conflict::{Refusal, Tried};
 use crate::ladder::Ladders;
 use crate::lower::Lowered;
@@ -116,16 +118,32 @@ pub struct Planning {
 /// Plans a change.
 pub fn plan(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions) -> Planning {
     let mut notes = Notes { accept_stale: options.accept_stale, ..Notes::default() };
-    let plan = work_out(change, facts, descriptors, options, &mut notes);
+    let mut stands = Stands::new();
+    let mut plan = work_out(change, facts, descriptors, options, &stands, &mut notes);
+    for _ in 1..ahead::PASSES_MAX {
+        let Some(found) = plan.as_ref().and_then(|plan| ahead::stands(plan, facts)).filter(|found| !ahead::are_alike(found, &stands))
+        else {
+            break;
+        };
+        (stands, notes) = (found, Notes { accept_stale: options.accept_stale, ..Notes::default() });
+        plan = work_out(change, facts, descriptors, options, &stands, &mut notes);
+    }
     if plan.is_none() {
-        try_ways_out(change, facts, descriptors, options, &mut notes);
+        try_ways_out(change, facts, descriptors, options, &stands, &mut notes);
     }
     Planning { plan, refused: notes.refused, diagnostics: notes.diagnostics }
 }
 
 /// Names as ways out only what lets a plan be made: each is written into the change and the facts, and planned with. Where that alone does not do, its own
 /// cheapest way out is written beside it.
-fn try_ways_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions, notes: &mut Notes) {
+fn try_ways_out(
+    change: &Change,
+    facts: &Facts,
+    descriptors: &[ActionDescriptor],
+    options: &PlanOptions,
+    stands: &Stands,
+    notes: &mut Notes,
+) {
     let is_limit = |diagnostic: &Diagnostic| [codes::LIMITS_BROKEN, codes::LIMITS_CONFLICT].contains(&diagnostic.code);
     let ways = std::mem::take(&mut notes.ways);
     let [refusal] = notes.diagnostics.as_mut_slice() else { return };
@@ -146,7 +164,7 @@ fn try_ways_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor]
             step.to.iter().for_each(|to| to.apply(&mut change, &mut facts));
             words.push(step.words);
             let mut tried = Notes { accept_stale: options.accept_stale, ..Notes::default() };
-            if work_out(&change, &facts, descriptors, options, &mut tried).is_some() {
+            if work_out(&change, &facts, descriptors, options, stands, &mut tried).is_some() {
                 open.push(words.join(", with "));
             } else {
                 let refusals = tried.refused.iter().chain(&tried.diagnostics);
@@ -169,10 +187,17 @@ const WAYS_TRIED_MAX: usize = 6;
 const NO_WAY_OPEN: &str =
     "No change of these limits that was tried lets a plan be made: split the change, start at another time, or leave a limit out.";
 
-fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], options: &PlanOptions, notes: &mut Notes) -> Option<Plan> {
+fn work_out(
+    change: &Change,
+    facts: &Facts,
+    descriptors: &[ActionDescriptor],
+    options: &PlanOptions,
+    stands: &Stands,
+    notes: &mut Notes,
+) -> Option<Plan> {
     let levels = order::levels(change, &facts.catalog, notes);
     let index = TargetIndex::of(&facts.catalog, &change.environments);
-    let sites = site::resolve(change, facts, &index, options.now, notes);
+    let mut sites = site::resolve(change, facts, &index, options.now, notes);
     clearance::not_theirs_to_claim(change, &facts.catalog).into_iter().for_each(|refusal| notes.refuse(refusal));
     let levels = levels?;
     if notes.is_stuck() || sites.is_empty() {
@@ -182,10 +207,12 @@ fn work_out(change: &Change, facts: &Facts, descriptors: &[ActionDescriptor], op
         notes.wrong(refusal);
         return None;
     }
+    let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(&sites), options.now);
+    let start = timetable.first().map(|opening| opening.from);
+    ahead::lay(&mut sites, facts, stands, start, timetable.hold_limit(), notes);
     body::refuse_lost_providers(change, &sites, &levels, notes);
     measured::look_over(&sites, facts, notes);
     let ladders = ladder::ladders(&sites, facts);
-    let timetable = Timetable::of(change, &facts.catalog.calendars, body::hold_limit(&sites), options.now);
     let around = risk::Around::of(&facts.catalog, sites.iter());
     let risks = risk::risks(change, facts, &around, &sites.iter().collect::<Vec<_>>(), timetable.takes_off());
     let users = users::Users::of(facts);

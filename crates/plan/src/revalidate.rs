@@ -142,7 +142,9 @@ fn traffic(plan: &PlanBody, then: &Facts, now: &Facts) -> Vec<Diagnostic> {
     }
     let judge = |((target, region), (slack, gate)): ((&TargetName, &RegionName), (f64, &GateSpec))| {
         // A target that the plan guessed the traffic of was never measured.
-        let planned = rate(then, target, region).filter(|rate| *rate >= RATE_MIN)?;
+        let planned = rate(then, target, region)
+            .map(|seen| reckoned(plan, then, (target, region)).unwrap_or(seen))
+            .filter(|rate| *rate >= RATE_MIN)?;
         let finding = |message: String| Some(Diagnostic::error(codes::TRAFFIC_OTHERWISE, message));
         let Some(present) = rate(now, target, region).filter(|rate| rate.is_finite()) else {
             let finding = finding(format!("the traffic of {target} in {region} cannot be read now; it was {} requests/s", plain(planned)))?;
@@ -162,6 +164,14 @@ fn traffic(plan: &PlanBody, then: &Facts, now: &Facts) -> Vec<Diagnostic> {
         )))
     };
     slowest.into_iter().filter_map(judge).collect()
+}
+
+/// The rate that the first stage of a place was reckoned with, where that was one to come.
+fn reckoned(plan: &PlanBody, then: &Facts, (target, region): (&TargetName, &RegionName)) -> Option<f64> {
+    then.targets.get(target)?.traffic_ahead.get(region)?;
+    let assignment = plan.assignments.iter().find(|assignment| assignment.target == *target)?;
+    let first = assignment.ladder.iter().find(|stage| stage.region.as_ref() == Some(region) && stage.power.is_some())?;
+    Some(first.canary_rate + first.baseline_rate)
 }
 
 /// Budgets that were there when the plan was made and are spent now.

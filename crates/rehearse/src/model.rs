@@ -104,7 +104,7 @@ impl<'p> Model<'p> {
             of_target.insert(&assignment.target, number);
         }
         let arriving: BTreeMap<&TargetName, BTreeMap<RegionName, Traffic>> =
-            of_target.keys().map(|target| (*target, assumed::traffic(facts, target))).collect();
+            of_target.keys().map(|target| (*target, assumed::traffic(plan, facts, target))).collect();
         let traffic_of = |target: &TargetName, region: Option<&RegionName>| {
             let regions = arriving.get(target)?;
             let here: Vec<&Traffic> =

@@ -163,3 +163,45 @@ fn a_load_is_read_from_prometheus_by_its_busiest_minutes() {
     assert_eq!((&place["history"]["stepMs"], &place["history"]["filled"]), (&json!(3_600_000), &json!(0)));
     assert!(place["ahead"]["peak"].as_f64().unwrap() > 0.9 * greatest, "{}", place["ahead"]);
 }
+
+#[test]
+fn a_plan_for_a_later_hour_is_reckoned_with_the_traffic_to_come() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let hour = now / HOUR;
+    let mut text = "# TYPE load gauge\n".to_owned();
+    // Up to now, so that what is seen now is known too.
+    for at in ((hour - 24 * 28) * HOUR..=now).step_by(120) {
+        writeln!(text, "load {} {at}", load(at / HOUR)).unwrap();
+    }
+    let server = Prometheus::with_history(&(text + "# EOF\n"));
+    let project = shop(6);
+    let telemetry = format!("  telemetry:\n    prometheus: {{ url: \"{}\" }}\n", server.url());
+    project.write("glidepath.yaml", &(project.read("glidepath.yaml") + &telemetry));
+    let target = "catalog/services.yaml";
+    let asked = project.read(target).replacen("  component: shop\n", "  component: shop\n  traffic: { query: 'sum(load)' }\n", 1);
+    project.write(target, &asked);
+    project.ok(&["plan", "upgrade", "--save-facts", "facts.json"], 0);
+    let facts: Value = serde_json::from_str(&project.read("facts.json")).unwrap();
+    let ahead = &facts["targets"].as_object().unwrap().values().next().unwrap()["trafficAhead"];
+    let fact = ahead.as_object().unwrap_or_else(|| panic!("{:#}", facts["missing"])).values().next().unwrap();
+    assert_eq!(fact["source"], "sum(load)");
+    let (from, hours) = (fact["value"]["from"].as_str().unwrap(), fact["value"]["hours"].as_array().unwrap());
+    let from = glidepath_model::Timestamp::parse(from).unwrap();
+    assert!(from.as_micros() / 1_000_000 > hour * HOUR && hours.len() >= 24, "{from} {}", hours.len());
+    for (number, told) in (from.as_micros() / 1_000_000 / HOUR..).zip(&hours[..24]) {
+        let (expected, comes) = (told["expected"].as_f64().unwrap(), load(number));
+        assert!((expected / comes - 1.0).abs() < 0.25, "{number}: {told} {comes}");
+    }
+    // Six hours later, from the same facts.
+    let at = from.plus(glidepath_model::Millis::from_mins(5 * 60 + 30));
+    let words = ["plan", "upgrade", "--facts", "facts.json", "--accept-stale", "--format", "json", "--at"];
+    let plan: Value = serde_json::from_str(&project.ok(&[&words[..], &[&at.to_string()]].concat(), 0).out).unwrap();
+    let told = plan["derived"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .find(|line| line.contains("are expected when its stages begin"));
+    let told = told.unwrap_or_else(|| panic!("{:#}", plan["derived"]));
+    assert!(told.contains("of `sum(load)`") && told.contains("are seen now"), "{told}");
+}

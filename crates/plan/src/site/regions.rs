@@ -1,6 +1,7 @@
 //! A region of a site: its traffic, how many of its hosts must serve, and what its router gives them.
 
 use super::{Site, host_count};
+use crate::ahead::Ahead;
 use crate::codes;
 use crate::notes::Notes;
 use crate::traffic::{Fleet, WEIGHT_FULL};
@@ -17,8 +18,12 @@ const RATE_MAX: f64 = 1e12;
 #[derive(Clone, Debug)]
 pub(crate) struct SiteRegion<'a> {
     pub(crate) region: &'a Region,
-    /// Requests per second arriving.
+    /// Requests per second arriving; where traffic to come is known, those of the hour at which its first stage stands.
     pub(crate) rate: Option<f64>,
+    /// The most that its hosts have to carry, where that is known to be other than `rate`.
+    pub(crate) peak: Option<f64>,
+    /// Its traffic to come.
+    pub(crate) ahead: Option<Ahead<'a>>,
     pub(crate) rate_assumed: bool,
     /// Share of failed requests now.
     pub(crate) errors: Option<f64>,
@@ -54,8 +59,19 @@ impl SiteRegion<'_> {
     /// How many hosts its traffic needs, where that is more than there are.
     pub(crate) fn needs_more_than(&self, hosts: usize, target: &Target) -> Option<usize> {
         let capacity = target.replica_capacity.filter(|capacity| capacity.is_finite() && *capacity > 0.0)?;
-        let needed = (self.rate? / capacity).ceil() as usize;
+        let needed = (self.carried()? / capacity).ceil() as usize;
         (needed > hosts).then_some(needed)
+    }
+
+    /// The most requests per second that its hosts have to carry.
+    pub(crate) fn carried(&self) -> Option<f64> {
+        self.peak.or(self.rate)
+    }
+
+    /// Has its hosts carry other traffic than what is seen now.
+    pub(crate) fn carry(&mut self, target: &Target, most: Option<f64>, notes: &mut Notes) {
+        self.peak = most;
+        self.needed = needed(target, self.region, most, notes);
     }
 
     /// Whether its router gives hosts weights.
@@ -85,6 +101,8 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
         regions.push(SiteRegion {
             region,
             rate,
+            peak: None,
+            ahead: None,
             rate_assumed,
             errors: ratio(observed.map(|o| &o.error_ratio), &region.name),
             slow: ratio(observed.map(|o| &o.slow_ratio), &region.name),

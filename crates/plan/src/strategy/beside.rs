@@ -102,7 +102,7 @@ pub(super) fn extra(site: &Site<'_>, outline: &Outline) -> Extra {
     for path in outline.waves.iter().flatten() {
         let Some(region) = path.region.and_then(|at| site.regions.get(at)) else { continue };
         // How many replicas a side has is the platform's; what carries the traffic is what is paid for.
-        let (Some(rate), Some(capacity)) = (region.rate, site.target.replica_capacity.filter(|capacity| *capacity > 0.0)) else {
+        let (Some(rate), Some(capacity)) = (region.carried(), site.target.replica_capacity.filter(|capacity| *capacity > 0.0)) else {
             return Extra::NotKnown;
         };
         standing.push(Standing {

@@ -35,7 +35,7 @@ impl Method for BlueGreen {
                     .unless(format!("{} in {place} while both copies run", more(hosts - standby, "standby host"))));
             }
             if let Some(needed) = region.needs_more_than(hosts, site.target) {
-                let (rate, lacking) = (region.rate.unwrap_or_default(), needed - hosts);
+                let (rate, lacking) = (region.carried().unwrap_or_default(), needed - hosts);
                 return Err(Shortfall::new(format!(
                     "needs {needed} hosts in {place} to carry {rate:.0} requests/s, and a copy has {hosts}"
                 ))

@@ -273,9 +273,9 @@ fn at_once(hosts: usize) -> Vec<Batch> {
 
 fn no_spare(site: &Site<'_>, region: &SiteRegion<'_>) -> Shortfall {
     let (needed, hosts, place) = (region.needed, region.region.hosts.len(), &region.region.name);
-    let traffic = region.rate.map_or_else(|| "the traffic".to_owned(), |rate| format!("{rate:.0} requests/s"));
+    let traffic = region.carried().map_or_else(|| "the traffic".to_owned(), |rate| format!("{rate:.0} requests/s"));
     // Hosts that are too few as it is lack more than the one to take out.
-    let carrying = match (site.target.replica_capacity, region.rate) {
+    let carrying = match (site.target.replica_capacity, region.carried()) {
         (Some(capacity), Some(rate)) if capacity > 0.0 => ((rate / capacity).ceil() as usize).max(needed),
         _ => needed,
     };

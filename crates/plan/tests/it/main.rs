@@ -1,6 +1,7 @@
 //! Tests of the planner through its public functions.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod ahead;
 mod attacks;
 mod beside;
 mod clearance;

@@ -83,7 +83,7 @@ async fn a_good_value_passes_after_its_measurements_and_not_before() {
 
 #[tokio::test(start_paused = true)]
 async fn more_bad_measurements_than_are_tolerated_turn_back_wherever_they_are() {
-    let often: Reading = |_, seconds| Ok(Some(if (seconds / 10.0).round() as u64 % 3 == 0 { 0.2 } else { 0.01 }));
+    let often: Reading = |_, seconds| Ok(Some(if ((seconds / 10.0).round() as u64).is_multiple_of(3) { 0.2 } else { 0.01 }));
     let (status, found) = fly(ten(), often).await;
     assert_eq!(status, Some(RunStatus::Ended(RunEnd::RolledBack)), "{found:#?}");
     let (verdict, line, _) = found.last().unwrap();
@@ -148,7 +148,7 @@ async fn without_a_number_it_is_measured_until_the_gate_closes() {
 #[tokio::test(start_paused = true)]
 async fn the_next_owner_counts_on_from_what_was_measured() {
     let (sky, run) = (Sky::new(), run_id("measured"));
-    sky.telemetry.set_value(|_, seconds| Ok(Some(if seconds < 55.0 || seconds > 100.0 { 0.2 } else { 0.01 })));
+    sky.telemetry.set_value(|_, seconds| Ok(Some(if !(55.0..=100.0).contains(&seconds) { 0.2 } else { 0.01 })));
     sky.submit_start(&canary(Measuring { initial_delay_ms: Millis::from_secs(25), ..ten() }), &run).await;
     let (owner, until, cancel) = (sky.runtime(), Until::RunEnds(run.clone()), CancelToken::new());
     let told = cancel.clone();

@@ -169,7 +169,7 @@ async fn answers(root: &Path, catalog: &Catalog, places: Vec<Asked<'_>>, loads: 
 }
 
 /// Where the load of a place is asked, and by what.
-fn question(catalog: &Catalog, target: &Target, region: &Region) -> Result<(CountSource, String), String> {
+pub(crate) fn question(catalog: &Catalog, target: &Target, region: &Region) -> Result<(CountSource, String), String> {
     match (&target.traffic, count_source(catalog, target)) {
         (Some(TrafficSource::Query(query)), Some(source @ CountSource::Prometheus(_))) => {
             Ok((source, filled_text(query, &region_values(target, region), &mut Vec::new())))
@@ -180,7 +180,7 @@ fn question(catalog: &Catalog, target: &Target, region: &Region) -> Result<(Coun
     }
 }
 
-async fn read(telemetry: &dyn Telemetry, source: &CountSource, query: &str, span: RangeSpan) -> Result<Vec<Point>, String> {
+pub(crate) async fn read(telemetry: &dyn Telemetry, source: &CountSource, query: &str, span: RangeSpan) -> Result<Vec<Point>, String> {
     let reading = telemetry.range(source, query, span).await.map_err(|error| error.to_string())?;
     let mut series = reading.series.into_values();
     match (series.next(), series.next()) {
