@@ -22,6 +22,8 @@ const LOOK_MIN: Millis = Millis::from_secs(30);
 const LOOKS_AGAIN: Millis = Millis::from_secs(90);
 /// Least window of a query by hand: shorter ones see too few scrapes.
 const WINDOW_MIN_S: u64 = 120;
+/// Burns that are looked at together stand on one line of so many characters at most.
+const LINE_MAX: usize = 100;
 /// An answer of JSON goes by this name on a sheet.
 const LOOK_JSON: &str = "counts";
 /// The share of bad requests goes by this name on a sheet.
@@ -164,13 +166,17 @@ pub(crate) fn typed(shell: &Shell, gate: &GateSpec) -> Vec<String> {
 pub(super) fn looks(shell: &Shell, gate: &GateSpec) -> Vec<SheetLook> {
     struct Alike {
         names: Vec<String>,
-        lines: Vec<String>,
+        lines: Vec<(usize, String)>,
+        is_burn: bool,
         go: Text,
         back: Text,
     }
     let mut all: Vec<Alike> = Vec::new();
     for check in &gate.checks {
-        let lines: Vec<String> = looks_of(gate, check).into_iter().map(|look| look.line).collect();
+        // Burns over the longer window are looked at before those over the shorter one, so that each is one line for all objectives.
+        let is_burn = matches!(check, GateCheck::Burn { .. });
+        let lines =
+            looks_of(gate, check).into_iter().enumerate().map(|(at, look)| (if is_burn { at } else { 0 }, look.line)).collect::<Vec<_>>();
         let (name, go, back) = asked_of(gate, check);
         match all.iter_mut().find(|known| {
             (&known.go, &known.back) == (&go, &back)
@@ -180,13 +186,17 @@ pub(super) fn looks(shell: &Shell, gate: &GateSpec) -> Vec<SheetLook> {
                 known.names.push(name);
                 known.lines.extend(lines);
             }
-            None => all.push(Alike { names: vec![name], lines, go, back }),
+            None => all.push(Alike { names: vec![name], lines, is_burn, go, back }),
         }
     }
-    let look = |alike: Alike| {
+    let look = |mut alike: Alike| {
         let mut seen = BTreeSet::new();
-        let lines = alike.lines.iter().map(String::as_str).filter(|line| seen.insert(*line));
-        SheetLook { what: joined(&alike.names), commands: shell.typed(lines).join("\n"), go: alike.go, back: alike.back }
+        alike.lines.sort_by_key(|(rank, _)| *rank);
+        let lines = alike.lines.iter().map(|(_, line)| line.as_str()).filter(|line| seen.insert(*line));
+        let typed = shell.typed(lines);
+        let length = typed.iter().map(|line| line.len() + 2).sum::<usize>();
+        let apart = if alike.is_burn && length <= LINE_MAX { "; " } else { "\n" };
+        SheetLook { what: joined(&alike.names), commands: typed.join(apart), go: alike.go, back: alike.back }
     };
     all.into_iter().map(look).collect()
 }

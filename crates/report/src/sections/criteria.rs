@@ -2,7 +2,7 @@
 
 use crate::document::Text;
 use crate::figures::{fold, listed, percent, plain, plural};
-use crate::places::rows_told_once;
+use crate::places::{joined, rows_told_once};
 use crate::timeline::component_of;
 use glidepath_model::catalog::{Catalog, Indicator, Measuring, Objective};
 use glidepath_model::plan::{GateCheck, GateSpec, Step, Work};
@@ -126,6 +126,18 @@ pub(crate) fn burn_words(burn_max: f64, turns_back: bool) -> String {
     } else {
         format!("{above}: waits")
     }
+}
+
+/// Names of all budgets of a gate of which these words hold: `burn of auth-availability and payments-latency`.
+pub(crate) fn burns(gate: &GateSpec, words: &str) -> String {
+    const BEGIN: &str = "burn of ";
+    let named = |check: &GateCheck| match check {
+        GateCheck::Burn { name, burn_max, turns_back, .. } if burn_words(*burn_max, *turns_back) == words => {
+            Some(name.strip_prefix(BEGIN).unwrap_or(name).to_owned())
+        }
+        _ => None,
+    };
+    format!("{BEGIN}{}", joined(&gate.checks.iter().filter_map(named).collect::<Vec<_>>()))
 }
 
 /// All criteria of one gate in a line: `health of payments and auth: no answer as expected for 3 looks in a row; ...`.

@@ -268,10 +268,13 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
             )
             .into()
         }
-        GateCheck::Burn { name, burn_max, turns_back, .. } => {
-            format!("{name}: {}; `promote` goes on all the same", criteria::burn_words(*burn_max, *turns_back)).into()
+        GateCheck::Burn { burn_max, turns_back, .. } => {
+            let words = criteria::burn_words(*burn_max, *turns_back);
+            format!("{}: {words}; `promote` goes on all the same", criteria::burns(gate, &words)).into()
         }
     }));
+    // Budgets of which the same holds are told once.
+    found.dedup();
     found
 }
 
