@@ -140,8 +140,8 @@ fn told(spec: &BurnSpec<'_>, seen: &Result<Firing, String>, guilt: Guilt, follow
 
 fn burn(burn: Result<f64, BudgetProblem>) -> Result<String, BudgetProblem> {
     match burn {
-        // Without requests nothing is spent.
-        Err(BudgetProblem::NoTraffic) => Ok("nothing (no requests)".to_owned()),
+        // Without requests nothing is spent; those that nobody counted, as in the first minute of a Prometheus, are not known.
+        Err(BudgetProblem::NoTraffic) => Ok("nothing (no requests were counted)".to_owned()),
         other => other.map(figure),
     }
 }
