@@ -128,8 +128,8 @@ pub async fn counted(
 /// What a counter did in each slice.
 struct Counter {
     grown: Vec<f64>,
-    /// Slices in which any of its series had a sample.
-    seen: Vec<bool>,
+    /// Slices in which any of its series had a sample, and one before it to be counted from.
+    known: Vec<bool>,
     /// When its first series was seen first.
     first_ms: Option<i64>,
 }
@@ -159,7 +159,7 @@ impl Asked<'_> {
             (None, false) => notes.push(format!("`{part_selector}` has no series over the period: nothing failed, or it is misspelt")),
             (Some(_), _) => {}
         }
-        let slices = all.grown.iter().zip(&some.grown).zip(&all.seen).map(|((total, part), known)| SliceCounts {
+        let slices = all.grown.iter().zip(&some.grown).zip(&all.known).map(|((total, part), known)| SliceCounts {
             bad: if part_is_good { total - part } else { *part },
             total: *total,
             known: *known,
@@ -194,16 +194,20 @@ impl Asked<'_> {
         let known_from_ms = known_from_ms.or(first_ms);
         let edges = self.span.edges();
         let mut grown = vec![0.0; self.span.count()];
+        let mut followed = vec![false; self.span.count()];
         for (name, series) in points {
             let born = series.keys().next().copied() > known_from_ms;
             let points: Vec<Point> = series.into_iter().map(|(at_ms, value)| Point { at_ms, value }).collect();
             let slices = increases(&points, &edges, Reading { gap_max_ms: i64::MAX, born });
             let slices = slices.map_err(|problem| format!("{}{name}: {problem}", selector.metric))?;
-            for (sum, slice) in grown.iter_mut().zip(slices) {
+            for ((sum, followed), slice) in grown.iter_mut().zip(&mut followed).zip(slices) {
                 *sum += slice.increase;
+                *followed |= slice.covered_ms > 0;
             }
         }
-        Ok(Counter { grown, seen, first_ms })
+        // What came before the first sample of all nobody knows: a counter that has just come into sight is not one without requests.
+        let known = seen.into_iter().zip(followed).map(|(seen, followed)| seen && followed).collect();
+        Ok(Counter { grown, known, first_ms })
     }
 
     /// A value at each step: one event, bad by the share that `judged` gives.

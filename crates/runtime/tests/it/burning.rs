@@ -167,6 +167,19 @@ async fn what_nobody_knows_holds_where_it_must_and_never_turns_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_counter_that_has_just_come_into_sight_is_not_one_without_requests() {
+    let sky = Sky::new();
+    sky.telemetry.set_counters(|_, seconds| {
+        let since = seconds + 20.0;
+        Ok(if since < 0.0 { BTreeMap::new() } else { BTreeMap::from([("only".to_owned(), since * 100.0)]) })
+    });
+    let (_, looks) = fly(&sky, &flight(vec![probe_check("healthy")], burn(false, false))).await;
+    let (verdict, line) = &looks[0];
+    assert_eq!(*verdict, VerdictKind::NoRegression);
+    assert!(line.starts_with("nothing is known of the budget of answers, which holds nothing back: over 1 h, "), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_persons_word_goes_on_and_burn_alone_does_not_turn_back_any_more() {
     let (sky, run) = (Sky::new(), run_id("promoted"));
     counted(&sky, outage_until(400.0), 0.01, 0.01);
