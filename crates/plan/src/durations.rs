@@ -237,7 +237,8 @@ pub(crate) fn assumed(step: &Step) -> Option<String> {
     let (kind, component) = step.duration_key.as_deref()?.split_once('/')?;
     source.starts_with(WITHIN_DEADLINE).then(|| {
         let given = step.timeout_ms;
-        format!("{component}: a {kind} is taken to be done in {p50_ms} (95 %: {p95_ms}), well within the {given} that it is given; none was seen yet, and nothing is stated.")
+        let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        format!("{component}: {article} {kind} is taken to be done in {p50_ms} (95 %: {p95_ms}), well within the {given} that it is given; none was seen yet, and nothing is stated.")
     })
 }
 

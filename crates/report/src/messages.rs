@@ -10,7 +10,7 @@ use crate::figures::{count, duration, knows_traffic, listed, percent, places_lis
 use crate::promise;
 use crate::sections::WAITS;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
-use glidepath_model::plan::Assignment;
+use glidepath_model::plan::{Assignment, Strategy};
 use glidepath_model::{Catalog, EnvironmentName, Facts, Millis, OwnerRef, Plan, Timestamp, version_shown};
 
 /// How long before take-off people are told first.
@@ -221,7 +221,9 @@ impl<'a> Writer<'a> {
     fn changed(assignments: &[&Assignment], environment: bool) -> String {
         let line = |a: &&Assignment| {
             let place = if environment { format!("{} in {}", a.component, a.environment) } else { a.component.to_string() };
-            format!("- {place}: {} to {} ({})", version_shown(&a.from), version_shown(&a.to), a.strategy)
+            // Data has no version: what is done to it says more than what it was before.
+            let from = if a.strategy == Strategy::ExpandContract { String::new() } else { format!("{} to ", version_shown(&a.from)) };
+            format!("- {place}: {from}{} ({})", version_shown(&a.to), a.strategy)
         };
         assignments.iter().map(line).collect::<Vec<_>>().join("\n")
     }

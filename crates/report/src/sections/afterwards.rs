@@ -56,7 +56,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
 fn after_an_hour(of: &Sources<'_>) -> Vec<Text> {
     let mut items = vec![Text::from("`glidepath history RUN` says landed, and names nothing that was left over.")];
     let mut in_place: Vec<(&str, Vec<&str>)> = Vec::new();
-    for assignment in users_of(of) {
+    for assignment in all_of(of) {
         match in_place.iter_mut().find(|(to, _)| *to == assignment.to) {
             Some((_, components)) => components.push(assignment.component.as_str()),
             None => in_place.push((&assignment.to, vec![assignment.component.as_str()])),
@@ -130,9 +130,13 @@ fn after_a_week(of: &Sources<'_>) -> Vec<Text> {
 
 /// Where users are: the last environment.
 fn users_of<'a>(of: &Sources<'a>) -> impl Iterator<Item = &'a Assignment> {
+    all_of(of).filter(|a| a.strategy != Strategy::ExpandContract)
+}
+
+/// What is changed in the last environment.
+fn all_of<'a>(of: &Sources<'a>) -> impl Iterator<Item = &'a Assignment> {
     let last = of.plan.body.change.environments.last();
-    let here = of.plan.body.assignments.iter().filter(move |a| last.is_none_or(|environment| a.environment == *environment));
-    here.filter(|a| a.strategy != Strategy::ExpandContract)
+    of.plan.body.assignments.iter().filter(move |a| last.is_none_or(|environment| a.environment == *environment))
 }
 
 fn components(of: &Sources<'_>) -> Vec<String> {

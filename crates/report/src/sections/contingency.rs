@@ -205,6 +205,14 @@ fn data(of: &Sources<'_>) -> Vec<Vec<Text>> {
                 let response = format!("the old form is not kept whole, and nothing but the backup brings it back ({reason}): whoever owns the data decides between restoring it and mending it");
                 return row(place, symptoms, response, "each write from then on is lost to a restore");
             }
+            if let Some(ItemKind::Schema { backfill: None, contract: None, .. }) = of_item(of, a) {
+                return row(
+                    place,
+                    format!("a statement fails: {}", listed(&commands)),
+                    "nothing that was there before is altered, so the old version goes on working; mend the cause, then `glidepath retry RUN`",
+                    "no hurry: the run waits, or goes back",
+                );
+            }
             row(
                 place,
                 symptoms,

@@ -219,8 +219,8 @@ fn dependants(of: &Sources<'_>, section: &mut Section) {
         section.paragraph("Nothing outside this change depends on what is changed, as far as the catalog says.");
     } else {
         section.paragraph(format!(
-            "{} on what is changed; their users see a failure of it too.",
-            plural(rows.len(), "component depends", "components depend")
+            "{} users see a failure of it too.",
+            plural(rows.len(), "component depends on what is changed; its", "components depend on what is changed; their")
         ));
         section.table(&["Component", "Distance", "Tier", "Owner"], rows);
     }

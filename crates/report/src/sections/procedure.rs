@@ -262,8 +262,8 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
         GateCheck::Probe { name, calls, failures_max } => {
             let first = calls.first().map(|c| expectation(c).words()).unwrap_or_default();
             format!(
-                "{name}: {} at each look, such as {first}; {} in a row {count}",
-                plural(calls.len(), "check", "checks"),
+                "{name}, at each look: {}{first}; {} in a row {count}",
+                if calls.len() > 1 { format!("{} checks, such as ", calls.len()) } else { String::new() },
                 plural(*failures_max as usize, "failed look", "failed looks")
             )
             .into()

@@ -94,8 +94,9 @@ fn kind(of: &Sources<'_>, assignment: &Assignment) -> Option<Text> {
     let item = of.plan.body.change.items.get(assignment.item as usize)?;
     let is_own = item.component == assignment.component;
     match &item.kind {
-        ItemKind::Schema { contract, .. } => Some(
+        ItemKind::Schema { backfill, contract, .. } => Some(
             match contract {
+                None if backfill.is_none() => "Nothing is altered that was there before: what is added stands beside it.".to_owned(),
                 Some(contract) => format!(
                     "Old and new form stand side by side until the contract, {} after landing at the earliest. Nothing that is done here takes the old form away.",
                     contract.not_before_ms
