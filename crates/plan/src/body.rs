@@ -101,8 +101,10 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                         (false, Some(_)) => " (expected at that hour)",
                         (false, None) => "",
                     };
+                    let beside =
+                        if judged.renewed > 0 { ", and as many on hosts of the old version that were started with it" } else { "" };
                     let text = format!(
-                        "at {share} this stage sees {} requests/s{origin}; it needs {} to see {} of {} with {} power{assumed}",
+                        "at {share} this stage sees {} requests/s{origin}{beside}; it needs {} to see {} of {} with {} power{assumed}",
                         tenths(canary_rate),
                         judged.detect,
                         effect_text(judge.verification.effect),
@@ -123,7 +125,7 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                 region: region.map(|r| r.region.name.clone()),
                 share: Share::from_f64(stage.share),
                 canary_rate,
-                baseline_rate: rate - canary_rate,
+                baseline_rate: gate.judged.as_ref().map_or(rate - canary_rate, |judged| rate * judged.baseline_share()),
                 bake_ms: gate.bake,
                 power,
                 detects,

@@ -6,6 +6,7 @@
 //! False alarms are split evenly over all checks of all judged stages of the change: a first pass with as few stages as possible counts
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
+use crate::concurrent;
 use crate::lower::calls::site_values;
 use crate::measured;
 use crate::site::{Site, SiteRegion, waves};
@@ -70,6 +71,8 @@ pub(crate) struct JudgedStage {
     pub(crate) share: Share,
     /// Hosts on the new side.
     pub(crate) hosts: usize,
+    /// Hosts that are started afresh on the old version and stand for the old side; with none it is all that serve.
+    pub(crate) renewed: usize,
     /// Requests per second of the region at the hour at which it stands.
     pub(crate) rate: f64,
     /// How long it is watched.
@@ -89,6 +92,11 @@ pub(crate) struct JudgedStage {
 }
 
 impl JudgedStage {
+    /// Share of the traffic that the new side is compared with.
+    pub(crate) fn baseline_share(&self) -> f64 {
+        if self.renewed > 0 { self.share.as_f64() } else { 1.0 - self.share.as_f64() }
+    }
+
     /// The stage lasts until what is measured beside has its measurements, and passes no earlier.
     fn last(&mut self, measured: Millis) {
         if measured > Millis::ZERO {
@@ -179,11 +187,11 @@ impl Judge {
         (self.verification.false_alarm.as_f64() / f64::from(self.parts.max(1))).max(1e-9)
     }
 
-    fn question(&self, rate: f64, share: f64, bad_ratio: f64, max_bake: Millis) -> PowerQuestion {
+    fn question(&self, rate: f64, sides: Sides, bad_ratio: f64, max_bake: Millis) -> PowerQuestion {
         PowerQuestion {
             baseline_bad_ratio: bad_ratio,
-            canary_per_second: rate * share,
-            baseline_per_second: rate * (1.0 - share),
+            canary_per_second: rate * sides.new,
+            baseline_per_second: rate * sides.old,
             effect: self.verification.effect,
             false_alarm_max: self.alpha(),
             dispersion: self.verification.dispersion.map_or(Dispersion::Assumed, |phi| Dispersion::Stated { phi }),
@@ -194,10 +202,33 @@ impl Judge {
 
     /// Probability that a stage finds the effect within its bake, and the smallest effect it finds with the judge's usual power.
     pub(crate) fn sees(&self, rate: f64, stage: &JudgedStage, bad_ratio: f64, max_bake: Millis, cache: &mut Seen) -> (f64, Option<f64>) {
-        let question = self.question(rate, stage.share.as_f64(), bad_ratio, max_bake);
+        let question = self.question(rate, Sides::of(stage), bad_ratio, max_bake);
         let key =
             (question.canary_per_second.to_bits(), question.baseline_per_second.to_bits(), bad_ratio.to_bits(), stage.bake.0, max_bake.0);
         *cache.entry(key).or_insert_with(|| (power_at(&question, stage.bake.0), smallest_effect(&question, stage.bake.0)))
+    }
+}
+
+/// Shares of the traffic of the two sides that are compared.
+#[derive(Clone, Copy, Debug)]
+struct Sides {
+    new: f64,
+    old: f64,
+}
+
+impl Sides {
+    fn of(stage: &JudgedStage) -> Self {
+        Self { new: stage.share.as_f64(), old: stage.baseline_share() }
+    }
+
+    /// The new side against all of the old one.
+    fn whole(share: Share) -> Self {
+        Self { new: share.as_f64(), old: 1.0 - share.as_f64() }
+    }
+
+    /// The new side against as much of the old one.
+    fn equal(share: Share) -> Self {
+        Self { new: share.as_f64(), old: share.as_f64() }
     }
 }
 
@@ -410,11 +441,11 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
         return Err(Shortfall::new(format!("{} has too few hosts for a stage of at most {limit}", region.region.name))
             .unless(format!("more hosts in {}", region.region.name)));
     };
-    let Some(start) = first.iter().rev().find_map(|at| judged(site, *at, region, Millis::ZERO, judge, cache)) else {
+    let Some(start) = first.iter().rev().find_map(|at| first_judged(site, *at, region, judge, cache)) else {
         let rate = region.rate_after(Millis::ZERO);
         let needs = signals(site)
             .into_iter()
-            .filter_map(|s| time_to_see(judge, rate, largest.0, bad_ratio(region, s).0, NEEDS_SHOWN_MAX, cache))
+            .filter_map(|s| time_to_see(judge, rate, Sides::whole(largest.0), bad_ratio(region, s).0, NEEDS_SHOWN_MAX, cache))
             .min();
         return Err(too_long(site, largest.0, needs, judge));
     };
@@ -433,7 +464,21 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
 
 fn later_wave(site: &Site<'_>, region: &SiteRegion<'_>, from: Share, judge: &Judge, cache: &mut Cache) -> Vec<JudgedStage> {
     let mut at_least = shares(site, region).into_iter().filter(|(share, _)| *share >= from);
-    at_least.find_map(|at| judged(site, at, region, Millis::ZERO, judge, cache)).into_iter().collect()
+    at_least.find_map(|at| first_judged(site, at, region, judge, cache)).into_iter().collect()
+}
+
+/// The first stage of a region at a share: beside a concurrent baseline where one is asked for, capacity allows it and equal sides show the effect in time.
+fn first_judged(
+    site: &Site<'_>,
+    (share, hosts): (Share, usize),
+    region: &SiteRegion<'_>,
+    judge: &Judge,
+    cache: &mut Cache,
+) -> Option<JudgedStage> {
+    let is_concurrent = concurrent::asked(site).is_some() && concurrent::allowed(site, region, share, hosts).is_ok();
+    let beside = is_concurrent.then(|| seen(site, (share, hosts), Sides::equal(share), region, Millis::ZERO, judge, cache)).flatten();
+    let beside = beside.map(|stage| JudgedStage { renewed: hosts, ..stage });
+    beside.or_else(|| judged(site, (share, hosts), region, Millis::ZERO, judge, cache))
 }
 
 fn too_long(site: &Site<'_>, share: Share, needs: Option<Millis>, judge: &Judge) -> Shortfall {
@@ -473,18 +518,42 @@ fn judged(
     judge: &Judge,
     cache: &mut Cache,
 ) -> Option<JudgedStage> {
+    seen(site, (share, hosts), Sides::whole(share), region, after, judge, cache)
+}
+
+fn seen(
+    site: &Site<'_>,
+    (share, hosts): (Share, usize),
+    sides: Sides,
+    region: &SiteRegion<'_>,
+    after: Millis,
+    judge: &Judge,
+    cache: &mut Cache,
+) -> Option<JudgedStage> {
     let environment = site.environment;
     let rate = region.rate_after(after);
     let mut best: Option<JudgedStage> = None;
     for signal in signals(site) {
         let (ratio, ratio_assumed) = bad_ratio(region, signal);
-        let Some(detect) = time_to_see(judge, rate, share, ratio, environment.max_bake_ms, cache) else { continue };
+        let Some(detect) = time_to_see(judge, rate, sides, ratio, environment.max_bake_ms, cache) else { continue };
         // The bake covers every signal that can be seen in time: the slowest of them decides.
         if best.as_ref().is_none_or(|b| detect > b.detect) {
             let bake = detect.max(environment.min_bake_ms);
             let passes = DurationEstimate::default();
             let values = StageValues::default();
-            best = Some(JudgedStage { share, hosts, rate, bake, detect, detect_half: detect, passes, signal, ratio_assumed, values });
+            best = Some(JudgedStage {
+                share,
+                hosts,
+                renewed: 0,
+                rate,
+                bake,
+                detect,
+                detect_half: detect,
+                passes,
+                signal,
+                ratio_assumed,
+                values,
+            });
         }
     }
     best
@@ -496,8 +565,8 @@ fn timed(site: &Site<'_>, region: &SiteRegion<'_>, stage: &mut JudgedStage, judg
     let mut passes = Vec::new();
     for signal in signals(site) {
         let (ratio, _) = bad_ratio(region, signal);
-        let Some(detect) = time_to_see(judge, rate, stage.share, ratio, environment.max_bake_ms, cache) else { continue };
-        let asked = Question::new(judge, rate, stage.share, ratio, environment.max_bake_ms);
+        let Some(detect) = time_to_see(judge, rate, Sides::of(stage), ratio, environment.max_bake_ms, cache) else { continue };
+        let asked = Question::new(judge, rate, Sides::of(stage), ratio, environment.max_bake_ms);
         passes.push(asked.passes(environment.min_bake_ms, environment.hold_limit_ms, detect, cache));
         if signal == stage.signal {
             stage.detect_half = asked.half(detect, cache);
@@ -514,8 +583,8 @@ struct Question {
 }
 
 impl Question {
-    fn new(judge: &Judge, rate: f64, share: Share, ratio: f64, max_bake: Millis) -> Self {
-        let question = judge.question(rate, share.as_f64(), ratio, max_bake);
+    fn new(judge: &Judge, rate: f64, sides: Sides, ratio: f64, max_bake: Millis) -> Self {
+        let question = judge.question(rate, sides, ratio, max_bake);
         let asked = (
             question.canary_per_second.to_bits(),
             question.baseline_per_second.to_bits(),
@@ -554,8 +623,8 @@ pub(crate) fn gate_patience(bake: Millis, hold_limit: Millis) -> Millis {
 }
 
 /// Time to see the effect, when it is within `max_bake`.
-fn time_to_see(judge: &Judge, rate: f64, share: Share, ratio: f64, max_bake: Millis, cache: &mut Cache) -> Option<Millis> {
-    let Question { question, asked } = Question::new(judge, rate, share, ratio, max_bake);
+fn time_to_see(judge: &Judge, rate: f64, sides: Sides, ratio: f64, max_bake: Millis, cache: &mut Cache) -> Option<Millis> {
+    let Question { question, asked } = Question::new(judge, rate, sides, ratio, max_bake);
     let found = *cache.detect.entry(asked).or_insert_with(|| detect_ms(&question, judge.verification.power.as_f64(), max_bake.0));
     found.map(Millis)
 }

@@ -22,6 +22,7 @@ mod check;
 pub mod clearance;
 pub mod codes;
 mod command;
+mod concurrent;
 mod conflict;
 mod contract;
 mod course;

@@ -67,6 +67,25 @@ pub(crate) struct Batch {
     pub(crate) share_during: f64,
     /// Share of traffic on the new side once the batch serves.
     pub(crate) share_after: f64,
+    /// Hosts right after it that are started afresh with it on the old version, and then have the same share as the new side.
+    pub(crate) renewed: usize,
+}
+
+impl Batch {
+    /// The hosts that are out while it is changed.
+    pub(crate) fn out(&self) -> std::ops::Range<usize> {
+        self.begin..self.end + self.renewed
+    }
+
+    /// Weights of the new side among `hosts` once it serves; those started afresh have the weight of the new side.
+    pub(crate) fn weights_after(&self, hosts: usize) -> Weights {
+        if self.renewed == 0 {
+            return weights(self.end, hosts - self.end, self.share_after);
+        }
+        let both = self.end + self.renewed;
+        let Weights { new, old, share } = weights(both, hosts - both, 2.0 * self.share_after);
+        Weights { new, old, share: share / 2.0 }
+    }
 }
 
 /// The hosts of a region in a row.
@@ -106,7 +125,7 @@ impl Fleet<'_> {
             } else {
                 share_to.min(whole).max(during)
             };
-            list.push(Batch { begin, end, share_during: during, share_after: after });
+            list.push(Batch { begin, end, share_during: during, share_after: after, renewed: 0 });
             (begin, share) = (end, after);
         }
         Some(list)

@@ -103,13 +103,13 @@ impl GateModel {
         let values = spec.checks.iter().filter(|check| matches!(check, GateCheck::Values { .. })).count().max(1) as f64;
         for check in &spec.checks {
             match check {
-                GateCheck::Proportion { name, effect, alpha, dispersion, .. } => {
+                GateCheck::Proportion { name, effect, alpha, dispersion, baseline_hosts, .. } => {
                     gate.false_alarm += alpha;
                     let Some((traffic, rate)) = traffic.and_then(|t| Some((t, t.rate?))) else { continue };
                     let question = PowerQuestion {
                         baseline_bad_ratio: if name == ERRORS { traffic.errors } else { traffic.slow },
                         canary_per_second: rate * share,
-                        baseline_per_second: rate * (1.0 - share),
+                        baseline_per_second: rate * if baseline_hosts.is_empty() { 1.0 - share } else { share },
                         effect: *effect,
                         false_alarm_max: *alpha,
                         dispersion: dispersion.map_or(Dispersion::Assumed, |phi| Dispersion::Stated { phi }),

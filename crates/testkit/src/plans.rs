@@ -424,6 +424,7 @@ fn proportion() -> GateCheck {
         dispersion: None,
         ceiling: None,
         tolerated: None,
+        baseline_hosts: Vec::new(),
     }
 }
 

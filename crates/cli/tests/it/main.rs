@@ -12,6 +12,7 @@ mod causes;
 mod checkout;
 mod clearance;
 mod clocks;
+mod concurrent;
 mod crash;
 mod database;
 mod db;

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 
 /// A page of metrics that says what a file says.
-fn page_of(file: PathBuf) -> u16 {
+pub(crate) fn page_of(file: PathBuf) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     // The thread ends with the process of the test.

@@ -316,6 +316,9 @@ fn split(node: &Node) -> Option<Split> {
         label: text(node, "label")?,
         canary: text(node, "canary").unwrap_or_else(|| "{version}".to_owned()),
         baseline: text(node, "baseline").unwrap_or_else(|| "{from}".to_owned()),
+        concurrent_baseline: node.get("concurrentBaseline").and_then(|node| {
+            Some(HostLabel { label: text(node, "label")?, value: text(node, "value").unwrap_or_else(|| "{host}".to_owned()) })
+        }),
     })
 }
 

@@ -485,6 +485,11 @@ const SPLIT: Shape = Shape::closed(
         Field::required("label", Form::Name, "Label name."),
         Field::optional("canary", Form::Template, "Value on the new side; `{version}` when left out."),
         Field::optional("baseline", Form::Template, "Value on the old side; `{from}` when left out."),
+        Field::optional(
+            "concurrentBaseline",
+            Form::Object(&VALUE_HOST),
+            "Start as many hosts of the old version afresh as the first stage of a canary changes, and compare with them alone; made where capacity allows.",
+        ),
     ],
 );
 

@@ -31,6 +31,19 @@ pub struct Split {
     pub canary: String,
     /// Value on the old side; placeholder `{from}`.
     pub baseline: String,
+    /// How hosts are told apart; where it is stated, the old side of a first stage is as many hosts as the new one, started afresh beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent_baseline: Option<HostLabel>,
+}
+
+/// The label that names the host that counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostLabel {
+    /// Label name.
+    pub label: String,
+    /// Value at a host; placeholder `{host}`.
+    pub value: String,
 }
 
 /// Failed over all requests, as counters.

@@ -64,6 +64,9 @@ pub enum GateCheck {
         /// Bad share of the new side, 0 to 1, below which it is accepted although the ratio to the old side stays open (no errors on both).
         #[serde(default)]
         tolerated: Option<f64>,
+        /// Hosts that stand for the old side, started afresh beside the new one; all of the old side where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        baseline_hosts: Vec<HostName>,
     },
     /// One value of each side at even distances, by the judge that learnt how far equal sides differ.
     #[serde(rename_all = "camelCase")]

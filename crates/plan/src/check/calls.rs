@@ -5,6 +5,7 @@ use crate::codes;
 use crate::deadline::{Deadline, deadline, undo_cut as cut};
 use crate::durations::{deploy_unbounded, deploys, is_known};
 use crate::ladder::tenths;
+use crate::lower::host::renews;
 use glidepath_model::action::{ActionCall, OnUnknown};
 use glidepath_model::catalog::Target;
 use glidepath_model::change::ItemKind;
@@ -134,7 +135,7 @@ pub(super) fn hosts_alike(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     let steps = steps_by_target(plan);
     let mut findings = Vec::new();
     for (_, target) in deployed(plan, facts) {
-        let of_target = || steps.get(&target.name).into_iter().flatten().filter(|step| deploys(step, target));
+        let of_target = || steps.get(&target.name).into_iter().flatten().filter(|step| deploys(step, target) && !renews(step));
         let forward = of_target().filter_map(|step| match &step.work {
             Work::Call(call) => Some(call),
             Work::Gate(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,

@@ -1,7 +1,7 @@
 //! The hosts of a region batch by batch, with the router where there is one.
 
 use super::calls::{self, LOOK_TIMEOUT};
-use super::host::{Doing, STOP, TURN};
+use super::host::{Doing, RENEW, STOP, TURN};
 use super::{Lowering, Spot};
 use crate::command::haproxy_call;
 use crate::durations::Kind;
@@ -15,6 +15,7 @@ use glidepath_model::ids::{HostName, StepId};
 use glidepath_model::plan::{CompensateOn, Exposure, Phase, RetryPolicy, Step, Strategy, Undo, Work};
 use glidepath_model::{Millis, Share};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// How long to wait for sessions of a drained host; those left over then are cut.
 pub(crate) const DRAIN_MAX: Millis = Millis::from_secs(30);
@@ -95,7 +96,7 @@ impl Way<'_, '_> {
     /// for nothing. Where the remaining old hosts are too few, batches go back first, the newest before the older ones.
     fn exposure(&self, share: f64, new: usize, next: Option<&Leg>) -> Exposure {
         let site = self.site;
-        let next_hosts = next.map_or(new..new, |leg| leg.batch.begin..leg.batch.end);
+        let next_hosts = next.map_or(new..new, |leg| leg.batch.out());
         let mut carrying = self.hosts.len() - new.max(next_hosts.end);
         let carries_at_once = carrying >= self.needed();
         let mut boundary = new;
@@ -224,7 +225,11 @@ impl Lowering<'_> {
                     batch: batch.clone(),
                     ready: way.servers.is_some().then(|| StepId::new(format!("{prefix}/ready"))),
                     taken: turn.into_iter().chain(vacated).collect(),
-                    deploys: hosts.iter().flat_map(|host| verbs.iter().map(|verb| of(verb, host))).collect(),
+                    deploys: hosts
+                        .iter()
+                        .flat_map(|host| verbs.iter().map(|verb| of(verb, host)))
+                        .chain(region.hosts[batch.end..batch.out().end].iter().map(|host| of(RENEW, host)))
+                        .collect(),
                 }
             })
             .collect();
@@ -237,12 +242,14 @@ impl Lowering<'_> {
                 let spot = spot(leg_prefix(site, &region.name, number, stage.batches.len(), batch));
                 frontier = self.leg(&way, leg_index, &spot, share_now, frontier);
                 let leg = &way.legs[leg_index].batch;
-                share_now = weights(leg.end, way.hosts.len() - leg.end, leg.share_after).share;
+                share_now = leg.weights_after(way.hosts.len()).share;
                 leg_index += 1;
             }
             let spot = spot(format!("{}/{}/stage-{}", site.path(), region.name, number + 1));
             if stage.batches.is_empty() && way.servers.is_some() {
-                frontier = vec![self.shift(&way, leg_index, &spot, stage.share, &frontier)];
+                let new = way.legs[..leg_index].last().map_or(0, |leg| leg.batch.end);
+                let held = Batch { begin: new, end: new, share_during: share_now, share_after: stage.share, renewed: 0 };
+                frontier = vec![self.shift(&way, leg_index, &held, &spot, &frontier)];
                 share_now = stage.share;
             }
             if let Some(gate) = &stage.gate {
@@ -265,7 +272,7 @@ impl Lowering<'_> {
             frontier = vec![self.push(step)];
         }
         let exposes = way.servers.is_none();
-        let deploys: Vec<StepId> = hosts
+        let mut deploys: Vec<StepId> = hosts
             .iter()
             .map(|host| {
                 let vacates = way.doing.vacates(way.site.target, host);
@@ -281,29 +288,33 @@ impl Lowering<'_> {
                 admitted.map_or(done, |step| self.push(step))
             })
             .collect();
+        for host in &way.hosts[leg.batch.end..leg.batch.out().end] {
+            let step = self.renew_step(way.doing, way.site, way.at, host, spot, &frontier);
+            deploys.extend(step.map(|step| self.push(step)));
+        }
         let settled = self.settle_step(way.doing, way.site, spot, &deploys).map(|step| vec![self.push(step)]);
         let deploys = settled.unwrap_or(deploys);
         let Some(ready) = self.ready(way, index, spot, &deploys) else { return deploys };
         let ready = self.push(ready);
-        vec![self.shift(way, index + 1, spot, leg.batch.share_after, &[ready])]
+        vec![self.shift(way, index + 1, &leg.batch, spot, &[ready])]
     }
 
     /// Takes a batch out of the router. Nothing to undo: the router check restores all weights in the end.
     fn drain(&mut self, way: &Way<'_, '_>, index: usize, spot: &Spot, share_now: f64, needs: &[StepId]) -> Option<Step> {
         let leg = &way.legs[index];
-        let (begin, end) = (leg.batch.begin, leg.batch.end);
-        let given = weights(begin, way.hosts.len() - end, leg.batch.share_during);
+        let (begin, out) = (leg.batch.begin, leg.batch.out());
+        let given = weights(begin, way.hosts.len() - out.end, leg.batch.share_during);
         let weight = |at: usize| {
             Some(if at < begin {
                 given.new
-            } else if at < end {
+            } else if out.contains(&at) {
                 0
             } else {
                 given.old
             })
         };
-        let call = way.set(weight, begin..end)?;
-        let title = format!("Take {} of {} out of the router", names(&way.hosts[begin..end]), way.site.target.component);
+        let call = way.set(weight, out.clone())?;
+        let title = format!("Take {} of {} out of the router", names(&way.hosts[out.clone()]), way.site.target.component);
         let mut step = self.draft(way.site, spot, "drain", title, Work::Call(call), Kind::Drain);
         step.timeout_ms = LOOK_TIMEOUT.plus(DRAIN_MAX);
         step.needs = needs.to_vec();
@@ -316,27 +327,27 @@ impl Lowering<'_> {
     /// Between the deploys of a batch and the traffic: forward it reads the router back, backward it drains the batch.
     fn ready(&mut self, way: &Way<'_, '_>, index: usize, spot: &Spot, needs: &[StepId]) -> Option<Step> {
         let leg = &way.legs[index];
-        let (begin, end) = (leg.batch.begin, leg.batch.end);
+        let (begin, out) = (leg.batch.begin, leg.batch.out());
         let Router::Haproxy { socket, backend, .. } = way.router()? else { return None };
-        let servers = way.servers.as_ref()?.get(begin..end)?.to_vec();
+        let servers = way.servers.as_ref()?.get(out.clone())?.to_vec();
         let look = haproxy_call(&HaproxyInput {
             socket: socket.clone(),
             backend: backend.clone(),
             expect_servers: servers,
             ..HaproxyInput::default()
         });
-        let old_carries = way.hosts.len() - end >= way.needed();
+        let old_carries = way.hosts.len() - out.end >= way.needed();
         let weight = |at: usize| {
             Some(if at < begin {
                 if old_carries { 0 } else { WEIGHT_FULL }
-            } else if at < end {
+            } else if out.contains(&at) {
                 0
             } else {
                 WEIGHT_FULL
             })
         };
-        let back = way.set(weight, begin..end)?;
-        let title = format!("{} of {} can take traffic", names(&way.hosts[begin..end]), way.site.target.component);
+        let back = way.set(weight, out.clone())?;
+        let title = format!("{} of {} can take traffic", names(&way.hosts[out]), way.site.target.component);
         let mut step = self.draft(way.site, spot, "ready", title, Work::Call(look), Kind::Shift);
         step.undo = undo_call(back, Vec::new(), LOOK_TIMEOUT.plus(DRAIN_MAX));
         step.on_unknown = OnUnknown::Rerun;
@@ -345,12 +356,15 @@ impl Lowering<'_> {
         Some(step)
     }
 
-    /// Gives the new side its share, with the hosts of the first `done` batches on it.
-    fn shift(&mut self, way: &Way<'_, '_>, done: usize, spot: &Spot, share: f64, needs: &[StepId]) -> StepId {
-        let new = way.legs[..done].last().map_or(0, |leg| leg.batch.end);
-        let given = weights(new, way.hosts.len() - new, share);
-        let call = way.set(|at| Some(if at < new { given.new } else { given.old }), 0..0);
-        let title = format!("Give {} {} of the traffic", way.site.new_side(), rounded(Share::from_f64(given.share)));
+    /// Gives the new side the share of a batch that is in place, the last of the first `done`; those started afresh with it have the same.
+    fn shift(&mut self, way: &Way<'_, '_>, done: usize, batch: &Batch, spot: &Spot, needs: &[StepId]) -> StepId {
+        let (new, compared) = (batch.end, batch.out().end);
+        let given = batch.weights_after(way.hosts.len());
+        let call = way.set(|at| Some(if at < compared { given.new } else { given.old }), 0..0);
+        let mut title = format!("Give {} {} of the traffic", way.site.new_side(), rounded(Share::from_f64(given.share)));
+        if compared > new {
+            let _ = write!(title, ", and {} as much", names(&way.hosts[new..compared]));
+        }
         let work = call.map_or(Work::Wait(Millis::ZERO), Work::Call);
         let mut step = self.draft(way.site, spot, "shift", title, work, Kind::Shift);
         step.exposure = Some(way.exposure(given.share, new, way.legs.get(done)));

@@ -2,6 +2,7 @@
 
 use super::calls;
 use super::{Lowering, Spot};
+use crate::concurrent;
 use crate::durations::Kind;
 use crate::ladder::{JudgedStage, Signal, bad_ratio, gate_patience, look_every, signals};
 use crate::measured;
@@ -14,7 +15,7 @@ use glidepath_model::catalog::{
     ActionTemplate, ErrorRatio, Indicator, JsonSource, Matcher, Objective, Selector, Split, Target, VerifyWindow,
 };
 use glidepath_model::change::ItemKind;
-use glidepath_model::ids::{EnvironmentName, OwnerRef, StepId};
+use glidepath_model::ids::{EnvironmentName, HostName, OwnerRef, StepId};
 use glidepath_model::plan::{CountSelectors, CountSource, Estimate, FollowUp, GateCheck, GateSpec, Phase, Step, Work};
 use glidepath_model::{Millis, Share};
 use std::collections::BTreeMap;
@@ -68,7 +69,7 @@ impl Lowering<'_> {
         }
         let mut checks = Vec::new();
         if let Some(judged) = &gate.judged {
-            checks.extend(self.proportions(site, at));
+            checks.extend(self.proportions(site, at, judged));
             checks.extend(self.values(site, at, judged));
         }
         let regions: Vec<usize> = spot.region.map_or_else(|| site.serving_regions(), |at| vec![at]);
@@ -154,20 +155,22 @@ impl Lowering<'_> {
         frontier
     }
 
-    /// The judge's checks of a region, new side against old.
-    fn proportions(&mut self, site: &Site<'_>, at: usize) -> Vec<GateCheck> {
+    /// The judge's checks of a stage in a region, new side against old.
+    fn proportions(&mut self, site: &Site<'_>, at: usize, stage: &JudgedStage) -> Vec<GateCheck> {
         let Some((declared, split)) = site.target.signals.as_ref().and_then(|s| s.split.as_ref().map(|split| (s, split))) else {
             return Vec::new();
         };
         let Some(source) = self.source(site.target, site, &[at]) else { return Vec::new() };
+        let baseline_hosts = site.regions.get(at).map(|region| concurrent::hosts(region, stage).to_vec()).unwrap_or_default();
+        let sides = [true, false].map(|new| side(site, at, split, new, &baseline_hosts));
         let mut checks = Vec::new();
         for signal in signals(site) {
             let sides = match signal {
-                Signal::Errors => declared.errors.as_ref().map(|e| [true, false].map(|new| bad_of_total(site, at, split, e, new))),
+                Signal::Errors => declared.errors.as_ref().map(|e| sides.each_ref().map(|side| bad_of_total(site, at, side, e))),
                 Signal::Slow => declared.slow.as_ref().map(|s| {
                     let native = site.regions.get(at).is_some_and(|region| region.is_native);
-                    [true, false].map(|new| {
-                        let histogram = side(site, at, split, &s.histogram, new);
+                    sides.each_ref().map(|side| {
+                        let histogram = narrowed(placed(site, at, &s.histogram), side);
                         CountSelectors::AboveLimit { histogram, limit_ms: s.limit_ms, native }
                     })
                 }),
@@ -183,6 +186,7 @@ impl Lowering<'_> {
                 dispersion: self.judge.verification.dispersion,
                 ceiling: if signal == Signal::Errors { self.ceiling_ratio(site, at) } else { None },
                 tolerated: self.tolerated_ratio(site, at, signal),
+                baseline_hosts: baseline_hosts.clone(),
             });
         }
         checks
@@ -414,12 +418,24 @@ fn placed(site: &Site<'_>, at: usize, selector: &Selector) -> Selector {
     selector.clone().map_values(|value| filled_query(site, at, value))
 }
 
-/// A selector narrowed to one side of the split.
-fn side(site: &Site<'_>, at: usize, split: &Split, selector: &Selector, new: bool) -> Selector {
+/// The matchers of one side of the split; of the old one where some hosts stand for it, with those.
+fn side(site: &Site<'_>, at: usize, split: &Split, new: bool, baseline_hosts: &[HostName]) -> Vec<Matcher> {
     let value = if new { &split.canary } else { &split.baseline };
-    placed(site, at, selector).with(&split.label, &filled_query(site, at, value))
+    let mut matchers = vec![Matcher::equal(&split.label, &filled_query(site, at, value))];
+    let hosts = split.concurrent_baseline.as_ref().filter(|_| !new && !baseline_hosts.is_empty());
+    matchers.extend(hosts.zip(site.regions.get(at)).map(|(label, region)| {
+        let value = |host: &HostName| calls::host_values(site, region.region, host).text(&label.value, &mut Vec::new());
+        Matcher::any_of(&label.label, &baseline_hosts.iter().map(value).collect::<Vec<_>>())
+    }));
+    matchers
 }
 
-fn bad_of_total(site: &Site<'_>, at: usize, split: &Split, errors: &ErrorRatio, new: bool) -> CountSelectors {
-    CountSelectors::BadOfTotal { bad: side(site, at, split, &errors.bad, new), total: side(site, at, split, &errors.total, new) }
+fn narrowed(mut selector: Selector, side: &[Matcher]) -> Selector {
+    selector.matchers.extend(side.iter().cloned());
+    selector
+}
+
+fn bad_of_total(site: &Site<'_>, at: usize, side: &[Matcher], errors: &ErrorRatio) -> CountSelectors {
+    let [bad, total] = [&errors.bad, &errors.total].map(|selector| narrowed(placed(site, at, selector), side));
+    CountSelectors::BadOfTotal { bad, total }
 }

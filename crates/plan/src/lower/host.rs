@@ -81,10 +81,18 @@ pub(crate) const DEPLOY: Doing = Doing {
 };
 
 /// Beginnings of the names of steps that are for one host: `deploy-pay-1`.
-pub(crate) const HOST_VERBS: [&str; 8] = ["deploy", "reload", "replace", "install", "vacate", "admit", "retire", STOP];
+pub(crate) const HOST_VERBS: [&str; 9] = ["deploy", "reload", "replace", "install", "vacate", "admit", "retire", STOP, RENEW];
 
 /// Beginning of the name of a step that stops what runs on a host.
 pub(crate) const STOP: &str = "stop";
+
+/// Beginning of the name of a step that starts the old version of a host afresh.
+pub(crate) const RENEW: &str = "renew";
+
+/// Whether a step starts the old version of a host afresh.
+pub(crate) fn renews(step: &Step) -> bool {
+    step.id.as_str().rsplit('/').next().and_then(|name| name.strip_prefix(RENEW)).is_some_and(|host| host.starts_with('-'))
+}
 
 /// Name of the place before hosts are taken.
 pub(crate) const TURN: &str = "turn";
@@ -228,6 +236,36 @@ impl Lowering<'_> {
         }
         step.needs = needs.to_vec();
         step
+    }
+
+    /// Starts the old version of a host afresh, to be compared with. It goes back the same way: where it was cut off, nobody knows what is left of it.
+    pub(super) fn renew_step(
+        &mut self,
+        doing: Doing,
+        site: &Site<'_>,
+        at: usize,
+        host: &HostName,
+        spot: &Spot,
+        needs: &[StepId],
+    ) -> Option<Step> {
+        let (region, kinds) = (site.regions[at].region, self.kinds);
+        let template = (doing.forward)(site.target)?;
+        let values = calls::host_values(site, region, host).with("version", site.goes_back_to(host)?);
+        let call = calls::filled(template, &values, site, "deploy command", kinds, self.notes)?;
+        let title = format!("Start {} {} on {host} afresh, to be compared with", site.target.component, site.present());
+        let mut step = self.draft(site, spot, &format!("{RENEW}-{host}"), title, Work::Call(call), doing.kind);
+        if !self.is_sketch {
+            step.validations = calls::validations(site, region, host, Side::Old, kinds, self.notes);
+            step.probe = calls::is_on(site, region, host, Side::Old, kinds, self.notes);
+        }
+        step.undo = self.host_undo(doing, site, at, host);
+        step.compensate_on = CompensateOn::Attempt;
+        step.timeout_ms = calls::patience(template, kinds, &step.expected);
+        step.retry = calls::retry(template, kinds);
+        let has_probe = step.probe.is_some() || (self.is_sketch && site.target.version_probe.is_some());
+        step.on_unknown = on_unknown(template, has_probe, step.on_unknown);
+        step.needs = needs.to_vec();
+        Some(step)
     }
 
     fn host_undo(&mut self, doing: Doing, site: &Site<'_>, at: usize, host: &HostName) -> Undo {

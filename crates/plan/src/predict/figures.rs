@@ -168,7 +168,7 @@ fn duration(site: &Site<'_>, outline: &Outline, looks: DurationEstimate, facts: 
                 let mut list = Vec::new();
                 for stage in &path.stages {
                     for batch in &stage.batches {
-                        list.push(together(&vec![of_host; batch.end - batch.begin]));
+                        list.push(together(&vec![of_host; batch.out().len()]));
                         list.push(DurationEstimate::certain(stage.settle.0));
                         if steered {
                             // Hosts on standby have nothing to be drained of.

@@ -49,7 +49,7 @@ impl Method for BlueGreen {
         let (verification, blind_to) = plain_verification(site);
         let waves = in_waves(site, |at| {
             let hosts = site.regions[at].region.hosts.len();
-            let home = vec![Batch { begin: 0, end: hosts, share_during: 1.0, share_after: 1.0 }];
+            let home = vec![Batch { begin: 0, end: hosts, share_during: 1.0, share_after: 1.0, renewed: 0 }];
             let gate = StageGate { watches: Watches::Standby, ..plain_gate(site) };
             let stages = vec![StagePath::of_hosts(1.0, at_once(hosts), Some(gate)), StagePath::of_hosts(1.0, home, None)];
             RegionPath { region: Some(at), stages }

@@ -3,6 +3,7 @@
 //! Which shares, and for how long, is the ladder's answer. Without a weighted router shares are whole hosts.
 
 use super::{Ask, Extra, Method, Shortfall, beside, by_region, no_spare};
+use crate::concurrent;
 use crate::ladder::JudgedStage;
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, rounded};
@@ -29,6 +30,7 @@ impl Method for Canary {
                 let judged = ladder.get(&at).map(Vec::as_slice).unwrap_or_default();
                 let stages = stages(site, region, judged)?;
                 derived.extend(whole_replica_note(site, region, judged));
+                derived.extend(judged.first().and_then(|first| concurrent::told(site, region, first)));
                 derived.extend(judged.iter().flat_map(|stage| stage.values.left_out.iter().cloned()));
                 if judged.is_empty() {
                     derived.push(format!(
@@ -85,7 +87,9 @@ fn stages(site: &Site<'_>, region: &SiteRegion<'_>, judged: &[JudgedStage]) -> R
     let (mut begin, mut share) = (0, 0.0);
     for stage in judged {
         let wanted = stage.share.as_f64();
-        let list = fleet.batches(begin, stage.hosts.max(begin), share, wanted).ok_or_else(|| no_spare(site, region))?;
+        let mut list = fleet.batches(begin, stage.hosts.max(begin), share, wanted).ok_or_else(|| no_spare(site, region))?;
+        // Capacity allows all of them to be out together, so they are one batch.
+        list.iter_mut().for_each(|batch| batch.renewed = stage.renewed);
         let gate = StageGate { bake: stage.bake, judged: Some(stage.clone()), watches: Watches::Regular };
         stages.push(StagePath::of_hosts(wanted, list, Some(gate)));
         (begin, share) = (stage.hosts.max(begin), wanted);

@@ -268,7 +268,7 @@ fn by_region(
 
 /// Hosts that are changed at once, without any traffic meanwhile.
 fn at_once(hosts: usize) -> Vec<Batch> {
-    vec![Batch { begin: 0, end: hosts, share_during: 0.0, share_after: 1.0 }]
+    vec![Batch { begin: 0, end: hosts, share_during: 0.0, share_after: 1.0, renewed: 0 }]
 }
 
 fn no_spare(site: &Site<'_>, region: &SiteRegion<'_>) -> Shortfall {

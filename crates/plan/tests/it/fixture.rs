@@ -210,7 +210,12 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
         database: None,
         traffic: Some(TrafficSource::Query("x".to_owned())),
         signals: Some(Signals {
-            split: Some(Split { label: "version".to_owned(), canary: "{version}".to_owned(), baseline: "{from}".to_owned() }),
+            split: Some(Split {
+                label: "version".to_owned(),
+                canary: "{version}".to_owned(),
+                baseline: "{from}".to_owned(),
+                concurrent_baseline: None,
+            }),
             errors: Some(ErrorRatio { bad: selector(",code=~\"5..\""), total: selector("") }),
             slow: None,
             thresholds: Vec::new(),

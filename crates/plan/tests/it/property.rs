@@ -1,7 +1,7 @@
 //! Random catalogs and changes: never a panic, and what a plan promises holds in every plan.
 
 use crate::fixture::*;
-use glidepath_model::catalog::{EdgeKind, Router};
+use glidepath_model::catalog::{EdgeKind, HostLabel, Router};
 use glidepath_model::change::*;
 use glidepath_model::plan::{Plan, Step, Work};
 use glidepath_model::{Change, Facts, Millis, Share, StepId};
@@ -15,6 +15,7 @@ pub(crate) struct Shape {
     weighted: bool,
     paired: bool,
     standby: bool,
+    concurrent: bool,
     rate: Option<u16>,
     capacity: Option<u16>,
     probe: bool,
@@ -27,24 +28,27 @@ pub(crate) struct Shape {
 
 pub(crate) fn shape() -> impl Strategy<Value = Shape> {
     (
-        (prop::collection::vec(1_u8..7, 1..4), any::<bool>(), any::<bool>(), any::<bool>()),
+        (prop::collection::vec(1_u8..10, 1..4), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
         (prop::option::of(0_u16..2000), prop::option::of(1_u16..500), any::<bool>(), any::<bool>()),
         (prop::collection::vec(0_u8..5, 0..3), any::<bool>(), 0_u8..10, 0_u8..6),
     )
-        .prop_map(|((hosts, weighted, paired, standby), (rate, capacity, probe, restart), (depends, tied, strategy, kind))| Shape {
-            hosts,
-            weighted,
-            paired,
-            standby,
-            rate,
-            capacity,
-            probe,
-            restart,
-            depends,
-            tied,
-            strategy,
-            kind,
-        })
+        .prop_map(
+            |((hosts, weighted, paired, standby, concurrent), (rate, capacity, probe, restart), (depends, tied, strategy, kind))| Shape {
+                hosts,
+                weighted,
+                paired,
+                standby,
+                concurrent,
+                rate,
+                capacity,
+                probe,
+                restart,
+                depends,
+                tied,
+                strategy,
+                kind,
+            },
+        )
 }
 
 pub(crate) fn build(shapes: &[Shape], environments: &[&str], downtime: bool, on_failure: OnFailure) -> (Change, Facts) {
@@ -74,6 +78,9 @@ pub(crate) fn build(shapes: &[Shape], environments: &[&str], downtime: bool, on_
                 regions.iter_mut().for_each(|r| r.standby = r.hosts.iter().map(|h| format!("standby-{h}").as_str().into()).collect());
             }
             let mut target = target(name, environment, regions);
+            let split = target.signals.as_mut().and_then(|signals| signals.split.as_mut()).unwrap();
+            let label = HostLabel { label: "instance".to_owned(), value: "{host}:8080".to_owned() };
+            split.concurrent_baseline = shape.concurrent.then_some(label);
             target.replica_capacity = shape.capacity.map(f64::from);
             target.restart_ms = shape.restart.then_some(Millis::from_secs(20));
             if !shape.probe {
@@ -107,6 +114,12 @@ pub(crate) fn build(shapes: &[Shape], environments: &[&str], downtime: bool, on_
 
 fn name_of(step: &Step) -> &str {
     step.id.as_str().rsplit('/').next().unwrap()
+}
+
+/// The host that a step starts, and whether it is on the new version then.
+fn changed(step: &Step) -> Option<(bool, &str)> {
+    let name = name_of(step);
+    name.strip_prefix("deploy-").map(|host| (true, host)).or_else(|| Some((false, name.strip_prefix("renew-")?)))
 }
 
 fn check_plan(plan: &Plan, facts: &Facts) -> Result<(), TestCaseError> {
@@ -177,8 +190,8 @@ fn fly(plan: &Plan, target: &str, region: &glidepath_model::catalog::Region, fac
         model.forward(step)?;
         let begun = &way[..=at];
         let mut back = model.clone();
-        // The deploy that just began may have failed half-way.
-        if let Some(host) = name_of(step).strip_prefix("deploy-") {
+        // What just began may have failed half-way.
+        if let Some((_, host)) = changed(step) {
             back.broken.insert(host.to_owned());
         }
         back.roll_back(begun, plan)?;
@@ -193,6 +206,8 @@ struct Model {
     /// Half-way through a deploy: must have no traffic.
     broken: BTreeSet<String>,
     regular: BTreeSet<String>,
+    /// Started afresh on the old version, and not given traffic since.
+    fresh: BTreeSet<String>,
     needed: usize,
 }
 
@@ -201,7 +216,7 @@ impl Model {
         let regular: BTreeSet<String> = region.hosts.iter().map(|h| h.as_str().to_owned()).collect();
         let standby = region.standby.iter().map(|h| (h.as_str().to_owned(), 0));
         let weight = regular.iter().map(|h| (h.clone(), 100)).chain(standby).collect();
-        Self { weight, new: BTreeSet::new(), broken: BTreeSet::new(), regular, needed }
+        Self { weight, new: BTreeSet::new(), broken: BTreeSet::new(), regular, fresh: BTreeSet::new(), needed }
     }
 
     fn set(&mut self, call: &glidepath_model::ActionCall) {
@@ -235,10 +250,11 @@ impl Model {
     }
 
     fn forward(&mut self, step: &Step) -> Result<(), TestCaseError> {
-        match (&step.work, name_of(step).strip_prefix("deploy-")) {
-            (Work::Call(_), Some(host)) => {
+        match (&step.work, changed(step)) {
+            (Work::Call(_), Some((is_new, host))) => {
                 prop_assert_eq!(self.weight.get(host).copied(), Some(0), "{} gets traffic while it is changed", host);
-                self.new.insert(host.to_owned());
+                let side = if is_new { &mut self.new } else { &mut self.fresh };
+                side.insert(host.to_owned());
             }
             (Work::Call(call), None) => {
                 self.set(call);
@@ -253,6 +269,12 @@ impl Model {
                     ),
                     None => prop_assert!(name_of(step) != "shift"),
                 }
+                if name_of(step) == "shift" {
+                    let new: BTreeSet<u16> = self.new.iter().map(|host| self.weight[host]).collect();
+                    for host in std::mem::take(&mut self.fresh) {
+                        prop_assert_eq!(BTreeSet::from([self.weight[&host]]), new.clone(), "{} has another share than the new side", host);
+                    }
+                }
             }
             _ => {}
         }
@@ -261,8 +283,8 @@ impl Model {
 
     fn undo(&mut self, step: &Step) -> Result<(), TestCaseError> {
         let glidepath_model::plan::Undo::Call { call, .. } = &step.undo else { return Ok(()) };
-        match name_of(step).strip_prefix("deploy-") {
-            Some(host) => {
+        match changed(step) {
+            Some((_, host)) => {
                 prop_assert_eq!(self.weight.get(host).copied(), Some(0), "{} gets traffic while it goes back", host);
                 self.new.remove(host);
                 self.broken.remove(host);

@@ -6,7 +6,7 @@ use crate::places::{joined, rows_told_once};
 use crate::timeline::component_of;
 use glidepath_model::catalog::{Catalog, Indicator, Measuring, Objective};
 use glidepath_model::plan::{GateCheck, GateSpec, Step, Work};
-use glidepath_model::{Millis, Plan};
+use glidepath_model::{HostName, Millis, Plan};
 
 /// What is measured, and what of it turns back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +54,10 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
     gate.checks
         .iter()
         .map(|check| match check {
-            GateCheck::Proportion { name, effect, ceiling, .. } => {
+            GateCheck::Proportion { name, effect, ceiling, baseline_hosts, .. } => {
                 let ceiling = ceiling.map_or_else(String::new, |ceiling| format!(", or above {}", percent(ceiling)));
                 let name = if name == SLOW { "slow requests" } else { name };
-                Criterion { measured: measured(name), bad: format!("{} rise against the old side{ceiling}", fold(*effect)) }
+                Criterion { measured: measured(name), bad: format!("{} rise against {}{ceiling}", fold(*effect), old_side(baseline_hosts)) }
             }
             GateCheck::Values { name, margin, .. } => Criterion {
                 measured: measured(name),
@@ -84,6 +84,11 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
             }
         })
         .collect()
+}
+
+/// What the new side is compared with, for people.
+pub(super) fn old_side(started_afresh: &[HostName]) -> String {
+    if started_afresh.is_empty() { "the old side".to_owned() } else { format!("{}, started afresh", joined(started_afresh)) }
 }
 
 /// When a value is good, and when it is bad: `at most 9` and `above 9`, or the conditions.

@@ -212,11 +212,12 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
     let count = if step.after_landing { "are told" } else { "turn back" };
     let mut found = vec![watched(step, gate)];
     found.extend(gate.checks.iter().map(|check| match check {
-        GateCheck::Proportion { name, effect, alpha, ceiling, dispersion, .. } => {
+        GateCheck::Proportion { name, effect, alpha, ceiling, dispersion, baseline_hosts, .. } => {
             let ceiling = ceiling.map_or(String::new(), |c| format!(", never above {}", percent(c)));
             let noise = if dispersion.is_some() { "noise learnt from history" } else { "conservative default for noise (assumed)" };
             format!(
-                "{name}: new side against old, turns back on a {} rise{ceiling}; false alarms at most {}; {noise}",
+                "{name}: new side against {}, turns back on a {} rise{ceiling}; false alarms at most {}; {noise}",
+                if baseline_hosts.is_empty() { "old".to_owned() } else { criteria::old_side(baseline_hosts) },
                 fold(*effect),
                 percent(*alpha)
             )

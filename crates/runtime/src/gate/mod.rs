@@ -277,17 +277,19 @@ impl GateState {
 
 fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
     match check {
-        GateCheck::Proportion { name, source, canary, baseline, effect, alpha, dispersion, ceiling, tolerated } => Some(ProportionSpec {
-            name,
-            source,
-            canary,
-            baseline,
-            effect: *effect,
-            alpha: *alpha,
-            dispersion: *dispersion,
-            ceiling: *ceiling,
-            tolerated: *tolerated,
-        }),
+        GateCheck::Proportion { name, source, canary, baseline, effect, alpha, dispersion, ceiling, tolerated, baseline_hosts: _ } => {
+            Some(ProportionSpec {
+                name,
+                source,
+                canary,
+                baseline,
+                effect: *effect,
+                alpha: *alpha,
+                dispersion: *dispersion,
+                ceiling: *ceiling,
+                tolerated: *tolerated,
+            })
+        }
         GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
     }
 }

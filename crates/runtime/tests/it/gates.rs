@@ -38,6 +38,7 @@ pub(crate) fn proportion(ceiling: Option<f64>) -> GateCheck {
         dispersion: None,
         ceiling,
         tolerated: Some(0.001),
+        baseline_hosts: Vec::new(),
     }
 }
 
@@ -57,6 +58,7 @@ pub(crate) fn slow_requests() -> GateCheck {
         dispersion: None,
         ceiling: None,
         tolerated: Some(0.001),
+        baseline_hosts: Vec::new(),
     }
 }
 

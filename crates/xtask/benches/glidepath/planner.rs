@@ -271,7 +271,12 @@ fn target(number: usize) -> Result<Target> {
         database: None,
         traffic: Some(TrafficSource::Query("rate".to_owned())),
         signals: Some(Signals {
-            split: Some(Split { label: "version".to_owned(), canary: "{version}".to_owned(), baseline: "{from}".to_owned() }),
+            split: Some(Split {
+                label: "version".to_owned(),
+                canary: "{version}".to_owned(),
+                baseline: "{from}".to_owned(),
+                concurrent_baseline: None,
+            }),
             errors: Some(ErrorRatio { bad: selector(",code=~\"5..\"")?, total: selector("")? }),
             slow: None,
             thresholds: Vec::new(),

@@ -1,7 +1,7 @@
 //! A plan in lines, as the author of a scenario reads it when a line does not hold.
 
 use glidepath_model::Diagnostic;
-use glidepath_model::plan::{Estimate, GateCheck, Plan, Step, Undo, Work};
+use glidepath_model::plan::{CountSelectors, Estimate, GateCheck, Plan, Step, Undo, Work};
 use glidepath_model::text::plain;
 use glidepath_plan::Planning;
 use std::fmt::Write as _;
@@ -114,6 +114,11 @@ pub(super) fn gate(step: &Step) -> Option<String> {
         .checks
         .iter()
         .map(|check| match check {
+            GateCheck::Proportion { name, effect, baseline: CountSelectors::BadOfTotal { total, .. }, baseline_hosts, .. }
+                if !baseline_hosts.is_empty() =>
+            {
+                format!("judges {name} against {total} for a {effect:.1}-fold rise")
+            }
             GateCheck::Proportion { name, effect, .. } => format!("judges {name} against the old side for a {effect:.1}-fold rise"),
             GateCheck::Values { name, margin, .. } => format!("compares {name}, at most {margin} times worse"),
             GateCheck::Threshold { name, .. } => format!("threshold {name}"),
