@@ -112,5 +112,8 @@ codes! {
     CREDENTIALS_IN_CLEAR = 117, "Credentials of telemetry go in the clear";
     JSON_SOURCE_UNFIT = 118, "A source that answers JSON does not fit what is asked of it";
     THRESHOLD_UNUSABLE = 120, "A threshold cannot be used as it is written";
+    CANARY_CONFIG = 121, "A canary config of Kayenta cannot be used";
+    CANARY_UNFIT = 122, "When and by whose series a canary config is judged does not fit together";
+    CANARY_QUERY = 123, "A query of a canary config cannot be asked";
     MIRROR_UNSAFE = 289, "A mirror could copy more than reads that are vouched for";
 }

@@ -59,6 +59,11 @@ impl<'s> Findings<'s> {
         self.found.len() >= FINDINGS_MAX
     }
 
+    /// Adds a finding at a place in a file that another one names.
+    pub(crate) fn elsewhere(&mut self, place: Place, field: &str, finding: Diagnostic) {
+        self.keep(finding.at(place).field(field));
+    }
+
     /// Adds an error with why and what next.
     pub(crate) fn error(&mut self, at: At, field: &str, code: Code, message: impl Into<String>, reason: &str, hint: impl Into<String>) {
         self.add(at, field, Diagnostic::error(code, message).because(reason).hint(hint));

@@ -7,7 +7,7 @@
 //! - [`group`]: means, gauges and quantiles against their noise, which [`noise`] learns from history and [`boundary`] draws limits from.
 //! - [`canary`]: one interface over all metrics of a change, and the shares of its error probability.
 //! - [`threshold`]: limits on a series of values, or a [`condition`] on them.
-//! - [`kayenta`]: the judge of Kayenta, for projects that move over.
+//! - [`kayenta`]: the judge of Kayenta, for projects that move over; its canary configs are read by [`asked`].
 //! - [`power`]: how long a stage needs to see an effect, and what it is blind to; what a watch of values sees, [`boundary::Calibration::finds`] says.
 //! - [`experiment`]: how long an experiment must run, and what is chance at its end.
 //! - [`budget`]: error budgets and burn of whole requests; what a plan is expected to burn.
@@ -22,6 +22,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout))]
 
+pub mod asked;
 pub mod boundary;
 pub mod budget;
 pub mod calibration;

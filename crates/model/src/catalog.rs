@@ -22,7 +22,10 @@ pub use selector::{MatchOperator, Matcher, Selector};
 pub use settings::{
     Environment, JsonSource, NotifyCommand, PrometheusSource, Settings, Stage, Supersede, Verification, VerifyWindow, WaveBound,
 };
-pub use signals::{ErrorRatio, HostLabel, Measuring, Signals, SlowRatio, Split, ThresholdSignal, ValueSignal, Worse};
+pub use signals::{
+    ErrorRatio, HostLabel, KayentaSeries, KayentaSignal, KayentaTiming, Measuring, Signals, SlowRatio, Split, ThresholdSignal, ValueSignal,
+    Worse,
+};
 pub use target::{
     Database, Failover, Infrastructure, Mirror, Region, Replacement, Rotation, Router, Runway, Scaling, SecondSide, ShareRouter, TableSize,
     Target, TrafficShares, TrafficSource, UserOutcome,

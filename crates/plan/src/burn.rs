@@ -251,7 +251,7 @@ impl<'w> Walk<'w> {
         let (course, unseen) = (Course::of(steps), 1.0);
         let health = site.target.health.is_some() || site.target.side.as_ref().is_some_and(|side| side.health.is_some());
         let catches = match &site.target.signals {
-            Some(signals) if !signals.thresholds.is_empty() => THRESHOLDS_CATCH,
+            Some(signals) if !signals.thresholds.is_empty() || signals.kayenta.is_some() => THRESHOLDS_CATCH,
             Some(_) | None if health => PROBES_CATCH,
             Some(_) | None => 0.0,
         };

@@ -158,7 +158,7 @@ pub(crate) fn ladders(sites: &[Site<'_>], facts: &Facts) -> Ladders {
         for (at, stage) in ladder.iter_mut().flatten().flat_map(|(at, stages)| stages.iter_mut().map(move |stage| (*at, stage))) {
             let region = &site.regions[at];
             timed(site, region, stage, &judge, &mut cache);
-            stage.last(measured::length(site));
+            stage.last(measured::length(site).max(measured::canary_length(site)));
             let power = judge.verification.power.as_f64();
             let asked = values::Stage { share: stage.share, bake: stage.bake, alpha: judge.alpha(), power };
             stage.take(values::of_stage(site, region, asked, facts));

@@ -1,4 +1,5 @@
-//! Values that are measured at times of their own, and held to bounds or conditions: what of them can be judged, and how long that takes.
+//! Values that are measured at times of their own, and held to bounds or conditions, and canary configs of Kayenta: what of them can be judged, and how long
+//! that takes.
 //!
 //! Such a check decides beside the others of its gate. A stage lasts until every one can have its measurements. What could never pass, or would take longer
 //! than a stage may, is refused before it holds a flight up; what could turn nothing back is told.
@@ -8,7 +9,7 @@ use crate::notes::Notes;
 use crate::site::Site;
 use glidepath_judge::condition::Condition;
 use glidepath_judge::threshold::{Limits, Outcomes, ThresholdConfig};
-use glidepath_model::catalog::{Measuring, ThresholdSignal};
+use glidepath_model::catalog::{KayentaSignal, Measuring, ThresholdSignal};
 use glidepath_model::plan::GateCheck;
 use glidepath_model::{Diagnostic, Facts, Millis};
 
@@ -23,6 +24,16 @@ pub(crate) fn length(site: &Site<'_>) -> Millis {
     declared(site).map(|(_, measured)| measured.length()).max().unwrap_or(Millis::ZERO)
 }
 
+/// How long a stage lasts at least in which the canary config of a site judges both sides.
+pub(crate) fn canary_length(site: &Site<'_>) -> Millis {
+    canary(site).map_or(Millis::ZERO, |canary| canary.timing.length())
+}
+
+/// The canary config of a site.
+pub(crate) fn canary<'s>(site: &'s Site<'_>) -> Option<&'s KayentaSignal> {
+    site.target.signals.as_ref()?.kayenta.as_deref()
+}
+
 /// Whether a check has its measurements within a time.
 pub(crate) fn fits(check: &GateCheck, time: Millis) -> bool {
     of_checks(std::slice::from_ref(check)).0 <= time
@@ -30,42 +41,59 @@ pub(crate) fn fits(check: &GateCheck, time: Millis) -> bool {
 
 /// How long a gate with these checks lasts at least, and how often it looks at least.
 pub(crate) fn of_checks(checks: &[GateCheck]) -> (Millis, Option<Millis>) {
-    let measured = || {
+    let times = || {
         checks.iter().filter_map(|check| match check {
-            GateCheck::Threshold { measured, .. } => measured.as_ref(),
+            GateCheck::Threshold { measured, .. } => measured.as_ref().map(|measured| (measured.length(), measured.interval_ms)),
+            GateCheck::Kayenta { timing, .. } => Some((timing.length(), timing.interval_ms)),
             GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
         })
     };
-    let length = measured().map(Measuring::length).max().unwrap_or(Millis::ZERO);
-    (length, measured().map(|measured| measured.interval_ms).min())
+    let length = times().map(|(length, _)| length).max().unwrap_or(Millis::ZERO);
+    (length, times().map(|(_, interval)| interval).min())
+}
+
+/// A check that asks a Prometheus, and none is declared.
+fn unasked(name: &str, what: &str) -> Diagnostic {
+    Diagnostic::error(codes::THRESHOLD_UNASKED, format!("Nothing can be asked for {name}: no Prometheus is declared."))
+        .because("A check that is declared and not made would let pass what it was to stop.")
+        .hint(format!("Declare telemetry.prometheus in the Config, or take {what} out."))
+}
+
+/// A check that takes longer than a stage may last.
+fn too_long(site: &Site<'_>, takes: &str, length: Millis, shorter: &str) -> Option<Diagnostic> {
+    let most = site.environment.max_bake_ms;
+    (length > most).then(|| {
+        let message = format!("{takes}, and no stage of {} may last longer than {most}.", site.environment.name);
+        Diagnostic::error(codes::THRESHOLD_TOO_LONG, message)
+            .because("Every stage would end undecided.")
+            .hint(format!("{shorter}, or raise maxBake of the environment."))
+    })
 }
 
 /// Refuses what cannot be judged in flight, and tells what would turn nothing back.
 pub(crate) fn look_over(sites: &[Site<'_>], facts: &Facts, notes: &mut Notes) {
     for site in sites {
+        if let Some(canary) = canary(site) {
+            let name = format!("the canary config {} of {}", canary.name, site.target.name);
+            if facts.catalog.settings.prometheus.is_none() {
+                notes.wrong(unasked(&name, "it"));
+            }
+            let takes =
+                format!("The canary config {} of {} takes {} to its last look", canary.name, site.target.name, canary.timing.length());
+            if let Some(finding) = too_long(site, &takes, canary.timing.length(), "Write a shorter lifetime or beginAfter") {
+                notes.wrong(finding);
+            }
+        }
         for (threshold, measured) in declared(site) {
             let name = format!("{} of {}", threshold.name, site.target.name);
             let is_in_json = site.target.metrics_json.is_some() && threshold.query.starts_with('/');
             if facts.catalog.settings.prometheus.is_none() && !is_in_json {
-                notes.wrong(
-                    Diagnostic::error(codes::THRESHOLD_UNASKED, format!("Nothing can be asked for {name}: no Prometheus is declared."))
-                        .because("A check that is declared and not made would let pass what it was to stop.")
-                        .hint("Declare telemetry.prometheus in the Config, or take the threshold out."),
-                );
+                notes.wrong(unasked(&name, "the threshold"));
             }
-            let (length, most) = (measured.length(), site.environment.max_bake_ms);
-            if length > most {
-                notes.wrong(
-                    Diagnostic::error(
-                        codes::THRESHOLD_TOO_LONG,
-                        format!(
-                            "{name} takes {length} to be measured, and no stage of {} may last longer than {most}.",
-                            site.environment.name
-                        ),
-                    )
-                    .because("Every stage would end undecided.")
-                    .hint("Ask for fewer or closer measurements (count, interval, initialDelay), or raise maxBake of the environment."),
-                );
+            let shorter = "Ask for fewer or closer measurements (count, interval, initialDelay)";
+            if let Some(finding) = too_long(site, &format!("{name} takes {} to be measured", measured.length()), measured.length(), shorter)
+            {
+                notes.wrong(finding);
             }
             match outcomes(threshold, measured) {
                 Err(unreadable) => unreadable.into_iter().for_each(|wrong| {

@@ -133,7 +133,8 @@ impl GateModel {
                         shows: false,
                     });
                 }
-                GateCheck::Threshold { .. } => gate.catches = gate.catches.max(THRESHOLDS_CATCH),
+                // How often Kayenta's judge turns a good version back depends on how values follow each other, which nobody has learnt here.
+                GateCheck::Threshold { .. } | GateCheck::Kayenta { .. } => gate.catches = gate.catches.max(THRESHOLDS_CATCH),
                 GateCheck::Probe { .. } => gate.catches = gate.catches.max(PROBES_CATCH),
                 // What others do to a budget is not part of the model, and what the change does shows in the other checks first.
                 GateCheck::Burn { .. } => {}
@@ -142,6 +143,7 @@ impl GateModel {
         if spec.early_promotion && !gate.judged.is_empty() {
             let measured = spec.checks.iter().filter_map(|check| match check {
                 GateCheck::Threshold { measured, .. } => measured.as_ref().map(Measuring::length),
+                GateCheck::Kayenta { timing, .. } => Some(timing.length()),
                 GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
             });
             gate.least = measured.max().unwrap_or(Millis::ZERO).max(spec.min_bake_ms);

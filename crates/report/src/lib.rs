@@ -8,6 +8,7 @@ mod alike;
 mod blast;
 mod calibration;
 mod calls;
+mod canary;
 mod candidates;
 mod card;
 mod clearance;

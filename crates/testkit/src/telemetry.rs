@@ -83,7 +83,7 @@ impl Telemetry for ScriptedTelemetry {
         Box::pin(async move { Ok(value?.map(|value| ValueReading { value, observed_at })) })
     }
 
-    /// Knows what counters were at each step, also before the beginning; nothing else has a history, and no counter ever restarts.
+    /// Knows what counters and values were at each step, also before the beginning; no counter ever restarts.
     fn range<'a>(
         &'a self,
         _source: &'a CountSource,
@@ -93,11 +93,15 @@ impl Telemetry for ScriptedTelemetry {
         let last = query.strip_prefix("last_over_time(").and_then(|inner| inner.rsplit_once('['));
         let selector = last.and_then(|(selector, _)| Selector::parse(selector).ok());
         let now = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let read = || {
             let mut series: BTreeMap<String, Vec<Sample>> = BTreeMap::new();
             let (from, to, step) = (span.from.as_micros(), span.to.as_micros(), (span.step.0.max(1) * 1_000) as usize);
             for at in (from..=to).step_by(step).map(Timestamp::from_micros) {
-                for (name, value) in selector.as_ref().map_or(Ok(BTreeMap::new()), |selector| now(selector, self.seconds_at(at)))? {
+                let seconds = self.seconds_at(at);
+                let of_query = || Ok(value(query, seconds)?.map(|value| ("{}".to_owned(), value)).into_iter().collect());
+                let found = selector.as_ref().map_or_else(of_query, |selector| now(selector, seconds))?;
+                for (name, value) in found.into_iter().filter(|(_, value)| !value.is_nan()) {
                     series.entry(name).or_default().push(Sample { at, value });
                 }
             }

@@ -7,6 +7,7 @@ mod badinput;
 mod beside;
 mod budgets;
 mod calibrating;
+mod canary;
 mod capacity;
 mod causes;
 mod checkout;

@@ -9,12 +9,17 @@ use std::path::PathBuf;
 
 /// A page of metrics that says what a file says.
 pub(crate) fn page_of(file: PathBuf) -> u16 {
+    page_saying(move || std::fs::read_to_string(&file).unwrap_or_default())
+}
+
+/// A page of metrics; its port.
+pub(crate) fn page_saying(says: impl Fn() -> String + Send + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     // The thread ends with the process of the test.
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            answer(stream, &std::fs::read_to_string(&file).unwrap_or_default());
+            answer(stream, &says());
         }
     });
     port

@@ -12,6 +12,7 @@ mod data;
 mod entities;
 mod graph;
 mod indicators;
+mod kayenta;
 mod locks;
 mod merge;
 mod metrics;

@@ -2,7 +2,7 @@
 
 use super::actions::template;
 use super::sides;
-use super::{Context, duration, locks, longer_than_nothing, merge, metrics, moves, names, runways, text, thresholds, values};
+use super::{Context, duration, kayenta, locks, longer_than_nothing, merge, metrics, moves, names, runways, text, thresholds, values};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -308,6 +308,7 @@ fn signals(context: &mut Context<'_, '_>, node: &Node) -> Signals {
         slow,
         thresholds: thresholds::read(context, node),
         values: values::read(context, node),
+        kayenta: kayenta::read(context, node).map(Box::new),
     }
 }
 

@@ -449,6 +449,34 @@ const SIGNALS: Shape = Shape::closed(
             Form::With(VALUE_PLACES, &Form::List(&Form::Object(&VALUE))),
             "Figures such as quantiles and means, compared side against side, with their noise learnt from history.",
         ),
+        Field::optional(
+            "kayenta",
+            Form::Object(&KAYENTA),
+            "A canary config of Kayenta that judges each stage in which an old side stands beside, together with all other checks.",
+        ),
+    ],
+);
+
+const KAYENTA: Shape = Shape::closed(
+    "Kayenta",
+    "A canary config of Kayenta, and how long and how often it is judged.",
+    &[
+        Field::required("config", Form::Path, "The canary config, a JSON file of the project."),
+        Field::optional("canary", Form::Template, "`${scope}` of the new side; `canary` of the split when left out."),
+        Field::optional("baseline", Form::Template, "`${scope}` of the old side; `baseline` of the split when left out."),
+        Field::optional("location", Form::Template, "`${location}` of both sides."),
+        Field::optional("params", Form::Map(&Form::Template), "More words for templates: `namespace: shop` is `${namespace}`."),
+        Field::required("lifetime", Form::Duration, "How long each stage is judged."),
+        Field::optional(
+            "interval",
+            Form::Duration,
+            "Time from one look to the next; `lifetime` when left out, which is one look at the end.",
+        ),
+        Field::optional("lookback", Form::Duration, "How far each look reaches back; to the beginning when left out."),
+        Field::optional("beginAfter", Form::Duration, "Time after the opening of the gate that is left out; none when left out."),
+        Field::optional("step", Form::Duration, "Time between two values of a series; 1 min when left out."),
+        Field::optional("pass", Form::Decimal, "Score that the last look must reach; that of the config when left out, else 95."),
+        Field::optional("marginal", Form::Decimal, "Score at or under which any look ends it; that of the config when left out, else 75."),
     ],
 );
 

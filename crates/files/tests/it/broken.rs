@@ -24,6 +24,8 @@ fn said(case: &Path) -> String {
     let files = if alone { vec![broken] } else { vec![base, broken] };
     shown(&parse(&files, &|path| match path {
         "hosts.ini" => Ok("[web]\nweb-1\n".to_owned()),
+        "canary.json" => Ok(include_str!("../companions/canary.json").to_owned()),
+        "torn.json" => Ok("{\n  \"metrics\": [\n}\n".to_owned()),
         _ => Err("it does not exist".to_owned()),
     }))
 }

@@ -16,9 +16,12 @@
 //! follow each other closely, it rejects identical versions far more often than its confidence says.
 
 mod classify;
+pub mod config;
 pub mod effect;
+pub mod flight;
 pub mod mann_whitney;
 pub mod outliers;
+pub mod query;
 pub mod score;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,9 @@ pub struct Signals {
     /// Figures compared side against side.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<ValueSignal>,
+    /// A canary config of Kayenta, by which stages are judged beside all else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kayenta: Option<Box<KayentaSignal>>,
 }
 
 /// The label that tells the two sides apart.
@@ -153,4 +156,72 @@ pub enum Worse {
     Decrease,
     /// Both are.
     Either,
+}
+
+/// A canary config of Kayenta, and how long and how often it is judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KayentaSignal {
+    /// Name for people: that of the config, else of its file.
+    pub name: String,
+    /// The metrics and their queries.
+    pub metrics: Vec<KayentaSeries>,
+    /// When it is judged.
+    pub timing: KayentaTiming,
+    /// What the judge is asked, in its own form.
+    pub asked: serde_json::Value,
+}
+
+/// The series of one metric of a canary config.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KayentaSeries {
+    /// Name of the metric.
+    pub metric: String,
+    /// PromQL of the new side; in the catalog with placeholders `{region}`, `{version}`, `{from}`, in a plan filled.
+    pub canary: String,
+    /// PromQL of the old side.
+    pub baseline: String,
+}
+
+/// When a canary config is judged, and over which stretch of time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KayentaTiming {
+    /// Time after the opening of a gate that is left out.
+    pub begin_after_ms: Millis,
+    /// Time from one look to the next.
+    pub interval_ms: Millis,
+    /// Looks; the last one decides.
+    pub looks: u32,
+    /// How far each look reaches back; absent: to the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookback_ms: Option<Millis>,
+    /// Time between two values of a series.
+    pub step_ms: Millis,
+}
+
+impl KayentaTiming {
+    /// How long it takes from the opening of a gate to the last look.
+    pub fn length(&self) -> Millis {
+        self.due(self.looks)
+    }
+
+    /// When a look is due, from the opening of the gate on.
+    pub fn due(&self, look: u32) -> Millis {
+        self.begin_after_ms.plus(Millis(self.interval_ms.0.saturating_mul(u64::from(look))))
+    }
+
+    /// Looks that are due so long after the opening.
+    pub fn looks_due(&self, elapsed: Millis) -> u32 {
+        let due = elapsed.0.saturating_sub(self.begin_after_ms.0) / self.interval_ms.0.max(1);
+        u32::try_from(due).unwrap_or(u32::MAX).min(self.looks)
+    }
+
+    /// The stretch of time that a look is about, from the opening of the gate on.
+    pub fn window(&self, look: u32) -> (Millis, Millis) {
+        let end = self.due(look);
+        let from = self.lookback_ms.map_or(self.begin_after_ms, |back| Millis(end.0.saturating_sub(back.0)));
+        (from, end)
+    }
 }

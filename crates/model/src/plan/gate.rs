@@ -1,7 +1,7 @@
 //! What a run waits for: gates on metrics and probes in flight, conditions at take-off.
 
 use crate::action::ActionCall;
-use crate::catalog::{Access, JsonSource, Measuring, Objective, PrometheusSource, Selector};
+use crate::catalog::{Access, JsonSource, KayentaSeries, KayentaTiming, Measuring, Objective, PrometheusSource, Selector};
 use crate::ids::*;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,20 @@ pub enum GateCheck {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         measured: Option<Measuring>,
     },
+    /// Series of both sides over a stretch of time, by the judge of Kayenta.
+    #[serde(rename_all = "camelCase")]
+    Kayenta {
+        /// Name for people: `canary config payments`.
+        name: String,
+        /// Where from.
+        source: CountSource,
+        /// Metrics and their queries, placeholders filled.
+        metrics: Vec<KayentaSeries>,
+        /// When it is judged.
+        timing: KayentaTiming,
+        /// What the judge is asked, in its own form: groups, directions, scores.
+        asked: serde_json::Value,
+    },
     /// Calls that must pass at each look.
     #[serde(rename_all = "camelCase")]
     Probe {
@@ -142,6 +156,7 @@ impl GateCheck {
             Self::Proportion { name, .. }
             | Self::Values { name, .. }
             | Self::Threshold { name, .. }
+            | Self::Kayenta { name, .. }
             | Self::Probe { name, .. }
             | Self::Burn { name, .. } => name,
         }

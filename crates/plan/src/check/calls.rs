@@ -82,7 +82,11 @@ fn calls_of(step: &Step) -> Vec<&ActionCall> {
         Work::Call(call) => calls.push(call),
         Work::Gate(gate) => calls.extend(gate.checks.iter().flat_map(|check| match check {
             GateCheck::Probe { calls, .. } => calls.as_slice(),
-            GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Burn { .. } => &[],
+            GateCheck::Proportion { .. }
+            | GateCheck::Values { .. }
+            | GateCheck::Threshold { .. }
+            | GateCheck::Kayenta { .. }
+            | GateCheck::Burn { .. } => &[],
         })),
         Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => {}
     }

@@ -4,6 +4,7 @@ use super::{places, steps_by_target};
 use crate::codes;
 use crate::values;
 use glidepath_model::catalog::{Target, TrafficSource};
+use glidepath_model::change::ItemKind;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Strategy, Work};
 use glidepath_model::text::plain;
 use glidepath_model::{Diagnostic, Facts, Millis, Plan, Severity};
@@ -236,9 +237,36 @@ pub(super) fn traffic_declared(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
     findings
 }
 
+/// A canary config of Kayenta that judges no stage, for the old version never stands beside the new one.
+fn canary_unheard(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (assignment, target) in places(plan, facts) {
+        let Some(canary) = target.signals.as_ref().and_then(|signals| signals.kayenta.as_ref()) else { continue };
+        let item = plan.body.change.items.get(assignment.item as usize);
+        let is_version = item.is_some_and(|item| matches!(item.kind, ItemKind::Version { .. }));
+        let mut own = gates(plan).filter(|(step, _)| step.target.as_ref() == Some(&assignment.target));
+        if !is_version || own.any(|(_, gate)| gate.checks.iter().any(|check| matches!(check, GateCheck::Kayenta { .. }))) {
+            continue;
+        }
+        let why = match facts.targets.get(&target.name).is_some_and(|seen| !seen.versions.is_empty()) {
+            true => format!("{} leaves no stage in which the old version serves beside the new one", assignment.strategy),
+            false => "the version that runs now is not known".to_owned(),
+        };
+        findings.push(
+            Diagnostic::warning(
+                codes::VALUE_UNCOMPARED,
+                format!("The canary config {} of {} judges no stage: {why}.", canary.name, assignment.component),
+            )
+            .because("A change that it would turn back would pass every gate.")
+            .hint("Let the change go by stages (canary, rolling), or take the config out."),
+        );
+    }
+    findings
+}
+
 /// A figure that a target declares, and that no stage of its canary compares.
 pub(super) fn value_uncompared(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
+    let mut findings = canary_unheard(plan, facts);
     for (assignment, target) in places(plan, facts).filter(|(assignment, _)| !assignment.ladder.is_empty()) {
         let compared: BTreeSet<&str> = gates(plan)
             .filter(|(step, _)| step.target.as_ref() == Some(&assignment.target))

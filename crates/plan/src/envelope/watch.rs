@@ -3,7 +3,7 @@
 use super::hosts::{Hosts, are_kept, are_known, text};
 use super::steps::path;
 use super::{is_whole, targets};
-use glidepath_model::catalog::Measuring;
+use glidepath_model::catalog::{KayentaTiming, Measuring};
 use glidepath_model::ids::{RegionName, TargetName};
 use glidepath_model::plan::{CountSource, GateCheck, GateSpec, Phase, PlanBody, Step, Work};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,7 @@ fn gates(body: &PlanBody) -> BTreeMap<Place<'_>, Vec<(&Step, &GateSpec)>> {
 fn about(check: &GateCheck) -> (&str, &str) {
     match check {
         GateCheck::Threshold { name, query, .. } => (name, query),
+        GateCheck::Kayenta { name, metrics, .. } => (name, metrics.first().map_or("", |series| series.canary.as_str())),
         GateCheck::Proportion { name, .. }
         | GateCheck::Values { name, .. }
         | GateCheck::Probe { name, .. }
@@ -199,7 +200,7 @@ fn false_alarms(parent: &PlanBody, child: &PlanBody) -> Option<String> {
         });
         let alpha = |check: &GateCheck| match check {
             GateCheck::Proportion { alpha, .. } | GateCheck::Values { alpha, .. } => *alpha,
-            GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => 0.0,
+            GateCheck::Threshold { .. } | GateCheck::Kayenta { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => 0.0,
         };
         checks.flatten().map(alpha).sum()
     };
@@ -281,6 +282,18 @@ impl Pair<'_> {
                     (*back && !turns_back).then_some("and no longer turn back")
                 }
             }
+            (
+                GateCheck::Kayenta { source: from, metrics: series, timing: approved, asked: question, .. },
+                GateCheck::Kayenta { source, metrics, timing, asked, .. },
+            ) => {
+                if !self.same_source(from, source) || series != metrics {
+                    Some("by other queries")
+                } else if question != asked {
+                    Some("by another canary config")
+                } else {
+                    looser_canary(approved, timing)
+                }
+            }
             _ => Some("in another way than was approved"),
         }
     }
@@ -357,6 +370,20 @@ fn looser_measured(approved: Option<&Measuring>, now: Option<&Measuring>) -> Loo
         Some("from later on")
     } else {
         (now.interval_ms > approved.interval_ms).then_some("less often")
+    }
+}
+
+/// What is looser about when a canary config is judged.
+fn looser_canary(approved: &KayentaTiming, now: &KayentaTiming) -> Looser {
+    let lifetime = |timing: &KayentaTiming| timing.length().0.saturating_sub(timing.begin_after_ms.0);
+    if lifetime(now) < lifetime(approved) {
+        Some("for a shorter time")
+    } else if now.interval_ms > approved.interval_ms {
+        Some("less often")
+    } else if now.begin_after_ms > approved.begin_after_ms {
+        Some("from later on")
+    } else {
+        ((now.lookback_ms, now.step_ms) != (approved.lookback_ms, approved.step_ms)).then_some("over other stretches of time")
     }
 }
 

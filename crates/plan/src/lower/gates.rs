@@ -12,7 +12,7 @@ use crate::template::Placeholders;
 use crate::values::{self, JudgedValue};
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::catalog::{
-    ActionTemplate, ErrorRatio, Indicator, JsonSource, Matcher, Objective, Selector, Split, Target, VerifyWindow,
+    ActionTemplate, ErrorRatio, Indicator, JsonSource, KayentaSeries, Matcher, Objective, Selector, Split, Target, VerifyWindow,
 };
 use glidepath_model::change::ItemKind;
 use glidepath_model::ids::{EnvironmentName, HostName, OwnerRef, StepId};
@@ -61,8 +61,10 @@ impl Lowering<'_> {
             (Some(region), _) => format!("{} in {} at {share}", site.target.component, region.region.name),
             (None, _) => format!("{} at {share}", site.target.component),
         };
+        let is_compared = has_both_sides(site, stage, gate);
+        let bake = if is_compared { gate.bake.max(measured::canary_length(site)) } else { gate.bake };
         if self.is_sketch {
-            let mut step = self.draft(site, spot, SKETCHED, format!("Watch {subject}"), Work::Wait(gate.bake), Kind::Check);
+            let mut step = self.draft(site, spot, SKETCHED, format!("Watch {subject}"), Work::Wait(bake), Kind::Check);
             step.expected = gate.judged.as_ref().map_or(step.expected, |judged| until_evidence(judged.passes));
             step.needs = needs.to_vec();
             return self.push(step);
@@ -73,6 +75,9 @@ impl Lowering<'_> {
             checks.extend(self.values(site, at, judged));
         }
         let regions: Vec<usize> = spot.region.map_or_else(|| site.serving_regions(), |at| vec![at]);
+        if is_compared {
+            checks.extend(self.canary_configs(site, &regions));
+        }
         checks.extend(self.thresholds(site, &regions));
         checks.extend(self.probes(site, &regions, new, gate.watches));
         if checks.is_empty() {
@@ -86,7 +91,7 @@ impl Lowering<'_> {
         }
         let spec = self.gate_spec(
             site.environment.min_bake_ms,
-            gate.bake,
+            bake,
             site.environment.hold_limit_ms,
             subject.clone(),
             checks,
@@ -221,6 +226,33 @@ impl Lowering<'_> {
             })
         };
         stage.values.judged.iter().filter_map(check).collect()
+    }
+
+    /// The canary config of Kayenta, once for regions whose series are not told apart.
+    fn canary_configs(&self, site: &Site<'_>, regions: &[usize]) -> Vec<GateCheck> {
+        let (Some(declared), Some(source)) = (measured::canary(site), self.facts.catalog.settings.prometheus.as_ref()) else {
+            return Vec::new();
+        };
+        let mut seen: Vec<Vec<KayentaSeries>> = Vec::new();
+        for at in regions {
+            let filled = |one: &KayentaSeries| KayentaSeries {
+                metric: one.metric.clone(),
+                canary: filled_query(site, *at, &one.canary),
+                baseline: filled_query(site, *at, &one.baseline),
+            };
+            let metrics: Vec<KayentaSeries> = declared.metrics.iter().map(filled).collect();
+            if !seen.contains(&metrics) {
+                seen.push(metrics);
+            }
+        }
+        let check = |metrics: Vec<KayentaSeries>| GateCheck::Kayenta {
+            name: format!("canary config {}", declared.name),
+            source: CountSource::Prometheus(source.clone()),
+            metrics,
+            timing: declared.timing.clone(),
+            asked: declared.asked.clone(),
+        };
+        seen.into_iter().map(check).collect()
     }
 
     /// The bad share under which the new side is accepted where the ratio of both sides stays open, as it does when nothing fails at all:
@@ -372,6 +404,14 @@ impl Lowering<'_> {
         let access = target.metrics_access.as_deref().cloned().unwrap_or_default();
         Some(CountSource::Scrape { urls, timeout_ms: SCRAPE_TIMEOUT, access })
     }
+}
+
+/// Whether both versions serve during a stage, each by its own share, and can be told apart.
+fn has_both_sides(site: &Site<'_>, stage: &StagePath, gate: &StageGate) -> bool {
+    matches!(site.change_item.kind, ItemKind::Version { .. })
+        && site.from.is_some()
+        && stage.share < 1.0
+        && matches!(gate.watches, Watches::Regular | Watches::Beside)
 }
 
 /// What a person is to do where no check could watch.

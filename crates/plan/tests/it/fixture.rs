@@ -220,6 +220,7 @@ pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -
             slow: None,
             thresholds: Vec::new(),
             values: Vec::new(),
+            kayenta: None,
         }),
         metrics_url: None,
         metrics_access: None,

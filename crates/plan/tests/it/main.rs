@@ -4,6 +4,7 @@
 mod ahead;
 mod attacks;
 mod beside;
+mod canary_config;
 mod clearance;
 mod contract;
 mod data;

@@ -2,6 +2,7 @@
 
 use super::{About, Difference, Row};
 use crate::calls::expectation;
+use crate::canary;
 use crate::figures::{count, duration, estimate, flight_times, fold, minute, percent, plain, plural};
 use crate::sections::criteria;
 use crate::sections::criteria::burn_words;
@@ -125,6 +126,9 @@ fn gate_text(gate: &GateSpec) -> String {
                 let bounds = [min.map(|v| format!("below {}", plain(v))), max.map(|v| format!("above {}", plain(v)))];
                 let bounds: Vec<String> = bounds.into_iter().flatten().collect();
                 format!("{name} {} for {} ({query})", bounds.join(" or "), plural(*failures_max as usize, "look", "looks"))
+            }
+            GateCheck::Kayenta { name, metrics, timing, asked, .. } => {
+                format!("{name} at {} ({} and {})", canary::looks(timing), mark(&written(metrics)), mark(&written(asked)))
             }
             GateCheck::Probe { name, calls, failures_max } => {
                 let calls_text = plural(calls.len(), "call", "calls");

@@ -3,13 +3,14 @@
 use super::curl;
 use super::shell::{Look, Shell};
 use crate::calls::{answer, drained};
+use crate::canary;
 use crate::document::{Decision, SheetLook, Span, Text};
 use crate::figures::{fold, percent, plain, plural};
 use crate::places::joined;
 use crate::promise;
 use crate::sections::criteria;
 use glidepath_model::action::HttpInput;
-use glidepath_model::catalog::{Access, Indicator, JsonSource, Objective, PrometheusSource, counter_of};
+use glidepath_model::catalog::{Access, Indicator, JsonSource, KayentaSeries, Objective, PrometheusSource, counter_of};
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
 use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
@@ -57,13 +58,23 @@ pub(super) fn looks_of(gate: &GateSpec, check: &GateCheck) -> Vec<Look> {
             let name = [" of ", " in "].iter().find_map(|word| name.split_once(word)).map_or(name.as_str(), |(name, _)| name);
             vec![named(name, query(source, asked))]
         }
+        GateCheck::Kayenta { source: CountSource::Prometheus(source), metrics, .. } => {
+            let of_metric = |series: &KayentaSeries| {
+                let [new, old] = [&series.canary, &series.baseline].map(|side| query(source, side));
+                [Look { name: series.metric.clone(), line: new, against: Some(old.clone()) }, named(&series.metric, old)]
+            };
+            metrics.iter().flat_map(of_metric).collect()
+        }
         GateCheck::Proportion { source: CountSource::Scrape { urls, access, .. }, .. }
         | GateCheck::Values { source: CountSource::Scrape { urls, access, .. }, .. }
+        | GateCheck::Kayenta { source: CountSource::Scrape { urls, access, .. }, .. }
         | GateCheck::Threshold { source: CountSource::Scrape { urls, access, .. }, .. } => scraped(urls, access),
         GateCheck::Proportion { source: CountSource::Json(source), canary, baseline, .. } => {
             [canary, baseline].map(|side| named(LOOK_JSON, json(source, side_of(side)))).into()
         }
-        GateCheck::Values { source: CountSource::Json(source), .. } | GateCheck::Threshold { source: CountSource::Json(source), .. } => {
+        GateCheck::Values { source: CountSource::Json(source), .. }
+        | GateCheck::Kayenta { source: CountSource::Json(source), .. }
+        | GateCheck::Threshold { source: CountSource::Json(source), .. } => {
             vec![named(LOOK_JSON, json(source, ""))]
         }
         GateCheck::Probe { calls, .. } => calls.iter().map(look_of).collect(),
@@ -236,6 +247,11 @@ fn asked_of(gate: &GateSpec, check: &GateCheck) -> (String, Text, Text) {
             let back = format!("{} at {}", words(bad, " or "), looks_in_a_row(*failures_max));
             (name.clone(), format!("at the end {}", words(good, " and ")).into(), back.into())
         }
+        GateCheck::Kayenta { name, timing, asked, .. } => (
+            format!("{name}, each metric with the new side first"),
+            format!("at each look no metric is worse on the new side; {}", canary::looks(timing)).into(),
+            canary::back_by_hand(asked).into(),
+        ),
         GateCheck::Probe { name, calls, failures_max } => {
             let mut answers: Vec<Text> = Vec::new();
             for answer in calls.iter().map(answer) {

@@ -1,5 +1,6 @@
 //! What gates turn back at, one short rule per check, told once for all places where it holds.
 
+use crate::canary;
 use crate::document::Text;
 use crate::figures::{fold, listed, percent, plain, plural};
 use crate::places::{joined, rows_told_once};
@@ -75,6 +76,13 @@ pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterio
                 let bounds = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
                 let bounds: Vec<String> = bounds.into_iter().flatten().collect();
                 Criterion { measured: measured(name), bad: format!("{} for {}", bounds.join(" or "), looks(*failures_max)) }
+            }
+            GateCheck::Kayenta { name, asked, .. } => {
+                let [pass, marginal] = canary::scores(asked).map(plain);
+                Criterion {
+                    measured: measured(name),
+                    bad: format!("a score of {marginal} or less at any look, or below {pass} at the last one"),
+                }
             }
             GateCheck::Probe { name, failures_max, .. } => {
                 Criterion { measured: measured(name), bad: format!("no answer as expected for {}", looks(*failures_max)) }
@@ -179,6 +187,7 @@ pub(super) fn bounds_explained(plan: &Plan, catalog: &Catalog) -> Vec<Text> {
                 GateCheck::Proportion { .. }
                 | GateCheck::Values { .. }
                 | GateCheck::Threshold { .. }
+                | GateCheck::Kayenta { .. }
                 | GateCheck::Probe { .. }
                 | GateCheck::Burn { .. } => continue,
             };

@@ -2,6 +2,7 @@
 
 use super::{Sources, criteria, runways, sourced};
 use crate::calls::{answer, expectation, waits_for};
+use crate::canary;
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
 use crate::figures::{estimate, fold, percent, plain, plural};
@@ -259,6 +260,10 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
             let high = max.map_or(String::new(), |v| format!("at most {}", figure(v)));
             let both = if low.is_empty() || high.is_empty() { "" } else { ", " };
             format!("{name}: {low}{both}{high}; {} in a row {count}", plural(*failures_max as usize, "bad look", "bad looks")).into()
+        }
+        GateCheck::Kayenta { name, timing, asked, .. } => {
+            let then = if step.after_landing { "is told" } else { "turns back" };
+            format!("{name}, by the judge of Kayenta: {}; {then}", canary::words(timing, asked)).into()
         }
         GateCheck::Probe { name, calls, failures_max } => {
             let first = calls.first().map(|c| expectation(c).words()).unwrap_or_default();

@@ -1,7 +1,8 @@
 //! The rollout document in its forms.
 
 use crate::fixture::{at, facts, plan, plan_titled};
-use glidepath_model::catalog::{Access, Measuring, PrometheusSource};
+use glidepath_judge::kayenta::{Direction, KayentaMetric, config::of_names};
+use glidepath_model::catalog::{Access, KayentaSeries, KayentaTiming, Measuring, PrometheusSource};
 use glidepath_model::plan::{CountSource, GateCheck, Held, PlannedDowntime, Schedule, StageValue, Strategy, Undo, Work};
 use glidepath_model::{Code, Diagnostic, Millis, Severity, Share};
 use glidepath_report::{Detail, SUMMARY_COLUMNS_MAX, Style, card, document, run_sheet, summary, to_html, to_json, to_markdown};
@@ -287,6 +288,60 @@ fn what_is_measured_is_told_with_its_condition_its_times_and_its_limits() {
         (&sheet, "result < 0.05 not met at 3 looks in all; no value is no good one: ask who decides"),
         (&sheet, "failed_share{version="),
         (&sheet, "http://prometheus:9090/api/v1/query"),
+    ] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_canary_config_is_told_with_its_metrics_its_scores_its_times_and_its_weakness() {
+    let mut plan = plan();
+    let mut config = of_names(&["p99 ms".to_owned(), "cpu".to_owned()]);
+    (config.pass, config.marginal) = (90.0, 60.0);
+    config.metrics[0] = KayentaMetric { critical: true, direction: Direction::Increase, ..KayentaMetric::new("p99 ms", "latency") };
+    config.group_weights.insert("latency".to_owned(), 70.0);
+    let gates = plan.body.steps.iter_mut().filter_map(|step| if let Work::Gate(gate) = &mut step.work { Some(gate) } else { None });
+    for gate in gates {
+        let series = |metric: &str| KayentaSeries {
+            metric: metric.to_owned(),
+            canary: format!("new({metric})"),
+            baseline: format!("old({metric})"),
+        };
+        gate.checks.push(GateCheck::Kayenta {
+            name: "canary config payments".to_owned(),
+            source: CountSource::Prometheus(PrometheusSource {
+                url: "http://prometheus:9090".to_owned(),
+                access: Access::default(),
+                timeout_ms: Millis::from_secs(5),
+            }),
+            metrics: vec![series("p99"), series("cpu")],
+            timing: KayentaTiming {
+                begin_after_ms: Millis::from_mins(5),
+                interval_ms: Millis::from_mins(10),
+                looks: 3,
+                lookback_ms: Some(Millis::from_mins(15)),
+                step_ms: Millis::from_secs(60),
+            },
+            asked: serde_json::to_value(&config).unwrap(),
+        });
+    }
+    let whole = to_json(&document(&plan, &facts())).to_string();
+    let sheet = to_json(&run_sheet(&plan, &facts())).to_string();
+    for (text, words) in [
+        (
+            &whole,
+            "canary config payments, by the judge of Kayenta: 2 metrics (p99 ms must not rise, critical; cpu must not change), weighted by groups (all 30 %, latency 70 %)",
+        ),
+        (
+            &whole,
+            "3 looks, one every 10 min from 5 min on, each back over 15 min, by values 1 min apart; a score of 60 or less at any look, or below 90 at the last one",
+        ),
+        (&whole, "turns identical versions back in 4 to 45 % of watches of values that follow each other"),
+        (&whole, "which is the default, keeps to a stated rate"),
+        (&whole, "a score of 60 or less at any look, or below 90 at the last one"),
+        (&sheet, "p99 ms is clearly worse at one look, or any metric is clearly worse at two looks in a row"),
+        (&sheet, "p99 new old"),
+        (&sheet, "cpu new old"),
     ] {
         assert!(text.contains(words), "{words} is not in\n{text}");
     }

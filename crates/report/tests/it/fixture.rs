@@ -117,6 +117,7 @@ fn target(component: &str, environment: &str, regions: &[(&str, &[&str])]) -> (T
             slow: None,
             thresholds: vec![],
             values: vec![],
+            kayenta: None,
         }),
         metrics_url: None,
         metrics_access: None,

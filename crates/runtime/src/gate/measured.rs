@@ -7,6 +7,7 @@
 //! as good, nor as an error of the source. After as many measurements as are asked for, what was found stands; where no number is asked for, measuring goes on
 //! until the gate is closed.
 
+use super::specs::journaled;
 use glidepath_judge::JUDGE_VERSION;
 use glidepath_judge::condition::Condition;
 use glidepath_judge::threshold::{Limits, ThresholdConfig, ThresholdState};
@@ -102,13 +103,8 @@ impl MeasuredState {
                 None => (judge.look_failed(elapsed.0), Some(error)),
             },
         };
-        let kind = match verdict.kind {
-            glidepath_judge::VerdictKind::Regression => VerdictKind::Regression,
-            glidepath_judge::VerdictKind::NoRegression => VerdictKind::NoRegression,
-            glidepath_judge::VerdictKind::Undecided => VerdictKind::Undecided,
-        };
         let why = why.map_or_else(String::new, |error| format!(" ({error})"));
-        let said = (kind, format!("{}{why}", verdict.explanation));
+        let said = (journaled(verdict.kind), format!("{}{why}", verdict.explanation));
         self.said = Some(said.clone());
         said
     }

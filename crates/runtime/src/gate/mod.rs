@@ -17,26 +17,30 @@
 //! another, and the round in each look tells the engine's rounds apart.
 
 mod burn;
+mod canary;
 mod counters;
 mod measured;
 mod proportion;
 pub mod side;
+mod specs;
 mod uncut;
 mod values;
 
 use crate::calls::CallRunner;
 use burn::{Beside, BurnSpec, BurnState};
+use canary::CanaryState;
 use glidepath_model::event::{AttemptRef, Direction, Outcome};
 use glidepath_model::plan::{CountSource, GateCheck, GateSpec};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{ActionCall, Millis, PlanId, RunId, StepId, Timestamp};
 use glidepath_ports::{CancelToken, Clock, Telemetry};
-use measured::{MeasuredSpec, MeasuredState};
-use proportion::{ProportionSpec, ProportionState};
+use measured::MeasuredState;
+use proportion::ProportionState;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use specs::{burn_spec, canary_spec, measured_spec, proportion_spec, values_spec};
 use std::sync::Arc;
-use values::{ValuesSpec, ValuesState};
+use values::ValuesState;
 
 /// Longest line of a look, in bytes.
 const LINE_BYTES_MAX: usize = 600;
@@ -70,6 +74,7 @@ enum CheckState {
     Proportion(Box<ProportionState>),
     Values(Box<ValuesState>),
     Measured(Box<MeasuredState>),
+    Canary(Box<CanaryState>),
     Burn(Box<BurnState>),
     /// Bad looks in a row.
     Limits {
@@ -129,7 +134,6 @@ impl Watcher {
 
     /// Looks once at everything.
     pub async fn look(&mut self, now: Timestamp) -> Look {
-        let elapsed = now.since(self.opened_at);
         self.state.looks = self.state.looks.saturating_add(1);
         let mut states = std::mem::take(&mut self.state.checks);
         let mut found = Vec::with_capacity(states.len());
@@ -137,7 +141,7 @@ impl Watcher {
             found.push(match burn_spec(check) {
                 // What the others see comes first.
                 Some(_) => (VerdictKind::Undecided, String::new()),
-                None => self.check(check, state, elapsed).await,
+                None => self.check(check, state, now).await,
             });
         }
         for at in 0..states.len() {
@@ -163,7 +167,9 @@ impl Watcher {
         let mut state = state.clone();
         let compared = states.iter().zip(found).filter_map(|(state, (verdict, _))| match state {
             CheckState::Proportion(state) => Some((*verdict, state.as_ref())),
-            CheckState::Values(_) | CheckState::Measured(_) | CheckState::Burn(_) | CheckState::Limits { .. } => None,
+            CheckState::Values(_) | CheckState::Measured(_) | CheckState::Canary(_) | CheckState::Burn(_) | CheckState::Limits { .. } => {
+                None
+            }
         });
         let beside = Beside { compared: compared.collect() };
         let said = state.look(spec, &beside, (&self.run, self.clock.now()), self.telemetry.as_ref()).await;
@@ -173,10 +179,14 @@ impl Watcher {
         said
     }
 
-    async fn check(&self, check: &GateCheck, state: &mut CheckState, elapsed: Millis) -> (VerdictKind, String) {
+    async fn check(&self, check: &GateCheck, state: &mut CheckState, now: Timestamp) -> (VerdictKind, String) {
         match (check, state) {
             (GateCheck::Threshold { measured: Some(_), .. }, CheckState::Measured(state)) => match measured_spec(check) {
-                Some(spec) => state.look(&spec, elapsed, self.telemetry.as_ref()).await,
+                Some(spec) => state.look(&spec, now.since(self.opened_at), self.telemetry.as_ref()).await,
+                None => misfit(),
+            },
+            (GateCheck::Kayenta { .. }, CheckState::Canary(state)) => match canary_spec(check) {
+                Some(spec) => state.look(&spec, (self.opened_at, now), self.telemetry.as_ref()).await,
                 None => misfit(),
             },
             (GateCheck::Proportion { .. }, CheckState::Proportion(state)) => match proportion_spec(check) {
@@ -200,6 +210,7 @@ impl Watcher {
                 GateCheck::Proportion { .. }
                 | GateCheck::Values { .. }
                 | GateCheck::Threshold { .. }
+                | GateCheck::Kayenta { .. }
                 | GateCheck::Probe { .. }
                 | GateCheck::Burn { .. },
                 _,
@@ -249,8 +260,9 @@ impl CheckState {
         let proportion = || Some(Self::Proportion(Box::new(ProportionState::new(&proportion_spec(check)?))));
         let values = || Some(Self::Values(Box::new(ValuesState::new(&values_spec(check)?))));
         let measured = || Some(Self::Measured(Box::new(MeasuredState::new(&measured_spec(check)?))));
+        let canary = || canary_spec(check).map(|_| Self::Canary(Box::new(CanaryState::new())));
         let burn = || burn_spec(check).map(|_| Self::Burn(Box::default()));
-        proportion().or_else(values).or_else(measured).or_else(burn).unwrap_or(Self::Limits { failures: 0 })
+        proportion().or_else(values).or_else(measured).or_else(canary).or_else(burn).unwrap_or(Self::Limits { failures: 0 })
     }
 }
 
@@ -261,67 +273,19 @@ impl GateState {
                 (CheckState::Proportion(state), GateCheck::Proportion { .. }) => state.is_continuable(),
                 (CheckState::Values(state), GateCheck::Values { .. }) => state.is_continuable(),
                 (CheckState::Measured(state), GateCheck::Threshold { measured: Some(_), .. }) => state.is_continuable(),
+                (CheckState::Canary(state), GateCheck::Kayenta { .. }) => state.is_continuable(),
                 (CheckState::Limits { .. }, GateCheck::Threshold { measured: None, .. } | GateCheck::Probe { .. }) => true,
                 (CheckState::Burn(_), GateCheck::Burn { .. }) => true,
                 (
                     CheckState::Proportion(_)
                     | CheckState::Values(_)
                     | CheckState::Measured(_)
+                    | CheckState::Canary(_)
                     | CheckState::Limits { .. }
                     | CheckState::Burn(_),
                     _,
                 ) => false,
             })
-    }
-}
-
-fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
-    match check {
-        GateCheck::Proportion { name, source, canary, baseline, effect, alpha, dispersion, ceiling, tolerated, baseline_hosts: _ } => {
-            Some(ProportionSpec {
-                name,
-                source,
-                canary,
-                baseline,
-                effect: *effect,
-                alpha: *alpha,
-                dispersion: *dispersion,
-                ceiling: *ceiling,
-                tolerated: *tolerated,
-            })
-        }
-        GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
-    }
-}
-
-fn values_spec(check: &GateCheck) -> Option<ValuesSpec<'_>> {
-    match check {
-        GateCheck::Values { name, source, canary, baseline, every_ms, asked, .. } => {
-            Some(ValuesSpec { name, source, canary, baseline, every: *every_ms, asked })
-        }
-        GateCheck::Proportion { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } | GateCheck::Burn { .. } => None,
-    }
-}
-
-fn burn_spec(check: &GateCheck) -> Option<BurnSpec<'_>> {
-    match check {
-        GateCheck::Burn { source, objective, burn_max, unknown_holds, turns_back, .. } => {
-            Some(BurnSpec { source, objective, burn_max: *burn_max, unknown_holds: *unknown_holds, turns_back: *turns_back })
-        }
-        GateCheck::Proportion { .. } | GateCheck::Values { .. } | GateCheck::Threshold { .. } | GateCheck::Probe { .. } => None,
-    }
-}
-
-fn measured_spec(check: &GateCheck) -> Option<MeasuredSpec<'_>> {
-    match check {
-        GateCheck::Threshold { name, source, query, min, max, failures_max, measured: Some(measured) } => {
-            Some(MeasuredSpec { name, source, query, min: *min, max: *max, failures_max: *failures_max, measured })
-        }
-        GateCheck::Threshold { measured: None, .. }
-        | GateCheck::Proportion { .. }
-        | GateCheck::Values { .. }
-        | GateCheck::Probe { .. }
-        | GateCheck::Burn { .. } => None,
     }
 }
 

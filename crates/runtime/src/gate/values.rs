@@ -3,6 +3,7 @@
 //! Values are judged at even distances, which are longer than those of the gate's looks: between two of them a look repeats what was said. A value that
 //! could not be had is asked for again at the next look, until the next one is due; then it counts as one that was not there.
 
+use super::specs::journaled;
 use glidepath_judge::JUDGE_VERSION;
 use glidepath_judge::boundary::LOOKS_MAX;
 use glidepath_judge::canary::{Metric, MetricState, MetricVerdict, Question, Reading};
@@ -109,10 +110,5 @@ impl ValuesState {
 }
 
 fn told(verdict: &MetricVerdict) -> (VerdictKind, String) {
-    let kind = match verdict.kind {
-        glidepath_judge::VerdictKind::Regression => VerdictKind::Regression,
-        glidepath_judge::VerdictKind::NoRegression => VerdictKind::NoRegression,
-        glidepath_judge::VerdictKind::Undecided => VerdictKind::Undecided,
-    };
-    (kind, verdict.explanation.clone())
+    (journaled(verdict.kind), verdict.explanation.clone())
 }

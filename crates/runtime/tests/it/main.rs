@@ -5,6 +5,7 @@ mod again;
 mod archive;
 mod broken;
 mod burning;
+mod canary;
 mod clocks;
 mod crashes;
 mod faults;

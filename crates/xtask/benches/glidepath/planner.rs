@@ -281,6 +281,7 @@ fn target(number: usize) -> Result<Target> {
             slow: None,
             thresholds: Vec::new(),
             values: Vec::new(),
+            kayenta: None,
         }),
         metrics_url: None,
         metrics_access: None,

@@ -6,7 +6,7 @@ use crate::workspace::Package;
 /// What a crate of the workspace may depend on, by short names. A new crate needs a row.
 const ARROWS: [(&str, &[&str]); 17] = [
     ("model", &[]),
-    ("files", &["model"]),
+    ("files", &["model", "judge"]),
     ("calendar", &["model"]),
     ("judge", &["model"]),
     ("forecast", &[]),

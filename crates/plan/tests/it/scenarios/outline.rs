@@ -122,6 +122,15 @@ pub(super) fn gate(step: &Step) -> Option<String> {
             GateCheck::Proportion { name, effect, .. } => format!("judges {name} against the old side for a {effect:.1}-fold rise"),
             GateCheck::Values { name, margin, .. } => format!("compares {name}, at most {margin} times worse"),
             GateCheck::Threshold { name, .. } => format!("threshold {name}"),
+            GateCheck::Kayenta { name, metrics, timing, .. } => {
+                format!(
+                    "{name}, {} metrics at {} looks, such as {} against {}",
+                    metrics.len(),
+                    timing.looks,
+                    metrics[0].canary,
+                    metrics[0].baseline
+                )
+            }
             GateCheck::Probe { name, .. } => format!("probe {name}"),
             GateCheck::Burn { name, burn_max, turns_back, .. } => {
                 format!("{name} above {burn_max} {}", if *turns_back { "holds or turns back" } else { "holds" })
