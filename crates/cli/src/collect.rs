@@ -6,6 +6,7 @@
 mod ahead;
 mod budgets;
 mod counts;
+mod scatter;
 mod values;
 
 pub(crate) use budgets::UNCOUNTED;
@@ -14,7 +15,7 @@ use glidepath_model::action::{HaproxyInput, SqlInput};
 use glidepath_model::catalog::{ActionTemplate, Catalog, Region, Router, TableSize, Target, TrafficSource, filled_text, version_in};
 use glidepath_model::command::HAPROXY;
 use glidepath_model::event::{AttemptRef, Direction, Outcome, ProcessMark};
-use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Sourced, TargetFacts, TrafficAhead, ValueHistory};
+use glidepath_model::facts::{BudgetFact, Facts, MissingFact, Scatter, Sourced, TargetFacts, TrafficAhead, ValueHistory};
 use glidepath_model::plan::CountSource;
 use glidepath_model::text::is_unfit_to_show;
 use glidepath_model::{
@@ -71,6 +72,7 @@ enum Answer {
     /// The last says whether a native histogram counted them.
     Slow(TargetName, Region, Sourced<f64>, bool),
     Split(TargetName, Sourced<bool>),
+    Scatter(TargetName, RegionName, &'static str, Sourced<Scatter>),
     Values(TargetName, Region, String, Sourced<ValueHistory>),
     Table(TargetName, String, Sourced<TableSize>),
     Flag(TargetName, String, Sourced<f64>),
@@ -121,8 +123,9 @@ impl Collector {
         }
         // Which series are the old side's is only known once the hosts have told their versions.
         let of_sides = scope.iter().filter_map(|name| catalog.targets.get(name)).flat_map(|target| {
-            let versions = facts.targets.get(&target.name).map(|t| t.versions.values().map(|v| &v.value));
-            self.side_questions(catalog, target, versions.into_iter().flatten())
+            let versions = || facts.targets.get(&target.name).into_iter().flat_map(|t| t.versions.values().map(|v| &v.value));
+            let sides = self.side_questions(catalog, target, versions());
+            sides.into_iter().chain(self.scatter_questions(catalog, target, versions()))
         });
         for answer in self.ask_all(of_sides.collect()).await {
             put(&mut facts, answer);
@@ -477,6 +480,9 @@ fn put(facts: &mut Facts, answer: Answer) {
             if t.split_answers.as_ref().is_none_or(|other| other.value) {
                 t.split_answers = Some(fact.clone());
             }
+        }),
+        Answer::Scatter(name, region, signal, fact) => of(facts, name, &|t| {
+            t.scatter.entry(region.clone()).or_default().insert(signal.to_owned(), fact.clone());
         }),
         Answer::Table(name, table, fact) => of(facts, name, &|t| drop(t.tables.insert(table.clone(), fact.clone()))),
         Answer::Flag(name, flag, fact) => of(facts, name, &|t| drop(t.flags.insert(flag.clone(), fact.clone()))),

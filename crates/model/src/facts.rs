@@ -130,9 +130,24 @@ pub struct TargetFacts {
     /// How figures of the running version differed between its own hosts, by region and name of the figure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<RegionName, BTreeMap<String, Sourced<ValueHistory>>>,
+    /// How much more the counts of the running version scatter between its own hosts than chance alone makes them, by region and signal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scatter: BTreeMap<RegionName, BTreeMap<String, Sourced<Scatter>>>,
     /// Sizes of the tables that a change goes through, by their names as it writes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Sourced<TableSize>>,
+}
+
+/// How much more counts scatter than those of independent requests do.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scatter {
+    /// Variance over that of independent requests; 1 or more.
+    pub dispersion: f64,
+    /// Stretches of time that it was learnt from.
+    pub windows: u32,
+    /// How long each of them was.
+    pub window_ms: Millis,
 }
 
 /// Requests per second to come, carried on from those of the past.
@@ -283,6 +298,6 @@ pub struct MissingFact {
     pub why: String,
     /// The target it is about, when there is one.
     pub target: Option<TargetName>,
-    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `values`, `budget`, `flag`, `table`, `split`, `trafficAhead`.
+    /// Which kind of fact: `version`, `health`, `router`, `traffic`, `errors`, `slow`, `values`, `budget`, `flag`, `table`, `split`, `scatter`, `trafficAhead`.
     pub kind: String,
 }

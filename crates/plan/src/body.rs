@@ -93,7 +93,8 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                 }
                 (Some(judged), Some(region), _) => {
                     let (ratio, _) = bad_ratio(region, judged.signal);
-                    let (power, detects) = judge.sees(rate, judged, ratio, site.environment.max_bake_ms, seen);
+                    let now = judge.now(region, judged.signal);
+                    let (power, detects) = judge.sees(rate, judged, now, site.environment.max_bake_ms, seen);
                     let assumed =
                         if judged.ratio_assumed { format!(", taking {} % as bad now", decimals(ratio * 100.0, 2)) } else { String::new() };
                     let origin = match (region.rate_assumed, &region.ahead) {

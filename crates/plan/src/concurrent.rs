@@ -7,7 +7,7 @@
 use crate::ladder::JudgedStage;
 use crate::outline::rounded;
 use crate::site::{Site, SiteRegion, names};
-use glidepath_model::catalog::HostLabel;
+use glidepath_model::catalog::Split;
 use glidepath_model::text::plural;
 use glidepath_model::{HostName, Share};
 
@@ -16,9 +16,13 @@ const SHARE_MAX: f64 = 0.5;
 /// Difference of shares of traffic that no host feels.
 const SHARE_TIE: f64 = 1e-9;
 
-/// How hosts are told apart, where the target asks for a concurrent baseline.
-pub(crate) fn asked<'s>(site: &'s Site<'_>) -> Option<&'s HostLabel> {
-    site.target.signals.as_ref()?.split.as_ref()?.concurrent_baseline.as_ref()
+/// Whether the target asks for a concurrent baseline.
+pub(crate) fn asked(site: &Site<'_>) -> bool {
+    split(site).is_some_and(|split| split.concurrent_baseline)
+}
+
+fn split<'s>(site: &'s Site<'_>) -> Option<&'s Split> {
+    site.target.signals.as_ref()?.split.as_ref()
 }
 
 /// Whether a first stage of `hosts` new ones with a share can have as many old ones started afresh beside it, or what is missing.
@@ -27,6 +31,9 @@ pub(crate) fn allowed(site: &Site<'_>, region: &SiteRegion<'_>, share: Share, ho
     let target = &site.target.name;
     if site.is_split_by_share() {
         return Err(format!("the router of {target} gives shares to two sides, and to no third one"));
+    }
+    if split(site).is_none_or(|split| split.host.is_none()) {
+        return Err(format!("the split of {target} does not say how hosts are told apart (`host`)"));
     }
     if site.target.deploy.as_ref().is_none_or(|deploy| deploy.kind == "manual") {
         return Err(format!("a host of {target} is not started afresh by a command"));
@@ -72,7 +79,9 @@ pub(crate) fn hosts<'r>(region: &'r SiteRegion<'_>, stage: &JudgedStage) -> &'r 
 
 /// What is said of the first stage of a region, where a concurrent baseline is asked for.
 pub(crate) fn told(site: &Site<'_>, region: &SiteRegion<'_>, first: &JudgedStage) -> Option<String> {
-    asked(site)?;
+    if !asked(site) {
+        return None;
+    }
     let place = format!("{} in {} at {}", site.target.name, region.region.name, rounded(first.share));
     if first.renewed > 0 {
         let (new, old) = (names(&region.region.hosts[..first.hosts]), names(hosts(region, first)));

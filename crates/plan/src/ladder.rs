@@ -21,7 +21,7 @@ use glidepath_judge::power::{
 };
 use glidepath_model::catalog::{Settings, Split, Verification};
 use glidepath_model::change::ItemKind;
-use glidepath_model::facts::Facts;
+use glidepath_model::facts::{Facts, Scatter};
 use glidepath_model::text::decimals;
 use glidepath_model::{Millis, RegionName, Share};
 use std::collections::{BTreeMap, BTreeSet};
@@ -182,30 +182,63 @@ pub(crate) struct Judge {
 }
 
 impl Judge {
+    /// What a signal of a region is like now.
+    pub(crate) fn now(&self, region: &SiteRegion<'_>, signal: Signal) -> Now {
+        Now { ratio: bad_ratio(region, signal).0, dispersion: self.dispersion(region, signal) }
+    }
+
+    /// How much the counts of a signal scatter: as the Config states, else as it was learnt from equal hosts, else as the judge assumes.
+    pub(crate) fn dispersion(&self, region: &SiteRegion<'_>, signal: Signal) -> Dispersion {
+        match (self.verification.dispersion, region.scatter.and_then(|known| known.get(signal.name()))) {
+            (Some(phi), _) => Dispersion::Stated { phi },
+            (None, Some(fact)) => Dispersion::Learnt { phi: fact.value.dispersion, windows: fact.value.windows },
+            (None, None) => Dispersion::Assumed,
+        }
+    }
+
     /// Probability of a false alarm that one check may spend.
     pub(crate) fn alpha(&self) -> f64 {
         (self.verification.false_alarm.as_f64() / f64::from(self.parts.max(1))).max(1e-9)
     }
 
-    fn question(&self, rate: f64, sides: Sides, bad_ratio: f64, max_bake: Millis) -> PowerQuestion {
+    fn question(&self, rate: f64, sides: Sides, now: Now, max_bake: Millis) -> PowerQuestion {
         PowerQuestion {
-            baseline_bad_ratio: bad_ratio,
+            baseline_bad_ratio: now.ratio,
             canary_per_second: rate * sides.new,
             baseline_per_second: rate * sides.old,
             effect: self.verification.effect,
             false_alarm_max: self.alpha(),
-            dispersion: self.verification.dispersion.map_or(Dispersion::Assumed, |phi| Dispersion::Stated { phi }),
+            dispersion: now.dispersion,
             look_interval_ms: look_every(max_bake).0,
             ..PowerQuestion::default()
         }
     }
 
     /// Probability that a stage finds the effect within its bake, and the smallest effect it finds with the judge's usual power.
-    pub(crate) fn sees(&self, rate: f64, stage: &JudgedStage, bad_ratio: f64, max_bake: Millis, cache: &mut Seen) -> (f64, Option<f64>) {
-        let question = self.question(rate, Sides::of(stage), bad_ratio, max_bake);
-        let key =
-            (question.canary_per_second.to_bits(), question.baseline_per_second.to_bits(), bad_ratio.to_bits(), stage.bake.0, max_bake.0);
+    pub(crate) fn sees(&self, rate: f64, stage: &JudgedStage, now: Now, max_bake: Millis, cache: &mut Seen) -> (f64, Option<f64>) {
+        let question = self.question(rate, Sides::of(stage), now, max_bake);
+        let rates = (question.canary_per_second.to_bits(), question.baseline_per_second.to_bits());
+        let key = (rates, now.key(), stage.bake.0, max_bake.0);
         *cache.entry(key).or_insert_with(|| (power_at(&question, stage.bake.0), smallest_effect(&question, stage.bake.0)))
+    }
+}
+
+/// What a signal of a region is like now, with the same version on both sides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    /// Bad share of the requests.
+    ratio: f64,
+    /// How much more the counts scatter than those of independent requests.
+    dispersion: Dispersion,
+}
+
+impl Now {
+    fn key(self) -> (u64, u64) {
+        let phi = match self.dispersion {
+            Dispersion::Assumed => 0.0,
+            Dispersion::Learnt { phi, .. } | Dispersion::Stated { phi } => phi,
+        };
+        (self.ratio.to_bits(), f64::to_bits(phi))
     }
 }
 
@@ -372,10 +405,25 @@ pub(crate) fn bad_ratio(region: &SiteRegion<'_>, signal: Signal) -> (f64, bool) 
     }
 }
 
+/// What was learnt of the noise of a region's counts, for people.
+pub(crate) fn scatter_told(site: &Site<'_>, region: &SiteRegion<'_>) -> Vec<String> {
+    let told = |signal: Signal| {
+        let Scatter { dispersion, windows, window_ms } = region.scatter?.get(signal.name())?.value;
+        Some(format!(
+            "{} in {}: {} of hosts that run the same scatter {} times as much as chance alone makes them ({windows} stretches of {window_ms}); stages are reckoned and judged with that.",
+            site.target.name,
+            region.region.name,
+            signal.text(),
+            tenths(dispersion)
+        ))
+    };
+    signals(site).into_iter().filter_map(told).collect()
+}
+
 /// Answers of the judge on power, by question.
-pub(crate) type Seen = BTreeMap<(u64, u64, u64, u64, u64), (f64, Option<f64>)>;
-/// What the judge is asked on times: rates of both sides, bad share, false alarms, and the longest bake, in bits.
-type Asked = (u64, u64, u64, u64, u64);
+pub(crate) type Seen = BTreeMap<((u64, u64), (u64, u64), u64, u64), (f64, Option<f64>)>;
+/// What the judge is asked on times: rates of both sides, bad share and scatter, false alarms, and the longest bake, in bits.
+type Asked = ((u64, u64), (u64, u64), u64, u64);
 
 /// Answers of the judge on times, by question.
 #[derive(Debug, Default)]
@@ -445,7 +493,7 @@ fn first_wave(site: &Site<'_>, region: &SiteRegion<'_>, judge: &Judge, cache: &m
         let rate = region.rate_after(Millis::ZERO);
         let needs = signals(site)
             .into_iter()
-            .filter_map(|s| time_to_see(judge, rate, Sides::whole(largest.0), bad_ratio(region, s).0, NEEDS_SHOWN_MAX, cache))
+            .filter_map(|s| time_to_see(judge, rate, Sides::whole(largest.0), judge.now(region, s), NEEDS_SHOWN_MAX, cache))
             .min();
         return Err(too_long(site, largest.0, needs, judge));
     };
@@ -475,7 +523,7 @@ fn first_judged(
     judge: &Judge,
     cache: &mut Cache,
 ) -> Option<JudgedStage> {
-    let is_concurrent = concurrent::asked(site).is_some() && concurrent::allowed(site, region, share, hosts).is_ok();
+    let is_concurrent = concurrent::asked(site) && concurrent::allowed(site, region, share, hosts).is_ok();
     let beside = is_concurrent.then(|| seen(site, (share, hosts), Sides::equal(share), region, Millis::ZERO, judge, cache)).flatten();
     let beside = beside.map(|stage| JudgedStage { renewed: hosts, ..stage });
     beside.or_else(|| judged(site, (share, hosts), region, Millis::ZERO, judge, cache))
@@ -534,8 +582,8 @@ fn seen(
     let rate = region.rate_after(after);
     let mut best: Option<JudgedStage> = None;
     for signal in signals(site) {
-        let (ratio, ratio_assumed) = bad_ratio(region, signal);
-        let Some(detect) = time_to_see(judge, rate, sides, ratio, environment.max_bake_ms, cache) else { continue };
+        let (_, ratio_assumed) = bad_ratio(region, signal);
+        let Some(detect) = time_to_see(judge, rate, sides, judge.now(region, signal), environment.max_bake_ms, cache) else { continue };
         // The bake covers every signal that can be seen in time: the slowest of them decides.
         if best.as_ref().is_none_or(|b| detect > b.detect) {
             let bake = detect.max(environment.min_bake_ms);
@@ -564,9 +612,9 @@ fn timed(site: &Site<'_>, region: &SiteRegion<'_>, stage: &mut JudgedStage, judg
     let (environment, rate) = (site.environment, stage.rate);
     let mut passes = Vec::new();
     for signal in signals(site) {
-        let (ratio, _) = bad_ratio(region, signal);
-        let Some(detect) = time_to_see(judge, rate, Sides::of(stage), ratio, environment.max_bake_ms, cache) else { continue };
-        let asked = Question::new(judge, rate, Sides::of(stage), ratio, environment.max_bake_ms);
+        let now = judge.now(region, signal);
+        let Some(detect) = time_to_see(judge, rate, Sides::of(stage), now, environment.max_bake_ms, cache) else { continue };
+        let asked = Question::new(judge, rate, Sides::of(stage), now, environment.max_bake_ms);
         passes.push(asked.passes(environment.min_bake_ms, environment.hold_limit_ms, detect, cache));
         if signal == stage.signal {
             stage.detect_half = asked.half(detect, cache);
@@ -583,15 +631,10 @@ struct Question {
 }
 
 impl Question {
-    fn new(judge: &Judge, rate: f64, sides: Sides, ratio: f64, max_bake: Millis) -> Self {
-        let question = judge.question(rate, sides, ratio, max_bake);
-        let asked = (
-            question.canary_per_second.to_bits(),
-            question.baseline_per_second.to_bits(),
-            ratio.to_bits(),
-            question.false_alarm_max.to_bits(),
-            max_bake.0,
-        );
+    fn new(judge: &Judge, rate: f64, sides: Sides, now: Now, max_bake: Millis) -> Self {
+        let question = judge.question(rate, sides, now, max_bake);
+        let rates = (question.canary_per_second.to_bits(), question.baseline_per_second.to_bits());
+        let asked = (rates, now.key(), question.false_alarm_max.to_bits(), max_bake.0);
         Self { question, asked }
     }
 
@@ -623,8 +666,8 @@ pub(crate) fn gate_patience(bake: Millis, hold_limit: Millis) -> Millis {
 }
 
 /// Time to see the effect, when it is within `max_bake`.
-fn time_to_see(judge: &Judge, rate: f64, sides: Sides, ratio: f64, max_bake: Millis, cache: &mut Cache) -> Option<Millis> {
-    let Question { question, asked } = Question::new(judge, rate, sides, ratio, max_bake);
+fn time_to_see(judge: &Judge, rate: f64, sides: Sides, now: Now, max_bake: Millis, cache: &mut Cache) -> Option<Millis> {
+    let Question { question, asked } = Question::new(judge, rate, sides, now, max_bake);
     let found = *cache.detect.entry(asked).or_insert_with(|| detect_ms(&question, judge.verification.power.as_f64(), max_bake.0));
     found.map(Millis)
 }

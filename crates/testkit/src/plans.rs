@@ -425,6 +425,7 @@ fn proportion() -> GateCheck {
         ceiling: None,
         tolerated: None,
         baseline_hosts: Vec::new(),
+        dispersion_windows: None,
     }
 }
 

@@ -283,7 +283,7 @@ fn grown(first: &BTreeMap<String, f64>, second: &BTreeMap<String, f64>) -> f64 {
 }
 
 /// The version that most hosts run; of several, the lowest, as the planner takes it.
-fn commonest<'v>(versions: impl Iterator<Item = &'v Version>) -> Option<&'v Version> {
+pub(super) fn commonest<'v>(versions: impl Iterator<Item = &'v Version>) -> Option<&'v Version> {
     let mut counts: BTreeMap<&Version, usize> = BTreeMap::new();
     for version in versions {
         *counts.entry(version).or_default() += 1;

@@ -24,7 +24,7 @@ const SIGNALS: &str = "  strategies: [ canary ]
     split: { label: version, BASELINE }
     errors: { ratio: { bad: 'requests_total{code=\"500\"}', total: requests_total } }
 ";
-const BASELINE: &str = "concurrentBaseline: { label: host }";
+const BASELINE: &str = "host: { label: host }, concurrentBaseline: true";
 
 /// Counters of the hosts as a page of metrics, for as long as the test lasts.
 fn serve(project: &Path, bad: u64) -> PathBuf {

@@ -69,3 +69,63 @@ fn the_noise_of_a_figure_is_learnt_from_the_hosts_that_run() {
     let found = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == 370).unwrap();
     assert!(found["message"].as_str().unwrap().contains("a figure is one"), "{found:#}");
 }
+
+/// Six hours of counters of four hosts: a host in a mood fails thrice as often for ten minutes; each in its turn where there are moods.
+fn counters(moods: bool) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut text = String::from("# TYPE requests counter\n");
+    let mut noise = 7_u64;
+    for host in 0..HOSTS as u64 {
+        let (mut good, mut bad) = (0, 0);
+        let mut lines = [String::new(), String::new()];
+        for minute in 0..370_u64 {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Even scatter of the width of chance: a variance of 40 around 40.
+            let scatter = (noise >> 33) % 23;
+            let is_moody = moods && (minute / 10).is_multiple_of(4) && (minute / 40) % HOSTS as u64 == host;
+            let more = (29 + scatter) * if is_moody { 3 } else { 1 };
+            (good, bad) = (good + 4000 - more, bad + more);
+            let at = now - (370 - minute) * 60;
+            for (line, (code, count)) in lines.iter_mut().zip([("200", good), ("500", bad)]) {
+                writeln!(line, "requests_total{{instance=\"shop-{}:80\",version=\"1.0.0\",code=\"{code}\"}} {count} {at}", host + 1)
+                    .unwrap();
+            }
+        }
+        text.push_str(&lines.concat());
+    }
+    text + "# EOF\n"
+}
+
+const SPLIT: &str = "  strategies: [ canary ]
+  traffic: 266 requests/s
+  capacity: { replica: 133 requests/s }
+  signals:
+    split: { label: version, host: { label: instance, value: \"{host}:80\" } }
+    errors: { ratio: { bad: 'requests_total{code=\"500\"}', total: requests_total } }
+";
+
+/// What a plan knows of the noise of the counts, and the first judged stage that follows.
+fn scatter_of(history: &str) -> (Value, Value, u64) {
+    let server = Prometheus::with_history(history);
+    let project = Project::fleet(&["shop"], HOSTS, 10);
+    let telemetry = format!("  telemetry:\n    prometheus: {{ url: \"{}\" }}\n", server.url());
+    let config = project.read("glidepath.yaml").replace("maxBake: 10s", "maxBake: 6h").replace("holdLimit: 30s", "holdLimit: 12h");
+    project.write("glidepath.yaml", &(config + &telemetry));
+    let catalog = project.read("catalog/services.yaml").replace("  infrastructure: vm\n", &format!("  infrastructure: vm\n{SPLIT}"));
+    project.write("catalog/services.yaml", &catalog);
+    let plan: Value = serde_json::from_str(&project.ok(&["plan", "upgrade", "--format", "json"], 0).out).unwrap();
+    let steps = plan["body"]["steps"].as_array().unwrap().iter();
+    let gates: Vec<&Value> = steps.map(|step| &step["work"]["gate"]).filter(|gate| gate["checks"][0]["proportion"].is_object()).collect();
+    let first = gates.first().unwrap_or_else(|| panic!("{:#}", plan["alternatives"]));
+    (first["checks"][0]["proportion"].clone(), plan["derived"].clone(), first["bakeMs"].as_u64().unwrap())
+}
+
+#[test]
+fn the_noise_of_counts_is_learnt_from_the_hosts_that_run_and_lengthens_the_watch() {
+    let (quiet, told, bake) = scatter_of(&counters(false));
+    assert!((1.0..1.6).contains(&quiet["dispersion"].as_f64().unwrap()) && quiet["dispersionWindows"].as_u64() > Some(50), "{quiet:#}");
+    assert!(told.to_string().contains("of hosts that run the same scatter 1"), "{told:#}");
+    let (moody, told, longer) = scatter_of(&counters(true));
+    assert!(moody["dispersion"].as_f64().unwrap() > 3.0, "{moody:#} {told:#}");
+    assert!(longer > 2 * bake, "{longer} ms, and {bake} ms without moods");
+}

@@ -2,7 +2,9 @@
 
 use super::actions::template;
 use super::sides;
-use super::{Context, duration, kayenta, locks, longer_than_nothing, merge, metrics, moves, names, runways, text, thresholds, values};
+use super::{
+    Context, boolean, duration, kayenta, locks, longer_than_nothing, merge, metrics, moves, names, runways, text, thresholds, values,
+};
 use crate::codes;
 use crate::document::Document;
 use crate::inventory;
@@ -317,9 +319,10 @@ fn split(node: &Node) -> Option<Split> {
         label: text(node, "label")?,
         canary: text(node, "canary").unwrap_or_else(|| "{version}".to_owned()),
         baseline: text(node, "baseline").unwrap_or_else(|| "{from}".to_owned()),
-        concurrent_baseline: node.get("concurrentBaseline").and_then(|node| {
+        host: node.get("host").and_then(|node| {
             Some(HostLabel { label: text(node, "label")?, value: text(node, "value").unwrap_or_else(|| "{host}".to_owned()) })
         }),
+        concurrent_baseline: boolean(node, "concurrentBaseline").unwrap_or(false),
     })
 }
 

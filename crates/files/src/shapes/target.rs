@@ -514,9 +514,14 @@ const SPLIT: Shape = Shape::closed(
         Field::optional("canary", Form::Template, "Value on the new side; `{version}` when left out."),
         Field::optional("baseline", Form::Template, "Value on the old side; `{from}` when left out."),
         Field::optional(
-            "concurrentBaseline",
+            "host",
             Form::Object(&VALUE_HOST),
-            "Start as many hosts of the old version afresh as the first stage of a canary changes, and compare with them alone; made where capacity allows.",
+            "The label that tells hosts apart: how much counts scatter is learnt from hosts that run the same.",
+        ),
+        Field::optional(
+            "concurrentBaseline",
+            Form::Boolean,
+            "Start as many hosts of the old version afresh as the first stage of a canary changes, and compare with them alone; needs `host`, and is made where capacity allows.",
         ),
     ],
 );

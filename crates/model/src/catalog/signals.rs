@@ -34,9 +34,12 @@ pub struct Split {
     pub canary: String,
     /// Value on the old side; placeholder `{from}`.
     pub baseline: String,
-    /// How hosts are told apart; where it is stated, the old side of a first stage is as many hosts as the new one, started afresh beside it.
+    /// How hosts are told apart, so that the noise of counts is learnt from those that run the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrent_baseline: Option<HostLabel>,
+    pub host: Option<HostLabel>,
+    /// Whether the old side of a first stage is as many hosts as the new one, started afresh beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub concurrent_baseline: bool,
 }
 
 /// The label that names the host that counted.

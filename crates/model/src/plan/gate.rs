@@ -59,6 +59,9 @@ pub enum GateCheck {
         alpha: f64,
         /// Overdispersion frozen at plan time; `None` takes the judge's conservative default.
         dispersion: Option<f64>,
+        /// Stretches of time of equal hosts that it was learnt from; stated where there are none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dispersion_windows: Option<u32>,
         /// Bad share of the new side, 0 to 1, above which it fails whatever the old side does; from the objective.
         ceiling: Option<f64>,
         /// Bad share of the new side, 0 to 1, below which it is accepted although the ratio to the old side stays open (no errors on both).

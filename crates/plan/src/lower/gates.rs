@@ -10,6 +10,7 @@ use crate::outline::{Outline, Route, StageGate, StagePath, Watches, rounded};
 use crate::site::Site;
 use crate::template::Placeholders;
 use crate::values::{self, JudgedValue};
+use glidepath_judge::Dispersion;
 use glidepath_judge::duration::DurationEstimate;
 use glidepath_model::catalog::{
     ActionTemplate, ErrorRatio, Indicator, JsonSource, KayentaSeries, Matcher, Objective, Selector, Split, Target, VerifyWindow,
@@ -181,6 +182,12 @@ impl Lowering<'_> {
                 }),
             };
             let Some([canary, baseline]) = sides else { continue };
+            let dispersion = site.regions.get(at).map_or(Dispersion::Assumed, |region| self.judge.dispersion(region, signal));
+            let (dispersion, dispersion_windows) = match dispersion {
+                Dispersion::Assumed => (None, None),
+                Dispersion::Stated { phi } => (Some(phi), None),
+                Dispersion::Learnt { phi, windows } => (Some(phi), Some(windows)),
+            };
             checks.push(GateCheck::Proportion {
                 name: signal.name().to_owned(),
                 source: source.clone(),
@@ -188,7 +195,8 @@ impl Lowering<'_> {
                 baseline,
                 effect: self.judge.verification.effect,
                 alpha: self.judge.alpha(),
-                dispersion: self.judge.verification.dispersion,
+                dispersion,
+                dispersion_windows,
                 ceiling: if signal == Signal::Errors { self.ceiling_ratio(site, at) } else { None },
                 tolerated: self.tolerated_ratio(site, at, signal),
                 baseline_hosts: baseline_hosts.clone(),
@@ -462,7 +470,7 @@ fn placed(site: &Site<'_>, at: usize, selector: &Selector) -> Selector {
 fn side(site: &Site<'_>, at: usize, split: &Split, new: bool, baseline_hosts: &[HostName]) -> Vec<Matcher> {
     let value = if new { &split.canary } else { &split.baseline };
     let mut matchers = vec![Matcher::equal(&split.label, &filled_query(site, at, value))];
-    let hosts = split.concurrent_baseline.as_ref().filter(|_| !new && !baseline_hosts.is_empty());
+    let hosts = split.host.as_ref().filter(|_| !new && !baseline_hosts.is_empty());
     matchers.extend(hosts.zip(site.regions.get(at)).map(|(label, region)| {
         let value = |host: &HostName| calls::host_values(site, region.region, host).text(&label.value, &mut Vec::new());
         Matcher::any_of(&label.label, &baseline_hosts.iter().map(value).collect::<Vec<_>>())

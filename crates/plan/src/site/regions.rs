@@ -7,7 +7,7 @@ use crate::notes::Notes;
 use crate::traffic::{Fleet, WEIGHT_FULL};
 use glidepath_model::Diagnostic;
 use glidepath_model::catalog::{Infrastructure, Region, Router, Target, TrafficSource, filled_text};
-use glidepath_model::facts::{Sourced, TargetFacts};
+use glidepath_model::facts::{Scatter, Sourced, TargetFacts};
 use glidepath_model::ids::{HostName, RegionName};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,8 @@ pub(crate) struct SiteRegion<'a> {
     pub(crate) slow: Option<f64>,
     /// Whether a native histogram counts them.
     pub(crate) is_native: bool,
+    /// How much its counts scatter, by signal, where that was learnt.
+    pub(crate) scatter: Option<&'a BTreeMap<String, Sourced<Scatter>>>,
     /// Hosts that must serve so that the traffic is carried.
     pub(crate) needed: usize,
     /// The servers of its hosts in the router with the weights that were observed.
@@ -82,7 +84,7 @@ impl SiteRegion<'_> {
 
 /// The regions of a target that its traffic reaches, with what was observed of them: those that have hosts, and those that serve without any that are
 /// declared, as an edge, a function or the user of a flag service does.
-pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
+pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&'a TargetFacts>, notes: &mut Notes) -> Vec<SiteRegion<'a>> {
     let hosts_all = host_count(target);
     // A rate that is declared for a target arrives where its hosts are, where it has some.
     let is_reached =
@@ -107,6 +109,7 @@ pub(crate) fn regions<'a>(target: &'a Target, observed: Option<&TargetFacts>, no
             errors: ratio(observed.map(|o| &o.error_ratio), &region.name),
             slow: ratio(observed.map(|o| &o.slow_ratio), &region.name),
             is_native: observed.is_some_and(|o| o.native.contains(&region.name)),
+            scatter: observed.and_then(|o| o.scatter.get(&region.name)),
             needed: needed(target, region, rate, notes),
             weights: weights(target, region, observed),
             zone_ends: zone_ends(region),

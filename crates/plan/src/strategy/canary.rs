@@ -4,7 +4,7 @@
 
 use super::{Ask, Extra, Method, Shortfall, beside, by_region, no_spare};
 use crate::concurrent;
-use crate::ladder::JudgedStage;
+use crate::ladder::{self, JudgedStage};
 use crate::lower::Lowering;
 use crate::outline::{Outline, RegionPath, StageGate, StagePath, Watches, plain_gate, rounded};
 use crate::site::{Site, SiteRegion, waves};
@@ -30,6 +30,7 @@ impl Method for Canary {
                 let judged = ladder.get(&at).map(Vec::as_slice).unwrap_or_default();
                 let stages = stages(site, region, judged)?;
                 derived.extend(whole_replica_note(site, region, judged));
+                derived.extend(ladder::scatter_told(site, region));
                 derived.extend(judged.first().and_then(|first| concurrent::told(site, region, first)));
                 derived.extend(judged.iter().flat_map(|stage| stage.values.left_out.iter().cloned()));
                 if judged.is_empty() {

@@ -52,8 +52,13 @@ fn one_host(facts: &mut Facts) {
 
 fn split(facts: &mut Facts, canary: &str, baseline: &str) {
     let signals = only_target(facts).signals.as_mut().unwrap();
-    signals.split =
-        Some(Split { label: "version".to_owned(), canary: canary.to_owned(), baseline: baseline.to_owned(), concurrent_baseline: None });
+    signals.split = Some(Split {
+        label: "version".to_owned(),
+        canary: canary.to_owned(),
+        baseline: baseline.to_owned(),
+        host: None,
+        concurrent_baseline: false,
+    });
 }
 
 fn objective(facts: &mut Facts, fact: Option<BudgetFact>) {

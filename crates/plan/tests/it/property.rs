@@ -80,7 +80,7 @@ pub(crate) fn build(shapes: &[Shape], environments: &[&str], downtime: bool, on_
             let mut target = target(name, environment, regions);
             let split = target.signals.as_mut().and_then(|signals| signals.split.as_mut()).unwrap();
             let label = HostLabel { label: "instance".to_owned(), value: "{host}:8080".to_owned() };
-            split.concurrent_baseline = shape.concurrent.then_some(label);
+            (split.host, split.concurrent_baseline) = (Some(label), shape.concurrent);
             target.replica_capacity = shape.capacity.map(f64::from);
             target.restart_ms = shape.restart.then_some(Millis::from_secs(20));
             if !shape.probe {

@@ -213,9 +213,13 @@ pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
     let count = if step.after_landing { "are told" } else { "turn back" };
     let mut found = vec![watched(step, gate)];
     found.extend(gate.checks.iter().map(|check| match check {
-        GateCheck::Proportion { name, effect, alpha, ceiling, dispersion, baseline_hosts, .. } => {
+        GateCheck::Proportion { name, effect, alpha, ceiling, dispersion, dispersion_windows, baseline_hosts, .. } => {
             let ceiling = ceiling.map_or(String::new(), |c| format!(", never above {}", percent(c)));
-            let noise = if dispersion.is_some() { "noise learnt from history" } else { "conservative default for noise (assumed)" };
+            let noise = match (dispersion, dispersion_windows) {
+                (Some(phi), Some(windows)) => format!("noise {}x that of chance, learnt from {windows} stretches of equal hosts", plain(*phi)),
+                (Some(phi), None) => format!("noise {}x that of chance, as stated", plain(*phi)),
+                (None, _) => "conservative default for noise (assumed)".to_owned(),
+            };
             format!(
                 "{name}: new side against {}, turns back on a {} rise{ceiling}; false alarms at most {}; {noise}",
                 if baseline_hosts.is_empty() { "old".to_owned() } else { criteria::old_side(baseline_hosts) },

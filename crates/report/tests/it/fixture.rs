@@ -339,6 +339,7 @@ fn gate(region: &str, share: u32, wave: u32, stage: u32, bake_s: u64) -> Step {
             ceiling: Some(0.02),
             tolerated: Some(0.002),
             baseline_hosts: Vec::new(),
+            dispersion_windows: None,
         }],
         min_bake_ms: Millis::from_mins(2),
         bake_ms: Millis::from_secs(bake_s),

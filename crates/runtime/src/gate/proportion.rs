@@ -25,6 +25,7 @@ pub(crate) struct ProportionSpec<'a> {
     pub(crate) effect: f64,
     pub(crate) alpha: f64,
     pub(crate) dispersion: Option<f64>,
+    pub(crate) dispersion_windows: Option<u32>,
     pub(crate) ceiling: Option<f64>,
     pub(crate) tolerated: Option<f64>,
 }
@@ -36,9 +37,10 @@ impl ProportionSpec<'_> {
             false_alarm_max: if self.ceiling.is_some() { self.alpha * (1.0 - CEILING_ALPHA_SHARE) } else { self.alpha },
             margin: self.effect,
             tolerated_proportion: self.tolerated,
-            dispersion: match self.dispersion {
-                Some(phi) => Dispersion::Stated { phi },
-                None => Dispersion::Assumed,
+            dispersion: match (self.dispersion, self.dispersion_windows) {
+                (Some(phi), Some(windows)) => Dispersion::Learnt { phi, windows },
+                (Some(phi), None) => Dispersion::Stated { phi },
+                (None, _) => Dispersion::Assumed,
             },
             ..SequentialConfig::default()
         }

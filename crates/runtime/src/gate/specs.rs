@@ -19,19 +19,30 @@ pub(super) const fn journaled(kind: glidepath_judge::VerdictKind) -> VerdictKind
 
 pub(super) fn proportion_spec(check: &GateCheck) -> Option<ProportionSpec<'_>> {
     match check {
-        GateCheck::Proportion { name, source, canary, baseline, effect, alpha, dispersion, ceiling, tolerated, baseline_hosts: _ } => {
-            Some(ProportionSpec {
-                name,
-                source,
-                canary,
-                baseline,
-                effect: *effect,
-                alpha: *alpha,
-                dispersion: *dispersion,
-                ceiling: *ceiling,
-                tolerated: *tolerated,
-            })
-        }
+        GateCheck::Proportion {
+            name,
+            source,
+            canary,
+            baseline,
+            effect,
+            alpha,
+            dispersion,
+            dispersion_windows,
+            ceiling,
+            tolerated,
+            baseline_hosts: _,
+        } => Some(ProportionSpec {
+            name,
+            source,
+            canary,
+            baseline,
+            effect: *effect,
+            alpha: *alpha,
+            dispersion: *dispersion,
+            dispersion_windows: *dispersion_windows,
+            ceiling: *ceiling,
+            tolerated: *tolerated,
+        }),
         GateCheck::Values { .. }
         | GateCheck::Threshold { .. }
         | GateCheck::Kayenta { .. }

@@ -39,6 +39,7 @@ pub(crate) fn proportion(ceiling: Option<f64>) -> GateCheck {
         ceiling,
         tolerated: Some(0.001),
         baseline_hosts: Vec::new(),
+        dispersion_windows: None,
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn slow_requests() -> GateCheck {
         ceiling: None,
         tolerated: Some(0.001),
         baseline_hosts: Vec::new(),
+        dispersion_windows: None,
     }
 }
 
