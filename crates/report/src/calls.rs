@@ -45,8 +45,8 @@ pub(crate) fn answer(call: &ActionCall) -> Text {
 /// What the router answers to weights, and who gets nothing new by them.
 fn weighed(input: &HaproxyInput) -> String {
     let left: Vec<&str> = input.weights.iter().filter(|(_, weight)| **weight == 0).map(|(server, _)| server.as_str()).collect();
-    let left = if left.is_empty() { String::new() } else { format!("; nothing new reaches {}", listed(&left)) };
-    format!("an empty line for each, and no error{left}")
+    let left = if left.is_empty() { String::new() } else { format!("; nothing new to {}", listed(&left)) };
+    format!("empty lines, no error{left}")
 }
 
 /// Names, queues and sessions of servers, as the router tells them.

@@ -272,7 +272,7 @@ pub struct SheetLook {
     pub commands: String,
     /// On, when it is so.
     pub go: Text,
-    /// Back, when it is so.
+    /// Back, when it is so; empty where it never leads back.
     pub back: Text,
 }
 

@@ -223,10 +223,11 @@ fn line_markup(line: &SheetLine, is_alone: bool) -> Markup {
         div class=(if is_alone { "line alone" } else { "line" }) {
             @if !is_alone { span class="tick" aria-hidden="true" {} span class="n" { @if line.number > 0 { (line.number) } } }
             div {
-                @if !line.title.is_empty() || !line.takes.is_empty() { p class="what" { span { (line.title) } span class="takes" { (line.takes) } } }
+                @if !line.title.is_empty() { p class="what" { span { (line.title) } span class="takes" { (line.takes) } } }
                 div class="typed" {
                     @if !line.commands.is_empty() { pre { code { (line.commands) } } }
                     @if !line.expect.is_empty() { p class="expect" { @for (at, text) in line.expect.iter().enumerate() { @if at > 0 { " · " } (inline(text)) } } }
+                    @if line.title.is_empty() && !line.takes.is_empty() { p class="takes" { (line.takes) } }
                 }
             }
         }
@@ -235,9 +236,8 @@ fn line_markup(line: &SheetLine, is_alone: bool) -> Markup {
 
 fn decision_markup(decision: &Decision) -> Markup {
     html! {
-        p class="question" { strong { "Decide. " } (inline(&decision.question)) }
         div class="ways" {
-            p class="way" {} p class="way go" { "ON, if all of this" } p class="way back" { "BACK, if one of this" }
+            p class="question" { strong { "Decide. " } (inline(&decision.question)) } p class="way go" { "ON, if all of this" } p class="way back" { "BACK, if one of this" }
             @for look in &decision.looks {
                 div { @if !look.what.is_empty() { p { (look.what) } } @if !look.commands.is_empty() { pre { code { (look.commands) } } } }
                 p { (inline(&look.go)) }

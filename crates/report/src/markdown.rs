@@ -103,12 +103,14 @@ fn sheet_text(sheet: &SheetBox) -> String {
         told("**Decide**", inline(&decision.question));
         for look in decision.looks.iter().filter(|look| look.commands.is_empty()) {
             told("On, if", inline(&look.go));
-            told("Back, if", inline(&look.back));
+            if !look.back.is_empty() {
+                told("Back, if", inline(&look.back));
+            }
         }
         told("Not clear", escape(&decision.unsure));
         typed.extend(decision.looks.iter().filter(|look| !look.commands.is_empty()).map(|look| {
-            let (go, back) = (one_line(&look.go.words()), one_line(&look.back.words()));
-            format!("# {}\n{}\n# on, if {go}\n# back, if {back}", one_line(&look.what), look.commands)
+            let back = if look.back.is_empty() { String::new() } else { format!("\n# back, if {}", one_line(&look.back.words())) };
+            format!("# {}\n{}\n# on, if {}{back}", one_line(&look.what), look.commands, one_line(&look.go.words()))
         }));
     }
     let is_alone = sheet.lines.len() == 1;

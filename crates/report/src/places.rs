@@ -5,7 +5,7 @@ use crate::figures::listed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands between the parts of a place or a measure: `payments in us-east at 5 %`, `error share of payments in us-east`.
-const SEPARATORS: &[&str] = &[" of ", " in ", " at "];
+const SEPARATORS: &[&str] = &[" of ", " in ", " at ", " during "];
 
 /// Places that share their ends are told together: `payments and auth in us-east; web in eu-west`. Order of first appearance, each once.
 pub(crate) fn joined<S: AsRef<str>>(places: &[S]) -> String {

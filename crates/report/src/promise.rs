@@ -82,16 +82,14 @@ pub(crate) fn back(plan: &Plan, form: Form) -> String {
     if moves_traffic(plan) { format!("{}; {}", safe(plan, form), all_undone(plan, form)) } else { all_undone(plan, form) }
 }
 
-/// `the traffic here is safe in 1 s` when the gate of a stage turns back, by what its place is exposed to then; else as for the whole plan.
+/// `safe here in 1 s` when the gate of a stage turns back, by what its place is exposed to then; else as for the whole plan.
 pub(crate) fn safe_by(plan: &Plan, gate: Option<&Step>, form: Form) -> String {
     let of_place = |step: &Step| {
         let before = plan.body.steps.iter().take_while(|s| s.id != step.id);
         let here = before.filter(|s| s.stage > 0 && (&s.target, &s.region) == (&step.target, &step.region));
         here.filter_map(|s| s.exposure.as_ref()).last()?.safety_takes.as_ref()
     };
-    gate.filter(|step| step.stage > 0)
-        .and_then(of_place)
-        .map_or_else(|| safe(plan, form), |time| format!("the traffic here is safe in {}", form(time)))
+    gate.filter(|step| step.stage > 0).and_then(of_place).map_or_else(|| safe(plan, form), |time| format!("safe here in {}", form(time)))
 }
 
 /// What follows of a run that rests and that nobody answers: `what is partly exposed goes back after 30 min`. Where nothing is ever exposed no limit runs.

@@ -20,7 +20,7 @@ const EXAMPLES: [Example; 4] = [
         project: "checkout",
         change: "checkout-3ds",
         flags: &["--facts", "facts.json", "--at", "2026-11-24T10:00:00+01:00"],
-        pages_max: &[("html", 40), ("runsheet", 30)],
+        pages_max: &[("html", 36), ("runsheet", 25)],
     },
     Example { project: "rotate", change: "signing-key", flags: &[], pages_max: &[] },
     Example { project: "config", change: "cache-2", flags: &[], pages_max: &[] },

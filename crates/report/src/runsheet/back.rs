@@ -269,7 +269,7 @@ fn line(plan: &Plan, shell: &Shell, command: &WayBack, first_need: Option<usize>
 
 /// The step with its environment, which its title leaves out.
 fn titled(step: &Step) -> String {
-    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} ({environment})", step.title))
+    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} in {environment}", step.title))
 }
 
 fn joined(mut one: Text, other: Text) -> Text {
@@ -278,7 +278,8 @@ fn joined(mut one: Text, other: Text) -> Text {
 }
 
 /// What to do when lines of a box are not as expected: how often each is tried, and what then. `may_fail`: those that may fail for good.
-pub(super) fn otherwise(plan: &Plan, tries: &[(usize, u32)], then_words: Option<&str>, may_fail: &str) -> Text {
+/// `is_all`: no line of the box has a rule of its own.
+pub(super) fn otherwise(plan: &Plan, tries: &[(usize, u32)], then_words: Option<&str>, may_fail: &str, is_all: bool) -> Text {
     let mut groups: Vec<(u32, Vec<String>)> = Vec::new();
     for (number, attempts_max) in tries {
         match groups.iter_mut().find(|(known, _)| known == attempts_max) {
@@ -294,7 +295,7 @@ pub(super) fn otherwise(plan: &Plan, tries: &[(usize, u32)], then_words: Option<
     // What holds for most is told without their numbers.
     groups.sort_by_key(|(_, numbers)| std::cmp::Reverse(numbers.len()));
     let words = groups.iter().enumerate().map(|(at, (attempts_max, numbers))| {
-        let of = if at == 0 { String::new() } else { format!("{}: ", listed(numbers)) };
+        let of = if at == 0 && is_all { String::new() } else { format!("{}: ", listed(numbers)) };
         format!("{of}{}", tries(*attempts_max))
     });
     let but = if may_fail.is_empty() { String::new() } else { format!("; but {may_fail}") };

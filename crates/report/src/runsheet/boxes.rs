@@ -2,7 +2,7 @@
 
 use super::back::{Ways, otherwise};
 use super::beside::Order;
-use super::gates::{self, decision, in_a_line, is_of_health, rhythm, rhythm_and_patience};
+use super::gates::{self, decision, in_a_line, is_in_a_line, rhythm, rhythm_and_patience};
 use super::shell::Shell;
 use super::{after_call, answers, is_look};
 use crate::clock::Clock;
@@ -42,6 +42,16 @@ impl<'a> Numbered<'a> {
 
     fn gate(&self) -> Option<&'a GateSpec> {
         if let Work::Gate(gate) = &self.step().work { Some(gate) } else { None }
+    }
+
+    /// Whether it looks at error budgets alone.
+    fn is_of_budgets(&self) -> bool {
+        self.gate().is_some_and(GateSpec::is_budget_look)
+    }
+
+    /// Whether it looks, and neither changes anything nor watches.
+    fn is_look(&self) -> bool {
+        is_look(self.step()) || self.is_of_budgets()
     }
 }
 
@@ -98,7 +108,8 @@ impl Up<'_> {
         is_plain
             && match &step.work {
                 Work::Call(_) => true,
-                Work::Gate(gate) => step.wave > 0 && self.is_in_short(step) && is_of_health(gate),
+                Work::Gate(gate) if gate.is_budget_look() => true,
+                Work::Gate(gate) => step.wave > 0 && self.is_in_short(step) && is_in_a_line(gate),
                 // What passes at once stands for a pause on the way back.
                 Work::Wait(length) => *length == Millis::ZERO,
                 Work::Manual { .. } | Work::Event { .. } => false,
@@ -107,12 +118,17 @@ impl Up<'_> {
 
     fn is_together(&self, one: &Numbered<'_>, other: &Numbered<'_>) -> bool {
         if let (Some(gate), Some(next)) = (one.gate(), other.gate())
-            && !self.is_line(one)
+            && (!self.is_line(one) || one.is_of_budgets() && other.is_of_budgets())
         {
             return gate.checks == next.checks && gates::measures(gate) == gates::measures(next);
         }
         let (a, b) = (one.step(), other.step());
         let is_here = place_of(self.plan, a) == place_of(self.plan, b);
+        if one.is_of_budgets() || other.is_of_budgets() {
+            // Hosts and budgets are looked at for the same reason at the same time: before anything more is exposed.
+            let is_before_a_wave = a.phase == Phase::Deploy && b.phase == Phase::Deploy && one.is_look() && other.is_look();
+            return is_here && self.is_line(one) && self.is_line(other) && (is_before_a_wave || self.is_in_short(a));
+        }
         let are_looks = [a, b].iter().all(|step| step.phase == Phase::Preflight) && a.environment == b.environment;
         self.is_line(one) && self.is_line(other) && (are_looks || is_here && (self.is_in_short(a) || folder(a) == folder(b)))
     }
@@ -122,16 +138,23 @@ impl Up<'_> {
         if is_short { group.len().max(1) } else { LINES_MAX }
     }
 
+    /// Whether the box is a decision: it holds gates and nothing else.
+    fn is_decided(&self, group: &[Numbered<'_>]) -> bool {
+        let is_decision = |numbered: &Numbered<'_>| numbered.gate().is_some() && (numbered.is_of_budgets() || !self.is_line(numbered));
+        group.iter().all(is_decision)
+    }
+
     fn sheet(&self, group: &[Numbered<'_>]) -> SheetBox {
         let Some(first) = group.first() else { return SheetBox::default() };
         let step = first.step();
         let gates: Vec<&GateSpec> = group.iter().filter_map(Numbered::gate).collect();
-        let is_decided = gates.len() == group.len() && !self.is_line(first);
         let decision = match &step.work {
-            Work::Gate(_) if is_decided => Some(decision(self.plan, self.shell, &gates)),
+            Work::Gate(_) if self.is_decided(group) => Some(decision(self.plan, self.shell, &gates)),
             Work::Manual { prompt, deadline_ms } => Some(gates::asked(prompt, *deadline_ms)),
             Work::Call(_) | Work::Gate(_) | Work::Wait(_) | Work::Event { .. } => None,
         };
+        // A budget that burns is waited for, where a host that is not as it was leads back.
+        let has_own_rule = group.iter().all(Numbered::is_look) && group.iter().any(Numbered::is_of_budgets);
         let is_alone = group.len() == 1;
         let mut lines: Vec<SheetLine> = group.iter().map(|numbered| self.line(numbered, is_alone)).collect();
         if decision.is_some() && is_alone {
@@ -154,7 +177,11 @@ impl Up<'_> {
             decision,
             beside: self.beside(group),
             lines,
-            otherwise: if tries.is_empty() { Text::new() } else { otherwise(self.plan, &tries, then, &self.order.may_fail(&numbers)) },
+            otherwise: if tries.is_empty() {
+                Text::new()
+            } else {
+                otherwise(self.plan, &tries, then, &self.order.may_fail(&numbers), !has_own_rule)
+            },
             back: self.back(group),
             one_way: matches!(step.undo, Undo::ForwardOnly { .. }),
         }
@@ -177,10 +204,10 @@ impl Up<'_> {
             _ if step.phase == Phase::Preflight => {
                 step.environment.as_ref().map_or_else(|| "All places".to_owned(), |environment| format!("All of {environment}"))
             }
-            _ if first.gate().is_some() && !self.is_line(first) => {
+            _ if self.is_decided(group) => {
                 step.environment.as_ref().map_or_else(|| "Watch".to_owned(), |environment| format!("Watch {environment}"))
             }
-            _ if group.iter().all(|numbered| is_look(numbered.step())) => {
+            _ if group.iter().all(Numbered::is_look) => {
                 let environment = step.environment.as_ref().map_or_else(String::new, |environment| format!(" in {environment}"));
                 format!("Look at {}", place.replace(&environment, ""))
             }
@@ -202,7 +229,7 @@ impl Up<'_> {
                 after_call(self.shell, call, &step.validations),
                 format!("{}, at most {}", step.expected.p50_ms, step.timeout_ms),
             ),
-            Work::Gate(gate) if self.is_line(numbered) => {
+            Work::Gate(gate) if !is_alone && self.is_line(numbered) => {
                 let typed: Vec<String> = gates::looks(self.shell, gate).into_iter().map(|look| look.commands).collect();
                 (typed.join("\n"), in_a_line(self.plan, self.shell, gate), rhythm(gate))
             }
@@ -243,7 +270,7 @@ impl Up<'_> {
     /// Whether these are looks that do not wait for each other.
     fn is_in_any_order(&self, group: &[Numbered<'_>]) -> bool {
         let numbers: Vec<usize> = group.iter().map(|numbered| numbered.number).collect();
-        group.iter().all(|numbered| is_look(numbered.step())) && !self.order.within(&numbers, false).is_empty()
+        group.iter().all(Numbered::is_look) && !self.order.within(&numbers, false).is_empty()
     }
 
     /// What the run does side by side, in the box and around it.

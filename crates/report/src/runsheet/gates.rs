@@ -13,7 +13,7 @@ use glidepath_model::action::HttpInput;
 use glidepath_model::catalog::{Access, Indicator, JsonSource, KayentaSeries, Objective, PrometheusSource, counter_of};
 use glidepath_model::change::OnFailure;
 use glidepath_model::command::{quoted, shell_line};
-use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec};
+use glidepath_model::plan::{CountSelectors, CountSource, GateCheck, GateSpec, Work};
 use glidepath_model::{ActionCall, Millis, Plan};
 use std::collections::BTreeSet;
 
@@ -201,6 +201,7 @@ pub(super) fn looks(shell: &Shell, gate: &GateSpec) -> Vec<SheetLook> {
         }
     }
     let look = |mut alike: Alike| {
+        alike.names.dedup();
         let mut seen = BTreeSet::new();
         alike.lines.sort_by_key(|(rank, _)| *rank);
         let lines = alike.lines.iter().map(|(_, line)| line.as_str()).filter(|line| seen.insert(*line));
@@ -271,15 +272,15 @@ fn asked_of(gate: &GateSpec, check: &GateCheck) -> (String, Text, Text) {
             if calls.len() > 1 {
                 go = go.plain(", each");
             }
-            (name.clone(), go, format!("one does not answer so at {}", looks_in_a_row(*failures_max)).into())
+            (name.clone(), go, format!("no such answer at {}", looks_in_a_row(*failures_max)).into())
         }
         GateCheck::Burn { name, burn_max, turns_back, .. } => {
             let most = plain(*burn_max);
-            let back = match turns_back {
-                true => format!("one is above {most} over both, and the new side is worse than the old one or was not compared; else wait"),
-                false => format!("never for this; while one is above {most} over both, wait"),
-            };
-            (name.clone(), format!("each at {most} or less over 1 h or over 5 min").into(), back.into())
+            let go = format!("none above {most} over both; else wait");
+            let back = format!("one above {most} over both, and the new side is worse, or not compared");
+            // The look before the wave names them.
+            let name = if gate.is_budget_look() { name.clone() } else { "error budgets".to_owned() };
+            (name, go.into(), if *turns_back { back.into() } else { Text::new() })
         }
     }
 }
@@ -416,19 +417,36 @@ pub(super) fn asked(prompt: &str, deadline: Millis) -> Decision {
     }
 }
 
-/// The whole decision as one line: for gates that ask hosts whether they are well, and nothing else.
+/// The whole decision as one line: for gates that ask hosts whether they are well, and budgets whether they burn.
 pub(super) fn in_a_line(plan: &Plan, shell: &Shell, gate: &GateSpec) -> Vec<Text> {
     let mut told: Vec<Text> = Vec::new();
     for look in looks(shell, gate) {
-        let mut text = look.go.plain("; ").strong("back").plain(", when ");
+        let mut text = if look.back.is_empty() { look.go } else { look.go.plain("; ").strong("back").plain(", when ") };
         text.0.extend(look.back.0);
         told.push(text);
     }
-    told.push(format!("not clear: {}", unsure(plan, gate)).into());
+    // What is done about a budget that burns stands among the rules.
+    if !gate.is_budget_look() {
+        told.push(format!("not clear: {}", unsure(plan, gate)).into());
+    }
     told
 }
 
-/// Whether hosts are asked for their health, and nothing else.
-pub(super) fn is_of_health(gate: &GateSpec) -> bool {
-    gate.checks.iter().all(|check| matches!(check, GateCheck::Probe { .. }))
+/// What is done about a budget that burns; `None` where none is looked at.
+pub(super) fn burning(plan: &Plan) -> Option<String> {
+    let gates = plan.body.steps.iter().filter_map(|step| if let Work::Gate(gate) = &step.work { Some(gate) } else { None });
+    let (burn_max, patience) = gates.filter(|gate| gate.is_budget_look()).find_map(|gate| {
+        let most =
+            gate.checks.iter().find_map(|check| if let GateCheck::Burn { burn_max, .. } = check { Some(*burn_max) } else { None })?;
+        Some((most, gate.patience_ms))
+    })?;
+    Some(format!(
+        "It does where it is above {} over 1 h and over 5 min. Wait, look again every {LOOK_MIN}, and after {patience} ask who answers for the change. Back only where the box says so.",
+        plain(burn_max)
+    ))
+}
+
+/// Whether a gate compares nothing, so that its decision fits in a line.
+pub(super) fn is_in_a_line(gate: &GateSpec) -> bool {
+    gate.checks.iter().all(|check| matches!(check, GateCheck::Probe { .. } | GateCheck::Burn { .. }))
 }

@@ -232,8 +232,9 @@ fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell, ways: &W
     ));
     section.checklist(items);
     let traffic_first = if ways.all(true).next().is_some() { ", traffic first" } else { "" };
-    section.heading("The three rules");
-    section.numbered(vec![
+    let burning = gates::burning(plan);
+    section.heading(if burning.is_some() { "The four rules" } else { "The three rules" });
+    let mut rules = vec![
         Text::new().strong("Not as expected?").plain(" Do nothing new. Look once more after a minute. Still not: the box says what to do."),
         Text::new().strong("In doubt?").plain(match plan.body.on_failure {
             OnFailure::RollbackChange | OnFailure::RollbackItem if then(plan) != "go back" => {
@@ -246,7 +247,9 @@ fn before(plan: &Plan, facts: &Facts, clock: &Clock<'_>, shell: &Shell, ways: &W
             OnFailure::Hold => " Hold, and call the owner.".to_owned(),
         }),
         Text::new().strong("Half-way?").plain(format!(" {}", half_way(plan))),
-    ]);
+    ];
+    rules.extend(burning.map(|burning| Text::new().strong("A budget burns?").plain(format!(" {burning}"))));
+    section.numbered(rules);
     let script = shell.script();
     if !script.is_empty() {
         section.heading("Looks, to be typed once");

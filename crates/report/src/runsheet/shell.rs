@@ -81,7 +81,7 @@ impl Shell {
         shell
     }
 
-    /// The lines by their short names. Neighbours that differ in the last parameter only are one line.
+    /// The lines by their short names. Those that differ in the last parameter only are one line: looks may come in any order.
     pub(crate) fn typed<'l>(&self, lines: impl IntoIterator<Item = &'l str>) -> Vec<String> {
         // The function and what is given once, where the line has a short name.
         type Given<'s> = Option<(usize, &'s [String])>;
@@ -92,7 +92,7 @@ impl Shell {
                 continue;
             };
             let key = Some((call.function, call.fixed.as_slice()));
-            match found.last_mut().filter(|(known, _)| *known == key) {
+            match found.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, typed)) => {
                     typed.push(' ');
                     typed.push_str(&call.each);

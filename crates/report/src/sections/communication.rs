@@ -26,7 +26,12 @@ fn stakeholders(of: &Sources<'_>, messages: &[Message]) -> Vec<Vec<Text>> {
     let catalog = Some(of.catalog);
     let told = |audience: Audience| {
         let occasions: Vec<String> = messages.iter().filter(|m| m.audience == audience).map(|m| m.occasion.replace('-', " ")).collect();
-        if occasions.is_empty() { "not in this change".to_owned() } else { listed(&occasions) }
+        let is_each = messages.iter().all(|m| occasions.contains(&m.occasion.replace('-', " ")));
+        match occasions.is_empty() {
+            true => "not in this change".to_owned(),
+            false if is_each => "each time".to_owned(),
+            false => listed(&occasions),
+        }
     };
     let row = |owner: &OwnerRef, why: String, audience: Audience, what: &str| {
         vec![name(catalog, owner).into(), why.into(), told(audience).into(), reach(catalog, owner, Reach::Chat), what.into()]

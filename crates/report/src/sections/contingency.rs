@@ -52,9 +52,7 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     section.heading("Dependency failure");
     let rows = dependency(of);
     if rows.is_empty() {
-        section.paragraph(
-            "The changed components need nothing outside this change, and nothing outside it depends on them, as far as the catalog says (`spec.dependsOn`).",
-        );
+        section.paragraph("Nothing outside this change is needed for it or depends on it, as far as `spec.dependsOn` says.");
     }
     section.table(HEADER, rows);
     section.heading("The tool, its telemetry or its window fails");
@@ -116,9 +114,7 @@ fn degradation(of: &Sources<'_>, section: &mut Section) {
         })
         .collect();
     if !blind.is_empty() {
-        section.paragraph(
-            "What no gate sees is for people to watch until the last window is over. If it is bad: `glidepath abort RUN`, and once it has landed `glidepath rollback RUN`.",
-        );
+        section.paragraph("What no gate sees, people watch until the last window is over, and turn back where it is bad (section 6).");
         section.table(&["Where", "Gates do not see", "Watch"], rows_told_once(blind, 0));
     }
     if !is_watched && blind_is_all(of) {
@@ -157,16 +153,17 @@ fn blind_is_all(of: &Sources<'_>) -> bool {
 /// What a person can look at, where gates do not.
 fn by_hand(of: &Sources<'_>, assignment: &Assignment) -> Text {
     let signals = of.catalog.targets.get(&assignment.target).and_then(|target| target.signals.as_ref());
-    let objectives: Vec<&str> =
-        of.catalog.objectives.iter().filter(|o| o.component == assignment.component).map(|o| o.name.as_str()).collect();
-    let mut watched: Vec<String> = Vec::new();
+    let has_objective = of.catalog.objectives.iter().any(|o| o.component == assignment.component);
+    let mut watched: Vec<&str> = Vec::new();
     if signals.is_some_and(|signals| signals.errors.is_some()) {
-        watched.push("smaller rises of errors".to_owned());
+        watched.push("errors");
     }
     if signals.is_some_and(|signals| signals.slow.is_some()) {
-        watched.push("smaller rises of slow requests".to_owned());
+        watched.push("slow requests");
     }
-    watched.extend(objectives.iter().map(|name| format!("the budget of {name}")));
+    let rises = (!watched.is_empty()).then(|| format!("smaller rises of {}", listed(&watched)));
+    let budgets = has_objective.then(|| "its error budgets".to_owned());
+    let watched: Vec<String> = rises.into_iter().chain(budgets).collect();
     if watched.is_empty() {
         return Text::from("nothing is declared to look at: logs, and what users report; add ")
             .code("spec.signals")

@@ -16,8 +16,13 @@ pub(super) struct Criterion {
     pub(super) bad: String,
 }
 
-/// Gates of the plan that hold the way up, or those that watch after it.
+/// Gates of the plan that watch what was changed, on the way up or after it.
 pub(crate) fn gates(plan: &Plan, after_landing: bool) -> impl Iterator<Item = (&Step, &GateSpec)> {
+    looks(plan, after_landing).filter(|(_, gate)| !gate.is_budget_look())
+}
+
+/// Those, and looks at error budgets, which watch nothing.
+fn looks(plan: &Plan, after_landing: bool) -> impl Iterator<Item = (&Step, &GateSpec)> {
     plan.body.steps.iter().filter(move |step| step.after_landing == after_landing).filter_map(|step| match &step.work {
         Work::Gate(gate) => Some((step, &**gate)),
         Work::Call(_) | Work::Wait(_) | Work::Manual { .. } | Work::Event { .. } => None,
@@ -26,12 +31,17 @@ pub(crate) fn gates(plan: &Plan, after_landing: bool) -> impl Iterator<Item = (&
 
 /// What the gate watches, with its environment where the change has several: `payments in staging eu-west at 50 %`.
 pub(super) fn place(plan: &Plan, step: &Step, gate: &GateSpec) -> String {
+    let subject = gate.subject.replace(BUDGETS, "the wave of ");
     let environment = step.environment.as_ref().filter(|_| plan.body.change.environments.len() > 1);
-    match (environment, gate.subject.split_once(" in ")) {
+    match (environment, subject.split_once(" in ")) {
         (Some(environment), Some((what, place))) if !place.starts_with(environment.as_str()) => format!("{what} in {environment} {place}"),
-        _ => gate.subject.clone(),
+        // Windows of several environments that go by one name are told together.
+        _ => subject.replace(", ", " during the "),
     }
 }
+
+/// How the planner's subjects of looks at budgets begin.
+const BUDGETS: &str = "error budgets before ";
 
 /// The planner's name of the share of requests that take too long.
 pub(crate) const SLOW: &str = "slow";
@@ -47,49 +57,48 @@ pub(crate) fn figure_of(name: &str) -> fn(f64) -> String {
     if name.starts_with(SHARE) { percent } else { plain }
 }
 
-/// One criterion per check. A gate of one component does not say its name again.
+/// One criterion per check of what was changed. A gate of one component does not say its name again.
 pub(super) fn of_gate(plan: &Plan, step: &Step, gate: &GateSpec) -> Vec<Criterion> {
     let own = component_of(plan, step).map(|component| format!(" of {component}"));
     let measured = |name: &str| own.as_deref().and_then(|own| name.strip_suffix(own)).unwrap_or(name).to_owned();
     let looks = |failures_max: u32| plural(failures_max as usize, "look", "looks in a row");
     gate.checks
         .iter()
-        .map(|check| match check {
+        .filter_map(|check| match check {
             GateCheck::Proportion { name, effect, ceiling, baseline_hosts, .. } => {
                 let ceiling = ceiling.map_or_else(String::new, |ceiling| format!(", or above {}", percent(ceiling)));
                 let name = if name == SLOW { "slow requests" } else { name };
-                Criterion { measured: measured(name), bad: format!("{} rise against {}{ceiling}", fold(*effect), old_side(baseline_hosts)) }
+                let bad = format!("{} rise against {}{ceiling}", fold(*effect), old_side(baseline_hosts));
+                Some(Criterion { measured: measured(name), bad })
             }
-            GateCheck::Values { name, margin, .. } => Criterion {
+            GateCheck::Values { name, margin, .. } => Some(Criterion {
                 measured: measured(name),
                 bad: format!(
                     "worse than the old side by more than equal hosts ever differ; passes when less than {}x worse",
                     plain(*margin)
                 ),
-            },
+            }),
             GateCheck::Threshold { name, min, max, failures_max, measured: Some(how), .. } => {
                 let [_, bad] = limits_in_words(name, *min, *max, how);
-                Criterion { measured: measured(name), bad: format!("{bad} at {}", measurements(*failures_max, how)) }
+                Some(Criterion { measured: measured(name), bad: format!("{bad} at {}", measurements(*failures_max, how)) })
             }
             GateCheck::Threshold { name, min, max, failures_max, measured: None, .. } => {
                 let figure = figure_of(name);
                 let bounds = [min.map(|v| format!("below {}", figure(v))), max.map(|v| format!("above {}", figure(v)))];
                 let bounds: Vec<String> = bounds.into_iter().flatten().collect();
-                Criterion { measured: measured(name), bad: format!("{} for {}", bounds.join(" or "), looks(*failures_max)) }
+                Some(Criterion { measured: measured(name), bad: format!("{} for {}", bounds.join(" or "), looks(*failures_max)) })
             }
             GateCheck::Kayenta { name, asked, .. } => {
                 let [pass, marginal] = canary::scores(asked).map(plain);
-                Criterion {
+                Some(Criterion {
                     measured: measured(name),
                     bad: format!("a score of {marginal} or less at any look, or below {pass} at the last one"),
-                }
+                })
             }
             GateCheck::Probe { name, failures_max, .. } => {
-                Criterion { measured: measured(name), bad: format!("no answer as expected for {}", looks(*failures_max)) }
+                Some(Criterion { measured: measured(name), bad: format!("no answer as expected for {}", looks(*failures_max)) })
             }
-            GateCheck::Burn { name, burn_max, turns_back, .. } => {
-                Criterion { measured: name.clone(), bad: burn_words(*burn_max, *turns_back) }
-            }
+            GateCheck::Burn { .. } => None,
         })
         .collect()
 }
@@ -131,26 +140,48 @@ pub(crate) fn times(how: &Measuring) -> String {
     format!("one every {}{from}", how.interval_ms)
 }
 
-/// What a burning budget does to a run.
-pub(crate) fn burn_words(burn_max: f64, turns_back: bool) -> String {
-    let above = format!("above {}x over 1 h and over 5 min", plain(burn_max));
-    if turns_back {
-        format!("{above}: waits where the new side is shown to be no worse, else turns back")
-    } else {
-        format!("{above}: waits")
-    }
+/// When a budget burns.
+fn burning(burn_max: f64) -> String {
+    format!("above {}x over 1 h and over 5 min", plain(burn_max))
 }
 
-/// Names of all budgets of a gate of which these words hold: `burn of auth-availability and payments-latency`.
-pub(crate) fn burns(gate: &GateSpec, words: &str) -> String {
-    const BEGIN: &str = "burn of ";
-    let named = |check: &GateCheck| match check {
-        GateCheck::Burn { name, burn_max, turns_back, .. } if burn_words(*burn_max, *turns_back) == words => {
-            Some(name.strip_prefix(BEGIN).unwrap_or(name).to_owned())
-        }
-        _ => None,
+/// What a burning budget does to a run.
+pub(crate) fn burn_words(burn_max: f64, turns_back: bool) -> String {
+    format!("{}: {}", burning(burn_max), burn_follows(turns_back))
+}
+
+/// What the run does while one burns.
+pub(super) fn burn_follows(turns_back: bool) -> &'static str {
+    if turns_back { "turns back, but waits where the new side is shown to be no worse" } else { "waits" }
+}
+
+/// What a budget does that burns where nothing turns back for it; `None` where none is looked at.
+pub(super) fn budgets_hold(plan: &Plan) -> Option<String> {
+    let (burn_max, patience) = looks(plan, false).find_map(|(_, gate)| {
+        let most =
+            gate.checks.iter().find_map(|check| if let GateCheck::Burn { burn_max, .. } = check { Some(*burn_max) } else { None })?;
+        Some((most, gate.patience_ms))
+    })?;
+    Some(format!(
+        "An error budget burns {}, and nothing turns back for it: before each wave and before more is exposed the run waits, and asks a person after {patience}.",
+        burning(burn_max)
+    ))
+}
+
+/// Budgets that turn back, and where.
+fn budgets_back(plan: &Plan) -> Vec<Vec<Text>> {
+    let of_gate = |(step, gate): (&Step, &GateSpec)| {
+        let place = place(plan, step, gate);
+        let row = |check: &GateCheck| match check {
+            GateCheck::Burn { burn_max, turns_back: true, .. } => {
+                let bad = format!("{}, unless the new side is shown to be no worse", burning(*burn_max));
+                Some(vec!["burn of an error budget that it names (section 4)".into(), bad.into(), place.as_str().into()])
+            }
+            _ => None,
+        };
+        gate.checks.iter().filter_map(row).collect::<Vec<Vec<Text>>>()
     };
-    format!("{BEGIN}{}", joined(&gate.checks.iter().filter_map(named).collect::<Vec<_>>()))
+    looks(plan, false).flat_map(of_gate).collect()
 }
 
 /// All criteria of one gate in a line: `health of payments and auth: no answer as expected for 3 looks in a row; ...`.
@@ -166,6 +197,7 @@ pub(super) fn table(plan: &Plan) -> Vec<Vec<Text>> {
     for (step, gate) in gates(plan, false) {
         rows.extend(of_gate(plan, step, gate).into_iter().map(|c| vec![c.measured.into(), c.bad.into(), place(plan, step, gate).into()]));
     }
+    rows.extend(budgets_back(plan));
     rows_told_once(rows_told_once(rows, 0), 2)
 }
 

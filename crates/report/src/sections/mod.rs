@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod approvals;
+mod asked;
 mod communication;
 mod contacts;
 mod contingency;

@@ -1,11 +1,10 @@
 //! Section 4: every step with its exact command, its duration, what must hold afterwards and how it is undone.
 
-use super::{Sources, criteria, runways, sourced};
+use super::{Sources, asked, runways, sourced};
 use crate::calls::{answer, expectation, waits_for};
-use crate::canary;
 use crate::depth::Depth;
 use crate::document::{Block, Section, StepBlock, Text};
-use crate::figures::{estimate, fold, percent, plain, plural};
+use crate::figures::{estimate, plural};
 use crate::runsheet::{Order, Shell, Ways, answers, is_look, measures, shell_of, typed};
 use glidepath_model::command::HAPROXY;
 use glidepath_model::plan::{GateCheck, GateSpec, Phase, Step, Undo, Work};
@@ -14,6 +13,9 @@ use serde_json::Value;
 
 /// Commands of a gate from which on it refers to an earlier one instead of repeating them.
 const ALIKE_FROM: usize = 4;
+
+/// Characters of a line on which a look stands beside what it must bring back.
+const LINE_MAX: usize = 105;
 
 pub(super) fn section(of: &Sources<'_>) -> Section {
     let mut section = Section::new(4, "Procedure");
@@ -34,8 +36,9 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
         section.code("Typed once into a shell, it makes each of these looks one line", script);
     }
     let same = looks_alike(&of.plan.body.steps);
-    let numbered = of.plan.body.steps.iter().enumerate().zip(same);
-    let numbered: Vec<Numbered<'_>> = numbered.map(|((at, step), looks_as)| Numbered { number: at + 1, step, looks_as }).collect();
+    let numbered = of.plan.body.steps.iter().enumerate().zip(same.into_iter().zip(budgets_alike(&of.plan.body.steps)));
+    let numbered: Vec<Numbered<'_>> =
+        numbered.map(|((at, step), (looks_as, budgets_as))| Numbered { number: at + 1, step, looks_as, budgets_as }).collect();
     for together in numbered.chunk_by(|one, next| heading_of(one.step) == heading_of(next.step)) {
         let Some(Numbered { step: first, .. }) = together.first() else { continue };
         section.heading(heading_of(first));
@@ -49,7 +52,12 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
         let depth = first.environment.as_ref().map_or(of.depth, |environment| Depth::of(of.plan, of.catalog, environment));
         match depth {
             Depth::Standard | Depth::Full => {
-                section.blocks.extend(together.iter().map(|numbered| Block::Step(Box::new(typing.block(numbered)))));
+                for group in together.chunk_by(|one, next| one.is_look_before_a_wave() && next.is_look_before_a_wave()) {
+                    match group {
+                        [one] => section.blocks.push(Block::Step(Box::new(typing.block(one)))),
+                        looks => section.code("", typing.folded(looks, depth)),
+                    }
+                }
             }
             Depth::Minimal | Depth::Simplified => section.code("", typing.folded(together, depth)),
         }
@@ -62,6 +70,18 @@ struct Numbered<'p> {
     number: usize,
     step: &'p Step,
     looks_as: Option<usize>,
+    /// The step before it, in its wave, that looks at the same error budgets.
+    budgets_as: Option<usize>,
+}
+
+impl Numbered<'_> {
+    /// Looks at hosts and at error budgets that stand between two waves are told as one.
+    fn is_look_before_a_wave(&self) -> bool {
+        let step = self.step;
+        let is_of_budgets = matches!(&step.work, Work::Gate(gate) if gate.is_budget_look());
+        let is_plain = step.undo == Undo::Nothing && step.when.is_none() && step.exposure.is_none();
+        step.phase == Phase::Deploy && is_plain && (is_look(step) || is_of_budgets)
+    }
 }
 
 /// For each step the number of the first gate of an unbroken row of gates, if it looks at what that one looks at.
@@ -83,6 +103,29 @@ fn looks_alike(steps: &[Step]) -> Vec<Option<usize>> {
     found
 }
 
+/// For each step the number of the first step of its wave that looks at the same error budgets, if it is not the first itself.
+fn budgets_alike(steps: &[Step]) -> Vec<Option<usize>> {
+    let mut known: Vec<(Vec<&str>, &Step, usize)> = Vec::new();
+    let mut found = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        let names: Vec<&str> = match &step.work {
+            Work::Gate(gate) => {
+                gate.checks.iter().filter(|check| matches!(check, GateCheck::Burn { .. })).map(|c| c.name().as_str()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let is_alike = |(other, first, _): &&(Vec<&str>, &Step, usize)| {
+            *other == names && (&first.environment, first.wave) == (&step.environment, step.wave)
+        };
+        let first = known.iter().find(is_alike).filter(|_| !names.is_empty()).map(|(.., number)| *number);
+        if first.is_none() && !names.is_empty() {
+            known.push((names, step, at + 1));
+        }
+        found.push(first);
+    }
+    found
+}
+
 /// What the steps are written with.
 struct Typing<'p> {
     plan: &'p Plan,
@@ -96,32 +139,35 @@ impl Typing<'_> {
         let one = |numbered: &Numbered<'_>| {
             let (block, Numbered { number, step, .. }) = (self.block(numbered), numbered);
             let id = if depth >= Depth::Simplified { format!(" · {}", block.id) } else { String::new() };
-            let mut lines = vec![format!("# {number}. {}, {}{id}", block.title, estimate(&step.expected))];
-            if matches!(step.work, Work::Call(_)) {
+            let is_in_full = depth > Depth::Simplified;
+            let takes = if is_in_full { format!("at most {}", step.timeout_ms) } else { estimate(&step.expected) };
+            let mut lines = vec![format!("# {number}. {}, {takes}{id}", block.title)];
+            if matches!(step.work, Work::Call(_)) || is_in_full {
                 lines.push(block.command);
             }
             // A command that is no check of itself is followed by what must hold.
             let is_checked = !step.validations.is_empty() || !matches!(step.work, Work::Call(_));
-            lines.extend(
-                block
-                    .validation
-                    .iter()
-                    .filter(|_| is_checked && depth >= Depth::Simplified)
-                    .map(|text| format!("#    then: {}", text.words())),
-            );
+            let shown = if is_checked && depth >= Depth::Simplified { block.validation } else { Vec::new() };
+            let told: Vec<String> = shown.iter().map(|text| format!("then: {}", text.words())).collect();
+            match (lines.last_mut(), told.as_slice()) {
+                (Some(look), [one]) if is_look(step) && !look.contains('\n') && look.len() + one.len() < LINE_MAX => {
+                    look.push_str(&format!("   # {one}"));
+                }
+                _ => lines.extend(told.iter().map(|one| format!("#    {one}"))),
+            }
             lines.join("\n")
         };
         steps.iter().map(one).collect::<Vec<_>>().join("\n\n")
     }
 
     fn block(&self, numbered: &Numbered<'_>) -> StepBlock {
-        let Numbered { number, step, looks_as } = *numbered;
+        let Numbered { number, step, looks_as, budgets_as } = *numbered;
         let mut validation: Vec<Text> = step.validations.iter().map(expectation).collect();
         match &step.work {
             Work::Gate(gate) => match looks_as {
-                None => validation.extend(gate_words(step, gate)),
+                None => validation.extend(asked::words(step, gate, budgets_as)),
                 Some(number) => {
-                    validation.push(watched(step, gate));
+                    validation.push(asked::watched(step, gate));
                     validation.push(format!("it looks at what step {number} looks at").into());
                 }
             },
@@ -196,96 +242,6 @@ fn heading_of(step: &Step) -> String {
         (wave, 0) => format!("{phase}{environment}: wave {wave}"),
         (wave, stage) => format!("{phase}{environment}: wave {wave}, stage {stage}"),
     }
-}
-
-/// How long a gate watches, how often it looks, and what comes of it.
-fn watched(step: &Step, gate: &GateSpec) -> Text {
-    let early = if gate.early_promotion { format!(", earlier by evidence but not before {}", gate.min_bake_ms) } else { String::new() };
-    let (when, then) = match step.after_landing {
-        true => (" after landing", "what it finds is told to people".to_owned()),
-        false => ("", format!("asks a person after {}", gate.patience_ms)),
-    };
-    format!("{}: watched for {}{when}{early}; looks every {}; {then}", gate.subject, gate.bake_ms, gate.look_every_ms).into()
-}
-
-/// What a gate wants to see, in numbers.
-pub(super) fn gate_words(step: &Step, gate: &GateSpec) -> Vec<Text> {
-    let count = if step.after_landing { "are told" } else { "turn back" };
-    let mut found = vec![watched(step, gate)];
-    found.extend(gate.checks.iter().map(|check| match check {
-        GateCheck::Proportion { name, effect, alpha, ceiling, dispersion, dispersion_windows, baseline_hosts, .. } => {
-            let ceiling = ceiling.map_or(String::new(), |c| format!(", never above {}", percent(c)));
-            let noise = match (dispersion, dispersion_windows) {
-                (Some(phi), Some(windows)) => format!("noise {}x that of chance, learnt from {windows} stretches of equal hosts", plain(*phi)),
-                (Some(phi), None) => format!("noise {}x that of chance, as stated", plain(*phi)),
-                (None, _) => "conservative default for noise (assumed)".to_owned(),
-            };
-            format!(
-                "{name}: new side against {}, turns back on a {} rise{ceiling}; false alarms at most {}; {noise}",
-                if baseline_hosts.is_empty() { "old".to_owned() } else { criteria::old_side(baseline_hosts) },
-                fold(*effect),
-                percent(*alpha)
-            )
-            .into()
-        }
-        GateCheck::Values { name, every_ms, margin, alpha, asked, .. } => {
-            let learnt = |field: &str| asked.get("noise").and_then(|noise| noise.get(field)).and_then(Value::as_f64);
-            let noise = learnt("sdLearnt").zip(learnt("points")).map_or_else(String::new, |(sd, points)| {
-                let deviation = if asked.get("scale").is_some_and(|scale| scale == "ratio") { percent(sd) } else { plain(sd) };
-                format!("; noise {deviation} learnt from {points:.0} values of equal hosts")
-            });
-            format!(
-                "{name}: new side against old, a value every {every_ms}; passes when less than {}x worse; false alarms of all such figures at most {}{noise}",
-                plain(*margin),
-                percent(*alpha)
-            )
-            .into()
-        }
-        GateCheck::Threshold { name, min, max, failures_max, measured: Some(how), .. } => {
-            let [good, bad] = criteria::limits_in_words(name, *min, *max, how);
-            let bad = if how.success_condition.is_some() && how.failure_condition.is_some() { format!(", never {bad}") } else { String::new() };
-            let number = how.count.map_or_else(
-                || "as long as the stage is watched".to_owned(),
-                |count| plural(count as usize, "measurement", "measurements"),
-            );
-            let in_a_row = how.consecutive_success_limit.map_or_else(String::new, |good| format!("; passes after {good} good ones in a row"));
-            format!(
-                "{name}: {good}{bad}; {number}, {}; {} {count}{in_a_row}; more than {} inconclusive or {} in a row without a value ask a person",
-                criteria::times(how),
-                plural(*failures_max as usize, "bad measurement", "bad measurements"),
-                how.inconclusive_limit,
-                how.consecutive_error_limit
-            )
-            .into()
-        }
-        GateCheck::Threshold { name, min, max, failures_max, measured: None, .. } => {
-            let figure = criteria::figure_of(name);
-            let low = min.map_or(String::new(), |v| format!("at least {}", figure(v)));
-            let high = max.map_or(String::new(), |v| format!("at most {}", figure(v)));
-            let both = if low.is_empty() || high.is_empty() { "" } else { ", " };
-            format!("{name}: {low}{both}{high}; {} in a row {count}", plural(*failures_max as usize, "bad look", "bad looks")).into()
-        }
-        GateCheck::Kayenta { name, timing, asked, .. } => {
-            let then = if step.after_landing { "is told" } else { "turns back" };
-            format!("{name}, by the judge of Kayenta: {}; {then}", canary::words(timing, asked)).into()
-        }
-        GateCheck::Probe { name, calls, failures_max } => {
-            let first = calls.first().map(|c| expectation(c).words()).unwrap_or_default();
-            format!(
-                "{name}, at each look: {}{first}; {} in a row {count}",
-                if calls.len() > 1 { format!("{} checks, such as ", calls.len()) } else { String::new() },
-                plural(*failures_max as usize, "failed look", "failed looks")
-            )
-            .into()
-        }
-        GateCheck::Burn { burn_max, turns_back, .. } => {
-            let words = criteria::burn_words(*burn_max, *turns_back);
-            format!("{}: {words}; `promote` goes on all the same", criteria::burns(gate, &words)).into()
-        }
-    }));
-    // Budgets of which the same holds are told once.
-    found.dedup();
-    found
 }
 
 /// One line about a step for lists elsewhere.

@@ -51,6 +51,7 @@ fn decisions(of: &Sources<'_>, section: &mut Section) {
         OnFailure::RollbackItem => "A step that fails for good: its item goes back, the others stay (see the matrices below).".into(),
         OnFailure::Hold => "A step that fails for good: exposure stays where it is and a person is asked.".into(),
     });
+    items.extend(criteria::budgets_hold(of.plan).map(Text::from));
     items.push(format!("Nobody answers a hold: {}.", promise::unanswered(of.plan)).into());
     if of.plan.body.takeoff.iter().any(|gate| matches!(gate, TakeoffGate::Calendar { .. })) {
         items.push(
@@ -163,7 +164,7 @@ fn joined_text(mut one: Text, other: Text) -> Text {
 
 /// The step with its environment, which its title leaves out.
 fn titled(step: &Step) -> String {
-    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} ({environment})", step.title))
+    step.environment.as_ref().map_or_else(|| step.title.clone(), |environment| format!("{} in {environment}", step.title))
 }
 
 fn no_return(of: &Sources<'_>, section: &mut Section) {
@@ -224,7 +225,7 @@ pub(super) fn one_way<'p>(of: &Sources<'p>, assignment: &Assignment) -> Option<&
 
 fn afterwards(of: &Sources<'_>, section: &mut Section) {
     section.heading("Verification after a rollback");
-    let mut items: Vec<Text> = Vec::new();
+    let mut rows: Vec<Vec<Text>> = Vec::new();
     for assignment in &of.plan.body.assignments {
         let here = of.plan.body.steps.iter().filter(|s| s.target.as_ref() == Some(&assignment.target));
         let checks = here.filter_map(|s| match &s.undo {
@@ -232,7 +233,7 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
             Undo::Nothing | Undo::LeaveInPlace { .. } | Undo::ForwardOnly { .. } => None,
         });
         let checks: Vec<_> = checks.collect();
-        let mut text = Text::new().strong(format!("{} in {}: ", assignment.component, assignment.environment));
+        let mut text = Text::new();
         let item = of.plan.body.change.items.get(assignment.item as usize).map(|item| &item.kind);
         text = match item {
             Some(ItemKind::Schema { .. }) => match one_way(of, assignment) {
@@ -244,15 +245,21 @@ fn afterwards(of: &Sources<'_>, section: &mut Section) {
             Some(ItemKind::Contract { .. }) => text.plain("stays as it is by then; what it took away is in the backup alone"),
             _ => joined_text(text, state::words(of.plan, assignment, &assignment.from)),
         };
-        // The first step is taken back last, and so its check is the one that holds in the end.
-        if let Some(call) = checks.first() {
+        // What is told in short beside others is looked at as at the beginning. The first step is taken back last, and so its check is the one that holds.
+        let is_told = Depth::of(of.plan, of.catalog, &assignment.environment) >= Depth::Standard.min(of.depth);
+        if let Some(call) = checks.first().filter(|_| is_told) {
             let is_of_hosts = checks.len() > 1 && state::is_of_hosts(of.plan, assignment);
-            text = text.plain(if is_of_hosts { "; for each host, such as " } else { "; " });
+            text = text.plain(if is_of_hosts { "; each host, such as " } else { "; " });
             text.0.extend(expectation(call).0);
         }
-        items.push(text);
+        rows.push(vec![format!("{} in {}", assignment.component, assignment.environment).into(), text]);
     }
-    section.checklist(items);
+    let items = rows_told_once(rows, 0).into_iter().map(|row| {
+        let mut cells = row.into_iter();
+        let place = cells.next().unwrap_or_default().words();
+        cells.fold(Text::new().strong(format!("{place}: ")), joined_text)
+    });
+    section.checklist(items.collect());
     if of.depth > Depth::Minimal {
         section.paragraph(format!("Then send the messages of section 7 that begin with \"{}\".", promise::turned(of.plan)));
     }

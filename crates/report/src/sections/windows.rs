@@ -29,7 +29,8 @@ pub(super) fn section(of: &Sources<'_>) -> Section {
     gates(of, &mut section, false, "Gates on the way", if promise::has_way_back(of.plan) { "Turns back at" } else { "Stops at" });
     gates(of, &mut section, true, "Watched after landing: it holds nothing back, and nothing goes back by itself", "People are told of");
     if criteria::gates(of.plan, false).next().is_some() {
-        section.paragraph("What the gates ask, word by word, stands in section 4.");
+        let budgets = if criteria::budgets_hold(of.plan).is_some() { "; when error budgets hold, in section 6" } else { "" };
+        section.paragraph(format!("What the gates ask, word by word, stands in section 4{budgets}."));
     }
     section
 }

@@ -167,7 +167,7 @@ fn the_sheet_of_a_switch_tells_when_hosts_are_empty_and_what_becomes_of_them() {
         lines.flat_map(|line| &line.expect).map(|text| format!("{}\n", text.words())).collect()
     };
     let look = r#"echo "show stat" | socat stdio unix-connect:state/router.admin | grep -E '^shop,(shop-1|shop-2),' | cut -d, -f2,3,5"#;
-    assert!(expected(number("stage-1/shift")).contains("nothing new reaches shop-1 and shop-2"));
+    assert!(expected(number("stage-1/shift")).contains("nothing new to shop-1 and shop-2"));
     assert!(expected(number("stage-2/drain")).contains(&format!("{look}: 0,0 each, or after 30 s")));
     let text = to_markdown(&sheet);
     let (_, over) = text.split_once("When it is over").unwrap();
