@@ -55,7 +55,9 @@ fn asked(step: &Step, gate: &GateSpec, check: &GateCheck, budgets_as: Option<usi
     match check {
         GateCheck::Proportion { effect, alpha, dispersion, dispersion_windows, baseline_hosts, .. } => {
             let noise = match (dispersion, dispersion_windows) {
-                (Some(phi), Some(windows)) => format!("noise {}x that of chance, learnt from {windows} stretches of equal hosts", plain(*phi)),
+                (Some(phi), Some(windows)) => {
+                    format!("noise {}x that of chance, learnt from {windows} stretches of equal hosts", plain(*phi))
+                }
                 (Some(phi), None) => format!("noise {}x that of chance, as stated", plain(*phi)),
                 (None, _) => "conservative default for noise (assumed)".to_owned(),
             };
