@@ -6,6 +6,7 @@ mod backfilling;
 mod badinput;
 mod beside;
 mod budgets;
+mod burning;
 mod calibrating;
 mod canary;
 mod capacity;

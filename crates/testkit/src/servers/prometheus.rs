@@ -20,17 +20,7 @@ pub struct Prometheus {
 impl Prometheus {
     /// One that knows what the text says, which must end with `# EOF`.
     pub fn with_history(openmetrics: &str) -> Self {
-        let folder = Self::folder();
-        let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("history.txt"), openmetrics).unwrap();
-        finish(
-            INSTALL,
-            Command::new("promtool")
-                .args(["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h"])
-                .arg(path("history.txt"))
-                .arg(path("data")),
-        );
-        Self::start(folder, "global:\n  scrape_interval: 15s\n", &[])
+        Self::start(Self::folder_with(openmetrics), "global:\n  scrape_interval: 15s\n", &[])
     }
 
     /// One without history that takes native histograms written to it.
@@ -49,8 +39,36 @@ impl Prometheus {
 
     /// One that scrapes a port of this machine every second, as the job `glidepath`.
     pub fn scraping(port: u16) -> Self {
+        Self::start(Self::folder(), &Self::jobs(port), &[])
+    }
+
+    /// The same, with what the text says before: series go on where it gives them the labels of what is scraped ([`Self::scraped`]).
+    pub fn scraping_after(openmetrics: &str, port: u16) -> Self {
+        Self::start(Self::folder_with(openmetrics), &Self::jobs(port), &[])
+    }
+
+    /// Labels that Prometheus gives to what it scrapes of a port.
+    pub fn scraped(port: u16) -> String {
+        format!("instance=\"127.0.0.1:{port}\",job=\"glidepath\"")
+    }
+
+    fn jobs(port: u16) -> String {
         let jobs = format!("scrape_configs:\n  - job_name: glidepath\n    static_configs: [ {{ targets: [ \"127.0.0.1:{port}\" ] }} ]\n");
-        Self::start(Self::folder(), &format!("global:\n  scrape_interval: 1s\n{jobs}"), &[])
+        format!("global:\n  scrape_interval: 1s\n{jobs}")
+    }
+
+    fn folder_with(openmetrics: &str) -> TempDir {
+        let folder = Self::folder();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("history.txt"), openmetrics).unwrap();
+        finish(
+            INSTALL,
+            Command::new("promtool")
+                .args(["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=720h"])
+                .arg(path("history.txt"))
+                .arg(path("data")),
+        );
+        folder
     }
 
     fn folder() -> TempDir {
