@@ -8,6 +8,7 @@
 //! repeated; the last one stands.
 
 use super::specs::journaled;
+use futures_util::future::join_all;
 use glidepath_judge::JUDGE_VERSION;
 use glidepath_judge::kayenta::flight::{Turn, onward};
 use glidepath_judge::kayenta::{self, KayentaConfig, Values};
@@ -20,6 +21,9 @@ use glidepath_ports::telemetry::{RangeReading, RangeSpan, Sample};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Metrics that are read at once.
+const METRICS_AT_ONCE: usize = 8;
 
 /// What is judged, borrowed from the plan.
 pub(crate) struct CanarySpec<'a> {
@@ -85,20 +89,26 @@ impl CanarySpec<'_> {
         (VerdictKind::Undecided, format!("{}: undecided, {why}", self.name))
     }
 
-    /// The series of all metrics over the stretch of time of a look.
+    /// The series of all metrics over the stretch of time of a look. Some at a time: other checks of the gate wait meanwhile.
     async fn read(&self, look: u32, opened_at: Timestamp, telemetry: &dyn Telemetry) -> Result<BTreeMap<String, Values>, String> {
         let (from, to) = self.timing.window(look);
-        let step = self.timing.step_ms;
-        let span = RangeSpan { from: opened_at.plus(from), to: opened_at.plus(to), step };
+        let span = RangeSpan { from: opened_at.plus(from), to: opened_at.plus(to), step: self.timing.step_ms };
         let mut all = BTreeMap::new();
-        for KayentaSeries { metric, canary, baseline } in self.metrics {
-            let sides = tokio::try_join!(telemetry.range(self.source, canary, span), telemetry.range(self.source, baseline, span));
-            let (canary, baseline) = sides.map_err(|error| error.to_string())?;
-            let of_side = |side: &str, reading: RangeReading| only(reading, step).map_err(|why| format!("{metric} of the {side} {why}"));
-            let values = Values { canary: of_side("canary", canary)?, baseline: of_side("baseline", baseline)? };
-            all.insert(metric.clone(), values);
+        for some in self.metrics.chunks(METRICS_AT_ONCE) {
+            for (series, values) in some.iter().zip(join_all(some.iter().map(|series| self.sides(series, span, telemetry))).await) {
+                all.insert(series.metric.clone(), values?);
+            }
         }
         Ok(all)
+    }
+
+    /// Both sides of one metric.
+    async fn sides(&self, series: &KayentaSeries, span: RangeSpan, telemetry: &dyn Telemetry) -> Result<Values, String> {
+        let KayentaSeries { metric, canary, baseline } = series;
+        let sides = tokio::try_join!(telemetry.range(self.source, canary, span), telemetry.range(self.source, baseline, span));
+        let (canary, baseline) = sides.map_err(|error| error.to_string())?;
+        let of_side = |side: &str, reading: RangeReading| only(reading, span.step).map_err(|why| format!("{metric} of the {side} {why}"));
+        Ok(Values { canary: of_side("canary", canary)?, baseline: of_side("baseline", baseline)? })
     }
 }
 
