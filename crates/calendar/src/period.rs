@@ -4,7 +4,7 @@ use glidepath_model::Timestamp;
 use glidepath_model::calendar::Calendar;
 use glidepath_model::catalog::{CalendarPeriod, PeriodUnit};
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, ToSpan};
 
 /// Beginning and end of the period in which an instant lies. Absent when its beginning or zone cannot be read, or the time is beyond all
@@ -40,7 +40,13 @@ pub fn windows(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Vec<(Time
     let civil = |at: Timestamp| at.to_jiff().to_zoned(zone.clone()).date();
     let instant = |date: Date, minute: u16| {
         let civil = date.at(0, 0, 0, 0).checked_add(i64::from(minute).minutes()).ok()?;
-        Some(Timestamp::from_micros(civil.to_zoned(zone.clone()).ok()?.timestamp().as_microsecond()))
+        let ambiguous = zone.to_ambiguous_timestamp(civil);
+        let at = match ambiguous.offset() {
+            // A time that the clock skips is the moment at which it skips: no window reaches into the hour after for that.
+            AmbiguousOffset::Gap { .. } => zone.following(ambiguous.earlier().ok()?).next()?.timestamp(),
+            AmbiguousOffset::Fold { .. } | AmbiguousOffset::Unambiguous { .. } => ambiguous.compatible().ok()?,
+        };
+        Some(Timestamp::from_micros(at.as_microsecond()))
     };
     let mut found = Vec::new();
     // One that began the day before may reach into the first day.
@@ -50,7 +56,7 @@ pub fn windows(calendar: &Calendar, from: Timestamp, to: Timestamp) -> Vec<(Time
         for window in calendar.windows.iter().filter(|window| window.days.contains(&weekday)) {
             let closes = if window.to_minute > window.from_minute { Some(day) } else { day.tomorrow().ok() };
             let edges = instant(day, window.from_minute).zip(closes.and_then(|day| instant(day, window.to_minute)));
-            found.extend(edges.filter(|(opens, closes)| *opens < to && *closes > from));
+            found.extend(edges.filter(|(opens, closes)| opens < closes && *opens < to && *closes > from));
         }
         date = day.tomorrow().ok();
     }
@@ -152,6 +158,35 @@ mod tests {
                 "2026-03-30T12:00:00+02:00 2026-03-30T13:00:00+02:00",
             ]
         );
+    }
+
+    #[test]
+    fn windows_do_not_shift_into_the_next_hour_where_the_clock_skips_theirs() {
+        use glidepath_model::calendar::Window;
+        // On 2026-03-29 the clocks of Berlin go from 2:00 to 3:00, on 2026-10-25 from 3:00 back to 2:00.
+        let cases = [
+            ("2026-03-29", 90, 150, &["2026-03-29T01:30:00+01:00 2026-03-29T03:00:00+02:00"][..]),
+            ("2026-03-29", 150, 210, &["2026-03-29T03:00:00+02:00 2026-03-29T03:30:00+02:00"]),
+            ("2026-03-29", 135, 165, &[]),
+            ("2026-10-25", 150, 210, &["2026-10-25T02:30:00+02:00 2026-10-25T03:30:00+01:00"]),
+            ("2026-07-05", 90, 150, &["2026-07-05T01:30:00+02:00 2026-07-05T02:30:00+02:00"]),
+        ];
+        for (day, from_minute, to_minute, expected) in cases {
+            let window = Window { name: "w".to_owned(), days: vec![7], from_minute, to_minute };
+            let calendar = Calendar {
+                name: "nightly".to_owned(),
+                time_zone: "Europe/Berlin".to_owned(),
+                environments: Vec::new(),
+                windows: vec![window],
+                freezes: Vec::new(),
+                no_friday_afternoon: true,
+            };
+            let at = |time: &str| Timestamp::parse(&format!("{day}T{time}Z")).unwrap();
+            let found = windows(&calendar, at("00:00:00"), at("12:00:00"));
+            let written = |at: Timestamp| at.written_in(Some("Europe/Berlin"));
+            let shown: Vec<String> = found.into_iter().map(|(from, to)| format!("{} {}", written(from), written(to))).collect();
+            assert_eq!(shown, expected, "{day} {from_minute} to {to_minute}");
+        }
     }
 
     proptest! {

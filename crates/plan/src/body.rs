@@ -4,6 +4,7 @@ use crate::ladder::{Judge, JudgedStage, Ladders, Seen, bad_ratio, effect_text, t
 use crate::notes::Notes;
 use crate::outline::{Outline, Route, Watches, rounded};
 use crate::site::Site;
+use crate::strategy;
 use crate::values;
 use crate::{HOLD_DEFAULT, codes, non_zero};
 use glidepath_model::catalog::{Catalog, EdgeKind, Target};
@@ -64,6 +65,7 @@ fn assignment(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut Seen
 
 fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut Seen) -> Vec<LadderStage> {
     let mut list = Vec::new();
+    let moved = strategy::traffic::moved_share(site).unwrap_or(1.0);
     for path in outline.waves.iter().flatten() {
         let region = path.region.and_then(|at| site.regions.get(at));
         let rate = region.map_or_else(|| site.rate(), |r| r.rate).unwrap_or_default();
@@ -72,13 +74,14 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
             let share = rounded(Share::from_f64(stage.share));
             // Of a stage that is judged, the rate is that of its own hour.
             let rate = gate.judged.as_ref().map_or(rate, |judged| judged.rate);
-            let canary_rate = rate * stage.share;
+            // Of a way between shares that is part of the traffic, and no more than that part moves.
+            let canary_rate = rate * stage.share * moved;
             let mut values = Vec::new();
             let (power, detects, explanation) = match (&gate.judged, region, stage.route) {
                 (_, _, Route::Mirror(copied)) => {
                     let text = format!(
                         "{copied} of the reads are copied to the new side, which answers nobody; {} watch for {}",
-                        watchers(outline.verification),
+                        watchers(site, outline.verification),
                         gate.bake
                     );
                     (None, None, text)
@@ -87,7 +90,7 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                     let text = format!(
                         "{share} of the users for {}, each on one side; a person compares what they did, and {} watch for harm",
                         gate.bake,
-                        watchers(outline.verification)
+                        watchers(site, outline.verification)
                     );
                     (None, None, text)
                 }
@@ -119,7 +122,7 @@ fn ladder_stages(site: &Site<'_>, outline: &Outline, judge: &Judge, seen: &mut S
                 _ => {
                     let is_split = gate.watches == Watches::Beside && stage.share < 1.0;
                     let why = if is_split { "the two sides are not compared" } else { "nothing old stands beside to compare with" };
-                    (None, None, format!("at {share} {why}; {} watch for {}", watchers(outline.verification), gate.bake))
+                    (None, None, format!("at {share} {why}; {} watch for {}", watchers(site, outline.verification), gate.bake))
                 }
             };
             list.push(LadderStage {
@@ -157,10 +160,11 @@ fn value_text(value: &StageValue, wanted: Share) -> String {
 }
 
 /// Who watches where nothing is compared.
-fn watchers(kind: VerificationKind) -> &'static str {
-    match kind {
-        VerificationKind::Threshold => "thresholds and health checks",
-        VerificationKind::Statistical | VerificationKind::Probe => "health checks",
+fn watchers(site: &Site<'_>, kind: VerificationKind) -> &'static str {
+    match (kind, site.target.health.is_some()) {
+        (VerificationKind::Threshold, true) => "thresholds and health checks",
+        (VerificationKind::Threshold, false) => "thresholds",
+        (VerificationKind::Statistical | VerificationKind::Probe, _) => "health checks",
     }
 }
 

@@ -18,7 +18,7 @@ use glidepath_judge::duration::{DurationEstimate, slowest, sum};
 use glidepath_model::Millis;
 use glidepath_model::facts::Facts;
 use glidepath_model::ids::{RegionName, StepId, TargetName};
-use glidepath_model::plan::{Estimate, Exposure, Prediction, STEPS_IN_FLIGHT_MAX, Step, Undo};
+use glidepath_model::plan::{Estimate, Exposure, Phase, Prediction, STEPS_IN_FLIGHT_MAX, Step, Undo};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Index of a step in the plan.
@@ -81,6 +81,10 @@ impl WaysBack {
                 (_, 1) => "1 step goes back first".to_owned(),
                 (_, many) => format!("{many} steps in a row go back first"),
             };
+            let source = match self.exposures.first().and_then(|exposed| left_before(steps, exposed.step)) {
+                Some(left) => format!("{source}; the old version then meets what {left} did"),
+                None => source,
+            };
             told(time, source)
         });
         prediction.time_to_rollback = to_safety.and_then(|safe| {
@@ -98,6 +102,12 @@ impl WaysBack {
             }
         }
     }
+}
+
+/// The first step before `exposed` that changed data for good: traffic that is safe is then served by a version that finds them changed.
+fn left_before(steps: &[Step], exposed: usize) -> Option<&str> {
+    let is_data = |step: &&Step| step.phase == Phase::Prepare && matches!(step.undo, Undo::ForwardOnly { .. });
+    steps.iter().take(exposed).find(is_data).map(|step| step.title.as_str())
 }
 
 impl Exposed {

@@ -192,6 +192,15 @@ pub(crate) fn is_mirrored(assignment: &Assignment, stage: &LadderStage) -> bool 
     assignment.strategy == Strategy::Shadow && stage.share == Share::ZERO
 }
 
+/// How much is on the new side: of an item that moves shares between regions, how much of that way is behind.
+fn share_of(assignment: &Assignment, stage: &LadderStage) -> String {
+    match assignment.strategy {
+        _ if is_mirrored(assignment, stage) => "mirror".to_owned(),
+        Strategy::Traffic => format!("{} of the way", stage.share),
+        _ => stage.share.to_string(),
+    }
+}
+
 fn stages(plan: &Plan) -> Vec<Line> {
     let cells: Vec<Vec<String>> = plan
         .body
@@ -203,7 +212,7 @@ fn stages(plan: &Plan) -> Vec<Line> {
                 a.environment.to_string(),
                 a.component.to_string(),
                 stage.region.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string),
-                if is_mirrored(a, stage) { "mirror".to_owned() } else { stage.share.to_string() },
+                share_of(a, stage),
                 if stage.canary_rate > 0.0 { format!("{}/s", count(stage.canary_rate)) } else { "-".to_owned() },
                 stage.bake_ms.to_string(),
                 stage.detects.map_or_else(|| "-".to_owned(), |d| format!("{} rise", fold(d))),

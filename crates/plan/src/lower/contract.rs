@@ -35,7 +35,7 @@ impl Lowering<'_> {
         let needs = self.readers_do_without(site, &spot, needs);
         let deploy = Spot { phase: Phase::Deploy, ..spot.clone() };
         let work = Work::Call(ready.call.clone());
-        let mut step = self.draft(site, &deploy, Half::Contract.name(), Half::Contract.title(site), work, Half::Contract.kind());
+        let mut step = self.draft(site, &deploy, Half::Contract.name(), Half::Contract.title(site, None), work, Half::Contract.kind());
         ready.apply_to(&mut step);
         step.undo = Undo::ForwardOnly { reason: "what it takes away is in the backup alone".to_owned() };
         step.needs = needs;

@@ -64,10 +64,13 @@ impl Half {
         }
     }
 
-    pub(super) fn title(self, site: &Site<'_>) -> String {
+    pub(super) fn title(self, site: &Site<'_>, script: Option<&Script>) -> String {
         match self {
             Self::Expand => format!("Expand the schema of {}", site.target.component),
-            Self::Backfill => format!("Fill the new columns of {}", site.target.component),
+            Self::Backfill => match script.and_then(overwritten) {
+                Some(what) => format!("Overwrite {what} of {}", site.target.component),
+                None => format!("Fill the new columns of {}", site.target.component),
+            },
             Self::Contract => format!("Contract the schema of {}", site.target.component),
         }
     }
@@ -286,7 +289,7 @@ impl Lowering<'_> {
     fn data_step(&mut self, site: &Site<'_>, half: Half, data: &DataStep, wave: u32, needs: Vec<StepId>, news: &mut News) -> Option<Step> {
         let spot = Spot { phase: Phase::Prepare, wave, stage: 0, region: None, prefix: site.path() };
         let ready = self.made_ready(site, half, data, news)?;
-        let mut step = self.draft(site, &spot, half.name(), half.title(site), Work::Call(ready.call.clone()), half.kind());
+        let mut step = self.draft(site, &spot, half.name(), half.title(site, ready.script.as_ref()), Work::Call(ready.call.clone()), half.kind());
         step.undo = match &ready.script {
             Some(script) => way_back(half, script),
             None => Undo::LeaveInPlace { reason: "on the word of the change; what its command does was not read".to_owned() },
@@ -459,6 +462,14 @@ fn place(path: &str, text: &str, line: u32) -> Place {
     Place { file: path.to_owned(), line, column: count(indent + 1), length: count(length), snippet: snippet.to_owned() }
 }
 
+/// What a text overwrites that the change did not add: `orders.amount, orders.state`.
+fn overwritten(script: &Script) -> Option<String> {
+    let effects = script.statements.iter().flat_map(|statement| &statement.judged.effects);
+    let found: BTreeSet<&str> =
+        effects.filter_map(|effect| if let Effect::Overwrites(what) = effect { Some(what.as_str()) } else { None }).collect();
+    (!found.is_empty()).then(|| found.into_iter().collect::<Vec<_>>().join(", "))
+}
+
 /// What a rollback does with the step, from what its text was read to do.
 fn way_back(half: Half, script: &Script) -> Undo {
     let effects = || script.statements.iter().flat_map(|statement| &statement.judged.effects);
@@ -477,14 +488,7 @@ fn way_back(half: Half, script: &Script) -> Undo {
             reason: format!("it replaces {listed}; nothing keeps the old definition, which going back would need"),
         };
     }
-    let overwritten: BTreeSet<&str> = effects()
-        .filter_map(|effect| match effect {
-            Effect::Overwrites(what) => Some(what.as_str()),
-            _ => None,
-        })
-        .collect();
-    if !overwritten.is_empty() {
-        let listed = overwritten.into_iter().collect::<Vec<_>>().join(", ");
+    if let Some(listed) = overwritten(script) {
         return Undo::ForwardOnly { reason: format!("it overwrites {listed}, which this change did not add") };
     }
     let widened: BTreeSet<&str> = effects()

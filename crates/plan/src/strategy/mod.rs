@@ -20,7 +20,7 @@ mod recreate;
 mod rolling;
 mod rotate;
 mod shadow;
-mod traffic;
+pub(crate) mod traffic;
 
 pub(crate) use beside::too_coarse;
 

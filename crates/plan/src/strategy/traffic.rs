@@ -55,6 +55,11 @@ impl<'a> Way<'a> {
         f64::from(moved(&self.from, shares)) / f64::from(moved(&self.from, &self.to).max(1))
     }
 
+    /// The part of the traffic that the whole way moves, 0 to 1.
+    fn moved(&self) -> f64 {
+        f64::from(moved(&self.from, &self.to)) / 100.0
+    }
+
     /// Regions whose share rises on the way.
     fn rising(&self) -> impl Iterator<Item = (&RegionName, u32)> {
         self.to
@@ -146,6 +151,11 @@ impl Method for Traffic {
     fn kind(&self) -> Kind {
         Kind::Shift
     }
+}
+
+/// The part of its traffic that a site moves, where it moves shares between regions.
+pub(crate) fn moved_share(site: &Site<'_>) -> Option<f64> {
+    Way::of(site).map(|way| way.moved())
 }
 
 /// Whether a region has room for its new share: by what is known of it, else by a look that the target declares.

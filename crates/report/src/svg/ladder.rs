@@ -5,7 +5,7 @@ use crate::document::Figure;
 use crate::figures::{count, fold, percent, stopwatch};
 use crate::summary::is_mirrored;
 use crate::timeline::{Placed, placed, ticks};
-use glidepath_model::plan::{Assignment, LadderStage, StageValue};
+use glidepath_model::plan::{Assignment, LadderStage, StageValue, Strategy};
 use glidepath_model::text::decimals;
 use glidepath_model::{Millis, Plan, RegionName, Share};
 use maud::{Markup, html};
@@ -25,6 +25,8 @@ struct Panel<'a> {
     /// Time from take-off and share from then on.
     points: Vec<(u64, Share)>,
     ends: u64,
+    /// Whether its shares are parts of a way between shares of regions.
+    is_way: bool,
 }
 
 /// The picture; `None` where no item has a ladder.
@@ -41,7 +43,7 @@ pub(crate) fn ladder(plan: &Plan) -> Option<Figure> {
         crate::figures::plural(panels.len(), "ladder", "ladders"),
         panels
             .iter()
-            .map(|p| format!("{}: {}.", p.title, p.mirrored.iter().chain(&p.stages).map(|s| stage_words(s)).collect::<Vec<_>>().join("; ")))
+            .map(|p| format!("{}: {}.", p.title, p.mirrored.iter().chain(&p.stages).map(|s| stage_words(p, s)).collect::<Vec<_>>().join("; ")))
             .collect::<Vec<_>>()
             .join(" ")
     );
@@ -85,7 +87,7 @@ fn panels_of<'a>(assignment: &'a Assignment, times: &[Placed<'_>]) -> Vec<Panel<
                 title = format!("{title}, {region}");
             }
             points.insert(0, (offset - lead, Share::ZERO));
-            Panel { title, mirrored, stages, points, ends }
+            Panel { title, mirrored, stages, points, ends, is_way: assignment.strategy == Strategy::Traffic }
         })
         .collect()
 }
@@ -129,14 +131,14 @@ fn draw(panel: &Panel<'_>, top: f64, height: f64) -> Markup {
         }
         (label("small dim", "start", KEY, top + 20.0, "stage: share, requests/s new side, bake, smallest rise found, power"))
         @for (at, stage) in panel.mirrored.iter().enumerate() {
-            (label("small", "start", KEY + 24.0, top + 44.0 + LINE * at as f64, &stage_words(stage)))
+            (label("small", "start", KEY + 24.0, top + 44.0 + LINE * at as f64, &stage_words(panel, stage)))
         }
         @for (at, stage) in panel.stages.iter().enumerate() {
             @let above: usize = panel.mirrored.iter().chain(panel.stages.iter().take(at)).map(|stage| lines_of(stage)).sum();
             @let line_y = top + 44.0 + LINE * above as f64;
             circle class="mark" cx=(number(KEY + 8.0)) cy=(number(line_y - 4.0)) r="8" {}
             (label("onmark", "middle", KEY + 8.0, line_y, &(at + 1).to_string()))
-            (label("small", "start", KEY + 24.0, line_y, &counts_words(stage)))
+            (label("small", "start", KEY + 24.0, line_y, &counts_words(panel, stage)))
             @for (under, value) in (1..).zip(&stage.values) {
                 (label("small dim", "start", KEY + 24.0, line_y + LINE * f64::from(under), &value_words(value)))
             }
@@ -149,8 +151,8 @@ fn lines_of(stage: &LadderStage) -> usize {
     1 + stage.values.len()
 }
 
-fn stage_words(stage: &LadderStage) -> String {
-    std::iter::once(counts_words(stage)).chain(stage.values.iter().map(value_words)).collect::<Vec<_>>().join("; ")
+fn stage_words(panel: &Panel<'_>, stage: &LadderStage) -> String {
+    std::iter::once(counts_words(panel, stage)).chain(stage.values.iter().map(value_words)).collect::<Vec<_>>().join("; ")
 }
 
 /// `p99 latency: finds 1.4x, power 38 % at 1.25x`.
@@ -159,7 +161,7 @@ fn value_words(value: &StageValue) -> String {
     format!("{}: finds {finds}, power {} at {}x", value.name, percent(value.power), decimals(value.margin, 2))
 }
 
-fn counts_words(stage: &LadderStage) -> String {
+fn counts_words(panel: &Panel<'_>, stage: &LadderStage) -> String {
     if stage.share == Share::ZERO {
         return stage.explanation.clone();
     }
@@ -172,17 +174,18 @@ fn counts_words(stage: &LadderStage) -> String {
     };
     // No figure is not a figure of nothing.
     let rate = if stage.canary_rate > 0.0 { format!(", {}/s", count(stage.canary_rate)) } else { String::new() };
-    format!("{}{rate} for {}, {sees}", stage.share, stage.bake_ms)
+    let way = if panel.is_way { " of the way" } else { "" };
+    format!("{}{way}{rate} for {}, {sees}", stage.share, stage.bake_ms)
 }
 
 fn as_text(panels: &[Panel<'_>]) -> String {
     let mut lines = Vec::new();
     for panel in panels {
         lines.push(panel.title.clone());
-        lines.extend(panel.mirrored.iter().map(|stage| format!("  [{:<20}] {}", "", stage_words(stage))));
+        lines.extend(panel.mirrored.iter().map(|stage| format!("  [{:<20}] {}", "", stage_words(panel, stage))));
         for stage in &panel.stages {
             let filled = (stage.share.as_f64() * 20.0).round() as usize;
-            lines.push(format!("  [{:<20}] {}", "#".repeat(filled.max(1)), stage_words(stage)));
+            lines.push(format!("  [{:<20}] {}", "#".repeat(filled.max(1)), stage_words(panel, stage)));
         }
     }
     lines.join("\n")

@@ -108,6 +108,18 @@ fn what_a_backfill_overwrites_is_not_said_to_be_left_alone() {
     assert!(overwritten.contains("nothing but the backup brings it back (it overwrites orders.amount"));
 }
 
+/// The shares of a way between regions are parts of that way; what moves is counted as it is.
+#[test]
+fn a_way_between_regions_is_told_with_the_traffic_that_moves() {
+    let Example { plan, facts, .. } = example("failover/leave-west");
+    let last = plan.body.assignments[0].ladder.last().unwrap();
+    assert!((last.canary_rate - 120.0).abs() < 1e-6, "30 of 100 percent of 400 requests/s move, not {}", last.canary_rate);
+    let text = to_markdown(&document(&plan, &facts));
+    assert!(text.contains("100 % of the way, 120/s for") && !text.contains("400/s"), "{text}");
+    let terminal = glidepath_report::summary(&plan, glidepath_report::Style::Plain, glidepath_report::Detail::Full, 140);
+    assert!(terminal.contains("100 % of the way"), "{terminal}");
+}
+
 #[test]
 fn what_is_known_of_a_database_that_nobody_comes_to_counts_no_requests_of_its_service() {
     let Example { plan, facts, .. } = example("schema/cents");

@@ -157,7 +157,8 @@ fn write_prediction(out: &mut String, plan: &Plan) {
     let p = &plan.prediction;
     let time =
         |time: &Option<Estimate>| time.as_ref().map_or("never".to_owned(), |time| format!("within {} ({})", time.p50_ms, time.p95_ms));
-    let _ = writeln!(out, "safe {}, undone {}", time(&p.time_to_safety), time(&p.time_to_rollback));
+    let why = p.time_to_safety.as_ref().map_or("", |time| &time.source);
+    let _ = writeln!(out, "safe {}: {why}; undone {}", time(&p.time_to_safety), time(&p.time_to_rollback));
     let _ = writeln!(out, "takes {} ({})", p.duration.p50_ms, p.duration.p95_ms);
     let spent = p.budget_share.map_or("an unknown part".to_owned(), |share| format!("{} %", plain(share * 100.0)));
     let (bad, straight) = (plain(p.bad_requests), plain(p.bad_requests_straight));
