@@ -289,7 +289,8 @@ impl Lowering<'_> {
     fn data_step(&mut self, site: &Site<'_>, half: Half, data: &DataStep, wave: u32, needs: Vec<StepId>, news: &mut News) -> Option<Step> {
         let spot = Spot { phase: Phase::Prepare, wave, stage: 0, region: None, prefix: site.path() };
         let ready = self.made_ready(site, half, data, news)?;
-        let mut step = self.draft(site, &spot, half.name(), half.title(site, ready.script.as_ref()), Work::Call(ready.call.clone()), half.kind());
+        let mut step =
+            self.draft(site, &spot, half.name(), half.title(site, ready.script.as_ref()), Work::Call(ready.call.clone()), half.kind());
         step.undo = match &ready.script {
             Some(script) => way_back(half, script),
             None => Undo::LeaveInPlace { reason: "on the word of the change; what its command does was not read".to_owned() },

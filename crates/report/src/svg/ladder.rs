@@ -43,7 +43,11 @@ pub(crate) fn ladder(plan: &Plan) -> Option<Figure> {
         crate::figures::plural(panels.len(), "ladder", "ladders"),
         panels
             .iter()
-            .map(|p| format!("{}: {}.", p.title, p.mirrored.iter().chain(&p.stages).map(|s| stage_words(p, s)).collect::<Vec<_>>().join("; ")))
+            .map(|p| format!(
+                "{}: {}.",
+                p.title,
+                p.mirrored.iter().chain(&p.stages).map(|s| stage_words(p, s)).collect::<Vec<_>>().join("; ")
+            ))
             .collect::<Vec<_>>()
             .join(" ")
     );
