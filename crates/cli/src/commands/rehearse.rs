@@ -8,10 +8,11 @@ use crate::world::World;
 use crate::{output, project};
 use glidepath_files::{Expectations, GameDay, Loaded};
 use glidepath_model::text::plural;
-use glidepath_model::{Code, Diagnostic, Millis};
+use glidepath_model::{Code, Diagnostic, Millis, Plan};
 use glidepath_rehearse::{Agreement, End, Fault, Model, Outcome, Rehearsal, Story, agreement, summary};
 use glidepath_report::{Rehearsed, Style, rehearsal_document, to_html, to_markdown};
 use serde::Serialize;
+use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,9 +26,34 @@ struct Answer<'a> {
     plan: &'a str,
     change: &'a str,
     faults: &'a [Fault],
-    rehearsal: &'a Rehearsal,
+    rehearsal: Value,
     agreement: &'a [Agreement],
-    story: &'a Story,
+    story: Value,
+    /// Why bad requests are `null`, where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bad_requests_not_known: Option<&'static str>,
+}
+
+impl<'a> Answer<'a> {
+    /// Bad requests that nobody can count are not 0.
+    fn of(plan: &'a Plan, faults: &'a [Fault], rehearsal: &Rehearsal, agreement: &'a [Agreement], story: &Story) -> Self {
+        let told = |value: serde_json::Result<Value>| value.unwrap_or(Value::Null);
+        let (mut rehearsal, mut story) = (told(serde_json::to_value(rehearsal)), told(serde_json::to_value(story)));
+        let is_known = plan.prediction.knows_traffic();
+        if !is_known {
+            (rehearsal["badRequests"], rehearsal["badRequestsIfFailing"]) = (Value::Null, Value::Null);
+            story["outcome"]["badRequests"] = Value::Null;
+        }
+        Self {
+            plan: plan.id.as_str(),
+            change: plan.body.change.name.as_str(),
+            faults,
+            agreement,
+            bad_requests_not_known: (!is_known).then_some("there are no traffic figures, so that no bad requests can be counted"),
+            rehearsal,
+            story,
+        }
+    }
 }
 
 /// Flights where neither the command nor the file says how many.
@@ -65,14 +91,7 @@ pub(crate) async fn run(root: &Path, args: &RehearseArgs) -> Result<Exit, Failur
             glidepath_report::rehearsal(&told, style)
         }
         DocumentForm::Json => {
-            let answer = Answer {
-                plan: plan.id.as_str(),
-                change: plan.body.change.name.as_str(),
-                faults: &faults,
-                rehearsal: &found,
-                agreement: &compared,
-                story: &story,
-            };
+            let answer = Answer::of(&plan, &faults, &found, &compared, &story);
             serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n"
         }
         DocumentForm::Markdown => to_markdown(&rehearsal_document(&told)),
@@ -93,7 +112,6 @@ fn broken(expect: &Expectations, knows_traffic: bool, found: &Rehearsal) -> Vec<
     let landed = found.landed_share();
     let unseen = found.ended(End::LandedFailing) as f64 / found.runs.max(1) as f64;
     let bad = found.bad_requests_if_failing.as_ref().map_or(0.0, |of| of.p95);
-    let safe = found.to_safety_ms.as_ref().map_or(0.0, |of| of.p95);
     let problems = [
         expect
             .landed
@@ -109,10 +127,14 @@ fn broken(expect: &Expectations, knows_traffic: bool, found: &Rehearsal) -> Vec<
                 format!("nobody knows how many requests come, so that no bad ones can be counted, and at most {most:.0} were expected")
             }
         }),
-        expect
-            .to_safety
-            .filter(|most| safe > most.0 as f64)
-            .map(|most| format!("95 % of the ways back take up to {} to safety, at most {most} was expected", Millis(safe as u64))),
+        expect.to_safety.and_then(|most| match &found.to_safety_ms {
+            // What no flight has shown is not kept.
+            None => Some(format!("no flight turned back, so that no way to safety was measured, and at most {most} was expected")),
+            Some(safe) if safe.p95 > most.0 as f64 => {
+                Some(format!("95 % of the ways back take up to {} to safety, at most {most} was expected", Millis(safe.p95 as u64)))
+            }
+            Some(_) => None,
+        }),
     ];
     let finding = |problem| {
         Diagnostic::error(Code(683), problem)

@@ -22,6 +22,7 @@ fn a_change_is_rehearsed_twice_alike_and_nothing_is_stored() {
     let json = project.ok(&words("checkout-3ds", &["--runs", "60", "--format", "json"]), 0).out;
     let found: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(found["rehearsal"]["runs"], 60);
+    assert!(found["rehearsal"]["badRequests"]["mean"].is_number() && found.get("badRequestsNotKnown").is_none(), "{json}");
     assert!(found["agreement"].as_array().unwrap().len() >= 4 && found["story"]["moments"].as_array().unwrap().len() > 3);
     let other = project.ok(&words("checkout-3ds", &["--runs", "60", "--flight", "5"]), 0).out;
     assert!(other.contains("Flight 5") || other.contains("The worst flight, number 5"), "{other}");
@@ -76,6 +77,20 @@ fn a_game_day_ends_with_what_it_expects() {
 }
 
 #[test]
+fn a_way_to_safety_that_no_flight_took_keeps_no_bound() {
+    let project = Project::fleet(&["payments"], 2, 10);
+    project.write(
+        "rehearsals/calm.yaml",
+        "apiVersion: glidepath.dev/v1\nkind: Rehearsal\nmetadata: { name: calm }\nspec: { of: upgrade, runs: 1, expect: { toSafety: 1h } }\n",
+    );
+    let landed = project.ok(&["rehearse", "upgrade", "--runs", "1", "--format", "json"], 0).out;
+    let found: Value = serde_json::from_str(&landed).unwrap();
+    assert_eq!(found["rehearsal"]["toSafetyMs"], Value::Null, "the one flight lands: {landed}");
+    let broken = project.ok(&["rehearse", "calm"], 1).err;
+    assert!(broken.contains("GP0683") && broken.contains("no flight turned back, so that no way to safety was measured"), "{broken}");
+}
+
+#[test]
 fn what_meets_no_known_traffic_costs_no_known_number_of_requests() {
     let project = Project::fleet(&["payments"], 2, 10);
     project.write(
@@ -87,6 +102,12 @@ fn what_meets_no_known_traffic_costs_no_known_number_of_requests() {
     assert!(!human.contains("0 on average") && !human.contains("It cost") && !human.contains("bad requests, mean"), "{human}");
     let page = project.ok(&["rehearse", "upgrade", "--runs", "40", "--format", "markdown"], 0).out;
     assert!(!page.contains("0 on average") && !page.contains("at the cost of"), "{page}");
+    let json = project.ok(&["rehearse", "upgrade", "--runs", "40", "--format", "json"], 0).out;
+    let found: Value = serde_json::from_str(&json).unwrap();
+    for figure in ["/rehearsal/badRequests", "/rehearsal/badRequestsIfFailing", "/story/outcome/badRequests"] {
+        assert_eq!(found.pointer(figure), Some(&Value::Null), "{figure}: {json}");
+    }
+    assert!(found["badRequestsNotKnown"].as_str().unwrap().contains("no traffic figures"), "{json}");
     // What nobody can count keeps no bound.
     let broken = project.ok(&["rehearse", "calm"], 1).err;
     assert!(broken.contains("GP0683") && broken.contains("nobody knows how many requests come"), "{broken}");
