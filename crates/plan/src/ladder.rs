@@ -6,6 +6,7 @@
 //! False alarms are split evenly over all checks of all judged stages of the change: a first pass with as few stages as possible counts
 //! them, which bounds the count of the second pass from above, because a smaller part makes stages longer and so fewer.
 
+use crate::apart;
 use crate::concurrent;
 use crate::lower::calls::site_values;
 use crate::measured;
@@ -338,11 +339,8 @@ fn blocked(site: &Site<'_>, settings: &Settings, facts: &Facts) -> Option<Shortf
                 .unless("a Prometheus in the Config, or a metrics page on the target"),
         );
     }
-    if let Some(asked) = facts.targets.get(name).and_then(|t| t.split_answers.as_ref()).filter(|answers| !answers.value) {
-        return Some(
-            Shortfall::new(format!("no series of the old side were found for {name} under `{}`", asked.source))
-                .unless("series that carry the label of the split, from the version that runs now"),
-        );
+    if let Some(shortfall) = apart::undivided(site).or_else(|| apart::sideless(site, facts)) {
+        return Some(shortfall);
     }
     if let Some((region, signal, ratio)) = always_bad(site) {
         return Some(

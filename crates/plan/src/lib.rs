@@ -13,6 +13,7 @@
 mod again;
 mod ahead;
 pub mod allowed;
+mod apart;
 pub mod assumed;
 mod bits;
 mod body;

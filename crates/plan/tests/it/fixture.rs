@@ -181,7 +181,8 @@ pub(crate) fn region(name: &str, component: &str, hosts: usize, weighted: bool) 
 
 /// A target with everything: probes, deploy, health, signals, cost.
 pub(crate) fn target(component: &str, environment: &str, regions: Vec<Region>) -> Target {
-    let selector = |code: &str| Selector::parse(&format!("http_requests_total{{app=\"{component}\"{code}}}")).unwrap();
+    let selector =
+        |code: &str| Selector::parse(&format!("http_requests_total{{app=\"{component}\",region=\"{{region}}\"{code}}}")).unwrap();
     Target {
         name: TargetName::new(format!("{component}-{environment}")),
         component: component.into(),
