@@ -10,6 +10,8 @@ use crate::verdict::{Interval, VerdictKind};
 pub(crate) const LATE_SHARE: f64 = 0.2;
 /// Longest forecast: seven days.
 const FORECAST_MAX_MS: f64 = 7.0 * 86_400_000.0;
+/// A tolerated proportion up to this is not lowered by what the baseline shows: with fewer bad requests than that a ratio could stay open for hours.
+pub const TOLERATED_MIN: f64 = 0.001;
 /// Ratios of the tolerated proportion that serve as alternatives.
 const TOLERANCE_ALTERNATIVES: [f64; 6] = [0.02, 0.1, 0.25, 0.4, 0.6, 0.8];
 
@@ -50,6 +52,16 @@ pub(crate) struct ReachedRegression {
 /// Prior mass of the starts after look `looks`.
 fn mass_after(looks: u32) -> f64 {
     1.0 / (1.0 + libm::log2(f64::from(looks) + 1.0))
+}
+
+/// The bad proportion of the canary that is accepted whatever the ratio. What was configured may come of another day, or of an outage that counters still remember: once
+/// the baseline shows that it fails less, no more is accepted than the margin allows of what it may fail at most.
+pub(crate) fn tolerated(config: &SequentialConfig, seen: &Counts) -> Option<f64> {
+    let bad = seen.baseline_bad;
+    // At 0 this is the rule of three; above, three standard errors or so.
+    let baseline_max = (bad + 3.0 + 3.0 * libm::sqrt(bad)) / seen.baseline_total;
+    let shown = if baseline_max.is_finite() { (config.margin * baseline_max).max(TOLERATED_MIN) } else { f64::INFINITY };
+    config.tolerated_proportion.map(|configured| configured.min(shown))
 }
 
 impl Evidence {
@@ -115,7 +127,7 @@ impl Evidence {
 
     /// Logarithm of the e-value against "the canary's bad proportion >= the tolerated one".
     pub(crate) fn ln_tolerance(&self, config: &SequentialConfig, seen: &Counts) -> f64 {
-        let Some(tolerated) = config.tolerated_proportion else {
+        let Some(tolerated) = tolerated(config, seen) else {
             return 0.0;
         };
         let good = (seen.canary_total - seen.canary_bad).max(0.0);

@@ -54,15 +54,14 @@ fn dispersion(config: &SequentialConfig, applied: f64) -> String {
     }
 }
 
-fn conclusion(verdict: &Verdict, config: &SequentialConfig) -> String {
+fn conclusion(verdict: &Verdict, config: &SequentialConfig, tolerated: Option<f64>) -> String {
     match verdict.reason_code {
         ReasonCode::EffectAboveLimit if config.regression_above == 1.0 => "regression".to_owned(),
         ReasonCode::EffectAboveLimit => format!("regression above {}x", short(config.regression_above)),
         ReasonCode::LateRise => "regression that began during the watch".to_owned(),
         ReasonCode::WithinMargin => format!("no regression, below the margin {}x", short(config.margin)),
         ReasonCode::WithinTolerance => {
-            let tolerated = config.tolerated_proportion.unwrap_or(0.0);
-            format!("no regression, the canary is below the tolerated {} %", short(100.0 * tolerated))
+            format!("no regression, the canary is below the tolerated {} %", short(100.0 * tolerated.unwrap_or(0.0)))
         }
         ReasonCode::NoTraffic => "undecided, an arm carried no requests in this look".to_owned(),
         ReasonCode::Unknown => "undecided, no data in this look".to_owned(),
@@ -79,7 +78,7 @@ fn conclusion(verdict: &Verdict, config: &SequentialConfig) -> String {
 }
 
 /// The line, for example "errors 9.8 % against 2.1 % (4.7x, 95 % interval 2.9x to 7.8x), 412 and 409 requests, 6 looks: regression, ...".
-pub(crate) fn explain(verdict: &Verdict, config: &SequentialConfig, applied_dispersion: f64) -> String {
+pub(crate) fn explain(verdict: &Verdict, config: &SequentialConfig, applied_dispersion: f64, tolerated: Option<f64>) -> String {
     let samples = &verdict.samples;
     let mut line = format!(
         "{} {} against {}",
@@ -100,7 +99,7 @@ pub(crate) fn explain(verdict: &Verdict, config: &SequentialConfig, applied_disp
         samples.canary_total,
         samples.baseline_total,
         verdict.looks,
-        conclusion(verdict, config)
+        conclusion(verdict, config, tolerated)
     );
     if verdict.kind == VerdictKind::Regression {
         let share = if config.metrics == 1 { String::new() } else { format!(", {} metrics", config.metrics) };

@@ -68,6 +68,7 @@ mod values_power_tests;
 pub mod verdict;
 
 pub use dispersion::{ASSUMED_DISPERSION, ASSUMED_LOOK_VARIATION, Dispersion};
+pub use evidence::TOLERATED_MIN;
 pub use proportion::{CountMode, Counts, SequentialConfig, SequentialState};
 pub use verdict::{Interval, ReasonCode, Samples, Verdict, VerdictKind};
 

@@ -36,7 +36,8 @@
 //! Regression stands once reached, NoRegression has to hold at the look that asks, and Regression wins over NoRegression.
 //!
 //! Where baselines have no bad requests at all a ratio can never be bounded. With `tolerated_proportion` set, NoRegression is also given
-//! when the canary's own proportion is shown to be below it; both ways then share the error probability.
+//! when the canary's own proportion is shown to be below it; both ways then share the error probability. It is lowered where the baseline shows that it fails far less than was thought when the
+//! proportion was configured, which only makes the statement stronger.
 //!
 //! # Dispersion
 //!
@@ -49,7 +50,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dispersion::Dispersion;
-use crate::evidence::{Evidence, ReachedRegression};
+use crate::evidence::{self, Evidence, ReachedRegression};
 use crate::explanation;
 use crate::verdict::{Interval, ReasonCode, Samples, Verdict, VerdictKind};
 
@@ -214,6 +215,11 @@ impl SequentialState {
         self.looks
     }
 
+    /// Milliseconds since the watch began at the last look that could be used.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.elapsed_ms
+    }
+
     /// The 95 % interval of the ratio of bad proportions that holds at all looks so far together; absent before the first usable one.
     pub fn interval(&self) -> Option<Interval> {
         (self.config.problem().is_none() && self.usable_looks > 0).then(|| self.evidence.interval(&self.config, VerdictKind::Undecided))?
@@ -343,7 +349,8 @@ impl SequentialState {
             forecast_ms: if is_open { self.evidence.forecast_ms(&self.config, self.elapsed_ms) } else { None },
             explanation: String::new(),
         };
-        verdict.explanation = explanation::explain(&verdict, &self.config, self.evidence.mean_dispersion());
+        let tolerated = evidence::tolerated(&self.config, &self.seen);
+        verdict.explanation = explanation::explain(&verdict, &self.config, self.evidence.mean_dispersion(), tolerated);
         verdict
     }
 

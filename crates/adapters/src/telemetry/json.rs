@@ -1,8 +1,8 @@
 //! A server that answers JSON: counts and values at pointers, RFC 6901.
 //!
 //! Counts must only grow: either they count since the server's processes began, or the address says `{since}` and the server counts from there. That time is the
-//! same for every question of one process, an hour before it began to ask, so that counts of two looks can be subtracted. A new owner asks from another time; its
-//! counts begin anew, as those of a process that restarted.
+//! same for every question of one process, an hour before it began to ask, so that counts of two looks can be subtracted. A new owner asks from another time: its
+//! counts are of another series, so that nobody subtracts the one from the other, nor counts an hour twice.
 
 use super::access::Session;
 use super::{Answer, bad_answer, fetch, out_of_reach, refused, unsupported};
@@ -42,7 +42,12 @@ impl Json<'_> {
         if let Some(count) = count.filter(|count| !(count.fract() == 0.0 && (0.0..=COUNT_MAX).contains(count))) {
             return Err(self.lacking(format!("`{}` is {count}, which is no count", selector.metric)));
         }
-        let series: BTreeMap<String, f64> = count.map(|count| (selector.to_string(), count)).into_iter().collect();
+        // What is counted from another time is counted by another, whose first reading is no growth.
+        let counted = match self.source.url.contains("{since}") {
+            true => selector.clone().with("instance", &self.since.to_string()),
+            false => selector.clone(),
+        };
+        let series: BTreeMap<String, f64> = count.map(|count| (counted.to_string(), count)).into_iter().collect();
         Ok(CounterReading { series, observed_at })
     }
 

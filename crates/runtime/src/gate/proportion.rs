@@ -1,6 +1,6 @@
 //! The check of bad shares, new side against old, by the sequential judge.
 
-use super::counters::{ArmTrack, CounterTrack, PartMeaning};
+use super::counters::{ArmTrack, CounterTrack, Newcomers, PartMeaning};
 use super::side::{self, Counted, Side};
 use super::uncut::Uncut;
 use glidepath_judge::budget::RequestCounts;
@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 /// Share of a check's false alarms that is set aside for the ceiling where there is one.
 const CEILING_ALPHA_SHARE: f64 = 0.1;
+/// Restarts of one process of the new side, within one watch, from which on what it counts is not trusted to be all.
+const RESTARTS_MAX: u32 = 3;
 
 /// What a proportion check watches, borrowed from the plan.
 pub(crate) struct ProportionSpec<'a> {
@@ -123,9 +125,14 @@ impl ProportionState {
             return (VerdictKind::Undecided, format!("{}: counting begins", spec.name));
         };
         self.uncut.advance(readings.cut, &readings.canary, &readings.baseline);
-        let (canary_bad, canary_total) = self.canary.advance(&readings.canary.part, &readings.canary.total, meaning(spec.canary));
+        let newcomers = match spec.source {
+            CountSource::Scrape { .. } => Newcomers::Count,
+            CountSource::Prometheus(_) | CountSource::Json(_) => Newcomers::Base,
+        };
+        let (canary_bad, canary_total) =
+            self.canary.advance(&readings.canary.part, &readings.canary.total, meaning(spec.canary), newcomers);
         let (baseline_bad, baseline_total) =
-            self.baseline.advance(&readings.baseline.part, &readings.baseline.total, meaning(spec.baseline));
+            self.baseline.advance(&readings.baseline.part, &readings.baseline.total, meaning(spec.baseline), newcomers);
         let counts = Counts { canary_bad, canary_total, baseline_bad, baseline_total };
         let (kind, line) = self.judge_counts(spec, counts, readings.observed_at.since(opened_at), &readings);
         match self.left_open(spec) {
@@ -152,7 +159,8 @@ impl ProportionState {
         let Some(judge) = &mut self.judge else {
             return (VerdictKind::Undecided, bad_configuration(spec));
         };
-        let verdict = judge.look(Some(counts), elapsed.0);
+        // The clock of a source may be set back, or two servers with two clocks may answer by turns; what they counted is counted all the same.
+        let verdict = judge.look(Some(counts), elapsed.0.max(judge.elapsed_ms()));
         let (kind, line) = match verdict.kind {
             glidepath_judge::VerdictKind::Regression => (VerdictKind::Regression, verdict.explanation),
             glidepath_judge::VerdictKind::NoRegression => (VerdictKind::NoRegression, verdict.explanation),
@@ -166,7 +174,32 @@ impl ProportionState {
                 return (VerdictKind::Undecided, format!("{line}; no counter matches on the {side}"));
             }
         }
-        (kind, line)
+        match self.doubt(spec).filter(|_| kind == VerdictKind::NoRegression) {
+            Some(doubt) => (VerdictKind::Undecided, format!("{}: undecided, {doubt}; else: {line}", spec.name)),
+            None if readings.knows_no_bad(spec) => {
+                (kind, format!("{line}; neither side has a counter of {}: none was, or it is misspelt", spec.name))
+            }
+            None => (kind, line),
+        }
+    }
+
+    /// Why counts that look good are not believed.
+    fn doubt(&self, spec: &ProportionSpec<'_>) -> Option<String> {
+        let restarts = self.canary.total.restarts();
+        if restarts >= RESTARTS_MAX {
+            return Some(format!(
+                "a process of the new side began anew {restarts} times, and what it failed at before each end was not counted (GP0443)"
+            ));
+        }
+        let seen = &self.seen;
+        let is_better = || self.interval().and_then(|range| range.high).is_some_and(|high| high < 1.0);
+        (seen.baseline_bad * spec.effect >= seen.baseline_total && !is_better()).then(|| {
+            let share = 100.0 * seen.baseline_bad / seen.baseline_total.max(1.0);
+            format!(
+                "{share:.0} % are bad on the old side, so that a new side that serves nothing would be within {}x of it (GP0444)",
+                spec.effect
+            )
+        })
     }
 
     /// A look without usable counts: the judge counts it and keeps what it knows, a regression included.
@@ -275,6 +308,11 @@ impl Readings {
             )),
             CountSelectors::AboveLimit { .. } | CountSelectors::BadOfTotal { .. } => None,
         })
+    }
+
+    /// Whether no counter of bad requests is there at all: before the first of them, that is usual.
+    fn knows_no_bad(&self, spec: &ProportionSpec<'_>) -> bool {
+        meaning(spec.canary) == PartMeaning::Bad && self.canary.part.series.is_empty() && self.baseline.part.series.is_empty()
     }
 
     fn absent_side(&self) -> Option<&'static str> {

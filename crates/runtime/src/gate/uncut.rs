@@ -38,8 +38,13 @@ impl Uncut {
     /// Takes a reading at the same cut.
     pub(crate) fn advance(&mut self, cut: Option<Cut>, canary: &Counted, baseline: &Counted) {
         self.cut = cut;
-        self.canary_inside += self.canary.advance(&canary.inside);
-        self.baseline_inside += self.baseline.advance(&baseline.inside);
+        // Native histograms come of a Prometheus, which may begin to list a process late.
+        let grown = |track: &mut CounterTrack, counted: &Counted| {
+            let known = track.processes();
+            track.advance(&counted.inside, Some(&known))
+        };
+        self.canary_inside += grown(&mut self.canary, canary);
+        self.baseline_inside += grown(&mut self.baseline, baseline);
     }
 
     /// What is left open, in words; `None` where nothing is.

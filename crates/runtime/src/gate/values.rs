@@ -83,7 +83,10 @@ impl ValuesState {
         let every = spec.every.0.max(1);
         // The first value is due one distance after the opening: queries look back, and before it the new side had no traffic.
         let due = u32::try_from(at.since(opened_at).0 / every).unwrap_or(u32::MAX);
-        if due <= self.behind {
+        if due < self.behind {
+            return self.without_values(spec, "the clock of the source is behind the last value that was judged");
+        }
+        if due == self.behind {
             return self.said.clone().unwrap_or_else(|| {
                 (VerdictKind::Undecided, format!("{}: undecided, the first value comes {} after the opening", spec.name, spec.every))
             });
