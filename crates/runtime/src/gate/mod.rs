@@ -19,6 +19,7 @@
 mod burn;
 mod canary;
 mod counters;
+mod in_a_row;
 mod measured;
 mod proportion;
 pub mod side;
@@ -33,7 +34,8 @@ use glidepath_model::event::{AttemptRef, Direction, Outcome};
 use glidepath_model::plan::{CountSource, GateCheck, GateSpec};
 use glidepath_model::verdict::VerdictKind;
 use glidepath_model::{ActionCall, Millis, PlanId, RunId, StepId, Timestamp};
-use glidepath_ports::{CancelToken, Clock, Telemetry};
+use glidepath_ports::{CancelToken, Clock, Telemetry, TelemetryError};
+use in_a_row::{InARow, Pace, Unmeasured};
 use measured::MeasuredState;
 use proportion::ProportionState;
 use serde::{Deserialize, Serialize};
@@ -76,10 +78,7 @@ enum CheckState {
     Measured(Box<MeasuredState>),
     Canary(Box<CanaryState>),
     Burn(Box<BurnState>),
-    /// Bad looks in a row.
-    Limits {
-        failures: u32,
-    },
+    Limits(InARow),
 }
 
 /// Watches one gate.
@@ -167,9 +166,7 @@ impl Watcher {
         let mut state = state.clone();
         let compared = states.iter().zip(found).filter_map(|(state, (verdict, _))| match state {
             CheckState::Proportion(state) => Some((*verdict, state.as_ref())),
-            CheckState::Values(_) | CheckState::Measured(_) | CheckState::Canary(_) | CheckState::Burn(_) | CheckState::Limits { .. } => {
-                None
-            }
+            CheckState::Values(_) | CheckState::Measured(_) | CheckState::Canary(_) | CheckState::Burn(_) | CheckState::Limits(_) => None,
         });
         let beside = Beside { compared: compared.collect() };
         let said = state.look(spec, &beside, (&self.run, self.clock.now()), self.telemetry.as_ref()).await;
@@ -197,14 +194,12 @@ impl Watcher {
                 Some(spec) => state.look(&spec, self.telemetry.as_ref()).await,
                 None => misfit(),
             },
-            (GateCheck::Threshold { name, source, query, min, max, failures_max, measured: None }, CheckState::Limits { failures }) => {
-                match self.value_problem(source, query, *min, *max).await {
-                    Ok(found) => count_failures(name, found, failures, *failures_max),
-                    Err(reason) => (VerdictKind::Undecided, format!("{name}: undecided, no data: {reason}")),
-                }
+            (GateCheck::Threshold { name, source, query, min, max, failures_max, measured: None }, CheckState::Limits(row)) => {
+                let found = self.value_problem(source, query, *min, *max).await;
+                row.look(name, found, *failures_max, self.pace(now))
             }
-            (GateCheck::Probe { name, calls, failures_max }, CheckState::Limits { failures }) => {
-                count_failures(name, self.probe_problem(calls).await, failures, *failures_max)
+            (GateCheck::Probe { name, calls, failures_max }, CheckState::Limits(row)) => {
+                row.look(name, Ok(self.probe_problem(calls).await), *failures_max, self.pace(now))
             }
             (
                 GateCheck::Proportion { .. }
@@ -218,12 +213,19 @@ impl Watcher {
         }
     }
 
+    fn pace(&self, now: Timestamp) -> Pace {
+        Pace { elapsed: now.since(self.opened_at), window: self.spec.window(), look_every: self.look_every() }
+    }
+
     /// What was measured, as `Ok` when good and `Err` when bad; the outer error when there is no value.
-    async fn value_problem(&self, source: &CountSource, query: &str, min: Option<f64>, max: Option<f64>) -> Result<Measured, String> {
-        let reading = self.telemetry.value(source, query).await.map_err(|error| error.to_string())?;
-        let value = reading.ok_or("the query has no value")?.value;
+    async fn value_problem(&self, source: &CountSource, query: &str, min: Option<f64>, max: Option<f64>) -> Result<Measured, Unmeasured> {
+        let reading = self.telemetry.value(source, query).await.map_err(|error| match error {
+            TelemetryError::NoNumber { .. } => Unmeasured::NoNumber(error.to_string()),
+            _ => Unmeasured::Dark(error.to_string()),
+        })?;
+        let value = reading.ok_or_else(|| Unmeasured::Dark("the query has no value".to_owned()))?.value;
         if !value.is_finite() {
-            return Err("the value is not a number".to_owned());
+            return Err(Unmeasured::NoNumber("the value is not a number".to_owned()));
         }
         Ok(match (min.filter(|min| value < *min), max.filter(|max| value > *max)) {
             (Some(min), _) => Err(format!("{value} is below {min}")),
@@ -253,7 +255,7 @@ impl Watcher {
 }
 
 /// What was found, in words: `Ok` is good, `Err` is bad.
-type Measured = Result<String, String>;
+pub(crate) type Measured = Result<String, String>;
 
 impl CheckState {
     fn new(check: &GateCheck) -> Self {
@@ -262,7 +264,7 @@ impl CheckState {
         let measured = || Some(Self::Measured(Box::new(MeasuredState::new(&measured_spec(check)?))));
         let canary = || canary_spec(check).map(|_| Self::Canary(Box::new(CanaryState::new())));
         let burn = || burn_spec(check).map(|_| Self::Burn(Box::default()));
-        proportion().or_else(values).or_else(measured).or_else(canary).or_else(burn).unwrap_or(Self::Limits { failures: 0 })
+        proportion().or_else(values).or_else(measured).or_else(canary).or_else(burn).unwrap_or_else(|| Self::Limits(InARow::default()))
     }
 }
 
@@ -274,14 +276,14 @@ impl GateState {
                 (CheckState::Values(state), GateCheck::Values { .. }) => state.is_continuable(),
                 (CheckState::Measured(state), GateCheck::Threshold { measured: Some(_), .. }) => state.is_continuable(),
                 (CheckState::Canary(state), GateCheck::Kayenta { .. }) => state.is_continuable(),
-                (CheckState::Limits { .. }, GateCheck::Threshold { measured: None, .. } | GateCheck::Probe { .. }) => true,
+                (CheckState::Limits(_), GateCheck::Threshold { measured: None, .. } | GateCheck::Probe { .. }) => true,
                 (CheckState::Burn(_), GateCheck::Burn { .. }) => true,
                 (
                     CheckState::Proportion(_)
                     | CheckState::Values(_)
                     | CheckState::Measured(_)
                     | CheckState::Canary(_)
-                    | CheckState::Limits { .. }
+                    | CheckState::Limits(_)
                     | CheckState::Burn(_),
                     _,
                 ) => false,
@@ -291,20 +293,6 @@ impl GateState {
 
 fn misfit() -> (VerdictKind, String) {
     (VerdictKind::Undecided, "undecided, the stored state does not fit the check".to_owned())
-}
-
-fn count_failures(name: &str, found: Measured, failures: &mut u32, failures_max: u32) -> (VerdictKind, String) {
-    match found {
-        Ok(line) => {
-            *failures = 0;
-            (VerdictKind::NoRegression, format!("{name}: no regression seen, {line}"))
-        }
-        Err(line) => {
-            *failures = failures.saturating_add(1);
-            let verdict = if *failures >= failures_max.max(1) { VerdictKind::Regression } else { VerdictKind::Undecided };
-            (verdict, format!("{name}: {verdict}, {failures} of {} bad looks in a row, {line}", failures_max.max(1)))
-        }
-    }
 }
 
 /// Any regression is one; all without is none; no checks at all say nothing.
@@ -355,17 +343,5 @@ mod tests {
         for (verdicts, expected) in cases {
             assert_eq!(combine(verdicts.iter().copied()), expected, "{verdicts:?}");
         }
-    }
-
-    #[test]
-    fn bad_looks_must_come_in_a_row() {
-        let mut failures = 0;
-        let bad = || Err("9 is above 5".to_owned());
-        assert_eq!(count_failures("heat", bad(), &mut failures, 2).0, VerdictKind::Undecided);
-        assert_eq!(count_failures("heat", Ok("4".to_owned()), &mut failures, 2).0, VerdictKind::NoRegression);
-        assert_eq!(count_failures("heat", bad(), &mut failures, 2).0, VerdictKind::Undecided);
-        let (verdict, line) = count_failures("heat", bad(), &mut failures, 2);
-        assert_eq!(verdict, VerdictKind::Regression);
-        assert_eq!(line, "heat: regression, 2 of 2 bad looks in a row, 9 is above 5");
     }
 }

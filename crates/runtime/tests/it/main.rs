@@ -8,6 +8,7 @@ mod burning;
 mod canary;
 mod clocks;
 mod crashes;
+mod deceived;
 mod faults;
 mod figures;
 mod gates;
