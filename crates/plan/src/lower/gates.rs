@@ -2,6 +2,7 @@
 
 use super::calls;
 use super::{Lowering, Spot};
+use crate::allowed::burn_max;
 use crate::concurrent;
 use crate::durations::Kind;
 use crate::ladder::{JudgedStage, Signal, bad_ratio, gate_patience, look_every, signals};
@@ -10,8 +11,8 @@ use crate::outline::{Outline, Route, StageGate, StagePath, Watches, rounded};
 use crate::site::Site;
 use crate::template::Placeholders;
 use crate::values::{self, JudgedValue};
-use glidepath_judge::Dispersion;
 use glidepath_judge::duration::DurationEstimate;
+use glidepath_judge::{Dispersion, TOLERATED_MIN};
 use glidepath_model::catalog::{
     ActionTemplate, ErrorRatio, Indicator, JsonSource, KayentaSeries, Matcher, Objective, Selector, Split, Target, VerifyWindow,
 };
@@ -27,8 +28,6 @@ const PROBE_FAILURES_MAX: u32 = 3;
 const CEILING_FAILURES_MAX: u32 = 3;
 /// Burn over which the new side fails whatever the old side does: at this rate 2 % of a 30-day budget is spent in an hour.
 pub(crate) const CEILING_BURN: f64 = 14.4;
-/// Least bad share that is tolerated: with fewer errors than that a ratio could stay open for hours.
-const TOLERATED_MIN: f64 = 0.001;
 /// Deadline of one page of metrics.
 const SCRAPE_TIMEOUT: Millis = Millis::from_secs(5);
 /// Time a gate's step may take beyond its patience.
@@ -264,11 +263,13 @@ impl Lowering<'_> {
     }
 
     /// The bad share under which the new side is accepted where the ratio of both sides stays open, as it does when nothing fails at all:
-    /// the sought effect on the share known at plan time, and never more than the objective allows.
+    /// the sought effect on the share known at plan time, and no more than the objective allows; and if that is less than can be told within hours, what burns its budget no
+    /// faster than may be without holding anything.
     fn tolerated_ratio(&self, site: &Site<'_>, at: usize, signal: Signal) -> Option<f64> {
         let known = site.regions.get(at).map_or(0.0, |r| bad_ratio(r, signal).0);
         let budget = self.objective(site).filter(|_| signal == Signal::Errors).map_or(1.0, |o| o.target.rest().as_f64());
-        let tolerated = (self.judge.verification.effect * known).min(budget).max(TOLERATED_MIN);
+        let least = TOLERATED_MIN.min(budget * burn_max(self.facts));
+        let tolerated = (self.judge.verification.effect * known).min(budget).max(least);
         (tolerated < 1.0).then_some(tolerated)
     }
 
@@ -297,7 +298,9 @@ impl Lowering<'_> {
         };
         let query = |at: usize| {
             let [bad, total] = [&errors.bad, &errors.total].map(|s| placed(site, at, s).to_string());
-            format!("(sum(rate({bad}[1m])) or vector(0)) / sum(rate({total}[1m]))")
+            // Where Prometheus reads once a minute, which is its default, a minute has no two samples that a rate could be made of.
+            let over = |span: &str| format!("(sum(rate({bad}[{span}])) or vector(0)) / sum(rate({total}[{span}]))");
+            format!("{} or {}", over("1m"), over("5m"))
         };
         let mut regions_by_query: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for at in site.serving_regions() {

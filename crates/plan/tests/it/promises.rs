@@ -415,4 +415,28 @@ fn the_windows_after_deployment_watch_the_errors_of_every_region() {
     assert!(apart[0].1.contains("eu-west") && apart[1].1.contains("us-east"), "{apart:?}");
     let together = watched(both(), false);
     assert_eq!(together.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["error share of web"], "one look sees all of it");
+    // With a reading a minute, which is the default of a Prometheus, a minute holds no two of them.
+    assert!(together[0].1.contains("[1m])) or (sum(rate(") && together[0].1.ends_with("[5m]))"), "{together:?}");
+}
+
+#[test]
+fn what_a_stage_tolerates_burns_no_budget_that_holds_others() {
+    let tolerated = |promised: &str| {
+        let web = target("web", "production", vec![region("eu-west", "eu", 3, true)]);
+        let mut facts = facts(vec![component("web", &[])], vec![web], &["production"]);
+        facts.catalog.objectives.push(ratio_objective("availability", "web", promised));
+        let plan = plan_of(&change(&["production"], vec![version("web", "2.0")]), &facts);
+        let checks = plan.body.steps.iter().filter_map(|step| if let Work::Gate(gate) = &step.work { Some(&gate.checks) } else { None });
+        let of_stages = checks.flatten().filter_map(|check| match check {
+            GateCheck::Proportion { tolerated, ceiling, .. } => Some((tolerated.unwrap(), ceiling.unwrap_or(1.0))),
+            _ => None,
+        });
+        let found: Vec<(f64, f64)> = of_stages.collect();
+        assert!(!found.is_empty() && found.iter().all(|(tolerated, ceiling)| tolerated < ceiling), "{promised}: {found:?}");
+        found[0].0
+    };
+    for (promised, most) in [("99%", 0.01), ("99.9%", 0.001), ("99.99%", 0.0004), ("99.999%", 0.00004)] {
+        let found = tolerated(promised);
+        assert!(found <= most * 1.001, "{promised}: {found}");
+    }
 }
