@@ -15,6 +15,14 @@ const SCRAPE_SPAN_MS: Millis = Millis::from_secs(2);
 /// Over which time a Prometheus counts requests. Between two scrapes its counters stand still, so that two readings of them tell nothing.
 const COUNTED_OVER: &str = "5m";
 
+/// Over which time a Prometheus counts what share is bad: since its processes began, counters remember outages of months ago.
+const SHARE_OVER: &str = "1h";
+/// Requests in that time from which on their bad share says more than that of all that was ever counted.
+const SHARE_OF_MIN: f64 = 1000.0;
+
+/// A side that no version is called by.
+const NOBODY: &str = "glidepath-nobody";
+
 /// Anything that is not empty, as a label's value.
 const ANY_VALUE: &str = ".+";
 
@@ -121,9 +129,12 @@ impl Collector {
                 all.series.len()
             ))];
         }
-        let ratio = if part_is_good { 1.0 - some_sum / all_sum } else { some_sum / all_sum };
+        let recent = if is_native { None } else { self.recent(source, &part, &total).await };
+        let (some_now, all_now) = recent.unwrap_or((some_sum, all_sum));
+        let ratio = if part_is_good { 1.0 - some_now / all_now } else { some_now / all_now };
         let told = match cut {
             Some(cut) => native_words(&total, &cut, Parts { within: some_sum, inside: sum(&inside) }, all_sum),
+            None if recent.is_some() => format!("counters over {SHARE_OVER}: {part} over {total}"),
             None => format!("counters since the processes began: {part} over {total}"),
         };
         let fact = Sourced::observed(ratio.clamp(0.0, 1.0), told, all.observed_at);
@@ -136,6 +147,21 @@ impl Collector {
             answers.push(self.ask_rate(target.clone(), region, source, &total, &all.series, all.observed_at).await);
         }
         answers
+    }
+
+    /// What a Prometheus counted of late, part and all; none where that is little, or where nobody keeps it.
+    async fn recent(&self, source: &CountSource, part: &Selector, total: &Selector) -> Option<(f64, f64)> {
+        if !matches!(source, CountSource::Prometheus(_)) {
+            return None;
+        }
+        let all = self.grown_over(source, total).await.filter(|all| *all >= SHARE_OF_MIN)?;
+        Some((self.grown_over(source, part).await?.clamp(0.0, all), all))
+    }
+
+    async fn grown_over(&self, source: &CountSource, selector: &Selector) -> Option<f64> {
+        let asked = format!("sum(increase({selector}[{SHARE_OVER}]))");
+        let reading = self.telemetry.value(source, &asked).await.ok()?;
+        Some(reading.map_or(0.0, |reading| reading.value))
     }
 
     async fn ask_rate(
@@ -214,6 +240,7 @@ impl Collector {
             // A native histogram has one series where a classic one has its count.
             let native = histogram.map(|metric| Selector { metric: metric.clone(), matchers: asked.matchers.clone() });
             let (this, source, name, region) = (self.clone(), placed(&source, target, region), target.name.clone(), region.name.clone());
+            let label = split.label.clone();
             questions.push(Box::pin(async move {
                 let what = format!("the old side's series of {name} in {region}");
                 let missing =
@@ -225,7 +252,7 @@ impl Collector {
                 let why = match no_count(&found.series) {
                     Some(value) => Some(format!("`{asked}` counts {value}, which is no number of requests")),
                     None if found.series.is_empty() => Some(format!("`{asked}` finds none, whatever else `{everything}` finds")),
-                    None => None,
+                    None => this.one_for_all(&source, everything.with(&label, NOBODY), &found).await,
                 };
                 let answer = Answer::Split(name.clone(), Sourced::observed(why.is_none(), asked.to_string(), found.observed_at));
                 std::iter::once(answer).chain(why.map(missing)).collect()
@@ -236,6 +263,19 @@ impl Collector {
 }
 
 impl Collector {
+    /// Why a server that is told in its address for which side to count does not do so: it has as many requests of a side that is not there. Then both sides of a canary
+    /// would be the same, and no canary bad.
+    async fn one_for_all(&self, source: &CountSource, nobody: Selector, found: &CounterReading) -> Option<String> {
+        if !matches!(source, CountSource::Json(_)) {
+            return None;
+        }
+        let sum = |reading: &CounterReading| reading.series.values().sum::<f64>();
+        let of_nobody = sum(&self.telemetry.counters(source, &nobody).await.ok()?);
+        (of_nobody > 0.0 && of_nobody >= sum(found)).then(|| {
+            format!("it has {of_nobody} requests of a side called `{NOBODY}`, which is not there, so that it does not count by side; let the address say `{{side}}` as the server reads it")
+        })
+    }
+
     /// Counters, or what a native histogram counted where there are none.
     async fn side_series(
         &self,

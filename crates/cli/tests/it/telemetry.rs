@@ -32,6 +32,8 @@ enum Mood {
     Unlabelled,
     /// The good answer, of a new side that fails more often. Of JSON only.
     Worse,
+    /// The good answer, whatever side is asked for. Of JSON only.
+    OfNoSide,
     /// As Prometheus does between two scrapes: what it knows stands still, and it knows how fast it grew.
     BetweenScrapes,
     /// Half of the good answer, then nothing.
@@ -70,7 +72,7 @@ fn answer(mut stream: TcpStream, mood: Mood) {
     let request = lines.next().unwrap_or_default();
     lines.find(String::is_empty);
     let good = match request.contains("/counts?") {
-        true => counts(&request, matches!(mood, Mood::Worse)),
+        true => counts(&request, mood),
         false => vector(&request, &value_now(&request)),
     };
     let (status, body) = match mood {
@@ -85,7 +87,7 @@ fn answer(mut stream: TcpStream, mood: Mood) {
         Mood::BetweenScrapes if !request.contains("rate%28") => {
             (200, vector(&request, if request.contains("code%3D") { "10000" } else { "1000000" }))
         }
-        Mood::BreaksOff | Mood::Unlabelled | Mood::BetweenScrapes | Mood::Worse => (200, good),
+        Mood::BreaksOff | Mood::Unlabelled | Mood::BetweenScrapes | Mood::Worse | Mood::OfNoSide => (200, good),
     };
     let head =
         format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
@@ -112,9 +114,13 @@ fn value_now(request: &str) -> String {
 }
 
 /// The answer of a server that speaks JSON: whole counts of the side that the address names.
-fn counts(request: &str, is_new_worse: bool) -> String {
+fn counts(request: &str, mood: Mood) -> String {
+    let is_there = ["version=1.0.0&", "version=2.0.0&", "version=&"].iter().any(|side| request.contains(side));
+    if !is_there && !matches!(mood, Mood::OfNoSide) {
+        return format!("{{\"asOf\":{},\"requests\":{{\"failed\":null,\"all\":null}},\"queue_length\":0}}", now());
+    }
     let all = ((now() - 1.7e9) * REQUESTS_PER_SECOND).floor();
-    let share = if is_new_worse && request.contains("version=2") { 20.0 * BAD_SHARE } else { BAD_SHARE };
+    let share = if matches!(mood, Mood::Worse) && request.contains("version=2") { 20.0 * BAD_SHARE } else { BAD_SHARE };
     format!("{{\"asOf\":{},\"requests\":{{\"failed\":{},\"all\":{all}}},\"queue_length\":0}}", now(), (all * share).floor())
 }
 
@@ -193,6 +199,16 @@ fn a_canary_is_judged_by_counts_in_an_answer_of_json() {
     let words = format!("{}\n{}", said.out, said.err);
     assert!([1, 4].contains(&said.code) && words.contains("regression"), "exit code {}: {words}", said.code);
     assert_eq!(project.runs()[0]["status"], serde_json::json!({ "ended": "rolledBack" }), "{words}");
+}
+
+#[test]
+fn a_server_that_counts_for_whatever_side_it_is_asked_is_no_canary() {
+    let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
+    let project = fleet_watched_by_json(&oracle, &router);
+    oracle.becomes(Mood::OfNoSide);
+    let refused = project.say(&["plan", "upgrade"]);
+    assert_ne!(refused.code, 0, "{}", refused.out);
+    assert!(refused.err.contains("requests of a side called `glidepath-nobody`, which is not there"), "{}", refused.err);
 }
 
 #[test]
