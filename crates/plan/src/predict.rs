@@ -148,6 +148,7 @@ pub(crate) fn prediction(
         time_to_rollback: is_undone.then(|| told(sum(&[safe, sum(&rest)]), "safety first, then the steps on the longest way back")),
         risk: RiskLevel::Medium,
         risk_reasons: Vec::new(),
+        traffic_not_known: traffic_not_known(sites, chosen),
         bad_requests_between: Some(Between {
             low: tidy(refused + failing_of(&|between| between.low)),
             high: tidy(refused + failing_of(&|between| between.high)),
@@ -267,6 +268,12 @@ pub(crate) fn stages(
         list.extend(all.filter(|stage| figures.traffic_known && stage.bad_requests > 0.0));
     }
     list
+}
+
+/// Where users come, and nobody knows how many.
+fn traffic_not_known(sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<String> {
+    let of_users = sites.iter().zip(chosen).filter(|(site, (_, figures))| site.is_last && !figures.traffic_known && site.rate().is_none());
+    of_users.map(|(site, _)| format!("{}/{}", site.environment.name, site.target.component)).collect()
 }
 
 /// One after the other; a single one is what it is.

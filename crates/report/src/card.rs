@@ -1,7 +1,7 @@
 //! The flight card: one screen of plain text that is useful when everything else is gone.
 
 use crate::directory::{Reach, lead, name, reach};
-use crate::figures::{count, knows_traffic, minute, moment, percent, plural};
+use crate::figures::{bad_requests, knows_traffic, minute, moment, percent, plural};
 use crate::flight::{Room, Serving, one_way_behind, serving, status_words, timed_lines, verdict, watching};
 use crate::promise;
 use crate::terminal::{Ink, Line, Style, hung};
@@ -219,7 +219,7 @@ fn before(plan: &Plan) -> String {
     let because = because.map_or_else(String::new, |(risk, reasons)| format!("; mostly {}: {}", risk.component, reasons.join(", ")));
     format!(
         "not flown; {}, {} of such flights do not land ({} to {}; {}){because}",
-        if knows_traffic(plan) { format!("expects {} bad requests", count(p.bad_requests)) } else { "no traffic figures".to_owned() },
+        if knows_traffic(plan) { format!("expects {} bad requests", bad_requests(p, p.bad_requests)) } else { "no traffic figures".to_owned() },
         percent(p.failure.mean),
         percent(p.failure.low),
         percent(p.failure.high),

@@ -83,6 +83,20 @@ pub(crate) fn knows_traffic(plan: &Plan) -> bool {
     plan.prediction.knows_traffic()
 }
 
+/// Bad requests; where the traffic of some places is not known, at least so many.
+pub(crate) fn bad_requests(prediction: &Prediction, requests: f64) -> String {
+    let at_least = if prediction.traffic_not_known.is_empty() { "" } else { "at least " };
+    format!("{at_least}{}", count(requests))
+}
+
+/// `; the traffic of production/auth is not known`; empty where that of all places is.
+pub(crate) fn left_out(prediction: &Prediction) -> String {
+    match prediction.traffic_not_known.as_slice() {
+        [] => String::new(),
+        places => format!("; the traffic of {} is not known", listed(places)),
+    }
+}
+
 /// What a plan costs beside the usual. Without a price it is nothing all the same, where no strategy has anything work beside the usual.
 pub(crate) fn extra_cost(cost: Option<&Money>, strategies: impl IntoIterator<Item = Strategy>) -> String {
     let is_free = |strategy: Strategy| {

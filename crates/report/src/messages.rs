@@ -6,7 +6,7 @@ use crate::blast::{self, Blast};
 use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
-use crate::figures::{count, duration, knows_traffic, listed, percent, places_listed, spent, stops};
+use crate::figures::{bad_requests, count, duration, knows_traffic, left_out, listed, percent, places_listed, spent, stops};
 use crate::promise;
 use crate::sections::WAITS;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
@@ -273,7 +273,7 @@ impl<'a> Writer<'a> {
                     percent(p.failure.mean),
                     p.failure.label,
                     if knows_traffic(self.plan) {
-                        format!(", and about {} requests go wrong on average", count(p.bad_requests))
+                        format!(", and about {} requests go wrong on average{}", bad_requests(p, p.bad_requests), left_out(p))
                     } else {
                         String::new()
                     },
@@ -350,9 +350,10 @@ impl<'a> Writer<'a> {
         }
         let budget = p.budget_share.map_or_else(String::new, |share| format!(" ({} of an error budget)", spent(share, p.bad_requests)));
         format!(
-            "{downtime}. On average about {} requests go wrong{budget}; if it fails, about {}. The risk is {}.",
-            count(p.bad_requests),
-            count(p.bad_requests_if_failing),
+            "{downtime}. On average about {} requests go wrong{budget}; if it fails, about {}{}. The risk is {}.",
+            bad_requests(p, p.bad_requests),
+            bad_requests(p, p.bad_requests_if_failing),
+            left_out(p),
             p.risk
         )
     }

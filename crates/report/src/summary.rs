@@ -3,7 +3,7 @@
 use crate::alike::told_once;
 use crate::candidates::{names, standing};
 use crate::figures::{
-    NO_TAKE_OFF, count, duration, extra_cost, flight_times, fold, knows_traffic, minute, no_budget, percent, plural, spent, standstills,
+    NO_TAKE_OFF, bad_requests, count, duration, extra_cost, flight_times, fold, knows_traffic, left_out, minute, no_budget, percent, plural, spent, standstills,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::joined;
@@ -108,7 +108,7 @@ fn candidates(plan: &Plan, shown: Shown) -> Vec<Line> {
             let cost = extra_cost(p.extra_cost.as_ref(), c.strategies.values().copied());
             vec![
                 c.rank.to_string(),
-                if knows_traffic(plan) { count(p.bad_requests) } else { "not known".to_owned() },
+                if knows_traffic(plan) { bad_requests(p, p.bad_requests) } else { "not known".to_owned() },
                 p.duration.p50_ms.to_string(),
                 p.duration.p95_ms.to_string(),
                 cost,
@@ -270,10 +270,11 @@ fn predictions(plan: &Plan, shown: Shown) -> Vec<Line> {
         "bad requests",
         match knows_traffic(plan) {
             true => format!(
-                "{} expected; {} if it fails; {} by a straight deploy that nothing watches",
-                count(p.bad_requests),
-                count(p.bad_requests_if_failing),
-                count(p.bad_requests_straight)
+                "{} expected; {} if it fails; {} by a straight deploy that nothing watches{}",
+                bad_requests(p, p.bad_requests),
+                bad_requests(p, p.bad_requests_if_failing),
+                bad_requests(p, p.bad_requests_straight),
+                left_out(p)
             ),
             false => "not known: there are no traffic figures".to_owned(),
         },

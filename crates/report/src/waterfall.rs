@@ -114,6 +114,7 @@ mod tests {
             risk: RiskLevel::Low,
             risk_reasons: vec![],
             bad_requests_between: None,
+            traffic_not_known: Vec::new(),
             reasons: vec![one; components],
             stages: vec![],
         }

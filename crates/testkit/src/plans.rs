@@ -62,6 +62,7 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         risk: RiskLevel::Low,
         risk_reasons: vec![],
         bad_requests_between: None,
+        traffic_not_known: Vec::new(),
         reasons: vec![],
         stages: vec![],
     };

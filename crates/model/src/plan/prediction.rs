@@ -47,6 +47,9 @@ pub struct Prediction {
     /// Extra cost with 95 %, which limits are held against; `None` where nothing stands extra, or it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra_cost_p95: Option<Money>,
+    /// Places whose traffic nobody knows, `production/auth`: bad requests are those of the others, and at least so many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traffic_not_known: Vec<String>,
     /// How long users meet nothing because it is changed; `None` where something serves all the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub downtime: Option<PlannedDowntime>,

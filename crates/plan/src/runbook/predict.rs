@@ -97,6 +97,7 @@ fn without_exposure(there: DurationEstimate, home: Option<DurationEstimate>, (ri
         risk,
         risk_reasons,
         bad_requests_between: None,
+        traffic_not_known: Vec::new(),
         reasons: Vec::new(),
         stages: Vec::new(),
     }

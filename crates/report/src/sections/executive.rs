@@ -7,7 +7,7 @@ use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{
-    NO_TAKE_OFF, count, duration, estimate, extra_cost, flight_times, knows_traffic, listed, no_budget, percent, places_listed, plural,
+    NO_TAKE_OFF, bad_requests, count, duration, estimate, extra_cost, flight_times, knows_traffic, left_out, listed, no_budget, percent, places_listed, plural,
     spent, standstills, stops,
 };
 use crate::parts::{part_components, split_words};
@@ -81,8 +81,9 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
     };
     let (expected, if_failing) = if knows_traffic(of.plan) {
         let straight = count(p.bad_requests_straight);
-        let if_failing = format!("{}, against {straight} by a straight deploy that nothing watches", count(p.bad_requests_if_failing));
-        (count(p.bad_requests), if_failing)
+        let if_failing =
+            format!("{}, against {straight} by a straight deploy that nothing watches", bad_requests(p, p.bad_requests_if_failing));
+        (format!("{}{}", bad_requests(p, p.bad_requests), left_out(p)), if_failing)
     } else {
         ("not known: there are no traffic figures".to_owned(), "not known".to_owned())
     };
@@ -271,7 +272,7 @@ fn strategy(of: &Sources<'_>, section: &mut Section) {
                 if c.rank == 1 { Text::new().strong(name.as_str()) } else { name.as_str().into() },
                 p.risk.to_string().into(),
                 percent(p.failure.mean).into(),
-                count(p.bad_requests).into(),
+                bad_requests(p, p.bad_requests).into(),
                 duration(p).into(),
                 p.time_to_safety.as_ref().map_or_else(|| "no way back".to_owned(), estimate).into(),
                 extra_cost(p.extra_cost.as_ref(), c.strategies.values().copied()).into(),

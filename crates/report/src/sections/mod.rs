@@ -27,7 +27,7 @@ use crate::card::card;
 use crate::depth::Depth;
 use crate::directory::{lead, name};
 use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Text, Tone};
-use crate::figures::{count, estimate, knows_traffic, listed, minute, percent};
+use crate::figures::{bad_requests, estimate, knows_traffic, left_out, listed, minute, percent};
 use crate::flight::ONLY_REGION;
 use crate::promise;
 use glidepath_model::catalog::{Catalog, Environment, Region};
@@ -165,11 +165,12 @@ fn highlights(plan: &Plan) -> Vec<Highlight> {
         match knows_traffic(plan) {
             true => highlight(
                 "Bad requests expected",
-                count(p.bad_requests),
+                bad_requests(p, p.bad_requests),
                 format!(
-                    "{} if it fails; {} by a straight deploy that nothing watches",
-                    count(p.bad_requests_if_failing),
-                    count(p.bad_requests_straight)
+                    "{} if it fails; {} by a straight deploy that nothing watches{}",
+                    bad_requests(p, p.bad_requests_if_failing),
+                    bad_requests(p, p.bad_requests_straight),
+                    left_out(p)
                 ),
             ),
             false => highlight("Bad requests expected", "not known".to_owned(), "there are no traffic figures".to_owned()),

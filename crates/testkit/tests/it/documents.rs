@@ -108,6 +108,21 @@ fn what_a_backfill_overwrites_is_not_said_to_be_left_alone() {
     assert!(overwritten.contains("nothing but the backup brings it back (it overwrites orders.amount"));
 }
 
+/// What is counted where the traffic of one place is not known is a part of what a failure would cost, and is told as that wherever it stands.
+#[test]
+fn bad_requests_of_which_a_part_is_not_known_are_at_least_so_many() {
+    let Example { mut plan, facts, .. } = example("checkout/checkout-3ds");
+    assert!(plan.prediction.traffic_not_known.is_empty() && !to_markdown(&document(&plan, &facts)).contains("at least 3.7"));
+    plan.prediction.traffic_not_known = vec!["production/auth".to_owned()];
+    let text = to_markdown(&document(&plan, &facts));
+    let terminal = glidepath_report::summary(&plan, glidepath_report::Style::Plain, glidepath_report::Detail::Full, 140);
+    let told: Vec<String> = messages(&plan, &facts).iter().map(glidepath_report::Message::to_text).collect();
+    for (what, text) in [("document", text), ("terminal", terminal), ("messages", told.concat())] {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("at least 3.7") && text.contains("the traffic of production/auth is not known"), "{what}: {text}");
+    }
+}
+
 /// The shares of a way between regions are parts of that way; what moves is counted as it is.
 #[test]
 fn a_way_between_regions_is_told_with_the_traffic_that_moves() {

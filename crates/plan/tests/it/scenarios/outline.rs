@@ -166,6 +166,9 @@ fn write_prediction(out: &mut String, plan: &Plan) {
         true => writeln!(out, "expects {bad} bad requests, {straight} with a straight deploy, and {spent} of a budget spent"),
         false => writeln!(out, "expects nobody knows how many bad requests, and {spent} of a budget spent"),
     };
+    if !p.traffic_not_known.is_empty() {
+        let _ = writeln!(out, "traffic not known of {}", p.traffic_not_known.join(", "));
+    }
     if let Some(schedule) = &p.schedule {
         let zone = schedule.time_zone.as_deref();
         let _ = writeln!(out, "takes off {}, lands {}", schedule.takes_off.written_in(zone), schedule.lands_p95.written_in(zone));
