@@ -219,7 +219,11 @@ fn before(plan: &Plan) -> String {
     let because = because.map_or_else(String::new, |(risk, reasons)| format!("; mostly {}: {}", risk.component, reasons.join(", ")));
     format!(
         "not flown; {}, {} of such flights do not land ({} to {}; {}){because}",
-        if knows_traffic(plan) { format!("expects {} bad requests", bad_requests(p, p.bad_requests)) } else { "no traffic figures".to_owned() },
+        if knows_traffic(plan) {
+            format!("expects {} bad requests", bad_requests(p, p.bad_requests))
+        } else {
+            "no traffic figures".to_owned()
+        },
         percent(p.failure.mean),
         percent(p.failure.low),
         percent(p.failure.high),

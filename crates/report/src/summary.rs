@@ -3,7 +3,8 @@
 use crate::alike::told_once;
 use crate::candidates::{names, standing};
 use crate::figures::{
-    NO_TAKE_OFF, bad_requests, count, duration, extra_cost, flight_times, fold, knows_traffic, left_out, minute, no_budget, percent, plural, spent, standstills,
+    NO_TAKE_OFF, bad_requests, count, duration, extra_cost, flight_times, fold, knows_traffic, left_out, minute, no_budget, percent,
+    plural, spent, standstills,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::joined;

@@ -7,8 +7,8 @@ use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{
-    NO_TAKE_OFF, bad_requests, count, duration, estimate, extra_cost, flight_times, knows_traffic, left_out, listed, no_budget, percent, places_listed, plural,
-    spent, standstills, stops,
+    NO_TAKE_OFF, bad_requests, count, duration, estimate, extra_cost, flight_times, knows_traffic, left_out, listed, no_budget, percent,
+    places_listed, plural, spent, standstills, stops,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::{joined, rows_told_once};
