@@ -13,7 +13,7 @@ use glidepath_model::ids::{RegionName, TargetName};
 use glidepath_model::plan::{Plan, Schedule, Step};
 use glidepath_model::text::decimals;
 use glidepath_model::{Millis, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans made at most until the hours stay the same.
 pub(crate) const PASSES_MAX: usize = 3;
@@ -114,6 +114,42 @@ fn told(place: &str, fact: &Sourced<TrafficAhead>, laid: &Ahead<'_>, seen: Optio
         traffic.history_ms,
         fact.source
     )
+}
+
+/// The traffic to come of all that a plan exposes.
+#[derive(Debug)]
+pub(crate) struct Met<'f>(Vec<&'f TrafficAhead>);
+
+/// The traffic to come that a plan's exposures meet; nothing where it is not known of one of them.
+pub(crate) fn met<'f>(plan: &Plan, facts: &'f Facts) -> Met<'f> {
+    let exposed: BTreeSet<(&TargetName, &RegionName)> = plan
+        .body
+        .steps
+        .iter()
+        .filter_map(|step| step.exposure.as_ref())
+        .filter_map(|exposure| Some((&exposure.target, exposure.region.as_ref()?)))
+        .collect();
+    let known = |(target, region): &(&TargetName, &RegionName)| Some(&facts.targets.get(*target)?.traffic_ahead.get(*region)?.value);
+    Met(exposed.iter().map(known).collect::<Option<Vec<_>>>().unwrap_or_default())
+}
+
+impl Met<'_> {
+    /// The beginnings of the hours to come.
+    pub(crate) fn hours(&self) -> impl Iterator<Item = Timestamp> {
+        self.0
+            .first()
+            .into_iter()
+            .flat_map(|traffic| (0..traffic.hours.len() as u64).map(|number| traffic.from.plus(Millis(number * HOUR.0))))
+    }
+
+    /// Requests per second in all, as the mean over a flight of that length; none where an hour of it is not known.
+    pub(crate) fn mean(&self, from: Timestamp, length: Millis) -> Option<f64> {
+        let longest = self.0.iter().map(|traffic| traffic.hours.len() as u64).min().filter(|hours| *hours > length.0 / HOUR.0)?;
+        let times = (0..=length.0 / HOUR.0).take(longest as usize).map(|number| from.plus(Millis(number * HOUR.0)));
+        let at = |time: Timestamp| self.0.iter().map(|traffic| hour(traffic, time).map(|hour| hour.expected)).sum::<Option<f64>>();
+        let rates: Vec<f64> = times.map(at).collect::<Option<_>>()?;
+        Some(rates.iter().sum::<f64>() / rates.len().max(1) as f64)
+    }
 }
 
 /// When the regions of a plan come to stand whose traffic to come is known.

@@ -221,6 +221,8 @@ pub const FLAG_UNREAD: Code = Code(363);
 pub const HOSTS_ALIKE: Code = Code(364);
 /// A deploy is the same for each version.
 pub const VERSION_UNNAMED: Code = Code(365);
+/// An hour to come has much less traffic than the one of the take-off.
+pub const QUIETER_HOUR: Code = Code(366);
 
 /// Servers of a router that have no one weight.
 pub const WEIGHTS_UNEQUAL: Code = Code(296);

@@ -191,6 +191,12 @@ impl<'a> Timetable<'a> {
         Some(Fit { from: opening.from, until: opening.closing.map(|closing| closing.at.minus(length)) })
     }
 
+    /// Whether a flight of that length that begins then lands before what is open then closes.
+    pub(crate) fn has_room(&self, start: Timestamp, length: Millis) -> bool {
+        let holds = |opening: &&Opening| opening.from <= start && opening.closing.is_none_or(|closing| start.plus(length) <= closing.at);
+        self.openings.iter().any(|opening| holds(&opening))
+    }
+
     /// What ends the first opening, where that is before a flight of that length lands.
     pub(crate) fn closes_on(&self, length: Millis) -> Option<Closing> {
         let first = self.first()?;

@@ -196,6 +196,7 @@ fn sum<'a>(mut pairs: impl Iterator<Item = Option<&'a [f64; 2]>>) -> Option<[f64
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -103,6 +103,7 @@ pub const RULES: &[Rule] = &[
     rule(codes::FLAG_UNREAD, "flag-unread", Severity::Warning, people::flag_unread),
     rule(codes::HOSTS_ALIKE, "hosts-alike", Severity::Error, calls::hosts_alike),
     rule(codes::VERSION_UNNAMED, "version-unnamed", Severity::Error, calls::version_unnamed),
+    rule(codes::QUIETER_HOUR, "quieter-hour", Severity::Note, windows::quieter_hour),
     rule(codes::VALUE_UNCOMPARED, "value-uncompared", Severity::Warning, signals::value_uncompared),
 ];
 

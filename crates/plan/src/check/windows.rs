@@ -1,11 +1,15 @@
 //! Whether the flight has room in the calendars.
 
+use crate::ahead;
 use crate::codes;
 use crate::timetable::Timetable;
 use glidepath_calendar::{Closing, SEARCH_MAX, late_in_week as weekend_of};
-use glidepath_model::change::OnWindowEnd;
-use glidepath_model::{Code, Diagnostic, Facts, Millis, Plan};
+use glidepath_model::change::{ChangeClass, OnWindowEnd};
+use glidepath_model::text::decimals;
+use glidepath_model::{Code, Diagnostic, Facts, Millis, Plan, Severity, Timestamp};
 
+/// Part of the traffic at take-off below which another hour is worth a word.
+const QUIETER_MAX: f64 = 0.5;
 /// A flight with which somebody stays from its start to its landing.
 const FLIGHT_MAX: Millis = Millis::from_mins(8 * 60);
 
@@ -44,6 +48,33 @@ pub(super) fn outside_window(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
         );
     }
     findings
+}
+
+/// An hour to come, within the windows and before the deadline, in which a flight would meet much less traffic than when it takes off.
+pub(super) fn quieter_hour(plan: &Plan, facts: &Facts) -> Vec<Diagnostic> {
+    let change = &plan.body.change;
+    let Some(schedule) = plan.prediction.schedule.as_ref().filter(|_| change.class != ChangeClass::Emergency) else { return Vec::new() };
+    let (takes_off, length) = (schedule.takes_off, plan.prediction.duration.p95_ms);
+    let (traffic, timetable) = (ahead::met(plan, facts), of(plan, facts));
+    let Some(planned) = traffic.mean(takes_off, length).filter(|rate| *rate > 0.0) else { return Vec::new() };
+    let is_in_time = |start: &Timestamp| change.constraints.finish_before.is_none_or(|deadline| start.plus(length) <= deadline);
+    let starts = traffic.hours().filter(|start| *start > takes_off && is_in_time(start) && timetable.has_room(*start, length));
+    let rates = starts.filter_map(|start| Some((start, traffic.mean(start, length)?)));
+    let Some((start, rate)) = rates.min_by(|(_, a), (_, b)| a.total_cmp(b)).filter(|(_, rate)| *rate <= planned * QUIETER_MAX) else {
+        return Vec::new();
+    };
+    let message = format!(
+        "A flight from {} on would meet {} requests/s, and from {} on {}.",
+        timetable.words(takes_off),
+        decimals(planned, 0),
+        timetable.words(start),
+        decimals(rate, 0)
+    );
+    vec![
+        Diagnostic::new(codes::QUIETER_HOUR, Severity::Note, message)
+            .because("What goes wrong meets fewer users then; the same effect also takes longer to be seen, and people are to be awake.")
+            .hint(format!("See what it comes to: `glidepath plan {} --at {}`.", change.name, timetable.written(start))),
+    ]
 }
 
 /// A window that closes before the flight is likely to have landed.

@@ -7,7 +7,7 @@ use glidepath_model::catalog::{
     ActionTemplate, Database, Link, Objective, Runway, TableSize, ThresholdSignal, TrafficSource, ValueSignal, Worse,
 };
 use glidepath_model::change::*;
-use glidepath_model::facts::{BudgetFact, DurationFact, MissingFact, Sourced};
+use glidepath_model::facts::{BudgetFact, DurationFact, HourAhead, MissingFact, Sourced, TrafficAhead};
 use glidepath_model::plan::{Estimate, Undo, Work};
 use glidepath_model::{Change, Diagnostic, Facts, Millis, Plan, Share, Timestamp};
 use glidepath_plan::{RULES, check, codes, plan};
@@ -17,6 +17,24 @@ use serde_json::json;
 enum Spoil {
     Input(fn(&mut Change, &mut Facts)),
     Plan(fn(&mut Plan)),
+}
+
+/// 400 requests/s in each region, and 100 from some hour of the forecast on.
+fn quiet_from(facts: &mut Facts, quiet: usize) {
+    let hour = |number: usize| {
+        let expected = if number < quiet { 400.0 } else { 100.0 };
+        HourAhead { expected, low: expected, high: expected }
+    };
+    let ahead = TrafficAhead {
+        from: now(),
+        hours: (0..24).map(hour).collect(),
+        within: Share::percent(90),
+        model: "seasonal_mean".to_owned(),
+        history_ms: Millis::from_mins(28 * 24 * 60),
+    };
+    let regions: Vec<_> = only_target(facts).regions.iter().map(|region| region.name.clone()).collect();
+    let observed = facts.targets.values_mut().next().unwrap();
+    observed.traffic_ahead.extend(regions.into_iter().map(|region| (region, Sourced::observed(ahead.clone(), "x", now()))));
 }
 
 /// A change of `payments` with which nothing is wrong.
@@ -539,6 +557,7 @@ const ROWS: &[(glidepath_model::Code, &str, Spoil)] = &[
         "The deploy of payments-production is not told which version to bring",
         Spoil::Input(|_, f| only_target(f).deploy = Some(template("exec", json!({"argv": ["./deploy.sh", "{host}", "2.0.0"]})))),
     ),
+    (codes::QUIETER_HOUR, "would meet 800 requests/s, and from Tue 2026-11-17 16:00 UTC on 200", Spoil::Input(|_, f| quiet_from(f, 6))),
     (
         codes::ENVIRONMENTS_UNLIKE,
         "staging is unlike production for payments: it has not a router; it ran 0.9.0, and production runs 1.0.0",
