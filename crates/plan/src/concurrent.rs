@@ -85,9 +85,10 @@ pub(crate) fn told(site: &Site<'_>, region: &SiteRegion<'_>, first: &JudgedStage
     let place = format!("{} in {} at {}", site.target.name, region.region.name, rounded(first.share));
     if first.renewed > 0 {
         let (new, old) = (names(&region.region.hosts[..first.hosts]), names(hosts(region, first)));
+        let present = site.present();
         return Some(format!(
-            "{place}: {new} is compared with {old}, started afresh beside it on {} and given the same share.",
-            site.present()
+            "{place}: {new} is compared with {old}, started afresh beside it on {present} and given the same share. That rests on `deploy`: \
+             it is taken to restart a host that runs {present} already, and where it leaves such a host alone, a cold cache counts against the new side."
         ));
     }
     let why = allowed(site, region, first.share, first.hosts).err();
