@@ -2,7 +2,7 @@
 //!
 //! Safety of every exposed target and region starts at once and in parallel. It waits only for a forward shift of
 //! the same target and region that is still open, and for the undo of the deploy steps that the old side needs to
-//! carry the traffic. Undo of everything else begins when no exposure is left, and a step goes back when nothing
+//! carry the traffic. Traffic is safe when nothing is on the new side and the old one serves. Undo of everything else begins when no exposure is left, and a step goes back when nothing
 //! that needs it is still due. Nothing here asks a gate, a window or a budget.
 
 use crate::STEPS_IN_FLIGHT_MAX;
@@ -57,7 +57,16 @@ pub(crate) fn ready_safeties<'a>(plan: &'a PlanBody, state: &RunState) -> BTreeS
 }
 
 fn safety_reached(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> Option<Event> {
-    (rollback.safety_reached.is_none() && !is_exposed_in_scope(plan, state, rollback)).then_some(Event::SafetyReached)
+    let is_safe = || !is_exposed_in_scope(plan, state, rollback) && owed(plan, state, rollback).next().is_none();
+    (rollback.safety_reached.is_none() && is_safe()).then_some(Event::SafetyReached)
+}
+
+/// What has yet to go back until the old side serves again where no call takes traffic there: hosts that were stopped for all of them at once, writes
+/// that were stopped for a failover. Until then nobody is on the new side, and nobody is served.
+fn owed<'a>(plan: &'a PlanBody, state: &'a RunState, rollback: &'a Rollback) -> impl Iterator<Item = &'a StepId> {
+    let exposing = plan.steps.iter().filter(|step| rollback.scope.contains(&step.id)).filter_map(|step| step.exposure.as_ref());
+    let needs = exposing.filter(|exposure| exposure.safety.is_none()).flat_map(|exposure| &exposure.safety_needs);
+    needs.filter(|need| plan.step(need).is_some_and(|step| undo_is_due(state, step)))
 }
 
 fn is_exposed_in_scope(plan: &PlanBody, state: &RunState, rollback: &Rollback) -> bool {
@@ -104,9 +113,9 @@ fn allowed_undos<'a>(plan: &'a PlanBody, state: &RunState, rollback: &Rollback) 
         let across_one_way = !rollback.one_way_accepted && one_way_in_place(plan, state, rollback).is_some();
         return due.filter(|step| !across_one_way || has_begun(step)).map(|step| &step.id).collect();
     }
-    // Before safety only what the safety calls need, and what alone takes the traffic away.
+    // Before safety only what the safety calls need, what alone takes the traffic away, and what lets the old side serve again.
     let safety_steps: Vec<StepId> = state.exposures(plan).into_iter().filter_map(|e| e.safety_step).collect();
-    let mut needed: BTreeSet<&StepId> = BTreeSet::new();
+    let mut needed: BTreeSet<&StepId> = owed(plan, state, rollback).collect();
     for step in plan.steps.iter().filter(|s| rollback.scope.contains(&s.id) && carries(plan, state, s, state.step(&s.id))) {
         let Some(exposure) = &step.exposure else { continue };
         if exposure.safety.is_none() || safety_steps.contains(&step.id) {

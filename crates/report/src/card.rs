@@ -82,9 +82,10 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
     let mut ordered: Vec<_> = all.iter().collect();
     // Where nothing is exposed, the last environment stands first: that is where users are.
     let order = |s: &Serving| plan.body.change.environments.iter().position(|e| s.place.split(' ').next() == Some(e.as_str())).unwrap_or(0);
-    ordered.sort_by_key(|s| (s.share == Some(Share::ZERO) || s.share == Some(Share::ALL), std::cmp::Reverse(order(s))));
+    ordered.sort_by_key(|s| (s.is_whole(), std::cmp::Reverse(order(s))));
     for serving in ordered.iter().take(SERVING_LINES_MAX) {
         let shares = match serving.share {
+            _ if serving.is_stopped => "nobody is served: stopped on the way".to_owned(),
             Some(Share::ZERO) => all_of(&version_shown(&serving.from)),
             Some(Share::ALL) => all_of(&version_shown(&serving.to)),
             Some(share) => format!("{} {}, {} {share}", version_shown(&serving.from), share.rest(), version_shown(&serving.to)),
@@ -101,7 +102,7 @@ fn serving_lines(plan: &Plan, facts: Option<&Facts>, state: Option<&RunState>) -
     if all.len() > SERVING_LINES_MAX {
         lines.push(Line::of(
             Ink::Plain,
-            match ordered.iter().skip(SERVING_LINES_MAX).any(|s| s.share != Some(Share::ZERO) && s.share != Some(Share::ALL)) {
+            match ordered.iter().skip(SERVING_LINES_MAX).any(|s| !s.is_whole()) {
                 true => format!("  and {} more, some of them between two versions", all.len() - SERVING_LINES_MAX),
                 false => format!("  and {} more, none of them between two versions", all.len() - SERVING_LINES_MAX),
             },

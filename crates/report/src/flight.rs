@@ -5,7 +5,7 @@ use crate::terminal::{Ink, Line, hung};
 use crate::timeline::component_of;
 use glidepath_engine::{Look, Mode, Progress, RunState, StepStatus};
 use glidepath_model::event::{Event, Outcome, RunEnd};
-use glidepath_model::plan::{Assignment, Phase, Undo, Work};
+use glidepath_model::plan::{Assignment, Phase, Strategy, Undo, Work};
 use glidepath_model::{Facts, Plan, Recorded, RegionName, Share, Step, StepId, Timestamp};
 use serde_json::Value;
 
@@ -21,6 +21,15 @@ pub(crate) struct Serving {
     pub(crate) to: String,
     /// Share on the new side; `None` where steps are half done without a router to say.
     pub(crate) share: Option<Share>,
+    /// Whether it stands still between the two sides.
+    pub(crate) is_stopped: bool,
+}
+
+impl Serving {
+    /// Whether all are served by one side, as far as is known.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.is_stopped && (self.share == Some(Share::ZERO) || self.share == Some(Share::ALL))
+    }
 }
 
 /// Every target and region of the plan with what it serves. `None` as state: before take-off.
@@ -39,6 +48,7 @@ pub(crate) fn serving(plan: &Plan, facts: Option<&Facts>, state: Option<&RunStat
                 from: assignment.from.clone(),
                 to: assignment.to.clone(),
                 share,
+                is_stopped: state.is_some_and(|s| is_stopped(plan, s, assignment, &region)),
             });
         }
     }
@@ -82,6 +92,24 @@ fn share_now(plan: &Plan, state: &RunState, assignment: &Assignment, region: &st
         all if all == changes.len() => Some(Share::ALL),
         _ => None,
     }
+}
+
+/// Whether a place serves nobody between its two sides: all its hosts were stopped before any is started, or its writes before clients are routed.
+fn is_stopped(plan: &Plan, state: &RunState, assignment: &Assignment, region: &str) -> bool {
+    let here = |step: &&Step| {
+        step.target.as_ref() == Some(&assignment.target)
+            && step.region.as_ref().is_none_or(|r| r.as_str() == region)
+            && step.phase == Phase::Deploy
+            && matches!(step.undo, Undo::Call { .. })
+    };
+    let (starts, stops): (Vec<&Step>, Vec<&Step>) = plan.body.steps.iter().filter(here).partition(|step| step.exposure.is_some());
+    let is_done = |step: &&Step| state.step(&step.id).forward.progress == Progress::Done && state.step(&step.id).may_be_in_place();
+    let has_stopped = match assignment.strategy {
+        Strategy::Recreate => !stops.is_empty() && stops.iter().all(is_done),
+        Strategy::Failover => stops.iter().any(is_done),
+        _ => false,
+    };
+    has_stopped && !starts.iter().any(is_done)
 }
 
 /// Whether the step brings the target from one state to the other. Expansion and backfill do so before anything is deployed; a backup, which

@@ -121,7 +121,7 @@ fn traffic(plan: &Plan, state: &RunState, facts: Option<&Facts>, width: usize, l
     let all = serving(plan, facts, Some(state));
     let mut order: Vec<usize> = (0..all.len()).collect();
     // A place between two versions matters more than one that is settled.
-    order.sort_by_key(|at| (all[*at].share == Some(Share::ZERO) || all[*at].share == Some(Share::ALL), *at));
+    order.sort_by_key(|at| (all[*at].is_whole(), *at));
     order.truncate(lines_max.max(1));
     order.sort_unstable();
     let name_width = all.iter().map(|s| s.component.chars().count()).max().unwrap_or(0).min(18);
@@ -137,7 +137,11 @@ fn traffic(plan: &Plan, state: &RunState, facts: Option<&Facts>, width: usize, l
                 Some(share) => (share.as_f64(), Ink::Accent),
                 None => (0.5, Ink::Accent),
             };
-            let words = s.share.map_or_else(|| "hosts half done".to_owned(), |x| x.to_string());
+            let words = match s.share {
+                _ if s.is_stopped => "nobody is served".to_owned(),
+                Some(share) => share.to_string(),
+                None => "hosts half done".to_owned(),
+            };
             let line = Line::of(Ink::Plain, " ")
                 .with(Ink::Strong, cut(&s.component, name_width))
                 .padded_to(name_width + 2)
