@@ -27,6 +27,7 @@ mod harness;
 mod judging;
 mod logs;
 mod measured;
+mod native;
 mod newer;
 mod nodes;
 mod notify;
