@@ -202,6 +202,35 @@ fn a_canary_is_judged_by_counts_in_an_answer_of_json() {
 }
 
 #[test]
+fn a_budget_that_an_answer_of_json_cannot_tell_is_said_to_be_unknown_everywhere() {
+    let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
+    let project = fleet_watched_by_json(&oracle, &router);
+    let query = |query: &str| format!("{{ metricSource: {{ spec: {{ query: {query} }} }} }}");
+    for (name, bad, total) in [("counted", "failed_total", "requests_total"), ("pointed", "/requests/failed", "/requests/all")] {
+        let ratio = format!("{{ ratioMetric: {{ counter: true, bad: {}, total: {} }} }}", query(bad), query(total));
+        let text = format!(
+            "apiVersion: openslo/v1\nkind: SLO\nmetadata: {{ name: {name} }}\nspec:\n  service: payments\n  indicator: {{ spec: {ratio} }}\n  \
+             timeWindow: [ {{ duration: 30d }} ]\n  objectives: [ {{ target: 0.99 }} ]\n"
+        );
+        project.write(&format!("slo/{name}.yaml"), &text);
+    }
+    let validated = project.ok(&["validate"], 0).err;
+    let table = project.ok(&["slo"], 5);
+    let planned = project.ok(&["plan", "upgrade", "--format", "json"], 0).out;
+    let plan: serde_json::Value = serde_json::from_str(&planned).unwrap();
+    let flown = project.say(&["run", plan["id"].as_str().unwrap(), "--yes"]);
+    assert_eq!(flown.code, 0, "{}\n{}", flown.out, flown.err);
+    for name in ["counted", "pointed"] {
+        assert!(validated.contains("warning[GP0110]") && validated.contains(&format!("slo/{name}.yaml:6")), "{validated}");
+        let unknown = format!("[GP0697]: nothing is known of the budget of {name}: ");
+        assert!(table.err.contains(&format!("error{unknown}")), "{}", table.err);
+        assert!(flown.err.contains(&format!("warning{unknown}")), "{}", flown.err);
+        assert!(planned.contains(&format!("The error budget of {name} is not looked at in flight: ")), "{planned}");
+    }
+    assert!(!table.out.contains("healthy") && table.out.matches("unknown").count() >= 2, "{}", table.out);
+}
+
+#[test]
 fn a_server_that_counts_for_whatever_side_it_is_asked_is_no_canary() {
     let (oracle, router) = (Oracle::start(), Haproxy::start(&[("payments-1", 1), ("payments-2", 2)], "roundrobin"));
     let project = fleet_watched_by_json(&oracle, &router);

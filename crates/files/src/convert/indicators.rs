@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 
 const QUERY_TIMEOUT_DEFAULT: Millis = Millis::from_secs(10);
 const PROMETHEUS: &str = "Prometheus";
+/// Why a budget needs a server that keeps what was counted.
+const NO_PAST: &str = "A budget is counted over its whole period, and neither the pages of hosts nor a server that answers JSON keep a past; the objective is kept, its budget is not counted.";
+const NEEDS_PROMETHEUS: &str =
+    "Give queries of a Prometheus: the project's own, `telemetry.prometheus` in glidepath.yaml, or a DataSource of the type Prometheus.";
 
 /// Indicators and sources that objectives refer to.
 pub(super) struct Indicators<'d> {
@@ -66,6 +70,13 @@ impl<'d> Indicators<'d> {
         }
         let foreign = used.iter().find_map(|(_, kind)| kind.clone());
         let (at, field) = (metrics.first().map_or(document.name_at, |metric| metric.at), "spec.indicator");
+        let mut queries = metrics.iter().filter(|_| foreign.is_none()).filter_map(|metric| query(metric));
+        if let Some(pointer) = queries.find(|query| query.trim_start().starts_with('/')) {
+            let why = format!("`{}` is a JSON pointer, and an answer of JSON keeps no past", crate::scalar::short(pointer));
+            let message = format!("the budget cannot be counted: {why}");
+            context.findings.warning(at, field, codes::UNCOUNTED, message, NO_PAST, NEEDS_PROMETHEUS);
+            return (None, Some(why));
+        }
         let why = match (foreign, used.len(), uncountable(spec)) {
             (Some(kind), ..) => {
                 let why = format!("its series are at a source of the kind `{kind}`, and only {PROMETHEUS} is asked");
@@ -75,7 +86,14 @@ impl<'d> Indicators<'d> {
             }
             (None, 2.., _) => "its series are at different sources".to_owned(),
             (None, _, Some(why)) => why,
-            (None, ..) => return (used.pop().and_then(|(source, _)| source), None),
+            (None, ..) => {
+                let source = used.pop().and_then(|(source, _)| source);
+                if source.is_none() && self.own_url.is_none() {
+                    let message = "the budget cannot be counted: the project declares no Prometheus under `telemetry`, and the objective no source of its own";
+                    context.findings.warning(at, field, codes::UNCOUNTED, message, NO_PAST, NEEDS_PROMETHEUS);
+                }
+                return (source, None);
+            }
         };
         let hint = "Write one counter for each query: `http_requests_total{code=~\"5..\"}`, or its `sum(rate(..[5m]))`.";
         let reason = "Exact counts come of the counters themselves; the objective is kept, its budget is not counted.";

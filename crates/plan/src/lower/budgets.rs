@@ -10,7 +10,7 @@ use super::{Lowering, Spot};
 use crate::allowed::{burn_max, purpose};
 use crate::site::Site;
 use glidepath_judge::slo::is_held_in_flight;
-use glidepath_model::catalog::{Catalog, EdgeKind, Objective, UnknownBudget};
+use glidepath_model::catalog::{Catalog, EdgeKind, Objective, PrometheusSource, Settings, UnknownBudget};
 use glidepath_model::ids::{ComponentName, EnvironmentName, StepId, TargetName};
 use glidepath_model::plan::{CountSource, Estimate, GateCheck, GateSpec, Phase, Step, Work};
 use glidepath_model::{Millis, Share};
@@ -24,25 +24,41 @@ const NAME: &str = "budgets";
 const PAUSE: &str = "/wait";
 
 impl Lowering<'_> {
-    /// The checks of the budgets that a site touches, where they hold its change at all.
-    pub(super) fn burns(&self, site: &Site<'_>, turns_back: bool) -> Vec<GateCheck> {
+    /// The objectives whose budgets hold the change of a site in flight: of what is changed, and of what cannot do without it.
+    fn holding(&self, site: &Site<'_>) -> Vec<&Objective> {
         let catalog = &self.facts.catalog;
         if self.is_sketch || catalog.objectives.is_empty() || !is_held_in_flight(purpose(self.change)) {
             return Vec::new();
         }
         let concerned = concerned(self.dependants.get_or_init(|| dependants(catalog)), &site.target.component);
+        catalog.objectives.iter().filter(|objective| concerned.contains(&objective.component)).collect()
+    }
+
+    /// The checks of the budgets that a site touches, where they hold its change at all.
+    pub(super) fn burns(&self, site: &Site<'_>, turns_back: bool) -> Vec<GateCheck> {
+        let settings = &self.facts.catalog.settings;
         let check = |objective: &Objective| {
-            let source = objective.terms.source.as_ref().or(catalog.settings.prometheus.as_ref())?;
-            objective.terms.uncounted.is_none().then(|| GateCheck::Burn {
+            Some(GateCheck::Burn {
                 name: format!("burn of {}", objective.name),
-                source: CountSource::Prometheus(source.clone()),
+                source: CountSource::Prometheus(source(objective, settings).ok()?.clone()),
                 objective: Box::new(counted_alone(objective)),
                 burn_max: burn_max(self.facts),
-                unknown_holds: catalog.settings.policy.unknown_budget == UnknownBudget::Refuse,
+                unknown_holds: settings.policy.unknown_budget == UnknownBudget::Refuse,
                 turns_back: turns_back && site.is_last,
             })
         };
-        catalog.objectives.iter().filter(|objective| concerned.contains(&objective.component)).filter_map(check).collect()
+        self.holding(site).into_iter().filter_map(check).collect()
+    }
+
+    /// Says of budgets that would hold the change of a site, and that nobody can read, that nothing looks at them.
+    fn say_unwatched(&mut self, site: &Site<'_>) {
+        let settings = &self.facts.catalog.settings;
+        let unwatched = |objective: &Objective| {
+            let why = source(objective, settings).err()?;
+            Some(format!("The error budget of {} is not looked at in flight: {why}.", objective.name))
+        };
+        let told: Vec<String> = self.holding(site).into_iter().filter_map(unwatched).collect();
+        told.into_iter().for_each(|sentence| self.notes.derive(sentence));
     }
 
     /// The look at budgets before a wave; it passes at once unless one burns.
@@ -70,8 +86,9 @@ impl Lowering<'_> {
         Some(self.push(step))
     }
 
-    /// Adds the budgets of a site to its gates after which more is exposed, and a look after its pauses that nothing watches.
+    /// Adds the budgets of a site to its gates after which more is exposed, and a look after its pauses that nothing watches; says which cannot be read.
     pub(super) fn watch_budgets(&mut self, site: &Site<'_>, name: &EnvironmentName, start: usize) {
+        self.say_unwatched(site);
         if self.burns(site, false).is_empty() {
             return;
         }
@@ -114,6 +131,15 @@ impl Lowering<'_> {
         for step in self.steps.iter_mut().skip(at + 2) {
             step.needs.iter_mut().filter(|need| *need == pause).for_each(|need| need.clone_from(&look));
         }
+    }
+}
+
+/// Where the events of an objective are counted, or why they are not.
+fn source<'o>(objective: &'o Objective, settings: &'o Settings) -> Result<&'o PrometheusSource, &'o str> {
+    match (&objective.terms.uncounted, objective.terms.source.as_ref().or(settings.prometheus.as_ref())) {
+        (Some(why), _) => Err(why),
+        (None, None) => Err("there is no Prometheus that counts its events"),
+        (None, Some(source)) => Ok(source),
     }
 }
 
