@@ -247,7 +247,8 @@ fn work_out(
     // Of the winner the whole graph is known, and with it the true way back over all sites.
     way_back::ways_back(&steps, facts).tell(&mut steps, &mut ranking.prediction);
     if let Some(first) = ranking.summaries.first_mut() {
-        first.prediction = Prediction { reasons: Vec::new(), stages: Vec::new(), ..ranking.prediction.clone() };
+        first.prediction =
+            Prediction { reasons: Vec::new(), stages: Vec::new(), users_not_counted: Vec::new(), ..ranking.prediction.clone() };
     }
     for outline in &chosen {
         outline.derived.iter().for_each(|sentence| notes.derive(sentence.clone()));

@@ -18,7 +18,9 @@ use crate::level::level;
 use crate::outline::Outline;
 use crate::risk::Risks;
 use crate::site::Site;
+use crate::strategy;
 use crate::timetable::{Standstill, Timetable};
+use crate::users::Users;
 use crate::way_back::side_by_side;
 use budgets::budget_spent;
 use costs::{OfOther, costs};
@@ -28,7 +30,7 @@ use glidepath_judge::duration::{DurationEstimate, sum};
 use glidepath_model::Millis;
 use glidepath_model::change::Change;
 use glidepath_model::facts::Facts;
-use glidepath_model::ids::EnvironmentName;
+use glidepath_model::ids::{ComponentName, EnvironmentName};
 use glidepath_model::plan::{Between, Estimate, PlannedDowntime, Prediction, ProbabilityEstimate, RiskLevel, StageBurn};
 use legs::{Leg, Rests, joints, legs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,6 +151,7 @@ pub(crate) fn prediction(
         risk: RiskLevel::Medium,
         risk_reasons: Vec::new(),
         traffic_not_known: traffic_not_known(sites, chosen),
+        users_not_counted: Vec::new(),
         bad_requests_between: Some(Between {
             low: tidy(refused + failing_of(&|between| between.low)),
             high: tidy(refused + failing_of(&|between| between.high)),
@@ -274,6 +277,18 @@ pub(crate) fn stages(
 fn traffic_not_known(sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<String> {
     let of_users = sites.iter().zip(chosen).filter(|(site, (_, figures))| site.is_last && !figures.traffic_known && site.rate().is_none());
     of_users.map(|(site, _)| format!("{}/{}", site.environment.name, site.target.component)).collect()
+}
+
+/// Whoever outside the change cannot answer, in the last environment, while what is changed fails. The bad requests do not count what fails of it then.
+pub(crate) fn users_not_counted(facts: &Facts, sites: &[Site<'_>], chosen: &[(&Outline, &Figures)]) -> Vec<ComponentName> {
+    let users = Users::of(facts);
+    let changed: BTreeSet<&ComponentName> = sites.iter().map(|site| &site.target.component).collect();
+    let may_fail = |site: &Site<'_>, outline: &Outline, figures: &Figures| {
+        site.is_last && figures.failing.0 > 0.0 && strategy::of(outline.strategy).meets_users()
+    };
+    let failing = sites.iter().zip(chosen).filter(|(site, (outline, figures))| may_fail(site, outline, figures));
+    let found: BTreeSet<&ComponentName> = failing.flat_map(|(site, _)| users.of_target(site.target)).map(|user| &user.component).collect();
+    found.difference(&changed).map(|component| (*component).clone()).collect()
 }
 
 /// One after the other; a single one is what it is.

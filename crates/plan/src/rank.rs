@@ -5,7 +5,7 @@ use crate::ladder::tenths;
 use crate::limits::{Breach, Limit, Limits};
 use crate::notes::Notes;
 use crate::outline::Outline;
-use crate::predict::{Figures, prediction, stages};
+use crate::predict::{Figures, prediction, stages, users_not_counted};
 use crate::risk::Risks;
 use crate::site::Site;
 use crate::timetable::Timetable;
@@ -117,6 +117,7 @@ pub(crate) fn rank(
     }
     let mut prediction = best.predicted.clone();
     // Told of the winner alone: the reasons are the same for all, and a plan lists dozens of candidates.
+    prediction.users_not_counted = users_not_counted(facts, sites, &chosen(options, &best.assignment));
     prediction.stages = stages(change, facts, sites, &chosen(options, &best.assignment), levels, (&prediction.duration, timetable));
     prediction.reasons.clone_from(&risks.components);
     Some(Ranking { winner: best.assignment.clone(), prediction, summaries })

@@ -89,12 +89,32 @@ pub(crate) fn bad_requests(prediction: &Prediction, requests: f64) -> String {
     format!("{at_least}{}", count(requests))
 }
 
+/// The same within a sentence: `about 342`, or `at least 342`.
+pub(crate) fn about_bad_requests(prediction: &Prediction, requests: f64) -> String {
+    let about = if prediction.traffic_not_known.is_empty() { "about " } else { "" };
+    format!("{about}{}", bad_requests(prediction, requests))
+}
+
 /// `; the traffic of production/auth is not known`; empty where that of all places is.
 pub(crate) fn left_out(prediction: &Prediction) -> String {
     match prediction.traffic_not_known.as_slice() {
         [] => String::new(),
         places => format!("; the traffic of {} is not known", listed(places)),
     }
+}
+
+/// So many components are named that bad requests leave out.
+const USERS_NAMED_MAX: usize = 3;
+
+/// What the expected bad requests leave out: `; requests to frontend that fail along with it are not counted here`; empty where they leave nothing out.
+pub(crate) fn not_counted(prediction: &Prediction) -> String {
+    let mut names: Vec<String> = prediction.users_not_counted.iter().take(USERS_NAMED_MAX).map(ToString::to_string).collect();
+    match prediction.users_not_counted.len() - names.len() {
+        0 if names.is_empty() => return String::new(),
+        0 => {}
+        more => names.push(plural(more, "other component", "other components")),
+    }
+    format!("; requests to {} that fail along with it are not counted here", listed(&names))
 }
 
 /// What a plan costs beside the usual. Without a price it is nothing all the same, where no strategy has anything work beside the usual.

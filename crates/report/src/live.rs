@@ -1,6 +1,6 @@
 //! The frame of the live view: title, traffic, waves and stages, the gate, what is spent, what comes next, last events.
 
-use crate::figures::{count, percent, stopwatch};
+use crate::figures::{bad_requests, count, knows_traffic, percent, stopwatch};
 use crate::flight::{Room, counted, serving, sign, status_words, timed_lines, verdict, watching};
 use crate::terminal::{Ink, Line, Style, bar, cut, hung, wrapped};
 use crate::timeline::{Row, rows};
@@ -311,9 +311,13 @@ fn named(name: &str, ink: Ink, words: &str, width: usize, tall: bool) -> Vec<Lin
 
 fn spent(plan: &Plan, state: &RunState, width: usize, tall: bool) -> Vec<Line> {
     let p = &plan.prediction;
+    let bad = match knows_traffic(plan) {
+        true => format!("predicted {} bad", bad_requests(p, p.bad_requests)),
+        false => "no traffic figures".to_owned(),
+    };
     let predicted = match p.budget_share {
-        Some(share) => format!("predicted {} bad, {} of the budget", count(p.bad_requests), percent(share)),
-        None => format!("predicted {} bad; no objective, so no budget", count(p.bad_requests)),
+        Some(share) => format!("{bad}, {} of the budget", percent(share)),
+        None => format!("{bad}; no objective, so no budget"),
     };
     let counts: Vec<_> = watching(plan, state).into_iter().filter_map(|(_, _, look)| counted(&look?.state)).collect();
     if counts.is_empty() {

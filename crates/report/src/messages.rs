@@ -6,7 +6,7 @@ use crate::blast::{self, Blast};
 use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::directory::{Reach, lead, name, owner_of, owners, reach};
-use crate::figures::{bad_requests, count, duration, knows_traffic, left_out, listed, percent, places_listed, spent, stops};
+use crate::figures::{about_bad_requests, duration, knows_traffic, left_out, listed, percent, places_listed, spent, stops};
 use crate::promise;
 use crate::sections::WAITS;
 use crate::terminal::{Ink, Line, Style, hung, wrapped};
@@ -273,7 +273,7 @@ impl<'a> Writer<'a> {
                     percent(p.failure.mean),
                     p.failure.label,
                     if knows_traffic(self.plan) {
-                        format!(", and about {} requests go wrong on average{}", bad_requests(p, p.bad_requests), left_out(p))
+                        format!(", and {} requests go wrong on average{}", about_bad_requests(p, p.bad_requests), left_out(p))
                     } else {
                         String::new()
                     },
@@ -350,9 +350,9 @@ impl<'a> Writer<'a> {
         }
         let budget = p.budget_share.map_or_else(String::new, |share| format!(" ({} of an error budget)", spent(share, p.bad_requests)));
         format!(
-            "{downtime}. On average about {} requests go wrong{budget}; if it fails, about {}{}. The risk is {}.",
-            bad_requests(p, p.bad_requests),
-            bad_requests(p, p.bad_requests_if_failing),
+            "{downtime}. On average {} requests go wrong{budget}; if it fails, {}{}. The risk is {}.",
+            about_bad_requests(p, p.bad_requests),
+            about_bad_requests(p, p.bad_requests_if_failing),
             left_out(p),
             p.risk
         )
@@ -470,7 +470,8 @@ impl<'a> Writer<'a> {
         if !knows_traffic(self.plan) {
             return String::new();
         }
-        format!(" About {} requests are expected to have failed.", count(self.plan.prediction.bad_requests_if_failing))
+        let p = &self.plan.prediction;
+        format!(" We expect that {} requests have failed.", about_bad_requests(p, p.bad_requests_if_failing))
     }
 }
 

@@ -4,9 +4,9 @@
 //! as the figure up to a share of a region's traffic, each region by itself, and the longest for all of them together, where the two differ enough to
 //! matter. Across a step that cannot be undone nothing is promised; the step is named instead.
 
-use crate::figures::{estimate, plural};
+use crate::figures::{estimate, listed, plural};
 use crate::flight::region_of;
-use glidepath_model::plan::{Estimate, Exposure, Step, Undo};
+use glidepath_model::plan::{Estimate, Exposure, Phase, Step, Undo};
 use glidepath_model::{Millis, Plan, Share, StepId, TargetName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,10 +45,25 @@ pub(crate) fn safety(plan: &Plan, form: Form) -> String {
     let regions: BTreeSet<_> = exposures(plan).filter_map(|(_, e)| e.region.as_ref()).collect();
     let per = if regions.len() > 1 { " per region" } else { "" };
     let after = longest.map_or_else(|| no_way(plan), form);
+    let stays = || data_stays(plan);
     match (apart, longest) {
-        (Some((time, share)), Some(_)) => format!("{}{per} until {share}, up to {after} after", form(&time)),
-        (Some((time, share)), None) => format!("{}{per} until {share}, then {after}", form(&time)),
-        (None, _) => after,
+        (Some((time, share)), Some(_)) => format!("{}{per} until {share}, up to {after} after{}", form(&time), stays()),
+        (Some((time, share)), None) => format!("{}{per} until {share}, then {after}{}", form(&time), stays()),
+        (None, Some(_)) => format!("{after}{}", stays()),
+        (None, None) => after,
+    }
+}
+
+/// `; this does not bring back the data that step 2 changed`: of data that is changed for good before traffic moves. Empty where none is.
+fn data_stays(plan: &Plan) -> String {
+    let last = plan.body.steps.iter().rposition(|step| step.exposure.is_some()).unwrap_or_default();
+    let before = plan.body.steps.iter().enumerate().take(last);
+    let is_data = |step: &Step| step.phase == Phase::Prepare && matches!(step.undo, Undo::ForwardOnly { .. });
+    let numbers: Vec<String> = before.filter(|(_, step)| is_data(step)).map(|(at, _)| (at + 1).to_string()).collect();
+    match numbers.as_slice() {
+        [] => String::new(),
+        [one] => format!("; this does not bring back the data that step {one} changed"),
+        many => format!("; this does not bring back the data that steps {} changed", listed(many)),
     }
 }
 

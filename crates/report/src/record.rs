@@ -2,7 +2,7 @@
 
 use crate::card::card;
 use crate::document::{Badge, Block, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Section, Text, Tone};
-use crate::figures::{count, duration, estimate, minute, moment, percent, plural};
+use crate::figures::{bad_requests, count, duration, estimate, knows_traffic, minute, moment, percent, plural};
 use crate::flight::{Counted, counted, event_words, status_words};
 use crate::{promise, spent};
 use glidepath_engine::{RunState, StepStatus};
@@ -64,7 +64,7 @@ fn highlights(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
     let p = &plan.prediction;
     let highlight = |name: &str, value: String, note: String| Highlight { name: name.to_owned(), value, note };
     let mut found = vec![highlight("Duration", now.since(state.started_at).to_string(), format!("predicted {}", duration(p)))];
-    found.push(match bad_requests(events) {
+    found.push(match bad_requests_counted(events) {
         Some(bad) => highlight(
             "Bad requests caused",
             count(bad.excess),
@@ -72,10 +72,14 @@ fn highlights(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
                 "{} of {} on the new side, beyond the old side's ratio; predicted {}",
                 count(bad.bad),
                 count(bad.total),
-                count(p.bad_requests)
+                predicted_bad(plan, p.bad_requests)
             ),
         ),
-        None => highlight("Bad requests caused", "not counted".to_owned(), format!("no gate counted; predicted {}", count(p.bad_requests))),
+        None => highlight(
+            "Bad requests caused",
+            "not counted".to_owned(),
+            format!("no gate counted; predicted {}", predicted_bad(plan, p.bad_requests)),
+        ),
     });
     if let Some(took) = time_to_safety(state) {
         found.push(highlight("Time to safe traffic", took.to_string(), format!("predicted {}", promise::safety(plan, promise::BOTH))));
@@ -83,8 +87,13 @@ fn highlights(plan: &Plan, state: &RunState, events: &[Recorded], now: Timestamp
     found
 }
 
+/// Bad requests that the plan predicted, which nobody knows without traffic figures.
+fn predicted_bad(plan: &Plan, requests: f64) -> String {
+    if knows_traffic(plan) { bad_requests(&plan.prediction, requests) } else { "not known".to_owned() }
+}
+
 /// Counts of the last look of each opening of each gate, added up; `None` where no gate counted.
-fn bad_requests(events: &[Recorded]) -> Option<Counted> {
+fn bad_requests_counted(events: &[Recorded]) -> Option<Counted> {
     let counts = spent::last_looks(events).into_values().filter_map(counted);
     counts.reduce(|sum, c| Counted { bad: sum.bad + c.bad, total: sum.total + c.total, excess: sum.excess + c.excess })
 }
@@ -144,18 +153,20 @@ fn comparison(plan: &Plan, facts: Option<&Facts>, state: &RunState, events: &[Re
         ),
         row("duration", duration(p), now.since(state.started_at).to_string(), &p.duration.source),
     ];
-    let bad = bad_requests(events);
-    let predicted_bad =
-        if state.rollback.is_some() { format!("{} if it fails", count(p.bad_requests_if_failing)) } else { count(p.bad_requests) };
+    let bad = bad_requests_counted(events);
+    let predicted = match state.rollback.is_some() {
+        true => format!("{} if it fails", predicted_bad(plan, p.bad_requests_if_failing)),
+        false => predicted_bad(plan, p.bad_requests),
+    };
     rows.push(row(
         "bad requests",
-        predicted_bad,
+        predicted,
         bad.map_or_else(|| "not counted".to_owned(), |b| count(b.excess)),
         "new side beyond the old side's ratio, while gates watched",
     ));
     rows.push(row(
         "bad requests of a straight deploy",
-        count(p.bad_requests_straight),
+        predicted_bad(plan, p.bad_requests_straight),
         "not flown".to_owned(),
         "same model, for comparison",
     ));

@@ -3,8 +3,8 @@
 use crate::alike::told_once;
 use crate::candidates::{names, standing};
 use crate::figures::{
-    NO_TAKE_OFF, bad_requests, count, duration, extra_cost, flight_times, fold, knows_traffic, left_out, minute, no_budget, percent,
-    plural, spent, standstills,
+    NO_TAKE_OFF, bad_requests, count, duration, extra_cost, flight_times, fold, knows_traffic, left_out, minute, no_budget, not_counted,
+    percent, plural, spent, standstills,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::joined;
@@ -271,11 +271,12 @@ fn predictions(plan: &Plan, shown: Shown) -> Vec<Line> {
         "bad requests",
         match knows_traffic(plan) {
             true => format!(
-                "{} expected; {} if it fails; {} by a straight deploy that nothing watches{}",
+                "{} expected; {} if it fails; {} by a straight deploy that nothing watches{}{}",
                 bad_requests(p, p.bad_requests),
                 bad_requests(p, p.bad_requests_if_failing),
                 bad_requests(p, p.bad_requests_straight),
-                left_out(p)
+                left_out(p),
+                not_counted(p)
             ),
             false => "not known: there are no traffic figures".to_owned(),
         },

@@ -1,6 +1,6 @@
 //! The ways of a change side by side.
 
-use crate::figures::{count, extra_cost, knows_traffic, percent};
+use crate::figures::{bad_requests, extra_cost, knows_traffic, percent};
 use crate::terminal::{Ink, Line, Style, table, wrapped};
 use glidepath_model::{Diagnostic, Plan};
 
@@ -48,7 +48,7 @@ fn row(name: &str, plan: &Plan) -> Vec<String> {
     vec![
         name.to_owned(),
         plan.id.short().to_owned(),
-        if knows_traffic(plan) { count(expected.bad_requests) } else { "not known".to_owned() },
+        if knows_traffic(plan) { bad_requests(expected, expected.bad_requests) } else { "not known".to_owned() },
         expected.duration.p50_ms.to_string(),
         expected.duration.p95_ms.to_string(),
         extra_cost(expected.extra_cost.as_ref(), plan.body.assignments.iter().map(|a| a.strategy)),

@@ -115,6 +115,7 @@ mod tests {
             risk_reasons: vec![],
             bad_requests_between: None,
             traffic_not_known: Vec::new(),
+            users_not_counted: Vec::new(),
             reasons: vec![one; components],
             stages: vec![],
         }

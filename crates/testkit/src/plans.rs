@@ -63,6 +63,7 @@ pub fn whole_plan(body: PlanBody) -> Plan {
         risk_reasons: vec![],
         bad_requests_between: None,
         traffic_not_known: Vec::new(),
+        users_not_counted: Vec::new(),
         reasons: vec![],
         stages: vec![],
     };

@@ -50,6 +50,10 @@ pub struct Prediction {
     /// Places whose traffic nobody knows, `production/auth`: bad requests are those of the others, and at least so many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traffic_not_known: Vec<String>,
+    /// Components outside the change that cannot answer without what it changes. What fails of them along with it counts against their error budgets, and
+    /// is not among the bad requests; of the chosen candidate only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users_not_counted: Vec<ComponentName>,
     /// How long users meet nothing because it is changed; `None` where something serves all the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub downtime: Option<PlannedDowntime>,

@@ -98,6 +98,7 @@ fn without_exposure(there: DurationEstimate, home: Option<DurationEstimate>, (ri
         risk_reasons,
         bad_requests_between: None,
         traffic_not_known: Vec::new(),
+        users_not_counted: Vec::new(),
         reasons: Vec::new(),
         stages: Vec::new(),
     }

@@ -3,7 +3,7 @@
 use super::{About, Difference, Row};
 use crate::calls::expectation;
 use crate::canary;
-use crate::figures::{count, duration, estimate, flight_times, fold, minute, percent, plain, plural};
+use crate::figures::{bad_requests, duration, estimate, flight_times, fold, minute, percent, plain, plural};
 use crate::sections::criteria;
 use crate::sections::criteria::burn_words;
 use crate::summary::is_mirrored;
@@ -333,8 +333,8 @@ pub(super) fn prediction(plan: &Plan) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
     row("fails", percent(expected.failure.mean));
-    row("bad requests", count(expected.bad_requests));
-    row("bad requests if failing", count(expected.bad_requests_if_failing));
+    row("bad requests", bad_requests(expected, expected.bad_requests));
+    row("bad requests if failing", bad_requests(expected, expected.bad_requests_if_failing));
     row("budget", expected.budget_share.map_or_else(|| "not known".to_owned(), percent));
     row("duration", duration(expected));
     if let Some(schedule) = &expected.schedule {

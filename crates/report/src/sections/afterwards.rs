@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::depth::Depth;
 use crate::directory::{lead, name};
 use crate::document::{Section, Text};
-use crate::figures::{count, duration, knows_traffic, listed, minute, percent};
+use crate::figures::{bad_requests, duration, knows_traffic, listed, minute, percent};
 use crate::runsheet::{measures, shell_of};
 use glidepath_model::Millis;
 use glidepath_model::change::{Change, ItemKind};
@@ -116,7 +116,7 @@ fn after_a_day(of: &Sources<'_>) -> Vec<Text> {
 
 fn after_a_week(of: &Sources<'_>) -> Vec<Text> {
     let p = &of.plan.prediction;
-    let bad = if knows_traffic(of.plan) { format!(", {} bad requests", count(p.bad_requests)) } else { String::new() };
+    let bad = if knows_traffic(of.plan) { format!(", {} bad requests", bad_requests(p, p.bad_requests)) } else { String::new() };
     vec![
         Text::from("What was predicted beside what it came to: ").code("glidepath history RUN --format markdown").plain(format!(
             ". Predicted were {}{bad}, and {} that it does not land.",

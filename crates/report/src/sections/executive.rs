@@ -7,8 +7,8 @@ use crate::depth::Depth;
 use crate::directory::{name, owner_of};
 use crate::document::{Section, Text, Tone};
 use crate::figures::{
-    NO_TAKE_OFF, bad_requests, count, duration, estimate, extra_cost, flight_times, knows_traffic, left_out, listed, no_budget, percent,
-    places_listed, plural, spent, standstills, stops,
+    NO_TAKE_OFF, about_bad_requests, bad_requests, duration, estimate, extra_cost, flight_times, knows_traffic, left_out, listed,
+    no_budget, not_counted, percent, places_listed, plural, spent, standstills, stops,
 };
 use crate::parts::{part_components, split_words};
 use crate::places::{joined, rows_told_once};
@@ -80,10 +80,10 @@ fn figures(of: &Sources<'_>, section: &mut Section) {
         None => String::new(),
     };
     let (expected, if_failing) = if knows_traffic(of.plan) {
-        let straight = count(p.bad_requests_straight);
+        let straight = bad_requests(p, p.bad_requests_straight);
         let if_failing =
             format!("{}, against {straight} by a straight deploy that nothing watches", bad_requests(p, p.bad_requests_if_failing));
-        (format!("{}{}", bad_requests(p, p.bad_requests), left_out(p)), if_failing)
+        (format!("{}{}{}", bad_requests(p, p.bad_requests), left_out(p), not_counted(p)), if_failing)
     } else {
         ("not known: there are no traffic figures".to_owned(), "not known".to_owned())
     };
@@ -228,8 +228,8 @@ fn dependants(of: &Sources<'_>, section: &mut Section) {
     if let Some(words) = promise::first_met(of.plan) {
         let bad = if knows_traffic(of.plan) {
             format!(
-                " If it fails, about {} requests are bad on average until it is back.",
-                count(of.plan.prediction.bad_requests_if_failing)
+                " If it fails, {} requests are bad on average until it is back.",
+                about_bad_requests(&of.plan.prediction, of.plan.prediction.bad_requests_if_failing)
             )
         } else {
             String::new()

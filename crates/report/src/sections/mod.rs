@@ -27,7 +27,7 @@ use crate::card::card;
 use crate::depth::Depth;
 use crate::directory::{lead, name};
 use crate::document::{Badge, DOCUMENT_FORMAT, Document, DocumentKind, Entry, Highlight, Text, Tone};
-use crate::figures::{bad_requests, estimate, knows_traffic, left_out, listed, minute, percent};
+use crate::figures::{bad_requests, estimate, knows_traffic, left_out, listed, minute, not_counted, percent};
 use crate::flight::ONLY_REGION;
 use crate::promise;
 use glidepath_model::catalog::{Catalog, Environment, Region};
@@ -167,10 +167,11 @@ fn highlights(plan: &Plan) -> Vec<Highlight> {
                 "Bad requests expected",
                 bad_requests(p, p.bad_requests),
                 format!(
-                    "{} if it fails; {} by a straight deploy that nothing watches{}",
+                    "{} if it fails; {} by a straight deploy that nothing watches{}{}",
                     bad_requests(p, p.bad_requests_if_failing),
                     bad_requests(p, p.bad_requests_straight),
-                    left_out(p)
+                    left_out(p),
+                    not_counted(p)
                 ),
             ),
             false => highlight("Bad requests expected", "not known".to_owned(), "there are no traffic figures".to_owned()),
@@ -180,7 +181,9 @@ fn highlights(plan: &Plan) -> Vec<Highlight> {
                 // The figure that holds first is the large one; what it grows to, or why there is none, stands beneath.
                 let words = promise::safety(plan, promise::MEDIAN);
                 let source = promise::source(p.time_to_safety.as_ref());
-                match [", ", ": "].iter().find_map(|mark| words.split_once(mark)) {
+                let first =
+                    [", ", ": ", "; "].iter().filter_map(|mark| words.find(mark).map(|at| (&words[..at], &words[at + mark.len()..])));
+                match first.min_by_key(|(first, _)| first.len()) {
                     Some((first, later)) => highlight("Time to safe traffic", first.to_owned(), format!("{later}; {source}")),
                     None => highlight("Time to safe traffic", words, source),
                 }

@@ -6,7 +6,7 @@ use super::{Sources, criteria};
 use crate::clock::Clock;
 use crate::directory::{Reach, lead, owner_of, owners, reach};
 use crate::document::Text;
-use crate::figures::{count, knows_traffic, listed, percent, plural};
+use crate::figures::{about_bad_requests, knows_traffic, listed, percent, plural};
 use crate::places::joined;
 use crate::promise;
 use crate::timeline::component_of;
@@ -360,9 +360,9 @@ fn first_stage(of: &Sources<'_>) -> Option<Story> {
         Ends::AtOnce,
         match knows_traffic(of.plan) {
             true => format!(
-                "The new side was bad from its first request, as the usual failure is: {} of such flights do not land. On average about {} requests are bad until such a change is back.",
+                "The new side was bad from its first request, as the usual failure is: {} of such flights do not land. On average {} requests are bad until such a change is back.",
                 percent(p.failure.mean),
-                count(p.bad_requests_if_failing)
+                about_bad_requests(p, p.bad_requests_if_failing)
             ),
             false => format!(
                 "The new side was bad from its first request, as the usual failure is: {} of such flights do not land.",

@@ -3,7 +3,7 @@
 use super::{cut, label, line, number, picture};
 use crate::candidates::names;
 use crate::document::Figure;
-use crate::figures::{count, duration, listed, percent, stopwatch};
+use crate::figures::{bad_requests, count, duration, listed, percent, stopwatch};
 use crate::timeline::ticks;
 use glidepath_model::plan::CandidateSummary;
 use glidepath_model::{Millis, Money, Plan};
@@ -204,7 +204,7 @@ fn finite(value: f64) -> f64 {
 fn figures(candidate: &CandidateSummary) -> String {
     let p = &candidate.prediction;
     let cost = p.extra_cost.as_ref().filter(|cost| cost.micros != 0).map_or_else(String::new, |cost| format!(", {cost}"));
-    format!("{} bad requests, {}, fails {}{cost}", count(p.bad_requests), duration(p), percent(p.failure.mean))
+    format!("{} bad requests, {}, fails {}{cost}", bad_requests(p, p.bad_requests), duration(p), percent(p.failure.mean))
 }
 
 fn words(candidate: &CandidateSummary, name: &str) -> String {

@@ -478,6 +478,7 @@ pub(crate) fn prediction(bad: f64, minutes: u64) -> Prediction {
         risk_reasons: vec!["payments is tier 1".to_owned(), "a schema is expanded; nothing irreversible is in the plan".to_owned()],
         bad_requests_between: None,
         traffic_not_known: Vec::new(),
+        users_not_counted: Vec::new(),
         reasons: vec![],
         stages: vec![],
     }

@@ -4,7 +4,9 @@ use crate::fixture::{at, events, facts, flying, plan, run};
 use glidepath_engine::RunState;
 use glidepath_judge::proportion::{Counts, SequentialConfig, SequentialState};
 use glidepath_model::{Event, Facts, Plan, Recorded};
-use glidepath_report::{CARD_COLUMNS_MAX, CARD_LINES_MAX, Style, card, event_line, live, run_record, to_html, to_markdown};
+use glidepath_report::{
+    CARD_COLUMNS_MAX, CARD_LINES_MAX, Style, Way, card, document, event_line, live, run_record, to_html, to_markdown, variants,
+};
 use serde_json::json;
 
 const NOW: u64 = 650;
@@ -144,6 +146,45 @@ fn the_record_sets_what_was_counted_against_what_was_predicted() {
     assert!(text.contains("| bad requests | 38 | 4 |"), "{text}");
     assert!(text.contains("looking at the dashboard"));
     assert!(to_html(&record).contains("Run record"));
+}
+
+/// Where the traffic of one place is not known, what is predicted is a part of it, wherever it stands.
+#[test]
+fn predictions_of_a_part_of_the_traffic_are_at_least_so_much() {
+    let (mut plan, facts) = (plan(), facts());
+    let not_known = vec!["production/auth".to_owned()];
+    plan.candidates.iter_mut().for_each(|candidate| candidate.prediction.traffic_not_known.clone_from(&not_known));
+    plan.prediction.traffic_not_known = not_known;
+    let (state, events) = (flying(&plan), events(&plan));
+    let landed = RunState::fold(run(), &plan.body, &events).unwrap();
+    let ways = [Way { name: "usual", about: None, outcome: Ok(&plan) }];
+    let page = to_markdown(&document(&plan, &facts));
+    let record = to_markdown(&run_record(&plan, Some(&facts), &landed, &events));
+    let live = live(&plan, &state, Some(&facts), at(NOW), 100, 30, Style::Plain).join("\n");
+    for (text, words) in [
+        (&live, "predicted at least 38 bad"),
+        (&record, "| bad requests | at least 38 | 4 |"),
+        (&record, "| bad requests of a straight deploy | at least 18,400 |"),
+        (&variants("Fees", &ways, Style::Plain), "at least 38"),
+        (&page, "If it fails, at least 342 requests are bad on average until it is back."),
+        (&page, "On average at least 342 requests are bad until such a change is back."),
+        (&page, ", at least 38 bad requests, and "),
+        (&to_html(&document(&plan, &facts)), "at least 38 bad requests, 31 min"),
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn a_prediction_without_traffic_figures_is_not_a_prediction_of_none() {
+    let (mut plan, facts) = (plan(), facts());
+    (plan.prediction.bad_requests, plan.prediction.bad_requests_if_failing, plan.prediction.bad_requests_straight) = (0.0, 0.0, 0.0);
+    let (state, events) = (flying(&plan), events(&plan));
+    let landed = RunState::fold(run(), &plan.body, &events).unwrap();
+    let record = to_markdown(&run_record(&plan, Some(&facts), &landed, &events));
+    assert!(record.contains("| bad requests | not known | 4 |"), "{record}");
+    let live = live(&plan, &state, Some(&facts), at(NOW), 100, 30, Style::Plain).join("\n");
+    assert!(live.contains("no traffic figures") && !live.contains("predicted 0 bad"), "{live}");
 }
 
 /// Events in which each gate of payments counted these requests, as the judge remembers them.

@@ -106,6 +106,50 @@ fn what_a_backfill_overwrites_is_not_said_to_be_left_alone() {
     assert!(promises.iter().all(|promise| !overwritten.contains(promise)), "{overwritten}");
     assert!(overwritten.contains("the old version meets it: it overwrites orders.amount"));
     assert!(overwritten.contains("nothing but the backup brings it back (it overwrites orders.amount"));
+    let number = plan.body.steps.iter().position(|step| step.id.as_str().ends_with("/backfill")).unwrap() + 1;
+    let stays = format!("; this does not bring back the data that step {number} changed");
+    let (terminal, card) = (terminal(&plan), glidepath_report::card(&plan, Some(&facts), None, plan.body.created_at));
+    assert!(!kept.contains("does not bring back the data"));
+    assert!(overwritten.lines().any(|line| line.starts_with("| Time to safe traffic |") && line.contains(&stays)), "{overwritten}");
+    for (what, text) in [("summary", terminal), ("card", one_line(&card))] {
+        assert!(text.contains(&stays), "{what}: {text}");
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The summary in the terminal.
+fn terminal(plan: &Plan) -> String {
+    one_line(&glidepath_report::summary(plan, glidepath_report::Style::Plain, glidepath_report::Detail::Full, 140))
+}
+
+/// A basket that asks the shop fails along with it. Its requests are not among the expected bad ones, and who reads the figure is told so.
+#[test]
+fn bad_requests_of_what_uses_a_changed_component_are_said_to_be_left_out() {
+    let root = examples::folder().join("flag");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let catalog =
+        read("catalog/shop.yaml").replace("  environment: production\n", "  environment: production\n  traffic: 100 requests/s\n");
+    let [_, component, target] = catalog.splitn(3, "---\n").collect::<Vec<_>>()[..] else { panic!("{catalog}") };
+    let component = component.replace("name: shop\n", "name: basket\n").replace("owner: shop-team", "owner: shop-team, USES");
+    let target = target.replace("name: shop-production", "name: basket-production").replace("component: shop\n", "component: basket\n");
+    let planned = |uses: &str| {
+        let catalog = [catalog.as_str(), &component.replace("USES", uses), &target].join("---\n");
+        let (project, change) = (read("glidepath.yaml"), read("changes/new-search.yaml"));
+        let files = [("glidepath.yaml", project.as_str()), ("catalog/shop.yaml", &catalog), ("changes/new-search.yaml", &change)];
+        examples::planned_project(&files, "new-search").unwrap()
+    };
+    let words = "; requests to basket that fail along with it are not counted here";
+    for (uses, is_told) in [("dependsOn: [ \"component:shop\" ]", true), ("dependsOn: []", false)] {
+        let Example { plan, facts, .. } = planned(uses);
+        let markdown = to_markdown(&document(&plan, &facts));
+        let row = markdown.lines().find(|line| line.starts_with("| Expected bad requests |")).unwrap();
+        assert_eq!(row.contains(words), is_told, "{row}");
+        assert_eq!(markdown.matches(words).count(), if is_told { 2 } else { 0 }, "at the head and in the table: {markdown}");
+        assert_eq!(terminal(&plan).contains(words), is_told, "{}", terminal(&plan));
+    }
 }
 
 /// What is counted where the traffic of one place is not known is a part of what a failure would cost, and is told as that wherever it stands.
@@ -115,10 +159,8 @@ fn bad_requests_of_which_a_part_is_not_known_are_at_least_so_many() {
     assert!(plan.prediction.traffic_not_known.is_empty() && !to_markdown(&document(&plan, &facts)).contains("at least 3.7"));
     plan.prediction.traffic_not_known = vec!["production/auth".to_owned()];
     let text = to_markdown(&document(&plan, &facts));
-    let terminal = glidepath_report::summary(&plan, glidepath_report::Style::Plain, glidepath_report::Detail::Full, 140);
     let told: Vec<String> = messages(&plan, &facts).iter().map(glidepath_report::Message::to_text).collect();
-    for (what, text) in [("document", text), ("terminal", terminal), ("messages", told.concat())] {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (what, text) in [("document", one_line(&text)), ("terminal", terminal(&plan)), ("messages", one_line(&told.concat()))] {
         assert!(text.contains("at least 3.7") && text.contains("the traffic of production/auth is not known"), "{what}: {text}");
     }
 }
