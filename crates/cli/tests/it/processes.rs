@@ -211,6 +211,33 @@ fn a_ledger_that_does_not_start_on_one_host_goes_back_on_all_of_them() {
 }
 
 #[test]
+fn nobody_is_told_that_traffic_is_safe_while_the_old_version_does_not_start() {
+    let project = ledger();
+    let script = project.read("scripts/host.sh");
+    let broken = "[ ! -e \"state/broken-$2\" ] || { echo \"$3 does not start on $2\" >&2; exit 1; }\n        setsid ";
+    project.write("scripts/host.sh", &script.replace("setsid ", broken));
+    project.ok(&["run", "ledger-2", "--yes"], 0);
+    for host in ["ledger-1", "ledger-2", "ledger-3"] {
+        project.write(&format!("state/broken-{host}"), "");
+    }
+    let run = project.run_id();
+    let mut back = project.start(&["rollback", &run, "--reason", "sums do not match"]);
+    let journal = || project.say(&["logs", &run]).out;
+    wait_for("the old version not to start", || journal().contains("not done: undo production/ledger/default/stage-1/stop-ledger-1"));
+    let card = project.ok(&["card", &run], 0).out;
+    assert!(card.contains("nobody is served: stopped on the way") && !card.contains("traffic is safe"), "{card}");
+    assert!(!journal().contains("traffic is safe"), "{}", journal());
+    for host in ["ledger-1", "ledger-2", "ledger-3"] {
+        std::fs::remove_file(project.path().join(format!("state/broken-{host}"))).unwrap();
+    }
+    wait_for("the rollback to end", || rolled_back(&project));
+    let journal = journal();
+    let last = |text: &str| journal.rfind(text).unwrap();
+    assert!(last("traffic is safe") > last("undo production/ledger/default/stage-1/stop-ledger"), "{journal}");
+    back.wait().unwrap();
+}
+
+#[test]
 fn without_a_downtime_that_somebody_allows_there_is_no_plan() {
     let project = ledger();
     let change = project.read("changes/ledger-2.yaml");
