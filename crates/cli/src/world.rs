@@ -241,6 +241,10 @@ impl World {
         if let Some(nodes) = self.store.nodes().await? {
             return Ok(nodes.is_empty());
         }
+        // Whoever owns the store flies all of its runs, also one that had landed and goes back now.
+        if !self.is_unowned() {
+            return Ok(false);
+        }
         let events = self.store.read_run(&summary.run, 0, EVENTS_MAX).await?;
         let last = events.iter().rev().find_map(|recorded| match &recorded.event {
             Event::OwnerTook { process, .. } => Some(process),

@@ -227,6 +227,8 @@ fn nobody_is_told_that_traffic_is_safe_while_the_old_version_does_not_start() {
     let card = project.ok(&["card", &run], 0).out;
     assert!(card.contains("nobody is served: stopped on the way") && !card.contains("traffic is safe"), "{card}");
     assert!(!journal().contains("traffic is safe"), "{}", journal());
+    let status = project.say(&["status"]);
+    assert!(!status.err.contains("nobody flies"), "the process that flies it lives: {}", status.err);
     for host in ["ledger-1", "ledger-2", "ledger-3"] {
         std::fs::remove_file(project.path().join(format!("state/broken-{host}"))).unwrap();
     }
