@@ -513,6 +513,11 @@ fn whole_percent(told: &str) -> Option<u32> {
     told.parse::<u32>().ok().filter(|percent| *percent <= 100 && percent.to_string() == told)
 }
 
+/// The value that a label has at each host of a region.
+fn labelled_hosts(target: &Target, region: &Region, form: &str) -> Vec<String> {
+    region.hosts.iter().map(|host| filled_text(form, &host_values(target, region, host), &mut Vec::new())).collect()
+}
+
 /// Where counters of a target are read, if anywhere.
 pub(crate) fn count_source(catalog: &Catalog, target: &Target) -> Option<CountSource> {
     if let Some(json) = &target.metrics_json {
@@ -561,7 +566,7 @@ fn host_values(target: &Target, region: &Region, host: &HostName) -> BTreeMap<&'
     values
 }
 
-/// Bucket bound as Prometheus clients write it, in seconds.
+/// Where the answer of a call comes from, for people.
 fn source_of(call: &ActionCall) -> String {
     let field = |name: &str| call.input.get(name).and_then(|v| v.as_str()).map(str::to_owned);
     match call.kind.as_str() {

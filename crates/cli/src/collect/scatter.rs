@@ -5,7 +5,7 @@
 //! rollout in that time cannot make it look larger: only what ran under the present version is counted.
 
 use super::counts::commonest;
-use super::{Answer, Collector, Question, region_values};
+use super::{Answer, Collector, Question, labelled_hosts, region_values};
 use glidepath_judge::Dispersion;
 use glidepath_judge::proportion::Counts;
 use glidepath_model::catalog::{Catalog, HostLabel, Matcher, Region, Selector, Split, Target, filled_text};
@@ -46,10 +46,17 @@ impl Collector {
         let Some((signals, split)) = target.signals.as_ref().and_then(|signals| Some((signals, signals.split.as_ref()?))) else {
             return Vec::new();
         };
-        let Some((label, source)) = split.host.as_ref().zip(catalog.settings.prometheus.as_ref()) else { return Vec::new() };
-        if target.metrics_url.is_some() || target.metrics_json.is_some() {
-            return Vec::new();
-        }
+        let Some(label) = split.host.as_ref() else { return Vec::new() };
+        let keeps_past = target.metrics_url.is_none() && target.metrics_json.is_none();
+        let Some(source) = catalog.settings.prometheus.as_ref().filter(|_| keeps_past) else {
+            let missing = MissingFact {
+                what: format!("scatter of the counts of {}", target.name),
+                why: "only a Prometheus keeps their past, host by host".to_owned(),
+                target: Some(target.name.clone()),
+                kind: "scatter".to_owned(),
+            };
+            return vec![Box::pin(async move { vec![Answer::Missing(missing)] })];
+        };
         let Some(from) = commonest(versions) else { return Vec::new() };
         let mut questions: Vec<Question> = Vec::new();
         for region in target.regions.iter().filter(|region| region.hosts.len() > 1) {
@@ -85,15 +92,7 @@ impl Collector {
         label: &HostLabel,
         counted: &Counted,
     ) -> Result<Sourced<Scatter>, String> {
-        let hosts: Vec<String> = region
-            .hosts
-            .iter()
-            .map(|host| {
-                let mut values = region_values(target, region);
-                values.insert("host", host.to_string());
-                filled_text(&label.value, &values, &mut Vec::new())
-            })
-            .collect();
+        let hosts = labelled_hosts(target, region, &label.value);
         let now = self.clock.now();
         let mut read = 0;
         for (history, length) in READINGS {

@@ -4,7 +4,7 @@
 //! learns how far equal sides differ from look to look, and by how much hosts differ for good. A rollout in that time makes the noise look larger than it
 //! is, which costs power and no truth.
 
-use super::{Answer, Collector, Question, region_values};
+use super::{Answer, Collector, Question, labelled_hosts, region_values};
 use glidepath_model::catalog::{Catalog, Matcher, Region, Target, ValueSignal, filled_text};
 use glidepath_model::facts::{MissingFact, Sourced, SplitHistory, ValueHistory};
 use glidepath_model::plan::CountSource;
@@ -55,15 +55,7 @@ impl Collector {
         region: &Region,
         value: &ValueSignal,
     ) -> Result<Sourced<ValueHistory>, String> {
-        let hosts: Vec<String> = region
-            .hosts
-            .iter()
-            .map(|host| {
-                let mut values = region_values(target, region);
-                values.insert("host", host.to_string());
-                filled_text(&value.host_value, &values, &mut Vec::new())
-            })
-            .collect();
+        let hosts = labelled_hosts(target, region, &value.host_value);
         if hosts.len() < 2 {
             return Err("there is one host only, and so nothing equal to compare it with".to_owned());
         }

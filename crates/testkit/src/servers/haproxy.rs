@@ -30,7 +30,9 @@ impl Haproxy {
         std::fs::write(&config, text).unwrap();
         let log = folder.path().join("log");
         let mut server = Server::start("HAProxy", "haproxy", Command::new("haproxy").arg("-db").arg("-f").arg(&config), log, Signal::INT);
-        server.wait_until(|| accepts(port));
+        // Whoever answers at the port may be another one that was as quick to take it; the socket is its own.
+        let admin = folder.path().join("admin.sock");
+        server.wait_until(|| accepts(port) && std::os::unix::net::UnixStream::connect(&admin).is_ok());
         Self { _server: server, folder, port }
     }
 
